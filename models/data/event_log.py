@@ -1,0 +1,97 @@
+"""The one form in which logs reach the models: integer columns, sorted by time.
+
+The warehouse turns every id and category into a dense, append-only integer (`user_index`, `item_index`,
+`category_index`), so an index never changes its meaning and nothing here is a string. All times are UTC instants
+in epoch milliseconds (int64).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+MISSING = -1  #: category code of an unknown value
+
+
+@dataclass(frozen=True)
+class Exposures:
+    """Exposures of the target recommendation, sorted by `shown_at` (ties by warehouse order).
+
+    Their feedback (clicked, dwell) counts as received within the period of `shown_at`: usable from the start of
+    the next period on, never before.
+    """
+
+    user: np.ndarray  #: int64 [E]
+    item: np.ndarray  #: int64 [E]
+    shown_at: np.ndarray  #: int64 [E], ms
+    clicked: np.ndarray  #: bool [E]
+    dwell_seconds: np.ndarray  #: float32 [E], NaN where unknown
+    context: np.ndarray  #: int64 [E, C] category codes of the `ctx_*` columns, MISSING where absent
+
+    def __len__(self) -> int:
+        return len(self.user)
+
+
+@dataclass(frozen=True)
+class ExternalClicks:
+    """Clicks of the same accounts in other applications, sorted by `received_at`; usable once received."""
+
+    user: np.ndarray  #: int64 [X]
+    item: np.ndarray  #: int64 [X], same index space as internal items
+    domain: np.ndarray  #: int64 [X] category code
+    occurred_at: np.ndarray  #: int64 [X], ms
+    received_at: np.ndarray  #: int64 [X], ms
+
+    def __len__(self) -> int:
+        return len(self.user)
+
+
+@dataclass(frozen=True)
+class Entities:
+    """Users or items with their categorical fields. A full log holds all of them, an hour only those it mentions."""
+
+    index: np.ndarray  #: int64 [N] dense index, ascending
+    fields: np.ndarray  #: int64 [N, F] category codes, MISSING where absent
+    published_at: np.ndarray  #: int64 [N], ms; MISSING where unknown (always, for users)
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+
+@dataclass(frozen=True)
+class EventLog:
+    """Everything *received* in `[start_ms, end_ms)`: exposures by `shown_at`, external clicks by `received_at`.
+
+    `zone_offset_ms` is service time minus UTC; hour of day and weekday are taken there, and periods are service
+    hours, so `start_ms` and `end_ms` lie on hour boundaries.
+    """
+
+    exposures: Exposures
+    external: ExternalClicks
+    users: Entities
+    items: Entities
+    start_ms: int
+    end_ms: int
+    zone_offset_ms: int = 0
+
+    def between(self, start_ms: int, end_ms: int) -> EventLog:
+        """The events received in `[start_ms, end_ms)`; entities are kept whole."""
+        e, x = self.exposures, self.external
+        lo, hi = np.searchsorted(e.shown_at, [start_ms, end_ms])
+        xlo, xhi = np.searchsorted(x.received_at, [start_ms, end_ms])
+        return EventLog(
+            exposures=Exposures(
+                e.user[lo:hi], e.item[lo:hi], e.shown_at[lo:hi], e.clicked[lo:hi], e.dwell_seconds[lo:hi], e.context[lo:hi]
+            ),
+            external=ExternalClicks(
+                x.user[xlo:xhi], x.item[xlo:xhi], x.domain[xlo:xhi], x.occurred_at[xlo:xhi], x.received_at[xlo:xhi]
+            ),
+            users=self.users,
+            items=self.items,
+            start_ms=start_ms,
+            end_ms=end_ms,
+            zone_offset_ms=self.zone_offset_ms,
+        )

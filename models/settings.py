@@ -1,0 +1,9 @@
+"""The base of every settings class: frozen, and closed to unknown keys."""
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Settings(BaseModel):
+    """Immutable settings that refuse a key they do not know, so that a typing error is never a silent default."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
