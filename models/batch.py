@@ -1,0 +1,54 @@
+"""Mini-batches whose embedding rows are gathered once, so that a step touches only the rows it uses.
+
+Legend of shape letters: T tasks (1 in plain training), B instances a task, F fields, K neighbours, R touched rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Instances of T tasks; every index tensor holds positions into `unique`, never table rows."""
+
+    unique: Tensor  #: int64 [R] rows of the fused table; a row that two tasks touch stands once a task
+    fields: Tensor  #: int64 [T, B, F]
+    labels: Tensor  #: float [T, B]
+    weight: Tensor  #: float [T, B]; 0 marks padding
+    long_term: Tensor | None = None  #: float [T, B, 16], the user's long-term vector; no gradient reaches it
+    graph: Any = None  #: the system's own index tensors (positions, masks), with a `.to(device)`
+
+    def to(self, device: torch.device | str) -> Batch:
+        """The same batch on another device."""
+        return replace(
+            self,
+            **{
+                name: value.to(device, non_blocking=True)
+                for name, value in vars(self).items()
+                if value is not None and hasattr(value, "to")
+            },
+        )
+
+
+def localise(row_ids: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
+    """Give every task its own copy of the rows it touches.
+
+    Args:
+        row_ids: int64 tensors `[T, ...]` of fused-table rows, all with the same T.
+
+    Returns:
+        `unique` int64 [R], the rows in order of (task, row), and for each input the positions into it, same shape.
+    """
+    tasks = row_ids[0].shape[0]
+    flat = torch.cat([ids.reshape(tasks, -1) for ids in row_ids], dim=1)
+    stride = int(flat.max()) + 1 if flat.numel() else 1
+    task = torch.arange(tasks, device=flat.device).unsqueeze(1)
+    keys, positions = torch.unique(flat + task * stride, return_inverse=True)
+    widths = [ids[0].numel() for ids in row_ids]
+    parts = positions.split(widths, dim=1)
+    return keys % stride, [part.reshape(ids.shape) for part, ids in zip(parts, row_ids, strict=True)]
