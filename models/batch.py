@@ -1,6 +1,7 @@
 """Mini-batches whose embedding rows are gathered once, so that a step touches only the rows it uses.
 
-Legend of shape letters: T tasks (1 in plain training), B instances a task, F fields, K neighbours, R touched rows.
+Legend of shape letters: T tasks (1 in plain training), B instances a task, F fields, K neighbours,
+R touched rows.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ class Batch:
     weight: Tensor  #: float [T, B]; 0 marks padding
     long_term: Tensor | None = None  #: float [T, B, 16], the user's long-term vector; no gradient reaches it
     graph: Any = None  #: the system's own index tensors (positions, masks), with a `.to(device)`
-    task: Tensor | None = None  #: int64 [R], ascending: the task whose copy each touched row is; None when T is 1
+    task: Tensor | None = None  #: int64 [R], ascending: whose copy each touched row is; None when T is 1
 
     def to(self, device: torch.device | str) -> Batch:
         """The same batch on another device."""
@@ -49,8 +50,8 @@ def localise_tasks(row_ids: list[Tensor]) -> tuple[Tensor, Tensor, list[Tensor]]
         row_ids: int64 tensors `[T, ...]` of fused-table rows, all with the same T.
 
     Returns:
-        `unique` int64 [R], the rows in order of (task, row); `task` int64 [R], the task of each; and for each input
-        the positions into `unique`, same shape.
+        `unique` int64 [R], the rows in order of (task, row); `task` int64 [R], the task of each; and for each
+        input the positions into `unique`, same shape.
     """
     tasks = row_ids[0].shape[0]
     flat = torch.cat([ids.reshape(tasks, -1) for ids in row_ids], dim=1)
@@ -58,5 +59,6 @@ def localise_tasks(row_ids: list[Tensor]) -> tuple[Tensor, Tensor, list[Tensor]]
     task = torch.arange(tasks, device=flat.device).unsqueeze(1)
     keys, positions = torch.unique(flat + task * stride, return_inverse=True)
     widths = [ids[0].numel() for ids in row_ids]
-    parts = [part.reshape(ids.shape) for part, ids in zip(positions.split(widths, dim=1), row_ids, strict=True)]
-    return keys % stride, keys // stride, parts
+    parts = positions.split(widths, dim=1)
+    shaped = [part.reshape(ids.shape) for part, ids in zip(parts, row_ids, strict=True)]
+    return keys % stride, keys // stride, shaped
