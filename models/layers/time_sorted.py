@@ -1,0 +1,141 @@
+"""Events sorted by (node, time) behind one packed key: the immutable part of a temporal adjacency.
+
+A segment packs (node, t) into one int64, `node · span + (t − origin)`, with `origin` and `span` its own. A
+binary search over one array then answers 'where do the events of this node before that time end' for a whole
+batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+_INT64_MAX = 2**63 - 1
+
+
+@dataclass(frozen=True)
+class TimeSorted:
+    """N events in order of (node, time, insertion)."""
+
+    keys: Tensor  #: int64 [N], ascending: node · span + (time − origin)
+    payload: dict[str, Tensor]  #: columns [N] in the same order
+    prefix: dict[
+        str, Tensor
+    ]  #: for each summed column, [N + 1]: the sum of its first n values (int64 or float64)
+    origin: int  #: earliest time, ms
+    span: int  #: latest time − origin + 1
+    nodes: int  #: greatest node + 1
+
+    def __len__(self) -> int:
+        return self.keys.shape[0]
+
+    @classmethod
+    def of(
+        cls, nodes: Tensor, times: Tensor, payload: Mapping[str, Tensor], summed: Sequence[str]
+    ) -> TimeSorted:
+        """Sort events that come in any order; equal (node, time) keep their order of insertion.
+
+        Args:
+            nodes: int64 [N], ≥ 0.
+            times: int64 [N], ms.
+            payload: columns [N].
+            summed: names of the payload columns that get prefix sums; finite values only.
+        """
+        for name, column in payload.items():
+            if column.shape != nodes.shape:
+                raise ValueError(
+                    f"payload column '{name}' has shape {tuple(column.shape)}, events {tuple(nodes.shape)}"
+                )
+        origin, span, count = _packing(nodes, times)
+        keys, order = torch.sort(nodes * span + (times - origin), stable=True)
+        columns = {name: column[order] for name, column in payload.items()}
+        return cls(
+            keys, columns, {name: _prefix(name, columns[name]) for name in summed}, origin, span, count
+        )
+
+    def node(self) -> Tensor:
+        """The node of every event, int64 [N]."""
+        return torch.div(self.keys, self.span, rounding_mode="floor")
+
+    def time(self, positions: Tensor | None = None) -> Tensor:
+        """The time (ms) of the events at `positions` (any shape), or of all."""
+        keys = self.keys if positions is None else self.keys[positions]
+        return torch.remainder(keys, self.span) + self.origin
+
+    def first_at_or_after(self, nodes: Tensor, times: Tensor) -> Tensor:
+        """Where the events of `nodes` with time ≥ `times` begin; both int64, same shape.
+
+        The difference of two answers for one node is thus its number of events in `[t1, t2)`. A node that the
+        segment does not know answers 0 for every time.
+        """
+        known = (nodes >= 0) & (nodes < self.nodes)
+        wanted = nodes * self.span + (times - self.origin).clamp(0, self.span)
+        return torch.searchsorted(self.keys, torch.where(known, wanted, 0))
+
+    def merged(self, later: TimeSorted) -> TimeSorted:
+        """Both segments as one, in linear time; at equal (node, time) the events of `later` come second."""
+        if not len(later):
+            return self
+        if not len(self):
+            return later
+        origin = min(self.origin, later.origin)
+        span = max(self.origin + self.span, later.origin + later.span) - origin
+        count = max(self.nodes, later.nodes)
+        _refuse_overflow(count, span)
+        mine = self.node() * span + (self.time() - origin)
+        theirs = later.node() * span + (later.time() - origin)
+        device = mine.device
+        to_theirs = torch.searchsorted(mine, theirs, right=True) + torch.arange(len(later), device=device)
+        is_mine = torch.ones(len(self) + len(later), dtype=torch.bool, device=device)
+        is_mine[to_theirs] = False
+
+        def interleave(first: Tensor, second: Tensor) -> Tensor:
+            out = first.new_empty(len(first) + len(second))
+            out[is_mine] = first
+            out[to_theirs] = second
+            return out
+
+        columns = {name: interleave(column, later.payload[name]) for name, column in self.payload.items()}
+        prefix = {name: _prefix(name, columns[name]) for name in self.prefix}
+        return TimeSorted(interleave(mine, theirs), columns, prefix, origin, span, count)
+
+    def to(self, device: torch.device | str) -> TimeSorted:
+        """The same segment on another device."""
+        return replace(
+            self,
+            keys=self.keys.to(device),
+            payload={name: column.to(device) for name, column in self.payload.items()},
+            prefix={name: column.to(device) for name, column in self.prefix.items()},
+        )
+
+
+def _packing(nodes: Tensor, times: Tensor) -> tuple[int, int, int]:
+    if not nodes.numel():
+        return 0, 1, 0
+    low, high = (int(value) for value in torch.aminmax(nodes))
+    if low < 0:
+        raise ValueError(
+            f"node {low} is negative: leave events of unknown users or items out before building"
+        )
+    earliest, latest = (int(value) for value in torch.aminmax(times))
+    span = latest - earliest + 1
+    _refuse_overflow(high + 1, span)
+    return earliest, span, high + 1
+
+
+def _refuse_overflow(nodes: int, span: int) -> None:
+    if (nodes + 1) * span > _INT64_MAX:
+        raise ValueError(f"{nodes} nodes over {span} ms do not fit one 64-bit key: keep a shorter history")
+
+
+def _prefix(name: str, column: Tensor) -> Tensor:
+    if column.is_floating_point():
+        if not torch.isfinite(column).all():
+            raise ValueError(f"summed column '{name}' holds NaN or infinity: fill missing values first")
+        total = column.double().cumsum(0)
+    else:
+        total = column.long().cumsum(0)
+    return torch.cat([total.new_zeros(1), total])
