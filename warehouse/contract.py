@@ -1,0 +1,142 @@
+"""The landing contract: which tables come in, with which columns, cut into which partitions.
+
+Column types, as a frame carries them after the gate:
+
+| type | in a kept frame | in the warehouse |
+|---|---|---|
+| id | text | dense index of `user_index` or `item_index`; text for `exposure_id` |
+| time | int64, UTC epoch milliseconds (nullable Int64 where not required) | BIGINT |
+| flag | bool | BOOLEAN |
+| number | float64, NaN where unknown | FLOAT or DOUBLE |
+| category | text, None where unknown | code of `category_index` |
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+CONTEXT_PREFIX = "ctx_"
+MAX_FIELDS = 6
+
+
+class ColumnType(StrEnum):
+    """What a column holds; see the module's table."""
+
+    ID = "id"
+    TIME = "time"
+    FLAG = "flag"
+    NUMBER = "number"
+    CATEGORY = "category"
+
+
+class PartitionKind(StrEnum):
+    """How a table's folder is cut: `date=/hour=`, `date=`, or one partition a file (its relative path)."""
+
+    HOUR = "hour"
+    DAY = "day"
+    FILE = "file"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of the contract."""
+
+    name: str
+    type: ColumnType
+    required: bool = False
+
+
+@dataclass(frozen=True)
+class TableContract:
+    """One table of the landing folder.
+
+    `partition_time` is the column whose instant decides the partition (None: the file does). `open_prefix` admits
+    any categorical column whose name begins so. `fields_of` names the list of a `SourceDescription` that says which
+    further categorical columns are taken.
+    """
+
+    name: str
+    partition: PartitionKind
+    columns: tuple[Column, ...]
+    partition_time: str | None = None
+    open_prefix: str | None = None
+    fields_of: str | None = None
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """Names of the columns without which a file is rejected."""
+        return tuple(column.name for column in self.columns if column.required)
+
+    def column(self, name: str) -> Column | None:
+        """The contract of a column, None for a column that the contract does not know."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        if self.open_prefix and name.startswith(self.open_prefix):
+            return Column(name, ColumnType.CATEGORY)
+        return None
+
+    def with_fields(self, fields: tuple[str, ...]) -> TableContract:
+        """The contract with these categorical columns added, unless it has them already."""
+        known = {column.name for column in self.columns}
+        added = tuple(Column(name, ColumnType.CATEGORY) for name in fields if name not in known)
+        return replace(self, columns=self.columns + added)
+
+
+def _required(name: str, type_: ColumnType) -> Column:
+    return Column(name, type_, required=True)
+
+
+EXPOSURES = TableContract(
+    name="exposures",
+    partition=PartitionKind.HOUR,
+    partition_time="shown_at",
+    open_prefix=CONTEXT_PREFIX,
+    columns=(
+        _required("exposure_id", ColumnType.ID),
+        _required("user_id", ColumnType.ID),
+        _required("item_id", ColumnType.ID),
+        _required("shown_at", ColumnType.TIME),
+        _required("clicked", ColumnType.FLAG),
+        Column("dwell_seconds", ColumnType.NUMBER),
+    ),
+)
+
+EXTERNAL_CLICKS = TableContract(
+    name="external_clicks",
+    partition=PartitionKind.HOUR,
+    partition_time="received_at",
+    columns=(
+        _required("user_id", ColumnType.ID),
+        _required("item_id", ColumnType.ID),
+        _required("domain", ColumnType.CATEGORY),
+        _required("occurred_at", ColumnType.TIME),
+        _required("received_at", ColumnType.TIME),
+    ),
+)
+
+USERS = TableContract(
+    name="users",
+    partition=PartitionKind.FILE,
+    fields_of="user_fields",
+    columns=(_required("user_id", ColumnType.ID),),
+)
+
+ITEMS = TableContract(
+    name="items",
+    partition=PartitionKind.FILE,
+    fields_of="item_fields",
+    columns=(_required("item_id", ColumnType.ID), Column("published_at", ColumnType.TIME)),
+)
+
+#: Every table that this version reads, dimensions first: they are loaded before the events that mention them.
+#: The profiling tables (purchases, points, demographics, labels) join here with their own contracts.
+TABLES: dict[str, TableContract] = {table.name: table for table in (USERS, ITEMS, EXPOSURES, EXTERNAL_CLICKS)}
+
+
+def table_contract(name: str) -> TableContract:
+    """The contract of a table; KeyError with the known names otherwise."""
+    if name not in TABLES:
+        raise KeyError(f"table {name!r} is not in the landing contract; known: {', '.join(TABLES)}")
+    return TABLES[name]

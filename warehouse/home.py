@@ -1,0 +1,123 @@
+"""Where state lives: one home folder, and what the deployment in it was set up as."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from warehouse.service_time import ServiceZone
+
+SYSTEMS = ("deepfm", "lsttm_no_meta", "lsttm", "lsttm_typed")
+
+
+@dataclass(frozen=True)
+class SourceHome:
+    """The folders of one source: what landed, the warehouse, the trained models and the reports."""
+
+    root: Path
+
+    @property
+    def landing(self) -> Path:
+        """Files as they came in."""
+        return self.root / "landing"
+
+    @property
+    def warehouse(self) -> Path:
+        """The DuckDB file."""
+        return self.root / "warehouse.duckdb"
+
+    @property
+    def models(self) -> Path:
+        """`daily/<system>/<day>/`, `hourly/<system>/<hour key with - for :>/`, `long_term/<day>/`."""
+        return self.root / "models"
+
+    @property
+    def reports(self) -> Path:
+        """Pages and figures written by runs."""
+        return self.root / "reports"
+
+
+@dataclass(frozen=True)
+class Home:
+    """The one folder that holds all state: `var/` here, or wherever the variable HOURFOLD_HOME points."""
+
+    root: Path
+
+    @classmethod
+    def current(cls) -> Home:
+        """The home of this process, as an absolute path; nothing is created."""
+        return cls(Path(os.environ.get("HOURFOLD_HOME") or "var").expanduser().resolve())
+
+    @property
+    def dagster(self) -> Path:
+        """Dagster's instance folder."""
+        return self.root / "dagster"
+
+    @property
+    def mlflow(self) -> Path:
+        """MLflow's database and artifacts."""
+        return self.root / "mlflow"
+
+    def source(self, name: str) -> SourceHome:
+        """The folders of the source `name`."""
+        return SourceHome(self.root / "sources" / name)
+
+
+class Deployment(BaseModel):
+    """What this home was set up for. One deployment has one source, one zone and one first day."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: str = "simulator"
+    zone: str = "UTC"
+    first_day: str = Field(default="2026-03-02", description="first day of logs, a day key of service time")
+    systems: tuple[str, ...] = SYSTEMS
+    size: Literal["real", "tiny"] = "real"
+    device: str = "cpu"
+    seed: int = 0
+    landing: str | None = Field(default=None, description="the user's own landing folder; default: inside home")
+
+    @field_validator("zone")
+    @classmethod
+    def _fixed_offset(cls, value: str) -> str:
+        ServiceZone(value)
+        return value
+
+    @property
+    def service_zone(self) -> ServiceZone:
+        """The zone in which hours and days are cut."""
+        return ServiceZone(self.zone)
+
+    def paths(self, home: Home) -> SourceHome:
+        """The folders of this deployment's source."""
+        return home.source(self.source)
+
+    def landing_folder(self, home: Home) -> Path:
+        """Where logs land: the user's own folder, or the one inside home."""
+        return Path(self.landing) if self.landing else self.paths(home).landing
+
+    def save(self, home: Home) -> None:
+        """Write `<home>/deployment.json`, whole or not at all."""
+        home.root.mkdir(parents=True, exist_ok=True)
+        path = home.root / "deployment.json"
+        fresh = path.with_suffix(".json.new")
+        fresh.write_text(self.model_dump_json(indent=2) + "\n")
+        fresh.replace(path)
+
+    @classmethod
+    def load(cls, home: Home) -> Deployment:
+        """What `deployment.json` says; without one, the source named by HOURFOLD_SOURCE with its usual settings."""
+        path = home.root / "deployment.json"
+        if path.exists():
+            return cls.model_validate_json(path.read_text())
+        source = os.environ.get("HOURFOLD_SOURCE") or "simulator"
+        return cls(source=source, **_USUAL.get(source, {}))
+
+
+_USUAL: dict[str, dict[str, Any]] = {
+    "kuairand": {"zone": "Etc/GMT-8", "first_day": "2022-04-24"},
+}
