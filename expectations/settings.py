@@ -1,0 +1,64 @@
+"""Limits of the quality gate: frozen, closed to unknown keys, each with its reason."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+HOUR_MS = 3_600_000
+
+
+class GateSettings(BaseModel):
+    """What the gate tolerates. The names are also the parameters that a suite's JSON may refer to.
+
+    Raises:
+        pydantic.ValidationError: an unknown key, or a limit outside its range.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    max_id_length: int = Field(default=128, ge=1)
+    """Characters of an id. A UUID takes 36; 128 leaves room for prefixes and stops a payload in an id."""
+
+    max_text_length: int = Field(default=512, ge=1)
+    """Characters of a categorical value. Longer ones are free text, which is no category."""
+
+    max_dwell_seconds: float = Field(default=86_400.0, gt=0)
+    """A dwell above a day means a tab left open or a broken clock."""
+
+    future_tolerance_ms: int = Field(default=60_000, ge=0)
+    """How far a time may lie after the gate's own clock: a minute covers the usual drift between hosts."""
+
+    dimension_grace_hours: float = Field(default=0.0, ge=0)
+    """Rows younger than this whose user or item is not known yet are kept, older ones are quarantined.
+
+    Zero by default, since every source here delivers its dimension rows before the events; raise it where the
+    dimension feed runs late, to at most its usual delay.
+    """
+
+    max_quarantined_share: float = Field(default=0.10, ge=0, le=1)
+    """Share of a partition's rows that may be quarantined. Above it the producer is broken, not the rows."""
+
+    quarantined_rows_tolerated: int = Field(default=3, ge=0)
+    """Up to this many quarantined rows never stop a partition: one bad row of a night hour's five is 20 %."""
+
+    min_history_days: int = Field(default=3, ge=1)
+    """Former days of the same hour needed before row count and click rate are judged: two have no spread."""
+
+    max_history_days: int = Field(default=28, ge=1)
+    """Older days are not compared with: four weeks hold every weekday four times and forget a former size."""
+
+    band_deviations: float = Field(default=6.0, gt=0)
+    """Half-width of a band in robust standard deviations. 216 hours × 2 rules at 6 give no false alarm; a
+    feed that stops, doubles twice or loses its clicks lies far beyond."""
+
+    row_count_spread: float = Field(default=0.20, gt=0)
+    """Least relative spread of the row count between days. Six of it tolerate ×3.3: a hot day passes, a feed
+    delivered ten times or cut to a tenth does not."""
+
+    click_rate_spread: float = Field(default=0.10, gt=0)
+    """Least relative spread of the click rate between days, beside the binomial one of its own rows."""
+
+    max_shifted_share: float = Field(default=0.05, ge=0, le=1)
+    """Share of a partition's rows that may lie outside it by the same number of whole partition lengths. A
+    clock that runs ten minutes off moves a sixth of an hour's rows; a wrong zone moves all of them."""
+
+    max_broken_share: float = Field(default=0.50, ge=0, le=1)
+    """Share of missing or wrongly typed values above which a required column is broken (schema rule)."""
