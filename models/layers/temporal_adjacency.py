@@ -192,7 +192,7 @@ class TemporalAdjacency:
 
 
 def _latest(segment: TimeSorted, nodes: Tensor, times: Tensor, steps: Tensor) -> tuple[Tensor, Tensor]:
-    """Positions [..., K] counting down from the last event before `times`, past the first one too; and counts."""
+    """Positions [..., K] counting down from the last event before `times` (even past the first); counts."""
     if not len(segment):
         zero = torch.zeros_like(nodes)
         return zero.unsqueeze(-1) - steps, zero
