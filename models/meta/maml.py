@@ -19,9 +19,9 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from models.batch import Batch
-from models.meta.rates import GROUPS, InnerRates, MetaSettings
+from models.meta.rates import GROUPS, ROW_GROUPS, InnerRates, MetaSettings
 
-ITEM_ROWS = GROUPS.index("item_rows")
+ITEM_ROWS, USER_ROWS, FIELD_ROWS = (GROUPS.index(group) for group in ROW_GROUPS)
 
 
 @dataclass(frozen=True)
@@ -113,8 +113,17 @@ def inner_step(
     return rows - row_rates * gradients[0], adapted, losses
 
 
+def groups_of_rows(joined: Joined, user_column: int, item_column: int) -> Tensor:
+    """int64 [R] group of each row copy: ID rows stand in their own column of the fields only."""
+    groups = torch.full_like(joined.unique, FIELD_ROWS)
+    for batch, at in ((joined.support, joined.support_at), (joined.query, joined.query_at)):
+        groups[at[batch.fields[..., user_column]]] = USER_ROWS
+        groups[at[batch.fields[..., item_column]]] = ITEM_ROWS
+    return groups
+
+
 def item_row_scale(joined: Joined, row_groups: Tensor) -> Tensor:
-    """[R] set size ÷ count of the item: turns a set-mean gradient into the mean over the item's instances."""
+    """[R] set size ÷ count of the item: turns a set-mean gradient into a mean over the item's instances."""
     batch = joined.support
     weight = batch.weight.unsqueeze(2).expand(batch.fields.shape).reshape(-1)
     mentioned = joined.support_at[batch.fields.reshape(-1)]
@@ -125,7 +134,7 @@ def item_row_scale(joined: Joined, row_groups: Tensor) -> Tensor:
 
 def meta_gradient(
     model: nn.Module,
-    table: Tensor,
+    rows: Tensor,
     joined: Joined,
     rates: InnerRates,
     settings: MetaSettings,
@@ -138,19 +147,18 @@ def meta_gradient(
 
     Args:
         model: the dense parameters θ, and the forward pass.
-        table: [V, W] the fused table; only `joined.unique` of it is read.
+        rows: [R, W] the table's rows at `joined.unique`.
         joined: support and query of T tasks.
         rates: inner rates.
         settings: order and shape of the inner step.
-        row_groups: int64 [V] group of each table row.
+        row_groups: int64 [R] group (index into `GROUPS`) of each row.
         dense_group: group of a dense parameter by its name.
     """
-    rows = table.detach()[joined.unique].requires_grad_()
+    rows = rows.detach().requires_grad_()
     dense = dict(model.named_parameters())
-    groups = row_groups[joined.unique]
     copies = expand(dense, len(joined.query.labels))
     adapted_rows, adapted, support_loss = inner_step(
-        model, rows, copies, joined, rates(), settings, groups, dense_group
+        model, rows, copies, joined, rates(), settings, row_groups, dense_group
     )
     logits = functional_call(model, adapted, (adapted_rows[joined.query_at], joined.query))
     query_loss = task_losses(logits, joined.query)

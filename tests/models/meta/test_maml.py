@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.func import functional_call
 
 from models.batch import Batch
-from models.meta.maml import MetaGradient, expand, join, meta_gradient, task_losses
+from models.meta.maml import MetaGradient, expand, groups_of_rows, join, meta_gradient, task_losses
 from models.meta.rates import GROUPS, InnerRates, MetaSettings
 from tests.models.meta.toy import Toy, dense_group, draw, single, table_and_groups
 
@@ -23,14 +23,15 @@ def gradient(
     table: Tensor | None = None,
     rates: InnerRates | None = None,
 ) -> MetaGradient:
-    drawn, groups = table_and_groups(ROWS, seed=5)
+    drawn, _ = table_and_groups(ROWS, seed=5)
+    joined = join(support, query)
     return meta_gradient(
         model or Toy(),
-        drawn if table is None else table,
-        join(support, query),
+        (drawn if table is None else table)[joined.unique],
+        joined,
         rates or InnerRates(settings).double(),
         settings,
-        groups,
+        groups_of_rows(joined, user_column=1, item_column=0),
         dense_group,
     )
 
@@ -208,17 +209,21 @@ def test_rows_that_no_task_touched_are_absent_and_the_table_is_not_written():
 
 def test_the_cost_does_not_grow_with_the_table():
     """Nothing of the size of the table is allocated in a step."""
-    small, groups = table_and_groups(ROWS, seed=5)
+    small, _ = table_and_groups(ROWS, seed=5)
     table = torch.cat([small, torch.zeros(200_000, small.shape[1], dtype=torch.float64)])
-    groups = torch.cat([groups, torch.zeros(200_000, dtype=torch.int64)])
-    settings = MetaSettings(inner_rate=0.1)
-    joined = join(draw(ROWS, 2, 4, seed=1), draw(ROWS, 2, 4, seed=2))
+    support, query = draw(ROWS, 2, 4, seed=1), draw(ROWS, 2, 4, seed=2)
     with torch.profiler.profile(
         activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True
     ) as profiler:
-        meta_gradient(Toy(), table, joined, InnerRates(settings).double(), settings, groups, dense_group)
+        gradient(MetaSettings(inner_rate=0.1), support, query, table=table)
     largest = max(event.self_cpu_memory_usage for event in profiler.key_averages())
     assert largest < 200_000 * 8
+
+
+def test_row_groups_follow_the_columns():
+    joined = join(draw(ROWS, 2, 4, seed=1), draw(ROWS, 2, 4, seed=2))
+    _, groups = table_and_groups(ROWS, seed=5)
+    assert torch.equal(groups_of_rows(joined, user_column=1, item_column=0), groups[joined.unique])
 
 
 def test_groups_outside_the_inner_step_do_not_move():
