@@ -51,9 +51,9 @@ class Column:
 class TableContract:
     """One table of the landing folder.
 
-    `partition_time` is the column whose instant decides the partition (None: the file does). `open_prefix` admits
-    any categorical column whose name begins so. `fields_of` names the list of a `SourceDescription` that says which
-    further categorical columns are taken.
+    `partition_time` is the column whose instant decides the partition (None: the file does). `open_prefix`
+    admits any categorical column whose name begins so. `fields_of` names the list of a `SourceDescription`
+    that says which further categorical columns are taken.
     """
 
     name: str

@@ -79,7 +79,9 @@ class Deployment(BaseModel):
     size: Literal["real", "tiny"] = "real"
     device: str = "cpu"
     seed: int = 0
-    landing: str | None = Field(default=None, description="the user's own landing folder; default: inside home")
+    landing: str | None = Field(
+        default=None, description="the user's own landing folder; default: inside home"
+    )
 
     @field_validator("zone")
     @classmethod
@@ -110,7 +112,9 @@ class Deployment(BaseModel):
 
     @classmethod
     def load(cls, home: Home) -> Deployment:
-        """What `deployment.json` says; without one, the source named by HOURFOLD_SOURCE with its usual settings."""
+        """What `deployment.json` says; without one, the source named by HOURFOLD_SOURCE with its usual
+        settings.
+        """
         path = home.root / "deployment.json"
         if path.exists():
             return cls.model_validate_json(path.read_text())

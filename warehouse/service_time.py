@@ -1,7 +1,7 @@
 """Service time: the fixed-offset zone in which a deployment's hours and days are cut.
 
-Instants are stored in UTC (epoch milliseconds); only partition keys speak service time. A zone with daylight saving
-is refused: a day of 23 hours would shift every partition mapping behind it.
+Instants are stored in UTC (epoch milliseconds); only partition keys speak service time. A zone with daylight
+saving is refused: a day of 23 hours would shift every partition mapping behind it.
 """
 
 from __future__ import annotations
@@ -20,9 +20,11 @@ _EPOCH = datetime(1970, 1, 1)
 
 
 class ServiceZone:
-    """A fixed-offset zone by its IANA name: `UTC`, `Etc/UTC` or `Etc/GMT±H` (whose sign is the opposite of ISO's).
+    """A fixed-offset zone by its IANA name: `UTC`, `Etc/UTC` or `Etc/GMT±H` (whose sign is the opposite of
+    ISO's).
 
-    Hour keys are `YYYY-MM-DD-HH:00`, day keys `YYYY-MM-DD`, both in service time. Raises ValueError for other zones.
+    Hour keys are `YYYY-MM-DD-HH:00`, day keys `YYYY-MM-DD`, both in service time. Raises ValueError for other
+    zones.
     """
 
     def __init__(self, name: str) -> None:

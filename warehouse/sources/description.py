@@ -38,7 +38,9 @@ class SourceDescription(BaseModel):
     def _prefixed(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         wrong = [name for name in value if not name.startswith(CONTEXT_PREFIX)]
         if wrong:
-            raise ValueError(f"context fields begin with {CONTEXT_PREFIX!r}; these do not: {', '.join(wrong)}")
+            raise ValueError(
+                f"context fields begin with {CONTEXT_PREFIX!r}; these do not: {', '.join(wrong)}"
+            )
         return value
 
     @model_validator(mode="after")
@@ -54,7 +56,9 @@ class SourceDescription(BaseModel):
         return ServiceZone(self.zone)
 
     def fields(self, table: str) -> tuple[str, ...]:
-        """The chosen categorical columns of a table: user, item or context fields; `domain` for external clicks."""
+        """The chosen categorical columns of a table: user, item or context fields; `domain` for external
+        clicks.
+        """
         return {
             "users": self.user_fields,
             "items": self.item_fields,
@@ -78,7 +82,9 @@ class SourceDescription(BaseModel):
         """Read `<landing>/source.json`; FileNotFoundError names the path, ValueError says what does not fit."""
         path = landing / FILE_NAME
         if not path.exists():
-            raise FileNotFoundError(f"{path} is missing: fill the landing folder first, or describe your own one")
+            raise FileNotFoundError(
+                f"{path} is missing: fill the landing folder first, or describe your own one"
+            )
         try:
             return cls.model_validate_json(path.read_text())
         except ValueError as error:

@@ -1,0 +1,43 @@
+-- name: loaded
+SELECT partition, start_ms, data_hash, rows_in, kept, quarantined, forced, epoch_ms(loaded_at) AS loaded_at_ms
+FROM batches WHERE table_name = $table ORDER BY start_ms, partition;
+
+-- name: history
+SELECT partition, start_ms, rows_in, kept, quarantined, statistics
+FROM batches
+WHERE table_name = $table AND start_ms < $before_ms AND partition NOT IN (SELECT unnest($except_partitions))
+ORDER BY start_ms, partition;
+
+-- name: hashes
+SELECT table_name, partition, data_hash
+FROM batches
+WHERE (table_name IN ('users', 'items') AND start_ms < $end_ms)
+    OR (table_name NOT IN ('users', 'items') AND start_ms >= $start_ms AND start_ms < $end_ms)
+ORDER BY table_name, start_ms, partition;
+
+-- name: broken_invariant
+SELECT table_name, partition, rows_in, kept, quarantined, stored, set_aside
+FROM batches
+LEFT JOIN (
+    SELECT 'exposures' AS table_name, partition, count(*) AS stored FROM exposures GROUP BY 2
+    UNION ALL SELECT 'external_clicks', partition, count(*) FROM external_clicks GROUP BY 2
+    UNION ALL SELECT 'users', partition, count(*) FROM users GROUP BY 2
+    UNION ALL SELECT 'items', partition, count(*) FROM items GROUP BY 2
+) USING (table_name, partition)
+LEFT JOIN (SELECT table_name, partition, count(*) AS set_aside FROM quarantine GROUP BY 1, 2) USING (table_name, partition)
+WHERE coalesce(stored, 0) <> kept
+    OR coalesce(set_aside, 0) <> quarantined
+    OR rows_in <> coalesce(stored, 0) + coalesce(set_aside, 0)
+ORDER BY ALL;
+
+-- name: known_users
+SELECT user_id FROM user_index WHERE user_index IN (SELECT user_index FROM users) ORDER BY user_id;
+
+-- name: known_items
+SELECT item_id FROM item_index WHERE item_index IN (SELECT item_index FROM items) ORDER BY item_id;
+
+-- name: existing_exposure_ids
+SELECT DISTINCT exposure_id
+FROM exposures
+WHERE exposure_id IN (SELECT exposure_id FROM asked)
+    AND partition NOT IN (SELECT unnest($except_partitions));

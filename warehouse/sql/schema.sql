@@ -1,0 +1,128 @@
+-- Everything that a warehouse file holds. Instants are UTC epoch milliseconds; partitions are keys of service time.
+-- Columns chosen by a source (context, user and item fields) are added to exposures, users and items when a source
+-- is configured; they hold codes of category_index.
+
+CREATE TABLE IF NOT EXISTS meta (key VARCHAR PRIMARY KEY, value VARCHAR NOT NULL);
+
+-- Append-only. A dense index never changes its meaning, because rows of trained embedding tables hang on it.
+CREATE TABLE IF NOT EXISTS user_index (user_id VARCHAR PRIMARY KEY, user_index INTEGER NOT NULL UNIQUE);
+CREATE TABLE IF NOT EXISTS item_index (item_id VARCHAR PRIMARY KEY, item_index INTEGER NOT NULL UNIQUE);
+CREATE TABLE IF NOT EXISTS category_index (
+    table_name VARCHAR NOT NULL,
+    column_name VARCHAR NOT NULL,
+    value VARCHAR NOT NULL,
+    code INTEGER NOT NULL,
+    PRIMARY KEY (table_name, column_name, value)
+);
+
+-- The chosen columns of each table, in the order in which models see them.
+CREATE TABLE IF NOT EXISTS fields (
+    table_name VARCHAR NOT NULL,
+    column_name VARCHAR NOT NULL,
+    position INTEGER NOT NULL
+);
+
+-- Event tables carry no index: they are read by time range in load order, where zone maps already skip, and an index
+-- on exposure_id made a load of 100,000 rows several times slower (docs/decisions).
+CREATE TABLE IF NOT EXISTS exposures (
+    partition VARCHAR NOT NULL,
+    row INTEGER NOT NULL,
+    exposure_id VARCHAR NOT NULL,
+    user_index INTEGER NOT NULL,
+    item_index INTEGER NOT NULL,
+    shown_at BIGINT NOT NULL,
+    clicked BOOLEAN NOT NULL,
+    dwell_seconds FLOAT
+);
+
+CREATE TABLE IF NOT EXISTS external_clicks (
+    partition VARCHAR NOT NULL,
+    row INTEGER NOT NULL,
+    user_index INTEGER NOT NULL,
+    item_index INTEGER NOT NULL,
+    domain INTEGER NOT NULL,
+    occurred_at BIGINT NOT NULL,
+    received_at BIGINT NOT NULL
+);
+
+-- valid_from is the start of the date and hour that the file's path names, 0 for a path without: a description is
+-- used for events from then on, and the latest one wins.
+CREATE TABLE IF NOT EXISTS users (
+    partition VARCHAR NOT NULL,
+    row INTEGER NOT NULL,
+    valid_from BIGINT NOT NULL,
+    user_index INTEGER NOT NULL
+);
+
+CREATE TABLE IF NOT EXISTS items (
+    partition VARCHAR NOT NULL,
+    row INTEGER NOT NULL,
+    valid_from BIGINT NOT NULL,
+    item_index INTEGER NOT NULL,
+    published_at BIGINT
+);
+
+CREATE TABLE IF NOT EXISTS batches (
+    table_name VARCHAR NOT NULL,
+    partition VARCHAR NOT NULL,
+    start_ms BIGINT NOT NULL,
+    files JSON NOT NULL,
+    columns JSON NOT NULL,
+    data_hash VARCHAR NOT NULL,
+    rows_in BIGINT NOT NULL,
+    kept BIGINT NOT NULL,
+    quarantined BIGINT NOT NULL,
+    forced BOOLEAN NOT NULL,
+    statistics JSON NOT NULL,
+    loaded_at TIMESTAMP NOT NULL,
+    PRIMARY KEY (table_name, partition),
+    CHECK (rows_in = kept + quarantined)
+);
+
+CREATE SEQUENCE IF NOT EXISTS quarantine_id;
+CREATE TABLE IF NOT EXISTS quarantine (
+    id BIGINT NOT NULL DEFAULT nextval('quarantine_id'),
+    table_name VARCHAR NOT NULL,
+    partition VARCHAR NOT NULL,
+    row INTEGER NOT NULL,
+    file VARCHAR,
+    rule VARCHAR NOT NULL,
+    rules VARCHAR NOT NULL,
+    column_name VARCHAR,
+    value VARCHAR,
+    remedy VARCHAR,
+    row_json VARCHAR NOT NULL
+);
+
+CREATE TABLE IF NOT EXISTS predictions (
+    exposure_id VARCHAR NOT NULL,
+    system VARCHAR NOT NULL,
+    model_version VARCHAR NOT NULL,
+    partition VARCHAR NOT NULL,
+    score DOUBLE NOT NULL
+);
+
+CREATE TABLE IF NOT EXISTS metrics (
+    name VARCHAR NOT NULL,
+    system VARCHAR NOT NULL,
+    partition VARCHAR NOT NULL,
+    value DOUBLE,
+    extra JSON NOT NULL
+);
+
+-- For people: names and timestamps instead of indices and milliseconds.
+CREATE VIEW IF NOT EXISTS named_exposures AS
+SELECT partition, exposure_id, user_id, item_id, epoch_ms(shown_at) AS shown_at_utc, clicked, dwell_seconds
+FROM exposures JOIN user_index USING (user_index) JOIN item_index USING (item_index);
+
+CREATE VIEW IF NOT EXISTS named_external_clicks AS
+SELECT
+    partition, user_id, item_id, category_index.value AS domain,
+    epoch_ms(occurred_at) AS occurred_at_utc, epoch_ms(received_at) AS received_at_utc
+FROM external_clicks
+JOIN user_index USING (user_index)
+JOIN item_index USING (item_index)
+JOIN category_index
+    ON category_index.table_name = 'external_clicks'
+    AND category_index.column_name = 'domain'
+    AND category_index.code = external_clicks.domain;

@@ -1,0 +1,181 @@
+"""The warehouse: typed tables in one DuckDB file, written a partition at a time, whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from warehouse import results
+from warehouse.connection import connect
+from warehouse.contract import table_contract
+from warehouse.events import Columns, read_events
+from warehouse.load import InvariantBroken, PartitionLoad, load_partitions
+from warehouse.results import Metric
+from warehouse.sources.description import SourceDescription
+from warehouse.statements import quoted, statement
+
+#: Tables whose chosen columns are added to the schema when a source is configured.
+FIELD_TABLES = ("users", "items", "exposures")
+
+
+class Warehouse:
+    """One DuckDB file, open for as long as the `with` block lasts; close it before anything long.
+
+    While one process writes, no other can even read: opening waits up to `wait_seconds`, then raises
+    WarehouseBusy.
+    """
+
+    def __init__(self, path: Path, *, read_only: bool = False, wait_seconds: float = 60.0) -> None:
+        self.path = Path(path)
+        self.read_only = read_only
+        self.connection = connect(self.path, read_only=read_only, wait_seconds=wait_seconds)
+
+    def __enter__(self) -> Warehouse:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self.connection.close()
+
+    def configure(self, description: SourceDescription) -> None:
+        """Add the source's chosen columns to the schema and remember their order; twice is the same as once.
+
+        A column that is no longer chosen stays stored. One that is newly chosen is empty until its partitions
+        are loaded again.
+        """
+        chosen = [
+            (table, name, i) for table in FIELD_TABLES for i, name in enumerate(description.fields(table))
+        ]
+        if chosen == [
+            (table, name, i) for table in FIELD_TABLES for i, name in enumerate(self.fields(table))
+        ]:
+            return
+        self.connection.begin()
+        try:
+            self.connection.execute("DELETE FROM fields")
+            if chosen:
+                self.connection.executemany("INSERT INTO fields VALUES (?, ?, ?)", chosen)
+            for table, name, _ in chosen:
+                self.connection.execute(
+                    f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {quoted(name)} INTEGER"
+                )
+            self.connection.commit()
+        except BaseException:
+            self.connection.rollback()
+            raise
+
+    def fields(self, table: str) -> tuple[str, ...]:
+        """The chosen categorical columns of a table, in the order in which models see them."""
+        if table == "external_clicks":
+            return ("domain",)
+        query = "SELECT column_name FROM fields WHERE table_name = ? ORDER BY position"
+        return tuple(name for (name,) in self.connection.execute(query, [table]).fetchall())
+
+    def load(
+        self, table: str, loads: Sequence[PartitionLoad], kept: pd.DataFrame, quarantined: pd.DataFrame
+    ) -> None:
+        """Replace the partitions of `loads` by these rows, in one transaction; twice is the same as once.
+
+        Args:
+            table: name in the landing contract.
+            loads: one record a partition, also of an empty one.
+            kept: rows of all these partitions with `_partition`, `_row` and the contract's columns, typed.
+            quarantined: `partition, row, rule, rules, column, value, remedy, row_json, file`; one row each.
+
+        New ids and category values get the next dense numbers in the order (partition start, row). Raises
+        InvariantBroken, with nothing written, unless rows in = kept + quarantined for every partition.
+        """
+        load_partitions(self.connection, table_contract(table), self.fields(table), loads, kept, quarantined)
+
+    def loaded(self, table: str) -> pd.DataFrame:
+        """One row a loaded partition: partition, start_ms, data_hash, rows_in, kept, quarantined, forced, …"""
+        return self.connection.execute(statement("batches", "loaded"), {"table": table}).df()
+
+    def history(
+        self, table: str, *, before_ms: int | None = None, except_partitions: Collection[str] = ()
+    ) -> pd.DataFrame:
+        """The gate's statistics of former batches, one row a partition (index), the columns that it gave."""
+        limit = np.iinfo(np.int64).max if before_ms is None else before_ms
+        found = self.connection.execute(
+            statement("batches", "history"),
+            {"table": table, "before_ms": int(limit), "except_partitions": list(except_partitions)},
+        ).fetchall()
+        rows = [json.loads(row[-1]) for row in found]
+        return pd.DataFrame(rows, index=pd.Index([row[0] for row in found], name="partition", dtype="str"))
+
+    def known_ids(self, table: Literal["users", "items"]) -> np.ndarray:
+        """Ids with a dimension row, sorted, object [N]."""
+        found = self.connection.execute(statement("batches", f"known_{table}")).fetchnumpy()
+        return np.ma.getdata(next(iter(found.values())))
+
+    def existing_exposure_ids(self, ids: Collection[str], except_partitions: Collection[str]) -> set[str]:
+        """Those of `ids` that are stored in partitions other than the named ones."""
+        self.connection.register("asked", pa.table({"exposure_id": pa.array(ids, type=pa.string())}))
+        try:
+            found = self.connection.execute(
+                statement("batches", "existing_exposure_ids"), {"except_partitions": list(except_partitions)}
+            ).fetchall()
+        finally:
+            self.connection.unregister("asked")
+        return {exposure_id for (exposure_id,) in found}
+
+    def events(self, start_ms: int, end_ms: int, entities: Literal["all", "mentioned"] = "all") -> Columns:
+        """Everything received in `[start_ms, end_ms)`, as integer columns for the models.
+
+        Keys: `exposures.` exposure_id (object), user, item, shown_at, clicked (bool), dwell_seconds (float32,
+        NaN where unknown), context [E, C]; `external.` user, item, domain, occurred_at, received_at; `users.`
+        and `items.` index (ascending), fields [N, F], published_at. int64 unless said, -1 where unknown.
+        Exposures are sorted by shown_at, external clicks by received_at, ties by row of the landed partition.
+        Entities are those that the events mention and, with `all`, every one described before `end_ms`; the
+        description is the latest that was valid before `end_ms`.
+        """
+        fields = {table: self.fields(table) for table in FIELD_TABLES}
+        return read_events(self.connection, fields, start_ms, end_ms, entities)
+
+    def data_hash(self, start_ms: int, end_ms: int) -> str:
+        """Hash of the loaded batches that `events(start_ms, end_ms)` draws on: same files, same hash."""
+        found = self.connection.execute(
+            statement("batches", "hashes"), {"start_ms": start_ms, "end_ms": end_ms}
+        ).fetchall()
+        return hashlib.sha256(json.dumps(found).encode()).hexdigest()
+
+    def check_invariant(self) -> None:
+        """Raise InvariantBroken if a partition's rows in differ from its stored and quarantined rows."""
+        broken = self.connection.execute(statement("batches", "broken_invariant")).fetchall()
+        if broken:
+            table, partition, rows_in, _, _, stored, set_aside = broken[0]
+            raise InvariantBroken(
+                f"{table}, partition {partition}: {rows_in} rows in, {stored or 0} stored, "
+                f"{set_aside or 0} quarantined ({len(broken)} partitions in all)"
+            )
+
+    def write_predictions(
+        self, system: str, model_version: str, partition: str, exposure_ids: np.ndarray, scores: np.ndarray
+    ) -> None:
+        """Replace a system's scores of a partition: exposure_ids object [E], scores float64 [E]."""
+        results.write_predictions(self.connection, system, model_version, partition, exposure_ids, scores)
+
+    def read_predictions(self, system: str | None = None, partition: str | None = None) -> pd.DataFrame:
+        """Stored scores: exposure_id, system, model_version, partition, score."""
+        return results.read_predictions(self.connection, system, partition)
+
+    def write_metrics(self, metrics: Sequence[Metric]) -> None:
+        """Store metrics, replacing those of the same name, system and partition."""
+        results.write_metrics(self.connection, metrics)
+
+    def read_metrics(self, name: str | None = None, system: str | None = None) -> pd.DataFrame:
+        """Stored metrics: name, system, partition, value (NaN where undefined), extra (dictionary)."""
+        return results.read_metrics(self.connection, name, system)
