@@ -1,0 +1,74 @@
+"""Where a figure comes from: the code's revision, the data's hash, the settings in flat form."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from models.data.event_log import EventLog
+
+
+@cache
+def git_revision() -> str:
+    """The commit of this checkout, `-dirty` where tracked files differ; `unknown` outside a checkout."""
+    folder = Path(__file__).parent
+    try:
+        revision = _git("rev-parse", "--short=12", "HEAD", folder=folder)
+        changed = _git("status", "--porcelain", "--untracked-files=no", folder=folder)
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return revision + ("-dirty" if changed else "")
+
+
+def _git(*arguments: str, folder: Path) -> str:
+    done = subprocess.run(
+        ["git", *arguments], cwd=folder, check=True, capture_output=True, text=True, timeout=20
+    )
+    return done.stdout.strip()
+
+
+def log_hash(log: EventLog) -> str:
+    """A hash of every value that a model may read of `log`: events, entities, bounds. 16 hex digits."""
+    digest = hashlib.blake2b(digest_size=8)
+    digest.update(f"{log.start_ms} {log.end_ms} {log.zone_offset_ms}".encode())
+    for part in (log.exposures, log.external, log.users, log.items):
+        for name, column in sorted(vars(part).items()):
+            digest.update(f"{type(part).__name__}.{name} {column.dtype} {column.shape}".encode())
+            digest.update(column.tobytes())
+    return digest.hexdigest()
+
+
+def folder_hash(folder: Path) -> str:
+    """A hash of the names and bytes of all files under `folder`. 16 hex digits."""
+    digest = hashlib.blake2b(digest_size=8)
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            digest.update(str(path.relative_to(folder)).encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def flat(settings: BaseModel | Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """Settings as dotted names and text, the form in which MLflow stores parameters."""
+    values = settings if isinstance(settings, Mapping) else settings.model_dump(mode="json")
+    out: dict[str, str] = {}
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            out |= flat(value, f"{prefix}{name}.")
+        else:
+            out[f"{prefix}{name}"] = value if isinstance(value, str) else json.dumps(value)
+    return out
+
+
+def settings_digest(settings: Mapping[str, str], seed: int) -> str:
+    """Eight hex digits that differ when a setting or the seed does."""
+    text = json.dumps([sorted(settings.items()), seed])
+    return hashlib.blake2b(text.encode(), digest_size=4).hexdigest()

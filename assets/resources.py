@@ -1,0 +1,85 @@
+"""What the assets are given: the home and its deployment, the warehouse, the tracker, a progress listener."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from warehouse.home import Deployment, Home, SourceHome
+
+if TYPE_CHECKING:
+    from assets.tracking import Tracking
+    from warehouse.sources.description import SourceDescription
+    from warehouse.store import Warehouse
+
+ProgressCallback = Callable[[str, int, int], None]  #: (stage, done, total)
+
+
+class HomeResource(dg.ConfigurableResource):
+    """The folder with all state, and what the deployment in it was set up as."""
+
+    root: str
+
+    @property
+    def home(self) -> Home:
+        """The home as the other rooms know it."""
+        return Home(Path(self.root))
+
+    @property
+    def deployment(self) -> Deployment:
+        """Read anew each time, so that a long-lived code server sees a change."""
+        return Deployment.load(self.home)
+
+    @property
+    def paths(self) -> SourceHome:
+        """The folders of the deployment's source."""
+        return self.deployment.paths(self.home)
+
+    @property
+    def description(self) -> SourceDescription:
+        """What the landing folder holds."""
+        from warehouse.sources.description import SourceDescription
+
+        return SourceDescription.load(self.deployment.landing_folder(self.home))
+
+
+class WarehouseResource(HomeResource):
+    """The DuckDB file of the deployment's source. Open it, read or write, close it: never while training."""
+
+    def open(self, read_only: bool = True) -> Warehouse:
+        """The warehouse, as a context manager; a reader waits for no one only while nobody writes."""
+        from warehouse.store import Warehouse
+
+        return Warehouse(self.paths.warehouse, read_only=read_only)
+
+
+class TrackingResource(HomeResource):
+    """The MLflow store of the home."""
+
+    def open(self) -> Tracking:
+        """A tracker that names runs after the deployment's source."""
+        from assets.tracking import Tracking
+
+        return Tracking(self.home.mlflow, self.deployment.source, self.description.simulated)
+
+
+class Progress:
+    """Passes progress on to whoever runs the assets, and to the run's log at every tenth."""
+
+    def __init__(self, listener: ProgressCallback | None = None) -> None:
+        self.listener = listener
+
+    def to(self, log: dg.DagsterLogManager, prefix: str = "") -> ProgressCallback:
+        """A callback for one computation; `prefix` tells computations of the same kind apart."""
+
+        def report(stage: str, done: int, total: int) -> None:
+            stage = f"{prefix} {stage}".strip()
+            if self.listener is not None:
+                self.listener(stage, done, total)
+            if total and done * 10 // total != (done - 1) * 10 // total:
+                log.info(f"{stage}: {done} of {total}")
+
+        return report
