@@ -1,4 +1,4 @@
-"""The frame itself: what ships, what is pinned, which doors exist, and that no machine's path stands in a file."""
+"""The frame itself: what ships, what is pinned, which doors exist, and that no file names a machine's path."""
 
 from __future__ import annotations
 
@@ -30,7 +30,9 @@ def tracked_files() -> list[Path]:
 
 
 def test_mlflow_folder_is_no_package():
-    assert not list((ROOT / "mlflow").rglob("__init__.py")), "mlflow/__init__.py would shadow the mlflow library"
+    assert not list((ROOT / "mlflow").rglob("__init__.py")), (
+        "mlflow/__init__.py would shadow the mlflow library"
+    )
     import mlflow
 
     assert "site-packages" in mlflow.__path__[0]
@@ -51,13 +53,18 @@ def test_wheel_holds_the_named_packages_only(tmp_path):
         names = archive.namelist()
     tops = {name.split("/")[0] for name in names}
     assert tops - {top for top in tops if top.endswith(".dist-info")} == PACKAGES
-    sources = {str(path.relative_to(ROOT)) for path in tracked_files() if path.parts[len(ROOT.parts)] in PACKAGES}
+    sources = {
+        str(path.relative_to(ROOT)) for path in tracked_files() if path.parts[len(ROOT.parts)] in PACKAGES
+    }
     assert sources <= set(names), f"left out of the wheel: {sorted(sources - set(names))}"
 
 
 def test_doors_between_the_rooms_hold():
     ran = subprocess.run(
-        [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"], cwd=ROOT, capture_output=True, text=True
+        [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
     )
     assert ran.returncode == 0, ran.stdout
 
@@ -77,7 +84,9 @@ def test_constraints_pin_every_package_that_pyproject_names():
     for line in wanted:
         requirement = Requirement(line)
         assert _normal(requirement.name) in pins, f"constraints.txt does not pin {requirement.name}"
-        assert pins[_normal(requirement.name)] in requirement.specifier, f"the pin of {requirement.name} breaks {line!r}"
+        assert pins[_normal(requirement.name)] in requirement.specifier, (
+            f"the pin of {requirement.name} breaks {line!r}"
+        )
 
 
 def test_every_dependency_has_a_floor_and_a_cap():
@@ -108,7 +117,9 @@ def test_pre_commit_fetches_nothing():
 
 def test_no_machine_path_stands_in_a_tracked_file():
     # Spelt in parts so that this file does not hold what it looks for.
-    pattern = re.compile(r"(?<![\w.$~-])/(?:" + "|".join(["wo" + "rk", "ho" + "me", "ro" + "ot", "Us" + "ers"]) + r")/\w")
+    pattern = re.compile(
+        r"(?<![\w.$~-])/(?:" + "|".join(["wo" + "rk", "ho" + "me", "ro" + "ot", "Us" + "ers"]) + r")/\w"
+    )
     found = []
     for path in tracked_files():
         try:
@@ -127,9 +138,11 @@ def test_tracked_files_are_small():
 def test_relative_links_of_the_documentation_lead_somewhere():
     broken = []
     for page in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
-        for target in re.findall(r"\]\(([^)#\s]+)", page.read_text()):
-            if "://" not in target and not (page.parent / target).exists():
-                broken.append(f"{page.relative_to(ROOT)} -> {target}")
+        broken += [
+            f"{page.relative_to(ROOT)} -> {target}"
+            for target in re.findall(r"\]\(([^)#\s]+)", page.read_text())
+            if "://" not in target and not (page.parent / target).exists()
+        ]
     assert not broken
 
 

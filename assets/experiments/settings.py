@@ -1,0 +1,38 @@
+"""What a comparison compares."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+
+class CompareSettings(BaseModel):
+    """One comparison: systems × days × seeds on one source."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: Literal["simulator", "kuairand", "landing"] = Field(description="where the logs come from")
+    systems: tuple[str, ...] = Field(min_length=1, description="names of models.registry.SYSTEMS")
+    days: tuple[str, ...] = Field(
+        min_length=1, description="test days; each system is retrained on the days before each"
+    )
+    seeds: tuple[int, ...] = Field(default=(0,), min_length=1, description="one training a seed")
+    size: Literal["real", "tiny"] = Field(default="real", description="which configuration of each system")
+    device: str = Field(default="cpu", description="torch device of training and scoring")
+    static: bool = Field(default=False, description="leave the parameters as trained: no hourly update")
+    overrides: tuple[str, ...] = Field(
+        default=(), description="`system.setting=value`, dots into nested settings; `*` for all systems"
+    )
+
+    @field_validator("systems", "days", "seeds")
+    @classmethod
+    def _distinct(cls, value: tuple[object, ...]) -> tuple[object, ...]:
+        if len(set(value)) != len(value):
+            raise ValueError(f"named twice: {', '.join(str(item) for item in value)}")
+        return value
+
+    def key(self, data_hash: str) -> str:
+        """Twelve hex digits of all that moves a score, the code aside: partial results of this key may go on."""
+        return hashlib.sha256(f"{self.model_dump_json()} {data_hash}".encode()).hexdigest()[:12]
