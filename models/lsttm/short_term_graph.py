@@ -1,0 +1,191 @@
+"""The internal short-term graph (paper 3.2): two GAT layers over the most recent clicks of both sides.
+
+    u¹ ← GAT(u⁰; items' d⁰)      d¹ ← GAT(d⁰; users' u⁰)      u^s = u² ← GAT(u¹; items' d¹)
+
+Everything that occurs more than once is computed once: a node's projection, and the neighbourhood of a (node,
+time) pair, since all instances of an hour ask about the hour's start.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from models.data.event_log import EventLog
+from models.layers.gat import GATLayer, take_nodes
+from models.layers.temporal_adjacency import TemporalAdjacency
+from models.lsttm.sampling import Adjacencies, Builder, NodeRows, unique_nodes, unique_pairs
+from models.settings import Settings
+
+
+class ShortTermSettings(Settings):
+    """Shape of the short-term graph; the defaults are the paper's."""
+
+    neighbours: int = Field(default=30, ge=1)  #: K of Eq. 1, for users and items alike
+    layers: Literal[1, 2] = 2
+    width: int = Field(default=16, ge=1)  #: width of u¹, d¹ and u^s
+
+
+@dataclass(frozen=True)
+class ShortTermGraphBatch:
+    """Index tensors of the neighbourhoods of T tasks; letters as in `models.batch`.
+
+    P user pairs and Q item pairs are distinct (node, period start); U users and I items are distinct nodes
+    whose fields are read. With one layer, the tensors of the second hop are None.
+    """
+
+    user_fields: Tensor  #: int64 [T, U, F] positions of embedding rows
+    item_fields: Tensor  #: int64 [T, I, F]
+    instance_pair: Tensor  #: int64 [T, B] → P
+    pair_user: Tensor  #: int64 [T, P] → U
+    user_items: Tensor  #: int64 [T, P, K] → I
+    user_mask: Tensor  #: bool [T, P, K]
+    user_item_pairs: Tensor | None = None  #: int64 [T, P, K] → Q
+    pair_item: Tensor | None = None  #: int64 [T, Q] → I
+    item_users: Tensor | None = None  #: int64 [T, Q, K] → U
+    item_mask: Tensor | None = None  #: bool [T, Q, K]
+
+    def to(self, device: torch.device | str) -> ShortTermGraphBatch:
+        """The same tensors on another device."""
+        moved = {n: tensor.to(device) for n, tensor in vars(self).items() if tensor is not None}
+        return replace(self, **moved)
+
+
+class ShortTermSampler(Adjacencies):
+    """Temporal neighbours in the graph of internal clicks; a `GraphSampler`."""
+
+    def __init__(self, log: EventLog, nodes: NodeRows, settings: ShortTermSettings) -> None:
+        """Start from everything received before `log.end_ms`; `nodes` tells entities' embedding rows."""
+        self.nodes, self.settings = nodes, settings
+        user, item, time = _clicks(log)
+        self.adjacencies = {
+            "items_of_users": TemporalAdjacency.build(user, time, {"item": item}),
+            "users_of_items": TemporalAdjacency.build(item, time, {"user": user}),
+        }
+
+    def append(self, hour: EventLog) -> None:
+        """Take in an hour's clicks."""
+        user, item, time = _clicks(hour)
+        self.adjacencies["items_of_users"].append(user, time, {"item": item})
+        self.adjacencies["users_of_items"].append(item, time, {"user": user})
+
+    def row_ids(self, users: Tensor, items: Tensor, times: Tensor) -> tuple[list[Tensor], Builder]:
+        """See `GraphSampler.row_ids`; two tensors, the fields of users [T, U, F] and of items [T, I, F]."""
+        pair_user, pair_time, instances = unique_pairs(users, times, None, (users[:, 0], times[:, 0]))
+        clicks = self.adjacencies["items_of_users"]
+        found = clicks.neighbours(pair_user, pair_time, self.settings.neighbours)
+        clicked = clicks.gather("item", found.positions)
+        if self.settings.layers == 2:
+            return self._two_hops(
+                pair_user, pair_time, clicked, found.mask, instances.positions, items, times
+            )
+        distinct_items = unique_nodes(clicked, found.mask, items[:, 0])
+        distinct_users = unique_nodes(pair_user, None, users[:, 0])
+
+        def build(rows: list[Tensor]) -> ShortTermGraphBatch:
+            return ShortTermGraphBatch(
+                user_fields=rows[0],
+                item_fields=rows[1],
+                instance_pair=instances.positions,
+                pair_user=distinct_users.positions,
+                user_items=distinct_items.positions,
+                user_mask=found.mask,
+            )
+
+        return self._fields(distinct_users.values, distinct_items.values), build
+
+    def _two_hops(
+        self,
+        pair_user: Tensor,
+        pair_time: Tensor,
+        clicked: Tensor,
+        user_mask: Tensor,
+        instance_pair: Tensor,
+        items: Tensor,
+        times: Tensor,
+    ) -> tuple[list[Tensor], Builder]:
+        pairs = pair_user.shape[1]
+        # Padding stands for the target item: its fields are read in any case.
+        pair_item, item_time, item_pairs = unique_pairs(
+            clicked, pair_time.unsqueeze(-1), user_mask, (items[:, 0], times[:, 0])
+        )
+        clickers = self.adjacencies["users_of_items"]
+        found = clickers.neighbours(pair_item, item_time, self.settings.neighbours)
+        item_mask = found.mask & item_pairs.real.unsqueeze(-1)
+        distinct_items = unique_nodes(pair_item, None, items[:, 0])
+        distinct_users = unique_nodes(
+            torch.cat([pair_user, clickers.gather("user", found.positions).flatten(1)], dim=1),
+            torch.cat([torch.ones_like(pair_user, dtype=torch.bool), item_mask.flatten(1)], dim=1),
+            pair_user[:, 0],
+        )
+
+        def build(rows: list[Tensor]) -> ShortTermGraphBatch:
+            item_of_slot = distinct_items.positions.gather(1, item_pairs.positions.flatten(1))
+            return ShortTermGraphBatch(
+                user_fields=rows[0],
+                item_fields=rows[1],
+                instance_pair=instance_pair,
+                pair_user=distinct_users.positions[:, :pairs],
+                user_items=item_of_slot.view(user_mask.shape),
+                user_mask=user_mask,
+                user_item_pairs=item_pairs.positions,
+                pair_item=distinct_items.positions,
+                item_users=distinct_users.positions[:, pairs:].reshape(item_mask.shape),
+                item_mask=item_mask,
+            )
+
+        return self._fields(distinct_users.values, distinct_items.values), build
+
+    def _fields(self, users: Tensor, items: Tensor) -> list[Tensor]:
+        return [self.nodes.user_fields(users), self.nodes.item_fields(items)]
+
+
+class ShortTermGraph(nn.Module):
+    """The forward pass: embedding rows and index tensors in, u^s out."""
+
+    def __init__(
+        self, settings: ShortTermSettings, user_width: int, item_width: int, *, generator: torch.Generator
+    ) -> None:
+        """Args: user_width, item_width the widths of u⁰ and d⁰: number of fields × width of an embedding."""
+        super().__init__()
+        width = settings.width
+        self.users_first = GATLayer(user_width, item_width, width, generator=generator)
+        self.items_first: GATLayer | None = None
+        self.users_second: GATLayer | None = None
+        if settings.layers == 2:
+            self.items_first = GATLayer(item_width, user_width, width, generator=generator)
+            self.users_second = GATLayer(width, width, width, generator=generator)
+
+    def forward(self, rows: Tensor, graph: ShortTermGraphBatch) -> tuple[Tensor, Tensor]:
+        """u^s of every instance.
+
+        Args:
+            rows: float [R, D + 1], the touched embedding rows; the last column, a first-order term, is left.
+            graph: index tensors into them.
+
+        Returns:
+            float [T, B, width], zero for users without clicks; and bool [T, B], whether the user has clicks.
+        """
+        values = rows[:, :-1]
+        users = values[graph.user_fields].flatten(2)
+        items = values[graph.item_fields].flatten(2)
+        short, present = self.users_first(users, items, graph.user_items, graph.user_mask, graph.pair_user)
+        if self.items_first is not None and self.users_second is not None:
+            second = (graph.item_users, graph.item_mask, graph.user_item_pairs)
+            assert all(tensor is not None for tensor in second), "a batch sampled with one layer"
+            hidden, _ = self.items_first(items, users, graph.item_users, graph.item_mask, graph.pair_item)
+            short, present = self.users_second(short, hidden, graph.user_item_pairs, graph.user_mask)
+        return take_nodes(short, graph.instance_pair), present.gather(1, graph.instance_pair)
+
+
+def _clicks(log: EventLog) -> tuple[Tensor, Tensor, Tensor]:
+    e = log.exposures
+    clicked = np.asarray(e.clicked, dtype=bool)
+    columns = (np.ascontiguousarray(column[clicked]) for column in (e.user, e.item, e.shown_at))
+    user, item, time = map(torch.from_numpy, columns)
+    return user, item, time
