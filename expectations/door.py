@@ -1,0 +1,80 @@
+"""What goes into the gate and what comes out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from expectations.settings import GateSettings
+
+Kind = Literal["id", "category", "time", "flag", "number"]
+Lookup = Collection[str] | Callable[[np.ndarray], Collection[str]]
+"""Ids, or a function that says which of the given ids (object array, no missing) there are."""
+
+
+@dataclass(frozen=True)
+class ColumnSpec:
+    """Contract of one column.
+
+    `kind` decides how raw values are read and the type of the kept column: `id` and `category` → pandas `str`
+    (missing: NaN), `time` → int64, epoch milliseconds UTC (optional: Int64, missing: NA), `flag` → bool
+    (optional: boolean), `number` → float64 (missing: NaN).
+    """
+
+    kind: Kind
+    required: bool = False
+
+
+@dataclass(frozen=True)
+class GateContext:
+    """What the gate must know besides the rows; the caller reads it from the warehouse."""
+
+    columns: Mapping[str, ColumnSpec]
+    """Contract: name → spec. Columns of the frame that are not named here are kept out with a warning."""
+    partitions: Mapping[str, tuple[int, int] | None]
+    """Every partition of the call, also empty ones → its [start, end) in ms; None for dimension files."""
+    now_ms: int
+    known: Mapping[str, Lookup] = field(default_factory=dict)
+    """Ids known per dimension table (`users`, `items`); a table that is absent is not checked against."""
+    existing_ids: Lookup = ()
+    """Unique ids that the warehouse already holds in *other* partitions than those of this call."""
+    domains: Collection[str] = ()
+    """Domains of the source; empty takes any."""
+    history: pd.DataFrame | None = None
+    """Statistics of former batches of the table, rows of `GateResult.statistics` (any index)."""
+    settings: GateSettings = field(default_factory=GateSettings)
+    data_docs: Path | None = None
+    """Folder to render Great Expectations' Data Docs into; None renders nothing."""
+
+
+@dataclass(frozen=True)
+class BatchFailure:
+    """One batch rule broken by one partition; the partition must not be written."""
+
+    partition: str
+    rule: str
+    observed: float | None
+    band: tuple[float | None, float | None]
+    message: str
+
+
+@dataclass(frozen=True)
+class GateResult:
+    """Outcome of the gate; rows in = rows of `kept` + rows of `quarantined`, for every partition."""
+
+    kept: pd.DataFrame
+    """`_partition`, `_row` and every column of the contract, typed as `ColumnSpec` says."""
+    quarantined: pd.DataFrame
+    """`table, partition, row, rule, rules, column, value, remedy, row_json`: one row each, the first rule it
+    broke, all of them in `rules` (comma-separated)."""
+    batch_failures: Mapping[str, tuple[BatchFailure, ...]]
+    """partition → its failures; a partition without one is absent."""
+    statistics: pd.DataFrame
+    """One row a partition (index `partition`): start_ms, rows, kept, quarantined, share_quarantined, clicks,
+    click_rate, …: to be stored with the batch and handed back as `GateContext.history`."""
+    warnings: tuple[str, ...] = ()

@@ -1,0 +1,182 @@
+"""Reading raw values: one typed column, and what was wrong, beside each raw column.
+
+Raw values come as they lay in the file: numbers from Parquet, strings from CSV, anything from JSON lines, bytes from
+binary columns. A column is cut into parts of one Python kind each (nearly always a single part) and every part is
+read as a whole.
+
+What counts as missing: null, NaT, NaN in a float column (pandas knows no difference there; Arrow-backed columns
+keep NaN apart from null) and the empty string, which is how CSV writes null.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from expectations.parts import Part, cut_into_parts
+
+_ZONED = r"[Tt ]\d{2}(?::?\d{2}){0,2}(?:[.,]\d+)?\s?(?:[Zz]|[+-]\d{2}(?::?\d{2})?)$"
+_EPOCH_MS = r"[+-]?\d{1,18}"
+_FLAGS = {"0": 0.0, "1": 1.0, "true": 1.0, "false": 0.0}
+_EXACT_INTEGERS = 2.0**53  # floats beyond this are no longer exact integers
+
+
+@dataclass
+class ParsedColumn:
+    """A column after reading; every array has the frame's length.
+
+    `values` is object (str or None) for ids and categories and float64 for flags and numbers (NaN: missing or
+    unreadable). For times it is int64 epoch ms, only meaningful where `present`.
+    """
+
+    raw: pd.Series
+    values: np.ndarray
+    missing: np.ndarray
+    typed: np.ndarray  #: False where a value is there but is not of the kind
+    zoned: np.ndarray  #: False where a time says no zone
+    utf8: np.ndarray  #: False where text is no valid UTF-8
+    finite: np.ndarray  #: False where a number is NaN or infinite
+
+    @property
+    def present(self) -> np.ndarray:
+        """Whether there is a value that could be read."""
+        return ~self.missing & self.typed & self.zoned & self.utf8
+
+
+def parse(raw: pd.Series, kind: str) -> ParsedColumn:
+    """Read a raw column as `kind` (`id`, `category`, `time`, `flag`, `number`)."""
+    size = len(raw)
+    values = {
+        "id": lambda: np.full(size, None, object),
+        "category": lambda: np.full(size, None, object),
+        "time": lambda: np.zeros(size, np.int64),
+        "flag": lambda: np.full(size, np.nan),
+        "number": lambda: np.full(size, np.nan),
+    }[kind]()
+    good = [np.ones(size, bool) for _ in range(4)]
+    column = ParsedColumn(raw, values, np.zeros(size, bool), *good)
+    for part in cut_into_parts(raw):
+        if part.kind == "missing":
+            column.missing[part.where] = True
+        elif part.kind == "bad text":
+            column.utf8[part.where] = False
+        else:
+            _READERS[kind](column, part)
+    return column
+
+
+def _read_id(column: ParsedColumn, part: Part) -> None:
+    if part.kind == "text":
+        column.values[part.where] = part.values.to_numpy(object)
+    elif part.kind == "integer":
+        column.values[part.where] = part.values.astype(str).astype(object)
+    elif part.kind == "float":
+        whole = _whole(part.values)
+        column.typed[part.where] = whole
+        text = np.full(len(whole), None, object)
+        text[whole] = part.values[whole].astype(np.int64).astype(str)
+        column.values[part.where] = text
+    else:
+        column.typed[part.where] = False
+
+
+def _read_category(column: ParsedColumn, part: Part) -> None:
+    if part.kind == "bool":
+        column.values[part.where] = np.where(part.values, "true", "false").astype(object)
+    elif part.kind == "float":
+        column.finite[part.where] = np.isfinite(part.values)
+        whole = _whole(part.values)
+        text = part.values.astype(str).astype(object)
+        text[whole] = part.values[whole].astype(np.int64).astype(str)
+        column.values[part.where] = text
+    else:
+        _read_id(column, part)
+
+
+def _read_time(column: ParsedColumn, part: Part) -> None:
+    where, values = part.where, part.values
+    if part.kind == "instant":
+        column.values[where] = values
+    elif part.kind == "naive instant":
+        column.zoned[where] = False
+    elif part.kind == "integer":
+        fits = (values >= np.iinfo(np.int64).min) & (values <= np.iinfo(np.int64).max)
+        column.typed[where] = fits
+        column.values[where] = np.where(fits, values, 0).astype(np.int64)
+    elif part.kind == "float":
+        whole = _whole(values)
+        column.typed[where] = whole
+        column.values[where] = np.where(whole, values, 0.0).astype(np.int64)
+    elif part.kind == "text":
+        column.values[where], column.typed[where], column.zoned[where] = _time_of_text(values)
+    else:
+        column.typed[where] = False
+
+
+def _time_of_text(text: pd.Series) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Epoch ms, whether it is a time, whether it says its zone: ISO 8601 or the digits of epoch milliseconds."""
+    digits = text.str.fullmatch(_EPOCH_MS).to_numpy(bool)
+    instants = np.zeros(len(text), np.int64)
+    instants[digits] = text[digits].to_numpy(object).astype(np.int64)
+    typed, zoned = np.ones(len(text), bool), np.ones(len(text), bool)
+    if not digits.all():
+        rest = text[~digits]
+        read = pd.to_datetime(rest, format="ISO8601", utc=True, errors="coerce").dt.as_unit("ms")
+        typed[~digits] = read.notna()
+        zoned[~digits] = rest.str.contains(_ZONED).to_numpy(bool) | read.isna().to_numpy()
+        instants[~digits] = read.dt.tz_localize(None).to_numpy("datetime64[ms]").astype(np.int64)
+    return instants, typed, zoned
+
+
+def _read_number(column: ParsedColumn, part: Part) -> None:
+    if part.kind == "text":
+        numbers = pd.to_numeric(part.values.astype(object), errors="coerce").to_numpy(np.float64)
+        named_nan = part.values.str.fullmatch(r"[+-]?nan", case=False).to_numpy(bool)
+        column.typed[part.where] = ~np.isnan(numbers) | named_nan
+    elif part.kind in ("integer", "float"):
+        numbers = part.values.astype(np.float64)
+    else:
+        column.typed[part.where] = False
+        return
+    column.values[part.where] = numbers
+    column.finite[part.where] = np.isfinite(numbers) | ~column.typed[part.where]
+
+
+def _read_flag(column: ParsedColumn, part: Part) -> None:
+    if part.kind == "bool":
+        column.values[part.where] = part.values.astype(np.float64)
+    elif part.kind == "text":
+        flags = part.values.str.lower().map(_FLAGS).to_numpy(np.float64)
+        numbers = pd.to_numeric(part.values.astype(object), errors="coerce").to_numpy(np.float64)
+        flags = np.where(np.isnan(flags), numbers, flags)
+        column.values[part.where] = flags
+        column.typed[part.where] = ~np.isnan(flags)
+    else:
+        _read_number(column, part)
+
+
+def _whole(values: np.ndarray) -> np.ndarray:
+    return np.isfinite(values) & (np.abs(values) <= _EXACT_INTEGERS) & (np.floor(values) == values)
+
+
+_READERS = {
+    "id": _read_id,
+    "category": _read_category,
+    "time": _read_time,
+    "flag": _read_flag,
+    "number": _read_number,
+}
+
+
+def typed_column(column: ParsedColumn, kind: str, required: bool, rows: np.ndarray) -> pd.Series:
+    """The kept rows of a column in the type that the contract promises (see `ColumnSpec`)."""
+    values, present = column.values[rows], column.present[rows]
+    if kind in ("id", "category"):
+        return pd.Series(np.where(present, values, None), dtype="str")
+    if kind == "number":
+        return pd.Series(np.where(present, values, np.nan), dtype=np.float64)
+    plain, nullable = ("int64", "Int64") if kind == "time" else ("bool", "boolean")
+    clean = pd.Series(np.where(present, values, 0)).astype(plain)
+    return clean if required else clean.astype(nullable).mask(~present)

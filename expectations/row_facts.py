@@ -1,0 +1,149 @@
+"""Columns that the row suites speak of: read values, and facts about them for which no built-in expectation exists.
+
+A suite names a column of the contract plainly (`dwell_seconds`: the read value, null where missing or unreadable)
+or with a fact, `shown_at.in_partition`, `user_id.known(users, shown_at)`: the second is a column of booleans that
+must all be true. Great Expectations still decides and reports; here values are only prepared, whole columns at once.
+A fact is true where the column has no readable value: other rules judge that.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+
+from expectations.door import GateContext, Lookup
+from expectations.parsing import ParsedColumn, parse
+from expectations.settings import HOUR_MS
+
+_FACT = re.compile(r"^(?P<column>.+?)\.(?P<fact>[a-z0-9_]+)(?:\((?P<args>[^)]*)\))?$")
+
+
+def subject(name: str) -> str:
+    """The contract column that a suite's column name is about."""
+    found = _FACT.match(name)
+    return found["column"] if found else name
+
+
+class RowFacts:
+    """The raw frame of one call, its columns read by the contract.
+
+    Attributes: `parsed` (name → ParsedColumn; a column that the frame lacks counts as all missing), `partition`
+    (int, position in `context.partitions`), `row` (int).
+    """
+
+    def __init__(self, frame: pd.DataFrame, context: GateContext) -> None:
+        self.context = context
+        self.size = len(frame)
+        self.row = frame["_row"].to_numpy(np.int64)
+        self.partition = pd.Index(list(context.partitions)).get_indexer(pd.Index(frame["_partition"]))
+        if (self.partition < 0).any():
+            stranger = frame["_partition"].iloc[int(np.argmin(self.partition))]
+            raise KeyError(f"partition {stranger!r} is in the frame but not in the context's partitions")
+        absent = pd.Series(np.full(self.size, None, object))
+        self.parsed: dict[str, ParsedColumn] = {
+            name: parse(frame[name] if name in frame else absent, spec.kind)
+            for name, spec in context.columns.items()
+        }
+        bounds = [
+            limits or (np.iinfo(np.int64).min, np.iinfo(np.int64).max)
+            for limits in context.partitions.values()
+        ]
+        self.start_ms, self.end_ms = np.array(bounds, np.int64).reshape(-1, 2).T
+
+    def column(self, name: str, rows: np.ndarray) -> pd.Series:
+        """The column of a suite's name over the given row positions; KeyError names what is not known."""
+        found = _FACT.match(name)
+        if name in self.parsed:
+            return self._values(name, rows)
+        if found is None or found["column"] not in self.parsed or found["fact"] not in FACTS:
+            raise KeyError(
+                f"column {name!r}: neither a column of the contract ({', '.join(self.parsed)}) nor one with a fact "
+                f"({', '.join(FACTS)})"
+            )
+        args = [arg.strip() for arg in (found["args"] or "").split(",") if arg.strip()]
+        return pd.Series(FACTS[found["fact"]](self, found["column"], rows, *args))
+
+    def _values(self, name: str, rows: np.ndarray) -> pd.Series:
+        column, kind = self.parsed[name], self.context.columns[name].kind
+        values, present = column.values[rows], column.present[rows]
+        if kind in ("id", "category"):
+            return pd.Series(np.where(present, values, None), dtype="str")
+        # Epoch milliseconds fit a float64 exactly, and NaN is the null that every expectation understands.
+        return pd.Series(np.where(present, values.astype(np.float64), np.nan))
+
+
+def _given(facts: RowFacts, name: str, rows: np.ndarray) -> np.ndarray:
+    return ~facts.parsed[name].missing[rows]
+
+
+def _typed(facts: RowFacts, name: str, rows: np.ndarray) -> np.ndarray:
+    return facts.parsed[name].typed[rows]
+
+
+def _zoned(facts: RowFacts, name: str, rows: np.ndarray) -> np.ndarray:
+    return facts.parsed[name].zoned[rows]
+
+
+def _utf8(facts: RowFacts, name: str, rows: np.ndarray) -> np.ndarray:
+    return facts.parsed[name].utf8[rows]
+
+
+def _finite(facts: RowFacts, name: str, rows: np.ndarray) -> np.ndarray:
+    return facts.parsed[name].finite[rows]
+
+
+def _in_partition(facts: RowFacts, name: str, rows: np.ndarray) -> np.ndarray:
+    column, partition = facts.parsed[name], facts.partition[rows]
+    times = column.values[rows]
+    inside = (times >= facts.start_ms[partition]) & (times < facts.end_ms[partition])
+    return inside | ~column.present[rows]
+
+
+def _first(facts: RowFacts, name: str, rows: np.ndarray, within: str = "call") -> np.ndarray:
+    """Whether no earlier row (partition order, then position) has the same value; `within` partition or call."""
+    column = facts.parsed[name]
+    order = np.lexsort((facts.row[rows], facts.partition[rows]))
+    keys = pd.DataFrame({"value": column.values[rows][order]})
+    if within == "partition":
+        keys["partition"] = facts.partition[rows][order]
+    first = np.empty(len(rows), bool)
+    first[order] = ~keys.duplicated().to_numpy()
+    return first | ~column.present[rows]
+
+
+def _new(facts: RowFacts, name: str, rows: np.ndarray) -> np.ndarray:
+    """Whether the warehouse does not hold the value in another partition."""
+    return ~_among(facts.parsed[name], rows, facts.context.existing_ids) | ~facts.parsed[name].present[rows]
+
+
+def _known(facts: RowFacts, name: str, rows: np.ndarray, table: str, time: str) -> np.ndarray:
+    """Whether the id is in the dimension table, or the row is young enough for a late dimension row."""
+    column, clock = facts.parsed[name], facts.parsed[time]
+    if table not in facts.context.known:
+        return np.ones(len(rows), bool)
+    known = _among(column, rows, facts.context.known[table]) | ~column.present[rows]
+    grace_ms = facts.context.settings.dimension_grace_hours * HOUR_MS
+    young = clock.present[rows] & (facts.context.now_ms - clock.values[rows] < grace_ms)
+    return known | young
+
+
+def _among(column: ParsedColumn, rows: np.ndarray, lookup: Lookup) -> np.ndarray:
+    values = pd.Series(np.where(column.present[rows], column.values[rows], None), dtype=object)
+    found = lookup(values.dropna().unique()) if callable(lookup) else lookup
+    return values.isin(found if isinstance(found, np.ndarray | pd.Series) else set(found)).to_numpy(bool)
+
+
+FACTS: dict[str, Callable[..., np.ndarray]] = {
+    "given": _given,
+    "typed": _typed,
+    "zoned": _zoned,
+    "utf8": _utf8,
+    "finite": _finite,
+    "in_partition": _in_partition,
+    "first": _first,
+    "new": _new,
+    "known": _known,
+}

@@ -1,0 +1,162 @@
+"""Statistics of partitions and the bands that the same hour of former days gives them: what batch rules judge.
+
+Bands are robust: the median of former days ± `band_deviations` robust standard deviations (1.4826 × the median
+absolute deviation), where the deviation never falls under a floor and always includes the sampling noise of the hour
+itself (Poisson for counts, binomial for rates), so that a night hour of ten rows does not trip.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from expectations.row_facts import RowFacts
+from expectations.settings import GateSettings
+
+DAY_MS = 86_400_000
+_MAD_TO_DEVIATION = 1.4826  # of a normal distribution
+HISTORY_COLUMNS = ("start_ms", "rows", "kept", "clicks")
+
+
+def describe(facts: RowFacts, kept: np.ndarray, names: Mapping[str, str]) -> pd.DataFrame:
+    """One row a partition of the call, in the context's order.
+
+    Args:
+        facts: the rows as read.
+        kept: bool [rows], which of them were kept.
+        names: the batch suite's `time` and `click` columns, where it has them.
+
+    Returns:
+        Index `partition`; `start_ms`, `rows`, `kept`, `quarantined`, `share_quarantined`, `clicks`, `click_rate`
+        (of kept rows), `broken_columns` (count), `broken` (their names), `shifted_share`, `shift` (see
+        `_shifted`); NaN where a figure does not apply.
+    """
+    partitions = facts.context.partitions
+    count = len(partitions)
+    rows = np.bincount(facts.partition, minlength=count)
+    good = np.bincount(facts.partition[kept], minlength=count)
+    starts = [np.nan if bounds is None else float(bounds[0]) for bounds in partitions.values()]
+    table = pd.DataFrame(
+        {
+            "start_ms": starts,
+            "rows": rows,
+            "kept": good,
+            "quarantined": rows - good,
+            "share_quarantined": (rows - good) / np.maximum(rows, 1),
+        },
+        index=pd.Index(list(partitions), name="partition", dtype="str"),
+    )
+    clicks = np.full(count, np.nan)
+    if "click" in names:
+        clicks = np.bincount(facts.partition[kept], facts.parsed[names["click"]].values[kept], count)
+    table["clicks"] = clicks
+    table["click_rate"] = np.where(good > 0, clicks / np.maximum(good, 1), np.nan)
+    table["broken_columns"], table["broken"] = _broken(facts, rows)
+    table["shifted_share"], table["shift"] = _shifted(facts, rows, names.get("time"))
+    return table
+
+
+def add_bands(table: pd.DataFrame, history: pd.DataFrame | None, settings: GateSettings) -> pd.DataFrame:
+    """The statistics with `history_days` and the bands `rows_low/high`, `click_rate_low/high` (NaN: not judged),
+    and with the shares that are judged (NaN where few rows are concerned).
+
+    History of a partition: the given former batches and the call's own earlier partitions, same hour of day,
+    at most `max_history_days` back.
+    """
+    past = table[list(HISTORY_COLUMNS)]
+    if history is not None and len(history):
+        former = history.reindex(columns=list(HISTORY_COLUMNS)).astype(np.float64)
+        past = pd.concat([former[~former.index.isin(table.index)], past])
+    days = _former_days(table, past.dropna(subset=["start_ms"]), settings)
+    judged = days.groupby("partition").size().reindex(table.index, fill_value=0)
+    enough = (judged >= settings.min_history_days).to_numpy()
+    rows = _robust(np.log1p(days["rows"]), days["partition"], table.index)
+    rates = _robust((days["clicks"] + 0.5) / (days["kept"] + 1.0), days["partition"], table.index)
+
+    banded = table.assign(history_days=judged.astype(np.float64))
+    banded["rows_low"], banded["rows_high"] = _count_band(*rows, settings)
+    banded["click_rate_low"], banded["click_rate_high"] = _rate_band(
+        *rates, table["kept"].to_numpy(), settings
+    )
+    banded.loc[~enough, ["rows_low", "rows_high", "click_rate_low", "click_rate_high"]] = np.nan
+
+    tolerated = settings.quarantined_rows_tolerated
+    few = table["quarantined"] <= tolerated
+    banded["share_quarantined_judged"] = table["share_quarantined"].mask(few)
+    banded["shifted_share_judged"] = table["shifted_share"].mask(
+        table["shifted_share"] * table["rows"] <= tolerated
+    )
+    return banded
+
+
+def _broken(facts: RowFacts, rows: np.ndarray) -> tuple[np.ndarray, list[str]]:
+    """Count and names of required columns of which too many values are missing or unreadable, per partition."""
+    limit = facts.context.settings.max_broken_share * rows
+    names: list[list[str]] = [[] for _ in rows]
+    for name, spec in facts.context.columns.items():
+        if not spec.required:
+            continue
+        bad = np.bincount(facts.partition, ~facts.parsed[name].present, len(rows))
+        for position in np.flatnonzero(bad > limit):
+            names[position].append(name)
+    return np.array([len(found) for found in names], np.int64), [", ".join(found) for found in names]
+
+
+def _shifted(facts: RowFacts, rows: np.ndarray, time: str | None) -> tuple[np.ndarray, np.ndarray]:
+    """Largest share of rows outside the partition by one same number of partition lengths, and that number."""
+    share, shift = np.full(len(rows), np.nan), np.full(len(rows), np.nan)
+    bounded = [position for position, bounds in enumerate(facts.context.partitions.values()) if bounds]
+    if time is None or not bounded:
+        return share, shift
+    share[bounded], shift[bounded] = 0.0, 0.0
+    column, partition = facts.parsed[time], facts.partition
+    readable = column.present & np.isin(partition, bounded)
+    partition = partition[readable]
+    length = (facts.end_ms - facts.start_ms)[partition]
+    moved = (column.values[readable] - facts.start_ms[partition]) // length
+    outside = moved != 0
+    counted = pd.DataFrame({"partition": partition[outside], "shift": moved[outside]}).value_counts(sort=True)
+    # Sorted by count: the first entry of a partition is its most frequent shift.
+    most = counted.reset_index().drop_duplicates("partition")
+    chosen = most["partition"].to_numpy()
+    share[chosen] = most["count"].to_numpy() / rows[chosen]
+    shift[chosen] = most["shift"].to_numpy()
+    return share, shift
+
+
+def _former_days(table: pd.DataFrame, past: pd.DataFrame, settings: GateSettings) -> pd.DataFrame:
+    """Pairs of a partition of the call and a former partition of the same hour of day."""
+    own = table[["start_ms"]].dropna().reset_index().rename(columns={"start_ms": "own_ms"})
+    past = past.assign(hour=past["start_ms"] % DAY_MS)
+    pairs = own.assign(hour=own["own_ms"] % DAY_MS).merge(past, on="hour")
+    age_ms = pairs["own_ms"] - pairs["start_ms"]
+    return pairs[(age_ms > 0) & (age_ms <= settings.max_history_days * DAY_MS)]
+
+
+def _robust(values: pd.Series, groups: pd.Series, index: pd.Index) -> tuple[np.ndarray, np.ndarray]:
+    """Median and robust standard deviation a group, in the order of `index`; NaN for absent groups."""
+    grouped = values.groupby(groups)
+    median = grouped.median()
+    deviation = (values - grouped.transform("median")).abs().groupby(groups).median() * _MAD_TO_DEVIATION
+    return median.reindex(index).to_numpy(float), deviation.reindex(index).to_numpy(float)
+
+
+def _count_band(
+    median: np.ndarray, deviation: np.ndarray, settings: GateSettings
+) -> tuple[np.ndarray, np.ndarray]:
+    """Band of a row count, from the median and deviation of log(1 + rows); the noise of a count n is 1/√n there."""
+    noise = np.exp(-median)
+    width = settings.band_deviations * np.sqrt(np.maximum(deviation, settings.row_count_spread) ** 2 + noise)
+    return np.floor(np.expm1(median - width)).clip(0), np.ceil(np.expm1(median + width))
+
+
+def _rate_band(
+    median: np.ndarray, deviation: np.ndarray, kept: np.ndarray, settings: GateSettings
+) -> tuple[np.ndarray, np.ndarray]:
+    """Band of a rate among `kept` rows: day-to-day spread, binomial noise, and one row for its discreteness."""
+    size = np.maximum(kept, 1)
+    spread = np.maximum(deviation, settings.click_rate_spread * median)
+    width = settings.band_deviations * np.sqrt(spread**2 + median * (1 - median) / size) + 1 / size
+    return (median - width).clip(0), (median + width).clip(None, 1)

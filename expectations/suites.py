@@ -1,0 +1,79 @@
+"""The suites as they lie in `suites/*.json`: Great Expectations' own format, plus a few keys in each rule's `meta`.
+
+| key of `meta` | in | meaning |
+|---|---|---|
+| `rule` | both | stable name of the rule, as quarantine and failures show it |
+| `remedy` | both | what to do about it |
+| `each` | rows | the rule is repeated for every column of this kind in the contract; `*` stands for its name |
+| `needs` | rows | the rule is left out where this parameter is empty |
+| `among: survivors` | rows | judged only among rows that broke no other rule: of two rows of one id the first *good* one stays |
+| `message` | batch | text with the statistics and settings by name |
+| `observed`, `band` | batch | statistic that is judged; its limits: statistics, settings or numbers |
+
+A batch suite's own meta (`hourfold`) names the columns that its statistics are about: `time` and `click`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from expectations.door import ColumnSpec
+
+FOLDER = Path(__file__).parent / "suites"
+
+
+def read_suite(name: str, folder: Path = FOLDER) -> dict[str, Any]:
+    """A suite as stored; KeyError names the suites that there are."""
+    path = folder / f"{name}.json"
+    if not path.exists():
+        known = ", ".join(sorted(found.stem for found in folder.glob("*.json")))
+        raise KeyError(f"no suite {name!r} in expectations/suites; there are {known}")
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def tables(folder: Path = FOLDER) -> tuple[str, ...]:
+    """Tables that have both suites."""
+    return tuple(
+        sorted(path.stem[: -len("_batch")] for path in folder.glob("*_batch.json") if _rows_of(path).exists())
+    )
+
+
+def rules(name: str, folder: Path = FOLDER) -> dict[str, str]:
+    """Rule → remedy of a suite, in the order in which the rules are judged."""
+    found: dict[str, str] = {}
+    for expectation in read_suite(name, folder)["expectations"]:
+        found.setdefault(expectation["meta"]["rule"], expectation["meta"]["remedy"])
+    return found
+
+
+def row_rules(
+    suite: Mapping[str, Any], columns: Mapping[str, ColumnSpec], parameters: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """The expectations of a row suite for this contract: `each` repeated, `needs` without a parameter left out."""
+    unfolded: list[dict[str, Any]] = []
+    for expectation in suite["expectations"]:
+        meta = expectation["meta"]
+        if "needs" in meta and not parameters.get(meta["needs"]):
+            continue
+        if "each" not in meta:
+            unfolded.append(expectation)
+            continue
+        for name, spec in columns.items():
+            if spec.kind == meta["each"]:
+                kwargs = expectation["kwargs"]
+                column = kwargs["column"].replace("*", name)
+                unfolded.append({**expectation, "kwargs": {**kwargs, "column": column}})
+    return unfolded
+
+
+def column_names(expectation: Mapping[str, Any]) -> list[str]:
+    """The frame's columns that an expectation speaks of, its subject first."""
+    kwargs = expectation["kwargs"]
+    return [kwargs[key] for key in ("column", "column_A", "column_B") if key in kwargs]
+
+
+def _rows_of(batch_path: Path) -> Path:
+    return batch_path.with_name(batch_path.name.replace("_batch.json", ".json"))
