@@ -1,97 +1,30 @@
-"""How a graph sampler and the rest of a ranker meet, and the numbering of nodes that they share.
-
-A sampler turns instances `(user, item, period start)` into neighbourhoods in three steps:
-
-    ids, build = sampler.row_ids(users, items, times)      # fused-table rows that the neighbourhoods read
-    unique, task, positions = localise_tasks([fields, *ids])   # numbered together with the instances' own
-    fields graph = build(positions[1:])                           # index tensors only; goes into
-    `Batch.graph`
-
-so that a node's embedding rows are gathered once a task, wherever they occur.
-"""
+"""What the graph samplers share: adjacencies on disk, and nodes numbered so that each is computed once."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from models.data.event_log import EventLog
-from models.files import replace_folder
 from models.layers.temporal_adjacency import TemporalAdjacency
-
-Builder = Callable[[list[Tensor]], Any]
-
-
-class NodeRows(Protocol):
-    """Fused-table rows of users and items by entity index; unknown entities and values give out-of-vocabulary
-    rows.
-    """
-
-    def user_ids(self, users: Tensor) -> Tensor:
-        """Rows of the users' ID embeddings: int64 [...] → int64 [...]."""
-
-    def item_ids(self, items: Tensor) -> Tensor:
-        """Rows of the items' ID embeddings: int64 [...] → int64 [...]."""
-
-    def user_fields(self, users: Tensor) -> Tensor:
-        """Rows of the users' field embeddings: int64 [...] → int64 [..., F_user]."""
-
-    def item_fields(self, items: Tensor) -> Tensor:
-        """Rows of the items' field embeddings: int64 [...] → int64 [..., F_item]."""
-
-
-class GraphSampler(Protocol):
-    """What every system with a graph offers the ranker."""
-
-    def row_ids(self, users: Tensor, items: Tensor, times: Tensor) -> tuple[list[Tensor], Builder]:
-        """Neighbourhoods of instances; users, items, times int64 [T, B], times being the period starts in ms.
-
-        Returns:
-            fused-table rows, each int64 [T, ...]; and the function that, given positions of the same shapes,
-            makes the system's graph batch.
-        """
-
-    def append(self, hour: EventLog) -> None:
-        """Take in what an hour received; costs in proportion to the hour."""
-
-    def save(self, folder: Path) -> None:
-        """Write everything."""
-
-    def save_hour(self, folder: Path) -> None:
-        """Write only what was appended since construction or loading."""
-
-    def restore(self, folder: Path, hour: Path | None = None) -> None:
-        """Take over the events of a folder of `save`, and those appended from a folder of `save_hour`."""
 
 
 class Adjacencies:
-    """The part of a `GraphSampler` that keeps its adjacencies on disk."""
+    """The events behind a `models.data.neighbours.NeighbourIndex`, by name of direction."""
 
-    adjacencies: dict[str, TemporalAdjacency]  #: by name
+    adjacencies: dict[str, TemporalAdjacency]
 
     def save(self, folder: Path) -> None:
-        """Write everything."""
-        with replace_folder(folder) as fresh:
-            for name, adjacency in self.adjacencies.items():
-                adjacency.save(fresh / name)
+        """Write everything into `folder` as plain arrays that `load_adjacencies` can map into memory."""
+        for name, adjacency in self.adjacencies.items():
+            adjacency.save(folder / name)
 
-    def save_hour(self, folder: Path) -> None:
-        """Write only what was appended since construction or loading."""
-        with replace_folder(folder) as fresh:
-            for name, adjacency in self.adjacencies.items():
-                adjacency.save_delta(fresh / name)
 
-    def restore(self, folder: Path, hour: Path | None = None) -> None:
-        """Take over the events of a folder of `save` (memory-mapped), and those appended from one of
-        `save_hour`.
-        """
-        for name in self.adjacencies:
-            delta = None if hour is None else hour / name
-            self.adjacencies[name] = TemporalAdjacency.load(folder / name, delta_from=delta)
+def load_adjacencies(folder: Path) -> dict[str, TemporalAdjacency]:
+    """What `Adjacencies.save` wrote, memory-mapped."""
+    return {part.name: TemporalAdjacency.load(part) for part in sorted(folder.iterdir())}
 
 
 class Distinct(NamedTuple):

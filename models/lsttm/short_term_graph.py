@@ -8,7 +8,9 @@ time) pair, since all instances of an hour ask about the hour's start.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -17,9 +19,10 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from models.data.event_log import EventLog
+from models.data.neighbours import GraphSample, RowView
 from models.layers.gat import GATLayer, take_nodes
 from models.layers.temporal_adjacency import TemporalAdjacency
-from models.lsttm.sampling import Adjacencies, Builder, NodeRows, unique_nodes, unique_pairs
+from models.lsttm.sampling import Adjacencies, load_adjacencies, unique_nodes, unique_pairs
 from models.settings import Settings
 
 
@@ -56,17 +59,27 @@ class ShortTermGraphBatch:
         return replace(self, **moved)
 
 
-class ShortTermSampler(Adjacencies):
-    """Temporal neighbours in the graph of internal clicks; a `GraphSampler`."""
+class ShortTermIndex(Adjacencies):
+    """Temporal neighbours in the graph of internal clicks; a `models.data.neighbours.NeighbourIndex`."""
 
-    def __init__(self, log: EventLog, nodes: NodeRows, settings: ShortTermSettings) -> None:
-        """Start from everything received before `log.end_ms`; `nodes` tells entities' embedding rows."""
-        self.nodes, self.settings = nodes, settings
+    def __init__(
+        self, settings: ShortTermSettings, view: RowView, adjacencies: dict[str, TemporalAdjacency]
+    ) -> None:
+        """Args: view tells the table rows of fields; adjacencies `items_of_users` and `users_of_items`."""
+        self.settings, self.view, self.adjacencies = settings, view, adjacencies
+
+    @classmethod
+    def of(cls, settings: ShortTermSettings, view: RowView, log: EventLog) -> ShortTermIndex:
+        """Start from all clicks that were received before `log.end_ms`."""
         user, item, time = _clicks(log)
-        self.adjacencies = {
-            "items_of_users": TemporalAdjacency.build(user, time, {"item": item}),
-            "users_of_items": TemporalAdjacency.build(item, time, {"user": user}),
-        }
+        items_of = TemporalAdjacency.build(user, time, {"item": item})
+        users_of = TemporalAdjacency.build(item, time, {"user": user})
+        return cls(settings, view, {"items_of_users": items_of, "users_of_items": users_of})
+
+    @classmethod
+    def load(cls, settings: ShortTermSettings, view: RowView, folder: Path) -> ShortTermIndex:
+        """What `save` wrote, memory-mapped."""
+        return cls(settings, view, load_adjacencies(folder))
 
     def append(self, hour: EventLog) -> None:
         """Take in an hour's clicks."""
@@ -74,8 +87,11 @@ class ShortTermSampler(Adjacencies):
         self.adjacencies["items_of_users"].append(user, time, {"item": item})
         self.adjacencies["users_of_items"].append(item, time, {"user": user})
 
-    def row_ids(self, users: Tensor, items: Tensor, times: Tensor) -> tuple[list[Tensor], Builder]:
-        """See `GraphSampler.row_ids`; two tensors, the fields of users [T, U, F] and of items [T, I, F]."""
+    def sample(self, users: np.ndarray, items: np.ndarray, cutoff_ms: np.ndarray) -> GraphSample:
+        """Neighbourhoods of instances [T, B]; row_ids are fields of users [T, U, F], of items [T, I, F]."""
+        return self._sample(*map(torch.from_numpy, (users, items, cutoff_ms)))
+
+    def _sample(self, users: Tensor, items: Tensor, times: Tensor) -> GraphSample:
         pair_user, pair_time, instances = unique_pairs(users, times, None, (users[:, 0], times[:, 0]))
         clicks = self.adjacencies["items_of_users"]
         found = clicks.neighbours(pair_user, pair_time, self.settings.neighbours)
@@ -97,7 +113,7 @@ class ShortTermSampler(Adjacencies):
                 user_mask=found.mask,
             )
 
-        return self._fields(distinct_users.values, distinct_items.values), build
+        return self._graph_sample(distinct_users.values, distinct_items.values, build)
 
     def _two_hops(
         self,
@@ -108,7 +124,7 @@ class ShortTermSampler(Adjacencies):
         instance_pair: Tensor,
         items: Tensor,
         times: Tensor,
-    ) -> tuple[list[Tensor], Builder]:
+    ) -> GraphSample:
         pairs = pair_user.shape[1]
         # Padding stands for the target item: its fields are read in any case.
         pair_item, item_time, item_pairs = unique_pairs(
@@ -139,10 +155,13 @@ class ShortTermSampler(Adjacencies):
                 item_mask=item_mask,
             )
 
-        return self._fields(distinct_users.values, distinct_items.values), build
+        return self._graph_sample(distinct_users.values, distinct_items.values, build)
 
-    def _fields(self, users: Tensor, items: Tensor) -> list[Tensor]:
-        return [self.nodes.user_fields(users), self.nodes.item_fields(items)]
+    def _graph_sample(
+        self, users: Tensor, items: Tensor, build: Callable[[list[Tensor]], ShortTermGraphBatch]
+    ) -> GraphSample:
+        rows = [self.view.user_field_rows(users.numpy()), self.view.item_field_rows(items.numpy())]
+        return GraphSample([torch.from_numpy(r) for r in rows], build)
 
 
 class ShortTermGraph(nn.Module):

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from models.data.event_log import HOUR_MS, MISSING, Entities, EventLog, Exposures, ExternalClicks
 
@@ -46,22 +44,22 @@ def entities(n: int) -> Entities:
 
 
 class Rows:
-    """Node rows of a table: first user IDs, item IDs, then three rows for each of two fields, for both."""
+    """A row view: user IDs, item IDs, three rows for each of two fields of users, the same of items."""
 
     def __init__(self, users: int = 12, items: int = 15) -> None:
         self.users, self.items = users, items
         self.table = users + items + 12
 
-    def user_ids(self, users: Tensor) -> Tensor:
+    def user_rows(self, users: np.ndarray) -> np.ndarray:
         return users
 
-    def item_ids(self, items: Tensor) -> Tensor:
+    def item_rows(self, items: np.ndarray) -> np.ndarray:
         return items + self.users
 
-    def user_fields(self, users: Tensor) -> Tensor:
+    def user_field_rows(self, users: np.ndarray) -> np.ndarray:
         base = self.users + self.items
-        return torch.stack([base + users % 3, base + 3 + users // 3 % 3], dim=-1)
+        return np.stack([base + users % 3, base + 3 + users // 3 % 3], axis=-1)
 
-    def item_fields(self, items: Tensor) -> Tensor:
+    def item_field_rows(self, items: np.ndarray) -> np.ndarray:
         base = self.users + self.items + 6
-        return torch.stack([base + items % 3, base + 3 + items // 3 % 3], dim=-1)
+        return np.stack([base + items % 3, base + 3 + items // 3 % 3], axis=-1)

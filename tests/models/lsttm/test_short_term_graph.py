@@ -15,7 +15,7 @@ from torch.func import functional_call
 from models.batch import localise
 from models.data.event_log import HOUR_MS, EventLog
 from models.lsttm.sampling import unique_nodes
-from models.lsttm.short_term_graph import ShortTermGraph, ShortTermSampler, ShortTermSettings
+from models.lsttm.short_term_graph import ShortTermGraph, ShortTermIndex, ShortTermSettings
 from tests.models.lsttm.logs import Rows, random_log
 
 WIDTH = 4
@@ -42,15 +42,15 @@ def model_of(config: ShortTermSettings) -> ShortTermGraph:
 
 
 def run(
-    sampler: ShortTermSampler,
+    sampler: ShortTermIndex,
     asked: list[torch.Tensor],
     model: ShortTermGraph,
     device: str = "cpu",
     params=None,
 ):
-    ids, build = sampler.row_ids(*asked)
-    unique, positions = localise(ids)
-    graph = build(positions).to(device)
+    sample = sampler.sample(*(column.numpy() for column in asked))
+    unique, positions = localise(sample.row_ids)
+    graph = sample.build(positions).to(device)
     rows = TABLE[unique].to(device).requires_grad_()
     params = dict(model.named_parameters()) if params is None else params
     out, present = functional_call(model, params, (rows, graph))
@@ -73,7 +73,7 @@ class Slow:
         return [event[1 - side] for event in sorted(mine, key=lambda e: e[2])[-self.config.neighbours :]]
 
     def x(self, side: int, node: int) -> torch.Tensor:
-        rows = (ROWS.user_fields, ROWS.item_fields)[side](torch.tensor(node))
+        rows = (ROWS.user_field_rows, ROWS.item_field_rows)[side](np.array(node))
         return self.table[rows, :-1].flatten()
 
     def layer(self, gat, query: torch.Tensor, keys: list[torch.Tensor]) -> torch.Tensor:
@@ -105,7 +105,7 @@ class Slow:
 def test_equals_the_equations_node_by_node(device: str, layers: int, tasks: int, seed: int) -> None:
     config = ShortTermSettings(neighbours=4, layers=layers, width=3)
     log, model, asked = random_log(seed), model_of(config), instances(tasks, seed)
-    out, present, rows, unique = run(ShortTermSampler(log, ROWS, config), asked, model.to(device), device)
+    out, present, rows, unique = run(ShortTermIndex.of(config, ROWS, log), asked, model.to(device), device)
     out.square().sum().backward()
     gradient = torch.zeros_like(TABLE).index_add_(0, unique, rows.grad.cpu())
 
@@ -125,7 +125,7 @@ def test_equals_the_equations_node_by_node(device: str, layers: int, tasks: int,
 
 def test_tasks_with_their_own_parameters() -> None:
     config = ShortTermSettings(neighbours=3, width=3)
-    sampler, model, asked = ShortTermSampler(random_log(4), ROWS, config), model_of(config), instances(2, 4)
+    sampler, model, asked = ShortTermIndex.of(config, ROWS, random_log(4)), model_of(config), instances(2, 4)
     params = {n: torch.stack([p.detach(), 2 * p.detach()]) for n, p in model.named_parameters()}
     out = run(sampler, asked, model, params=params)[0]
     for task in range(2):
@@ -140,12 +140,12 @@ def test_events_from_the_period_start_on_change_nothing(layers: int) -> None:
     log, model = random_log(6), model_of(config)
     users, items, _ = instances(2, 6)
     asked = [users, items, torch.full_like(users, 3 * HOUR_MS)]
-    out, _, _, unique = run(ShortTermSampler(log, ROWS, config), asked, model)
+    out, _, _, unique = run(ShortTermIndex.of(config, ROWS, log), asked, model)
     e = log.exposures
     late = e.shown_at >= 3 * HOUR_MS
     changed = replace(e, clicked=e.clicked ^ late, user=np.where(late, (e.user + 1) % 12, e.user))
     again, _, _, unique_again = run(
-        ShortTermSampler(replace(log, exposures=changed), ROWS, config), asked, model
+        ShortTermIndex.of(config, ROWS, replace(log, exposures=changed)), asked, model
     )
     assert torch.equal(out, again)
     assert torch.equal(unique, unique_again)
@@ -154,22 +154,20 @@ def test_events_from_the_period_start_on_change_nothing(layers: int) -> None:
 def test_appended_hours_equal_one_log_and_survive_a_restart(tmp_path: Path) -> None:
     config = ShortTermSettings(neighbours=4, width=3)
     log, model, asked = random_log(7), model_of(config), instances(1, 7)
-    whole = run(ShortTermSampler(log, ROWS, config), asked, model)[0]
-    sampler = ShortTermSampler(log.between(0, 3 * HOUR_MS), ROWS, config)
-    sampler.save(tmp_path / "day")
+    whole = run(ShortTermIndex.of(config, ROWS, log), asked, model)[0]
+    sampler = ShortTermIndex.of(config, ROWS, log.between(0, 3 * HOUR_MS))
     for hour in range(3, 6):
         sampler.append(log.between(hour * HOUR_MS, (hour + 1) * HOUR_MS))
+        if hour == 4:
+            sampler.save(tmp_path / "state")
+            sampler = ShortTermIndex.load(config, ROWS, tmp_path / "state")
     assert torch.equal(run(sampler, asked, model)[0], whole)
-    sampler.save_hour(tmp_path / "hour")
-    fresh = ShortTermSampler(log.between(0, 0), ROWS, config)
-    fresh.restore(tmp_path / "day", tmp_path / "hour")
-    assert torch.equal(run(fresh, asked, model)[0], whole)
 
 
 def test_a_log_without_clicks() -> None:
     config = ShortTermSettings(width=3)
     empty = random_log(0).between(0, 0)
-    out, present, rows, _ = run(ShortTermSampler(empty, ROWS, config), instances(2, 1), model_of(config))
+    out, present, rows, _ = run(ShortTermIndex.of(config, ROWS, empty), instances(2, 1), model_of(config))
     assert not present.any()
     assert (out == 0).all()
     out.sum().backward()
