@@ -30,7 +30,7 @@ class Batch:
         return replace(
             self,
             **{
-                name: value.to(device, non_blocking=True)
+                name: value.to(device)
                 for name, value in vars(self).items()
                 if value is not None and hasattr(value, "to")
             },
