@@ -1,0 +1,89 @@
+"""The hourly one-pass update (spec 5 and 9.2): every instance in exactly one gradient step, in time order."""
+
+from __future__ import annotations
+
+from typing import Literal, Protocol
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from models.batch import Batch
+from models.learner import ITEM_ROWS, Learner
+from models.settings import Settings
+from models.training import loss_and_gradients
+
+
+class AdaptationSettings(Settings):
+    """The hourly step: the printed rule, ours, or none (a static daily model)."""
+
+    online: Literal["two_speed", "sgd", "none"] = "two_speed"
+    batch_size: int = Field(default=128, ge=1)
+    sgd_rate: float = Field(
+        0.01, gt=0
+    )  #: `sgd`: the inner-loop rate, on batch-mean gradients, for everything
+    item_rate: float = Field(
+        0.05, ge=0
+    )  #: `two_speed`: item-ID rows, on the mean gradient of a row's instances
+    continued: float = Field(default=0.2, ge=0)  #: `two_speed`: everything else, times the training rate
+
+
+class Adapter(Protocol):
+    """The online step: called once for every mini-batch of an hour, in time order."""
+
+    def step(self, learner: Learner, batch: Batch) -> float:
+        """One gradient step on a batch with T = 1; returns its mean loss before the step."""
+
+
+class Sgd:
+    """The printed rule: the inner loop's plain SGD on everything."""
+
+    def __init__(self, settings: AdaptationSettings) -> None:
+        self._rate = settings.sgd_rate
+
+    def step(self, learner: Learner, batch: Batch) -> float:
+        """θ ← θ − α ∇ mean loss."""
+        loss, gradient, dense = loss_and_gradients(learner, batch)
+        learner.table.scatter(batch.unique, learner.table.gather(batch.unique) - self._rate * gradient)
+        learner.touch(batch.unique)
+        with torch.no_grad():
+            for parameter, slope in zip(learner.module.parameters(), dense, strict=True):
+                parameter.sub_(self._rate * slope)
+        return loss
+
+
+class TwoSpeed:
+    """Item-ID rows by the mean gradient over the row's own instances; the rest continues training, more slowly."""
+
+    def __init__(self, settings: AdaptationSettings) -> None:
+        self._settings = settings
+
+    def step(self, learner: Learner, batch: Batch) -> float:
+        """One step at both speeds, from the same gradient."""
+        loss, gradient, dense = loss_and_gradients(learner, batch)
+        items = learner.row_groups(batch.unique) == ITEM_ROWS
+        rows = batch.unique[items]
+        scale = instances_per_row(batch)[items]
+        moved = learner.table.gather(rows) - self._settings.item_rate * scale.unsqueeze(1) * gradient[items]
+        learner.apply(batch.unique[~items], gradient[~items], dense, scale=self._settings.continued)
+        learner.table.scatter(rows, moved)
+        learner.touch(rows)
+        return loss
+
+
+def instances_per_row(batch: Batch) -> Tensor:
+    """[R] instances of the batch ÷ instances that have the row as a field: turns a batch mean into a row mean.
+
+    1 for rows that are in the batch only as neighbours.
+    """
+    mentioned = batch.fields.reshape(-1)
+    weight = batch.weight.unsqueeze(-1).expand(batch.fields.shape).reshape(-1)
+    count = weight.new_zeros(len(batch.unique)).index_add_(0, mentioned, weight)
+    return torch.where(count > 0, batch.weight.sum() / count.clamp(min=1.0), torch.ones_like(count))
+
+
+def adapter(settings: AdaptationSettings) -> Adapter | None:
+    """The step that the settings name; None where the model stays as it is."""
+    if settings.online == "none":
+        return None
+    return Sgd(settings) if settings.online == "sgd" else TwoSpeed(settings)

@@ -1,0 +1,48 @@
+"""DeepFM (Guo et al. 2017): first-order terms, pairwise FM and an MLP over the same field embeddings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from models.batch import Batch
+from models.data.features import Layout
+from models.layers.embedding import gather
+from models.layers.fm import pairwise
+from models.layers.mlp import MLP
+from models.system import SystemSettings
+
+
+class DeepFM(nn.Module):
+    """Logits [T, B] of a batch, from gathered rows [R, 17]."""
+
+    def __init__(
+        self, fields: int, hidden: Sequence[int], generator: torch.Generator, extra: int = 0, width: int = 16
+    ) -> None:
+        """Args: fields of an instance; widths of the MLP's hidden layers; extra vectors beside the fields."""
+        super().__init__()
+        self.bias = nn.Parameter(torch.zeros(1, 1))
+        self.mlp = MLP([(fields + extra) * width, *hidden, 1], generator)
+
+    def forward(self, rows_RW: Tensor, batch: Batch) -> Tensor:
+        gathered = gather(rows_RW, batch.fields)
+        return self.rank(gathered[..., :-1], gathered[..., -1])
+
+    def rank(self, x_TBFD: Tensor, first_TBF: Tensor) -> Tensor:
+        """Logits of field vectors [T, B, F, D] with first-order terms [T, B, F']: Eq. 6's ranker, for any inputs."""
+        deep = self.mlp(x_TBFD.flatten(-2)).squeeze(-1)
+        return self.bias + first_TBF.sum(-1) + pairwise(x_TBFD) + deep
+
+
+class DeepFMSettings(SystemSettings):
+    """DeepFM over all fields of the shared feature pipeline."""
+
+    kind: Literal["deepfm"] = "deepfm"
+    hidden: tuple[int, ...] = (128, 64)
+
+    def module(self, layout: Layout, generator: torch.Generator) -> DeepFM:
+        """See `SystemSettings.module`."""
+        return DeepFM(len(layout), self.hidden, generator)

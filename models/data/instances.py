@@ -1,0 +1,56 @@
+"""Training or hourly instances as table rows, and the mini-batches cut from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from models.batch import Batch, localise_tasks
+from models.data.neighbours import NeighbourIndex
+
+
+@dataclass(frozen=True)
+class Instances:
+    """N instances, in time order. Labels of instances to be scored are zeros: nobody reads them."""
+
+    user: np.ndarray  #: int64 [N]
+    item: np.ndarray  #: int64 [N]
+    cutoff_ms: (
+        np.ndarray
+    )  #: int64 [N] start of the instance's service hour: only what came before may be used
+    hour: np.ndarray  #: int64 [N] service hours since the epoch
+    rows: np.ndarray  #: int64 [N, F] table rows of the fields
+    labels: np.ndarray  #: float32 [N]
+    graph: NeighbourIndex | None = None  #: where neighbours come from
+    user_vectors: np.ndarray | None = None  #: float32 [U, 16] long-term vectors; users beyond U have zeros
+
+    def __len__(self) -> int:
+        return len(self.user)
+
+    def batch(self, index: np.ndarray, weight: np.ndarray | None = None) -> Batch:
+        """The mini-batch of instances `index` int64 [T, B]; `weight` [T, B], 0 marks padding (None: all 1)."""
+        row_ids = [torch.from_numpy(self.rows[index])]
+        sample = None
+        if self.graph is not None:
+            sample = self.graph.sample(self.user[index], self.item[index], self.cutoff_ms[index])
+            row_ids += sample.row_ids
+        unique, task, positions = localise_tasks(row_ids)
+        labels = torch.from_numpy(self.labels[index])
+        return Batch(
+            unique=unique,
+            fields=positions[0],
+            labels=labels,
+            weight=torch.ones_like(labels) if weight is None else torch.from_numpy(weight).to(labels),
+            long_term=self._long_term(self.user[index]),
+            graph=None if sample is None else sample.build(positions[1:]),
+            task=task if len(index) > 1 else None,
+        )
+
+    def _long_term(self, users: np.ndarray) -> torch.Tensor | None:
+        if self.user_vectors is None:
+            return None
+        known = users < len(self.user_vectors)
+        vectors = self.user_vectors[np.where(known, users, 0)] * known[..., None]
+        return torch.from_numpy(vectors.astype(np.float32))

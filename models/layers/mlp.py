@@ -1,0 +1,38 @@
+"""Dense layers whose weights may carry a leading task axis, so that all tasks of a batch run in one product."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+
+class Dense(nn.Module):
+    """x [T, N, in] → [T, N, out]; weight [in, out] or [T, in, out], bias [1, out] or [T, 1, out]."""
+
+    def __init__(self, fan_in: int, fan_out: int, generator: torch.Generator) -> None:
+        super().__init__()
+        bound = math.sqrt(6.0 / (fan_in + fan_out))  # Glorot
+        self.weight = nn.Parameter((torch.rand(fan_in, fan_out, generator=generator) * 2 - 1) * bound)
+        self.bias = nn.Parameter(torch.zeros(1, fan_out))
+
+    def forward(self, x_TNi: Tensor) -> Tensor:
+        return x_TNi @ self.weight + self.bias
+
+
+class MLP(nn.Module):
+    """Dense layers with ReLU between them, the last one linear."""
+
+    def __init__(self, widths: Sequence[int], generator: torch.Generator) -> None:
+        """Args: widths of input, hidden layers and output, e.g. (768, 128, 64, 1)."""
+        super().__init__()
+        self.layers = nn.ModuleList(
+            Dense(fan_in, fan_out, generator) for fan_in, fan_out in zip(widths[:-1], widths[1:], strict=True)
+        )
+
+    def forward(self, x_TNi: Tensor) -> Tensor:
+        for layer in self.layers[:-1]:
+            x_TNi = torch.relu(layer(x_TNi))
+        return self.layers[-1](x_TNi)

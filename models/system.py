@@ -1,0 +1,64 @@
+"""What a system brings to the ranker: its settings, its module, its neighbours and its way of training.
+
+A system is a subclass of `SystemSettings`; everything else (features, table, optimisers, checkpoints, hourly
+adaptation, saving) is shared. `models/baselines/deepfm.py` holds the smallest one.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import nn
+
+from models.adaptation import AdaptationSettings, Adapter, adapter
+from models.data.event_log import EventLog
+from models.data.features import FeatureSettings, Layout
+from models.data.neighbours import NeighbourIndex, RowView
+from models.settings import Settings
+from models.training import Plain, Strategy, TrainingSettings
+
+WIDTH = 16  #: of every embedding; a table row has one more column, the first-order weight
+
+
+class LongTermVectors(Protocol):
+    """The part of `models.lsttm.long_term_graph.LongTermState` that rankers read."""
+
+    @property
+    def user_vectors(self) -> Any:
+        """float32 [U, 16], tensor or array, by user index."""
+
+
+class SystemSettings(Settings):
+    """The base of every system's settings. `kind` names the class, so that a saved ranker finds it again."""
+
+    kind: str
+    features: FeatureSettings = FeatureSettings()
+    training: TrainingSettings = TrainingSettings()
+    adaptation: AdaptationSettings = AdaptationSettings()
+
+    @property
+    def uses_long_term(self) -> bool:
+        """Whether `Ranker.train` needs a `LongTermState`."""
+        return False
+
+    def module(self, layout: Layout, generator: torch.Generator) -> nn.Module:
+        """A fresh module: dense parameters only, `module(rows [R, 17], batch) -> logits [T, B]`."""
+        raise NotImplementedError
+
+    def graph(self, log: EventLog, view: RowView) -> NeighbourIndex | None:  # noqa: ARG002
+        """The neighbour index over a daily log; None for systems without a graph."""
+        return None
+
+    def load_graph(self, folder: Path, view: RowView) -> NeighbourIndex | None:  # noqa: ARG002
+        """The index that `NeighbourIndex.save` wrote to `folder`, memory-mapped."""
+        return None
+
+    def strategy(self) -> Strategy:
+        """How the daily model is trained."""
+        return Plain(self.training)
+
+    def adapter(self, strategy_state: dict[str, Any]) -> Adapter | None:  # noqa: ARG002
+        """The hourly step; None leaves the weights alone. `strategy_state` is what `Strategy.state` gave."""
+        return adapter(self.adaptation)

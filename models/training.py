@@ -1,0 +1,171 @@
+"""The training loop that every system shares: a strategy's steps, checkpoints, exact resume, progress.
+
+A plan is drawn from (seed, epoch) alone, so a run that was killed draws the same steps again, skips those that its
+checkpoint holds, and ends with the same weights, bit for bit (CPU).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor
+
+from models.batch import Batch
+from models.data.instances import Instances
+from models.files import replace_file
+from models.learner import Learner
+from models.settings import Settings
+
+Progress = Callable[[str, int, int], None]
+
+
+class TrainingSettings(Settings):
+    """How a daily model is trained."""
+
+    epochs: int = Field(default=1, ge=1)
+    batch_size: int = Field(default=256, ge=1)
+    optimizer: Literal["adam", "adagrad"] = "adam"
+    learning_rate: float = Field(default=1e-3, gt=0)
+    order: Literal["shuffled", "time"] = "shuffled"
+    average: float | None = Field(
+        0.99, gt=0, lt=1
+    )  #: decay of the moving average of weights; None: last weights
+    embedding_std: float = Field(default=0.01, gt=0)
+    window_days: int | None = Field(default=None, ge=1)  #: train on the last days only; counts still see everything
+    #: which ID row an instance reads in training: its own always, or the OOV row in the ID's first service hour,
+    #: as it will be when the model ranks
+    first_hour_ids: Literal["own", "oov"] = "oov"
+    checkpoint_steps: int = Field(default=2000, ge=1)  #: a checkpoint is also written after every epoch
+
+
+class Strategy(Protocol):
+    """A way of training: plain mini-batches, or temporal MAML."""
+
+    def plan(self, data: Instances, epoch: int, generator: np.random.Generator) -> Sequence[Any]:
+        """The steps of an epoch, drawn from `generator` alone."""
+
+    def step(self, learner: Learner, data: Instances, item: Any) -> float:
+        """Take one step of the plan; returns its mean loss."""
+
+    def state(self) -> dict[str, Any]:
+        """What it learned beyond the learner's weights (learned rates, say), for checkpoints and adaptation."""
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take what `state` gave."""
+
+
+class Plain:
+    """Mini-batches over all instances, each once an epoch."""
+
+    def __init__(self, settings: TrainingSettings) -> None:
+        self._settings = settings
+
+    def plan(self, data: Instances, epoch: int, generator: np.random.Generator) -> Sequence[np.ndarray]:  # noqa: ARG002
+        """Instance positions [1, B] of each step."""
+        order = np.arange(len(data)) if self._settings.order == "time" else generator.permutation(len(data))
+        return [
+            chunk[None]
+            for chunk in np.split(
+                order, range(self._settings.batch_size, len(order), self._settings.batch_size)
+            )
+        ]
+
+    def step(self, learner: Learner, data: Instances, item: np.ndarray) -> float:
+        """One optimiser step on a mini-batch."""
+        batch = data.batch(item).to(learner.device)
+        loss, gradient, dense = loss_and_gradients(learner, batch)
+        learner.apply(batch.unique, gradient, dense)
+        return loss
+
+    def state(self) -> dict[str, Any]:
+        """Nothing of its own."""
+        return {}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Nothing to take."""
+
+
+def cross_entropy(logits: Tensor, batch: Batch) -> Tensor:
+    """Mean cross-entropy (Eq. 7) over the weighted instances of all tasks: a scalar."""
+    losses = F.binary_cross_entropy_with_logits(logits, batch.labels, reduction="none")
+    return (losses * batch.weight).sum() / batch.weight.sum().clamp(min=1.0)
+
+
+def loss_and_gradients(learner: Learner, batch: Batch) -> tuple[float, Tensor, list[Tensor]]:
+    """Mean loss of a batch, its gradient for the touched rows [R, W], and those of the dense parameters."""
+    rows = learner.table.gather(batch.unique).requires_grad_()
+    loss = cross_entropy(learner.module(rows, batch), batch)
+    gradient, *dense = torch.autograd.grad(
+        loss, [rows, *learner.module.parameters()], allow_unused=True, materialize_grads=True
+    )
+    return float(loss.detach()), gradient, dense
+
+
+def fit(
+    learner: Learner,
+    strategy: Strategy,
+    data: Instances,
+    settings: TrainingSettings,
+    *,
+    seed: int,
+    checkpoint: Path | None = None,
+    fingerprint: str = "",
+    progress: Progress | None = None,
+) -> list[float]:
+    """Train to the end of the last epoch, from `checkpoint` if it holds a state of the same `fingerprint`.
+
+    Returns:
+        Mean training loss of each epoch.
+    """
+    state = _resume(checkpoint, fingerprint, learner, strategy)
+    epoch, done, losses, total = state["epoch"], state["done"], state["losses"], state["total"]
+    reported = time.monotonic()
+    while epoch < settings.epochs:
+        plan = strategy.plan(data, epoch, np.random.default_rng([seed, epoch]))
+        for done in range(done, len(plan)):
+            total += strategy.step(learner, data, plan[done])
+            if progress is not None and (time.monotonic() - reported > 0.5 or done + 1 == len(plan)):
+                progress("train", epoch * len(plan) + done + 1, settings.epochs * len(plan))
+                reported = time.monotonic()
+            if (done + 1) % settings.checkpoint_steps == 0 and done + 1 < len(plan):
+                _checkpoint(checkpoint, fingerprint, learner, strategy, epoch, done + 1, losses, total)
+        losses.append(total / max(len(plan), 1))
+        epoch, done, total = epoch + 1, 0, 0.0
+        _checkpoint(checkpoint, fingerprint, learner, strategy, epoch, done, losses, total)
+    return losses
+
+
+def _checkpoint(
+    path: Path | None,
+    fingerprint: str,
+    learner: Learner,
+    strategy: Strategy,
+    epoch: int,
+    done: int,
+    losses: list[float],
+    total: float,
+) -> None:
+    if path is None:
+        return
+    state = {"fingerprint": fingerprint, "epoch": epoch, "done": done, "losses": losses, "total": total}
+    with replace_file(path) as temporary:
+        torch.save(state | {"learner": learner.state(), "strategy": strategy.state()}, temporary)
+
+
+def _resume(path: Path | None, fingerprint: str, learner: Learner, strategy: Strategy) -> dict[str, Any]:
+    fresh = {"epoch": 0, "done": 0, "losses": [], "total": 0.0}
+    if path is None or not path.exists():
+        return fresh
+    state = torch.load(path, map_location=learner.device, weights_only=True)
+    if state["fingerprint"] != fingerprint:  # of other settings or another log: start anew
+        return fresh
+    learner.restore(state["learner"])
+    strategy.restore(state["strategy"])
+    return state
