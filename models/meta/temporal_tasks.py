@@ -34,7 +34,9 @@ class TaskSettings(Settings):
 
 @dataclass(frozen=True)
 class TaskBatch:
-    """Positions of training instances for up to `tasks` tasks; weight 0 marks padding (its index is 0).
+    """Positions of training instances for up to `tasks` tasks.
+
+    Weight 0 marks padding, which repeats an instance of the task: it brings no neighbourhood of its own.
 
     Shapes: index int64 [T, B], weight float32 [T, B]; hours int64 [T], service hour since the epoch of the
     query set.
@@ -129,7 +131,8 @@ class TemporalTasks:
 
     def _pack(self, chunks: list[_Chunk], generator: np.random.Generator) -> TaskBatch:
         shape = (len(chunks), self._settings.instances)
-        support, query = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
+        query = np.repeat(np.array([chunk.instances[0] for chunk in chunks])[:, None], shape[1], axis=1)
+        support = query.copy()
         support_weight, query_weight = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
         for row, chunk in enumerate(chunks):
             query[row, : len(chunk.instances)] = chunk.instances
@@ -138,6 +141,7 @@ class TemporalTasks:
                 continue
             lo, hi = self._bounds[chunk.support_cell], self._bounds[chunk.support_cell + 1]
             drawn = generator.choice(hi - lo, size=min(shape[1], hi - lo), replace=False, shuffle=False)
+            support[row] = self._order[lo + drawn[0]]
             support[row, : len(drawn)] = self._order[lo + drawn]
             support_weight[row, : len(drawn)] = 1.0
         return TaskBatch(support, support_weight, query, query_weight, np.array([c.hour for c in chunks]))

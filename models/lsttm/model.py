@@ -1,0 +1,79 @@
+"""LSTTM's trainable part θ: short-term graph, target item, gate and DeepFM (paper 3.2 and 3.4).
+
+    [g_s, g_l] = softmax([w_s·[u^s ‖ d], w_l·[u^l ‖ d]])     u = g_s·u^s + g_l·u^l     p = DeepFM(u, d, c)
+
+The long-term vectors u^l come in with the batch as numbers: no gradient of the click loss reaches the graph
+that made them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from models.baselines.deepfm import DeepFM
+from models.batch import Batch
+from models.data.features import Layout
+from models.layers.embedding import gather
+from models.layers.gate import FusionGate
+from models.layers.mlp import Dense
+from models.lsttm.short_term_graph import ShortTermGraph, ShortTermSettings
+
+
+class LSTTM(nn.Module):
+    """Logits [T, B] of a batch that carries `long_term` and a short-term `graph`."""
+
+    def __init__(
+        self,
+        layout: Layout,
+        short_term: ShortTermSettings,
+        hidden: Sequence[int],
+        *,
+        item_fields_in_target: bool,
+        context_only: bool,
+        see_missing: bool,
+        generator: torch.Generator,
+    ) -> None:
+        """Args: see `models.lsttm.system.LSTTMSettings`; embeddings are as wide as `short_term.width`."""
+        super().__init__()
+        width = short_term.width
+        self.item_column = layout.columns("item_id")[0]
+        self.item_fields = layout.columns("item_field")
+        everything = [c for c in range(len(layout)) if c != self.item_column]
+        self.kept = layout.columns("context", "hour_of_day", "weekday") if context_only else everything
+        users, items = len(layout.columns("user_field")) * width, len(self.item_fields) * width
+        self.short_term = ShortTermGraph(short_term, users, items, generator=generator)
+        self.target = Dense(items, width, generator) if item_fields_in_target and items else None
+        self.gate = FusionGate(width, generator=generator, see_missing=see_missing)
+        # Beside the kept fields stand u and d; d takes the place of the item ID's own field.
+        self.ranker = DeepFM(len(self.kept), hidden, generator, extra=2, width=width)
+
+    def forward(self, rows: Tensor, batch: Batch) -> Tensor:
+        """Logits [T, B]."""
+        return self.score(rows, batch)[0]
+
+    def details(self, rows: Tensor, batch: Batch) -> dict[str, Tensor]:
+        """What a plot may want to see of each instance: `gate_short` [T, B], the short term's weight g_s."""
+        return {"gate_short": self.score(rows, batch)[1][..., 0]}
+
+    def score(self, rows: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Logits [T, B] and gate weights (g_s, g_l) [T, B, 2]."""
+        gathered = gather(rows, batch.fields)
+        values, first = gathered[..., :-1], gathered[..., -1]
+        target = values[..., self.item_column, :]
+        if self.target is not None:
+            target = target + self.target(values[..., self.item_fields, :].flatten(-2))
+        short, present = self.short_term(rows, batch.graph)
+        long = torch.zeros_like(short) if batch.long_term is None else batch.long_term.detach()
+        known = torch.stack([present, (long != 0).any(-1)], dim=-1)
+        user, weights = self.gate(short, long, target, known)
+        vectors = torch.cat([user.unsqueeze(-2), target.unsqueeze(-2), values[..., self.kept, :]], dim=-2)
+        linear = torch.cat([first[..., [self.item_column]], first[..., self.kept]], dim=-1)
+        return self.ranker.rank(vectors, linear), weights
+
+
+def dense_group(name: str) -> str:
+    """The parameter group (`models.meta.rates.GROUPS`) of one of LSTTM's dense parameters."""
+    return {"short_term": "graph", "gate": "gate"}.get(name.split(".", 1)[0], "ranker")

@@ -1,0 +1,79 @@
+"""The systems `lsttm` and `lsttm_no_meta`: what the ranker needs to train, score, adapt and save LSTTM."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from models.adaptation import Adapter
+from models.data.event_log import EventLog
+from models.data.features import Layout
+from models.data.neighbours import RowView
+from models.lsttm.model import LSTTM, dense_group
+from models.lsttm.short_term_graph import ShortTermIndex, ShortTermSettings
+from models.meta.online import LearnedStep
+from models.meta.rates import InnerRates, MetaSettings
+from models.meta.strategy import TemporalMAML
+from models.meta.temporal_tasks import TaskSettings
+from models.system import SystemSettings
+from models.training import Strategy
+
+
+class LSTTMSettings(SystemSettings):
+    """LSTTM. What is ours has its printed form as another value, named beside it."""
+
+    kind: Literal["lsttm"] = "lsttm"
+    short_term: ShortTermSettings = ShortTermSettings()
+    #: d. `id` is printed; `id_and_fields` (ours) adds a projection of the item's field embeddings, because
+    #: the ID of an item first shown this hour says nothing.
+    target_item: Literal["id", "id_and_fields"] = "id_and_fields"
+    #: c. `context_only` is printed; `all` (ours) also hands the ranker every field that the baselines see.
+    context: Literal["context_only", "all"] = "all"
+    #: Whether the gate is told of users without neighbours or long-term vector (ours; printed: False).
+    see_missing: bool = True
+    hidden: tuple[int, ...] = (128, 64)  #: of DeepFM's network
+    meta: MetaSettings | None = MetaSettings()  #: None trains plainly (`lsttm_no_meta`)
+    tasks: TaskSettings = TaskSettings()
+
+    @property
+    def uses_long_term(self) -> bool:
+        """LSTTM ranks with the long-term vectors of its day."""
+        return True
+
+    def module(self, layout: Layout, generator: torch.Generator) -> LSTTM:
+        """See `SystemSettings.module`."""
+        return LSTTM(
+            layout,
+            self.short_term,
+            self.hidden,
+            item_fields_in_target=self.target_item == "id_and_fields",
+            context_only=self.context == "context_only",
+            see_missing=self.see_missing,
+            generator=generator,
+        )
+
+    def graph(self, log: EventLog, view: RowView) -> ShortTermIndex:
+        """The temporal neighbours of the internal clicks in a daily log."""
+        return ShortTermIndex.of(self.short_term, view, log)
+
+    def load_graph(self, folder: Path, view: RowView) -> ShortTermIndex:
+        """The neighbours that `ShortTermIndex.save` wrote, memory-mapped."""
+        return ShortTermIndex.load(self.short_term, view, folder)
+
+    def strategy(self) -> Strategy:
+        """Temporal MAML, or plain mini-batches where `meta` is None."""
+        if self.meta is None:
+            return super().strategy()
+        return TemporalMAML(self.tasks, self.meta, dense_group)
+
+    def adapter(self, strategy_state: dict[str, Any]) -> Adapter | None:
+        """The hourly step; `online: learned` takes the rates that meta-training left."""
+        if self.adaptation.online != "learned":
+            return super().adapter(strategy_state)
+        if self.meta is None or self.meta.inner_rates != "learned":
+            raise ValueError("adaptation.online is 'learned', which needs meta.inner_rates 'learned'")
+        rates = InnerRates(self.meta)
+        rates.load_state_dict(strategy_state["rates"])
+        return LearnedStep(rates().detach(), self.meta, self.adaptation.continued, dense_group)
