@@ -1,4 +1,4 @@
-"""The SQL of the warehouse, read from warehouse/sql: each file is a list of statements headed `-- name: …`."""
+"""The SQL of the warehouse, read from warehouse/sql: files of statements, each headed `-- name: …`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def _statements(file: str) -> dict[str, str]:
 
 
 def statement(file: str, name: str, **identifiers: str) -> str:
-    """The statement `name` of `sql/<file>.sql`; `{placeholders}` take identifiers and clauses, never values."""
+    """The statement `name` of `sql/<file>.sql`; `{placeholders}` take names and clauses, never values."""
     text = _statements(file)[name]
     return text.format(**identifiers) if identifiers else text
 

@@ -101,7 +101,7 @@ class Warehouse:
         load_partitions(self.connection, table_contract(table), self.fields(table), loads, kept, quarantined)
 
     def loaded(self, table: str) -> pd.DataFrame:
-        """One row a loaded partition: partition, start_ms, data_hash, rows_in, kept, quarantined, forced, …"""
+        """One row a loaded partition: partition, start_ms, data_hash, rows_in, kept, quarantined, forced."""
         return self.connection.execute(statement("batches", "loaded"), {"table": table}).df()
 
     def history(

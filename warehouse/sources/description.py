@@ -79,7 +79,7 @@ class SourceDescription(BaseModel):
 
     @classmethod
     def load(cls, landing: Path) -> SourceDescription:
-        """Read `<landing>/source.json`; FileNotFoundError names the path, ValueError says what does not fit."""
+        """Read `<landing>/source.json`; FileNotFoundError names the path, ValueError what does not fit."""
         path = landing / FILE_NAME
         if not path.exists():
             raise FileNotFoundError(
