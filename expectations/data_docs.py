@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ def render(folder: Path, table: str, engine: Engine, parameters: Mapping[str, An
     import great_expectations as gx
 
     site = (folder / table).resolve()
+    shutil.rmtree(site, ignore_errors=True)
     engine.context.add_data_docs_site(
         site_name=table,
         site_config={

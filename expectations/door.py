@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -70,11 +71,16 @@ class GateResult:
     kept: pd.DataFrame
     """`_partition`, `_row` and every column of the contract, typed as `ColumnSpec` says."""
     quarantined: pd.DataFrame
-    """`table, partition, row, rule, rules, column, value, remedy, row_json`: one row each, the first rule it
-    broke, all of them in `rules` (comma-separated)."""
+    """`table, partition, row, file, rule, rules, column, value, remedy, row_json`: one row each, with the
+    first rule it broke, and all of them in `rules` (comma-separated). `file` is the frame's `_file`, if it has one."""
     batch_failures: Mapping[str, tuple[BatchFailure, ...]]
     """partition → its failures; a partition without one is absent."""
     statistics: pd.DataFrame
     """One row a partition (index `partition`): start_ms, rows, kept, quarantined, share_quarantined, clicks,
     click_rate, …: to be stored with the batch and handed back as `GateContext.history`."""
     warnings: tuple[str, ...] = ()
+
+    def statistics_of(self, partition: str) -> dict[str, Any]:
+        """A partition's statistics as plain JSON values: None where a figure does not apply."""
+        text = self.statistics.loc[[partition]].to_json(orient="records", double_precision=15)
+        return json.loads(text)[0]

@@ -1,8 +1,8 @@
 """Running a suite with Great Expectations on a frame, each expectation on its own feet.
 
-The context is ephemeral (nothing on disk), progress bars are off, results are complete. An exception inside one
-expectation is that expectation's verdict only: whatever raised during the common run is run again alone, so that a
-shared metric cannot take others down with it.
+The context is ephemeral (nothing on disk), progress bars are off, results are complete. An exception
+inside one expectation is that expectation's verdict only: whatever raised during the common run is run
+again alone, so that a shared metric cannot take others down with it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _RESULT_FORMAT = {"result_format": "COMPLETE", "partial_unexpected_count": 0}
 
 @dataclass(frozen=True)
 class Verdict:
-    """What one expectation said: positions (int64, ascending) of the failing rows, or the exception it raised."""
+    """What one expectation said: positions (int64, ascending) of failing rows, or its exception."""
 
     expectation: Mapping[str, Any]
     failing: np.ndarray
@@ -109,8 +109,8 @@ class Engine:
                 result_format=_RESULT_FORMAT,
                 expectation_parameters=dict(parameters),
             )
-        except Exception as error:  # whatever Great Expectations lets through is a verdict, never a pass
-            text = f"{type(error).__name__}: {error}"
+        except Exception as raised:  # whatever Great Expectations lets through is a verdict, never a pass
+            text = f"{type(raised).__name__}: {raised}"
             return [Verdict(expectations[position], nothing, text) for position in positions]
         found: dict[int, Verdict] = {}
         for result in report.results:
@@ -128,7 +128,7 @@ class Engine:
 
 
 def _exception(info: Mapping[str, Any] | None) -> str | None:
-    """The message in a result's exception_info, which is flat or keyed by metric; None where nothing raised."""
+    """The message in an exception_info, which is flat or keyed by metric; None where nothing raised."""
     if not info:
         return None
     entries = [info] if "raised_exception" in info else [entry for entry in info.values() if entry]

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from expectations.door import BatchFailure, ColumnSpec, GateContext, GateResult, Kind, Lookup
 from expectations.data_docs import render
+from expectations.door import BatchFailure, ColumnSpec, GateContext, GateResult, Kind, Lookup
 from expectations.engine import Engine, Verdict
 from expectations.parsing import typed_column
 from expectations.row_facts import RowFacts, subject
@@ -25,7 +25,7 @@ from expectations.suites import column_names, read_suite, row_rules
 __all__ = ["BatchFailure", "ColumnSpec", "GateContext", "GateResult", "Kind", "Lookup", "gate"]
 
 QUARANTINE_COLUMNS = (
-    "table", "partition", "row", "rule", "rules", "column", "value", "remedy", "row_json",
+    "table", "partition", "row", "file", "rule", "rules", "column", "value", "remedy", "row_json",
 )  # fmt: skip
 
 
@@ -79,8 +79,8 @@ def gate(table: str, frame: pd.DataFrame, context: GateContext) -> GateResult:
 def _judge_rows(table: str, facts: RowFacts, engine: Engine, parameters: Mapping[str, Any]) -> list[Verdict]:
     """Verdicts of the row suite in its order, failing positions referring to the call's frame.
 
-    Rules among survivors (uniqueness) run on the rows that no other rule broke, so that a broken first copy does
-    not take its good second copy with it.
+    Rules among survivors (uniqueness) run on the rows that no other rule broke, so that a broken first
+    copy does not take its good second copy with it.
     """
     rules = row_rules(read_suite(table), facts.context.columns, parameters)
     late = [rule["meta"].get("among") == "survivors" for rule in rules]
@@ -176,12 +176,14 @@ def _quarantined(
         chosen = columns[first] == name
         raw = facts.parsed[name].raw.iloc[positions[chosen]].astype(object)
         values[chosen] = [value_text(value) for value in raw]
-    whole = frame.drop(columns=["_partition", "_row"]).iloc[positions]
+    whole = frame[[name for name in frame if not str(name).startswith("_")]].iloc[positions]
+    files = frame["_file"].iloc[positions].to_numpy(object) if "_file" in frame else None
     return pd.DataFrame(
         {
             "table": table,
             "partition": frame["_partition"].iloc[positions].to_numpy(object),
             "row": facts.row[positions],
+            "file": files,
             "rule": rules[first],
             "rules": named.groupby("position")["rule"].agg(",".join).to_numpy(object),
             "column": columns[first],

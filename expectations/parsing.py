@@ -1,11 +1,11 @@
 """Reading raw values: one typed column, and what was wrong, beside each raw column.
 
-Raw values come as they lay in the file: numbers from Parquet, strings from CSV, anything from JSON lines, bytes from
-binary columns. A column is cut into parts of one Python kind each (nearly always a single part) and every part is
-read as a whole.
+Raw values come as they lay in the file: numbers from Parquet, strings from CSV, anything from JSON lines,
+bytes from binary columns. A column is cut into parts of one Python kind each (nearly always a single
+part) and every part is read as a whole.
 
-What counts as missing: null, NaT, NaN in a float column (pandas knows no difference there; Arrow-backed columns
-keep NaN apart from null) and the empty string, which is how CSV writes null.
+What counts as missing: null, NaT, NaN in a float column (pandas knows no difference there; Arrow-backed
+columns keep NaN apart from null) and the empty string, which is how CSV writes null.
 """
 
 from __future__ import annotations
@@ -110,13 +110,13 @@ def _read_time(column: ParsedColumn, part: Part) -> None:
         column.typed[where] = whole
         column.values[where] = np.where(whole, values, 0.0).astype(np.int64)
     elif part.kind == "text":
-        column.values[where], column.typed[where], column.zoned[where] = _time_of_text(values)
+        column.values[where], column.typed[where], column.zoned[where] = _time_of_text(values.str.strip())
     else:
         column.typed[where] = False
 
 
 def _time_of_text(text: pd.Series) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Epoch ms, whether it is a time, whether it says its zone: ISO 8601 or the digits of epoch milliseconds."""
+    """Epoch ms, whether it is a time, whether it has a zone: ISO 8601 or the digits of epoch ms."""
     digits = text.str.fullmatch(_EPOCH_MS).to_numpy(bool)
     instants = np.zeros(len(text), np.int64)
     instants[digits] = text[digits].to_numpy(object).astype(np.int64)

@@ -1,9 +1,10 @@
-"""Columns that the row suites speak of: read values, and facts about them for which no built-in expectation exists.
+"""Columns that the row suites speak of: read values, and facts for which no built-in expectation exists.
 
-A suite names a column of the contract plainly (`dwell_seconds`: the read value, null where missing or unreadable)
-or with a fact, `shown_at.in_partition`, `user_id.known(users, shown_at)`: the second is a column of booleans that
-must all be true. Great Expectations still decides and reports; here values are only prepared, whole columns at once.
-A fact is true where the column has no readable value: other rules judge that.
+A suite names a column of the contract plainly (`dwell_seconds`: the read value, null where missing or
+unreadable) or with a fact, `shown_at.in_partition`, `user_id.known(users, shown_at)`: the second is a
+column of booleans that must all be true. Great Expectations still decides and reports; here values are
+only prepared, whole columns at once. A fact is true where the column has no readable value: other rules
+judge that.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ def subject(name: str) -> str:
 class RowFacts:
     """The raw frame of one call, its columns read by the contract.
 
-    Attributes: `parsed` (name → ParsedColumn; a column that the frame lacks counts as all missing), `partition`
-    (int, position in `context.partitions`), `row` (int).
+    Attributes: `parsed` (name → ParsedColumn; a column that the frame lacks counts as all missing),
+    `partition` (int, position in `context.partitions`), `row` (int).
     """
 
     def __init__(self, frame: pd.DataFrame, context: GateContext) -> None:
@@ -44,8 +45,7 @@ class RowFacts:
             raise KeyError(f"partition {stranger!r} is in the frame but not in the context's partitions")
         absent = pd.Series(np.full(self.size, None, object))
         self.parsed: dict[str, ParsedColumn] = {
-            name: parse(frame[name] if name in frame else absent, spec.kind)
-            for name, spec in context.columns.items()
+            name: parse(frame.get(name, absent), spec.kind) for name, spec in context.columns.items()
         }
         bounds = [
             limits or (np.iinfo(np.int64).min, np.iinfo(np.int64).max)
@@ -60,8 +60,8 @@ class RowFacts:
             return self._values(name, rows)
         if found is None or found["column"] not in self.parsed or found["fact"] not in FACTS:
             raise KeyError(
-                f"column {name!r}: neither a column of the contract ({', '.join(self.parsed)}) nor one with a fact "
-                f"({', '.join(FACTS)})"
+                f"column {name!r}: neither a column of the contract ({', '.join(self.parsed)}) "
+                f"nor one with a fact ({', '.join(FACTS)})"
             )
         args = [arg.strip() for arg in (found["args"] or "").split(",") if arg.strip()]
         return pd.Series(FACTS[found["fact"]](self, found["column"], rows, *args))
@@ -102,21 +102,26 @@ def _in_partition(facts: RowFacts, name: str, rows: np.ndarray) -> np.ndarray:
     return inside | ~column.present[rows]
 
 
-def _first(facts: RowFacts, name: str, rows: np.ndarray, within: str = "call") -> np.ndarray:
-    """Whether no earlier row (partition order, then position) has the same value; `within` partition or call."""
+def _first(facts: RowFacts, name: str, rows: np.ndarray) -> np.ndarray:
+    """Whether no earlier row of the same partition has the value."""
     column = facts.parsed[name]
     order = np.lexsort((facts.row[rows], facts.partition[rows]))
-    keys = pd.DataFrame({"value": column.values[rows][order]})
-    if within == "partition":
-        keys["partition"] = facts.partition[rows][order]
+    keys = pd.DataFrame({"value": column.values[rows], "partition": facts.partition[rows]})
     first = np.empty(len(rows), bool)
-    first[order] = ~keys.duplicated().to_numpy()
+    first[order] = ~keys.iloc[order].duplicated().to_numpy()
     return first | ~column.present[rows]
 
 
 def _new(facts: RowFacts, name: str, rows: np.ndarray) -> np.ndarray:
-    """Whether the warehouse does not hold the value in another partition."""
-    return ~_among(facts.parsed[name], rows, facts.context.existing_ids) | ~facts.parsed[name].present[rows]
+    """Whether neither the warehouse nor an earlier partition of the call holds the value.
+
+    So many partitions in one call are judged as if they had come one by one.
+    """
+    column, partition = facts.parsed[name], facts.partition[rows]
+    values = pd.Series(np.where(column.present[rows], column.values[rows], None), dtype=object)
+    earliest = pd.Series(partition).groupby(values).transform("min").fillna(-1).to_numpy(np.int64)
+    fresh = (earliest == partition) & ~_among(column, rows, facts.context.existing_ids)
+    return fresh | ~column.present[rows]
 
 
 def _known(facts: RowFacts, name: str, rows: np.ndarray, table: str, time: str) -> np.ndarray:

@@ -1,8 +1,9 @@
-"""Statistics of partitions and the bands that the same hour of former days gives them: what batch rules judge.
+"""Statistics of partitions, and the bands that the same hour of former days gives: what batch rules judge.
 
-Bands are robust: the median of former days ± `band_deviations` robust standard deviations (1.4826 × the median
-absolute deviation), where the deviation never falls under a floor and always includes the sampling noise of the hour
-itself (Poisson for counts, binomial for rates), so that a night hour of ten rows does not trip.
+Bands are robust: the median of former days ± `band_deviations` robust standard deviations (1.4826 × the
+median absolute deviation), where the deviation never falls under a floor and always includes the sampling
+noise of the hour itself (Poisson for counts, binomial for rates), so that a night hour of ten rows does
+not trip.
 """
 
 from __future__ import annotations
@@ -29,9 +30,9 @@ def describe(facts: RowFacts, kept: np.ndarray, names: Mapping[str, str]) -> pd.
         names: the batch suite's `time` and `click` columns, where it has them.
 
     Returns:
-        Index `partition`; `start_ms`, `rows`, `kept`, `quarantined`, `share_quarantined`, `clicks`, `click_rate`
-        (of kept rows), `broken_columns` (count), `broken` (their names), `shifted_share`, `shift` (see
-        `_shifted`); NaN where a figure does not apply.
+        Index `partition`; `start_ms`, `rows`, `kept`, `quarantined`, `share_quarantined`, `clicks`,
+        `click_rate` (of kept rows), `broken_columns` (count), `broken` (their names), `shifted_share`,
+        `shift` (see `_shifted`); NaN where a figure does not apply.
     """
     partitions = facts.context.partitions
     count = len(partitions)
@@ -59,8 +60,10 @@ def describe(facts: RowFacts, kept: np.ndarray, names: Mapping[str, str]) -> pd.
 
 
 def add_bands(table: pd.DataFrame, history: pd.DataFrame | None, settings: GateSettings) -> pd.DataFrame:
-    """The statistics with `history_days` and the bands `rows_low/high`, `click_rate_low/high` (NaN: not judged),
-    and with the shares that are judged (NaN where few rows are concerned).
+    """The statistics with `history_days`, bands, and the shares that are judged.
+
+    Bands are `rows_low/high`, `click_rate_low/high` (NaN: too little history); a share is NaN where it is
+    about few rows (`quarantined_rows_tolerated`).
 
     History of a partition: the given former batches and the call's own earlier partitions, same hour of day,
     at most `max_history_days` back.
@@ -92,7 +95,7 @@ def add_bands(table: pd.DataFrame, history: pd.DataFrame | None, settings: GateS
 
 
 def _broken(facts: RowFacts, rows: np.ndarray) -> tuple[np.ndarray, list[str]]:
-    """Count and names of required columns of which too many values are missing or unreadable, per partition."""
+    """Count and names of required columns with too many missing or unreadable values, per partition."""
     limit = facts.context.settings.max_broken_share * rows
     names: list[list[str]] = [[] for _ in rows]
     for name, spec in facts.context.columns.items():
@@ -105,7 +108,7 @@ def _broken(facts: RowFacts, rows: np.ndarray) -> tuple[np.ndarray, list[str]]:
 
 
 def _shifted(facts: RowFacts, rows: np.ndarray, time: str | None) -> tuple[np.ndarray, np.ndarray]:
-    """Largest share of rows outside the partition by one same number of partition lengths, and that number."""
+    """Largest share of rows outside by one same number of partition lengths, and that number."""
     share, shift = np.full(len(rows), np.nan), np.full(len(rows), np.nan)
     bounded = [position for position, bounds in enumerate(facts.context.partitions.values()) if bounds]
     if time is None or not bounded:
@@ -146,7 +149,7 @@ def _robust(values: pd.Series, groups: pd.Series, index: pd.Index) -> tuple[np.n
 def _count_band(
     median: np.ndarray, deviation: np.ndarray, settings: GateSettings
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Band of a row count, from the median and deviation of log(1 + rows); the noise of a count n is 1/√n there."""
+    """Band of a row count, from median and deviation of log(1 + rows); a count n has noise 1/√n there."""
     noise = np.exp(-median)
     width = settings.band_deviations * np.sqrt(np.maximum(deviation, settings.row_count_spread) ** 2 + noise)
     return np.floor(np.expm1(median - width)).clip(0), np.ceil(np.expm1(median + width))
@@ -155,7 +158,7 @@ def _count_band(
 def _rate_band(
     median: np.ndarray, deviation: np.ndarray, kept: np.ndarray, settings: GateSettings
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Band of a rate among `kept` rows: day-to-day spread, binomial noise, and one row for its discreteness."""
+    """Band of a rate among `kept` rows: spread between days, binomial noise, one row for discreteness."""
     size = np.maximum(kept, 1)
     spread = np.maximum(deviation, settings.click_rate_spread * median)
     width = settings.band_deviations * np.sqrt(spread**2 + median * (1 - median) / size) + 1 / size

@@ -1,12 +1,12 @@
-"""The suites as they lie in `suites/*.json`: Great Expectations' own format, plus a few keys in each rule's `meta`.
+"""The suites as they lie in `suites/*.json`: Great Expectations' format, with a few keys in a rule's `meta`.
 
 | key of `meta` | in | meaning |
 |---|---|---|
 | `rule` | both | stable name of the rule, as quarantine and failures show it |
 | `remedy` | both | what to do about it |
-| `each` | rows | the rule is repeated for every column of this kind in the contract; `*` stands for its name |
+| `each` | rows | repeated for every column of this kind; `*` stands for its name |
 | `needs` | rows | the rule is left out where this parameter is empty |
-| `among: survivors` | rows | judged only among rows that broke no other rule: of two rows of one id the first *good* one stays |
+| `among` | rows | `survivors`: judged among rows that broke no other rule |
 | `message` | batch | text with the statistics and settings by name |
 | `observed`, `band` | batch | statistic that is judged; its limits: statistics, settings or numbers |
 
@@ -52,7 +52,7 @@ def rules(name: str, folder: Path = FOLDER) -> dict[str, str]:
 def row_rules(
     suite: Mapping[str, Any], columns: Mapping[str, ColumnSpec], parameters: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
-    """The expectations of a row suite for this contract: `each` repeated, `needs` without a parameter left out."""
+    """The expectations of a row suite for this contract: `each` repeated, unmet `needs` left out."""
     unfolded: list[dict[str, Any]] = []
     for expectation in suite["expectations"]:
         meta = expectation["meta"]
