@@ -9,7 +9,6 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -175,5 +174,5 @@ class _Training:
 def _fingerprint(graph: ClickGraph, settings: LongTermSettings, seed: int) -> str:
     digest = hashlib.sha256(f"{seed} {graph.users} {graph.items} {settings.model_dump_json()}".encode())
     for part in (graph.starts, graph.targets, graph.times):
-        digest.update(np.ascontiguousarray(part.numpy()))
+        digest.update(part.numpy().tobytes())
     return digest.hexdigest()

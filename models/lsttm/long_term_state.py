@@ -29,7 +29,7 @@ class LongTermState:
 
     @property
     def collapse(self) -> float:
-        """Mean pairwise cosine after the last epoch: 1.0 says that all users look alike; NaN without a click."""
+        """Mean pairwise cosine after the last epoch; 1.0: all users look alike; NaN without a click."""
         return self.collapses[-1] if self.collapses else float("nan")
 
     def save(self, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Must hold 5: L_N without negatives collapses and says so; with five it does not. And what training must keep."""
+"""Must hold 5: L_N without negatives collapses and says so; with five it does not."""
 
 from __future__ import annotations
 

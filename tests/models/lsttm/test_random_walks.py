@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -40,7 +41,7 @@ def test_walks_only_along_edges() -> None:
     assert paths.shape == (len(origins), 11)
     assert torch.equal(paths[:, 0], origins)
     there = {(u, i) for u, i, _ in clicks} | {(i, u) for u, i, _ in clicks}
-    walked = {pair for path in paths.tolist() for pair in zip(path[:-1], path[1:], strict=True)}
+    walked = {pair for path in paths.tolist() for pair in pairwise(path)}
     assert walked <= there
     assert len(walked) > 0.95 * len(there)  # and every edge gets its turn
 
