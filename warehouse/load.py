@@ -69,15 +69,10 @@ class PartitionLoad:
     forced: bool = False
 
     @property
-    def data_hash(self) -> str:
-        """Hash of what was read: the files' contents and names, and the chosen columns."""
-        return files_hash(self.files, self.columns)
-
-
-def files_hash(files: Sequence[SourceFile], columns: Sequence[str]) -> str:
-    """Stable hash of files, in the order of their names, and of the columns taken from them."""
-    parts = sorted((file.path, file.sha256) for file in files)
-    return hashlib.sha256(json.dumps([parts, list(columns)]).encode()).hexdigest()
+    def files_hash(self) -> str:
+        """Hash of what was read: the files' names and contents, and the chosen columns."""
+        parts = sorted((file.path, file.sha256) for file in self.files)
+        return hashlib.sha256(json.dumps([parts, list(self.columns)]).encode()).hexdigest()
 
 
 def load_partitions(
@@ -105,13 +100,7 @@ def load_partitions(
         connection.register("staged_quarantine", staged_quarantine)
         _run(connection, "load", "insert_quarantine", contract.name)
         _run(connection, "load", "insert_batches", contract.name)
-        wrong = connection.execute(statement("load", "stored_rows", table=quoted(contract.name))).fetchall()
-        if wrong:
-            partition, expected, found = wrong[0]
-            raise InvariantBroken(
-                f"{contract.name}, partition {partition}: {expected} rows were kept and {found} stored; "
-                "nothing was written. A kept row without a required id is the usual cause"
-            )
+        check_stored(connection, contract)
         connection.commit()
     except BaseException:
         connection.rollback()
@@ -119,6 +108,17 @@ def load_partitions(
     finally:
         for view in ("staged_loads", "staged", "staged_quarantine"):
             connection.unregister(view)
+
+
+def check_stored(connection: duckdb.DuckDBPyConnection, contract: TableContract) -> None:
+    """Raise InvariantBroken unless the partitions of `staged_loads` hold as many rows as were kept."""
+    wrong = connection.execute(statement("load", "stored_rows", table=quoted(contract.name))).fetchall()
+    if wrong:
+        partition, expected, found = wrong[0]
+        raise InvariantBroken(
+            f"{contract.name}, partition {partition}: {expected} rows were kept and {found} stored; "
+            "nothing was written. A kept row without a required id is the usual cause"
+        )
 
 
 def insert_rows(
@@ -219,22 +219,22 @@ def _records(loads: Sequence[PartitionLoad], kept: pd.DataFrame, quarantined: pd
                 "start_ms": load.start_ms,
                 "files": json.dumps([asdict(file) for file in load.files]),
                 "columns": json.dumps(list(load.columns)),
-                "data_hash": load.data_hash,
+                "files_hash": load.files_hash,
+                "data_hash": load.files_hash,
                 "rows_in": load.rows_in,
                 "kept": counts[0],
                 "quarantined": counts[1],
                 "forced": load.forced,
-                "statistics": json.dumps(dict(load.statistics), default=_plain),
+                "statistics": json.dumps({name: _plain(value) for name, value in load.statistics.items()}),
             }
         )
     return pa.Table.from_pylist(rows)
 
 
 def _plain(value: Any) -> Any:
-    """NumPy scalars and pandas' missing value as JSON."""
-    if value is pd.NA or value is pd.NaT:
-        return None
-    return value.item() if hasattr(value, "item") else str(value)
+    """A statistic as JSON: NumPy scalars as Python's, NaN and pandas' missing value as null."""
+    plain = value.item() if hasattr(value, "item") else value
+    return None if plain is pd.NA or plain is pd.NaT or plain != plain else plain
 
 
 def _run(

@@ -101,7 +101,7 @@ class Warehouse:
         load_partitions(self.connection, table_contract(table), self.fields(table), loads, kept, quarantined)
 
     def loaded(self, table: str) -> pd.DataFrame:
-        """One row a loaded partition: partition, start_ms, data_hash, rows_in, kept, quarantined, forced."""
+        """One row a loaded partition: partition, start_ms, files_hash, data_hash, rows_in, kept, …."""
         return self.connection.execute(statement("batches", "loaded"), {"table": table}).df()
 
     def history(
@@ -152,9 +152,10 @@ class Warehouse:
         ).fetchall()
         return hashlib.sha256(json.dumps(found).encode()).hexdigest()
 
-    def check_invariant(self) -> None:
+    def check_invariant(self, table: str | None = None, partitions: Collection[str] | None = None) -> None:
         """Raise InvariantBroken if a partition's rows in differ from its stored and quarantined rows."""
-        broken = self.connection.execute(statement("batches", "broken_invariant")).fetchall()
+        only = {"table": table, "partitions": None if partitions is None else list(partitions)}
+        broken = self.connection.execute(statement("batches", "broken_invariant"), only).fetchall()
         if broken:
             table, partition, rows_in, _, _, stored, set_aside = broken[0]
             raise InvariantBroken(

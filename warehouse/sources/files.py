@@ -47,7 +47,7 @@ def read_file(
         content = path.read_bytes()
     except OSError as error:
         raise FileRejected(path, f"cannot be opened ({error})") from error
-    record = SourceFile(relative, len(content), hashlib.sha256(content).hexdigest())
+    record = record_of(content, relative)
     names, read = _open(path, content)
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -63,6 +63,11 @@ def read_file(
     table = _guarded(path, lambda: read(wanted))
     columns = {name: _settled(path, contract, name, table[name]) for name in wanted}
     return pa.table(columns), record, tuple(name for name in names if name not in columns)
+
+
+def record_of(content: bytes, relative: str) -> SourceFile:
+    """The record of a file with this content."""
+    return SourceFile(relative, len(content), hashlib.sha256(content).hexdigest())
 
 
 def column_names(path: Path) -> list[str]:

@@ -41,7 +41,7 @@ def user_rows(features: pd.DataFrame) -> pd.DataFrame:
 
 
 def item_rows(features: pd.DataFrame, zone: ServiceZone) -> pd.DataFrame:
-    """The official video features as an items table; a video counts as published at its upload day's start."""
+    """The official video features as an items table; published is the start of the upload day."""
     seconds = features["video_duration"].to_numpy(np.float64) / 1000
     octave = np.floor(2 * np.log2(np.where(seconds > 0, seconds, 1.0))) / 2
     lower = pd.Series(np.round(2**octave, 1)).astype(str) + "s"

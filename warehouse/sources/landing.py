@@ -16,7 +16,7 @@ from warehouse.load import PartitionLoad, SourceFile
 from warehouse.service_time import HOUR_MS, ServiceZone
 from warehouse.sources import layout
 from warehouse.sources.description import FILE_NAME, SourceDescription
-from warehouse.sources.files import read_file
+from warehouse.sources.files import read_file, record_of
 from warehouse.sources.inference import infer
 from warehouse.sources.instants import epoch_ms
 
@@ -208,3 +208,16 @@ def _joined(parts: Sequence[tuple[pa.Table, str]], order: np.ndarray) -> pd.Seri
     if len(order) and (np.diff(order) != 1).any():
         column = column.take(pa.array(order))
     return pd.Series(column.to_pandas(types_mapper=pd.ArrowDtype))
+
+
+def fingerprints(landing: Path, description: SourceDescription, table: str) -> dict[str, str]:
+    """Every landed partition → `PartitionLoad.files_hash` of what is there now; nothing is parsed."""
+    contract = description.contract(table)
+    found = {}
+    for partition in layout.partitions(landing, contract):
+        files = tuple(
+            record_of(path.read_bytes(), path.relative_to(landing).as_posix())
+            for path in layout.files_of(landing, contract, partition)
+        )
+        found[partition] = PartitionLoad(partition, 0, files, 0, description.fields(table)).files_hash
+    return found

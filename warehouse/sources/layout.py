@@ -94,3 +94,15 @@ def dates(keys: Sequence[str]) -> list[str]:
 def _hidden(path: Path) -> bool:
     """Markers and files still being written, as Spark, Hadoop and our own writers name them."""
     return path.name.startswith((".", "_")) or path.name.endswith((".tmp", ".new", ".part", ".crc"))
+
+
+def files_of(landing: Path, contract: TableContract, partition: str) -> list[Path]:
+    """The files that a partition is read from."""
+    root = landing / contract.name
+    if contract.partition is PartitionKind.FILE:
+        return [root / partition]
+    if contract.partition is PartitionKind.DAY:
+        return landed_files(root / f"date={partition}")[0]
+    day, hour = split_hour(partition)
+    folder = root / f"date={day}"
+    return landed_files(folder)[0] + landed_files(folder / f"hour={hour}")[0]

@@ -1,5 +1,5 @@
 -- name: loaded
-SELECT partition, start_ms, data_hash, rows_in, kept, quarantined, forced, epoch_ms(loaded_at) AS loaded_at_ms
+SELECT partition, start_ms, files_hash, data_hash, rows_in, kept, quarantined, forced, epoch_ms(loaded_at) AS loaded_at_ms
 FROM batches WHERE table_name = $table ORDER BY start_ms, partition;
 
 -- name: history
@@ -25,9 +25,13 @@ LEFT JOIN (
     UNION ALL SELECT 'items', partition, count(*) FROM items GROUP BY 2
 ) USING (table_name, partition)
 LEFT JOIN (SELECT table_name, partition, count(*) AS set_aside FROM quarantine GROUP BY 1, 2) USING (table_name, partition)
-WHERE coalesce(stored, 0) <> kept
-    OR coalesce(set_aside, 0) <> quarantined
-    OR rows_in <> coalesce(stored, 0) + coalesce(set_aside, 0)
+WHERE (
+        coalesce(stored, 0) <> kept
+        OR coalesce(set_aside, 0) <> quarantined
+        OR rows_in <> coalesce(stored, 0) + coalesce(set_aside, 0)
+    )
+    AND ($table IS NULL OR table_name = $table)
+    AND ($partitions IS NULL OR list_contains($partitions, partition))
 ORDER BY ALL;
 
 -- name: known_users

@@ -68,7 +68,8 @@ CREATE TABLE IF NOT EXISTS batches (
     start_ms BIGINT NOT NULL,
     files JSON NOT NULL,
     columns JSON NOT NULL,
-    data_hash VARCHAR NOT NULL,
+    files_hash VARCHAR NOT NULL, -- of what landed
+    data_hash VARCHAR NOT NULL, -- of what is stored: differs from files_hash once rows were replayed
     rows_in BIGINT NOT NULL,
     kept BIGINT NOT NULL,
     quarantined BIGINT NOT NULL,

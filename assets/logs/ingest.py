@@ -1,0 +1,222 @@
+"""From landing folder to warehouse: read, gate, load. Dagster's assets, the command line and tests all come
+here.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from warehouse.contract import TableContract, table_contract
+from warehouse.home import SourceHome
+from warehouse.sources import landing as reader
+from warehouse.sources import layout
+from warehouse.sources.description import SourceDescription
+from warehouse.store import Warehouse
+
+if TYPE_CHECKING:
+    from expectations.gate import BatchFailure, GateContext, GateResult, Lookup
+    from expectations.settings import GateSettings
+
+
+class BatchRejected(RuntimeError):
+    """A batch rule stopped partitions; nothing of this call was written and the state before is intact."""
+
+    def __init__(self, report: IngestReport) -> None:
+        self.report = report
+        self.failures = [failure for found in report.failures.values() for failure in found]
+        told = "; ".join(failure.message for failure in self.failures[:3])
+        more = f" (and {len(self.failures) - 3} more)" if len(self.failures) > 3 else ""
+        super().__init__(
+            f"{report.table}: {len(report.failures)} of {len(report.rows)} partitions break a batch rule, "
+            f"nothing was written: {told}{more}. Mend the logs and ingest again, or overrule with force"
+        )
+
+
+@dataclass(frozen=True)
+class IngestReport:
+    """What became of the partitions of one call."""
+
+    table: str
+    rows: pd.DataFrame  #: index partition: rows_in, kept, quarantined
+    rules: dict[str, int]  #: quarantined rows by the first rule that they broke
+    statistics: pd.DataFrame  #: the gate's, index partition
+    failures: dict[str, tuple[BatchFailure, ...]]  #: batch rules broken; empty unless rejected or forced
+    warnings: tuple[str, ...]
+    seconds: dict[str, float] = field(default_factory=dict)  #: read, gate, load
+
+    @property
+    def kept(self) -> int:
+        """Rows kept, all partitions."""
+        return int(self.rows["kept"].sum())
+
+    @property
+    def quarantined(self) -> int:
+        """Rows quarantined, all partitions."""
+        return int(self.rows["quarantined"].sum())
+
+
+def ingest(
+    home: SourceHome,
+    table: str,
+    partitions: Sequence[str] | None = None,
+    *,
+    landing: Path | None = None,
+    description: SourceDescription | None = None,
+    settings: GateSettings | None = None,
+    now_ms: int | None = None,
+    force: bool = False,
+    data_docs: Path | None = None,
+) -> IngestReport:
+    """Bring partitions of a table through the gate into the warehouse, in one transaction.
+
+    Args:
+        home: the source's folders.
+        table: name in the landing contract.
+        partitions: keys; default: all that landed and are not loaded as they are now. One that has no files
+        is
+            loaded as empty.
+        landing: the landing folder, where it is not the one inside home.
+        description: of the source; default: what the landing folder says.
+        settings: limits of the gate.
+        now_ms: the clock against which rows of the future are judged; default: now.
+        force: load even though batch rules are broken; recorded with the batch.
+        data_docs: folder for Great Expectations' Data Docs.
+
+    Raises:
+        BatchRejected: a batch rule is broken; nothing was written.
+        FileRejected: a file cannot be taken; nothing was written.
+    """
+    from expectations.gate import gate
+
+    landing = landing or home.landing
+    description = description or reader.describe(landing)
+    if partitions is None:
+        partitions = pending(home, table, landing=landing, description=description)
+    started = time.perf_counter()
+    landed = reader.read(landing, description, table, partitions)
+    read_at = time.perf_counter()
+    with Warehouse(home.warehouse) as warehouse:
+        warehouse.configure(description)
+        context = gate_context(
+            warehouse,
+            description,
+            table,
+            list(landed.files),
+            settings=settings,
+            now_ms=now_ms,
+            data_docs=data_docs,
+        )
+        result = gate(table, landed.frame.drop(columns="_file"), context)
+        gated_at = time.perf_counter()
+        report = _report(landed, result)
+        if result.batch_failures and not force:
+            raise BatchRejected(report)
+        records = [
+            replace(
+                record,
+                statistics=result.statistics.loc[record.partition].to_dict(),
+                forced=record.partition in result.batch_failures,
+            )
+            for record in landed.records()
+        ]
+        warehouse.load(table, records, result.kept, _with_files(result.quarantined, landed.frame))
+    loaded_at = time.perf_counter()
+    seconds = {"read": read_at - started, "gate": gated_at - read_at, "load": loaded_at - gated_at}
+    return replace(report, seconds=seconds)
+
+
+def pending(
+    home: SourceHome,
+    table: str,
+    *,
+    landing: Path | None = None,
+    description: SourceDescription | None = None,
+) -> list[str]:
+    """Landed partitions that are not loaded, or were loaded from other files or columns than now."""
+    landing = landing or home.landing
+    description = description or reader.describe(landing)
+    present = reader.fingerprints(landing, description, table)
+    if not home.warehouse.exists():
+        return list(present)
+    with Warehouse(home.warehouse, read_only=True) as warehouse:
+        loaded = warehouse.loaded(table)
+    stored = dict(zip(loaded["partition"], loaded["files_hash"], strict=True))
+    return [partition for partition, found in present.items() if stored.get(partition) != found]
+
+
+def gate_context(
+    warehouse: Warehouse,
+    description: SourceDescription,
+    table: str,
+    partitions: Sequence[str],
+    *,
+    settings: GateSettings | None = None,
+    now_ms: int | None = None,
+    data_docs: Path | None = None,
+    replay: bool = False,
+) -> GateContext:
+    """What the gate must know to judge these partitions.
+
+    In a `replay` the rows are judged beside those that their own partitions hold already.
+    """
+    from expectations.gate import ColumnSpec, GateContext
+    from expectations.settings import GateSettings
+
+    contract = description.contract(table)
+    zone = description.service_zone
+    columns = {
+        column.name: ColumnSpec(kind=column.type.value, required=column.required)
+        for column in contract.columns
+    }
+    replaced = [] if replay else partitions
+    return GateContext(
+        columns=columns,
+        partitions={partition: layout.bounds(contract, zone, partition) for partition in partitions},
+        now_ms=int(time.time() * 1000) if now_ms is None else now_ms,
+        known=_known(warehouse, contract),
+        existing_ids=lambda ids: warehouse.existing_exposure_ids(ids, replaced) if len(ids) else set(),
+        domains=description.domains,
+        history=warehouse.history(table, except_partitions=partitions),
+        settings=settings or GateSettings(),
+        data_docs=data_docs,
+    )
+
+
+def _known(warehouse: Warehouse, contract: TableContract) -> dict[str, Lookup]:
+    """Ids with a dimension row, for the tables that refer to users and items."""
+    if contract.name in ("users", "items"):
+        return {}
+    refers = {"users": "user_id", "items": "item_id"}
+    return {table: warehouse.known_ids(table) for table, key in refers.items() if contract.column(key)}  # type: ignore[arg-type]
+
+
+def _report(landed: reader.Landed, result: GateResult) -> IngestReport:
+    counts = pd.DataFrame({"rows_in": landed.rows()})
+    for name, column in (
+        ("kept", result.kept["_partition"]),
+        ("quarantined", result.quarantined["partition"]),
+    ):
+        counts[name] = column.value_counts().reindex(counts.index, fill_value=0).astype("int64")
+    counts.index.name = "partition"
+    return IngestReport(
+        table=table_contract(landed.table).name,
+        rows=counts,
+        rules={str(rule): int(rows) for rule, rows in result.quarantined["rule"].value_counts().items()},
+        statistics=result.statistics,
+        failures=dict(result.batch_failures),
+        warnings=(*landed.warnings, *result.warnings),
+    )
+
+
+def _with_files(quarantined: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
+    """Quarantined rows with the file that each came from."""
+    files = frame[["_partition", "_row", "_file"]].set_axis(["partition", "row", "file"], axis=1)
+    return quarantined.assign(row=quarantined["row"].astype("int64")).merge(
+        files, on=["partition", "row"], how="left"
+    )

@@ -1,0 +1,130 @@
+"""Quarantined rows back through the gate after a fix: of the rows, of a late dimension file, or of a rule."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from assets.logs.ingest import gate_context
+from warehouse.home import SourceHome
+from warehouse.quarantine import move_to_kept, show_quarantine
+from warehouse.sources import landing as reader
+from warehouse.sources.description import SourceDescription
+from warehouse.store import Warehouse
+
+if TYPE_CHECKING:
+    from expectations.settings import GateSettings
+
+
+@dataclass(frozen=True)
+class ReplayReport:
+    """What a replay moved, and why the rest stayed."""
+
+    table: str
+    replayed: int
+    moved: int
+    still: dict[str, int]  #: rows that stayed, by the first rule that they break now
+    partitions: tuple[str, ...]  #: those that gained rows: models trained on them are out of date
+
+    @property
+    def stayed(self) -> int:
+        """Rows that break a rule still."""
+        return self.replayed - self.moved
+
+
+def replay(
+    home: SourceHome,
+    table: str,
+    *,
+    rule: str | None = None,
+    partition: str | None = None,
+    ids: Sequence[int] | None = None,
+    fixed: pd.DataFrame | None = None,
+    landing: Path | None = None,
+    description: SourceDescription | None = None,
+    settings: GateSettings | None = None,
+    now_ms: int | None = None,
+) -> ReplayReport:
+    """Judge quarantined rows again and move those that pass to the kept ones, in one transaction.
+
+    Args:
+        home: the source's folders.
+        table: whose rows.
+        rule: only rows that broke this rule.
+        partition: only rows of this partition.
+        ids: only these quarantine ids.
+        fixed: mended values: `id` (quarantine id) and the columns to replace, a missing value leaving the
+        row's
+            own; with it, only these rows.
+        landing: the landing folder, where it is not the one inside home.
+        description: of the source; default: what the landing folder says.
+        settings: limits of the gate.
+        now_ms: the clock of the gate; default: now.
+
+    Raises:
+        KeyError: `fixed` names an id that is not in quarantine, or a column that the contract does not know.
+    """
+    from expectations.gate import gate
+    from expectations.row_json import decode_rows
+
+    description = description or reader.describe(landing or home.landing)
+    if fixed is not None:
+        ids = [int(number) for number in fixed["id"]]
+    with Warehouse(home.warehouse) as warehouse:
+        warehouse.configure(description)
+        rows = show_quarantine(warehouse, table, rule=rule, partition=partition, ids=ids)
+        if rows.empty and fixed is None:
+            return ReplayReport(table, 0, 0, {}, ())
+        raw = decode_rows(rows["row_json"].tolist())
+        raw = raw[[name for name in raw if description.contract(table).column(name)]]
+        if fixed is not None:
+            raw = _mended(raw, rows, fixed, description, table)
+        raw["_partition"], raw["_row"] = rows["partition"].astype("str"), rows["row"].astype("int64")
+        context = gate_context(
+            warehouse,
+            description,
+            table,
+            list(dict.fromkeys(rows["partition"])),
+            settings=settings,
+            now_ms=now_ms,
+            replay=True,
+        )
+        result = gate(table, raw, context)
+        places = rows[["id", "partition", "row"]].set_axis(["_id", "_partition", "_row"], axis=1)
+        kept = result.kept.merge(places, on=["_partition", "_row"], how="left")
+        if len(kept):
+            move_to_kept(warehouse, table, kept)
+    return ReplayReport(
+        table=table,
+        replayed=len(rows),
+        moved=len(kept),
+        still={str(name): int(count) for name, count in result.quarantined["rule"].value_counts().items()},
+        partitions=tuple(dict.fromkeys(kept["_partition"])),
+    )
+
+
+def _mended(
+    raw: pd.DataFrame, rows: pd.DataFrame, fixed: pd.DataFrame, description: SourceDescription, table: str
+) -> pd.DataFrame:
+    """The raw rows with the values of `fixed` put over them."""
+    contract = description.contract(table)
+    unknown = [name for name in fixed if name != "id" and contract.column(name) is None]
+    if unknown:
+        raise KeyError(
+            f"{table} has no column {unknown[0]!r}: mend the columns of the landing contract, by `id`"
+        )
+    absent = sorted(set(fixed["id"]) - set(rows["id"]))
+    if absent:
+        raise KeyError(f"{table}: quarantine holds no row {absent[0]} (of this rule and partition)")
+    values = fixed.set_index("id").reindex(rows["id"])
+    mended = raw.copy()
+    for name in values:
+        own = mended[name] if name in mended else pd.Series(None, index=mended.index, dtype=object)
+        given = values[name].notna().to_numpy()
+        mended[name] = np.where(given, values[name].astype(object).to_numpy(), own.to_numpy(object))
+    return mended
