@@ -71,8 +71,10 @@ class GateResult:
     kept: pd.DataFrame
     """`_partition`, `_row` and every column of the contract, typed as `ColumnSpec` says."""
     quarantined: pd.DataFrame
-    """`table, partition, row, file, rule, rules, column, value, remedy, row_json`: one row each, with the
-    first rule it broke, and all of them in `rules` (comma-separated). `file` is the frame's `_file`, if it has one."""
+    """`table, partition, row, file, rule, rules, column, value, remedy, row_json`: one row each.
+
+    `rule` is the first one broken, `rules` all of them (comma-separated), `file` the frame's `_file` if any.
+    """
     batch_failures: Mapping[str, tuple[BatchFailure, ...]]
     """partition → its failures; a partition without one is absent."""
     statistics: pd.DataFrame

@@ -1,0 +1,116 @@
+"""Good rows of every table and the context in which the gate keeps them all: what the tests then break."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from expectations.gate import ColumnSpec, GateContext, GateResult, gate
+from warehouse.contract import TABLES
+
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+START_MS = 1_651_363_200_000  # 2022-05-01 00:00 UTC
+USERS, ITEMS = 40, 25
+FIELDS = {"exposures": ("ctx_slot",), "users": ("tier",), "items": ("topic",), "external_clicks": ()}
+
+
+def hour_key(hour: int) -> str:
+    """Key of the hour that begins `hour` hours after START_MS."""
+    return pd.Timestamp(START_MS + hour * HOUR_MS, unit="ms").strftime("%Y-%m-%d-%H:00")
+
+
+def columns(table: str) -> dict[str, ColumnSpec]:
+    """The contract of a table with one chosen field, as the gate wants it."""
+    contract = TABLES[table].with_fields(FIELDS[table])
+    return {column.name: ColumnSpec(column.type.value, column.required) for column in contract.columns}
+
+
+def context(table: str, hours: tuple[int, ...] = (0,), **changes: Any) -> GateContext:
+    """A context for the given hours (dimension tables: one file each), a year after they passed."""
+    dimension = table in ("users", "items")
+    return replace(
+        GateContext(
+            columns=columns(table),
+            partitions={
+                f"{hour}.parquet" if dimension else hour_key(hour): None
+                if dimension
+                else (START_MS + hour * HOUR_MS, START_MS + (hour + 1) * HOUR_MS)
+                for hour in hours
+            },
+            now_ms=START_MS + 365 * DAY_MS,
+            known={"users": [f"u{i}" for i in range(USERS)], "items": [f"i{i}" for i in range(ITEMS)]},
+            domains=("video", "shop"),
+        ),
+        **changes,
+    )
+
+
+def good_rows(table: str, rows: int = 40, hours: tuple[int, ...] = (0,), seed: int = 0) -> pd.DataFrame:
+    """`rows` good rows an hour, typed as a Parquet file would have them."""
+    return pd.concat([_one(table, rows, hour, seed) for hour in hours], ignore_index=True)
+
+
+def _one(table: str, rows: int, hour: int, seed: int) -> pd.DataFrame:
+    rng = np.random.default_rng([seed, hour])
+    start = START_MS + hour * HOUR_MS
+    moments = pd.to_datetime(start + rng.integers(0, HOUR_MS, rows), unit="ms", utc=True)
+    users = pd.Series([f"u{i}" for i in rng.integers(0, USERS, rows)])
+    items = pd.Series([f"i{i}" for i in rng.integers(0, ITEMS, rows)])
+    if table == "exposures":
+        frame = pd.DataFrame(
+            {
+                "exposure_id": [f"e{hour}-{row}" for row in range(rows)],
+                "user_id": users,
+                "item_id": items,
+                "shown_at": moments,
+                "clicked": rng.random(rows) < 0.2,
+                "dwell_seconds": np.where(rng.random(rows) < 0.3, np.nan, rng.random(rows) * 300),
+                "ctx_slot": rng.choice(["top", "side"], rows),
+            }
+        )
+    elif table == "external_clicks":
+        late = pd.to_timedelta(rng.integers(0, 5 * HOUR_MS, rows), unit="ms")
+        frame = pd.DataFrame(
+            {
+                "user_id": users,
+                "item_id": items,
+                "domain": rng.choice(["video", "shop"], rows),
+                "occurred_at": moments - late,
+                "received_at": moments,
+            }
+        )
+    elif table == "users":
+        frame = pd.DataFrame({"user_id": [f"u{i}" for i in range(rows)], "tier": rng.choice(["a", "b"], rows)})
+    else:
+        frame = pd.DataFrame(
+            {
+                "item_id": [f"i{i}" for i in range(rows)],
+                "published_at": moments,
+                "topic": rng.choice(["x", "y"], rows),
+            }
+        )
+    partition = f"{hour}.parquet" if table in ("users", "items") else hour_key(hour)
+    return frame.assign(_partition=partition, _row=np.arange(rows))
+
+
+def set_value(frame: pd.DataFrame, row: int, column: str, value: Any) -> pd.DataFrame:
+    """A copy with one raw value replaced; the column then holds Python objects."""
+    changed = frame.copy()
+    values = changed[column].astype(object).to_numpy(copy=True)
+    values[row] = value
+    changed[column] = pd.Series(values, dtype=object)
+    return changed
+
+
+def caught(result: GateResult) -> dict[int, str]:
+    """Row → rule of the quarantined rows."""
+    return dict(zip(result.quarantined["row"].tolist(), result.quarantined["rule"].tolist(), strict=True))
+
+
+def judge(table: str, frame: pd.DataFrame, **changes: Any) -> GateResult:
+    """The gate's result for rows of hour 0."""
+    return gate(table, frame, context(table, **changes))
