@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import json
+from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -23,7 +25,9 @@ class CompareSettings(BaseModel):
     device: str = Field(default="cpu", description="torch device of training and scoring")
     static: bool = Field(default=False, description="leave the parameters as trained: no hourly update")
     overrides: tuple[str, ...] = Field(
-        default=(), description="`system.setting=value`, dots into nested settings; `*` for all systems"
+        default=(),
+        description="`system.setting=value`, dots into nested settings; `*` is all systems, "
+        "`long_term` the graph they share",
     )
 
     @field_validator("systems", "days", "seeds")
@@ -33,6 +37,7 @@ class CompareSettings(BaseModel):
             raise ValueError(f"named twice: {', '.join(str(item) for item in value)}")
         return value
 
-    def key(self, data_hash: str) -> str:
-        """Twelve hex digits of all that moves a score, the code aside: partial results of this key may go on."""
-        return hashlib.sha256(f"{self.model_dump_json()} {data_hash}".encode()).hexdigest()[:12]
+    def key(self, data_hash: str, of_systems: Mapping[str, Mapping[str, str]]) -> str:
+        """Twelve hex digits of all that moves a score, the code aside: the key of partial results."""
+        text = json.dumps([self.model_dump(mode="json"), data_hash, of_systems], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]

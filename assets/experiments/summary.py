@@ -1,7 +1,7 @@
 """From scored days to the JSON of a comparison: rows by hour, a summary a system, paired differences.
 
-Definitions are in docs/metrics.md. `auc` of a summary pools all exposures of a day, then averages over days and
-seeds; the periods average hourly AUCs. An hour with one class only has `auc: null`, is left out and counted.
+Definitions are in docs/metrics.md. `auc` of a summary pools all exposures of a day, then averages over days
+and seeds; the periods average hourly AUCs. An hour with one class only has `auc: null`, and is counted.
 """
 
 from __future__ import annotations

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from assets.experiments.figures import auc_by_hour
 from assets.experiments.partial import PartialResults
 from assets.experiments.settings import CompareSettings
 from assets.experiments.summary import DayScore, HourScore, pairs, rows, summary
@@ -87,8 +86,13 @@ def test_partial_results_of_another_key_are_not_continued(tmp_path):
 
 def test_the_key_moves_with_settings_and_data():
     base = CompareSettings(source="simulator", systems=("deepfm",), days=("2026-01-01",))
-    assert base.key("x") == base.model_copy().key("x")
-    assert len({base.key("x"), base.key("y"), base.model_copy(update={"static": True}).key("x")}) == 3
+    assert base.key("x", {}) == base.model_copy().key("x", {})
+    others = [
+        base.key("y", {}),
+        base.model_copy(update={"static": True}).key("x", {}),
+        base.key("x", {"a": {}}),
+    ]
+    assert len({base.key("x", {}), *others}) == 4
 
 
 @pytest.mark.parametrize("field, value", [("systems", ("a", "a")), ("days", ()), ("seeds", (1, 1))])
@@ -126,10 +130,3 @@ def test_a_failing_worker_is_told_with_its_traceback():
 def test_a_killed_worker_is_noticed():
     with pytest.raises(WorkerFailed, match="-9"):
         run_units(die, [1, 2], 2, lambda value: None)
-
-
-def test_the_figure_is_written(tmp_path):
-    path = auc_by_hour(
-        {"a": [None, *[0.6] * 23]}, tmp_path / "x" / "f.png", title="simulated", ceiling=[0.7] * 24
-    )
-    assert path.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"

@@ -1,0 +1,80 @@
+"""The systems of a comparison: their settings by name, with overrides from the command line."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from assets.experiments.settings import CompareSettings
+
+if TYPE_CHECKING:
+    from models.lsttm.long_term_encoder import LongTermSettings
+    from models.settings import Settings
+    from models.system import SystemSettings
+
+    S = TypeVar("S", bound=Settings)
+
+ALL = "*"
+LONG_TERM = "long_term"
+
+
+def chosen_systems(settings: CompareSettings) -> dict[str, SystemSettings]:
+    """Name → settings of every system named, in that order.
+
+    Raises:
+        ValueError: an unknown system, or an override without a system, a setting or a possible value.
+    """
+    from models.registry import SYSTEMS
+
+    unknown = [name for name in settings.systems if name not in SYSTEMS]
+    if unknown:
+        raise ValueError(f"unknown system {', '.join(unknown)}; known: {', '.join(SYSTEMS)}")
+    found = {name: getattr(SYSTEMS[name], settings.size) for name in settings.systems}
+    if settings.static:
+        found = {name: overridden(system, "adaptation.online", "none") for name, system in found.items()}
+    for target, path, value in _overrides(settings):
+        for name in found if target == ALL else {target} & set(found):
+            found[name] = overridden(found[name], path, value)
+    return found
+
+
+def chosen_long_term(settings: CompareSettings) -> LongTermSettings:
+    """Settings of the long-term graph that the systems share."""
+    from models.registry import long_term_settings
+
+    found = long_term_settings(settings.size)
+    for target, path, value in _overrides(settings):
+        if target == LONG_TERM:
+            found = overridden(found, path, value)
+    return found
+
+
+def overridden(settings: S, path: str, value: str) -> S:
+    """A copy with one setting changed; dots lead into nested settings, the value is JSON or plain text."""
+    tree = settings.model_dump(mode="json")
+    node: Any = tree
+    *parents, leaf = path.split(".")
+    for parent in parents:
+        node = node.get(parent) if isinstance(node, dict) else None
+    if not isinstance(node, dict) or leaf not in node:
+        raise ValueError(f"{type(settings).__name__} has no setting {path!r}")
+    try:
+        node[leaf] = json.loads(value)
+    except json.JSONDecodeError:
+        node[leaf] = value
+    return type(settings).model_validate(tree)
+
+
+def _overrides(settings: CompareSettings) -> list[tuple[str, str, str]]:
+    """`target.path=value` as (target, path, value)."""
+    targets = (ALL, LONG_TERM, *settings.systems)
+    found = []
+    for override in settings.overrides:
+        left, equals, value = override.partition("=")
+        target, _, path = left.partition(".")
+        if not (path and equals) or target not in targets:
+            raise ValueError(
+                f"override {override!r}: write TARGET.SETTING=VALUE; targets: {', '.join(targets)}"
+            )
+        found.append((target, path, value))
+    return found

@@ -1,0 +1,77 @@
+"""From the name of a source to a filled landing folder; the one place that knows all sources."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from warehouse.home import SourceHome
+    from warehouse.sources.description import SourceDescription
+    from warehouse.sources.simulator import SimulatorSettings
+
+SOURCES = ("simulator", "kuairand", "landing")
+ProgressCallback = Callable[[str, int, int], None]
+
+
+def fill_landing(
+    source: str,
+    home: SourceHome,
+    data: Path | None = None,
+    *,
+    simulation: SimulatorSettings | None = None,
+    progress: ProgressCallback | None = None,
+) -> Path:
+    """The landing folder of a source: the user's own for `landing`, else the one under home, filled once.
+
+    Raises:
+        ValueError: an unknown source, or one that needs `data` without it.
+        FileNotFoundError: a file of the source is missing.
+    """
+    if source not in SOURCES:
+        raise ValueError(f"unknown source {source!r}; known: {', '.join(SOURCES)}")
+    if source == "landing":
+        if data is None:
+            raise ValueError("source landing needs --data, your landing folder (docs/bring-your-own-logs.md)")
+        return _only(home, data.expanduser().resolve())
+    if (home.landing / "source.json").exists():
+        return home.landing
+    if source == "kuairand":
+        from warehouse.sources import kuairand
+
+        if data is None:
+            raise ValueError("source kuairand needs --data, the folder with the official KuaiRand files")
+        kuairand.fill(home.landing, data.expanduser())
+    else:
+        from warehouse.sources import simulator
+
+        simulator.fill(home.landing, simulation, progress=progress)
+    return home.landing
+
+
+def described(landing: Path) -> SourceDescription:
+    """What a landing folder holds: its `source.json`, or what its files show.
+
+    Raises:
+        ValueError: it is no folder.
+    """
+    from warehouse.sources import landing as reader
+
+    if not landing.is_dir():
+        raise ValueError(
+            f"{landing} is not a folder: --data must name the folder that holds exposures/, users/ …"
+        )
+    return reader.describe(landing)
+
+
+def _only(home: SourceHome, landing: Path) -> Path:
+    """Refuse a second folder under one home: its rows would be counted with the first one's."""
+    stamp = home.root / "landing-folder"
+    if stamp.exists() and stamp.read_text() != str(landing):
+        raise ValueError(
+            f"{home.root} already holds the logs of {stamp.read_text()}: set HOURFOLD_HOME to another folder"
+        )
+    home.root.mkdir(parents=True, exist_ok=True)
+    stamp.write_text(str(landing))
+    return landing
