@@ -33,8 +33,8 @@ class DeepFM(nn.Module):
 
     def rank(self, x_TBFD: Tensor, first_TBF: Tensor) -> Tensor:
         """Logits of field vectors [T, B, F, D] with first-order terms [T, B, F']: Eq. 6's ranker, for any inputs."""
-        deep = self.mlp(x_TBFD.flatten(-2)).squeeze(-1)
-        return self.bias + first_TBF.sum(-1) + pairwise(x_TBFD) + deep
+        deep = (self.mlp(x_TBFD.flatten(-2)) + self.bias).squeeze(-1)  # where a task axis of the bias still fits
+        return first_TBF.sum(-1) + pairwise(x_TBFD) + deep
 
 
 class DeepFMSettings(SystemSettings):
