@@ -34,8 +34,8 @@ _REMEDIES: tuple[tuple[type[BaseException], str], ...] = (
     ),
     (
         FileNotFoundError,
-        "Check that the logs of this partition have landed, and that `landing` in deployment.json points there; "
-        "then materialise it again.",
+        "Check that the logs of this partition have landed, and that `landing` in deployment.json points "
+        "there; then materialise it again.",
     ),
     (
         MemoryError,
@@ -51,8 +51,7 @@ def is_transient(error: BaseException) -> bool:
     """Whether waiting mends it: a DuckDB file held by another process, or a busy SQLite database."""
     seen: BaseException | None = error
     while seen is not None:
-        text = str(seen).lower()
-        if "could not set lock on file" in text or "database is locked" in text or "conflicting lock" in text:
+        if type(seen).__name__ == "WarehouseBusy" or "database is locked" in str(seen):
             return True
         seen = seen.__cause__ or seen.__context__
     return False

@@ -5,12 +5,19 @@ Everything is in service time: a zone of fixed offset, so that 24 hourly partiti
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import dagster as dg
 
 from warehouse.home import Deployment
 from warehouse.service_time import DAY_MS
+
+# Dagster calls its partitioned checks a preview and some mapping parameters beta. Both are leaned on here and
+# held by tests, and dagster is capped below its next minor version; a warning on every command would help
+# nobody.
+warnings.filterwarnings("ignore", category=dg.PreviewWarning)
+warnings.filterwarnings("ignore", category=dg.BetaWarning)
 
 #: All 24 hours lean on the *day before*. Offsets -1, -1 would give 23 of them their own day: a leak.
 DAY_BEFORE = dg.TimeWindowPartitionMapping(

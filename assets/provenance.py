@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from models.data.event_log import EventLog
-
 
 @cache
 def git_revision() -> str:
@@ -35,24 +33,13 @@ def _git(*arguments: str, folder: Path) -> str:
     return done.stdout.strip()
 
 
-def log_hash(log: EventLog) -> str:
-    """A hash of every value that a model may read of `log`: events, entities, bounds. 16 hex digits."""
+def content_hash(path: Path) -> str:
+    """A hash of a file's bytes, or of the names and bytes of all files under a folder. 16 hex digits."""
     digest = hashlib.blake2b(digest_size=8)
-    digest.update(f"{log.start_ms} {log.end_ms} {log.zone_offset_ms}".encode())
-    for part in (log.exposures, log.external, log.users, log.items):
-        for name, column in sorted(vars(part).items()):
-            digest.update(f"{type(part).__name__}.{name} {column.dtype} {column.shape}".encode())
-            digest.update(column.tobytes())
-    return digest.hexdigest()
-
-
-def folder_hash(folder: Path) -> str:
-    """A hash of the names and bytes of all files under `folder`. 16 hex digits."""
-    digest = hashlib.blake2b(digest_size=8)
-    for path in sorted(folder.rglob("*")):
-        if path.is_file():
-            digest.update(str(path.relative_to(folder)).encode())
-            digest.update(path.read_bytes())
+    for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+        if file.is_file():
+            digest.update(str(file.relative_to(path)).encode())
+            digest.update(file.read_bytes())
     return digest.hexdigest()
 
 

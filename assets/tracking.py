@@ -1,10 +1,10 @@
 """MLflow as this project uses it: runs found again by tag, few calls, a registered model a system.
 
 A run's identity is a tag made of what it is about (kind, source, system, partition) and of its settings and
-seed. It is looked up before it is created, so that re-materialising overwrites figures and never leaves a second
-run. Parameters cannot change in MLflow, therefore a changed setting is another run; what may change between two
-materialisations (git revision, data hash, base partition) is a tag. A metric whose value stands already is not
-logged again.
+seed. It is looked up before it is created, so that re-materialising overwrites figures and never leaves a
+second run. Parameters cannot change in MLflow, so a changed setting is another run; what may change between
+two materialisations (git revision, data hash, base partition) is a tag. A metric that stands already with the
+same value is not logged again.
 """
 
 from __future__ import annotations

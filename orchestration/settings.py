@@ -9,7 +9,7 @@ from warehouse.home import Home
 
 
 def prepare_home(home: Home | None = None) -> Home:
-    """Create what Dagster and MLflow need under `home` (default: this process's); point the environment there.
+    """Create what Dagster and MLflow need under `home` (default: this process's), and point there.
 
     An existing `dagster.yaml` is kept, so that it can be edited. Child processes (`dagster dev`, `mlflow
     server`) inherit HOURFOLD_HOME and DAGSTER_HOME and therefore show the same state.

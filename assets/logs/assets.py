@@ -1,0 +1,194 @@
+"""users, items, exposures, external_clicks: from the landing folder through the gate into the warehouse."""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from assets import plots
+from assets.faults import told
+from assets.partitions import Partitions
+from assets.resources import HomeResource
+from assets.timings import PREFIX
+
+if TYPE_CHECKING:
+    from assets.logs.ingest import IngestReport
+    from expectations.gate import BatchFailure
+
+Failures = dict[str, "tuple[BatchFailure, ...]"]
+Events = Iterator[
+    dg.AssetMaterialization | dg.AssetCheckEvaluation | dg.AssetCheckResult | dg.MaterializeResult
+]
+Metadata = dict[str, dg.MetadataValue | int]
+GATE = "gate"
+
+_WHAT = {
+    "users": "Accounts with their chosen categorical columns; every file that is not loaded as it is now.",
+    "items": "Items with publication time and chosen columns; every file that is not loaded as it is now.",
+    "exposures": "Exposures of the hour and whether they were clicked: what is learned from and judged on.",
+    "external_clicks": "Clicks of the same accounts in other applications, by hour of receipt.",
+}
+_CHECK = (
+    "Batch rules: row count and click rate against the history of the same hour, share quarantined, clock, "
+    "schema. A batch that breaks one is not written; the state before stays."
+)
+
+
+def log_assets(partitions: Partitions) -> list[dg.AssetsDefinition]:
+    """The four tables of the ranking; dimensions have no partitions of their own."""
+    return [
+        _dimension("users"),
+        _dimension("items"),
+        _hourly("exposures", partitions),
+        _hourly("external_clicks", partitions),
+    ]
+
+
+def _dimension(table: str) -> dg.AssetsDefinition:
+    # Its check does not block: exposures have a gate of their own, which sees rows of unknown users or items.
+    # A dimension file that nobody mends would otherwise hold back every hour from then on.
+    @dg.asset(
+        name=table,
+        description=_WHAT[table],
+        group_name="logs",
+        owners=["team:data"],
+        kinds={"duckdb", "greatexpectations"},
+        check_specs=[dg.AssetCheckSpec(GATE, asset=table, description=_CHECK)],
+        pool="duckdb",
+    )
+    def load(context: dg.AssetExecutionContext, home: HomeResource) -> dg.MaterializeResult:
+        with told(context):
+            report, failures = load_partitions(home, table, None)
+            return dg.MaterializeResult(
+                metadata=_metadata(report) if report else {},
+                check_results=[_verdict(table, failures)],
+            )
+
+    return load
+
+
+def _hourly(table: str, partitions: Partitions) -> dg.AssetsDefinition:
+    # A multi-asset, because only its outputs may be skipped: a rejected hour must not look materialised.
+    @dg.multi_asset(
+        name=table,
+        specs=[
+            dg.AssetSpec(
+                table,
+                description=_WHAT[table],
+                deps=["users", "items"],
+                group_name="logs",
+                owners=["team:data"],
+                kinds={"duckdb", "greatexpectations"},
+                partitions_def=partitions.hourly,
+                skippable=True,
+            )
+        ],
+        check_specs=[
+            dg.AssetCheckSpec(
+                GATE, asset=table, blocking=True, description=_CHECK, partitions_def=partitions.hourly
+            )
+        ],
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        pool="duckdb",
+    )
+    def load(context: dg.AssetExecutionContext, home: HomeResource) -> Events:
+        keys = list(context.partition_keys)
+        with told(context):
+            report, failures = load_partitions(home, table, keys)
+            metadata = _metadata(report) if report else {}
+        key = dg.AssetKey(table)
+        if len(keys) > 1:
+            # A range of hours is one run, but each hour has a verdict of its own.
+            for partition in keys:
+                own = {name: found for name, found in failures.items() if name == partition}
+                yield _evaluation(key, partition, own)
+        if failures and report is not None:
+            for partition in report.rows.index:
+                yield dg.AssetMaterialization(key, partition=str(partition), metadata=metadata)
+        yield _verdict(table, failures)
+        if not failures:
+            yield dg.MaterializeResult(asset_key=key, metadata=metadata)
+
+    return load
+
+
+def load_partitions(
+    home: HomeResource, table: str, partitions: Sequence[str] | None
+) -> "tuple[IngestReport | None, Failures]":
+    """Gate and load partitions; those that break a batch rule are left as they were, the others are loaded.
+
+    Returns the report of what was loaded (None: nothing) and the failures by partition.
+    """
+    from assets.logs.ingest import BatchRejected, ingest, pending
+
+    landing = home.deployment.landing_folder(home.home)
+    wanted = pending(home.paths, table, landing=landing) if partitions is None else list(partitions)
+    if not wanted:
+        return None, {}
+    try:
+        return ingest(home.paths, table, wanted, landing=landing), {}
+    except BatchRejected as rejected:
+        failures = dict(rejected.report.failures)
+    sound = [partition for partition in wanted if partition not in failures]
+    if not sound:
+        return None, failures
+    try:
+        return ingest(home.paths, table, sound, landing=landing), failures
+    except BatchRejected as rejected:
+        # Without the rejected hours, the history looks different to the others: one more look is enough.
+        return None, failures | dict(rejected.report.failures)
+
+
+def _metadata(report: "IngestReport") -> Metadata:
+    """What the asset's page shows of a load."""
+    rows_in = int(report.rows["rows_in"].sum())
+    share = report.quarantined / rows_in if rows_in else 0.0
+    return {
+        "rows in": rows_in,
+        "kept": report.kept,
+        "quarantined": report.quarantined,
+        "share quarantined": dg.MetadataValue.float(share),
+        "partitions": len(report.rows),
+        "warnings": dg.MetadataValue.md("\n".join(f"- {text}" for text in report.warnings) or "none"),
+        **{f"{PREFIX}{name}": dg.MetadataValue.float(seconds) for name, seconds in report.seconds.items()},
+        **(
+            {"quarantine by rule": plots.embedded(plots.bars(report.rules, "Quarantine by rule", "rows"))}
+            if report.rules
+            else {}
+        ),
+    }
+
+
+def _told(failures: Failures) -> str:
+    """The broken rules, and what to do."""
+    if not failures:
+        return "all batch rules hold"
+    messages = [failure.message for found in failures.values() for failure in found]
+    return (
+        "\n".join(messages[:10])
+        + "\nNothing of these partitions was written; the state before is intact. What to do: mend the files "
+        "in the landing folder and materialise the partitions again. If the batch is right as it is, load it "
+        "with `hourfold ingest --force`."
+    )
+
+
+def _verdict(table: str, failures: Failures) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        asset_key=table,
+        check_name=GATE,
+        passed=not failures,
+        description=_told(failures),
+        metadata={"rules broken": sorted({f.rule for found in failures.values() for f in found})},
+    )
+
+
+def _evaluation(key: dg.AssetKey, partition: str, failures: Failures) -> dg.AssetCheckEvaluation:
+    return dg.AssetCheckEvaluation(
+        asset_key=key,
+        check_name=GATE,
+        passed=not failures,
+        description=_told(failures),
+        metadata={},
+        blocking=True,
+        partition=partition,
+    )

@@ -1,0 +1,136 @@
+"""daily_ranker[D]: every system trained on the instances through day D; what day D + 1 begins from."""
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from assets import model_registry, plots
+from assets.faults import told
+from assets.partitions import Partitions
+from assets.provenance import flat, git_revision
+from assets.ranking.reading import read_log
+from assets.ranking.recording import record_training
+from assets.ranking.states import StateRecord, States
+from assets.resources import HomeResource, Progress, ProgressCallback, TrackingResource, WarehouseResource
+from assets.timings import Timings
+from warehouse.service_time import DAY_MS
+
+if TYPE_CHECKING:
+    from assets.tracking import Tracking
+    from models.data.event_log import EventLog
+    from models.ranker import Ranker
+    from warehouse.home import Deployment
+
+
+def daily_ranker_asset(partitions: Partitions) -> dg.AssetsDefinition:
+    """The asset over a deployment's days."""
+
+    # Not in the pool `duckdb`: it reads once and closes, and would hold hourly loads back for the whole
+    # training.
+    @dg.asset(
+        partitions_def=partitions.daily,
+        deps=["exposures", "external_clicks", "long_term_graph"],
+        group_name="ranking",
+        owners=["team:ranking"],
+        kinds={"pytorch", "mlflow"},
+    )
+    def daily_ranker(
+        context: dg.AssetExecutionContext,
+        home: HomeResource,
+        warehouse: WarehouseResource,
+        tracking: TrackingResource,
+        progress: dg.ResourceParam[Progress],
+    ) -> None:
+        """Each system of the deployment, trained on everything received through the day.
+
+        A killed training resumes from its last epoch. Each model becomes a version of the registered model;
+        which one is to be served is for `promotion` to say.
+        """
+        with told(context):
+            day, deployment, timings = context.partition_key, home.deployment, Timings()
+            states, zone = States(home.paths.models), deployment.service_zone
+            start_ms, end_ms = zone.day_start_ms(deployment.first_day), zone.day_start_ms(day) + DAY_MS
+            with timings.phase("read"), warehouse.open() as opened:
+                log = read_log(opened, zone, start_ms, end_ms)
+                data_hash = opened.data_hash(start_ms, end_ms)
+            losses, metadata = {}, {"exposures": len(log.exposures), "data_hash": data_hash}
+            for system in deployment.systems:
+                with timings.phase("compute"):
+                    listen = progress.to(context.log, f"{system} {day}:")
+                    ranker = train(system, day, log, data_hash, deployment, states, listen)
+                with timings.phase("record"):
+                    version = register(tracking.open(), system, day, states, ranker.losses)
+                losses[system] = ranker.losses
+                metadata |= {f"{system}: version": version, f"{system}: last loss": ranker.losses[-1]}
+            context.add_asset_metadata(
+                {**metadata, "loss": plots.embedded(_plot(losses, day)), **timings.metadata()}
+            )
+
+    return daily_ranker
+
+
+def train(
+    system: str,
+    day: str,
+    log: "EventLog",
+    data_hash: str,
+    deployment: "Deployment",
+    states: States,
+    listen: ProgressCallback,
+) -> "Ranker":
+    """Train one system on `log`, everything through `day`, and store it whole."""
+    from models.lsttm.long_term_graph import LongTermState
+    from models.ranker import Ranker
+    from models.registry import SYSTEMS
+
+    settings = getattr(SYSTEMS[system], deployment.size)
+    long_term = None
+    if settings.uses_long_term:
+        long_term = LongTermState.load(states.ranker_path(states.long_term(day)))
+    checkpoint = states.checkpoint(system, day)
+    ranker = Ranker.train(
+        settings,
+        log,
+        seed=deployment.seed,
+        device=deployment.device,
+        long_term=long_term,
+        checkpoint=checkpoint,
+        progress=listen,
+    )
+    record = StateRecord(
+        system=system,
+        partition=day,
+        seed=deployment.seed,
+        settings=flat(settings),
+        git_revision=git_revision(),
+        data_hash=data_hash,
+    )
+    with states.write(states.daily(system, day), record) as path:
+        ranker.save(path)
+    checkpoint.unlink(missing_ok=True)
+    return ranker
+
+
+def register(tracking: "Tracking", system: str, day: str, states: States, losses: list[float]) -> str:
+    """Put a finished training on its MLflow run and in the model registry; returns the version's number."""
+    folder = states.daily(system, day)
+    record = states.finished(folder)
+    with tempfile.TemporaryDirectory() as scratch:
+        plot = Path(scratch) / "loss.png"
+        plot.write_bytes(_plot({system: losses}, day))
+        run_id = record_training(
+            tracking,
+            record,
+            "training",
+            curves={"loss": losses},
+            metrics={},
+            artifacts={"plots": plot},
+        )
+    tags = {"data_hash": record.data_hash, "git_revision": record.git_revision, "seed": str(record.seed)}
+    return model_registry.register(tracking, system, day, folder, run_id, record.state_hash, tags)
+
+
+def _plot(losses: dict[str, list[float]], day: str) -> bytes:
+    return plots.curves(losses, f"Daily rankers, trained through {day}", "mean training loss", "epoch")

@@ -1,0 +1,120 @@
+"""What the two hourly assets share: from which state an hour begins, and with which logs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from assets.ranking.reading import HourLog, loaded_hours, read_hours
+from assets.ranking.states import StateRecord, States, since
+from assets.resources import WarehouseResource
+from warehouse.service_time import HOUR_MS
+
+if TYPE_CHECKING:
+    from models.ranker import Ranker
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where one system begins an hour: a base, the newest state that counts, and hours still to adapt on."""
+
+    system: str
+    base: StateRecord
+    previous: StateRecord | None
+    catch_up: tuple[str, ...]
+
+    @property
+    def version(self) -> str:
+        """The model version that scores carry: base day, the hour it was adapted through, its hash."""
+        last = self.previous or self.base
+        return f"{self.base.partition}/{last.partition}@{last.state_hash}"
+
+    def tags(self) -> dict[str, str]:
+        """What a run says of its beginning."""
+        return {
+            "base_partition": self.base.partition,
+            "base_hash": self.base.state_hash,
+            "from_state": (self.previous or self.base).partition,
+            "caught_up": ", ".join(self.catch_up),
+        }
+
+
+@dataclass(frozen=True)
+class Hour:
+    """An hour ready to be scored or adapted on."""
+
+    key: str
+    loaded: Mapping[str, str]  #: hours through this one, key → hash of what is loaded
+    starts: Sequence[Start]
+    logs: Mapping[str, HourLog]  #: this hour and those to catch up
+
+    @property
+    def day(self) -> str:
+        """The day key."""
+        return self.key[:10]
+
+
+def open_hour(warehouse: WarehouseResource, states: States, key: str) -> Hour:
+    """Choose the states for an hour and read its logs; the warehouse is closed again on return.
+
+    Raises:
+        NoBaseModel: no daily model of an earlier day is finished for one of the systems.
+        LookupError: nothing of the hour is loaded.
+    """
+    deployment = warehouse.deployment
+    zone = deployment.service_zone
+    with warehouse.open() as opened:
+        loaded = loaded_hours(
+            opened, zone.day_start_ms(deployment.first_day), zone.hour_start_ms(key) + HOUR_MS
+        )
+        if key not in loaded:
+            raise LookupError(
+                f"nothing of hour {key} is loaded: materialise `exposures` of this partition first"
+            )
+        starts = [start_of(states, system, key, loaded) for system in deployment.systems]
+        needed = sorted({key}.union(*(start.catch_up for start in starts)))
+        logs = read_hours(opened, zone, needed)
+    return Hour(key, loaded, starts, logs)
+
+
+def start_of(states: States, system: str, key: str, loaded: Mapping[str, str]) -> Start:
+    """Where a system begins the hour `key`.
+
+    Later hours of a day keep to the base that its first hour chose. The first one takes the newest finished
+    base of an earlier day; when the night's training is late, that base has states of the day before, which
+    go on.
+    """
+    day = key[:10]
+    previous = states.newest_hour(system, [day], key, loaded)
+    if previous is not None:
+        base = states.base_of(previous)
+    else:
+        base = states.newest_base(system, day)
+        days = sorted({hour[:10] for hour in loaded if base.partition < hour[:10] < day})
+        previous = states.newest_hour(system, days, key, loaded)
+        if previous is not None and previous.base_partition != base.partition:
+            previous = None
+    done = previous.partition if previous is not None else f"{base.partition}-24"
+    return Start(
+        system,
+        base,
+        previous,
+        tuple(hour for hour in since(loaded, base.partition, key) if done < hour < key),
+    )
+
+
+def ranker_before(states: States, start: Start, hour: Hour, device: str) -> Ranker:
+    """The ranker as it stands at the hour's start: adapted on every loaded hour between base and hour."""
+    from models.ranker import Ranker
+
+    base = states.ranker_path(states.daily(start.system, start.base.partition))
+    if start.previous is None:
+        ranker = Ranker.load(base, device=device)
+    else:
+        state = states.checked(states.hourly(start.system, start.previous.partition))
+        ranker = Ranker.load_hour(base, state, device=device)
+    # A late hour is adapted on in its place: what comes after it begins from there.
+    for missed in start.catch_up:
+        ranker.adapt(hour.logs[missed].log)
+    return ranker

@@ -1,0 +1,105 @@
+"""hourly_ranker[h]: one pass over hour h, from the state after h − 1 to the state for h + 1."""
+
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from assets.faults import told
+from assets.partitions import DAY_BEFORE, HOUR_BEFORE, Partitions
+from assets.provenance import git_revision
+from assets.ranking.hour import Hour, Start, open_hour, ranker_before
+from assets.ranking.recording import record_day, record_hour
+from assets.ranking.states import StateRecord, States, since
+from assets.resources import HomeResource, TrackingResource, WarehouseResource
+from assets.timings import Timings
+
+if TYPE_CHECKING:
+    from assets.tracking import Tracking
+
+
+def hourly_ranker_asset(partitions: Partitions, late: dg.AutomationCondition) -> dg.AssetsDefinition:
+    """The asset over a deployment's hours; `late` says when a late hour runs by itself."""
+
+    @dg.asset(
+        partitions_def=partitions.hourly,
+        deps=[
+            dg.AssetDep("exposures"),
+            dg.AssetDep("external_clicks"),
+            dg.AssetDep("daily_ranker", partition_mapping=DAY_BEFORE),
+            dg.AssetDep("hourly_ranker", partition_mapping=HOUR_BEFORE),
+        ],
+        group_name="ranking",
+        owners=["team:ranking"],
+        kinds={"pytorch", "mlflow"},
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        automation_condition=late,
+        pool="duckdb",
+    )
+    def hourly_ranker(
+        context: dg.AssetExecutionContext,
+        home: HomeResource,
+        warehouse: WarehouseResource,
+        tracking: TrackingResource,
+    ) -> None:
+        """State after the hour: each system adapted in one pass over the hour's exposures, in time order.
+
+        The first hour of a day begins at the newest finished daily model of an earlier day, and
+        `base_partition` records which; later hours continue from the hour before. An hour that was skipped
+        and has been loaded since is adapted on first, and listed as caught up. Running an hour again gives
+        the same parameters, bit for bit.
+        """
+        with told(context):
+            for key in context.partition_keys:
+                metadata = adapt_hour(key, home, warehouse, tracking.open())
+                context.add_asset_metadata(metadata, partition_key=key)
+
+    return hourly_ranker
+
+
+def adapt_hour(
+    key: str, home: HomeResource, warehouse: WarehouseResource, tracking: "Tracking"
+) -> dict[str, object]:
+    """Adapt every system on one hour and store its state; returns what the asset's page shows."""
+    timings = Timings()
+    states = States(home.paths.models)
+    with timings.phase("read"):
+        hour = open_hour(warehouse, states, key)
+    metadata: dict[str, object] = {"exposures": len(hour.logs[key].log.exposures)}
+    for start in hour.starts:
+        with timings.phase("compute"):
+            ranker = ranker_before(states, start, hour, home.deployment.device)
+            report = ranker.adapt(hour.logs[key].log)
+            folder = states.hourly(start.system, key)
+            with states.write(folder, _record(start, hour)) as path:
+                ranker.save_hour(path)
+        record = states.finished(folder)
+        tags = start.tags() | {
+            "state": str(folder.relative_to(home.home.root)),
+            "state_hash": record.state_hash,
+            "data_hash": hour.loaded[key],
+        }
+        with timings.phase("record"):
+            parent = record_day(
+                tracking, start.base, hour.day, metrics={"adapt_loss": report.loss}, step=_of_day(key)
+            )
+            record_hour(tracking, start.base, key, parent, metrics={"adapt_loss": report.loss}, tags=tags)
+        metadata |= {f"{start.system}: {name}": value for name, value in tags.items() if value}
+        metadata[f"{start.system}: loss"] = report.loss
+    return metadata | timings.metadata()
+
+
+def _record(start: Start, hour: Hour) -> StateRecord:
+    return StateRecord(
+        system=start.system,
+        partition=hour.key,
+        seed=start.base.seed,
+        settings=start.base.settings,
+        git_revision=git_revision(),
+        base_partition=start.base.partition,
+        base_hash=start.base.state_hash,
+        hours=since(hour.loaded, start.base.partition, hour.key),
+    )
+
+
+def _of_day(key: str) -> int:
+    return int(key[11:13])

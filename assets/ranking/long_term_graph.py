@@ -1,0 +1,97 @@
+"""long_term_graph[D]: walks, GAT and L_N over all behaviours received by the end of day D."""
+
+import tempfile
+from pathlib import Path
+
+import dagster as dg
+
+from assets import plots
+from assets.faults import told
+from assets.partitions import Partitions
+from assets.provenance import flat, git_revision
+from assets.ranking.reading import read_log
+from assets.ranking.recording import record_training
+from assets.ranking.states import StateRecord, States
+from assets.resources import HomeResource, Progress, TrackingResource, WarehouseResource
+from assets.timings import Timings
+from warehouse.service_time import DAY_MS
+
+NAME = "long_term_graph"
+
+
+def long_term_graph_asset(partitions: Partitions) -> dg.AssetsDefinition:
+    """The asset over a deployment's days."""
+
+    # Not in the pool `duckdb`: it reads once and closes, and would hold hourly loads back for the whole
+    # training.
+    @dg.asset(
+        partitions_def=partitions.daily,
+        deps=["exposures", "external_clicks"],
+        group_name="ranking",
+        owners=["team:ranking"],
+        kinds={"pytorch", "mlflow"},
+    )
+    def long_term_graph(
+        context: dg.AssetExecutionContext,
+        home: HomeResource,
+        warehouse: WarehouseResource,
+        tracking: TrackingResource,
+        progress: dg.ResourceParam[Progress],
+    ) -> None:
+        """Long-term vectors of users and items from every click of every application received through the
+        day.
+
+        One for all systems. `collapse` is the mean cosine of 1,000 random users: near 1 all users look alike,
+        which is what the printed loss (no negatives) leads to.
+        """
+        from models.lsttm.long_term_graph import train_long_term
+        from models.registry import long_term_settings
+
+        with told(context):
+            day, deployment, timings = context.partition_key, home.deployment, Timings()
+            states, zone = States(home.paths.models), deployment.service_zone
+            settings = long_term_settings(deployment.size)
+            start_ms, end_ms = zone.day_start_ms(deployment.first_day), zone.day_start_ms(day) + DAY_MS
+            with timings.phase("read"), warehouse.open() as opened:
+                log = read_log(opened, zone, start_ms, end_ms)
+                data_hash = opened.data_hash(start_ms, end_ms)
+            with timings.phase("compute"):
+                listen = progress.to(context.log, f"long-term graph {day}:")
+                state = train_long_term(
+                    log, settings, seed=deployment.seed, device=deployment.device, progress=listen
+                )
+                record = StateRecord(
+                    system=NAME,
+                    partition=day,
+                    seed=deployment.seed,
+                    settings=flat(settings),
+                    git_revision=git_revision(),
+                    data_hash=data_hash,
+                )
+                folder = states.long_term(day)
+                with states.write(folder, record) as path:
+                    state.save(path)
+            with timings.phase("record"), tempfile.TemporaryDirectory() as scratch:
+                png = plots.curves({"L_N": state.losses}, f"Long-term graph, {day}", "mean loss", "epoch")
+                plot = Path(scratch) / "loss.png"
+                plot.write_bytes(png)
+                record_training(
+                    tracking.open(),
+                    states.finished(folder),
+                    "long_term",
+                    curves={"loss": state.losses},
+                    metrics={"collapse": state.collapse},
+                    artifacts={"plots": plot},
+                )
+            context.add_asset_metadata(
+                {
+                    "users": len(state.user_vectors),
+                    "items": len(state.item_vectors),
+                    "collapse": state.collapse,
+                    "loss": plots.embedded(png),
+                    "data_hash": data_hash,
+                    **timings.metadata(),
+                }
+            )
+
+    return long_term_graph

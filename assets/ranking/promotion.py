@@ -1,0 +1,187 @@
+"""promotion[D]: challenger against champion; the alias moves only on a pass."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from assets import model_registry
+from assets.faults import told
+from assets.partitions import Partitions
+from assets.ranking.live import live_day
+from assets.ranking.promotion_rule import Candidate, decide
+from assets.ranking.reading import loaded_hours, read_hours
+from assets.ranking.recording import record_day
+from assets.ranking.states import States
+from assets.resources import HomeResource, TrackingResource, WarehouseResource
+from assets.timings import Timings
+from warehouse.service_time import DAY_MS, HOUR_MS
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from assets.tracking import Tracking
+    from models.data.event_log import EventLog
+    from warehouse.service_time import ServiceZone
+    from warehouse.store import Warehouse
+
+LEAST_SPREAD = 1e-4  #: standard deviation of scores below which a model ranks nothing
+MOST_COLLAPSE = 0.99  #: mean cosine of long-term vectors above which all users look alike
+
+
+def promotion_asset(partitions: Partitions) -> dg.AssetsDefinition:
+    """The asset over a deployment's days."""
+
+    @dg.asset(
+        partitions_def=partitions.daily,
+        deps=["daily_ranker", "hourly_auc"],
+        check_specs=[
+            dg.AssetCheckSpec(
+                "guard_rails",
+                asset="promotion",
+                description="New models: scores finite and not constant, long-term vectors not collapsed.",
+            )
+        ],
+        group_name="ranking",
+        owners=["team:ranking"],
+        kinds={"mlflow", "duckdb"},
+        pool="duckdb",
+    )
+    def promotion(
+        context: dg.AssetExecutionContext,
+        home: HomeResource,
+        warehouse: WarehouseResource,
+        tracking: TrackingResource,
+    ) -> dg.MaterializeResult:
+        """Which version of the registered model is to be served: the alias `champion` moves only on a pass.
+
+        The alias `challenger` marks the version that was tried. A model passes if its scores are finite and
+        not constant, its long-term vectors have not collapsed, and no other system was clearly better live on
+        the day.
+        """
+        with told(context):
+            return promote(context.partition_key, home, warehouse, tracking.open())
+
+    return promotion
+
+
+def promote(
+    day: str, home: HomeResource, warehouse: WarehouseResource, tracking: "Tracking"
+) -> dg.MaterializeResult:
+    """Judge the day's new models, move the aliases, and record the day's pooled figures."""
+    timings, deployment = Timings(), home.deployment
+    states, zone = States(home.paths.models), deployment.service_zone
+    with timings.phase("read"), warehouse.open() as opened:
+        live = live_day(opened, zone, day, deployment.systems)
+        rehearsal = _rehearsal(opened, zone, day)
+    with timings.phase("compute"):
+        candidates = [
+            Candidate(
+                system,
+                _version(tracking, states, system, day),
+                live.get(system, {}).get("auc"),
+                live.get(system, {}).get("auc_se"),
+                tuple(_faults(states, system, day, rehearsal, deployment.device)),
+            )
+            for system in deployment.systems
+        ]
+    with timings.phase("record"):
+        champion = model_registry.at_alias(tracking, model_registry.CHAMPION)
+        decision = decide(candidates, champion.tags.get("system") if champion else None)
+        version, why = decision.challenger.version, {"decision": decision.reason, "decided_on": day}
+        model_registry.point(tracking, model_registry.CHALLENGER, version, why)
+        if decision.passed:
+            model_registry.point(tracking, model_registry.CHAMPION, version, why)
+        _record_live(warehouse, tracking, states, day, live)
+    faults = {c.system: "; ".join(c.faults) for c in candidates if c.faults}
+    return dg.MaterializeResult(
+        metadata={
+            "challenger": f"{decision.challenger.system}, version {version}",
+            "passed": decision.passed,
+            "reason": decision.reason,
+            **{f"{c.system}: live auc": c.live_auc for c in candidates if c.live_auc is not None},
+            **{f"{c.system}: live auc_se": c.live_se for c in candidates if c.live_se is not None},
+            **timings.metadata(),
+        },
+        check_results=[
+            dg.AssetCheckResult(
+                check_name="guard_rails",
+                passed=not faults,
+                severity=dg.AssetCheckSeverity.WARN,
+                description="; ".join(f"{system}: {text}" for system, text in faults.items()) or "all hold",
+            )
+        ],
+    )
+
+
+def _version(tracking: "Tracking", states: States, system: str, day: str) -> str:
+    record = states.finished(states.daily(system, day))
+    version = model_registry.version_of(tracking, system, day, record.state_hash)
+    if version is None:
+        raise LookupError(
+            f"{system} of {day} is not in the model registry: materialise `daily_ranker` of {day} again"
+        )
+    return version
+
+
+def _rehearsal(opened: "Warehouse", zone: "ServiceZone", day: str) -> "EventLog":
+    """The exposures of the day's last loaded hour as though shown in the first hour after it."""
+    start_ms = zone.day_start_ms(day)
+    last = list(loaded_hours(opened, start_ms, start_ms + DAY_MS))[-1:]
+    if not last:
+        raise LookupError(f"nothing of {day} is loaded: materialise `exposures` of its hours first")
+    log = read_hours(opened, zone, last)[last[0]].log
+    end_ms = start_ms + DAY_MS
+    shifted = replace(log.exposures, shown_at=log.exposures.shown_at + (end_ms - log.start_ms))
+    return replace(log, exposures=shifted, start_ms=end_ms, end_ms=end_ms + HOUR_MS)
+
+
+def _faults(states: States, system: str, day: str, rehearsal: "EventLog", device: str) -> list[str]:
+    """The guard rails that a new daily model breaks."""
+    from models.lsttm.long_term_graph import LongTermState
+    from models.ranker import Ranker
+
+    ranker = Ranker.load(states.ranker_path(states.daily(system, day)), device=device)
+    faults = score_faults(ranker.score(rehearsal))
+    if ranker.settings.uses_long_term:
+        collapse = LongTermState.load(states.ranker_path(states.long_term(day))).collapse
+        if not collapse <= MOST_COLLAPSE:
+            faults.append(f"long-term vectors collapsed: mean cosine {collapse:.3f} > {MOST_COLLAPSE}")
+    return faults
+
+
+def score_faults(scores: "np.ndarray") -> list[str]:
+    """What is wrong with scores float64 [E]; an empty list if nothing is."""
+    import numpy as np
+
+    if not np.isfinite(scores).all():
+        return [f"{int((~np.isfinite(scores)).sum())} of {len(scores)} scores are not finite"]
+    if len(scores) > 1 and float(scores.std()) < LEAST_SPREAD:
+        return [f"scores are constant: standard deviation {float(scores.std()):.2g} < {LEAST_SPREAD:g}"]
+    return []
+
+
+def _record_live(
+    warehouse: WarehouseResource,
+    tracking: "Tracking",
+    states: States,
+    day: str,
+    live: Mapping[str, Mapping[str, float | None]],
+) -> None:
+    """Pooled figures of the day: in `metrics` under the day's key, and on the day's runs as `day_auc`, …"""
+    from warehouse.results import Metric
+
+    if not live:
+        return
+    with warehouse.open(read_only=False) as opened:
+        opened.write_metrics(
+            [
+                Metric(name, system, day, value)
+                for system, values in live.items()
+                for name, value in values.items()
+            ]
+        )
+    for system, values in live.items():
+        base = states.served_base(system, day)
+        record_day(tracking, base, day, metrics={f"day_{name}": value for name, value in values.items()})

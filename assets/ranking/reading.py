@@ -1,0 +1,82 @@
+"""From the warehouse's columns to the models' `EventLog`."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from models.data.event_log import Entities, EventLog, Exposures, ExternalClicks
+
+if TYPE_CHECKING:
+    from warehouse.service_time import ServiceZone
+    from warehouse.store import Warehouse
+
+EVENT_TABLES = ("exposures", "external_clicks")
+
+
+@dataclass(frozen=True)
+class HourLog:
+    """One hour: what the models see, and the ids under which scores are stored."""
+
+    key: str
+    log: EventLog
+    exposure_ids: np.ndarray  #: object [E], in the order of `log.exposures`
+
+
+def event_log(columns: Mapping[str, np.ndarray], start_ms: int, end_ms: int, zone_offset_ms: int) -> EventLog:
+    """The `EventLog` of what `Warehouse.events` gave for the same bounds."""
+    groups: dict[str, dict[str, np.ndarray]] = {}
+    for name, values in columns.items():
+        table, column = name.split(".")
+        groups.setdefault(table, {})[column] = values
+    groups["exposures"] = {k: v for k, v in groups["exposures"].items() if k != "exposure_id"}
+    return EventLog(
+        exposures=Exposures(**groups["exposures"]),
+        external=ExternalClicks(**groups["external"]),
+        users=Entities(**groups["users"]),
+        items=Entities(**groups["items"]),
+        start_ms=start_ms,
+        end_ms=end_ms,
+        zone_offset_ms=zone_offset_ms,
+    )
+
+
+def read_log(
+    warehouse: Warehouse,
+    zone: ServiceZone,
+    start_ms: int,
+    end_ms: int,
+    entities: Literal["all", "mentioned"] = "all",
+) -> EventLog:
+    """Everything received in `[start_ms, end_ms)`."""
+    return event_log(warehouse.events(start_ms, end_ms, entities), start_ms, end_ms, zone.offset_ms)
+
+
+def read_hours(warehouse: Warehouse, zone: ServiceZone, hours: Sequence[str]) -> dict[str, HourLog]:
+    """Each of these hours by itself, with the entities that it mentions."""
+    found = {}
+    for key in hours:
+        start = zone.hour_start_ms(key)
+        end = start + 3_600_000
+        columns = warehouse.events(start, end, "mentioned")
+        log = event_log(columns, start, end, zone.offset_ms)
+        found[key] = HourLog(key, log, columns["exposures.exposure_id"])
+    return found
+
+
+def loaded_hours(warehouse: Warehouse, start_ms: int, end_ms: int) -> dict[str, str]:
+    """Hours in `[start_ms, end_ms)` of which something is loaded, in order: key → hash of what was loaded."""
+    parts: dict[str, list[str]] = {}
+    for table in EVENT_TABLES:
+        loaded = warehouse.loaded(table)
+        within = loaded[(loaded["start_ms"] >= start_ms) & (loaded["start_ms"] < end_ms)]
+        for partition, data_hash in zip(within["partition"], within["data_hash"], strict=True):
+            parts.setdefault(partition, []).append(f"{table} {data_hash}")
+    return {
+        key: hashlib.blake2b("\n".join(parts[key]).encode(), digest_size=8).hexdigest()
+        for key in sorted(parts)
+    }

@@ -1,0 +1,89 @@
+"""What the ranking assets put on MLflow runs: one shape for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from assets.ranking.states import StateRecord
+from assets.tracking import RunRecord, Tracking
+
+
+def record_training(
+    tracking: Tracking,
+    record: StateRecord,
+    kind: str,
+    *,
+    curves: Mapping[str, Sequence[float]],
+    metrics: Mapping[str, float | None],
+    artifacts: Mapping[str, Path],
+) -> str:
+    """The run of a daily training (`training` or `long_term`); returns its id."""
+    return tracking.record(
+        RunRecord(
+            kind=kind,
+            system=record.system,
+            partition=record.partition,
+            seed=record.seed,
+            settings=record.settings,
+            tags={"data_hash": record.data_hash, "state_hash": record.state_hash},
+            curves=curves,
+            metrics=metrics,
+            artifacts=artifacts,
+        )
+    )
+
+
+def record_day(
+    tracking: Tracking,
+    base: StateRecord,
+    day: str,
+    *,
+    metrics: Mapping[str, float | None],
+    step: int = 0,
+    artifacts: Mapping[str, Path] | None = None,
+) -> str:
+    """The parent run of a served day: figures by hour (step = hour of day), the base's settings; returns its
+    id.
+    """
+    return tracking.record(
+        RunRecord(
+            kind="day",
+            system=base.system,
+            partition=day,
+            seed=base.seed,
+            settings=base.settings,
+            tags={
+                "base_partition": base.partition,
+                "base_hash": base.state_hash,
+                "data_hash": base.data_hash,
+            },
+            metrics=metrics,
+            step=step,
+            artifacts=artifacts or {},
+        )
+    )
+
+
+def record_hour(
+    tracking: Tracking,
+    base: StateRecord,
+    hour: str,
+    parent: str,
+    *,
+    metrics: Mapping[str, float | None],
+    tags: Mapping[str, str],
+) -> str:
+    """The child run of an hour; both hourly assets write on the same one. Returns its id."""
+    return tracking.record(
+        RunRecord(
+            kind="hour",
+            system=base.system,
+            partition=hour,
+            seed=base.seed,
+            settings=base.settings,
+            parent=parent,
+            tags=tags,
+            metrics=metrics,
+        )
+    )

@@ -1,0 +1,148 @@
+"""Trained states on disk: where they lie, when they count, and how they are written whole or not at all.
+
+A state is a folder with what the ranker wrote and a record of where it came from. A daily state is a base
+model; an hourly state holds what moved since the base. Hourly states are a cache of a pure function: *the
+state after hour h is the base adapted on the loaded hours after the base's day through h, in order*. One that
+was made from another base, or from other logs than the warehouse holds now (an hour came late, or again), no
+longer counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from assets.faults import DamagedState, NoBaseModel
+from assets.provenance import content_hash
+
+RECORD = "state.json"
+RANKER = "ranker"
+
+
+class StateRecord(BaseModel):
+    """Where a state came from. Stored beside it as `state.json`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    system: str
+    partition: str
+    seed: int
+    settings: dict[str, str]  #: flat
+    git_revision: str
+    data_hash: str = ""  #: daily states: of everything trained on
+    base_partition: str | None = None  #: hourly states: the day of the base model
+    base_hash: str | None = None
+    hours: dict[str, str] = {}  #: hourly states: hours adapted on so far → hash of their loaded logs
+    state_hash: str = ""  #: of the ranker's files
+
+
+def since(loaded: Mapping[str, str], base_day: str, through: str) -> dict[str, str]:
+    """The loaded hours after the base's day, through the hour `through`: what a state of that hour was
+    adapted on.
+    """
+    return {key: loaded[key] for key in sorted(loaded) if key[:10] > base_day and key <= through}
+
+
+@dataclass(frozen=True)
+class States:
+    """The models folder of one source."""
+
+    root: Path
+
+    def daily(self, system: str, day: str) -> Path:
+        """The folder of a daily model."""
+        return self.root / "daily" / system / day
+
+    def hourly(self, system: str, hour: str) -> Path:
+        """The folder of the state after an hour; colons are no good in paths."""
+        return self.root / "hourly" / system / hour.replace(":", "-")
+
+    def long_term(self, day: str) -> Path:
+        """The folder of a day's long-term graph."""
+        return self.root / "long_term" / day
+
+    def checkpoint(self, system: str, day: str) -> Path:
+        """Where an unfinished training keeps its last epoch."""
+        return self.root / "checkpoints" / system / day
+
+    def record(self, folder: Path) -> StateRecord | None:
+        """The record of a finished state; None where there is none."""
+        path = folder / RECORD
+        return StateRecord.model_validate_json(path.read_text()) if path.exists() else None
+
+    def finished(self, folder: Path) -> StateRecord:
+        """The record of a state that must be there; raises DamagedState if it is not."""
+        record = self.record(folder)
+        if record is None:
+            raise DamagedState(f"{folder} holds no finished state of partition {folder.name}")
+        return record
+
+    def newest_base(self, system: str, before_day: str) -> StateRecord:
+        """The newest finished daily model of a day *before* `before_day`: a late training costs freshness
+        only.
+
+        Raises NoBaseModel if none is finished. A model of the same day is never taken: it has seen that day.
+        """
+        folder = self.root / "daily" / system
+        days = sorted((path.name for path in folder.glob("*-*-*") if path.name < before_day), reverse=True)
+        for day in days:
+            record = self.record(self.daily(system, day))
+            if record is not None:
+                return record
+        raise NoBaseModel(f"{system}: no daily model of a day before {before_day} is finished in {folder}")
+
+    def newest_hour(
+        self, system: str, days: Sequence[str], before: str, loaded: Mapping[str, str]
+    ) -> StateRecord | None:
+        """The newest state of these days, before the hour `before`, that still counts; None if there is none.
+
+        `loaded` are the loaded hours, key → hash of their logs, of all days since the oldest base in
+        question.
+        """
+        for key in sorted((key for key in loaded if key[:10] in days and key < before), reverse=True):
+            record = self.record(self.hourly(system, key))
+            if record is not None and self._counts(record, loaded):
+                return record
+        return None
+
+    def _counts(self, record: StateRecord, loaded: Mapping[str, str]) -> bool:
+        base = self.record(self.daily(record.system, record.base_partition or ""))
+        if base is None or base.state_hash != record.base_hash:
+            return False
+        return record.hours == since(loaded, base.partition, record.partition)
+
+    def base_of(self, record: StateRecord) -> StateRecord:
+        """The daily model that an hourly state was made from."""
+        return self.finished(self.daily(record.system, record.base_partition or ""))
+
+    def served_base(self, system: str, day: str) -> StateRecord:
+        """The base that the day's hours were served from, or would be."""
+        for folder in sorted((self.root / "hourly" / system).glob(f"{day}-*"), reverse=True):
+            record = self.record(folder)
+            if record is not None:
+                return self.base_of(record)
+        return self.newest_base(system, day)
+
+    @contextmanager
+    def write(self, folder: Path, record: StateRecord) -> Iterator[Path]:
+        """Yield a path for the ranker's files; state and record then take their place in one rename."""
+        from models.files import replace_folder
+
+        with replace_folder(folder) as temporary:
+            yield temporary / RANKER
+            finished = record.model_copy(update={"state_hash": content_hash(temporary / RANKER)})
+            (temporary / RECORD).write_text(finished.model_dump_json(indent=2) + "\n")
+
+    def ranker_path(self, folder: Path) -> Path:
+        """What the ranker wrote in a state's folder."""
+        return folder / RANKER
+
+    def checked(self, folder: Path) -> Path:
+        """The same for an hourly state, checked (it is small); raises DamagedState if it changed."""
+        if content_hash(folder / RANKER) != self.finished(folder).state_hash:
+            raise DamagedState(f"{folder} does not hold what its {RECORD} says: partition {folder.name}")
+        return folder / RANKER

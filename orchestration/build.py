@@ -1,0 +1,74 @@
+"""All definitions of one deployment, put together from the home it lives in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import dagster as dg
+
+from assets.logs.assets import log_assets
+from assets.partitions import Partitions
+from assets.ranking.daily_ranker import daily_ranker_asset
+from assets.ranking.hourly_auc import hourly_auc_asset
+from assets.ranking.hourly_ranker import hourly_ranker_asset
+from assets.ranking.long_term_graph import long_term_graph_asset
+from assets.ranking.promotion import promotion_asset
+from assets.resources import HomeResource, Progress, TrackingResource, WarehouseResource
+from orchestration import automation, jobs, schedules
+from warehouse.home import Deployment, Home
+
+GROWING_SOURCE = "landing"  #: the one source whose logs go on; the others end with their last day
+
+
+@dataclass(frozen=True)
+class Built:
+    """The definitions, and the partitions that they were made with."""
+
+    definitions: dg.Definitions
+    partitions: Partitions
+
+
+def build(home: Home, deployment: Deployment, progress: Progress | None = None) -> Built:
+    """Definitions for `deployment`; `progress` listens to trainings (default: the run's log alone)."""
+    partitions = Partitions.of(deployment, last_day=_last_day(home, deployment))
+    late = automation.late_hours_condition()
+    root = str(home.root)
+    definitions = dg.Definitions(
+        assets=[
+            *log_assets(partitions),
+            long_term_graph_asset(partitions),
+            daily_ranker_asset(partitions),
+            hourly_ranker_asset(partitions, late),
+            hourly_auc_asset(partitions, late),
+            promotion_asset(partitions),
+        ],
+        jobs=jobs.asset_jobs(partitions),
+        schedules=[
+            schedules.hourly_schedule(partitions, deployment.service_zone),
+            schedules.daily_schedule(partitions, deployment.service_zone),
+        ],
+        sensors=[
+            automation.late_files_sensor(partitions, deployment.service_zone),
+            automation.late_hours_automation(),
+        ],
+        resources={
+            "home": HomeResource(root=root),
+            "warehouse": WarehouseResource(root=root),
+            "tracking": TrackingResource(root=root),
+            "progress": progress or Progress(),
+        },
+        executor=dg.in_process_executor,
+    )
+    return Built(definitions, partitions)
+
+
+def _last_day(home: Home, deployment: Deployment) -> str | None:
+    """The last day of an archive; None where logs go on, or have not landed yet."""
+    from warehouse.sources.description import SourceDescription
+
+    if deployment.source == GROWING_SOURCE:
+        return None
+    try:
+        return SourceDescription.load(deployment.landing_folder(home)).last_day
+    except FileNotFoundError:
+        return None

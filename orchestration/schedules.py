@@ -1,0 +1,84 @@
+"""When hours and days run: a while after they have ended, so that their logs can land."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+import dagster as dg
+
+from assets.partitions import Partitions
+from assets.ranking.states import States
+from assets.resources import HomeResource
+from orchestration.jobs import DAILY, HOURLY, LOG_ASSETS
+from warehouse.service_time import DAY_MS, HOUR_MS, ServiceZone
+
+HOUR_MINUTE = 10  #: minutes past the hour at which the hour that ended is run
+DAY_TIME = "40 0 * * *"  #: after the run of hour 23
+
+
+def hourly_schedule(partitions: Partitions, zone: ServiceZone) -> dg.ScheduleDefinition:
+    """The hour that has just ended.
+
+    A schedule does not wait for upstream: hour 00 may run before the night's training has ended. The ranker
+    therefore takes the newest *finished* base model and records which. Before the first one, only logs are
+    loaded.
+    """
+
+    @dg.schedule(
+        job_name=HOURLY,
+        name="every_hour",
+        cron_schedule=f"{HOUR_MINUTE} * * * *",
+        execution_timezone=zone.name,
+        description="Ten minutes past each hour of service time: the hour that has just ended.",
+    )
+    def every_hour(
+        context: dg.ScheduleEvaluationContext, home: HomeResource
+    ) -> dg.RunRequest | dg.SkipReason:
+        key = _ended(partitions.hourly, zone.hour_key, context.scheduled_execution_time, HOUR_MS)
+        if key is None:
+            return dg.SkipReason("no hour of this source has just ended")
+        if not has_base(States(home.paths.models), home.deployment.systems, key[:10]):
+            only_logs = [dg.AssetKey(name) for name in LOG_ASSETS]
+            return dg.RunRequest(run_key=key, partition_key=key, asset_selection=only_logs)
+        return dg.RunRequest(run_key=key, partition_key=key)
+
+    return every_hour
+
+
+def daily_schedule(partitions: Partitions, zone: ServiceZone) -> dg.ScheduleDefinition:
+    """The day that has just ended."""
+
+    @dg.schedule(
+        job_name=DAILY,
+        name="every_night",
+        cron_schedule=DAY_TIME,
+        execution_timezone=zone.name,
+        description="Forty minutes after midnight of service time: the day that has just ended.",
+    )
+    def every_night(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        key = _ended(partitions.daily, zone.day_key, context.scheduled_execution_time, DAY_MS)
+        if key is None:
+            return dg.SkipReason("no day of this source has just ended")
+        return dg.RunRequest(run_key=key, partition_key=key)
+
+    return every_night
+
+
+def has_base(states: States, systems: Sequence[str], day: str) -> bool:
+    """Whether every system has a finished daily model of a day before `day`."""
+    try:
+        for system in systems:
+            states.newest_base(system, day)
+    except LookupError:
+        return False
+    return True
+
+
+def _ended(
+    partitions: dg.TimeWindowPartitionsDefinition,
+    key_of: Callable[[int], str],
+    tick: datetime,
+    length_ms: int,
+) -> str | None:
+    """The partition that has just ended at a tick; None where the source has no such partition."""
+    key = key_of(int(tick.timestamp() * 1000) - length_ms)
+    return key if partitions.has_partition_key(key) else None
