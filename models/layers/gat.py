@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models.layers.embedding import gather
+
 
 def glorot(*shape: int, generator: torch.Generator) -> nn.Parameter:
     """A parameter `[..., in, out]` drawn from Glorot's uniform distribution."""
@@ -18,12 +20,16 @@ def glorot(*shape: int, generator: torch.Generator) -> nn.Parameter:
 
 
 def take_nodes(values: Tensor, positions: Tensor) -> Tensor:
-    """`values [T, M, D]` at `positions [T, ...]` (into each task's M nodes): `[T, ..., D]`."""
+    """`values [T, M, D]` at `positions [T, ...]` (into each task's M nodes): `[T, ..., D]`.
+
+    Backward adds up in order whatever shares a node, so that it is the same bit for bit on any number of
+    threads.
+    """
     tasks, nodes, width = values.shape
     if tasks > 1:
         step = torch.arange(tasks, device=positions.device) * nodes
         positions = positions + step.view(-1, *[1] * (positions.dim() - 1))
-    return values.reshape(-1, width)[positions]
+    return gather(values.reshape(-1, width), positions)
 
 
 def masked_softmax(scores: Tensor, mask: Tensor) -> Tensor:

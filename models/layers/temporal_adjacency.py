@@ -162,22 +162,10 @@ class TemporalAdjacency:
             _write(self.base, fresh / "base")
             _write(self.delta, fresh / "delta")
 
-    def save_delta(self, folder: Path) -> None:
-        """Write only what was appended since `build`, `load` or `compact`: the hour's part of a state."""
-        with replace_folder(folder) as fresh:
-            _write(self.delta, fresh / "delta")
-
     @classmethod
-    def load(cls, folder: Path, *, delta_from: Path | None = None, mmap: bool = True) -> TemporalAdjacency:
-        """Read what `save` wrote; the base is memory-mapped unless `mmap` is false.
-
-        Args:
-            folder: of `save`.
-            delta_from: a folder of `save_delta` (or `save`) whose delta takes the place of the one in
-                `folder`.
-            mmap: map the base's files instead of reading them.
-        """
-        return cls(_read(folder / "base", mmap), _read((delta_from or folder) / "delta", mmap=False))
+    def load(cls, folder: Path, *, mmap: bool = True) -> TemporalAdjacency:
+        """Read what `save` wrote; the base is memory-mapped (copy on write) unless `mmap` is false."""
+        return cls(_read(folder / "base", mmap), _read(folder / "delta", mmap=False))
 
     def _take(self, base: Tensor, delta: Tensor, positions: Tensor) -> Tensor:
         if not len(self):

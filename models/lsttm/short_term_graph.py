@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from models.data.event_log import EventLog
 from models.data.neighbours import GraphSample, RowView
+from models.layers.embedding import gather
 from models.layers.gat import GATLayer, take_nodes
 from models.layers.temporal_adjacency import TemporalAdjacency
 from models.lsttm.sampling import Adjacencies, load_adjacencies, unique_nodes, unique_pairs
@@ -191,8 +192,8 @@ class ShortTermGraph(nn.Module):
             float [T, B, width], zero for users without clicks; and bool [T, B], whether the user has clicks.
         """
         values = rows[:, :-1]
-        users = values[graph.user_fields].flatten(2)
-        items = values[graph.item_fields].flatten(2)
+        users = gather(values, graph.user_fields).flatten(2)
+        items = gather(values, graph.item_fields).flatten(2)
         short, present = self.users_first(users, items, graph.user_items, graph.user_mask, graph.pair_user)
         if self.items_first is not None and self.users_second is not None:
             second = (graph.item_users, graph.item_mask, graph.user_item_pairs)
