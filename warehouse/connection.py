@@ -71,11 +71,11 @@ def _create_tables(connection: duckdb.DuckDBPyConnection) -> None:
 
 def _check_version(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     try:
-        found = connection.execute("SELECT value FROM meta WHERE key = 'schema_version'").fetchone()
+        found = connection.execute("SELECT value FROM meta WHERE key = 'schema_version'").fetchall()
     except duckdb.CatalogException:
         raise WarehouseMissing(f"{path} holds no warehouse yet: ingest some logs first") from None
-    if found is None or found[0] != SCHEMA_VERSION:
+    if found != [(SCHEMA_VERSION,)]:
         raise RuntimeError(
-            f"{path} has schema version {found and found[0]}, this program needs {SCHEMA_VERSION}: "
+            f"{path} has schema version {found[0][0] if found else 'none'}, this program needs {SCHEMA_VERSION}: "
             "move the file away and ingest the landing folder again"
         )

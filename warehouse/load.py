@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import duckdb
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -117,7 +118,7 @@ def check_stored(connection: duckdb.DuckDBPyConnection, contract: TableContract)
         partition, expected, found = wrong[0]
         raise InvariantBroken(
             f"{contract.name}, partition {partition}: {expected} rows were kept and {found} stored; "
-            "nothing was written. A kept row without a required id is the usual cause"
+            "nothing was written"
         )
 
 
@@ -168,7 +169,14 @@ def stage_kept(
         "position": pa.array((place << 32) + row),
     }
     for column in contract.with_fields(tuple(fields)).columns:
-        columns[column.name] = _arrow(kept, column.name, column.type)
+        values = _arrow(kept, column.name, column.type)
+        if column.required and values.null_count:
+            empty = int(np.argmax(values.is_null().to_numpy(zero_copy_only=False)))
+            raise InvariantBroken(
+                f"{contract.name}, partition {partition.iloc[empty]}, row {row[empty]}: kept without the required "
+                f"column {column.name!r}; nothing was written"
+            )
+        columns[column.name] = values
     return pa.table(columns)
 
 
