@@ -75,7 +75,8 @@ def _check_version(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     except duckdb.CatalogException:
         raise WarehouseMissing(f"{path} holds no warehouse yet: ingest some logs first") from None
     if found != [(SCHEMA_VERSION,)]:
+        version = found[0][0] if found else "none"
         raise RuntimeError(
-            f"{path} has schema version {found[0][0] if found else 'none'}, this program needs {SCHEMA_VERSION}: "
+            f"{path} has schema version {version}, this program needs {SCHEMA_VERSION}: "
             "move the file away and ingest the landing folder again"
         )

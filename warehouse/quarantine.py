@@ -15,7 +15,8 @@ import pandas as pd
 import pyarrow as pa
 
 from warehouse.contract import table_contract
-from warehouse.load import check_stored, insert_rows, stage_kept
+from warehouse.load import check_stored, insert_rows
+from warehouse.staging import stage_kept
 from warehouse.statements import statement
 from warehouse.store import Warehouse
 

@@ -17,9 +17,10 @@ from warehouse import results
 from warehouse.connection import connect
 from warehouse.contract import table_contract
 from warehouse.events import Columns, read_events
-from warehouse.load import InvariantBroken, PartitionLoad, load_partitions
+from warehouse.load import load_partitions
 from warehouse.results import Metric
 from warehouse.sources.description import SourceDescription
+from warehouse.staging import InvariantBroken, PartitionLoad
 from warehouse.statements import quoted, statement
 
 #: Tables whose chosen columns are added to the schema when a source is configured.

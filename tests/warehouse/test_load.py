@@ -18,8 +18,8 @@ from tests.warehouse.frames import (
     quarantined,
     record,
 )
-from warehouse.load import InvariantBroken
 from warehouse.service_time import HOUR_MS
+from warehouse.staging import InvariantBroken
 from warehouse.store import Warehouse
 
 END = START + 9 * 24 * HOUR_MS

@@ -12,13 +12,13 @@ import pandas as pd
 import pyarrow as pa
 
 from warehouse.contract import PartitionKind, TableContract
-from warehouse.load import PartitionLoad, SourceFile
 from warehouse.service_time import HOUR_MS, ServiceZone
 from warehouse.sources import layout
 from warehouse.sources.description import FILE_NAME, SourceDescription
 from warehouse.sources.files import read_file, record_of
 from warehouse.sources.inference import infer
 from warehouse.sources.instants import epoch_ms
+from warehouse.staging import PartitionLoad, SourceFile
 
 log = logging.getLogger(__name__)
 
