@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,10 +67,20 @@ class TrackingResource(HomeResource):
 
 
 class Progress:
-    """Passes progress on to whoever runs the assets, and to the run's log at every tenth."""
+    """Passes progress on to whoever runs the assets, and to the run's log at every tenth; adds up where time
+    went.
+    """
 
     def __init__(self, listener: ProgressCallback | None = None) -> None:
         self.listener = listener
+        self.seconds: dict[
+            str, float
+        ] = {}  #: phase of work → seconds, over all runs that were given this object
+
+    def spent(self, seconds: Mapping[str, float]) -> None:
+        """Add the phases of one asset."""
+        for phase, value in seconds.items():
+            self.seconds[phase] = self.seconds.get(phase, 0.0) + value
 
     def to(self, log: dg.DagsterLogManager, prefix: str = "") -> ProgressCallback:
         """A callback for one computation; `prefix` tells computations of the same kind apart."""

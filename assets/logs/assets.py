@@ -8,7 +8,7 @@ import dagster as dg
 from assets import plots
 from assets.faults import told
 from assets.partitions import Partitions
-from assets.resources import HomeResource
+from assets.resources import HomeResource, Progress
 from assets.timings import PREFIX
 
 if TYPE_CHECKING:
@@ -56,9 +56,12 @@ def _dimension(table: str) -> dg.AssetsDefinition:
         check_specs=[dg.AssetCheckSpec(GATE, asset=table, description=_CHECK)],
         pool="duckdb",
     )
-    def load(context: dg.AssetExecutionContext, home: HomeResource) -> dg.MaterializeResult:
+    def load(
+        context: dg.AssetExecutionContext, home: HomeResource, progress: dg.ResourceParam[Progress]
+    ) -> dg.MaterializeResult:
         with told(context):
             report, failures = load_partitions(home, table, None)
+            progress.spent(report.seconds if report else {})
             return dg.MaterializeResult(
                 metadata=_metadata(report) if report else {},
                 check_results=[_verdict(table, failures)],
@@ -91,11 +94,14 @@ def _hourly(table: str, partitions: Partitions) -> dg.AssetsDefinition:
         backfill_policy=dg.BackfillPolicy.single_run(),
         pool="duckdb",
     )
-    def load(context: dg.AssetExecutionContext, home: HomeResource) -> Events:
+    def load(
+        context: dg.AssetExecutionContext, home: HomeResource, progress: dg.ResourceParam[Progress]
+    ) -> Events:
         keys = list(context.partition_keys)
         with told(context):
             report, failures = load_partitions(home, table, keys)
             metadata = _metadata(report) if report else {}
+            progress.spent(report.seconds if report else {})
         key = dg.AssetKey(table)
         if len(keys) > 1:
             # A range of hours is one run, but each hour has a verdict of its own.

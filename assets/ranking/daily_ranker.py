@@ -64,6 +64,7 @@ def daily_ranker_asset(partitions: Partitions) -> dg.AssetsDefinition:
                     version = register(tracking.open(), system, day, states, ranker.losses)
                 losses[system] = ranker.losses
                 metadata |= {f"{system}: version": version, f"{system}: last loss": ranker.losses[-1]}
+            progress.spent(timings.seconds)
             context.add_asset_metadata(
                 {**metadata, "loss": plots.embedded(_plot(losses, day)), **timings.metadata()}
             )

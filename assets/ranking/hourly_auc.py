@@ -12,7 +12,7 @@ from assets.partitions import DAY_BEFORE, HOUR_BEFORE, Partitions
 from assets.ranking.hour import open_hour, ranker_before
 from assets.ranking.recording import record_day, record_hour
 from assets.ranking.states import States
-from assets.resources import HomeResource, TrackingResource, WarehouseResource
+from assets.resources import HomeResource, Progress, TrackingResource, WarehouseResource
 from assets.timings import Timings
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ def hourly_auc_asset(partitions: Partitions, late: dg.AutomationCondition) -> dg
         home: HomeResource,
         warehouse: WarehouseResource,
         tracking: TrackingResource,
+        progress: dg.ResourceParam[Progress],
     ) -> None:
         """AUC of the hour for each system, its exposures scored by the state adapted through the hour before.
 
@@ -60,17 +61,18 @@ def hourly_auc_asset(partitions: Partitions, late: dg.AutomationCondition) -> dg
         """
         with told(context):
             for key in context.partition_keys:
-                metadata = score_hour(key, home, warehouse, tracking.open())
-                context.add_asset_metadata(metadata, partition_key=key)
+                timings = Timings()
+                metadata = score_hour(key, home, warehouse, tracking.open(), timings)
+                progress.spent(timings.seconds)
+                context.add_asset_metadata({**metadata, **timings.metadata()}, partition_key=key)
 
     return hourly_auc
 
 
 def score_hour(
-    key: str, home: HomeResource, warehouse: WarehouseResource, tracking: "Tracking"
+    key: str, home: HomeResource, warehouse: WarehouseResource, tracking: "Tracking", timings: Timings
 ) -> dict[str, object]:
     """Score one hour with every system, store scores and figures; returns what the asset's page shows."""
-    timings = Timings()
     states = States(home.paths.models)
     with timings.phase("read"):
         hour = open_hour(warehouse, states, key)
@@ -94,7 +96,7 @@ def score_hour(
     }
     metadata |= {f"{start.system}: base_partition": start.base.partition for start in hour.starts}
     metadata["hours caught up"] = sorted({key for start in hour.starts for key in start.catch_up})
-    return metadata | {"AUC by hour": plots.embedded(png)} | timings.metadata()
+    return metadata | {"AUC by hour": plots.embedded(png)}
 
 
 def evaluate(hour: "HourLog", scores: "np.ndarray") -> dict[str, float | None]:

@@ -10,7 +10,7 @@ from assets.provenance import git_revision
 from assets.ranking.hour import Hour, Start, open_hour, ranker_before
 from assets.ranking.recording import record_day, record_hour
 from assets.ranking.states import StateRecord, States, since
-from assets.resources import HomeResource, TrackingResource, WarehouseResource
+from assets.resources import HomeResource, Progress, TrackingResource, WarehouseResource
 from assets.timings import Timings
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ def hourly_ranker_asset(partitions: Partitions, late: dg.AutomationCondition) ->
         home: HomeResource,
         warehouse: WarehouseResource,
         tracking: TrackingResource,
+        progress: dg.ResourceParam[Progress],
     ) -> None:
         """State after the hour: each system adapted in one pass over the hour's exposures, in time order.
 
@@ -50,17 +51,18 @@ def hourly_ranker_asset(partitions: Partitions, late: dg.AutomationCondition) ->
         """
         with told(context):
             for key in context.partition_keys:
-                metadata = adapt_hour(key, home, warehouse, tracking.open())
-                context.add_asset_metadata(metadata, partition_key=key)
+                timings = Timings()
+                metadata = adapt_hour(key, home, warehouse, tracking.open(), timings)
+                progress.spent(timings.seconds)
+                context.add_asset_metadata({**metadata, **timings.metadata()}, partition_key=key)
 
     return hourly_ranker
 
 
 def adapt_hour(
-    key: str, home: HomeResource, warehouse: WarehouseResource, tracking: "Tracking"
+    key: str, home: HomeResource, warehouse: WarehouseResource, tracking: "Tracking", timings: Timings
 ) -> dict[str, object]:
     """Adapt every system on one hour and store its state; returns what the asset's page shows."""
-    timings = Timings()
     states = States(home.paths.models)
     with timings.phase("read"):
         hour = open_hour(warehouse, states, key)
@@ -85,7 +87,7 @@ def adapt_hour(
             record_hour(tracking, start.base, key, parent, metrics={"adapt_loss": report.loss}, tags=tags)
         metadata |= {f"{start.system}: {name}": value for name, value in tags.items() if value}
         metadata[f"{start.system}: loss"] = report.loss
-    return metadata | timings.metadata()
+    return metadata
 
 
 def _record(start: Start, hour: Hour) -> StateRecord:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from assets.ranking.reading import loaded_hours, read_hours
+from assets.ranking.recording import record_day
+from assets.ranking.states import States
+from assets.resources import WarehouseResource
 from warehouse.service_time import DAY_MS
 
 if TYPE_CHECKING:
+    from assets.tracking import Tracking
     from warehouse.service_time import ServiceZone
     from warehouse.store import Warehouse
 
@@ -53,3 +57,30 @@ def _scores(warehouse: Warehouse, system: str, hour: str, exposure_ids: np.ndarr
     """Stored scores float64 [E] in the order of `exposure_ids`, NaN where there is none."""
     frame = warehouse.read_predictions(system, hour)
     return frame.set_index("exposure_id")["score"].reindex(exposure_ids).to_numpy(dtype=np.float64)
+
+
+def record_live(
+    warehouse: WarehouseResource,
+    tracking: Tracking,
+    states: States,
+    day: str,
+    live: Mapping[str, Figures],
+) -> None:
+    """Keep a day's figures: in `metrics` under the day's key, and on the day's MLflow runs as `day_auc` and
+    so on.
+    """
+    from warehouse.results import Metric
+
+    if not live:
+        return
+    with warehouse.open(read_only=False) as opened:
+        opened.write_metrics(
+            [
+                Metric(name, system, day, value)
+                for system, values in live.items()
+                for name, value in values.items()
+            ]
+        )
+    for system, values in live.items():
+        base = states.served_base(system, day)
+        record_day(tracking, base, day, metrics={f"day_{name}": value for name, value in values.items()})

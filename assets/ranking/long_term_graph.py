@@ -83,6 +83,7 @@ def long_term_graph_asset(partitions: Partitions) -> dg.AssetsDefinition:
                     metrics={"collapse": state.collapse},
                     artifacts={"plots": plot},
                 )
+            progress.spent(timings.seconds)
             context.add_asset_metadata(
                 {
                     "users": len(state.user_vectors),

@@ -1,6 +1,5 @@
 """promotion[D]: challenger against champion; the alias moves only on a pass."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -9,12 +8,11 @@ import dagster as dg
 from assets import model_registry
 from assets.faults import told
 from assets.partitions import Partitions
-from assets.ranking.live import live_day
+from assets.ranking.live import live_day, record_live
 from assets.ranking.promotion_rule import Candidate, decide
 from assets.ranking.reading import loaded_hours, read_hours
-from assets.ranking.recording import record_day
 from assets.ranking.states import States
-from assets.resources import HomeResource, TrackingResource, WarehouseResource
+from assets.resources import HomeResource, Progress, TrackingResource, WarehouseResource
 from assets.timings import Timings
 from warehouse.service_time import DAY_MS, HOUR_MS
 
@@ -53,6 +51,7 @@ def promotion_asset(partitions: Partitions) -> dg.AssetsDefinition:
         home: HomeResource,
         warehouse: WarehouseResource,
         tracking: TrackingResource,
+        progress: dg.ResourceParam[Progress],
     ) -> dg.MaterializeResult:
         """Which version of the registered model is to be served: the alias `champion` moves only on a pass.
 
@@ -61,16 +60,19 @@ def promotion_asset(partitions: Partitions) -> dg.AssetsDefinition:
         the day.
         """
         with told(context):
-            return promote(context.partition_key, home, warehouse, tracking.open())
+            timings = Timings()
+            result = promote(context.partition_key, home, warehouse, tracking.open(), timings)
+            progress.spent(timings.seconds)
+            return result
 
     return promotion
 
 
 def promote(
-    day: str, home: HomeResource, warehouse: WarehouseResource, tracking: "Tracking"
+    day: str, home: HomeResource, warehouse: WarehouseResource, tracking: "Tracking", timings: Timings
 ) -> dg.MaterializeResult:
     """Judge the day's new models, move the aliases, and record the day's pooled figures."""
-    timings, deployment = Timings(), home.deployment
+    deployment = home.deployment
     states, zone = States(home.paths.models), deployment.service_zone
     with timings.phase("read"), warehouse.open() as opened:
         live = live_day(opened, zone, day, deployment.systems)
@@ -93,7 +95,7 @@ def promote(
         model_registry.point(tracking, model_registry.CHALLENGER, version, why)
         if decision.passed:
             model_registry.point(tracking, model_registry.CHAMPION, version, why)
-        _record_live(warehouse, tracking, states, day, live)
+        record_live(warehouse, tracking, states, day, live)
     faults = {c.system: "; ".join(c.faults) for c in candidates if c.faults}
     return dg.MaterializeResult(
         metadata={
@@ -160,28 +162,3 @@ def score_faults(scores: "np.ndarray") -> list[str]:
     if len(scores) > 1 and float(scores.std()) < LEAST_SPREAD:
         return [f"scores are constant: standard deviation {float(scores.std()):.2g} < {LEAST_SPREAD:g}"]
     return []
-
-
-def _record_live(
-    warehouse: WarehouseResource,
-    tracking: "Tracking",
-    states: States,
-    day: str,
-    live: Mapping[str, Mapping[str, float | None]],
-) -> None:
-    """Pooled figures of the day: in `metrics` under the day's key, and on the day's runs as `day_auc`, …"""
-    from warehouse.results import Metric
-
-    if not live:
-        return
-    with warehouse.open(read_only=False) as opened:
-        opened.write_metrics(
-            [
-                Metric(name, system, day, value)
-                for system, values in live.items()
-                for name, value in values.items()
-            ]
-        )
-    for system, values in live.items():
-        base = states.served_base(system, day)
-        record_day(tracking, base, day, metrics={f"day_{name}": value for name, value in values.items()})

@@ -1,0 +1,106 @@
+"""What the command line calls: load a range of days, run a day from retraining to report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from assets import plots
+from assets.ranking.hourly_auc import auc_curves
+from assets.ranking.live import live_day, record_live
+from assets.ranking.states import States
+from assets.resources import TrackingResource, WarehouseResource
+from orchestration.jobs import DAILY, HOURLY, LOGS, RANKING
+from orchestration.session import Session
+from warehouse.service_time import DAY_MS
+
+
+@dataclass(frozen=True)
+class DayReport:
+    """A day's figures: by hour, and all hours pooled."""
+
+    day: str
+    source: str
+    simulated: bool
+    base_partitions: dict[str, str]  #: system → day of the base model that it was served from
+    auc_by_hour: dict[str, dict[int, float | None]]  #: system → hour of day → AUC; None: one class only
+    pooled: dict[str, dict[str, float | None]]  #: system → auc, auc_se, log_loss, gauc, exposures
+    plot: Path  #: AUC by hour, PNG
+
+
+def run_ingest(session: Session, first_day: str, last_day: str, *, again: bool = False) -> None:
+    """Gate and load all hours of the days from `first_day` to `last_day`, a day as one run.
+
+    Days that are loaded whole are left alone unless `again`. Raises RunFailed where a batch rule stopped an
+    hour; the other hours of that day are loaded.
+    """
+    zone = session.deployment.service_zone
+    days = zone.days_between(first_day, last_day)
+    for done, day in enumerate(days):
+        session.report("days loaded", done, len(days))
+        hours = zone.hours_of_day(day)
+        if again or not set(hours) <= _loaded(session, day):
+            session.run(LOGS, hours[0], hours[-1])
+    session.report("days loaded", len(days), len(days))
+
+
+def run_day(session: Session, day: str) -> DayReport:
+    """Retrain on the day before if that is missing, run the day's 24 hours in order, and report.
+
+    Each hour is a run of its own, as the hourly schedule would start it. Raises RunFailed at the first run
+    that fails; what was done stays, and a second call goes on from there.
+    """
+    deployment = session.deployment
+    zone, states = deployment.service_zone, States(deployment.paths(session.home).models)
+    before = zone.day_key(zone.day_start_ms(day) - 1)
+    if before < deployment.first_day:
+        raise ValueError(
+            f"{day} is the first day of {deployment.source}: there is no day before it to train on"
+        )
+    run_ingest(session, deployment.first_day, before)
+    if any(states.record(states.daily(system, before)) is None for system in deployment.systems):
+        session.report("retraining", 0, 1)
+        session.run(DAILY, before)
+        session.report("retraining", 1, 1)
+    hours, there = zone.hours_of_day(day), _loaded(session, day)
+    for done, hour in enumerate(hours):
+        session.report("hours", done, len(hours))
+        session.run(RANKING if hour in there else HOURLY, hour)
+    session.report("hours", len(hours), len(hours))
+    return report_day(session, day)
+
+
+def report_day(session: Session, day: str) -> DayReport:
+    """The figures of a day that was run; pooled figures are recorded, the plot is written to the reports
+    folder.
+    """
+    deployment, root = session.deployment, str(session.home.root)
+    states = States(deployment.paths(session.home).models)
+    warehouse, tracking = WarehouseResource(root=root), TrackingResource(root=root).open()
+    with warehouse.open() as opened:
+        pooled = live_day(opened, deployment.service_zone, day, deployment.systems)
+        curves = auc_curves(opened.read_metrics("auc"), day, list(deployment.systems))
+    record_live(warehouse, tracking, states, day, pooled)
+    plot = deployment.paths(session.home).reports / f"auc_by_hour_{day}.png"
+    plot.parent.mkdir(parents=True, exist_ok=True)
+    simulated = " (simulated)" if tracking.simulated else ""
+    plot.write_bytes(plots.auc_by_hour(curves, f"AUC by hour, {day}, {deployment.source}{simulated}"))
+    return DayReport(
+        day=day,
+        source=deployment.source,
+        simulated=tracking.simulated,
+        base_partitions={s: states.served_base(s, day).partition for s in deployment.systems},
+        auc_by_hour=curves,
+        pooled=pooled,
+        plot=plot,
+    )
+
+
+def _loaded(session: Session, day: str) -> set[str]:
+    """Hours of a day whose exposures are in the warehouse."""
+    if not session.deployment.paths(session.home).warehouse.exists():
+        return set()
+    start_ms = session.deployment.service_zone.day_start_ms(day)
+    with WarehouseResource(root=str(session.home.root)).open() as opened:
+        found = opened.loaded("exposures")
+    return set(found["partition"][(found["start_ms"] >= start_ms) & (found["start_ms"] < start_ms + DAY_MS)])

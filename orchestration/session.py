@@ -1,0 +1,129 @@
+"""Runs without a server: ordinary Dagster runs, in this process, on the home's own instance.
+
+`dagster dev` shows them afterwards. Time is kept apart by what it went into: libraries, orchestration, work.
+"""
+
+from __future__ import annotations
+
+import importlib
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import dagster as dg
+
+from assets.resources import Progress, ProgressCallback
+from orchestration.build import build
+from orchestration.settings import prepare_home
+from warehouse.home import Deployment, Home
+
+
+class RunFailed(RuntimeError):
+    """A run did not succeed; the message is what its failed steps and checks said, remedy included."""
+
+
+@dataclass
+class Spent:
+    """Where the wall time of a session went, in seconds."""
+
+    imports: float = 0.0  #: loading libraries, once a process
+    orchestration: float = 0.0  #: runs' wall time beyond the work inside their assets
+    work: dict[str, float] = field(default_factory=dict)  #: read, gate, load, compute, write, record
+    runs: int = 0
+
+    @property
+    def total(self) -> float:
+        """All of it."""
+        return self.imports + self.orchestration + sum(self.work.values())
+
+    @property
+    def overhead_share(self) -> float:
+        """Share of imports and orchestration."""
+        return (self.imports + self.orchestration) / self.total if self.total else 0.0
+
+
+class Session:
+    """One home's definitions and Dagster instance, open in this process."""
+
+    def __init__(
+        self, deployment: Deployment, home: Home | None = None, progress: ProgressCallback | None = None
+    ) -> None:
+        self.home, self.deployment, self.listener = prepare_home(home), deployment, progress
+        deployment.save(self.home)
+        self.spent = Spent()
+        start = time.perf_counter()
+        import_libraries()
+        self.spent.imports += time.perf_counter() - start
+        start = time.perf_counter()
+        self._progress = Progress(progress)
+        self._definitions = build(self.home, deployment, self._progress).definitions
+        self._instance = dg.DagsterInstance.from_config(str(self.home.dagster))
+        self.spent.orchestration += time.perf_counter() - start
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._instance.dispose()
+
+    def run(self, job: str, first: str, last: str | None = None, only: Sequence[str] | None = None) -> None:
+        """Run a job on a partition, or on the range through `last` as one run; `only` names some of its
+        assets.
+
+        Raises RunFailed with what the run's failed steps and checks said.
+        """
+        before, start = sum(self._progress.seconds.values()), time.perf_counter()
+        tags = {}
+        if last is not None and last != first:
+            tags = {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}
+        result = self._definitions.resolve_job_def(job).execute_in_process(
+            instance=self._instance,
+            partition_key=None if tags else first,
+            tags=tags or None,
+            asset_selection=[dg.AssetKey(name) for name in only] if only else None,
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+            raise_on_error=False,
+        )
+        work = sum(self._progress.seconds.values()) - before
+        self.spent.orchestration += time.perf_counter() - start - work
+        self.spent.work = dict(self._progress.seconds)
+        self.spent.runs += 1
+        if not result.success:
+            raise RunFailed(_said(result))
+
+    def report(self, stage: str, done: int, total: int) -> None:
+        """Tell the listener, if there is one."""
+        if self.listener is not None:
+            self.listener(stage, done, total)
+
+
+def import_libraries() -> None:
+    """Load what the assets need, so that its cost is seen once and by itself."""
+    for name in (
+        "torch",
+        "matplotlib.figure",
+        "mlflow.tracking",
+        "expectations.gate",
+        "models.ranker",
+        "models.evaluation",
+        "warehouse.store",
+    ):
+        importlib.import_module(name)
+
+
+def _said(result: dg.ExecuteInProcessResult) -> str:
+    """What failed steps and checks of a run said, one paragraph each."""
+    said = []
+    for event in result.all_events:
+        if event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+            check = event.asset_check_evaluation_data
+            if not check.passed and check.blocking:
+                said.append(
+                    f"{check.asset_key.to_user_string()}, check {check.check_name}: {check.description}"
+                )
+        elif event.is_step_failure:
+            data = event.step_failure_data
+            told = data.user_failure_data.description if data.user_failure_data else None
+            if told or (data.error and "blocking asset check" not in data.error.message):
+                said.append(told or f"{event.step_key}: {data.error.message}")  # type: ignore[union-attr]
+    return "\n".join(dict.fromkeys(said)) or f"run {result.run_id} failed; its page in Dagster says why"
