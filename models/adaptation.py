@@ -19,12 +19,10 @@ class AdaptationSettings(Settings):
 
     online: Literal["two_speed", "sgd", "none"] = "two_speed"
     batch_size: int = Field(default=128, ge=1)
-    sgd_rate: float = Field(
-        0.01, gt=0
-    )  #: `sgd`: the inner-loop rate, on batch-mean gradients, for everything
-    item_rate: float = Field(
-        0.05, ge=0
-    )  #: `two_speed`: item-ID rows, on the mean gradient of a row's instances
+    #: `sgd`: the inner-loop rate, on batch-mean gradients, for everything
+    sgd_rate: float = Field(default=0.01, gt=0)
+    #: `two_speed`: of item-ID rows, on the mean gradient of a row's own instances
+    item_rate: float = Field(default=0.05, ge=0)
     continued: float = Field(default=0.2, ge=0)  #: `two_speed`: everything else, times the training rate
 
 
@@ -53,7 +51,7 @@ class Sgd:
 
 
 class TwoSpeed:
-    """Item-ID rows by the mean gradient over the row's own instances; the rest continues training, more slowly."""
+    """Item-ID rows by the mean gradient of the row's own instances; the rest continues training, slowly."""
 
     def __init__(self, settings: AdaptationSettings) -> None:
         self._settings = settings
@@ -72,7 +70,7 @@ class TwoSpeed:
 
 
 def instances_per_row(batch: Batch) -> Tensor:
-    """[R] instances of the batch ÷ instances that have the row as a field: turns a batch mean into a row mean.
+    """[R] instances of the batch ÷ those that have the row as a field: turns a batch mean into a row mean.
 
     1 for rows that are in the batch only as neighbours.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -89,7 +90,7 @@ class Learner:
         self,
         unique: Tensor,
         row_gradient: Tensor,
-        dense_gradients: list[Tensor],
+        dense_gradients: Sequence[Tensor | None],
         scale: float = 1.0,
     ) -> None:
         """One step of both optimisers at `scale` times their rate.
@@ -97,7 +98,7 @@ class Learner:
         Args:
             unique: int64 [R] distinct table rows.
             row_gradient: [R, W].
-            dense_gradients: in the order of `module.parameters()`.
+            dense_gradients: in the order of `module.parameters()`; None leaves a parameter alone.
         """
         if self.average is not None:
             self.average.before(self.table, unique)
@@ -188,6 +189,6 @@ def make_learner(
 ) -> Learner:
     """A learner at the start of training; `table` [V, W] initial rows, on the module's device."""
     rows = Rows(table)
-    optimizer = RowOptimizer(kind, rate, *table.shape, device=table.device)
+    optimizer = RowOptimizer(kind, rate, len(table), table.shape[1], table.device)
     average = None if decay is None else Average(decay, rows, module)
     return Learner(module, rows, optimizer, dense_optimizer(kind, rate, module), vocabulary, average)

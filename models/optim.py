@@ -1,7 +1,7 @@
-"""Optimisers for the rows of the fused table: a step costs in proportion to the rows touched, never to the table.
+"""Optimisers for rows of the fused table: a step costs in proportion to the rows touched.
 
-Adam on touched rows only, as `torch.optim.SparseAdam`: moments of a row decay when it is touched. Adagrad equals its
-dense form, since an untouched row has gradient zero.
+Adam on touched rows only, as `torch.optim.SparseAdam`: moments of a row decay when it is touched. Adagrad
+equals its dense form, since an untouched row has gradient zero.
 """
 
 from __future__ import annotations

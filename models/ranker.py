@@ -5,7 +5,7 @@ Used the same way by the assets and by `compare`:
     ranker = Ranker.train(system, log, seed=0)        # everything received before the day
     for hour in hours:
         scores = ranker.score(hour)                   # as at the hour's start; its labels are never read
-        ranker.adapt(hour)                            # one pass over the hour, then the hour joins the history
+        ranker.adapt(hour)                            # one pass over it; then the hour joins the history
 
 An hour costs in proportion to the hour: histories are searched, never scanned, and only touched rows move.
 """
@@ -237,8 +237,8 @@ class Ranker:
             )
         if hour.start_ms < self.end_ms:
             raise ValueError(
-                f"the hour starts at {hour.start_ms} ms, but the ranker has received everything before {self.end_ms} ms; "
-                f"load the state of the hour before"
+                f"the hour starts at {hour.start_ms} ms, but the ranker has received everything before "
+                f"{self.end_ms} ms; load the state of the hour before"
             )
 
     def _hourly(self, exposures: Exposures, hour: EventLog) -> Instances:

@@ -4,6 +4,6 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Settings(BaseModel):
-    """Immutable settings that refuse a key they do not know, so that a typing error is never a silent default."""
+    """Immutable settings that refuse unknown keys, so that a typing error is never a silent default."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -1,7 +1,7 @@
 """Rankers on disk: a daily folder with everything, and hourly folders with what moved since.
 
-daily/<…>/   ranker.json, dense.pt, arrays/*.npy (memory-mapped when read), graph/
-hourly/<…>/  hour.json, moved.pt (touched rows with their moments, dense weights), events.npz (the day's hours)
+- daily/<…>/: ranker.json, dense.pt, arrays/*.npy (memory-mapped when read), graph/
+- hourly/<…>/: hour.json, moved.pt (touched rows with their moments, dense weights), events.npz (the hours)
 
 Folders appear whole or not at all.
 """
@@ -59,7 +59,7 @@ def save_daily(ranker: Ranker, path: Path) -> None:
 
 
 def load_daily(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
-    """What `Ranker` is made of, as `save_daily` wrote it. Tables are copy-on-write maps: opening costs little."""
+    """What `Ranker` is made of, from `save_daily`. Tables are copy-on-write maps: opening costs little."""
     about = json.loads(_existing(path / "ranker.json").read_text())
     writable = {"table", "moments0", "moments1"}
     arrays = {
@@ -105,7 +105,7 @@ def save_hour(ranker: Ranker, path: Path) -> None:
     about = {"fingerprint": ranker.fingerprint, "end_ms": ranker.end_ms, "row_steps": learner.rows.steps}
     with replace_folder(path) as folder:
         torch.save(moved | _dense_state(ranker), folder / "moved.pt")
-        np.savez(folder / "events.npz", **pack(ranker.hours))
+        np.savez(folder / "events.npz", **pack(ranker.hours))  # type: ignore[arg-type]
         (folder / "hour.json").write_text(json.dumps(about))
 
 

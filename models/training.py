@@ -1,7 +1,7 @@
 """The training loop that every system shares: a strategy's steps, checkpoints, exact resume, progress.
 
-A plan is drawn from (seed, epoch) alone, so a run that was killed draws the same steps again, skips those that its
-checkpoint holds, and ends with the same weights, bit for bit (CPU).
+A plan is drawn from (seed, epoch) alone, so a run that was killed draws the same steps again, skips those
+that its checkpoint holds, and ends with the same weights, bit for bit (CPU).
 """
 
 from __future__ import annotations
@@ -34,13 +34,12 @@ class TrainingSettings(Settings):
     optimizer: Literal["adam", "adagrad"] = "adam"
     learning_rate: float = Field(default=1e-3, gt=0)
     order: Literal["shuffled", "time"] = "shuffled"
-    average: float | None = Field(
-        0.99, gt=0, lt=1
-    )  #: decay of the moving average of weights; None: last weights
+    average: float | None = Field(default=0.99, gt=0, lt=1)
     embedding_std: float = Field(default=0.01, gt=0)
-    window_days: int | None = Field(default=None, ge=1)  #: train on the last days only; counts still see everything
-    #: which ID row an instance reads in training: its own always, or the OOV row in the ID's first service hour,
-    #: as it will be when the model ranks
+    #: train on the last days only; counts still see everything
+    window_days: int | None = Field(default=None, ge=1)
+    #: which ID row an instance reads in training: its own always, or the OOV row in the ID's first service
+    #: hour, as it will be when the model ranks
     first_hour_ids: Literal["own", "oov"] = "oov"
     checkpoint_steps: int = Field(default=2000, ge=1)  #: a checkpoint is also written after every epoch
 
@@ -55,7 +54,7 @@ class Strategy(Protocol):
         """Take one step of the plan; returns its mean loss."""
 
     def state(self) -> dict[str, Any]:
-        """What it learned beyond the learner's weights (learned rates, say), for checkpoints and adaptation."""
+        """What it learned beyond the weights (learned rates, say), for checkpoints and adaptation."""
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take what `state` gave."""
@@ -129,13 +128,14 @@ def fit(
     reported = time.monotonic()
     while epoch < settings.epochs:
         plan = strategy.plan(data, epoch, np.random.default_rng([seed, epoch]))
-        for done in range(done, len(plan)):
+        while done < len(plan):
             total += strategy.step(learner, data, plan[done])
-            if progress is not None and (time.monotonic() - reported > 0.5 or done + 1 == len(plan)):
-                progress("train", epoch * len(plan) + done + 1, settings.epochs * len(plan))
+            done += 1
+            if progress is not None and (time.monotonic() - reported > 0.5 or done == len(plan)):
+                progress("train", epoch * len(plan) + done, settings.epochs * len(plan))
                 reported = time.monotonic()
-            if (done + 1) % settings.checkpoint_steps == 0 and done + 1 < len(plan):
-                _checkpoint(checkpoint, fingerprint, learner, strategy, epoch, done + 1, losses, total)
+            if done % settings.checkpoint_steps == 0 and done < len(plan):
+                _checkpoint(checkpoint, fingerprint, learner, strategy, epoch, done, losses, total)
         losses.append(total / max(len(plan), 1))
         epoch, done, total = epoch + 1, 0, 0.0
         _checkpoint(checkpoint, fingerprint, learner, strategy, epoch, done, losses, total)

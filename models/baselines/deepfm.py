@@ -28,12 +28,15 @@ class DeepFM(nn.Module):
         self.mlp = MLP([(fields + extra) * width, *hidden, 1], generator)
 
     def forward(self, rows_RW: Tensor, batch: Batch) -> Tensor:
+        """Logits [T, B]."""
         gathered = gather(rows_RW, batch.fields)
         return self.rank(gathered[..., :-1], gathered[..., -1])
 
     def rank(self, x_TBFD: Tensor, first_TBF: Tensor) -> Tensor:
-        """Logits of field vectors [T, B, F, D] with first-order terms [T, B, F']: Eq. 6's ranker, for any inputs."""
-        deep = (self.mlp(x_TBFD.flatten(-2)) + self.bias).squeeze(-1)  # where a task axis of the bias still fits
+        """Eq. 6's ranker: field vectors [T, B, F, D], first-order terms [T, B, F'] → logits."""
+        deep = (self.mlp(x_TBFD.flatten(-2)) + self.bias).squeeze(
+            -1
+        )  # where a task axis of the bias still fits
         return first_TBF.sum(-1) + pairwise(x_TBFD) + deep
 
 

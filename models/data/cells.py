@@ -1,9 +1,9 @@
 """Point-in-time counts: how often a key was seen before a period, all time or within the last w periods.
 
-Every event adds one row to a table sorted by (key, period) with running sums beside it, so that a count before any
-period is the difference of two running sums found by binary search: exact for every period, with no snapshot.
-Counts add up over parts; a new hour is a new small part, and parts of similar size are merged (each event is
-merged O(log of the day) times), so that appending never touches the base.
+Every event adds one row to a table sorted by (key, period) with running sums beside it, so that a count
+before any period is the difference of two running sums found by binary search: exact for every period, with
+no snapshot. Counts add up over parts; a new hour is a new small part, and parts of similar size are merged
+(each event is merged O(log of the day) times), so that appending never touches the base.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ def pair_key(left: np.ndarray, right: np.ndarray | int = -1) -> np.ndarray:
     for name, codes, bits in (("first", left, USER_BITS), ("second", right_codes - 1, CODE_BITS)):
         if codes.size and (int(codes.max()) >= (1 << bits) - 1 or int(codes.min()) < -1):
             raise ValueError(
-                f"count key: the {name} code reaches {int(codes.max())}, but counts hold codes from -1 to {(1 << bits) - 2}; "
+                f"count key: the {name} code reaches {int(codes.max())}, but counts hold codes from -1 to "
+                f"{(1 << bits) - 2}; "
                 f"widen the bit fields in models/data/cells.py"
             )
     return ((left + 1) << CODE_BITS) | right_codes

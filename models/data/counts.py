@@ -1,7 +1,7 @@
 """The history that counts and rates are read from: one table of counts for each kind of key.
 
-Kinds over exposures (shown, clicked, long): everything, user, item, each item field, user × item, user × each item
-field. Kinds over external clicks (clicks): user, user × domain, item, user × each item field.
+Kinds over exposures (shown, clicked, long): everything, user, item, each item field, user × item, user ×
+each item field. Kinds over external clicks (clicks): user, user × domain, item, user × each item field.
 """
 
 from __future__ import annotations
@@ -38,10 +38,17 @@ def external_keys(user: np.ndarray, item: np.ndarray, item_fields: np.ndarray) -
 
 
 class CountHistory:
-    """Counts over everything received; `append` takes the next hours, `query` answers as at any period's start."""
+    """Counts over everything received: `append` takes hours, `query` answers as at any period's start."""
 
     def __init__(self, origin: int, zone_offset_ms: int, long_seconds: float, item_fields: int) -> None:
-        """Args: origin, the first hour, in service hours since the epoch; long_seconds the dwell that counts as long engagement."""
+        """Start empty.
+
+        Args:
+            origin: first hour of the history, in service hours since the epoch.
+            zone_offset_ms: service time minus UTC.
+            long_seconds: the dwell from which an exposure counts as long engagement.
+            item_fields: number of item fields.
+        """
         self.origin = origin
         self._zone_offset_ms = zone_offset_ms
         self._long_seconds = long_seconds

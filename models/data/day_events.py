@@ -60,7 +60,7 @@ def digest(log: EventLog) -> str:
     found = hashlib.sha256(f"{log.start_ms} {log.end_ms} {log.zone_offset_ms}".encode())
     for part in (log.exposures, log.external, log.users, log.items):
         for field in fields(part):
-            found.update(np.ascontiguousarray(getattr(part, field.name)).view(np.uint8).reshape(-1))
+            found.update(np.ascontiguousarray(getattr(part, field.name)).tobytes())
     return found.hexdigest()
 
 

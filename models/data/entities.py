@@ -9,10 +9,10 @@ from models.data.sorted_map import SortedMap
 
 
 class EntityTable:
-    """Fields of one kind of entity; the first version that was received stays until the next daily training."""
+    """Fields of users or of items; the version received first stays until the next daily training."""
 
     def __init__(self, index: np.ndarray, fields: np.ndarray, published_at: np.ndarray) -> None:
-        """Args: index int64 [N] ascending, fields int64 [N, F], published_at int64 [N]; all may be memory-mapped."""
+        """Args: index int64 [N] ascending, fields int64 [N, F], published_at int64 [N]; maps are fine."""
         self._map = SortedMap(index, np.arange(len(index)))
         self._fields = [fields, np.empty((0, fields.shape[1]), np.int64)]
         self._published = [published_at, np.empty(0, np.int64)]
@@ -32,7 +32,7 @@ class EntityTable:
         return len(self._map)
 
     def append(self, mentioned: np.ndarray, entities: Entities) -> None:
-        """Add those of `mentioned` int64 [n] that are not known yet; costs O(n log N), whatever `entities` holds."""
+        """Add those of `mentioned` int64 [n] that are unknown yet: O(n log N), whatever `entities` holds."""
         new = np.unique(mentioned)
         new = new[self._map.get(new) < 0]
         if len(new) == 0:

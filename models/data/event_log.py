@@ -1,8 +1,8 @@
 """The one form in which logs reach the models: integer columns, sorted by time.
 
 The warehouse turns every id and category into a dense, append-only integer (`user_index`, `item_index`,
-`category_index`), so an index never changes its meaning and nothing here is a string. All times are UTC instants
-in epoch milliseconds (int64).
+`category_index`), so an index never changes its meaning and nothing here is a string. All times are UTC
+instants in epoch milliseconds (int64).
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ MISSING = -1  #: category code of an unknown value
 class Exposures:
     """Exposures of the target recommendation, sorted by `shown_at` (ties by warehouse order).
 
-    Their feedback (clicked, dwell) counts as received within the period of `shown_at`: usable from the start of
-    the next period on, never before.
+    Their feedback (clicked, dwell) counts as received within the period of `shown_at`: usable from the
+    start of the next period on, never before.
     """
 
     user: np.ndarray  #: int64 [E]
@@ -51,7 +51,7 @@ class ExternalClicks:
 
 @dataclass(frozen=True)
 class Entities:
-    """Users or items with their categorical fields. A full log holds all of them, an hour only those it mentions."""
+    """Users or items with their categorical fields. A full log holds all, an hour only those it mentions."""
 
     index: np.ndarray  #: int64 [N] dense index, ascending
     fields: np.ndarray  #: int64 [N, F] category codes, MISSING where absent
@@ -63,10 +63,10 @@ class Entities:
 
 @dataclass(frozen=True)
 class EventLog:
-    """Everything *received* in `[start_ms, end_ms)`: exposures by `shown_at`, external clicks by `received_at`.
+    """All *received* in `[start_ms, end_ms)`: exposures by `shown_at`, external clicks by `received_at`.
 
-    `zone_offset_ms` is service time minus UTC; hour of day and weekday are taken there, and periods are service
-    hours, so `start_ms` and `end_ms` lie on hour boundaries.
+    `zone_offset_ms` is service time minus UTC; hour of day and weekday are taken there, and periods are
+    service hours, so `start_ms` and `end_ms` lie on hour boundaries.
     """
 
     exposures: Exposures
@@ -84,10 +84,19 @@ class EventLog:
         xlo, xhi = np.searchsorted(x.received_at, [start_ms, end_ms])
         return EventLog(
             exposures=Exposures(
-                e.user[lo:hi], e.item[lo:hi], e.shown_at[lo:hi], e.clicked[lo:hi], e.dwell_seconds[lo:hi], e.context[lo:hi]
+                e.user[lo:hi],
+                e.item[lo:hi],
+                e.shown_at[lo:hi],
+                e.clicked[lo:hi],
+                e.dwell_seconds[lo:hi],
+                e.context[lo:hi],
             ),
             external=ExternalClicks(
-                x.user[xlo:xhi], x.item[xlo:xhi], x.domain[xlo:xhi], x.occurred_at[xlo:xhi], x.received_at[xlo:xhi]
+                x.user[xlo:xhi],
+                x.item[xlo:xhi],
+                x.domain[xlo:xhi],
+                x.occurred_at[xlo:xhi],
+                x.received_at[xlo:xhi],
             ),
             users=self.users,
             items=self.items,

@@ -1,9 +1,9 @@
 """The feature pipeline that every system shares: instances in, one matrix of category codes out.
 
-Fields of an instance: user and item ID, user and item fields, hour of day, weekday, context, item age, and (switch
-`counts`) point-in-time counts and click rates. Counts and rates become categories on fixed log-scale bins, so that
-there is no vocabulary to fit and they hold on a log that nobody has seen. Everything is as at the start of the
-instance's service hour (spec: point-in-time rule).
+Fields of an instance: user and item ID, user and item fields, hour of day, weekday, context, item age, and
+(switch `counts`) point-in-time counts and click rates. Counts and rates become categories on fixed
+log-scale bins, so that there is no vocabulary to fit and they hold on a log that nobody has seen.
+Everything is as at the start of the instance's service hour (spec: point-in-time rule).
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ class FeatureSettings(Settings):
     """What the pipeline computes."""
 
     counts: bool = True  #: point-in-time counts and rates as fields
-    smoothing: float = Field(default=10.0, gt=0)  #: exposures at the overall click rate that every rate starts from
+    smoothing: float = Field(default=10.0, gt=0)  #: exposures at the overall rate that a rate starts from
     long_seconds: float = Field(default=18.0, gt=0)  #: dwell from which an exposure counts as long engagement
-    domains: int = Field(default=4, ge=0)  #: external domains with a count of their own: the busiest ones in training
+    domains: int = Field(default=4, ge=0)  #: external domains, busiest first, with a count of their own
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class FieldSpec:
     """One column of the code matrix."""
 
     name: str
-    kind: str  #: `user_id` or `item_id` (dense index), `category` (open vocabulary) or `bins` (codes 0 … bins-1)
+    kind: str  #: `user_id` or `item_id` (dense index), `category` (open vocabulary), `bins` (0 … bins-1)
     bins: int = 0
 
 
@@ -53,7 +53,7 @@ class Layout:
     specs: tuple[FieldSpec, ...]
 
     def columns(self, *prefixes: str) -> list[int]:
-        """Positions of the columns whose name is or starts with one of `prefixes` (`user_field`, `item_id`, …)."""
+        """Positions of the columns whose name starts with one of `prefixes` (`user_field`, `item_id`, …)."""
         return [c for c, spec in enumerate(self.specs) if spec.name.startswith(prefixes)]
 
     def __len__(self) -> int:
@@ -114,8 +114,12 @@ class Features:
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Entities and counts, by name; everything that large logs make large."""
-        parts = {"users": self.users, "items": self.items, "counts": self.counts}
-        return {f"{part}.{name}": a for part, held in parts.items() for name, a in held.arrays().items()}
+        parts = {
+            "users": self.users.arrays(),
+            "items": self.items.arrays(),
+            "counts": self.counts.arrays(),
+        }
+        return {f"{part}.{name}": a for part, arrays in parts.items() for name, a in arrays.items()}
 
     def describe(self) -> dict[str, Any]:
         """The small rest of the state, as JSON values."""
@@ -158,7 +162,7 @@ class Features:
         """Codes int64 [E, F] of instances, each as at the start of its own service hour; labels are not read.
 
         Args:
-            users, items: entities to read for indexes that the history does not know, as a request would carry them.
+            users, items: read for indexes that the history does not know, as a request would carry them.
         """
         e = exposures
         periods = self.counts.period(e.shown_at)
@@ -172,7 +176,7 @@ class Features:
         return np.stack(columns, axis=1)
 
     def seen(self, exposures: Exposures) -> tuple[np.ndarray, np.ndarray]:
-        """Whether the user and the item of each instance were exposed before its period: bool [E], bool [E]."""
+        """Whether each instance's user and item had an exposure before its period: bool [E], bool [E]."""
         periods = self.counts.period(exposures.shown_at)
         user = self.counts.query("user", pair_key(exposures.user), periods, ())
         item = self.counts.query("item", pair_key(exposures.item), periods, ())
@@ -192,7 +196,7 @@ class Features:
         """Name, codes [E] and number of bins of every count and rate field."""
         keys = exposure_keys(e.user, e.item, item_fields)
         everything = self.counts.query("all", keys["all"], periods, (None,)).windows[0]
-        # One imagined click among two exposures (and among the long ones) keeps the first hour's rate off zero.
+        # One imagined click among two exposures keeps the first hour's rate off zero.
         overall = (everything[:, CLICKED] + 1.0) / (everything[:, SHOWN] + 2.0)
         overall_long = (everything[:, LONG] + 1.0) / (everything[:, SHOWN] + 2.0)
         out: list[tuple[str, np.ndarray, int]] = []

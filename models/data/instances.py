@@ -30,7 +30,7 @@ class Instances:
         return len(self.user)
 
     def batch(self, index: np.ndarray, weight: np.ndarray | None = None) -> Batch:
-        """The mini-batch of instances `index` int64 [T, B]; `weight` [T, B], 0 marks padding (None: all 1)."""
+        """The mini-batch of instances `index` int64 [T, B]; `weight` [T, B] (None: all 1), 0 is padding."""
         row_ids = [torch.from_numpy(self.rows[index])]
         sample = None
         if self.graph is not None:

@@ -30,7 +30,7 @@ class NeighbourIndex(Protocol):
         """Take in the next hour, at a cost in proportion to the hour."""
 
     def sample(self, users: np.ndarray, items: np.ndarray, cutoff_ms: np.ndarray) -> GraphSample:
-        """Neighbours of users and items int64 [T, B] among what was received strictly before `cutoff_ms` [T, B]."""
+        """Neighbours of int64 [T, B] users and items, among what was received before `cutoff_ms` [T, B]."""
 
     def save(self, folder: Path) -> None:
         """Write everything into `folder` (it does not exist yet), as arrays that can be memory-mapped."""
@@ -38,7 +38,7 @@ class NeighbourIndex(Protocol):
 
 @dataclass(frozen=True)
 class RowView:
-    """How a graph finds the table rows of users and items. It grows with the ranker: keep the view, not rows."""
+    """How a graph finds table rows of users and items. It grows with the ranker: keep the view, not rows."""
 
     vocabulary: Vocabulary
     users: EntityTable

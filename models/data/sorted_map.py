@@ -1,7 +1,7 @@
-"""Look-ups from sparse integer ids to values, in two levels: a large base that may be memory-mapped, and a tail.
+"""Look-ups from sparse integer ids to values, in two levels: a base, maybe memory-mapped, and a tail.
 
-The base is what the daily model was trained on and never changes; the tail holds what the hours of a day appended.
-Appending costs in proportion to the tail, a look-up O(log n) an id.
+The base is what the daily model was trained on and never changes; the tail holds what the hours of a day
+appended. Appending costs in proportion to the tail, a look-up O(log n) an id.
 """
 
 from __future__ import annotations
@@ -47,7 +47,8 @@ class SortedMap:
 def first_appearance(ids: np.ndarray) -> np.ndarray:
     """The distinct values of `ids` int64 [N] in order of first appearance.
 
-    Numbering by appearance rather than by value keeps a numbering of the past independent of what comes later.
+    Numbering by appearance rather than by value keeps a numbering of the past independent of what comes
+    later.
     """
     distinct, first = np.unique(ids, return_index=True)
     return distinct[np.argsort(first, kind="stable")]

@@ -1,8 +1,9 @@
 """From category codes to rows of the one fused embedding table.
 
-Rows are numbered field by field and, within a field, by first appearance among the training instances, so that
-nothing about a table depends on what came later or on how large the logs' index space is. Codes that training
-never saw share one out-of-vocabulary row a field. Users and items first met during the day get rows at the end.
+Rows are numbered field by field and, within a field, by first appearance among the training instances, so
+that nothing about a table depends on what came later or on how large the logs' index space is. Codes that
+training never saw share one out-of-vocabulary row a field. Users and items first met during the day get
+rows at the end.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ class Vocabulary:
     """Maps the code matrix of a `Layout` to table rows, and users and items to theirs."""
 
     def __init__(self, layout: Layout, offsets: np.ndarray, maps: dict[int, SortedMap], size: int) -> None:
-        """Args: offsets int64 [F], first row of each field (its OOV row, if open); maps of the open fields."""
+        """Args: offsets int64 [F], first row of each field (OOV row of an open one); maps of open fields."""
         self.layout = layout
         self.size = size
         self._offsets = offsets

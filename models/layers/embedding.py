@@ -1,8 +1,8 @@
-"""One fused embedding table for every field, user and item, which grows at its end and is touched by row only.
+"""One fused embedding table for every field, user and item: grows at its end, touched by row only.
 
-A row holds an embedding and, as its last column, the first-order weight of FM: width 16 + 1. The base segment may be
-a copy-on-write memory map of the daily model, so that opening it for one more hour costs nothing; rows added during
-the day lie in a tail.
+A row holds an embedding and, as its last column, the first-order weight of FM: width 16 + 1. The base
+segment may be a copy-on-write memory map of the daily model, so that opening it for one more hour costs
+nothing; rows added during the day lie in a tail.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""Dense layers whose weights may carry a leading task axis, so that all tasks of a batch run in one product."""
+"""Dense layers whose weights may carry a leading task axis: all tasks of a batch run in one product."""
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -19,6 +20,7 @@ class Dense(nn.Module):
         self.bias = nn.Parameter(torch.zeros(1, fan_out))
 
     def forward(self, x_TNi: Tensor) -> Tensor:
+        """See the class."""
         return x_TNi @ self.weight + self.bias
 
 
@@ -29,10 +31,11 @@ class MLP(nn.Module):
         """Args: widths of input, hidden layers and output, e.g. (768, 128, 64, 1)."""
         super().__init__()
         self.layers = nn.ModuleList(
-            Dense(fan_in, fan_out, generator) for fan_in, fan_out in zip(widths[:-1], widths[1:], strict=True)
+            Dense(fan_in, fan_out, generator) for fan_in, fan_out in itertools.pairwise(widths)
         )
 
     def forward(self, x_TNi: Tensor) -> Tensor:
+        """[T, N, widths[0]] → [T, N, widths[-1]]."""
         for layer in self.layers[:-1]:
             x_TNi = torch.relu(layer(x_TNi))
         return self.layers[-1](x_TNi)
