@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from models.adaptation import AdaptationSettings
 from models.baselines.deepfm import DeepFMSettings
+from models.lsttm.short_term_graph import ShortTermSettings
+from models.lsttm.system import LSTTMSettings
+from models.meta.temporal_tasks import TaskSettings
 from models.system import SystemSettings
 from models.training import TrainingSettings
 
@@ -18,11 +22,33 @@ class SystemEntry:
     summary: str
 
 
+#: The paper's optimiser and hourly rule (3.5, 5.3), of both LSTTM systems.
+_PRINTED_TRAINING = TrainingSettings(optimizer="adagrad", learning_rate=0.01, average=None)
+_PRINTED_ADAPTATION = AdaptationSettings(online="sgd")
+_LSTTM = LSTTMSettings(training=_PRINTED_TRAINING, adaptation=_PRINTED_ADAPTATION)
+_TINY_LSTTM = LSTTMSettings(
+    short_term=ShortTermSettings(neighbours=5),
+    hidden=(16,),
+    tasks=TaskSettings(tasks=4, instances=32),
+    training=_PRINTED_TRAINING,
+    adaptation=_PRINTED_ADAPTATION,
+)
+
 SYSTEMS: dict[str, SystemEntry] = {
     "deepfm": SystemEntry(
         real=DeepFMSettings(),
         tiny=DeepFMSettings(hidden=(16,), training=TrainingSettings(learning_rate=5e-3, average=0.9)),
         summary="DeepFM over the shared features: the baseline",
+    ),
+    "lsttm_no_meta": SystemEntry(
+        real=_LSTTM.model_copy(update={"meta": None}),
+        tiny=_TINY_LSTTM.model_copy(update={"meta": None}),
+        summary="LSTTM trained plainly: short-term graph, long-term vectors, gate and DeepFM",
+    ),
+    "lsttm": SystemEntry(
+        real=_LSTTM,
+        tiny=_TINY_LSTTM,
+        summary="LSTTM as printed: trained by temporal MAML, second order, adapted by its inner step",
     ),
 }
 

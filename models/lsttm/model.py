@@ -43,6 +43,7 @@ class LSTTM(nn.Module):
         self.item_fields = layout.columns("item_field")
         everything = [c for c in range(len(layout)) if c != self.item_column]
         self.kept = layout.columns("context", "hour_of_day", "weekday") if context_only else everything
+        self.read = [self.item_column, *self.kept]
         users, items = len(layout.columns("user_field")) * width, len(self.item_fields) * width
         self.short_term = ShortTermGraph(short_term, users, items, generator=generator)
         self.target = Dense(items, width, generator) if item_fields_in_target and items else None
@@ -60,18 +61,19 @@ class LSTTM(nn.Module):
 
     def score(self, rows: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         """Logits [T, B] and gate weights (g_s, g_l) [T, B, 2]."""
-        gathered = gather(rows, batch.fields)
+        # Columns are picked before the gather: picking among gathered vectors would cost a scatter on the way back.
+        gathered = gather(rows, batch.fields[..., self.read])
         values, first = gathered[..., :-1], gathered[..., -1]
-        target = values[..., self.item_column, :]
+        target = values[..., 0, :]
         if self.target is not None:
-            target = target + self.target(values[..., self.item_fields, :].flatten(-2))
+            described = gather(rows, batch.fields[..., self.item_fields])[..., :-1]
+            target = target + self.target(described.flatten(-2))
         short, present = self.short_term(rows, batch.graph)
         long = torch.zeros_like(short) if batch.long_term is None else batch.long_term.detach()
         known = torch.stack([present, (long != 0).any(-1)], dim=-1)
         user, weights = self.gate(short, long, target, known)
-        vectors = torch.cat([user.unsqueeze(-2), target.unsqueeze(-2), values[..., self.kept, :]], dim=-2)
-        linear = torch.cat([first[..., [self.item_column]], first[..., self.kept]], dim=-1)
-        return self.ranker.rank(vectors, linear), weights
+        vectors = torch.cat([user.unsqueeze(-2), target.unsqueeze(-2), values[..., 1:, :]], dim=-2)
+        return self.ranker.rank(vectors, first), weights
 
 
 def dense_group(name: str) -> str:
