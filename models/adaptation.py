@@ -15,9 +15,12 @@ from models.training import loss_and_gradients
 
 
 class AdaptationSettings(Settings):
-    """The hourly step: the printed rule, ours, or none (a static daily model)."""
+    """The hourly step: the printed rule, ours, or none (a static daily model).
 
-    online: Literal["two_speed", "sgd", "none"] = "two_speed"
+    `learned` takes the rates that meta-training learned; only systems trained with learned rates know it.
+    """
+
+    online: Literal["two_speed", "sgd", "learned", "none"] = "two_speed"
     batch_size: int = Field(default=128, ge=1)
     #: `sgd`: the inner-loop rate, on batch-mean gradients, for everything
     sgd_rate: float = Field(default=0.01, gt=0)
@@ -84,4 +87,6 @@ def adapter(settings: AdaptationSettings) -> Adapter | None:
     """The step that the settings name; None where the model stays as it is."""
     if settings.online == "none":
         return None
+    if settings.online == "learned":
+        raise ValueError("adaptation.online is 'learned', which needs a system with learned meta.inner_rates")
     return Sgd(settings) if settings.online == "sgd" else TwoSpeed(settings)
