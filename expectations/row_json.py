@@ -78,7 +78,8 @@ def _unwrap(entry: dict[str, Any]) -> Any:
     if key == "$bytes":
         return base64.b64decode(value)
     if key == "$number":
-        return value
+        # A float NaN among Python objects would count as missing; as text it stays the NaN that was refused.
+        return value if value == "nan" else float(value)
     if key == "$time":
         return dt.datetime.fromisoformat(value)
     return entry

@@ -84,7 +84,9 @@ def _one(table: str, rows: int, hour: int, seed: int) -> pd.DataFrame:
             }
         )
     elif table == "users":
-        frame = pd.DataFrame({"user_id": [f"u{i}" for i in range(rows)], "tier": rng.choice(["a", "b"], rows)})
+        frame = pd.DataFrame(
+            {"user_id": [f"u{i}" for i in range(rows)], "tier": rng.choice(["a", "b"], rows)}
+        )
     else:
         frame = pd.DataFrame(
             {

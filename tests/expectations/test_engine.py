@@ -1,0 +1,108 @@
+"""One expectation's exception is its own: it stops the batch, and every other rule is judged."""
+
+from __future__ import annotations
+
+import copy
+
+import great_expectations as gx
+import numpy as np
+import pandas as pd
+import pytest
+
+import expectations.gate as gate_module
+from expectations.engine import Engine
+from expectations.suites import column_names, read_suite, rules, tables
+from tests.expectations.frames import caught, columns, good_rows, hour_key, judge, set_value
+
+FRAME = pd.DataFrame({"a": [1, 2, 30], "b": [2.0, np.nan, 1.0], "s": ["x", "y", "z"]})
+
+
+def rule(name: str, type_: str, **kwargs) -> dict:
+    return {"type": type_, "kwargs": kwargs, "meta": {"rule": name, "remedy": "correct it"}}
+
+
+SMALL = rule("small", "expect_column_values_to_be_between", column="a", max_value=10)
+RAISING = [
+    rule("absent", "expect_column_values_to_be_in_set", column="nowhere", value_set=[1]),
+    rule("pattern", "expect_column_values_to_match_regex", column="s", regex="(["),
+    rule("compared", "expect_column_values_to_be_between", column="s", min_value=3),
+    rule("unknown", "expect_column_values_to_be_wonderful", column="a"),
+    rule("parameter", "expect_column_values_to_be_between", column="a", max_value={"$PARAMETER": "nobody"}),
+]
+
+
+@pytest.mark.parametrize("raising", RAISING, ids=lambda raising: raising["meta"]["rule"])
+def test_an_exception_does_not_cascade(raising):
+    pair = rule(
+        "pair", "expect_column_pair_values_a_to_be_greater_than_b", column_A="b", column_B="a",
+        ignore_row_if="either_value_is_missing",
+    )  # fmt: skip
+    verdicts = Engine().validate("t", [SMALL, raising, pair], FRAME, {})
+    assert [verdict.failing.tolist() for verdict in verdicts] == [[2], [], [2]]
+    assert verdicts[0].error is None and verdicts[2].error is None
+    assert verdicts[1].error
+
+
+def test_an_exception_inside_one_row_rule_fails_the_batch_and_keeps_the_others(monkeypatch):
+    def with_broken_rule(name):
+        suite = copy.deepcopy(read_suite(name))
+        if name == "exposures":
+            suite["expectations"].insert(0, RAISING[1] | {"kwargs": {"column": "user_id", "regex": "(["}})
+        return suite
+
+    monkeypatch.setattr(gate_module, "read_suite", with_broken_rule)
+    result = judge("exposures", set_value(good_rows("exposures"), 5, "dwell_seconds", -1))
+    (failure,) = result.batch_failures[hour_key(0)]
+    assert (failure.rule, failure.observed) == ("pattern", None)
+    assert "user_id" in failure.message and "could not be judged" in failure.message
+    assert caught(result) == {5: "dwell_range"}
+
+
+def test_an_exception_inside_one_batch_rule_fails_every_partition(monkeypatch):
+    def with_broken_rule(name):
+        suite = copy.deepcopy(read_suite(name))
+        if name == "exposures_batch":
+            suite["expectations"][0]["kwargs"]["column"] = "nowhere"
+        return suite
+
+    monkeypatch.setattr(gate_module, "read_suite", with_broken_rule)
+    result = judge("exposures", good_rows("exposures"))
+    assert [failure.rule for failure in result.batch_failures[hour_key(0)]] == ["schema"]
+
+
+@pytest.mark.parametrize("name", [f"{table}{part}" for table in tables() for part in ("", "_batch")])
+def test_suites_are_great_expectations_suites(name):
+    stored = read_suite(name)
+    suite = gx.ExpectationSuite(**copy.deepcopy(stored))
+    assert len(suite.expectations) == len(stored["expectations"]) > 1
+    assert suite.name == name
+    assert all(len(remedy) > 20 for remedy in rules(name).values())
+
+
+@pytest.mark.parametrize("table", tables())
+def test_every_column_of_the_contract_is_judged_by_kind(table):
+    """A column that joins the contract without rules would pass unjudged."""
+    judged = {
+        (expectation["meta"]["rule"], name)
+        for expectation in read_suite(table)["expectations"]
+        for name in (column.split(".")[0] for column in column_names(expectation))
+    }
+    for name, spec in columns(table).items():
+        own = name if spec.kind != "category" else "*"
+        assert ("typed", own) in judged and ("text_utf8", own) in judged
+        assert not spec.required or ("required", name) in judged
+        assert spec.kind != "time" or {("time_zone", name), ("time_not_future", name)} <= judged
+        assert spec.kind != "id" or ("id_length", name) in judged
+        assert spec.kind != "number" or ("finite", name) in judged
+
+
+def test_data_docs_are_rendered_into_the_folder_asked_for(tmp_path):
+    frame = set_value(good_rows("exposures"), 5, "dwell_seconds", -1)
+    for _ in range(2):
+        judge("exposures", frame, data_docs=tmp_path / "data_docs")
+        index = tmp_path / "data_docs" / "exposures" / "index.html"
+        pages = sorted(index.parent.glob("validations/**/*.html"))
+        assert index.exists()
+        assert len(pages) == 3
+        assert any("dwell_seconds" in page.read_text() for page in pages)
+    assert [path.name for path in tmp_path.iterdir()] == ["data_docs"]
