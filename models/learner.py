@@ -86,6 +86,13 @@ class Learner:
         with torch.no_grad():
             return self.module(self.table.gather(batch.unique), batch)
 
+    def details(self, batch: Batch) -> dict[str, Tensor]:
+        """`logits`, and what else the module tells of an instance (its method `details`), each [T, B]."""
+        with torch.no_grad():
+            rows = self.table.gather(batch.unique)
+            tell = getattr(self.module, "details", None)
+            return {"logits": self.module(rows, batch)} if tell is None else tell(rows, batch)
+
     def apply(
         self,
         unique: Tensor,

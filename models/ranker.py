@@ -147,18 +147,29 @@ class Ranker:
         Raises:
             ValueError: the log is longer than an hour, or the history already holds part of it.
         """
+        return self.score_details(hour)["probability"]
+
+    def score_details(self, hour: EventLog) -> dict[str, np.ndarray]:
+        """`probability` as in `score`, and what else the system tells of an exposure (each float64 [E]).
+
+        The systems with a gate tell `gate_short`, the weight of the short-term representation.
+        """
         self._check(hour)
         e = hour.exposures
         unlabelled = replace(e, clicked=np.zeros(len(e), bool), dwell_seconds=np.zeros(len(e), np.float32))
         data = self._hourly(unlabelled, hour)
-        out = np.empty(len(data))
+        told: dict[str, list[torch.Tensor]] = {"logits": []}
         for first in range(0, len(data), CHUNK):
             index = np.arange(first, first + CHUNK)
             index[index >= len(data)] = first
-            logits = self.learner.logits(data.batch(index[None]).to(self.learner.device))[0]
-            probabilities = torch.sigmoid(logits.double()).cpu().numpy()
-            out[first : first + CHUNK] = probabilities[: len(data) - first]
-        return out
+            for name, values in self.learner.details(data.batch(index[None]).to(self.learner.device)).items():
+                told.setdefault(name, []).append(values[0].double())
+        whole = {
+            name: torch.cat(parts)[: len(data)] if parts else torch.empty(0, dtype=torch.float64)
+            for name, parts in told.items()
+        }
+        whole["probability"] = torch.sigmoid(whole.pop("logits"))
+        return {name: values.cpu().numpy() for name, values in whole.items()}
 
     def adapt(self, hour: EventLog) -> AdaptReport:
         """Use each of the hour's instances in exactly one gradient step, then let the hour join the history.

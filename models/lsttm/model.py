@@ -56,12 +56,13 @@ class LSTTM(nn.Module):
         return self.score(rows, batch)[0]
 
     def details(self, rows: Tensor, batch: Batch) -> dict[str, Tensor]:
-        """What a plot may want to see of each instance: `gate_short` [T, B], the short term's weight g_s."""
-        return {"gate_short": self.score(rows, batch)[1][..., 0]}
+        """`logits`, and `gate_short`, the short term's weight g_s; each [T, B]."""
+        logits, weights = self.score(rows, batch)
+        return {"logits": logits, "gate_short": weights[..., 0]}
 
     def score(self, rows: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         """Logits [T, B] and gate weights (g_s, g_l) [T, B, 2]."""
-        # Columns are picked before the gather: picking among gathered vectors would cost a scatter on the way back.
+        # Columns are picked before the gather; picking among gathered vectors costs a scatter on the way back.
         gathered = gather(rows, batch.fields[..., self.read])
         values, first = gathered[..., :-1], gathered[..., -1]
         target = values[..., 0, :]
