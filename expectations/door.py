@@ -71,9 +71,10 @@ class GateResult:
     kept: pd.DataFrame
     """`_partition`, `_row` and every column of the contract, typed as `ColumnSpec` says."""
     quarantined: pd.DataFrame
-    """`table, partition, row, file, rule, rules, column, value, remedy, row_json`: one row each.
+    """`table, partition, row, rule, rules, column, value, remedy, row_json`: one row each.
 
-    `rule` is the first one broken, `rules` all of them (comma-separated), `file` the frame's `_file` if any.
+    `rule` is the first one broken, `rules` all of them (comma-separated). Where the frame has a
+    `_file`, so has every quarantined row (`file`).
     """
     batch_failures: Mapping[str, tuple[BatchFailure, ...]]
     """partition → its failures; a partition without one is absent."""

@@ -25,7 +25,7 @@ from expectations.suites import column_names, read_suite, row_rules
 __all__ = ["BatchFailure", "ColumnSpec", "GateContext", "GateResult", "Kind", "Lookup", "gate"]
 
 QUARANTINE_COLUMNS = (
-    "table", "partition", "row", "file", "rule", "rules", "column", "value", "remedy", "row_json",
+    "table", "partition", "row", "rule", "rules", "column", "value", "remedy", "row_json",
 )  # fmt: skip
 
 
@@ -177,13 +177,11 @@ def _quarantined(
         raw = facts.parsed[name].raw.iloc[positions[chosen]].astype(object)
         values[chosen] = [value_text(value) for value in raw]
     whole = frame[[name for name in frame if not str(name).startswith("_")]].iloc[positions]
-    files = frame["_file"].iloc[positions].to_numpy(object) if "_file" in frame else None
-    return pd.DataFrame(
+    quarantined = pd.DataFrame(
         {
             "table": table,
             "partition": frame["_partition"].iloc[positions].to_numpy(object),
             "row": facts.row[positions],
-            "file": files,
             "rule": rules[first],
             "rules": named.groupby("position")["rule"].agg(",".join).to_numpy(object),
             "column": columns[first],
@@ -192,6 +190,9 @@ def _quarantined(
             "row_json": encode_rows(whole),
         }
     )
+    if "_file" in frame:
+        quarantined["file"] = frame["_file"].iloc[positions].to_numpy(object)
+    return quarantined
 
 
 def _warnings(table: str, frame: pd.DataFrame, context: GateContext) -> tuple[str, ...]:
