@@ -62,7 +62,7 @@ class LSTTM(nn.Module):
 
     def score(self, rows: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         """Logits [T, B] and gate weights (g_s, g_l) [T, B, 2]."""
-        # Columns are picked before the gather; picking among gathered vectors costs a scatter on the way back.
+        # Columns are picked before the gather; picking afterwards costs a scatter on the way back.
         gathered = gather(rows, batch.fields[..., self.read])
         values, first = gathered[..., :-1], gathered[..., -1]
         target = values[..., 0, :]
