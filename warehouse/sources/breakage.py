@@ -209,13 +209,9 @@ def _milliseconds(values: pd.Series, name: str) -> np.ndarray:
         return values.to_numpy(np.int64)
     if pd.api.types.is_string_dtype(values.dtype) or values.dtype == object:
         raise TypeError(f"column {name!r} holds text: only good rows (instants or epoch ms) can be corrupted")
-    return (
-        pd.DatetimeIndex(values)
-        .tz_convert("UTC")
-        .tz_localize(None)
-        .to_numpy("datetime64[ms]")
-        .astype(np.int64)
-    )
+    # A missing instant (an item without a publication time) stands at 1970, so that it too can be broken.
+    stamps = pd.DatetimeIndex(pd.to_datetime(values, utc=True)).fillna(pd.Timestamp(0, tz="UTC"))
+    return stamps.tz_localize(None).to_numpy("datetime64[ms]").astype(np.int64)
 
 
 def _iso(milliseconds: np.ndarray, zone: str) -> np.ndarray:
