@@ -164,12 +164,11 @@ class Ranker:
             index[index >= len(data)] = first
             for name, values in self.learner.details(data.batch(index[None]).to(self.learner.device)).items():
                 told.setdefault(name, []).append(values[0].double())
-        whole = {
-            name: torch.cat(parts)[: len(data)] if parts else torch.empty(0, dtype=torch.float64)
-            for name, parts in told.items()
-        }
+        empty = torch.empty(0, dtype=torch.float64)
+        whole = {name: torch.cat(parts) if parts else empty for name, parts in told.items()}
+        # Before the padding is cut off: the last elements of an odd length are rounded by another loop.
         whole["probability"] = torch.sigmoid(whole.pop("logits"))
-        return {name: values.cpu().numpy() for name, values in whole.items()}
+        return {name: values[: len(data)].cpu().numpy() for name, values in whole.items()}
 
     def adapt(self, hour: EventLog) -> AdaptReport:
         """Use each of the hour's instances in exactly one gradient step, then let the hour join the history.
