@@ -25,6 +25,8 @@ def load_partitions(
     quarantined: pd.DataFrame,
 ) -> None:
     """Replace the partitions of `loads` in one transaction; see `Warehouse.load`."""
+    if not loads:
+        return
     order = {
         load.partition: place
         for place, load in enumerate(sorted(loads, key=lambda x: (x.start_ms, x.partition)))

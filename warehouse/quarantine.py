@@ -88,8 +88,5 @@ def move_to_kept(warehouse: Warehouse, table: str, kept: pd.DataFrame) -> None:
 
 def _digests(kept: pd.DataFrame) -> list[str]:
     """A short hash of each row's values, so that the data hash of its partition tells what came in."""
-    plain = kept.drop(columns=["_id"]).astype(str)
-    return [
-        hashlib.sha256("\x1f".join(values).encode()).hexdigest()[:16]
-        for values in plain.itertuples(index=False, name=None)
-    ]
+    rows = kept.drop(columns=["_id"]).astype(object).to_dict("records")
+    return [hashlib.sha256(repr(row).encode()).hexdigest()[:16] for row in rows]

@@ -84,6 +84,8 @@ def raw_columns(path: Path, names: list[str]) -> pa.Table:
 def _open(path: Path, content: bytes) -> tuple[list[str], Callable[[list[str]], pa.Table]]:
     """A file's column names and a function that reads some of them."""
     name = path.name.lower()
+    if not content:
+        raise FileRejected(path, "cannot be read, perhaps cut short or still being written (it is empty)")
     if name.endswith(".gz"):
         content = _guarded(path, lambda: pa.CompressedInputStream(pa.BufferReader(content), "gzip").read())
         name = name.removesuffix(".gz")
@@ -146,6 +148,8 @@ def _read_json_lines(buffer: pa.Buffer) -> pa.Table:
         if not isinstance(row, dict):
             raise ValueError(f"line {number} is no JSON object")
         rows.append(row)
+    if not rows:
+        raise ValueError("there is not one line in it")
     names = list(dict.fromkeys(name for row in rows for name in row))
     return pa.table({name: _mixed(row.get(name) for row in rows) for name in names})
 
