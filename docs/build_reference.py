@@ -1,13 +1,14 @@
 """Writes docs/reference/ from the code: every setting, command and asset with its explanation.
 
-Run `python docs/build_reference.py` after a change; `--check` fails where a page is stale. Settings are read from
-the source text (an explanation stands in `Field(description=…)`, in a docstring below the field or in a `#:`
-comment), so that no heavy library is imported for them.
+Run `python docs/build_reference.py` after a change; `--check` fails where a page is stale. Settings are read
+from the source text, so that no heavy library is imported for them: an explanation stands in
+`Field(description=…)`, in a docstring below the field or in a `#:` comment.
 """
 
 from __future__ import annotations
 
 import ast
+import json
 import re
 import sys
 from collections.abc import Iterator
@@ -132,8 +133,8 @@ def settings_page() -> str:
     parts = [
         "# Settings\n\nAll settings are frozen and refuse unknown keys. "
         "Written by `docs/build_reference.py`: do not edit.",
-        "Environment: `HOURFOLD_HOME` moves the folder of all state (default `./var`); `HOURFOLD_SOURCE` names "
-        "the source of a home without a `deployment.json`.",
+        "Environment: `HOURFOLD_HOME` moves the folder of all state (default `./var`); `HOURFOLD_SOURCE` "
+        "names the source of a home without a `deployment.json`.",
     ]
     for found in settings_classes():
         table = ["| setting | type | default | meaning |", "|---|---|---|---|"]
@@ -143,6 +144,43 @@ def settings_page() -> str:
         ]
         parts.append(f"## {found.name}\n\n`{found.module}`. {found.doc}\n\n" + "\n".join(table))
     return "\n\n".join(parts) + "\n"
+
+
+def rules_page() -> str:
+    """docs/reference/rules.md: every rule of every suite with its remedy."""
+    rows: dict[tuple[str, str], list[str]] = {}
+    batches: dict[tuple[str, str, str], list[str]] = {}
+    for path in sorted((ROOT / "expectations" / "suites").glob("*.json")):
+        table = path.stem.removesuffix("_batch")
+        for expectation in json.loads(path.read_text())["expectations"]:
+            meta = expectation["meta"]
+            remedy = _cell(meta["remedy"])
+            if path.stem.endswith("_batch"):
+                batches.setdefault((meta["rule"], _cell(meta["message"]), remedy), []).append(table)
+            else:
+                rows.setdefault((meta["rule"], remedy), []).append(table)
+    row_table = ["| rule | tables | what to do |", "|---|---|---|"]
+    row_table += [f"| `{rule}` | {_names(tables)} | {remedy} |" for (rule, remedy), tables in rows.items()]
+    batch_table = ["| rule | tables | message | what to do |", "|---|---|---|---|"]
+    batch_table += [
+        f"| `{rule}` | {_names(tables)} | {message} | {remedy} |"
+        for (rule, message, remedy), tables in batches.items()
+    ]
+    return "\n\n".join(
+        [
+            "# Rules of the quality gate",
+            "Written by `docs/build_reference.py` from `expectations/suites/`: do not edit. Limits are in "
+            "[settings](settings.md#gatesettings).",
+            "## Row rules\n\nA row that breaks one goes to quarantine; the others are loaded.",
+            "\n".join(row_table),
+            "## Batch rules\n\nA batch that breaks one is not written; the state before stays.",
+            "\n".join(batch_table) + "\n",
+        ]
+    )
+
+
+def _names(tables: list[str]) -> str:
+    return ", ".join(dict.fromkeys(tables))
 
 
 def commands(group: Any = None, prefix: str = "hourfold") -> Iterator[tuple[str, Any]]:
@@ -228,7 +266,12 @@ def _dedent(text: str | None) -> str:
     return inspect.cleandoc(text or "").replace("\f", "")
 
 
-PAGES = {"settings.md": settings_page, "commands.md": commands_page, "assets.md": assets_page}
+PAGES = {
+    "settings.md": settings_page,
+    "rules.md": rules_page,
+    "commands.md": commands_page,
+    "assets.md": assets_page,
+}
 
 
 def main(arguments: list[str]) -> int:

@@ -1,4 +1,4 @@
-"""The frame itself: what ships, what is pinned, which doors exist, and that no file names a machine's path."""
+"""The frame itself: what ships, what is pinned, which doors exist, no machine's path in a file."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ from assets.experiments.partial import PartialResults
 from assets.experiments.settings import CompareSettings
 from assets.experiments.summary import DayScore, HourScore, pairs, rows, summary
 from assets.experiments.systems import LONG_TERM, chosen_long_term, chosen_systems
-from assets.experiments.truth import truth
+from assets.experiments.truth import day_columns, truth
 from assets.experiments.workers import Emit, run_units
 from assets.provenance import flat, git_revision
 
@@ -99,6 +100,7 @@ def compare(
         "rows": rows(days),
         "summary": summary(days),
         "pairs": pairs(days),
+        "delong": paired_tests(settings, logs, partial),
     }
     if logs.simulated:
         result["truth"] = truth(logs, settings.days)
@@ -209,6 +211,23 @@ def _all_settings(settings: CompareSettings) -> dict[str, dict[str, str]]:
 
 def _silent(stage: str, done: int, total: int) -> None:
     """Progress that nobody watches."""
+
+
+def paired_tests(settings: CompareSettings, logs: Logs, partial: PartialResults) -> list[dict[str, Any]]:
+    """DeLong's test for each two systems on the pooled exposures of each day and seed."""
+    from models.evaluation import auc_difference
+
+    found = []
+    for day in settings.days:
+        clicked = day_columns(logs, day)["clicked"]
+        for seed in settings.seeds:
+            scores = {system: partial.scores(system, day, seed) for system in settings.systems}
+            for first, second in combinations(settings.systems, 2):
+                test = auc_difference(clicked, scores[first], scores[second])
+                if test is not None:
+                    figures = dict(zip(("difference", "standard_error", "p_value"), test, strict=True))
+                    found.append({"first": first, "second": second, "day": day, "seed": seed, **figures})
+    return found
 
 
 def write_json(path: Path, value: Any) -> None:

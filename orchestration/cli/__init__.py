@@ -1,0 +1,25 @@
+"""The command line `hourfold`. Only typer and rich are imported here: a command imports what it needs."""
+
+from __future__ import annotations
+
+import typer
+
+from orchestration.cli import compare, day, demo, ingest, quarantine, simulate, ui
+
+app = typer.Typer(
+    name="hourfold",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_show_locals=False,
+    help="Real logs in, hour-by-hour AUC out: a ranker that is retrained each day and adapted each hour.\n\n"
+    "State lives in `./var`; the environment variable `HOURFOLD_HOME` moves it.",
+)
+
+app.command("demo")(demo.demo)
+app.command("simulate")(simulate.simulate)
+app.command("ingest")(ingest.ingest)
+app.command("day")(day.day)
+app.command("compare")(compare.compare)
+app.add_typer(quarantine.app, name="quarantine")
+app.command("ui")(ui.ui)

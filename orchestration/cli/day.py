@@ -1,0 +1,78 @@
+"""`hourfold day`: retrain, run the 24 hours of a day, report."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from orchestration.cli.console import out, plain_errors, progress_bars
+
+if TYPE_CHECKING:
+    from orchestration.run import DayReport
+    from warehouse.home import Deployment, Home
+
+
+def day(
+    date: Annotated[str, typer.Argument(help="The day to run, in service time.")],
+    systems: Annotated[str | None, typer.Option(help="Names with commas; default: the deployment's.")] = None,
+    device: Annotated[str | None, typer.Option(help="cpu or cuda; default: the deployment's.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Default: the deployment's.")] = None,
+    tiny: Annotated[bool, typer.Option("--tiny", help="Tiny configurations, to try things out.")] = False,
+) -> None:
+    """Run one day of the source in this home: retrain on the days before, then score and adapt 24 hours.
+
+    What is finished already is not done again, the hours aside; a second call goes on after a failure.
+
+    Example:
+
+        hourfold day 2022-05-08 --systems deepfm,lsttm
+    """
+    from orchestration.cli.deploying import deployed, names
+    from orchestration.cli.tables import figures_table
+    from orchestration.run import run_day
+    from orchestration.session import RunFailed, Session
+
+    with plain_errors(ValueError, LookupError, FileNotFoundError, RunFailed):
+        with progress_bars() as progress:
+            changes = {"systems": names(systems), "device": device, "seed": seed}
+            deployment = deployed(**changes, size="tiny" if tiny else None)
+            with Session(deployment, progress=progress) as session:
+                report = run_day(session, date)
+        truth = ceiling(session.home, deployment, date) if report.simulated else None
+    made = "simulated logs" if report.simulated else report.source
+    out.print(figures_table(f"{made}, {date}: AUC by period and day", entries(report), truth))
+    bases = ", ".join(f"{system} from {base}" for system, base in report.base_partitions.items())
+    out.print(f"Base models: {bases}")
+    out.print(f"Plot: {report.plot}")
+    out.print("Look on with: hourfold ui")
+
+
+def entries(report: DayReport) -> list[dict[str, Any]]:
+    """A day's report in the form of a comparison's summary."""
+    from assets.experiments.summary import PERIODS, mean
+
+    found = []
+    for system, by_hour in report.auc_by_hour.items():
+        pooled = report.pooled[system]
+        periods = {name: mean(by_hour.get(hour) for hour in hours) for name, hours in PERIODS.items()}
+        nulls = sum(value is None for value in by_hour.values())
+        figures = {"auc": pooled["auc"], "auc_error": pooled["auc_se"]}
+        figures |= {name: pooled[name] for name in ("log_loss", "gauc")}
+        found.append({"system": system, **periods, **figures, "null_hours": nulls})
+    return found
+
+
+def ceiling(home: Home, deployment: Deployment, date: str) -> dict[str, Any]:
+    """AUC of the true click probability on a simulated day."""
+    from assets.experiments.logs import Logs
+    from assets.experiments.truth import truth
+
+    logs = Logs(
+        warehouse=deployment.paths(home).warehouse,
+        landing=deployment.landing_folder(home),
+        zone=deployment.zone,
+        first_day=deployment.first_day,
+        simulated=True,
+    )
+    return truth(logs, [date])

@@ -1,0 +1,55 @@
+"""`hourfold simulate`: fill a landing folder with simulated logs, or check them against real ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestration.cli.console import out, plain_errors, progress_bars
+
+
+def simulate(
+    to: Annotated[
+        Path | None,
+        typer.Option(help="Landing folder to fill; default: the simulator's own in HOURFOLD_HOME."),
+    ] = None,
+    days: Annotated[int, typer.Option(min=1, help="Days to simulate.")] = 9,
+    users: Annotated[int | None, typer.Option(min=50, help="Accounts; default: as calibrated.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Same seed, same bytes.")] = 7,
+    corrupt: Annotated[
+        float, typer.Option(min=0.0, max=0.5, help="Share of rows to break, in every way the gate knows.")
+    ] = 0.0,
+    check: Annotated[
+        bool, typer.Option("--check", help="Print the figures beside those of real news logs, write nothing.")
+    ] = False,
+) -> None:
+    """Write simulated news logs into a landing folder: users, items, exposures, external clicks.
+
+    With --check nothing is written: the figures of the simulation stand beside those of real news logs, and
+    the exit code is 1 if one of them leaves its band.
+
+    Example:
+
+        hourfold simulate --days 9 --seed 7 --check
+    """
+    from orchestration.cli.simulated import simulate_into
+    from warehouse.home import Home
+    from warehouse.sources.description import SourceDescription
+    from warehouse.sources.simulator import SimulatorSettings
+
+    chosen = SimulatorSettings(seed=seed, days=days)
+    if users is not None:
+        population = chosen.population.model_copy(update={"users": users})
+        chosen = chosen.model_copy(update={"population": population})
+    if check:
+        raise typer.Exit(_check(chosen))
+    landing = to or Home.current().source("simulator").landing
+    with plain_errors(ValueError, FileExistsError), progress_bars() as progress:
+        broken = simulate_into(landing, chosen, corrupt, progress=progress)
+    description = SourceDescription.load(landing)
+    out.print(f"Simulated logs of {description.first_day} to {description.last_day}: {landing}")
+    if broken:
+        rows = sum(sum(rules.values()) for rules in broken.values())
+        out.print(f"Broken on purpose: {rows:,} rows")

@@ -1,0 +1,61 @@
+"""Simulated logs for the command line: filled once, and broken on purpose once."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from warehouse.sources.simulator import SimulatorSettings
+
+ProgressCallback = Callable[[str, int, int], None]
+RECORD = "simulation.json"
+
+
+def simulate_into(
+    landing: Path,
+    settings: SimulatorSettings,
+    share: float,
+    *,
+    progress: ProgressCallback | None = None,
+) -> dict[str, dict[str, int]]:
+    """Fill `landing` with simulated logs and break a share of the rows; returns how many by table and rule.
+
+    A folder that holds the same simulation already is left as it is. One of another simulation is replaced.
+    The record is written last, so that an interrupted simulation is begun anew.
+    """
+    from warehouse.contract import TABLES
+    from warehouse.sources.corruption import corrupt
+    from warehouse.sources.simulator import fill
+
+    key = f"{settings.settings_hash()} {share}"
+    path = landing / RECORD
+    if path.exists():
+        record = json.loads(path.read_text())
+        if record["key"] == key:
+            return dict(record["broken"])
+    if landing.exists():
+        _clear(landing)
+    description = fill(landing, settings, progress=progress)
+    broken: dict[str, dict[str, int]] = {}
+    if share:
+        contracts = {table: description.contract(table) for table in TABLES}
+        report = corrupt(landing, share, settings.seed, contracts)
+        broken = {table: dict(rules) for table, rules in report.broken.items()}
+    path.write_text(json.dumps({"key": key, "broken": broken}, indent=1) + "\n")
+    return broken
+
+
+def _clear(landing: Path) -> None:
+    """Remove a former simulation; a folder of another source is never touched."""
+    from warehouse.sources.description import FILE_NAME, SourceDescription
+
+    if (landing / FILE_NAME).exists():
+        if not SourceDescription.load(landing).simulated:
+            raise FileExistsError(f"{landing} holds logs that are not simulated: choose another folder")
+    elif any(landing.iterdir()) and not (landing / "truth").exists():
+        raise FileExistsError(f"{landing} is not empty and holds no simulation: choose another folder")
+    shutil.rmtree(landing)
