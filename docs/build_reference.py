@@ -19,7 +19,6 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 REFERENCE = ROOT / "docs" / "reference"
 ROOMS = ("models", "warehouse", "expectations", "assets", "orchestration")
-BASES = {"Settings", "BaseModel"}
 DESCRIBED = {"Deployment", "SourceDescription"}
 
 
@@ -59,11 +58,8 @@ def settings_classes() -> list[SettingsClass]:
 
 
 def _is_settings(node: ast.ClassDef) -> bool:
-    bases = {base.id if isinstance(base, ast.Name) else getattr(base, "attr", "") for base in node.bases}
-    named = node.name.endswith("Settings") or node.name in DESCRIBED
-    return (
-        named and node.name not in BASES and any(base in BASES or base.endswith("Settings") for base in bases)
-    )
+    fields = any(isinstance(statement, ast.AnnAssign) for statement in node.body)
+    return fields and (node.name.endswith("Settings") or node.name in DESCRIBED)
 
 
 def _fields(node: ast.ClassDef, lines: list[str]) -> Iterator[Field]:

@@ -1,0 +1,86 @@
+"""Two servers side by side: one signal ends both, and one that ends takes the other with it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from orchestration.cli import app
+from orchestration.cli.ui import port_is_free, run_together, server_commands
+
+ROOT = Path(__file__).parents[2]
+#: starts a child of its own, as both servers do, and writes both process ids
+SERVER = (
+    "import os, subprocess, sys, time; child = subprocess.Popen(['sleep', '60']);"
+    "open(sys.argv[1], 'w').write(f'{os.getpid()} {child.pid}'); time.sleep(60)"
+)
+TOGETHER = (
+    "import sys; from orchestration.cli.ui import run_together;"
+    "sys.exit(run_together({n: [sys.executable, '-c', sys.argv[1], p] for n, p in zip('ab', sys.argv[2:])}))"
+)
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return Path(f"/proc/{pid}/stat").read_text().split(")")[1].split()[0] != "Z"
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_one_signal_ends_both_servers_and_their_children(tmp_path, signum):
+    files = [tmp_path / "a", tmp_path / "b"]
+    both = subprocess.Popen([sys.executable, "-c", TOGETHER, SERVER, *map(str, files)], cwd=ROOT)
+    deadline = time.monotonic() + 30
+    while not all(file.exists() and len(file.read_text().split()) == 2 for file in files):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    started = [int(pid) for file in files for pid in file.read_text().split()]
+    assert all(alive(pid) for pid in started)
+    both.send_signal(signum)
+    assert both.wait(30) == 0
+    deadline = time.monotonic() + 5
+    while any(alive(pid) for pid in started) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not [pid for pid in started if alive(pid)]
+
+
+def test_a_server_that_ends_takes_the_other_with_it(tmp_path):
+    started = time.monotonic()
+    code = run_together(
+        {
+            "good": [sys.executable, "-c", SERVER, str(tmp_path / "good")],
+            "bad": [sys.executable, "-c", "import sys; sys.exit(3)"],
+        }
+    )
+    assert code == 3 and time.monotonic() - started < 30
+
+
+def test_a_taken_port_is_said_at_once():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert not port_is_free("127.0.0.1", port)
+        told = CliRunner().invoke(app, ["ui", "--dagster-port", str(port)])
+    assert told.exit_code == 1 and f"Port {port}" in told.output
+    assert port_is_free("127.0.0.1", port)
+
+
+def test_both_servers_read_the_state_of_this_home(monkeypatch):
+    monkeypatch.setenv("DAGSTER_HOME", "")  # the command sets it; put back afterwards
+    home = Path(os.environ["HOURFOLD_HOME"]).resolve()
+    commands = server_commands("127.0.0.1", 3000, 5000)
+    assert f"sqlite:///{home / 'mlflow' / 'mlflow.db'}" in commands["MLflow"]
+    assert str(ROOT / "workspace.yaml") in commands["Dagster"]
+    assert os.environ["DAGSTER_HOME"] == str(home / "dagster")
+    assert (home / "dagster" / "dagster.yaml").exists()
