@@ -16,18 +16,22 @@ SIZE_INCHES = (7.0, 3.2)
 DPI = 80  #: a figure weighs some 20 KB, and an asset's page carries one a partition
 
 
-def auc_by_hour(curves: Mapping[str, Mapping[int, float | None]], title: str) -> bytes:
-    """One line a system: hour of day → AUC. Hours without an AUC leave a gap."""
+def by_hour(curves: Mapping[str, Mapping[int, float | None]], title: str, y_label: str) -> bytes:
+    """One line a system: hour of day → value. Hours without a value leave a gap; systems without any are left
+    out.
+    """
 
     def draw(axes: Axes) -> None:
         for system, curve in curves.items():
-            hours = range(min(curve, default=0), max(curve, default=-1) + 1)
+            if not curve:
+                continue
+            hours = range(min(curve), max(curve) + 1)
             values = [curve.get(hour) for hour in hours]
             axes.plot(
                 hours, [float("nan") if v is None else v for v in values], marker="o", ms=3, label=system
             )
-        axes.set(xlabel="hour of service time", ylabel="AUC", xlim=(-0.5, 23.5), xticks=range(0, 24, 3))
-        if curves:
+        axes.set(xlabel="hour of service time", ylabel=y_label, xlim=(-0.5, 23.5), xticks=range(0, 24, 3))
+        if axes.lines:
             axes.legend(fontsize=8)
 
     return _figure(draw, title)

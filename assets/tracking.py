@@ -42,7 +42,9 @@ class RunRecord:
     step: int = 0
     curves: Mapping[str, Sequence[float]] = field(default_factory=dict)  #: name → values at steps 0, 1, …
     parent: str | None = None  #: run id
-    artifacts: Mapping[str, Path] = field(default_factory=dict)  #: folder in the run → local file
+    artifacts: Mapping[str, Path] = field(
+        default_factory=dict
+    )  #: folder in the run → local file, or folder of files
 
 
 class Tracking:
@@ -127,7 +129,10 @@ class Tracking:
         for start in range(MOST_PARAMS, len(params), MOST_PARAMS):
             self.client.log_batch(run_id, params=params[start : start + MOST_PARAMS])
         for folder, path in record.artifacts.items():
-            self.client.log_artifact(run_id, str(path), folder or None)
+            if path.is_dir():
+                self.client.log_artifacts(run_id, str(path), folder)
+            else:
+                self.client.log_artifact(run_id, str(path), folder)
         if run.info.status != "FINISHED":
             self.client.set_terminated(run_id)
         return str(run_id)

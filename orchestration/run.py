@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from assets import plots
-from assets.ranking.hourly_auc import auc_curves
-from assets.ranking.live import live_day, record_live
+from assets.ranking.hourly_auc import day_curves
+from assets.ranking.live import read_live_day, record_live
 from assets.ranking.states import States
 from assets.resources import TrackingResource, WarehouseResource
 from orchestration.jobs import DAILY, HOURLY, LOGS, RANKING
@@ -78,13 +78,13 @@ def report_day(session: Session, day: str) -> DayReport:
     states = States(deployment.paths(session.home).models)
     warehouse, tracking = WarehouseResource(root=root), TrackingResource(root=root).open()
     with warehouse.open() as opened:
-        pooled = live_day(opened, deployment.service_zone, day, deployment.systems)
-        curves = auc_curves(opened.read_metrics("auc"), day, list(deployment.systems))
+        pooled = read_live_day(opened, deployment.service_zone, day, deployment.systems).figures()
+        curves = day_curves(opened, "auc", day, deployment.systems)
     record_live(warehouse, tracking, states, day, pooled)
     plot = deployment.paths(session.home).reports / f"auc_by_hour_{day}.png"
     plot.parent.mkdir(parents=True, exist_ok=True)
     simulated = " (simulated)" if tracking.simulated else ""
-    plot.write_bytes(plots.auc_by_hour(curves, f"AUC by hour, {day}, {deployment.source}{simulated}"))
+    plot.write_bytes(plots.by_hour(curves, f"AUC by hour, {day}, {deployment.source}{simulated}", "AUC"))
     return DayReport(
         day=day,
         source=deployment.source,

@@ -104,10 +104,9 @@ def _hourly(table: str, partitions: Partitions) -> dg.AssetsDefinition:
             progress.spent(report.seconds if report else {})
         key = dg.AssetKey(table)
         if len(keys) > 1:
-            # A range of hours is one run, but each hour has a verdict of its own.
-            for partition in keys:
-                own = {name: found for name, found in failures.items() if name == partition}
-                yield _evaluation(key, partition, own)
+            # A range of hours is one run with one verdict; hours that were rejected get one of their own.
+            for partition, found in failures.items():
+                yield _rejection(key, partition, {partition: found})
         if failures and report is not None:
             for partition in report.rows.index:
                 yield dg.AssetMaterialization(key, partition=str(partition), metadata=metadata)
@@ -188,11 +187,11 @@ def _verdict(table: str, failures: Failures) -> dg.AssetCheckResult:
     )
 
 
-def _evaluation(key: dg.AssetKey, partition: str, failures: Failures) -> dg.AssetCheckEvaluation:
+def _rejection(key: dg.AssetKey, partition: str, failures: Failures) -> dg.AssetCheckEvaluation:
     return dg.AssetCheckEvaluation(
         asset_key=key,
         check_name=GATE,
-        passed=not failures,
+        passed=False,
         description=_told(failures),
         metadata={},
         blocking=True,

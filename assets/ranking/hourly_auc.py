@@ -1,6 +1,8 @@
 """hourly_auc[h]: score hour h with the state after h − 1, before its labels are used for anything else."""
 
+import math
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,8 +23,9 @@ if TYPE_CHECKING:
     from assets.ranking.hour import Hour
     from assets.ranking.reading import HourLog
     from assets.tracking import Tracking
+    from warehouse.store import Warehouse
 
-Scores = dict[str, "np.ndarray"]  #: system → float64 [E]
+Curves = dict[str, dict[int, float | None]]  #: system → hour of day → value
 Figures = dict[str, dict[str, float | None]]  #: system → figure → value
 
 
@@ -77,17 +80,23 @@ def score_hour(
     with timings.phase("read"):
         hour = open_hour(warehouse, states, key)
     with timings.phase("compute"):
-        scores = {
-            start.system: ranker_before(states, start, hour, home.deployment.device).score(hour.logs[key].log)
+        told = {
+            start.system: ranker_before(states, start, hour, home.deployment.device).score_details(
+                hour.logs[key].log
+            )
             for start in hour.starts
         }
-        figures = {system: evaluate(hour.logs[key], scored) for system, scored in scores.items()}
+        figures = {system: evaluate(hour.logs[key], details) for system, details in told.items()}
     with timings.phase("write"):
+        scores = {system: details["probability"] for system, details in told.items()}
         curves = _store(warehouse, hour, scores, figures)
     with timings.phase("record"):
-        simulated = " (simulated)" if tracking.simulated else ""
-        png = plots.auc_by_hour(curves, f"AUC by hour, {hour.day}, {tracking.source}{simulated}")
-        _record(tracking, hour, figures, png)
+        about = f"{hour.day}, {tracking.source}{' (simulated)' if tracking.simulated else ''}"
+        drawn = {"AUC by hour": plots.by_hour(curves["auc"], f"AUC by hour, {about}", "AUC")}
+        if any(curves["gate_short"].values()):
+            title = f"Gate: weight of the short term, {about}"
+            drawn["gate weights"] = plots.by_hour(curves["gate_short"], title, "mean weight")
+        _record(tracking, hour, figures, drawn)
     metadata: dict[str, object] = {
         f"{system}: {name}": value
         for system, values in figures.items()
@@ -96,27 +105,33 @@ def score_hour(
     }
     metadata |= {f"{start.system}: base_partition": start.base.partition for start in hour.starts}
     metadata["hours caught up"] = sorted({key for start in hour.starts for key in start.catch_up})
-    return metadata | {"AUC by hour": plots.embedded(png)}
+    return metadata | {name: plots.embedded(png) for name, png in drawn.items()}
 
 
-def evaluate(hour: "HourLog", scores: "np.ndarray") -> dict[str, float | None]:
-    """Figures of one system's scores float64 [E]; AUC and its error are None where one class occurs."""
+def evaluate(hour: "HourLog", details: Mapping[str, "np.ndarray"]) -> dict[str, float | None]:
+    """Figures of one system's scores; AUC and its error are None where one class only occurs.
+
+    `details` holds `probability` float64 [E] and, for systems with a gate, `gate_short` [E].
+    """
     from models import evaluation
 
-    clicked, user = hour.log.exposures.clicked, hour.log.exposures.user
-    return {
+    clicked, user, scores = hour.log.exposures.clicked, hour.log.exposures.user, details["probability"]
+    figures = {
         "auc": evaluation.auc(clicked, scores),
         "auc_se": evaluation.auc_standard_error(clicked, scores),
-        "log_loss": evaluation.log_loss(clicked, scores) if len(scores) else None,
+        "log_loss": evaluation.log_loss(clicked, scores),
         "gauc": evaluation.gauc(clicked, scores, user),
         "exposures": float(len(scores)),
     }
+    if len(scores) and "gate_short" in details:
+        figures["gate_short"] = float(details["gate_short"].mean())
+    return figures
 
 
 def _store(
-    warehouse: WarehouseResource, hour: "Hour", scores: Scores, figures: Figures
-) -> dict[str, dict[int, float | None]]:
-    """Write scores and figures; returns the AUCs of the day so far, system → hour of day → AUC."""
+    warehouse: WarehouseResource, hour: "Hour", scores: Mapping[str, "np.ndarray"], figures: Figures
+) -> dict[str, Curves]:
+    """Write scores and figures; returns the day so far, figure → system → hour of day → value."""
     from warehouse.results import Metric
 
     with warehouse.open(read_only=False) as opened:
@@ -130,26 +145,25 @@ def _store(
                 for name, value in values.items()
             ]
         )
-        return auc_curves(opened.read_metrics("auc"), hour.day, list(scores))
+        return {name: day_curves(opened, name, hour.day, list(scores)) for name in ("auc", "gate_short")}
 
 
-def auc_curves(metrics: object, day: str, systems: list[str]) -> dict[str, dict[int, float | None]]:
-    """Stored hourly AUCs of a day, system → hour of day → AUC or None."""
-    curves: dict[str, dict[int, float | None]] = {system: {} for system in systems}
-    for row in metrics.itertuples():  # type: ignore[attr-defined]
-        if row.system in curves and row.partition[:10] == day and len(row.partition) > 10:
-            curves[row.system][int(row.partition[11:13])] = None if row.value != row.value else row.value
+def day_curves(warehouse: "Warehouse", name: str, day: str, systems: Sequence[str]) -> Curves:
+    """A stored hourly figure of a day, system → hour of day → value; None where it is not defined."""
+    curves: Curves = {system: {} for system in systems}
+    for row in warehouse.read_metrics(name).itertuples():
+        if row.system in curves and row.partition.startswith(f"{day}-"):
+            curves[row.system][int(row.partition[11:13])] = None if math.isnan(row.value) else row.value
     return curves
 
 
-def _record(tracking: "Tracking", hour: "Hour", figures: Figures, png: bytes) -> None:
+def _record(tracking: "Tracking", hour: "Hour", figures: Figures, drawn: Mapping[str, bytes]) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        plot = Path(folder) / "auc_by_hour.png"
-        plot.write_bytes(png)
+        for name, png in drawn.items():
+            (Path(folder) / f"{name.replace(' ', '_').lower()}.png").write_bytes(png)
         for start in hour.starts:
             values, step = figures[start.system], int(hour.key[11:13])
-            day = {name: values[name] for name in ("auc", "log_loss", "gauc")}
-            parent = record_day(
-                tracking, start.base, hour.day, metrics=day, step=step, artifacts={"plots": plot}
-            )
+            day = {name: values.get(name) for name in ("auc", "log_loss", "gauc", "gate_short")}
+            artifacts = {"plots": Path(folder)}
+            parent = record_day(tracking, start.base, hour.day, metrics=day, step=step, artifacts=artifacts)
             record_hour(tracking, start.base, hour.key, parent, metrics=values, tags=start.tags())

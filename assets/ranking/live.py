@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,36 +22,55 @@ if TYPE_CHECKING:
 Figures = dict[str, float | None]
 
 
-def live_day(warehouse: Warehouse, zone: ServiceZone, day: str, systems: Sequence[str]) -> dict[str, Figures]:
-    """Figures of each system over a day: auc, auc_se, log_loss, gauc, exposures. Empty if nothing was scored.
+@dataclass(frozen=True)
+class LiveDay:
+    """A day's exposures that *all* systems scored, so that systems are compared on the same ones."""
 
-    Only exposures that *all* systems scored count, so that systems are compared on the same ones; an AUC is
-    None where one class only occurs.
-    """
-    from models import evaluation
+    day: str
+    clicked: np.ndarray  #: bool [E]
+    user: np.ndarray  #: int64 [E]
+    scores: dict[str, np.ndarray]  #: system → float64 [E]
 
+    def figures(self) -> dict[str, Figures]:
+        """auc, auc_se, log_loss, gauc, exposures of each system; empty if nothing was scored."""
+        from models import evaluation
+
+        if not len(self.clicked):
+            return {}
+        return {
+            system: {
+                "auc": evaluation.auc(self.clicked, scores),
+                "auc_se": evaluation.auc_standard_error(self.clicked, scores),
+                "log_loss": evaluation.log_loss(self.clicked, scores),
+                "gauc": evaluation.gauc(self.clicked, scores, self.user),
+                "exposures": float(len(scores)),
+            }
+            for system, scores in self.scores.items()
+        }
+
+    def lead(self, system: str, other: str) -> tuple[float, float] | None:
+        """Difference of two systems' AUCs and its paired standard error (DeLong); None where undefined."""
+        from models import evaluation
+
+        if not len(self.clicked):
+            return None
+        found = evaluation.auc_difference(self.clicked, self.scores[system], self.scores[other])
+        return found and found[:2]
+
+
+def read_live_day(warehouse: Warehouse, zone: ServiceZone, day: str, systems: Sequence[str]) -> LiveDay:
+    """The stored scores of a day, beside its labels."""
     start_ms = zone.day_start_ms(day)
     hours = read_hours(warehouse, zone, list(loaded_hours(warehouse, start_ms, start_ms + DAY_MS)))
-    clicked, user, scores = [], [], []
+    clicked, user, scores = [np.empty(0, bool)], [np.empty(0, np.int64)], [np.empty((0, len(systems)))]
     for key, hour in hours.items():
         found = np.column_stack([_scores(warehouse, system, key, hour.exposure_ids) for system in systems])
         scored = ~np.isnan(found).any(axis=1)
         scores.append(found[scored])
         clicked.append(hour.log.exposures.clicked[scored])
         user.append(hour.log.exposures.user[scored])
-    if not sum(map(len, clicked)):
-        return {}
-    labels, users, pooled = np.concatenate(clicked), np.concatenate(user), np.concatenate(scores)
-    return {
-        system: {
-            "auc": evaluation.auc(labels, column),
-            "auc_se": evaluation.auc_standard_error(labels, column),
-            "log_loss": evaluation.log_loss(labels, column),
-            "gauc": evaluation.gauc(labels, column, users),
-            "exposures": float(len(labels)),
-        }
-        for system, column in zip(systems, pooled.T, strict=True)
-    }
+    columns = dict(zip(systems, np.concatenate(scores).T, strict=True))
+    return LiveDay(day, np.concatenate(clicked), np.concatenate(user), columns)
 
 
 def _scores(warehouse: Warehouse, system: str, hour: str, exposure_ids: np.ndarray) -> np.ndarray:

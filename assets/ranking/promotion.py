@@ -8,7 +8,7 @@ import dagster as dg
 from assets import model_registry
 from assets.faults import told
 from assets.partitions import Partitions
-from assets.ranking.live import live_day, record_live
+from assets.ranking.live import read_live_day, record_live
 from assets.ranking.promotion_rule import Candidate, decide
 from assets.ranking.reading import loaded_hours, read_hours
 from assets.ranking.states import States
@@ -75,27 +75,27 @@ def promote(
     deployment = home.deployment
     states, zone = States(home.paths.models), deployment.service_zone
     with timings.phase("read"), warehouse.open() as opened:
-        live = live_day(opened, zone, day, deployment.systems)
+        live = read_live_day(opened, zone, day, deployment.systems)
         rehearsal = _rehearsal(opened, zone, day)
     with timings.phase("compute"):
+        figures = live.figures()
         candidates = [
             Candidate(
                 system,
                 _version(tracking, states, system, day),
-                live.get(system, {}).get("auc"),
-                live.get(system, {}).get("auc_se"),
+                figures.get(system, {}).get("auc"),
                 tuple(_faults(states, system, day, rehearsal, deployment.device)),
             )
             for system in deployment.systems
         ]
     with timings.phase("record"):
         champion = model_registry.at_alias(tracking, model_registry.CHAMPION)
-        decision = decide(candidates, champion.tags.get("system") if champion else None)
+        decision = decide(candidates, champion.tags.get("system") if champion else None, live.lead)
         version, why = decision.challenger.version, {"decision": decision.reason, "decided_on": day}
         model_registry.point(tracking, model_registry.CHALLENGER, version, why)
         if decision.passed:
             model_registry.point(tracking, model_registry.CHAMPION, version, why)
-        record_live(warehouse, tracking, states, day, live)
+        record_live(warehouse, tracking, states, day, figures)
     faults = {c.system: "; ".join(c.faults) for c in candidates if c.faults}
     return dg.MaterializeResult(
         metadata={
@@ -103,7 +103,6 @@ def promote(
             "passed": decision.passed,
             "reason": decision.reason,
             **{f"{c.system}: live auc": c.live_auc for c in candidates if c.live_auc is not None},
-            **{f"{c.system}: live auc_se": c.live_se for c in candidates if c.live_se is not None},
             **timings.metadata(),
         },
         check_results=[

@@ -6,11 +6,13 @@ See docs/decisions/0013-promotion.md for why it compares systems on the same day
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 STANDARD_ERRORS = 2.0
+
+#: (system, other) → difference of their live AUCs and its paired standard error; None where there is none
+Lead = Callable[[str, str], tuple[float, float] | None]
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,6 @@ class Candidate:
     system: str
     version: str
     live_auc: float | None = None  #: pooled over the day; None: not live, or one class only
-    live_se: float | None = None
     faults: tuple[str, ...] = ()  #: guard rails that the new model broke
 
 
@@ -33,12 +34,13 @@ class Decision:
     reason: str
 
 
-def decide(candidates: Sequence[Candidate], champion_system: str | None) -> Decision:
+def decide(candidates: Sequence[Candidate], champion_system: str | None, lead: Lead) -> Decision:
     """Try the champion's own system, or a rival that was clearly better live on the same exposures.
 
     Args:
         candidates: one a system, at least one.
         champion_system: system of the version that is champion now; None before the first.
+        lead: difference of two systems' live AUCs.
     """
     sound = [candidate for candidate in candidates if not candidate.faults]
     own = next((candidate for candidate in candidates if candidate.system == champion_system), None)
@@ -46,16 +48,12 @@ def decide(candidates: Sequence[Candidate], champion_system: str | None) -> Deci
     rival = max(rivals, key=lambda candidate: candidate.live_auc or 0.0, default=None)
     if own is None:
         first = rival or (sound or list(candidates))[0]
-        return _judge(
-            first, "first champion" if champion_system is None else f"{champion_system} is no longer run"
-        )
-    if rival is not None and own.live_auc is not None:
-        lead, error = _lead(rival, own)
-        if lead > STANDARD_ERRORS * error:
-            return _judge(
-                rival,
-                f"live AUC above {own.system} by {lead:.4f}, more than {STANDARD_ERRORS:g} × {error:.4f}",
-            )
+        gone = "first champion" if champion_system is None else f"{champion_system} is no longer run"
+        return _judge(first, gone)
+    ahead = lead(rival.system, own.system) if rival is not None else None
+    if rival is not None and ahead is not None and ahead[0] > STANDARD_ERRORS * ahead[1]:
+        difference = f"{ahead[0]:.4f}, more than {STANDARD_ERRORS:g} × {ahead[1]:.4f}"
+        return _judge(rival, f"live AUC above that of {own.system} by {difference}")
     return _judge(own, "no other system was clearly better live; the newer model replaces the older")
 
 
@@ -63,11 +61,3 @@ def _judge(candidate: Candidate, reason: str) -> Decision:
     if candidate.faults:
         return Decision(candidate, False, "guard rails: " + "; ".join(candidate.faults))
     return Decision(candidate, True, reason)
-
-
-def _lead(one: Candidate, other: Candidate) -> tuple[float, float]:
-    """Difference of live AUCs and its standard error as if independent: too large for scores that agree,
-    never small.
-    """
-    lead = (one.live_auc or 0.0) - (other.live_auc or 0.0)
-    return lead, math.hypot(one.live_se or 0.0, other.live_se or 0.0)
