@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from models.adaptation import AdaptationSettings
 from models.baselines.deepfm import DeepFMSettings
+from models.lsttm.long_term_encoder import LongTermSettings
 from models.lsttm.short_term_graph import ShortTermSettings
 from models.lsttm.system import LSTTMSettings
 from models.meta.temporal_tasks import TaskSettings
@@ -51,6 +53,11 @@ SYSTEMS: dict[str, SystemEntry] = {
         summary="LSTTM as printed: trained by temporal MAML, second order, adapted by its inner step",
     ),
 }
+
+
+def long_term_settings(size: Literal["real", "tiny"]) -> LongTermSettings:
+    """The long-term graph that all systems of a deployment share."""
+    return LongTermSettings() if size == "real" else LongTermSettings(neighbours=5, epochs=2)
 
 
 def settings_of(kind: str, document: str) -> SystemSettings:
