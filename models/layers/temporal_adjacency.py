@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -24,18 +24,29 @@ from models.files import replace_folder
 from models.layers.time_sorted import TimeSorted
 
 
-class Neighbours(NamedTuple):
-    """The K most recent events of each query, **most recent first**; padding stands last."""
+@dataclass(frozen=True)
+class Neighbours:
+    """The K most recent events of each query, **most recent last**; padding stands in front.
 
-    positions: Tensor  #: int64 [..., K] into the payload (see `TemporalAdjacency.gather`); 0 where padded
+    Events of one node lie side by side, so a query is answered by where its window of K events begins in each
+    segment; `TemporalAdjacency.gather` fetches columns. Valid until the next `append` or `compact`.
+    """
+
     mask: Tensor  #: bool [..., K], True where there is an event
+    nodes: Tensor  #: int64 [B], the queries flattened
+    base: Tensor  #: int64 [B], where the base's window begins
+    delta: Tensor | None = None  #: int64 [B], where the delta's begins; None: no neighbour lies in the delta
+    from_delta: Tensor | None = None  #: bool [B, K], which places the delta's window fills
+    order: Tensor | None = None  #: int64 [B, K], where times interleave: places in both windows side by side
+
+    @property
+    def k(self) -> int:
+        """K."""
+        return self.mask.shape[-1]
 
 
 class TemporalAdjacency:
-    """Events of one direction, ordered by node, time and, at equal times, insertion.
-
-    A position names an event until the next `append` or `compact`.
-    """
+    """Events of one direction, ordered by node, time and, at equal times, insertion."""
 
     def __init__(self, base: TimeSorted, delta: TimeSorted | None = None) -> None:
         self.base = base
@@ -53,7 +64,7 @@ class TemporalAdjacency:
             payload: columns [E] of any dtype, e.g. the counterpart, the edge type.
             summed: payload columns (numbers or bools, finite) that `window` can sum.
         """
-        return cls(TimeSorted.of(nodes, times, payload, summed))
+        return cls(TimeSorted.of(nodes, times, payload, summed).indexed())
 
     def __len__(self) -> int:
         return len(self.base) + len(self.delta)
@@ -71,51 +82,67 @@ class TemporalAdjacency:
         self.delta = self.delta.merged(TimeSorted.of(nodes, times, columns, tuple(self.base.prefix)))
 
     def compact(self) -> None:
-        """Merge the delta into the base (in memory, O(E)); answers stay the same, positions do not."""
-        self.base, self.delta = self.base.merged(self.delta), _empty_like(self.base)
+        """Merge the delta into the base (in memory, O(E)); answers stay the same."""
+        self.base, self.delta = self.base.merged(self.delta).indexed(), _empty_like(self.base)
 
     def neighbours(self, nodes: Tensor, times: Tensor, k: int) -> Neighbours:
         """The k most recent events with time strictly before `times`; int64 tensors of one shape `[...]`.
 
         At equal times the event inserted later counts as the more recent. Unknown nodes (−1 too) have none.
         """
-        nodes, times = torch.broadcast_tensors(nodes, times)
-        steps = torch.arange(k, device=self.device)
-        old, n_old = _latest(self.base, nodes, times, steps)
-        if not len(self.delta):
-            mask = steps < n_old.unsqueeze(-1)
-            return Neighbours(old.mul_(mask), mask)
-        new, n_new = _latest(self.delta, nodes, times, steps)
-        mask = steps < (n_old + n_new).unsqueeze(-1)
-        in_delta = new + len(self.base)
-        if self.delta.origin >= self.base.origin + self.base.span - 1 or not len(self.base):
-            # Nothing in the delta is older than anything in the base: its events simply come first.
-            shifted = old + n_new.unsqueeze(-1)
-            return Neighbours(torch.where(steps < n_new.unsqueeze(-1), in_delta, shifted).mul_(mask), mask)
-        both = torch.cat([in_delta.clamp_min(0), old.clamp_min(0)], dim=-1)
-        real = torch.cat([steps < n_new.unsqueeze(-1), steps < n_old.unsqueeze(-1)], dim=-1)
-        # Stable, and the delta stands first: at equal times it counts as the more recent.
-        order = torch.where(real, self.times(both), torch.iinfo(torch.int64).min)
-        order = torch.sort(order, dim=-1, descending=True, stable=True).indices[..., :k]
-        return Neighbours(both.gather(-1, order).mul_(mask), mask)
+        shape, nodes, times = nodes.shape, nodes.reshape(-1), times.reshape(-1)
+        end, count = self.base.before(nodes, times)
+        if len(self.delta):
+            new_end, new_count = self.delta.before(nodes, times)
+            if new_count.any():
+                return self._merged(shape, nodes, (end, count), (new_end, new_count), k)
+        return Neighbours(_last_places(count, k).view(*shape, k), nodes, end - k)
 
-    def gather(self, name: str, positions: Tensor) -> Tensor:
-        """Payload column `name` at `positions` (any shape). What stands at padded places means nothing."""
-        return self._take(self.base.payload[name], self.delta.payload[name], positions)
-
-    def times(self, positions: Tensor) -> Tensor:
-        """The times (int64, ms) of the events at `positions` (any shape)."""
-        if not len(self):
-            return torch.zeros_like(positions)
-        if not len(self.delta):
-            return self.base.time(positions)
-        in_delta = positions >= len(self.base)
-        inside = (positions - len(self.base)).clamp_min(0)
-        if not len(self.base):
-            return self.delta.time(inside)
-        return torch.where(
-            in_delta, self.delta.time(inside), self.base.time(positions.masked_fill(in_delta, 0))
+    def _merged(
+        self,
+        shape: torch.Size,
+        nodes: Tensor,
+        base: tuple[Tensor, Tensor],
+        delta: tuple[Tensor, Tensor],
+        k: int,
+    ) -> Neighbours:
+        (end, count), (new_end, new_count) = base, delta
+        # A query without new events gets any window that lies inside: past the ends, rows cost extra.
+        new_start = torch.where(new_count > 0, new_end - k, 0)
+        mask = _last_places(count + new_count, k).view(*shape, k)
+        if not len(self.base) or self.delta.origin >= self.base.origin + self.base.span - 1:
+            # Nothing in the delta is older than anything in the base: its events simply come last.
+            from_delta = _last_places(new_count, k)
+            return Neighbours(mask, nodes, end - k + new_count.clamp_max(k), new_start, from_delta)
+        real = torch.cat([_last_places(n, k) for n in (count, new_count)], dim=1)
+        windows = Neighbours(mask, nodes, end - k, new_start)
+        both = self._both(self.base.keys, self.delta.keys, windows)
+        times = torch.cat(
+            [part.time(keys) for part, keys in zip((self.base, self.delta), both, strict=True)], dim=1
         )
+        # Stable, and the delta stands second: at equal times it counts as the more recent.
+        order = (
+            times.masked_fill_(~real, torch.iinfo(torch.int64).min).sort(dim=1, stable=True).indices[:, k:]
+        )
+        return replace(windows, order=order)
+
+    def gather(self, name: str, found: Neighbours) -> Tensor:
+        """Payload column `name` of neighbours, [..., K]. What stands at padded places means nothing."""
+        base, delta = self._both(self.base.payload[name], self.delta.payload[name], found)
+        return _choose(base, delta, found)
+
+    def times(self, found: Neighbours) -> Tensor:
+        """The times (ms) of neighbours, int64 [..., K]. What stands at padded places means nothing."""
+        base, delta = self._both(self.base.keys, self.delta.keys, found)
+        # The node is known, so that its share of the key need not be divided away.
+        base = base - (found.nodes * self.base.span - self.base.origin).unsqueeze(1)
+        if delta is not None:
+            delta = delta - (found.nodes * self.delta.span - self.delta.origin).unsqueeze(1)
+        return _choose(base, delta, found)
+
+    def _both(self, base: Tensor, delta: Tensor, found: Neighbours) -> tuple[Tensor, Tensor | None]:
+        rows = self.base.window(base, found.base, found.k)
+        return rows, None if found.delta is None else self.delta.window(delta, found.delta, found.k)
 
     def counts(self, nodes: Tensor, times: Tensor) -> Tensor:
         """How many events each node had strictly before `times`; int64, shape of the inputs."""
@@ -167,26 +194,20 @@ class TemporalAdjacency:
         """Read what `save` wrote; the base is memory-mapped (copy on write) unless `mmap` is false."""
         return cls(_read(folder / "base", mmap), _read(folder / "delta", mmap=False))
 
-    def _take(self, base: Tensor, delta: Tensor, positions: Tensor) -> Tensor:
-        if not len(self):
-            return torch.zeros(positions.shape, dtype=base.dtype, device=base.device)
-        if not len(delta):
-            return base[positions]
-        in_delta = positions >= len(base)
-        inside = (positions - len(base)).clamp_min(0)
-        if not len(base):
-            return delta[inside]
-        return torch.where(in_delta, delta[inside], base[positions.masked_fill(in_delta, 0)])
+
+def _last_places(count: Tensor, k: int) -> Tensor:
+    """Which of k places the last `count` int64 [B] fill: bool [B, k]."""
+    free = (k - count.clamp_max(k)).int()
+    return torch.arange(k, dtype=torch.int32, device=count.device) >= free.unsqueeze(1)
 
 
-def _latest(segment: TimeSorted, nodes: Tensor, times: Tensor, steps: Tensor) -> tuple[Tensor, Tensor]:
-    """Positions [..., K] counting down from the last event before `times` (even past the first); counts."""
-    if not len(segment):
-        zero = torch.zeros_like(nodes)
-        return zero.unsqueeze(-1) - steps, zero
-    start = torch.full_like(times, segment.origin)
-    low, high = segment.first_at_or_after(torch.stack([nodes, nodes]), torch.stack([start, times]))
-    return (high - 1).unsqueeze(-1) - steps, high - low
+def _choose(base: Tensor, delta: Tensor | None, found: Neighbours) -> Tensor:
+    """What of both segments' windows [B, K] are the neighbours."""
+    if delta is not None and found.order is not None:
+        base = torch.cat([base, delta], dim=1).gather(1, found.order)
+    elif delta is not None and found.from_delta is not None:
+        base = torch.where(found.from_delta, delta, base)
+    return base.view(found.mask.shape)
 
 
 def _empty_like(segment: TimeSorted) -> TimeSorted:
@@ -214,14 +235,18 @@ def _write(segment: TimeSorted, folder: Path) -> None:
 
 def _read(folder: Path, mmap: bool) -> TimeSorted:
     scalars = json.loads((folder / "segment.json").read_text())
-    columns: dict[str, dict[str, Tensor]] = {"payload": {}, "prefix": {}}
-    keys = torch.empty(0, dtype=torch.int64)
+    arrays: dict[str, Tensor] = {}
     for name in scalars["columns"]:
         # Copy-on-write: torch wants a writable array, and the file must never change.
-        array = np.load(folder / f"{name}.npy", mmap_mode="c" if mmap else None)
-        kind, _, column = name.partition(".")
-        if kind == "keys":
-            keys = torch.from_numpy(array)
-        else:
-            columns[kind][column] = torch.from_numpy(array)
-    return TimeSorted(keys, **columns, origin=scalars["origin"], span=scalars["span"], nodes=scalars["nodes"])
+        arrays[name] = torch.from_numpy(np.load(folder / f"{name}.npy", mmap_mode="c" if mmap else None))
+    return TimeSorted(
+        keys=arrays["keys"],
+        payload={
+            name.removeprefix("payload."): a for name, a in arrays.items() if name.startswith("payload.")
+        },
+        prefix={name.removeprefix("prefix."): a for name, a in arrays.items() if name.startswith("prefix.")},
+        origin=scalars["origin"],
+        span=scalars["span"],
+        nodes=scalars["nodes"],
+        starts=arrays.get("starts"),
+    )

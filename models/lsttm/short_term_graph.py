@@ -96,7 +96,7 @@ class ShortTermIndex(Adjacencies):
         pair_user, pair_time, instances = unique_pairs(users, times, None, (users[:, 0], times[:, 0]))
         clicks = self.adjacencies["items_of_users"]
         found = clicks.neighbours(pair_user, pair_time, self.settings.neighbours)
-        clicked = clicks.gather("item", found.positions)
+        clicked = clicks.gather("item", found)
         if self.settings.layers == 2:
             return self._two_hops(
                 pair_user, pair_time, clicked, found.mask, instances.positions, items, times
@@ -136,7 +136,7 @@ class ShortTermIndex(Adjacencies):
         item_mask = found.mask & item_pairs.real.unsqueeze(-1)
         distinct_items = unique_nodes(pair_item, None, items[:, 0])
         distinct_users = unique_nodes(
-            torch.cat([pair_user, clickers.gather("user", found.positions).flatten(1)], dim=1),
+            torch.cat([pair_user, clickers.gather("user", found).flatten(1)], dim=1),
             torch.cat([torch.ones_like(pair_user, dtype=torch.bool), item_mask.flatten(1)], dim=1),
             pair_user[:, 0],
         )

@@ -128,9 +128,9 @@ class TypedIndex(Adjacencies):
 
     def _of_items(self, items: Tensor, times: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         shown = self.adjacencies["shown_of_items"]
-        positions, mask = shown.neighbours(items, times, self.settings.neighbours)
-        codes = self._codes(shown.gather("type", positions), times, shown.times(positions), mask)
-        return shown.gather("user", positions), mask, codes
+        found = shown.neighbours(items, times, self.settings.neighbours)
+        codes = self._codes(shown.gather("type", found), times, shown.times(found), found.mask)
+        return shown.gather("user", found), found.mask, codes
 
     def _of_users(self, users: Tensor, times: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The K latest by the time of the event itself, among the K shown last and the K external received
@@ -141,16 +141,17 @@ class TypedIndex(Adjacencies):
         """
         k = self.settings.neighbours
         shown, external = self.adjacencies["shown_to_users"], self.adjacencies["external_of_users"]
-        at, mask = shown.neighbours(users, times, k)
-        item, kind, when = shown.gather("item", at), shown.gather("type", at), shown.times(at)
+        found = shown.neighbours(users, times, k)
+        item, kind, when = shown.gather("item", found), shown.gather("type", found), shown.times(found)
+        mask = found.mask
         if len(external):
-            x_at, x_mask = external.neighbours(users, times, k)
-            item = torch.cat([item, external.gather("item", x_at)], dim=-1)
-            kind = torch.cat([kind, torch.full_like(x_at, EXTERNAL, dtype=kind.dtype)], dim=-1)
-            when = torch.cat([when, external.gather("occurred_at", x_at)], dim=-1)
-            mask = torch.cat([mask, x_mask], dim=-1)
+            late = external.neighbours(users, times, k)
+            item = torch.cat([external.gather("item", late), item], dim=-1)
+            kind = torch.cat([torch.full_like(kind, EXTERNAL), kind], dim=-1)
+            when = torch.cat([external.gather("occurred_at", late), when], dim=-1)
+            mask = torch.cat([late.mask, mask], dim=-1)
             ranked = when.masked_fill(~mask, torch.iinfo(torch.int64).min)
-            order = torch.sort(ranked, dim=-1, descending=True, stable=True).indices[..., :k]
+            order = torch.sort(ranked, dim=-1, stable=True).indices[..., k:]
             item, kind, when, mask = (part.gather(-1, order) for part in (item, kind, when, mask))
         return item, mask, self._codes(kind, times, when, mask)
 

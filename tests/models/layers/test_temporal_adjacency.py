@@ -61,17 +61,16 @@ def check(adjacency: TemporalAdjacency, parts: list, asked: list, k: int) -> Non
     node, since, until = (
         torch.tensor(column, device=adjacency.device) for column in zip(*asked, strict=True)
     )
-    positions, mask = adjacency.neighbours(node, until, k)
-    numbers, when = adjacency.gather("number", positions), adjacency.times(positions)
+    found = adjacency.neighbours(node, until, k)
+    mask, numbers, when = found.mask, adjacency.gather("number", found), adjacency.times(found)
     counts = adjacency.counts(node, until)
     window, sums = adjacency.window(node, since, until, ("clicked", "dwell"))
     for row, (n, s, t) in enumerate(asked):
         before = sorted((e for e in events if e[0] == n and e[1] < t), key=lambda e: (e[1], e[3]))
-        expected = before[::-1][:k]
+        expected = before[-k:]
         assert numbers[row][mask[row]].tolist() == [e[3] for e in expected]
         assert when[row][mask[row]].tolist() == [e[1] for e in expected]
-        assert mask[row].tolist() == [True] * len(expected) + [False] * (k - len(expected))
-        assert (positions[row][~mask[row]] == 0).all()
+        assert mask[row].tolist() == [False] * (k - len(expected)) + [True] * len(expected)
         assert counts[row] == len(before)
         inside = [e for e in before if e[1] >= s]
         assert window[row] == len(inside)
@@ -100,8 +99,9 @@ def test_an_hour_does_not_see_its_own_events() -> None:
     nodes = torch.zeros(3, dtype=torch.int64)
     times = torch.tensor([hour - 1, hour, hour + 5])
     adjacency = TemporalAdjacency.build(nodes, times, {"number": torch.arange(3)})
-    positions, mask = adjacency.neighbours(torch.tensor([0]), torch.tensor([hour]), 30)
-    assert adjacency.gather("number", positions)[mask].tolist() == [0]
+    found = adjacency.neighbours(torch.tensor([[0]]), torch.tensor([[hour]]), 30)
+    assert found.mask.shape == (1, 1, 30)
+    assert adjacency.gather("number", found)[found.mask].tolist() == [0]
 
 
 @pytest.mark.parametrize("mmap", [True, False])

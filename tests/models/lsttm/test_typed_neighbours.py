@@ -53,13 +53,13 @@ def of_user(log: EventLog, config: TypedSettings, user: int, now: int) -> list[E
     received = [j for j in range(len(x)) if x.user[j] == user and x.received_at[j] < now]
     received = sorted(received, key=lambda j: (x.received_at[j], x.occurred_at[j]))[-k:][::-1]
     both = shown + [(int(x.item[j]), EXTERNAL, int(x.occurred_at[j])) for j in received]
-    return sorted(both, key=lambda event: -event[2])[:k]
+    return sorted(both, key=lambda event: -event[2])[:k][::-1]
 
 
 def of_item(log: EventLog, config: TypedSettings, item: int, now: int) -> list[Event]:
     e, kind = log.exposures, kinds(log, config)
     shown = [(int(e.user[i]), kind[i], int(e.shown_at[i])) for i in range(len(e)) if e.item[i] == item]
-    return [event for event in shown if event[2] < now][-config.neighbours :][::-1]
+    return [event for event in shown if event[2] < now][-config.neighbours :]
 
 
 def model_of(config: TypedSettings) -> TypedGraph:
@@ -96,7 +96,7 @@ def test_sees_the_latest_events_with_type_and_age(config: TypedSettings) -> None
             (graph.of_items, graph.users, 0, of_item(log, config, item, now)),
         ):
             mask = side.mask[t, b]
-            assert mask.tolist() == [True] * len(expected) + [False] * (config.neighbours - len(expected))
+            assert mask.tolist() == [False] * (config.neighbours - len(expected)) + [True] * len(expected)
             seen = nodes[t, side.neighbours[t, b][mask], 0] - shift
             assert seen.tolist() == [event[0] for event in expected]
             types = side.codes[t, b][mask] // config.age_buckets
@@ -119,7 +119,7 @@ def test_a_late_arrival_is_seen_once_received_and_is_as_old_as_it_is() -> None:
     kinds_seen = [side.codes[0, b][side.mask[0, b]] // CONFIG.age_buckets for b in range(2)]
     assert EXTERNAL not in kinds_seen[0]
     at = (kinds_seen[1] == EXTERNAL).nonzero()[0, 0]
-    assert side.codes[0, 1, at] % CONFIG.age_buckets == int(np.log2(361))
+    assert side.codes[0, 1][side.mask[0, 1]][at] % CONFIG.age_buckets == int(np.log2(361))
 
 
 @pytest.mark.parametrize("device", DEVICES)
