@@ -78,7 +78,7 @@ def _typed_parts(values: pd.Series, where: np.ndarray) -> Iterator[Part]:
 def _instants(zoned: bool, values: pd.Series, where: np.ndarray) -> Part:
     if not zoned:
         return Part("naive instant", where)
-    utc = pd.DatetimeIndex(values).tz_convert("UTC").tz_localize(None)
+    utc = values.astype("datetime64[ms, UTC]").dt.tz_localize(None)
     return Part("instant", where, utc.to_numpy("datetime64[ms]").astype(np.int64))
 
 

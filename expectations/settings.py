@@ -53,8 +53,12 @@ class GateSettings(BaseModel):
     """Least relative spread of the row count between days. Six of it tolerate ×3.3: a hot day passes, a feed
     delivered ten times or cut to a tenth does not."""
 
-    click_rate_spread: float = Field(default=0.10, gt=0)
-    """Least relative spread of the click rate between days, beside the binomial one of its own rows."""
+    click_rate_spread: float = Field(default=0.30, gt=0)
+    """Least spread of the click rate's log-odds between days, beside the binomial noise of the hour's rows.
+
+    Six of it tolerate ×6 in odds: a hot topic triples an hour's rate and must pass, a broken join of clicks
+    with exposures (none, or all) must not.
+    """
 
     max_shifted_share: float = Field(default=0.05, ge=0, le=1)
     """Share of a partition's rows that may lie outside it by the same number of whole partition lengths. A

@@ -76,7 +76,8 @@ def add_bands(table: pd.DataFrame, history: pd.DataFrame | None, settings: GateS
     judged = days.groupby("partition").size().reindex(table.index, fill_value=0)
     enough = (judged >= settings.min_history_days).to_numpy()
     rows = _robust(np.log1p(days["rows"]), days["partition"], table.index)
-    rates = _robust((days["clicks"] + 0.5) / (days["kept"] + 1.0), days["partition"], table.index)
+    odds = (days["clicks"] + 0.5) / (days["kept"] - days["clicks"] + 0.5)
+    rates = _robust(np.log(odds), days["partition"], table.index)
 
     banded = table.assign(history_days=judged.astype(np.float64))
     banded["rows_low"], banded["rows_high"] = _count_band(*rows, settings)
@@ -158,8 +159,14 @@ def _count_band(
 def _rate_band(
     median: np.ndarray, deviation: np.ndarray, kept: np.ndarray, settings: GateSettings
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Band of a rate among `kept` rows: spread between days, binomial noise, one row for discreteness."""
+    """Band of a rate among `kept` rows, from median and deviation of its log-odds.
+
+    Log-odds, since a hot topic multiplies clicks and a rate near zero cannot fall by as much as it can rise.
+    The noise of n rows is 1/√(n p (1 − p)) there; one row more or less allows for discreteness.
+    """
+    centre = 1 / (1 + np.exp(-median))
     size = np.maximum(kept, 1)
-    spread = np.maximum(deviation, settings.click_rate_spread * median)
-    width = settings.band_deviations * np.sqrt(spread**2 + median * (1 - median) / size) + 1 / size
-    return (median - width).clip(0), (median + width).clip(None, 1)
+    spread = np.maximum(deviation, settings.click_rate_spread)
+    width = settings.band_deviations * np.sqrt(spread**2 + 1 / (size * centre * (1 - centre)))
+    low, high = (1 / (1 + np.exp(-(median + side * width))) for side in (-1, 1))
+    return (low - 1 / size).clip(0), (high + 1 / size).clip(None, 1)

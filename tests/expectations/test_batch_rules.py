@@ -96,8 +96,14 @@ def test_click_rate_out_of_band_fails_and_small_hours_do_not_trip():
         frame["clicked"] = np.arange(rows) < clicked * rows
         return broken(judge("exposures", frame, history=history(rows=rows, clicks=rows // 10)))
 
-    assert rated(1000, 0.0) == rated(1000, 1.0) == rated(1000, 0.25) == {hour_key(0): ["click_rate"]}
-    assert rated(1000, 0.07) == rated(1000, 0.14) == {}
+    assert (
+        rated(1000, 0.0)
+        == rated(1000, 1.0)
+        == rated(1000, 0.5)
+        == rated(1000, 0.01)
+        == {hour_key(0): ["click_rate"]}
+    )
+    assert rated(1000, 0.04) == rated(1000, 0.25) == {}
     assert rated(4, 1.0) == rated(10, 0.6) == rated(30, 0.0) == {}
 
 

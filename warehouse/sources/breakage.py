@@ -56,7 +56,7 @@ class Work:
         """The frame with the touched columns as text, or as bytes where one value is no text."""
         frame = self.frame.copy()
         for name, values in self.text.items():
-            if any(isinstance(value, bytes) for value in values):
+            if bytes in set(map(type, values)):
                 values = np.array([v.encode() if isinstance(v, str) else v for v in values], object)
             frame[name] = pd.Series(values, dtype=object)
         return frame
@@ -210,8 +210,8 @@ def _milliseconds(values: pd.Series, name: str) -> np.ndarray:
     if pd.api.types.is_string_dtype(values.dtype) or values.dtype == object:
         raise TypeError(f"column {name!r} holds text: only good rows (instants or epoch ms) can be corrupted")
     # A missing instant (an item without a publication time) stands at 1970, so that it too can be broken.
-    stamps = pd.DatetimeIndex(pd.to_datetime(values, utc=True)).fillna(pd.Timestamp(0, tz="UTC"))
-    return stamps.tz_localize(None).to_numpy("datetime64[ms]").astype(np.int64)
+    stamps = values.astype("datetime64[ms, UTC]").fillna(pd.Timestamp(0, tz="UTC"))
+    return stamps.dt.tz_localize(None).to_numpy("datetime64[ms]").astype(np.int64)
 
 
 def _iso(milliseconds: np.ndarray, zone: str) -> np.ndarray:
