@@ -43,7 +43,8 @@ class ClickModel:
         age = np.maximum(at - self.items.taken_up[items], 0)
         logit = click.base + self.items.appeal[items]
         logit = logit - click.novelty * np.exp(-age / click.novelty_hours)
-        logit = logit - click.fading * np.minimum(age / self.items.life[items], click.fading_cap)
+        news = np.maximum(at - self.items.published[items], 0) / click.fading_hours
+        logit = logit - click.fading / 2 * np.log1p(news**3)
         logit = logit + click.hot * self.hot.heat(self.items.topic[items], at)
         logit = logit + click.interest * self._interest(users, items, at)
         logit = logit + click.style * self._taste(users, items)

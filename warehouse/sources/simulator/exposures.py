@@ -48,14 +48,12 @@ def draw_impressions(
     """Visits of an hour and their impressions; a visit ends with the hour at the latest."""
     size = settings.population
     tilt = chronotype_weights(hour % 24, size.habit)
-    there = (users.arrived <= hour) & (users.left > hour)
-    weight = np.cumsum(users.activity * tilt[users.chronotype] * there)
-    visits = rng.poisson(
-        weight[-1] * size.impressions_per_day / size.impressions_per_session * READING[hour % 24]
-    )
-    visitor = np.minimum(
-        np.searchsorted(weight, rng.uniform(0, weight[-1], visits), side="right"), len(users) - 1
-    )
+    there = users.activity * ((users.arrived <= hour) & (users.left > hour))
+    weight = np.cumsum(there * tilt[users.chronotype])
+    mean = there.sum() * size.impressions_per_day / size.impressions_per_session * READING[hour % 24]
+    visits = rng.poisson(mean)
+    visitor = np.searchsorted(weight, rng.uniform(0, weight[-1], visits), side="right")
+    visitor = np.minimum(visitor, len(users) - 1)
     length = rng.geometric(1 / size.impressions_per_session, visits)
     begins = hour + rng.uniform(0, 1, visits)
     visit = np.repeat(np.arange(visits), length)
@@ -125,7 +123,11 @@ class Policy:
         prior = policy.prior_exposures
         mean = max(self._clicks.sum(), 1) / max(self._exposures.sum(), 1 / 0.086)
         rate = (self._clicks + prior * mean) / (self._exposures + prior)
-        attention = items.push - policy.ageing * age / items.life + policy.click_rate * np.log(rate / mean)
+        attention = (
+            items.push
+            - policy.ageing * (age / items.life) ** policy.ageing_power
+            + policy.click_rate * np.log(rate / mean)
+        )
         attention = attention + policy.hot * self._hot.heat(items.topic, np.asarray(hour + 0.5))
         return np.where(items.taken_up < hour + 1, attention, -np.inf)
 

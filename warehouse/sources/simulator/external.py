@@ -45,7 +45,7 @@ class ExternalWorld:
         )
 
     def received(self, hour: int) -> External:
-        """Clicks received within `[hour, hour + 1)`, by time of receipt; to be asked hour by hour, in turn."""
+        """Clicks received within `[hour, hour + 1)`, by time of receipt; ask hour by hour, in turn."""
         fresh = self._occurring(hour)
         old = self._under_way
         waiting = External(
@@ -64,12 +64,11 @@ class ExternalWorld:
         rng = stream(self._settings.seed, Stream.EXTERNAL, hour)
         # video and shop come after news: their hours are shifted
         tilt = chronotype_weights((hour + 2) % 24, self._settings.population.habit)
-        there = (users.arrived <= hour) & (users.left > hour)
-        weight = np.cumsum(users.external_activity * tilt[users.chronotype] * there)
-        count = rng.poisson(weight[-1] * external.clicks_per_day * READING[hour % 24])
-        user = np.minimum(
-            np.searchsorted(weight, rng.uniform(0, weight[-1], count), side="right"), len(users) - 1
-        )
+        there = users.external_activity * ((users.arrived <= hour) & (users.left > hour))
+        weight = np.cumsum(there * tilt[users.chronotype])
+        count = rng.poisson(there.sum() * external.clicks_per_day * READING[hour % 24])
+        user = np.searchsorted(weight, rng.uniform(0, weight[-1], count), side="right")
+        user = np.minimum(user, len(users) - 1)
         occurred = np.sort(hour + rng.uniform(0, 1, count))
         topic = np.concatenate(
             [np.zeros(0, dtype=np.int64)]

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from warehouse.contract import TABLES
 from warehouse.service_time import DAY_MS, ServiceZone
+from warehouse.sources.corruption import corrupt
 from warehouse.sources.description import SourceDescription
 from warehouse.sources.simulator import items as item_room
 from warehouse.sources.simulator import users as user_room
@@ -22,12 +24,15 @@ def fill(
     *,
     days: int | None = None,
     first_day: str | None = None,
+    corrupt_share: float = 0.0,
     progress: Progress | None = None,
 ) -> SourceDescription:
     """Simulate `days` from `first_day` on (defaults: the settings') into `landing`, hour by hour.
 
     Writes users, items, exposures, external clicks and `source.json`, and beside the contract `truth/`: the
-    true click probability of every exposure. The same settings give the same bytes.
+    true click probability of every exposure. `corrupt_share` of the rows is then broken on purpose, in every
+    way that the quality gate knows (`warehouse.sources.corruption`); the truth stays whole. The same settings
+    give the same bytes.
     """
     settings = settings or SimulatorSettings()
     days = settings.days if days is None else days
@@ -44,6 +49,9 @@ def fill(
         writer.truth(played)
         if progress:
             progress("simulated hours", played.hour + 1, 24 * days)
+    if corrupt_share:
+        contracts = {name: source.contract(name) for name in TABLES}
+        corrupt(landing, corrupt_share, settings.seed, contracts)
     source.save(landing)
     return source
 

@@ -14,7 +14,7 @@ from warehouse.sources.simulator.randomness import Stream, stream
 from warehouse.sources.simulator.settings import SimulatorSettings
 from warehouse.sources.simulator.users import STYLES
 
-LOOK_BACK_DAYS = 7  #: news of that many days before the log is in the first items file
+LOOK_BACK_DAYS = 10  #: news of that many days before the log is in the first items file
 DOMAINS = ("video", "shop", "search")
 KINDS = ("article", "analysis", "gallery", "clip", "opinion", "live")
 LENGTHS = ("short", "medium", "long")
@@ -145,13 +145,13 @@ def _published_in(
     direct = rng.uniform(size=count) < news.direct_share
     soon = rng.exponential(0.25, count)
     later = news.take_up_hours * np.exp(news.take_up_spread * rng.standard_normal(count))
-    own = rng.standard_normal(count)
-    noise = rng.standard_normal(count)
+    own = _bounded(rng, count)
+    noise = _bounded(rng, count)
     blend = policy.push_quality * own + np.sqrt(1 - policy.push_quality**2) * noise
     return {
         "published": published,
         "taken_up": published + np.where(direct, soon, later),
-        "life": news.life_hours * np.exp(news.life_spread * rng.standard_normal(count)),
+        "life": news.life_hours * np.exp(news.life_spread * _bounded(rng, count) - news.burning * blend),
         "topic": topic,
         "subtopic": topic * news.subtopics_per_topic + rng.integers(0, news.subtopics_per_topic, count),
         "provider": provider,
@@ -164,3 +164,8 @@ def _published_in(
             np.float32
         ),
     }
+
+
+def _bounded(rng: np.random.Generator, count: int) -> np.ndarray:
+    """Standard normal draws within two σ: no single item of a lucky draw shapes a fortnight."""
+    return np.clip(rng.standard_normal(count), -2, 2)

@@ -17,12 +17,12 @@ class _Part(BaseModel):
 class PopulationSettings(_Part):
     """Who reads, how often, and how accounts come and go."""
 
-    users: int = Field(default=12_000, ge=10, description="accounts on the first day")
+    users: int = Field(default=15000, ge=10, description="accounts on the first day")
     daily_arrivals: float = Field(
         default=0.02, ge=0, lt=1, description="new accounts a day, share of `users`; as many leave"
     )
     impressions_per_day: float = Field(
-        default=0.57, gt=0, description="mean impressions of an account on a day"
+        default=0.46, gt=0, description="mean impressions of an account on a day"
     )
     impressions_per_session: float = Field(default=2.0, ge=1)
     activity_spread: float = Field(
@@ -49,45 +49,46 @@ class NewsSettings(_Part):
     topics: int = Field(default=24, ge=2)
     subtopics_per_topic: int = Field(default=4, ge=1)
     providers: int = Field(default=48, ge=1)
-    life_hours: float = Field(default=7.0, gt=0, description="median time constant of an item's attention")
-    life_spread: float = Field(default=0.75, ge=0, description="σ of its logarithm")
+    life_hours: float = Field(default=15.5, gt=0, description="median time constant of an item's attention")
+    life_spread: float = Field(default=0.72, ge=0, description="σ of its logarithm")
+    burning: float = Field(
+        default=0.5, ge=0, description="how much shorter a pushed item lives (log, per σ of push)"
+    )
     direct_share: float = Field(
-        default=0.5, ge=0, le=1, description="share that the feed takes up within the hour of publication"
+        default=0.38, ge=0, le=1, description="share that the feed takes up within the hour of publication"
     )
     take_up_hours: float = Field(
-        default=20.0, gt=0, description="median hours until the feed takes up the others"
+        default=17, gt=0, description="median hours until the feed takes up the others"
     )
-    take_up_spread: float = Field(default=0.7, ge=0)
+    take_up_spread: float = Field(default=1.15, ge=0)
     hot_topics_per_day: float = Field(default=4.0, ge=0)
     hot_peak_hours: tuple[float, float] = Field(
         default=(1.5, 5.0), description="hours from rise to peak, least and most"
     )
     hot_publication: float = Field(
-        default=1.2, ge=0, description="how a hot topic raises its share of new items (log)"
+        default=0.4, ge=0, description="how a hot topic raises its share of new items (log)"
     )
 
 
 class ClickSettings(_Part):
     """What makes a click: terms of one logit, each by its σ or amplitude."""
 
-    base: float = Field(default=-2.75)
+    base: float = Field(default=-2.87)
     quality: float = Field(default=0.5, ge=0, description="σ of an item's own appeal")
     provider: float = Field(default=0.2, ge=0, description="σ of a provider's appeal")
     novelty: float = Field(
-        default=0.5, ge=0, description="what an item lacks at its first minute, gone within hours"
+        default=0.4, ge=0, description="what an item lacks at its first minute, gone within hours"
     )
-    novelty_hours: float = Field(default=0.7, gt=0)
-    fading: float = Field(default=0.5, ge=0, description="loss per time constant of the item's life")
-    fading_cap: float = Field(
-        default=3.0, ge=0, description="time constants after which an item fades no further"
-    )
-    hot: float = Field(default=0.8, ge=0, description="gain at the peak of a hot topic of strength 1")
-    interest: float = Field(default=0.45, ge=0, description="weight of an account's interest in the topic")
-    style: float = Field(default=0.25, ge=0, description="weight of taste for a provider's and kind's style")
-    propensity: float = Field(default=0.35, ge=0, description="σ of how readily an account clicks")
+    novelty_hours: float = Field(default=0.5, gt=0)
+    fading: float = Field(default=0.21, ge=0, description="loss of appeal of old news")
+    fading_hours: float = Field(default=16.0, gt=0, description="hours since publication that make news old")
+    hot: float = Field(default=0.55, ge=0, description="gain at the peak of a hot topic of strength 1")
+    interest: float = Field(default=0.61, ge=0, description="weight of an account's interest in the topic")
+    style: float = Field(default=0.3, ge=0, description="weight of taste for a provider's and kind's style")
+    propensity: float = Field(default=0.45, ge=0, description="σ of how readily an account clicks")
     position: float = Field(default=0.12, ge=0, description="loss per log of the position")
     repeat: float = Field(
-        default=0.3, ge=0, description="loss per earlier sight of the same item, three at most"
+        default=0.15, ge=0, description="loss per earlier sight of the same item, three at most"
     )
     dwell_seconds: float = Field(default=45.0, gt=0, description="median dwell of a click on a short item")
     dwell_spread: float = Field(default=0.8, ge=0)
@@ -99,22 +100,21 @@ class PolicySettings(_Part):
     slots: float = Field(default=11.6, gt=1, description="mean exposures of an impression")
     most_slots: int = Field(default=30, ge=2, le=32)
     pool: int = Field(default=600, ge=32, description="items in the running at once")
-    push_spread: float = Field(default=1.3, ge=0, description="σ of an editor's push of an item (log)")
+    push_spread: float = Field(default=2.5, ge=0, description="σ of an editor's push of an item (log)")
     push_quality: float = Field(
-        default=0.5, ge=-1, le=1, description="correlation of the push with the item's appeal"
+        default=0.3, ge=-1, le=1, description="correlation of the push with the item's appeal"
     )
-    ageing: float = Field(
-        default=1.0, ge=0, description="loss of attention per time constant of the item's life (log)"
-    )
+    ageing: float = Field(default=1.0, ge=0, description="loss of attention at one life of an item (log)")
+    ageing_power: float = Field(default=1.1, gt=0, description="above 1: attention holds, then falls faster")
     click_rate: float = Field(
-        default=0.8, ge=0, description="weight of the click rate measured until the hour's start"
+        default=1.0, ge=0, description="weight of the click rate measured until the hour's start"
     )
     prior_exposures: float = Field(default=60.0, gt=0)
     interest: float = Field(
         default=0.35, ge=0, description="weight of what it knows of an account's interests"
     )
     knows_after_days: float = Field(default=3.0, gt=0)
-    hot: float = Field(default=0.8, ge=0)
+    hot: float = Field(default=1.0, ge=0)
 
 
 class ExternalSettings(_Part):
