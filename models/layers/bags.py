@@ -1,9 +1,9 @@
 """Sums over bags of rows, whose backward pass is again a sum over bags.
 
 A gather of rows has a scatter as its gradient, and a scatter with collisions is an order of magnitude slower
-than a gather. Here the entries are sorted by row once, when a batch is drawn; from then on the gradient is a sum
-over the bags of the transposed structure, as fast as the forward pass, and so is the gradient's gradient, which
-second-order MAML needs. Sums run in a fixed order: the same bits every time.
+than a gather. Here the entries are sorted by row once, when a batch is drawn; from then on the gradient is a
+sum over the bags of the transposed structure, as fast as the forward pass, and so is the gradient's gradient,
+which second-order MAML needs. Sums run in a fixed order: the same bits every time.
 
 Legend: E entries, N bags, M rows, D width of a row.
 """

@@ -10,7 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models.layers.bags import Edges, FieldNodes, weighted_bag_sum
 from models.layers.embedding import gather
+
+Nodes = Tensor | FieldNodes  #: [T, M, D], written out or as sums over fields
 
 
 def glorot(*shape: int, generator: torch.Generator) -> nn.Parameter:
@@ -58,11 +61,12 @@ class GATLayer(nn.Module):
 
     def forward(
         self,
-        queries: Tensor,
-        keys: Tensor,
+        queries: Nodes,
+        keys: Nodes,
         neighbours: Tensor,
         mask: Tensor,
         query_positions: Tensor | None = None,
+        edges: Edges | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Aggregate each query's neighbours.
 
@@ -73,6 +77,8 @@ class GATLayer(nn.Module):
             neighbours: int64 [T, N, K], positions into the M keys of the same task.
             mask: bool [T, N, K].
             query_positions: int64 [T, N] or None.
+            edges: `Edges.of(neighbours, mask, M)`, with which neighbours are summed without being gathered;
+                the same result up to rounding, several times faster.
 
         Returns:
             float [T, N, width], the zero vector where a query has no neighbour; and bool [T, N], whether it
@@ -83,6 +89,12 @@ class GATLayer(nn.Module):
         query_scores = queries @ (self.query_weight @ self.query_attention)
         if query_positions is not None:
             query_scores = take_nodes(query_scores, query_positions)
+        if edges is not None:
+            near = take_nodes(key_scores, neighbours).squeeze(-1)
+            weights = masked_softmax(F.leaky_relu(query_scores + near, self.slope), mask)
+            flat = weights.reshape(-1).index_select(0, edges.slots)
+            summed = weighted_bag_sum(flat, projected.flatten(0, 1), edges.bags)
+            return F.elu(summed.view(*mask.shape[:2], -1)), mask.any(-1)
         # One gather fetches a neighbour's projection and its share of the score.
         gathered = take_nodes(torch.cat([projected, key_scores], dim=-1), neighbours)
         scores = F.leaky_relu(query_scores + gathered[..., -1], self.slope)

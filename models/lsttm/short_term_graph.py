@@ -20,8 +20,9 @@ from torch import Tensor, nn
 
 from models.data.event_log import EventLog
 from models.data.neighbours import GraphSample, RowView
+from models.layers.bags import Edges, FieldBags
 from models.layers.embedding import gather
-from models.layers.gat import GATLayer, take_nodes
+from models.layers.gat import GATLayer, Nodes, take_nodes
 from models.layers.temporal_adjacency import TemporalAdjacency
 from models.lsttm.sampling import Adjacencies, load_adjacencies, unique_nodes, unique_pairs
 from models.settings import Settings
@@ -33,6 +34,33 @@ class ShortTermSettings(Settings):
     neighbours: int = Field(default=30, ge=1)  #: K of Eq. 1, for users and items alike
     layers: Literal[1, 2] = 2
     width: int = Field(default=16, ge=1)  #: width of u¹, d¹ and u^s
+
+
+@dataclass(frozen=True)
+class GraphBags:
+    """What makes forward and backward pass sums over bags (`models.layers.bags`) instead of gathers."""
+
+    users: FieldBags
+    items: FieldBags
+    user_items: Edges
+    item_users: Edges | None  #: of the second hop, with two layers
+    user_item_pairs: Edges | None
+
+    @classmethod
+    def of(cls, graph: ShortTermGraphBatch) -> GraphBags:
+        """Sort what the layers will sum, once a batch."""
+        users, items = FieldBags.of(graph.user_fields), FieldBags.of(graph.item_fields)
+        first = Edges.of(graph.user_items, graph.user_mask, graph.item_fields.shape[1])
+        if graph.item_users is None or graph.item_mask is None or graph.user_item_pairs is None:
+            return cls(users, items, first, None, None)
+        hop = Edges.of(graph.item_users, graph.item_mask, graph.user_fields.shape[1])
+        second = Edges.of(graph.user_item_pairs, graph.user_mask, graph.item_users.shape[1])
+        return cls(users, items, first, hop, second)
+
+    def to(self, device: torch.device | str) -> GraphBags:
+        """The same structures on another device."""
+        moved = {n: part.to(device) for n, part in vars(self).items() if part is not None}
+        return replace(self, **moved)
 
 
 @dataclass(frozen=True)
@@ -53,6 +81,7 @@ class ShortTermGraphBatch:
     pair_item: Tensor | None = None  #: int64 [T, Q] → I
     item_users: Tensor | None = None  #: int64 [T, Q, K] → U
     item_mask: Tensor | None = None  #: bool [T, Q, K]
+    bags: GraphBags | None = None  #: the same neighbourhoods, to be summed; None: gathered one by one
 
     def to(self, device: torch.device | str) -> ShortTermGraphBatch:
         """The same tensors on another device."""
@@ -162,7 +191,14 @@ class ShortTermIndex(Adjacencies):
         self, users: Tensor, items: Tensor, build: Callable[[list[Tensor]], ShortTermGraphBatch]
     ) -> GraphSample:
         rows = [self.view.user_field_rows(users.numpy()), self.view.item_field_rows(items.numpy())]
-        return GraphSample([torch.from_numpy(r) for r in rows], build)
+        if not all(r.shape[-1] for r in rows):  # users or items without any field: nothing to sum
+            return GraphSample([torch.from_numpy(r) for r in rows], build)
+
+        def build_with_bags(positions: list[Tensor]) -> ShortTermGraphBatch:
+            graph = build(positions)
+            return replace(graph, bags=GraphBags.of(graph))
+
+        return GraphSample([torch.from_numpy(r) for r in rows], build_with_bags)
 
 
 class ShortTermGraph(nn.Module):
@@ -191,15 +227,26 @@ class ShortTermGraph(nn.Module):
         Returns:
             float [T, B, width], zero for users without clicks; and bool [T, B], whether the user has clicks.
         """
-        values = rows[:, :-1]
-        users = gather(values, graph.user_fields).flatten(2)
-        items = gather(values, graph.item_fields).flatten(2)
-        short, present = self.users_first(users, items, graph.user_items, graph.user_mask, graph.pair_user)
+        values, bags = rows[:, :-1], graph.bags
+        first = hop = second = None
+        if bags is None:
+            users: Nodes = gather(values, graph.user_fields).flatten(2)
+            items: Nodes = gather(values, graph.item_fields).flatten(2)
+        else:
+            users, items = bags.users.over(values), bags.items.over(values)
+            first, hop, second = bags.user_items, bags.item_users, bags.user_item_pairs
+        short, present = self.users_first(
+            users, items, graph.user_items, graph.user_mask, graph.pair_user, first
+        )
         if self.items_first is not None and self.users_second is not None:
-            second = (graph.item_users, graph.item_mask, graph.user_item_pairs)
-            assert all(tensor is not None for tensor in second), "a batch sampled with one layer"
-            hidden, _ = self.items_first(items, users, graph.item_users, graph.item_mask, graph.pair_item)
-            short, present = self.users_second(short, hidden, graph.user_item_pairs, graph.user_mask)
+            tensors = (graph.item_users, graph.item_mask, graph.user_item_pairs)
+            assert all(tensor is not None for tensor in tensors), "a batch sampled with one layer"
+            hidden, _ = self.items_first(
+                items, users, graph.item_users, graph.item_mask, graph.pair_item, hop
+            )
+            short, present = self.users_second(
+                short, hidden, graph.user_item_pairs, graph.user_mask, edges=second
+            )
         return take_nodes(short, graph.instance_pair), present.gather(1, graph.instance_pair)
 
 
