@@ -7,7 +7,8 @@ mini-batches, each as at the start of its hour. Two settings, both timed after t
     training  the same queries when the day is known already: the hook must still be fed in order, ours is not
 
 Neighbours and times must be equal, query by query, before anything is timed. Times are steps of 12 s from the
-log's start: the peer's sort key, node × latest time, is a 32-bit product that overflows silently. The hook always fetches neighbours and their times; ours is timed with both, and with neighbours alone, which is what
+log's start: the peer's sort key, node × latest time, is a 32-bit product that overflows silently. The hook
+always fetches neighbours and their times; ours is timed with both, and with neighbours alone, which is what
 the short-term graph asks for. Timed is processor time, which other programs distort less than the clock. The
 peer is not among the project's own dependencies: `pip install tgm-lib`.
 """
