@@ -10,6 +10,8 @@ from models.baselines.deepfm import DeepFMSettings
 from models.lsttm.long_term_encoder import LongTermSettings
 from models.lsttm.short_term_graph import ShortTermSettings
 from models.lsttm.system import LSTTMSettings
+from models.lsttm.typed import LSTTMTypedSettings
+from models.lsttm.typed_events import TypedSettings
 from models.meta.temporal_tasks import TaskSettings
 from models.system import SystemSettings
 from models.training import TrainingSettings
@@ -51,6 +53,15 @@ SYSTEMS: dict[str, SystemEntry] = {
         real=_LSTTM,
         tiny=_TINY_LSTTM,
         summary="LSTTM as printed: trained by temporal MAML, second order, adapted by its inner step",
+    ),
+    "lsttm_typed": SystemEntry(
+        real=LSTTMTypedSettings(training=TrainingSettings(batch_size=128)),
+        tiny=LSTTMTypedSettings(
+            typed=TypedSettings(neighbours=5, item_side=False),
+            hidden=(16,),
+            training=TrainingSettings(learning_rate=5e-3, average=0.9),
+        ),
+        summary="Ours: LSTTM over typed neighbours (clicks, skips, engagement, external), two-speed online",
     ),
 }
 

@@ -19,7 +19,6 @@ from models.data.features import Layout
 from models.layers.embedding import gather
 from models.layers.gate import FusionGate
 from models.layers.mlp import Dense
-from models.lsttm.short_term_graph import ShortTermGraph, ShortTermSettings
 
 
 class LSTTM(nn.Module):
@@ -28,24 +27,28 @@ class LSTTM(nn.Module):
     def __init__(
         self,
         layout: Layout,
-        short_term: ShortTermSettings,
+        short_term: nn.Module,
         hidden: Sequence[int],
         *,
+        width: int,
         item_fields_in_target: bool,
         context_only: bool,
         see_missing: bool,
         generator: torch.Generator,
     ) -> None:
-        """Args: see `models.lsttm.system.LSTTMSettings`; embeddings are as wide as `short_term.width`."""
+        """Args: see `models.lsttm.system.LSTTMSettings`.
+
+        short_term: `short_term(rows, batch.graph) -> (u^s [T, B, width], whether it is known [T, B])`.
+        width: of every embedding.
+        """
         super().__init__()
-        width = short_term.width
         self.item_column = layout.columns("item_id")[0]
         self.item_fields = layout.columns("item_field")
         everything = [c for c in range(len(layout)) if c != self.item_column]
         self.kept = layout.columns("context", "hour_of_day", "weekday") if context_only else everything
         self.read = [self.item_column, *self.kept]
-        users, items = len(layout.columns("user_field")) * width, len(self.item_fields) * width
-        self.short_term = ShortTermGraph(short_term, users, items, generator=generator)
+        items = len(self.item_fields) * width
+        self.short_term = short_term
         self.target = Dense(items, width, generator) if item_fields_in_target and items else None
         self.gate = FusionGate(width, generator=generator, see_missing=see_missing)
         # Beside the kept fields stand u and d; d takes the place of the item ID's own field.
@@ -64,8 +67,10 @@ class LSTTM(nn.Module):
         """Logits [T, B] and gate weights (g_s, g_l) [T, B, 2]."""
         # Columns are picked before the gather; picking afterwards costs a scatter on the way back.
         gathered = gather(rows, batch.fields[..., self.read])
-        values, first = gathered[..., :-1], gathered[..., -1]
-        target = values[..., 0, :]
+        # `split`, not slices: the gradient is then one concatenation, not a sum of padded parts.
+        values, first = gathered.split([gathered.shape[-1] - 1, 1], dim=-1)
+        item, others = values.split([1, len(self.kept)], dim=-2)
+        target = item.squeeze(-2)
         if self.target is not None:
             described = gather(rows, batch.fields[..., self.item_fields])[..., :-1]
             target = target + self.target(described.flatten(-2))
@@ -73,8 +78,8 @@ class LSTTM(nn.Module):
         long = torch.zeros_like(short) if batch.long_term is None else batch.long_term.detach()
         known = torch.stack([present, (long != 0).any(-1)], dim=-1)
         user, weights = self.gate(short, long, target, known)
-        vectors = torch.cat([user.unsqueeze(-2), target.unsqueeze(-2), values[..., 1:, :]], dim=-2)
-        return self.ranker.rank(vectors, first), weights
+        vectors = torch.cat([user.unsqueeze(-2), target.unsqueeze(-2), others], dim=-2)
+        return self.ranker.rank(vectors, first.squeeze(-1)), weights
 
 
 def dense_group(name: str) -> str:

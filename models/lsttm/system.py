@@ -6,25 +6,26 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
+from torch import nn
 
 from models.adaptation import Adapter
 from models.data.event_log import EventLog
 from models.data.features import Layout
-from models.data.neighbours import RowView
+from models.data.neighbours import NeighbourIndex, RowView
 from models.lsttm.model import LSTTM, dense_group
-from models.lsttm.short_term_graph import ShortTermIndex, ShortTermSettings
+from models.lsttm.short_term_graph import ShortTermGraph, ShortTermIndex, ShortTermSettings
 from models.meta.online import LearnedStep
 from models.meta.rates import InnerRates, MetaSettings
 from models.meta.strategy import TemporalMAML
 from models.meta.temporal_tasks import TaskSettings
-from models.system import SystemSettings
+from models.system import WIDTH, SystemSettings
 from models.training import Strategy
 
 
 class LSTTMSettings(SystemSettings):
     """LSTTM. What is ours has its printed form as another value, named beside it."""
 
-    kind: Literal["lsttm"] = "lsttm"
+    kind: Literal["lsttm", "lsttm_typed"] = "lsttm"
     short_term: ShortTermSettings = ShortTermSettings()
     #: d. `id` is printed; `id_and_fields` (ours) adds a projection of the item's field embeddings, because
     #: the ID of an item first shown this hour says nothing.
@@ -46,19 +47,25 @@ class LSTTMSettings(SystemSettings):
         """See `SystemSettings.module`."""
         return LSTTM(
             layout,
-            self.short_term,
+            self.short_term_module(layout, generator),
             self.hidden,
+            width=WIDTH,
             item_fields_in_target=self.target_item == "id_and_fields",
             context_only=self.context == "context_only",
             see_missing=self.see_missing,
             generator=generator,
         )
 
-    def graph(self, log: EventLog, view: RowView) -> ShortTermIndex:
+    def short_term_module(self, layout: Layout, generator: torch.Generator) -> nn.Module:
+        """What makes u^s of a batch: here the two-layer GAT over temporal neighbours."""
+        users, items = (len(layout.columns(name)) * WIDTH for name in ("user_field", "item_field"))
+        return ShortTermGraph(self.short_term, users, items, generator=generator)
+
+    def graph(self, log: EventLog, view: RowView) -> NeighbourIndex:
         """The temporal neighbours of the internal clicks in a daily log."""
         return ShortTermIndex.of(self.short_term, view, log)
 
-    def load_graph(self, folder: Path, view: RowView) -> ShortTermIndex:
+    def load_graph(self, folder: Path, view: RowView) -> NeighbourIndex:
         """The neighbours that `ShortTermIndex.save` wrote, memory-mapped."""
         return ShortTermIndex.load(self.short_term, view, folder)
 

@@ -36,6 +36,7 @@ class TypedSettings(Settings):
     )  #: dwell that makes a click strong; None: no such type
     age_buckets: int = Field(default=20, ge=2)  #: bucket b holds ages of 2^b − 1 to 2^(b+1) − 2 whole minutes
     target_attention: bool = True  #: let the instance's other side decide which neighbours matter
+    item_side: bool = True  #: also aggregate the users whom an item met
     width: int = Field(default=16, ge=1)
 
 
@@ -61,11 +62,12 @@ class TypedGraphBatch:
     instance_user: Tensor  #: int64 [T, B] → U
     instance_item: Tensor  #: int64 [T, B] → I
     of_users: Side  #: neighbours are items
-    of_items: Side  #: neighbours are users
+    of_items: Side | None  #: neighbours are users; None without an item side
 
     def to(self, device: torch.device | str) -> TypedGraphBatch:
         """The same tensors on another device."""
-        return replace(self, **{name: part.to(device) for name, part in vars(self).items()})
+        parts = {name: part.to(device) for name, part in vars(self).items() if part is not None}
+        return replace(self, **parts)
 
 
 class TypedIndex(Adjacencies):
@@ -97,10 +99,13 @@ class TypedIndex(Adjacencies):
         """Neighbours of instances [T, B]; row_ids are users [T, U, 1 + F] and items [T, I, 1 + F]."""
         user, item, time = map(torch.from_numpy, (users, items, cutoff_ms))
         seen_items, of_user_mask, of_user_codes = self._once_a_pair(user, time, self._of_users)
-        seen_users, of_item_mask, of_item_codes = self._once_a_pair(item, time, self._of_items)
+        b, shape = user.shape[1], seen_items.shape
+        if self.settings.item_side:
+            seen_users, of_item_mask, of_item_codes = self._once_a_pair(item, time, self._of_items)
+        else:
+            seen_users, of_item_mask = user[..., :0], torch.empty_like(user[..., :0], dtype=torch.bool)
         users_at, user_nodes = _number(user, seen_users, of_item_mask)
         items_at, item_nodes = _number(item, seen_items, of_user_mask)
-        b, shape = user.shape[1], seen_items.shape
 
         def build(rows: list[Tensor]) -> TypedGraphBatch:
             return TypedGraphBatch(
@@ -109,7 +114,9 @@ class TypedIndex(Adjacencies):
                 instance_user=users_at[:, :b],
                 instance_item=items_at[:, :b],
                 of_users=Side(items_at[:, b:].reshape(shape), of_user_mask, of_user_codes),
-                of_items=Side(users_at[:, b:].reshape(shape), of_item_mask, of_item_codes),
+                of_items=Side(users_at[:, b:].reshape(shape), of_item_mask, of_item_codes)
+                if self.settings.item_side
+                else None,
             )
 
         view, u, i = self.view, user_nodes.numpy(), item_nodes.numpy()

@@ -85,9 +85,13 @@ class TypedGraph(nn.Module):
         super().__init__()
         user_width, item_width = (1 + user_fields) * dim, (1 + item_fields) * dim
         self.user_side = TypedAttention(settings, user_width, item_width, generator=generator)
-        self.item_side = TypedAttention(settings, item_width, user_width, generator=generator)
+        self.item_side = (
+            TypedAttention(settings, item_width, user_width, generator=generator)
+            if settings.item_side
+            else None
+        )
 
-    def forward(self, rows: Tensor, graph: TypedGraphBatch) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, rows: Tensor, graph: TypedGraphBatch) -> tuple[Tensor, Tensor | None, Tensor]:
         """Vectors of every instance's user and item.
 
         Args:
@@ -95,12 +99,14 @@ class TypedGraph(nn.Module):
             graph: index tensors into them.
 
         Returns:
-            the user's vector float [T, B, width], the item's vector, and bool [T, B, 2]: which of them has
-            neighbours (the other is zero).
+            the user's vector float [T, B, width], the item's vector (None without an item side), and bool
+            [T, B, 1 or 2]: which of them has neighbours (the other is zero).
         """
         values = rows[:, :-1]
         users, items = (gather(values, part).flatten(2) for part in (graph.users, graph.items))
         user, item = take_nodes(users, graph.instance_user), take_nodes(items, graph.instance_item)
         user_vector, user_known = self.user_side(user, items, item, graph.of_users)
+        if self.item_side is None or graph.of_items is None:
+            return user_vector, None, user_known.unsqueeze(-1)
         item_vector, item_known = self.item_side(item, users, user, graph.of_items)
         return user_vector, item_vector, torch.stack([user_known, item_known], dim=-1)

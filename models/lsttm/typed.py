@@ -1,0 +1,58 @@
+"""The system `lsttm_typed` **(ours)**: LSTTM whose short-term graph sees every event, not clicks alone.
+
+u^s comes from one layer of attention over a user's latest skips, clicks, strong engagement and external
+clicks, with what happened and how long ago on each edge (`models.lsttm.typed_neighbours`). Gate, target item,
+DeepFM and long-term vectors are LSTTM's own. Which parts earn their place, and how that was found out, is in
+docs/decisions.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from models.data.event_log import EventLog
+from models.data.features import Layout
+from models.data.neighbours import NeighbourIndex, RowView
+from models.lsttm.system import LSTTMSettings
+from models.lsttm.typed_events import TypedGraphBatch, TypedIndex, TypedSettings
+from models.lsttm.typed_neighbours import TypedGraph
+from models.meta.rates import MetaSettings
+from models.system import WIDTH
+
+
+class TypedShortTerm(nn.Module):
+    """u^s from typed temporal neighbours, in the place of `ShortTermGraph`."""
+
+    def __init__(self, settings: TypedSettings, layout: Layout, generator: torch.Generator) -> None:
+        super().__init__()
+        users, items = len(layout.columns("user_field")), len(layout.columns("item_field"))
+        self.graph = TypedGraph(settings, users, items, generator=generator, dim=WIDTH)
+
+    def forward(self, rows: Tensor, graph: TypedGraphBatch) -> tuple[Tensor, Tensor]:
+        """The user's vector [T, B, 16], and whether the user has a neighbour [T, B]."""
+        user, _, known = self.graph(rows, graph)
+        return user, known[..., 0]
+
+
+class LSTTMTypedSettings(LSTTMSettings):
+    """LSTTM over typed neighbours; `short_term` of the base class is not read."""
+
+    kind: Literal["lsttm_typed"] = "lsttm_typed"
+    typed: TypedSettings = TypedSettings(item_side=False)
+    meta: MetaSettings | None = None
+
+    def short_term_module(self, layout: Layout, generator: torch.Generator) -> TypedShortTerm:
+        """See `LSTTMSettings.short_term_module`."""
+        return TypedShortTerm(self.typed, layout, generator)
+
+    def graph(self, log: EventLog, view: RowView) -> NeighbourIndex:
+        """The typed neighbours of everything in a daily log."""
+        return TypedIndex.of(self.typed, view, log)
+
+    def load_graph(self, folder: Path, view: RowView) -> NeighbourIndex:
+        """The neighbours that `TypedIndex.save` wrote, memory-mapped."""
+        return TypedIndex.load(self.typed, view, folder)
