@@ -27,7 +27,7 @@ from models.data.event_log import DAY_MS, HOUR_MS, EventLog, Exposures
 from models.data.features import Features
 from models.data.instances import Instances
 from models.data.neighbours import NeighbourIndex, RowView
-from models.data.vocabulary import UNSEEN, Vocabulary
+from models.data.vocabulary import Vocabulary, hide_first_hours
 from models.layers.embedding import initial_rows
 from models.learner import Learner, make_learner
 from models.system import WIDTH, LongTermVectors, SystemSettings
@@ -111,8 +111,7 @@ class Ranker:
         exposures = _window(log, system.training.window_days)
         codes = features.codes(exposures)
         if system.training.first_hour_ids == "oov":
-            for column, seen in enumerate(features.seen(exposures)):
-                codes[~seen, column] = UNSEEN
+            hide_first_hours(features.layout, codes, features.counts.period(exposures.shown_at))
         vocabulary = Vocabulary.fit(features.layout, codes)
         graph = system.graph(log, RowView(vocabulary, features.users, features.items))
         user_vectors = None

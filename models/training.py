@@ -38,8 +38,8 @@ class TrainingSettings(Settings):
     embedding_std: float = Field(default=0.01, gt=0)
     #: train on the last days only; counts still see everything
     window_days: int | None = Field(default=None, ge=1)
-    #: which ID row an instance reads in training: its own always, or the OOV row in the ID's first service
-    #: hour, as it will be when the model ranks
+    #: which row a user, item or field value reads in training: its own always, or the OOV row in its first
+    #: service hour, as it will be when the model ranks
     first_hour_ids: Literal["own", "oov"] = "oov"
     checkpoint_steps: int = Field(default=2000, ge=1)  #: a checkpoint is also written after every epoch
 

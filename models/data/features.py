@@ -32,7 +32,8 @@ class FeatureSettings(Settings):
     """What the pipeline computes."""
 
     counts: bool = True  #: point-in-time counts and rates as fields
-    smoothing: float = Field(default=10.0, gt=0)  #: exposures at the overall rate that a rate starts from
+    #: expected clicks that every rate starts from: as many exposures, at the overall rate, as bring that many
+    smoothing: float = Field(default=5.0, gt=0)
     long_seconds: float = Field(default=18.0, gt=0)  #: dwell from which an exposure counts as long engagement
     domains: int = Field(default=4, ge=0)  #: external domains, busiest first, with a count of their own
 
@@ -67,7 +68,7 @@ def count_bins(count: np.ndarray) -> np.ndarray:
 
 def rate_bins(hits: np.ndarray, shown: np.ndarray, overall: np.ndarray, smoothing: float) -> np.ndarray:
     """Bins of smoothed rates relative to the overall rate; 0 where nothing was shown."""
-    ratio = np.log2((hits + smoothing * overall) / ((shown + smoothing) * overall))
+    ratio = np.log2((hits + smoothing) / (shown * overall + smoothing))
     return np.where(shown == 0, 0, np.clip(np.rint(ratio / 0.2), -12, 12) + 13).astype(np.int64)
 
 
@@ -174,13 +175,6 @@ class Features:
         if self.settings.counts:
             columns += [codes for _, codes, _ in self._count_columns(e, item_fields, periods)]
         return np.stack(columns, axis=1)
-
-    def seen(self, exposures: Exposures) -> tuple[np.ndarray, np.ndarray]:
-        """Whether each instance's user and item had an exposure before its period: bool [E], bool [E]."""
-        periods = self.counts.period(exposures.shown_at)
-        user = self.counts.query("user", pair_key(exposures.user), periods, ())
-        item = self.counts.query("item", pair_key(exposures.item), periods, ())
-        return user.last >= 0, item.last >= 0
 
     def _age(self, e: Exposures, periods: np.ndarray, published: np.ndarray) -> np.ndarray:
         start_ms = (e.shown_at + self.zone_offset_ms) // HOUR_MS * HOUR_MS - self.zone_offset_ms

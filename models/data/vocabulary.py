@@ -11,11 +11,10 @@ from __future__ import annotations
 import numpy as np
 
 from models.data.entities import EntityTable
-from models.data.event_log import MISSING
 from models.data.features import Layout
 from models.data.sorted_map import SortedMap, first_appearance
 
-UNSEEN = -1  #: as a user or item code: read the OOV row
+UNSEEN = -2  #: as a code of an open field: read the OOV row; it never gets a row of its own
 
 
 class Vocabulary:
@@ -33,7 +32,7 @@ class Vocabulary:
 
     @classmethod
     def fit(cls, layout: Layout, codes: np.ndarray) -> Vocabulary:
-        """Number the rows for training instances with codes int64 [E, F] (ids: `UNSEEN` gets no row)."""
+        """Number the rows for training instances with codes int64 [E, F]."""
         offsets, maps, size = np.zeros(len(layout), np.int64), {}, 0
         for c, spec in enumerate(layout.specs):
             offsets[c] = size
@@ -41,8 +40,7 @@ class Vocabulary:
                 size += spec.bins
                 continue
             seen = first_appearance(codes[:, c])
-            if spec.kind != "category":
-                seen = seen[seen != UNSEEN]
+            seen = seen[seen != UNSEEN]
             order = np.argsort(seen, kind="stable")
             maps[c] = SortedMap(seen[order], (size + 1 + np.arange(len(seen)))[order])
             size += 1 + len(seen)
@@ -125,4 +123,17 @@ class Vocabulary:
         return np.stack([self._column(c, fields[..., f]) for f, c in enumerate(columns)], axis=-1)
 
 
-assert MISSING == UNSEEN  # the code of "no such id" is the code of "no value"
+def hide_first_hours(layout: Layout, codes: np.ndarray, periods: np.ndarray) -> None:
+    """Let every open field read its OOV row in the first hour of each of its values, as it will in ranking.
+
+    So the OOV rows are trained on what they stand for, and a value that lives for one hour (an impression's id)
+    gets no row to learn by heart.
+
+    Args:
+        codes: int64 [E, F] of training instances in time order; changed in place.
+        periods: int64 [E] service hours.
+    """
+    for c, spec in enumerate(layout.specs):
+        if spec.kind != "bins":
+            _, first, inverse = np.unique(codes[:, c], return_index=True, return_inverse=True)
+            codes[periods == periods[first][inverse], c] = UNSEEN
