@@ -10,6 +10,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from warehouse.service_time import ServiceZone
+from warehouse.sources.description import FILE_NAME, SourceDescription
 
 SYSTEMS = ("deepfm", "lsttm_no_meta", "lsttm", "lsttm_typed")
 
@@ -74,7 +75,7 @@ class Deployment(BaseModel):
 
     source: str = "simulator"
     zone: str = "UTC"
-    first_day: str = Field(default="2026-03-02", description="first day of logs, a day key of service time")
+    first_day: str = Field(default="2025-03-03", description="first day of logs, a day key of service time")
     systems: tuple[str, ...] = SYSTEMS
     size: Literal["real", "tiny"] = "real"
     device: str = "cpu"
@@ -112,13 +113,19 @@ class Deployment(BaseModel):
 
     @classmethod
     def load(cls, home: Home) -> Deployment:
-        """What `deployment.json` says; without one, the source named by HOURFOLD_SOURCE with its usual
-        settings.
+        """What `deployment.json` says; without one, the source that HOURFOLD_SOURCE names.
+
+        Its zone and first day are those of its landing folder, or the usual ones where that is not filled
+        yet.
         """
         path = home.root / "deployment.json"
         if path.exists():
             return cls.model_validate_json(path.read_text())
         source = os.environ.get("HOURFOLD_SOURCE") or "simulator"
+        landing = home.source(source).landing
+        if (landing / FILE_NAME).exists():
+            described = SourceDescription.load(landing)
+            return cls(source=source, zone=described.zone, first_day=described.first_day)
         return cls(source=source, **_USUAL.get(source, {}))
 
 

@@ -58,7 +58,14 @@ def test_a_late_users_file_frees_its_rows(home):
 
 def test_mended_values_are_judged_anew(home):
     rows = look(home)[0].set_index("row")
-    fixed = pd.DataFrame({"id": rows.loc[[3, 7], "id"], "dwell_seconds": [5.0, None], "user_id": [None, 998], "exposure_id": [None, None]})
+    fixed = pd.DataFrame(
+        {
+            "id": rows.loc[[3, 7], "id"],
+            "dwell_seconds": [5.0, None],
+            "user_id": [None, 998],
+            "exposure_id": [None, None],
+        }
+    )
     # Row 9 gets a known user, and an id that its own hour holds already.
     taken = exposures(HOURS[0]).loc[0, "exposure_id"]
     fixed.loc[2] = {"id": rows.loc[9, "id"], "user_id": 4, "exposure_id": taken}

@@ -4,6 +4,8 @@ import pytest
 from pydantic import ValidationError
 
 from warehouse.home import Deployment, Home
+from warehouse.sources.description import SourceDescription
+from warehouse.sources.simulator import SimulatorSettings
 
 
 def test_home_follows_the_environment(monkeypatch, tmp_path):
@@ -35,6 +37,18 @@ def test_without_a_file_the_environment_names_the_source(monkeypatch, tmp_path):
     deployment = Deployment.load(Home(tmp_path))
     assert (deployment.source, deployment.zone) == ("kuairand", "Etc/GMT-8")
     assert deployment.landing_folder(Home(tmp_path)) == tmp_path / "sources" / "kuairand" / "landing"
+
+
+def test_a_filled_landing_folder_tells_zone_and_first_day(tmp_path):
+    home = Home(tmp_path)
+    description = SourceDescription(name="x", zone="Etc/GMT+3", first_day="2026-01-05", last_day="2026-01-09")
+    description.save(home.source("simulator").landing)
+    deployment = Deployment.load(home)
+    assert (deployment.zone, deployment.first_day) == ("Etc/GMT+3", "2026-01-05")
+
+
+def test_the_default_first_day_is_the_simulators():
+    assert Deployment().first_day == SimulatorSettings().first_day
 
 
 def test_deployment_refuses_daylight_saving_and_unknown_keys():

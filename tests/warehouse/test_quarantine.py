@@ -1,5 +1,7 @@
 """Quarantine: counted, shown, and moved to the kept rows in one transaction."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
@@ -91,3 +93,17 @@ def test_a_failed_move_changes_nothing(warehouse):
         move_to_kept(warehouse, "exposures", moves)
     warehouse.check_invariant()
     assert len(show_quarantine(warehouse, "exposures")) == 5
+
+
+def test_a_dimension_row_moves_with_the_date_of_its_file(warehouse):
+    name = "2026-05-01T03.parquet"
+    items = pd.DataFrame({"_partition": name, "_row": [0, 1], "item_id": ["a", "b"], "topic": ["x", "y"]})
+    load = replace(record(HOURS[3], 2), partition=name)
+    warehouse.load("items", [load], items.head(1), quarantined(name, [1]))
+    numbers = show_quarantine(warehouse, "items")["id"].tolist()
+    move_to_kept(warehouse, "items", items.tail(1).assign(_id=numbers))
+    warehouse.check_invariant()
+    assert warehouse.known_ids("items").tolist() == ["a", "b"]
+    assert warehouse.connection.execute("SELECT DISTINCT valid_from FROM items").fetchall() == [
+        (load.start_ms,)
+    ]

@@ -89,5 +89,9 @@ SELECT $table AS table_name, *, current_localtimestamp() AS loaded_at FROM stage
 -- name: stored_rows
 SELECT staged_loads.partition, kept, coalesce(stored.rows, 0) AS rows
 FROM staged_loads
-LEFT JOIN (SELECT partition, count(*) AS rows FROM {table} GROUP BY 1) AS stored USING (partition)
+LEFT JOIN (
+    SELECT partition, count(*) AS rows FROM {table}
+    WHERE partition IN (SELECT partition FROM staged_loads)
+    GROUP BY 1
+) AS stored USING (partition)
 WHERE coalesce(stored.rows, 0) <> kept;
