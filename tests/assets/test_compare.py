@@ -1,0 +1,195 @@
+"""A comparison end to end on a small simulated source: its JSON, its resumption, its fairness."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import numpy as np
+import pytest
+
+from assets.experiments import compare as room
+from assets.experiments.compare import Scored, compare
+from assets.experiments.logs import read_day
+from assets.experiments.prepare import days_named, prepare
+from assets.experiments.settings import CompareSettings
+from assets.experiments.systems import chosen_long_term, chosen_systems, overridden
+from assets.experiments.truth import day_columns, probabilities
+
+DAY = "2025-03-05"
+
+
+def settings(**changes):
+    fields = {"source": "simulator", "systems": ("deepfm",), "days": (DAY,), "size": "tiny"}
+    return CompareSettings(**{**fields, **changes})
+
+
+@pytest.fixture(scope="module")
+def logs(tmp_path_factory):
+    """A tiny simulated source that has passed the real gate, in a home of this module's own."""
+    before = os.environ.get("HOURFOLD_HOME")
+    os.environ["HOURFOLD_HOME"] = str(tmp_path_factory.mktemp("compare"))
+    try:
+        yield prepare(settings(), None)
+    finally:
+        os.environ["HOURFOLD_HOME"] = before or ""
+
+
+@pytest.fixture(scope="module")
+def result(logs, tmp_path_factory):
+    out = tmp_path_factory.mktemp("out") / "c.json"
+    found = compare(settings(systems=("deepfm", "lsttm")), logs, out)
+    assert json.loads(out.read_text()) == json.loads(json.dumps(found))
+    assert not out.with_name("c.json.partial").exists()
+    return found
+
+
+def test_the_json_has_the_promised_keys(result):
+    assert set(result) == {
+        *("source", "settings", "git", "data_hash", "rows", "summary"),
+        *("pairs", "delong", "truth"),
+    }
+    assert len(result["rows"]) == 2 * 24
+    assert all(set(row) == {"system", "seed", "day", "hour", "exposures", "auc"} for row in result["rows"])
+    for entry in result["summary"]:
+        assert set(entry) >= {"system", "period1", "period2", "period3", "auc", "log_loss", "gauc"}
+    assert [entry["system"] for entry in result["summary"]] == ["deepfm", "lsttm"]
+    assert result["settings"]["of"]["long_term"], "the shared graph's settings are recorded too"
+
+
+def test_an_hour_with_one_class_is_null_and_counted(result):
+    rows = [row for row in result["rows"] if row["system"] == "deepfm"]
+    nulls = [row for row in rows if row["auc"] is None]
+    assert nulls and result["summary"][0]["null_hours"] == len(nulls)
+    first = [row["auc"] for row in rows if row["hour"] < 8 and row["auc"] is not None]
+    assert result["summary"][0]["period1"] == pytest.approx(np.mean(first))
+
+
+def test_every_kept_exposure_of_the_day_is_scored(result, logs):
+    exposures = sum(row["exposures"] for row in result["rows"] if row["system"] == "lsttm")
+    assert exposures == len(day_columns(logs, DAY)["clicked"])
+
+
+def test_the_true_probability_beats_every_system(result):
+    assert result["truth"]["auc"] > max(entry["auc"] for entry in result["summary"])
+    assert len(result["truth"]["rows"]) == 24
+
+
+def test_delong_and_the_pairs_tell_the_same_difference(result):
+    (pair,), (test,) = result["pairs"], result["delong"]
+    assert pair["difference"] == pytest.approx(test["difference"])
+    assert test["standard_error"] > 0 and 0 <= test["p_value"] <= 1
+    one, other = (entry["auc"] for entry in result["summary"])
+    assert pair["difference"] == pytest.approx(one - other)
+
+
+@pytest.fixture(scope="module")
+def whole(logs, tmp_path_factory):
+    """Two seeds without interruption, on one worker."""
+    return compare(settings(seeds=(0, 1)), logs, tmp_path_factory.mktemp("whole") / "whole.json")
+
+
+def test_a_killed_comparison_goes_on_where_it_was(logs, whole, tmp_path, monkeypatch):
+    asked = settings(seeds=(0, 1))
+
+    def killed_after_one(stage, done, total):
+        if stage == "days scored" and done == 1:
+            raise KeyboardInterrupt
+
+    out = tmp_path / "cut.json"
+    with pytest.raises(KeyboardInterrupt):
+        compare(asked, logs, out, progress=killed_after_one)
+    assert not out.exists()
+    trained = []
+    plain = room.score_day
+
+    def counted(name, *args) -> Scored:
+        trained.append(name)
+        return plain(name, *args)
+
+    monkeypatch.setattr(room, "score_day", counted)
+    resumed = compare(asked, logs, out)
+    assert trained == ["deepfm"], "the finished day was trained again"
+    assert resumed["rows"] == whole["rows"], "resumed and uninterrupted results differ"
+
+
+@pytest.mark.slow
+def test_two_workers_give_the_same_rows_as_one(logs, whole, tmp_path):
+    two = compare(settings(seeds=(0, 1)), logs, tmp_path / "two.json", workers=2)
+    assert two["rows"] == whole["rows"]
+
+
+def test_static_leaves_the_parameters_alone(logs):
+    (system,) = chosen_systems(settings(static=True)).values()
+    assert system.adaptation.online == "none"
+    assert next(iter(chosen_systems(settings()).values())).adaptation.online != "none"
+
+
+def test_overrides_reach_their_setting_and_nothing_else():
+    asked = settings(
+        systems=("deepfm", "lsttm"),
+        overrides=("*.training.epochs=2", "deepfm.training.average=null", "long_term.epochs=3"),
+    )
+    found = chosen_systems(asked)
+    assert [system.training.epochs for system in found.values()] == [2, 2]
+    assert found["deepfm"].training.average is None
+    assert (
+        found["lsttm"].training.average
+        == chosen_systems(settings(systems=("lsttm",)))["lsttm"].training.average
+    )
+    assert chosen_long_term(asked).epochs == 3
+
+
+@pytest.mark.parametrize(
+    "override",
+    ["deepfm.training.epoch=2", "training.epochs=2", "other.training.epochs=2", "deepfm.training.epochs"],
+)
+def test_an_override_that_reaches_nothing_is_refused(override):
+    with pytest.raises(ValueError):
+        chosen_systems(settings(overrides=(override,)))
+
+
+def test_an_impossible_value_is_refused():
+    system = chosen_systems(settings())["deepfm"]
+    with pytest.raises(ValueError):
+        overridden(system, "training.epochs", "0")
+
+
+def test_an_unknown_system_is_named():
+    with pytest.raises(ValueError, match="nonsense"):
+        chosen_systems(settings(systems=("nonsense",)))
+
+
+def test_a_day_without_history_is_refused(logs):
+    with pytest.raises(ValueError, match="cannot be a test day"):
+        prepare(settings(days=("2025-03-03",)), None)
+
+
+def test_history_ends_where_the_day_begins(logs):
+    history, hours = read_day(logs, DAY)
+    assert history.end_ms == hours[0].start_ms and len(hours) == 24
+    assert history.exposures.shown_at.max() < hours[0].start_ms
+    assert history.external.received_at.max() < hours[0].start_ms
+
+
+def test_truth_names_what_it_does_not_know(logs):
+    with pytest.raises(KeyError, match="does not know"):
+        probabilities(logs, DAY, np.array(["nobody-saw-this"], object))
+
+
+@pytest.mark.parametrize(
+    "text, days",
+    [
+        ("2022-05-08", ("2022-05-08",)),
+        ("2022-04-30..2022-05-02", ("2022-04-30", "2022-05-01", "2022-05-02")),
+        ("2022-05-08, 2022-05-01", ("2022-05-08", "2022-05-01")),
+    ],
+)
+def test_days_are_named_singly_or_as_a_range(text, days):
+    assert days_named(text) == days
+
+
+@pytest.mark.parametrize("text", ["", "yesterday", "2022-05-08..2022-05-04", "2022-02-30"])
+def test_days_that_are_none_are_refused(text):
+    with pytest.raises(ValueError):
+        days_named(text)
