@@ -33,7 +33,7 @@ class PeriodFigures:
 
 
 def auc(labels: np.ndarray, scores: np.ndarray) -> float | None:
-    """Area under the ROC curve of labels bool [E] and scores [E]: P(score of a click > of a skip), ties half."""
+    """P(score of a click > score of a skip), ties half, for labels bool [E], scores [E]; None: one class."""
     positive = np.asarray(labels, bool)
     clicks = int(positive.sum())
     skips = len(positive) - clicks
@@ -50,7 +50,7 @@ def auc_standard_error(labels: np.ndarray, scores: np.ndarray) -> float | None:
 
 
 def auc_covariance(labels: np.ndarray, scores: np.ndarray) -> np.ndarray | None:
-    """DeLong's covariance [S, S] of the AUCs of S scorings [S, E] of the same exposures (DeLong et al. 1988)."""
+    """DeLong's covariance [S, S] of the AUCs of S scorings [S, E] of the same exposures (DeLong 1988)."""
     positive = np.asarray(labels, bool)
     clicks = int(positive.sum())
     skips = len(positive) - clicks

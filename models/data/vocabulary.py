@@ -126,7 +126,7 @@ class Vocabulary:
 def hide_first_hours(layout: Layout, codes: np.ndarray, periods: np.ndarray) -> None:
     """Let every open field read its OOV row in the first hour of each of its values, as it will in ranking.
 
-    So the OOV rows are trained on what they stand for, and a value that lives for one hour (an impression's id)
+    So OOV rows are trained on what they stand for, and a value that lives for one hour (an impression's id)
     gets no row to learn by heart.
 
     Args:

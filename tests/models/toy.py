@@ -1,4 +1,4 @@
-"""A small log with something to learn: item quality, user taste, a field match, and items that are born all day."""
+"""A small log with something to learn: item quality, user taste, a field match, items born all day."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def hour_of(log: EventLog, number: int) -> EventLog:
 
 
 def train(system: str, log: EventLog, **options) -> Ranker:
-    """The tiny configuration on the first `TRAIN_HOURS`; stand-in long-term vectors where the system wants some."""
+    """The tiny configuration on the first `TRAIN_HOURS`, with stand-in long-term vectors."""
     settings = options.pop("settings", SYSTEMS[system].tiny)
     vectors = np.random.default_rng(5).normal(size=(60, 16)).astype(np.float32) * 0.1
     past = log.between(START, START + TRAIN_HOURS * HOUR_MS)
@@ -65,11 +65,11 @@ def train(system: str, log: EventLog, **options) -> Ranker:
 def future_changed(log: EventLog, hour: int, seed: int = 1) -> tuple[EventLog, np.ndarray]:
     """Another log that agrees on everything received before `hour`.
 
-    From then on labels and dwell change, a fifth of the events are gone, and others are added: of known and of new
-    users and items.
+    From then on labels and dwell change, a fifth of the events are gone, others are added: of known and of
+    new users and items.
 
     Returns:
-        The log, and for each of its exposures the position in `log`, -1 for added ones.
+        The log, and for each of its exposures its position in `log`, -1 if added.
     """
     rng = np.random.default_rng(seed)
     cut = START + hour * HOUR_MS
