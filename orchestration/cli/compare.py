@@ -49,15 +49,17 @@ def compare(
 
     errors = (ValueError, LookupError, FileNotFoundError, ValidationError, WorkerFailed, BatchRejected)
     with plain_errors(*errors), progress_bars() as progress:
-        settings = CompareSettings(
-            source=source,
-            systems=tuple(name.strip() for name in systems.split(",")),
-            days=days_named(days),
-            seeds=tuple(range(seeds)),
-            size="tiny" if tiny else "real",
-            device=device,
-            static=static,
-            overrides=tuple(set_ or ()),
+        settings = CompareSettings.model_validate(
+            {
+                "source": source,
+                "systems": tuple(name.strip() for name in systems.split(",")),
+                "days": days_named(days),
+                "seeds": tuple(range(seeds)),
+                "size": "tiny" if tiny else "real",
+                "device": device,
+                "static": static,
+                "overrides": tuple(set_ or ()),
+            }
         )
         logs = prepare(settings, data, progress=progress)
         result = run(settings, logs, out, workers=workers, progress=progress)

@@ -21,7 +21,9 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-out = Console(highlight=False)
+WIDTH_OF_FILES = 120  #: columns where nobody says how wide the page is: a pipe or a file
+
+out = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH_OF_FILES)
 err = Console(stderr=True, highlight=False)
 
 #: (stage, done, total): how every long computation of the other rooms reports

@@ -63,7 +63,7 @@ def demo(
 
 
 def _run(session: Session, days: int, watch: Stopwatch) -> DayReport:
-    """Load all days but the last, train on them, and run the last one hour by hour."""
+    """Load all days, train on all but the last, and run that one hour by hour."""
     from orchestration.jobs import DAILY
     from orchestration.run import run_day, run_ingest
     from warehouse.service_time import DAY_MS
@@ -72,7 +72,7 @@ def _run(session: Session, days: int, watch: Stopwatch) -> DayReport:
     start = zone.day_start_ms(first)
     before, last = (zone.day_key(start + place * DAY_MS) for place in (days - 2, days - 1))
     with watch.stage("gate and load"):
-        run_ingest(session, first, before)
+        run_ingest(session, first, last)
     with watch.stage("training"):
         session.run(DAILY, before)
     with watch.stage("24 hours"):

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from orchestration.cli.console import out, plain_errors, progress_bars
+
+if TYPE_CHECKING:
+    from warehouse.sources.simulator import SimulatorSettings
 
 
 def simulate(
@@ -27,12 +30,14 @@ def simulate(
 ) -> None:
     """Write simulated news logs into a landing folder: users, items, exposures, external clicks.
 
-    With --check nothing is written: the figures of the simulation stand beside those of real news logs, and
-    the exit code is 1 if one of them leaves its band.
+    With --check nothing is written: the figures of fourteen simulated days stand beside those of real news
+    logs, and the exit code is 1 if one of them leaves its band.
 
     Example:
 
-        hourfold simulate --days 9 --seed 7 --check
+        hourfold simulate --days 9 --seed 7 --to logs --corrupt 0.01
+
+        hourfold simulate --check
     """
     from orchestration.cli.simulated import simulate_into
     from warehouse.home import Home
@@ -53,3 +58,15 @@ def simulate(
     if broken:
         rows = sum(sum(rules.values()) for rules in broken.values())
         out.print(f"Broken on purpose: {rows:,} rows")
+
+
+def _check(settings: SimulatorSettings) -> int:
+    """Print every figure beside the real one; returns 1 if one leaves its band."""
+    from warehouse.sources.simulator import check, table
+
+    with progress_bars() as progress:
+        rows = check(settings, progress=progress)
+    out.print(table(rows), markup=False, soft_wrap=True)
+    outside = [row for row in rows if not row.within]
+    out.print(f"{len(rows) - len(outside)} of {len(rows)} figures of the simulation lie in their bands")
+    return 1 if outside else 0

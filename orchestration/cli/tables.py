@@ -31,7 +31,7 @@ def figures_table(
 
     columns = [name for name in FIGURES if any(entry.get(name) is not None for entry in entries)]
     table = Table(title=title, title_justify="left")
-    table.add_column("system")
+    table.add_column("system", no_wrap=True)
     for name in columns:
         table.add_column(FIGURES[name], justify="right", no_wrap=True)
     for entry in entries:
