@@ -57,8 +57,17 @@ def localise_tasks(row_ids: list[Tensor]) -> tuple[Tensor, Tensor, list[Tensor]]
     flat = torch.cat([ids.reshape(tasks, -1) for ids in row_ids], dim=1)
     stride = int(flat.max()) + 1 if flat.numel() else 1
     task = torch.arange(tasks, device=flat.device).unsqueeze(1)
-    keys, positions = torch.unique(flat + task * stride, return_inverse=True)
+    keys, positions = unique_keys(flat + task * stride, tasks * stride)
     widths = [ids[0].numel() for ids in row_ids]
     parts = positions.split(widths, dim=1)
     shaped = [part.reshape(ids.shape) for part, ids in zip(parts, row_ids, strict=True)]
     return keys % stride, keys // stride, shaped
+
+
+def unique_keys(keys: Tensor, limit: int) -> tuple[Tensor, Tensor]:
+    """`torch.unique(keys, return_inverse=True)` for keys in `[0, limit)`; dense ones are not sorted."""
+    if limit > 8 * keys.numel():
+        return torch.unique(keys, return_inverse=True)
+    seen = torch.zeros(limit, dtype=torch.bool, device=keys.device)
+    seen[keys.reshape(-1)] = True
+    return seen.nonzero().squeeze(1), (torch.cumsum(seen, 0) - 1)[keys]

@@ -10,9 +10,10 @@ Legend: E entries, N bags, M rows, D width of a row.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -28,28 +29,29 @@ class Bags:
     rows: Tensor  #: int64 [E], entries in order of bag
     bag: Tensor  #: int64 [E], ascending
     offsets: Tensor  #: int64 [N + 1], where a bag's entries start
-    order: Tensor  #: int64 [E], the entries in order of row
+    rows_in_order: Tensor  #: int64 [E], `rows` in ascending order
+    bag_in_order: Tensor  #: int64 [E], the bags of these entries
     row_offsets: Tensor  #: int64 [M + 1]
-    inverse: Tensor  #: int64 [E], the inverse of `order`
-    rows_in_order: Tensor  #: int64 [E], `rows[order]`
-    bag_in_order: Tensor  #: int64 [E], `bag[order]`
+    order: Tensor | None = None  #: int64 [E], the entries in order of row; for weighted sums only
+    inverse: Tensor | None = None  #: int64 [E], the inverse of `order`
 
     @classmethod
-    def of(cls, rows: Tensor, bag: Tensor, bags: int, size: int) -> Bags:
+    def of(cls, rows: Tensor, bag: Tensor, bags: int, size: int, *, weighted: bool = True) -> Bags:
         """Args: rows int64 [E] in `[0, size)`; bag int64 [E] ascending in `[0, bags)`."""
-        sorted_rows, order = torch.sort(rows, stable=True)
-        inverse = torch.empty_like(order)
-        inverse[order] = torch.arange(len(order), device=order.device)
-        steps = torch.arange(max(bags, size) + 1, device=rows.device)
+        sorted_rows, order = _stable_sort(rows, size)
+        inverse = None
+        if weighted:
+            inverse = torch.empty_like(order)
+            inverse[order] = torch.arange(len(order), device=order.device)
         return cls(
             rows=rows,
             bag=bag,
-            offsets=torch.searchsorted(bag, steps[: bags + 1]),
-            order=order,
-            row_offsets=torch.searchsorted(sorted_rows, steps[: size + 1]),
-            inverse=inverse,
+            offsets=_starts(bag, bags),
             rows_in_order=sorted_rows,
             bag_in_order=bag[order],
+            row_offsets=_starts(rows, size),
+            order=order if weighted else None,
+            inverse=inverse,
         )
 
     def flip(self) -> Bags:
@@ -58,16 +60,31 @@ class Bags:
             rows=self.bag_in_order,
             bag=self.rows_in_order,
             offsets=self.row_offsets,
-            order=self.inverse,
-            row_offsets=self.offsets,
-            inverse=self.order,
             rows_in_order=self.bag,
             bag_in_order=self.rows,
+            row_offsets=self.offsets,
+            order=self.inverse,
+            inverse=self.order,
         )
 
     def to(self, device: torch.device | str) -> Bags:
         """The same structure on another device."""
-        return Bags(**{name: tensor.to(device) for name, tensor in vars(self).items()})
+        moved = {name: tensor.to(device) for name, tensor in vars(self).items() if tensor is not None}
+        return replace(self, **moved)
+
+
+def _starts(ids: Tensor, size: int) -> Tensor:
+    """int64 [size + 1]: where each id's entries start among sorted ids."""
+    return F.pad(torch.cumsum(torch.bincount(ids, minlength=size), 0), (1, 0))
+
+
+def _stable_sort(ids: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    """Sorted ids in `[0, size)` and the order; on a CPU, small ids go through NumPy's radix sort."""
+    if ids.device.type != "cpu" or size > 2**16:
+        ordered, order = torch.sort(ids, stable=True)
+        return ordered, order
+    order = torch.from_numpy(np.argsort(ids.numpy().astype(np.uint16), kind="stable"))
+    return ids[order], order
 
 
 def bag_sum(values: Tensor, bags: Bags) -> Tensor:
@@ -155,6 +172,8 @@ class _Permute(Function):
 
 
 def _in_row_order(values: Tensor, bags: Bags) -> Tensor:
+    if bags.order is None:
+        raise ValueError("these bags were made with weighted=False: they can be summed without weights only")
     return _Permute.apply(values, bags.order, bags.inverse)
 
 
@@ -212,7 +231,8 @@ class FieldBags:
         base = (torch.arange(fields * tasks, device=positions.device) * longest).view(fields, tasks, 1)
         entry = (base + rank - first.unsqueeze(2)).permute(1, 2, 0).reshape(-1)
         bag = torch.arange(tasks * nodes, device=positions.device).repeat_interleave(fields)
-        return cls(values, Bags.of(entry, bag, tasks * nodes, fields * tasks * longest))
+        size = fields * tasks * longest
+        return cls(values, Bags.of(entry, bag, tasks * nodes, size, weighted=False))
 
     def to(self, device: torch.device | str) -> FieldBags:
         """The same structure on another device."""

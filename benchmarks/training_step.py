@@ -1,0 +1,193 @@
+"""Claim (a): one LSTTM training step (8 tasks of 128 + 128, second order) on one CPU thread, against the same
+model written from GATConv on edge lists with `higher` (edge_list_lsttm.py). Aim: at least 5 times as fast.
+
+Both start from the same weights and take the same tasks with the same sampled neighbours; drawing those is in
+neither (it is printed apart). The losses of the first step must agree to 1e-4 before anything is timed. Times
+are CPU seconds of the one thread.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from benchmarks.edge_list_lsttm import EdgeListLSTTM, TaskSet, meta_step, task_sets
+from benchmarks.simulated_log import simulated_log
+from models.batch import Batch
+from models.data.event_log import HOUR_MS
+from models.data.features import Features
+from models.data.instances import Instances
+from models.data.neighbours import RowView
+from models.data.vocabulary import Vocabulary
+from models.layers.embedding import initial_rows
+from models.learner import Learner, make_learner
+from models.lsttm.model import dense_group
+from models.lsttm.system import LSTTMSettings
+from models.meta.maml import expand, inner_step, join, meta_gradient, task_losses
+from models.meta.rates import InnerRates, MetaSettings
+from models.meta.temporal_tasks import TaskBatch, TaskSettings, TemporalTasks
+
+RATE = 0.01
+WARM = 2  #: steps before the timed ones
+
+
+@dataclass(frozen=True)
+class World:
+    """A daily log, its instances, and the tasks of one epoch."""
+
+    settings: LSTTMSettings
+    instances: Instances
+    features: Features
+    vocabulary: Vocabulary
+    tasks: list[TaskBatch]
+
+
+def world(users: int, items: int, hours: int, exposures_per_hour: int) -> World:
+    """Tasks from the last two days of a log; the days before only fill the neighbourhoods."""
+    settings = LSTTMSettings(meta=MetaSettings(inner_rate=RATE))
+    log = simulated_log(users=users, items=items, hours=hours, exposures_per_hour=exposures_per_hour, seed=0)
+    features = Features(settings.features, log)
+    exposures = log.between(log.end_ms - 48 * HOUR_MS, log.end_ms).exposures
+    codes = features.codes(exposures)
+    vocabulary = Vocabulary.fit(features.layout, codes)
+    hour = exposures.shown_at // HOUR_MS
+    instances = Instances(
+        user=exposures.user,
+        item=exposures.item,
+        cutoff_ms=hour * HOUR_MS,
+        hour=hour,
+        rows=vocabulary.rows(codes),
+        labels=exposures.clicked.astype(np.float32),
+        graph=settings.graph(log, RowView(vocabulary, features.users, features.items)),
+        user_vectors=np.random.default_rng(1).normal(0, 0.3, (users, 16)).astype(np.float32),
+    )
+    epoch = TemporalTasks(hour, TaskSettings()).epoch(np.random.default_rng(0))
+    tasks = [b for b in epoch if len(b) == 8 and b.support_weight.any(1).all()]
+    return World(settings, instances, features, vocabulary, tasks)
+
+
+def learner_of(w: World) -> Learner:
+    generator = torch.Generator().manual_seed(0)
+    module = w.settings.module(w.features.layout, generator)
+    table = initial_rows(w.vocabulary.size, 16, 0.1, generator)
+    return make_learner(module, table, w.vocabulary, "adagrad", RATE, None)
+
+
+def our_step(learner: Learner, support: Batch, query: Batch, settings: MetaSettings) -> list[float]:
+    joined = join(support, query)
+    gradient = meta_gradient(
+        learner.module,
+        learner.table.gather(joined.unique),
+        joined,
+        InnerRates(settings),
+        settings,
+        learner.row_groups(joined.unique),
+        dense_group,
+    )
+    learner.apply(gradient.rows, gradient.row_gradient, list(gradient.dense.values()))
+    return gradient.query_loss.tolist()
+
+
+class Peer:
+    """The edge-list model with its optimisers."""
+
+    def __init__(self, learner: Learner) -> None:
+        self.model = EdgeListLSTTM(learner.module, learner.table.merged())
+        self.outer = torch.optim.Adagrad(self.model.parameters(), lr=RATE)
+        self.inner = torch.optim.SGD(self.model.parameters(), lr=RATE)
+
+    def step(self, support: list[TaskSet], query: list[TaskSet], order: int) -> list[float]:
+        """One training step; returns the query losses."""
+        return meta_step(self.model, self.outer, self.inner, support, query, order)
+
+
+def compare(w: World, order: int, rounds: int) -> float:
+    settings = MetaSettings(inner_rate=RATE, order=order)
+    learner = learner_of(w)
+    peer = Peer(learner)
+    worst, ours, theirs, sampling = 0.0, [], [], []
+    for i in range(WARM + rounds):
+        task = w.tasks[i]
+        began = time.process_time()
+        support = w.instances.batch(task.support, task.support_weight)
+        query = w.instances.batch(task.query, task.query_weight)
+        sampling.append(time.process_time() - began)
+        edges = task_sets(support), task_sets(query)
+        began = time.process_time()
+        a = our_step(learner, support, query, settings)
+        middle = time.process_time()
+        b = peer.step(*edges, order)
+        ended = time.process_time()
+        if i == 0:
+            worst = float(np.abs(np.array(a) - np.array(b)).max())
+        if worst > 1e-4:
+            raise AssertionError(f"query losses differ by {worst:.1e} in the first step: {a} against {b}")
+        if i >= WARM:
+            ours.append(middle - began)
+            theirs.append(ended - middle)
+    ratio = statistics.median(theirs) / statistics.median(ours)
+    mine, other, drawing = (1e3 * statistics.median(times) for times in (ours, theirs, sampling))
+    print(
+        f"   order {order}: ours {mine:.0f} ms, peer {other:.0f} ms a step: {ratio:.1f}x (median of {rounds};"
+        f" first losses differ by {worst:.0e}); drawing the neighbours, in neither: {drawing:.0f} ms"
+    )
+    return ratio
+
+
+def parts(w: World, rounds: int) -> None:
+    """Where the time of our step goes."""
+    settings, learner = MetaSettings(inner_rate=RATE), learner_of(w)
+    rates = InnerRates(settings)
+    spent: dict[str, list[float]] = {}
+    for task in w.tasks[:rounds]:
+        support = w.instances.batch(task.support, task.support_weight)
+        query = w.instances.batch(task.query, task.query_weight)
+        clock = [time.process_time()]
+
+        def lap(name: str, clock: list[float] = clock) -> None:
+            clock.append(time.process_time())
+            spent.setdefault(name, []).append(clock[-1] - clock[-2])
+
+        joined = join(support, query)
+        groups = learner.row_groups(joined.unique)
+        rows = learner.table.gather(joined.unique).requires_grad_()
+        lap("join support and query, gather rows")
+        with torch.no_grad():
+            learner.module(rows[joined.support_at], support)
+        lap("(one forward pass alone)")
+        dense = dict(learner.module.named_parameters())
+        adapted_rows, adapted, _ = inner_step(
+            learner.module, rows, expand(dense, 8), joined, rates(), settings, groups, dense_group
+        )
+        lap("inner step: forward, gradient with its graph")
+        logits = torch.func.functional_call(learner.module, adapted, (adapted_rows[joined.query_at], query))
+        loss = task_losses(logits, query).sum()
+        lap("query forward at the adapted weights")
+        gradients = torch.autograd.grad(loss, [rows, *dense.values()], materialize_grads=True)
+        lap("outer gradient, through the inner step")
+        unique, inverse = torch.unique(joined.unique, return_inverse=True)
+        summed = torch.zeros(len(unique), 17).index_add_(0, inverse, gradients[0])
+        learner.apply(unique, summed, list(gradients[1:]))
+        lap("scatter and Adagrad on touched rows")
+    print(f"   where our time goes (order 2, ms): {len(joined.unique):,} row copies")
+    for name, times in spent.items():
+        print(f"     {1e3 * statistics.median(times):7.1f}  {name}")
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    for users, items in ((30_000, 8_000), (200_000, 40_000)):
+        w = world(users, items, hours=240, exposures_per_hour=3000)
+        size = f"{users:,} users, {items:,} items, {w.vocabulary.size:,} table rows"
+        print(f"   {size}, {len(w.features.layout)} fields")
+        compare(w, order=2, rounds=3)
+        compare(w, order=1, rounds=3)
+    parts(w, rounds=3)
+
+
+if __name__ == "__main__":
+    main()
