@@ -36,7 +36,11 @@ class LongTermSettings(Settings):
     window: int | None = Field(
         default=None, ge=1
     )  #: only pairs at most so many hops apart; None: all (printed)
-    negatives: int = Field(default=5, ge=0)  #: per ordered positive pair, shared within a path; 0: printed
+    negatives: int = Field(default=5, ge=0)  #: per ordered positive pair; 0: printed
+    #: What a pair's negatives weigh together. None: as many as they are, the plain sum. The best q·q' is then
+    #: pointwise mutual information − log weight; vectors that serve both sides of the product cannot hold that
+    #: shift, and the loss hardly leaves its value at zero vectors. With 1 there is no shift.
+    negative_weight: float | None = Field(default=None, gt=0)
     noise_power: float = 0.75  #: negatives are drawn in proportion to degree^noise_power
     walks_per_node: int = Field(default=1, ge=1)  #: per epoch
     epochs: int = Field(default=5, ge=1)
@@ -100,9 +104,16 @@ def hops(nodes: Tensor, neighbours: Tensor, mask: Tensor, users: int) -> tuple[H
 
 
 def path_loss(
-    vectors: Tensor, paths: Tensor, noise: Tensor, path_at: Tensor, noise_at: Tensor, window: int | None
+    vectors: Tensor,
+    paths: Tensor,
+    noise: Tensor,
+    path_at: Tensor,
+    noise_at: Tensor,
+    *,
+    window: int | None,
+    negative_weight: float,
 ) -> Tensor:
-    """L_N of a batch of paths, as a mean over its ordered positive pairs (Eq. 8 and negatives).
+    """L_N of a batch of paths, per ordered pair (Eq. 8): mean of pairs + weight · mean of negatives.
 
     Every node of a path has `hops` partners and shares the path's `negatives · hops` noise nodes, which makes
     `negatives` of them per ordered pair. Pairs of a node with itself, and noise that is the node itself,
@@ -113,14 +124,20 @@ def path_loss(
         paths: int64 [P, L] node numbers; path_at: int64 [P, L] → N.
         noise: int64 [P, S] node numbers, S may be 0; noise_at: int64 [P, S] → N.
         window: greatest distance of a pair within its path, or None.
+        negative_weight: of all negatives of a pair together.
     """
     on_path = vectors[path_at]
     pairs = paths.unsqueeze(2) != paths.unsqueeze(1)
     if window is not None:
         step = torch.arange(paths.shape[1], device=paths.device)
         pairs = pairs & ((step.unsqueeze(0) - step.unsqueeze(1)).abs() <= window)
-    loss = -(F.logsigmoid(on_path @ on_path.transpose(1, 2)) * pairs).sum()
+    loss = _masked_mean(-F.logsigmoid(on_path @ on_path.transpose(1, 2)), pairs)
     if noise.shape[1]:
         others = paths.unsqueeze(2) != noise.unsqueeze(1)
-        loss = loss - (F.logsigmoid(-(on_path @ vectors[noise_at].transpose(1, 2))) * others).sum()
-    return loss / pairs.sum().clamp_min(1)
+        against = _masked_mean(-F.logsigmoid(-(on_path @ vectors[noise_at].transpose(1, 2))), others)
+        loss = loss + negative_weight * against
+    return loss
+
+
+def _masked_mean(values: Tensor, mask: Tensor) -> Tensor:
+    return (values * mask).sum() / mask.sum().clamp_min(1)

@@ -115,7 +115,9 @@ class _Training:
         first, second = hops(asked.values[0], neighbours, mask, self.graph.users)
         rows = self.table.gather(first.nodes).requires_grad_()
         path_at, noise_at = asked.positions[0].split([paths.shape[1], noise.shape[1]], dim=1)
-        loss = path_loss(self.encoder(rows, first, second), paths, noise, path_at, noise_at, s.window)
+        weight = s.negatives if s.negative_weight is None else s.negative_weight
+        vectors = self.encoder(rows, first, second)
+        loss = path_loss(vectors, paths, noise, path_at, noise_at, window=s.window, negative_weight=weight)
         self.dense.zero_grad()
         loss.backward()
         assert rows.grad is not None

@@ -61,20 +61,19 @@ def test_loss_equals_the_equation_pair_by_pair() -> None:
     paths = torch.tensor([[0, 1, 0, 2], [3, 4, 5, 4]])
     noise = torch.tensor([[5, 0], [1, 4]])
     for window in (None, 1):
-        expected, pairs = 0.0, 0
+        attract, repel = [], []
         for path, negatives in zip(paths.tolist(), noise.tolist(), strict=True):
             for i, a in enumerate(path):
                 for j, b in enumerate(path):
                     if a != b and (window is None or abs(i - j) <= window):
-                        expected -= torch.log(torch.sigmoid(vectors[a] @ vectors[b]))
-                        pairs += 1
-                for n in negatives:
-                    if n != a:
-                        expected -= torch.log(torch.sigmoid(-vectors[a] @ vectors[n]))
-        loss = path_loss(vectors, paths, noise, paths, noise, window)
-        torch.testing.assert_close(loss, expected / pairs)
-    printed = path_loss(vectors, paths, noise[:, :0], paths, noise[:, :0], None)
-    assert printed < path_loss(vectors, paths, noise, paths, noise, None)
+                        attract.append(-torch.log(torch.sigmoid(vectors[a] @ vectors[b])))
+                repel += [-torch.log(torch.sigmoid(-vectors[a] @ vectors[n])) for n in negatives if n != a]
+        expected = torch.stack(attract).mean() + 3 * torch.stack(repel).mean()
+        loss = path_loss(vectors, paths, noise, paths, noise, window=window, negative_weight=3)
+        torch.testing.assert_close(loss, expected)
+        none = noise[:, :0]
+        printed = path_loss(vectors, paths, none, paths, none, window=window, negative_weight=3)
+        torch.testing.assert_close(printed, torch.stack(attract).mean())
 
 
 def test_visiting_some_nodes_equals_visiting_all() -> None:
