@@ -84,12 +84,13 @@ def build_hot_topics(settings: SimulatorSettings, days: int) -> HotTopics:
         count = rng.poisson(news.hot_topics_per_day)
         begins = 24.0 * day + rng.choice(24, size=count, p=PUBLISHING) + rng.uniform(0, 1, count)
         peaks = rng.uniform(*news.hot_peak_hours, count)
-        strengths = rng.gamma(3.0, 1 / 3.0, count)
+        strengths = rng.uniform(0.5, 1.5, count)
         topics = rng.integers(0, news.topics, count)
         through = np.clip((points[:, None] - begins) / peaks, 0, None)
         profile = strengths * through * np.exp(1 - through) * (points[:, None] - begins < 24)
         for event in range(count):
-            table[:, topics[event]] += profile[:, event].astype(np.float32)
+            topic = topics[event]  # two events on one topic: the hotter one counts
+            table[:, topic] = np.maximum(table[:, topic], profile[:, event])
     return HotTopics(start=start, table=table)
 
 

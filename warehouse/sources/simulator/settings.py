@@ -11,13 +11,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
 
 class PopulationSettings(_Part):
     """Who reads, how often, and how accounts come and go."""
 
-    users: int = Field(default=15000, ge=10, description="accounts on the first day")
+    users: int = Field(default=15_000, ge=10, description="accounts on the first day")
     daily_arrivals: float = Field(
         default=0.02, ge=0, lt=1, description="new accounts a day, share of `users`; as many leave"
     )
@@ -52,13 +52,13 @@ class NewsSettings(_Part):
     life_hours: float = Field(default=15.5, gt=0, description="median time constant of an item's attention")
     life_spread: float = Field(default=0.72, ge=0, description="σ of its logarithm")
     burning: float = Field(
-        default=0.5, ge=0, description="how much shorter a pushed item lives (log, per σ of push)"
+        default=0.52, ge=0, description="how much shorter a pushed item lives (log, per σ of push)"
     )
     direct_share: float = Field(
         default=0.38, ge=0, le=1, description="share that the feed takes up within the hour of publication"
     )
     take_up_hours: float = Field(
-        default=17, gt=0, description="median hours until the feed takes up the others"
+        default=16.5, gt=0, description="median hours until the feed takes up the others"
     )
     take_up_spread: float = Field(default=1.15, ge=0)
     hot_topics_per_day: float = Field(default=4.0, ge=0)
@@ -73,16 +73,16 @@ class NewsSettings(_Part):
 class ClickSettings(_Part):
     """What makes a click: terms of one logit, each by its σ or amplitude."""
 
-    base: float = Field(default=-2.87)
-    quality: float = Field(default=0.5, ge=0, description="σ of an item's own appeal")
+    base: float = Field(default=-2.89)
+    quality: float = Field(default=0.6, ge=0, description="σ of an item's own appeal")
     provider: float = Field(default=0.2, ge=0, description="σ of a provider's appeal")
     novelty: float = Field(
-        default=0.4, ge=0, description="what an item lacks at its first minute, gone within hours"
+        default=0.3, ge=0, description="what an item lacks at its first minute, gone within hours"
     )
     novelty_hours: float = Field(default=0.5, gt=0)
-    fading: float = Field(default=0.21, ge=0, description="loss of appeal of old news")
+    fading: float = Field(default=0.2, ge=0, description="loss of appeal of old news")
     fading_hours: float = Field(default=16.0, gt=0, description="hours since publication that make news old")
-    hot: float = Field(default=0.55, ge=0, description="gain at the peak of a hot topic of strength 1")
+    hot: float = Field(default=0.7, ge=0, description="gain at the peak of a hot topic of strength 1")
     interest: float = Field(default=0.61, ge=0, description="weight of an account's interest in the topic")
     style: float = Field(default=0.3, ge=0, description="weight of taste for a provider's and kind's style")
     propensity: float = Field(default=0.45, ge=0, description="σ of how readily an account clicks")
@@ -100,12 +100,12 @@ class PolicySettings(_Part):
     slots: float = Field(default=11.6, gt=1, description="mean exposures of an impression")
     most_slots: int = Field(default=30, ge=2, le=32)
     pool: int = Field(default=600, ge=32, description="items in the running at once")
-    push_spread: float = Field(default=2.5, ge=0, description="σ of an editor's push of an item (log)")
+    push_spread: float = Field(default=2.6, ge=0, description="σ of an editor's push of an item (log)")
     push_quality: float = Field(
         default=0.3, ge=-1, le=1, description="correlation of the push with the item's appeal"
     )
     ageing: float = Field(default=1.0, ge=0, description="loss of attention at one life of an item (log)")
-    ageing_power: float = Field(default=1.1, gt=0, description="above 1: attention holds, then falls faster")
+    ageing_power: float = Field(default=1.05, gt=0, description="above 1: attention holds, then falls faster")
     click_rate: float = Field(
         default=1.0, ge=0, description="weight of the click rate measured until the hour's start"
     )
@@ -114,7 +114,7 @@ class PolicySettings(_Part):
         default=0.35, ge=0, description="weight of what it knows of an account's interests"
     )
     knows_after_days: float = Field(default=3.0, gt=0)
-    hot: float = Field(default=1.0, ge=0)
+    hot: float = Field(default=1.5, ge=0)
 
 
 class ExternalSettings(_Part):

@@ -1,9 +1,9 @@
 """Figures of a news log: pure functions of its columns, the same for a simulated log and for a real one.
 
-Two figures of an hour's ranking of articles, concentration and overlap, depend on how many clicks an hour has:
-a log with a thirtieth of the clicks has noisier tops. They are taken of *expected* clicks (`Log.weight`, the sum
-of the simulator's true probabilities), which stand in for a log of the real size. All other figures count clicks
-as they fell.
+Two figures of an hour's ranking of articles, concentration and overlap, depend on how many clicks an hour
+has: a log with a thirtieth of the clicks has noisier tops. They are taken of *expected* clicks (`Log.weight`,
+the sum of the simulator's true probabilities), which stand in for a log of the real size. All other figures
+count clicks as they fell.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def younger_than(log: Log, hours: tuple[int, ...], *, clicks: bool) -> np.ndarra
 
 
 def first_shown_today(log: Log) -> float:
-    """Share of a day's exposures on articles first shown that day; the first day has no past and is left out."""
+    """Share of a day's exposures on articles first shown that day; day one has no past and is left out."""
     day, first = (log.at // DAY).astype(int), log.first_shown[log.item] // DAY
     later = day >= 1
     return float((day == first)[later].mean())
