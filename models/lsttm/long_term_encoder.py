@@ -38,8 +38,8 @@ class LongTermSettings(Settings):
     )  #: only pairs at most so many hops apart; None: all (printed)
     negatives: int = Field(default=5, ge=0)  #: per ordered positive pair; 0: printed
     #: What a pair's negatives weigh together. None: as many as they are, the plain sum. The best q·q' is then
-    #: pointwise mutual information − log weight; vectors that serve both sides of the product cannot hold that
-    #: shift, and the loss hardly leaves its value at zero vectors. With 1 there is no shift.
+    #: pointwise mutual information − log weight; vectors that serve both sides of the product cannot hold
+    #: that shift, and the loss hardly leaves its value at zero vectors. With 1 there is no shift.
     negative_weight: float | None = Field(default=None, gt=0)
     noise_power: float = 0.75  #: negatives are drawn in proportion to degree^noise_power
     walks_per_node: int = Field(default=1, ge=1)  #: per epoch
