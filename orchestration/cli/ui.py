@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
@@ -103,21 +104,16 @@ def _as_interrupt(_signum: int, _frame: FrameType | None) -> None:
 
 
 def _end(servers: list[subprocess.Popen[bytes]]) -> None:
-    """Interrupt every group, wait, and kill what is left of it."""
+    """Interrupt every server, let it end its own children, then kill what is left of its group."""
     for server in servers:
-        _signal_group(server, signal.SIGINT)
+        if server.poll() is None:
+            server.send_signal(signal.SIGINT)
     deadline = time.monotonic() + GRACE_SECONDS
     for server in servers:
         try:
             server.wait(max(0.1, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
             err.print("A server did not end in time; killing it.")
-        _signal_group(server, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.killpg(server.pid, signal.SIGKILL)
         server.wait()
-
-
-def _signal_group(server: subprocess.Popen[bytes], signum: int) -> None:
-    try:
-        os.killpg(server.pid, signum)
-    except ProcessLookupError:
-        return
