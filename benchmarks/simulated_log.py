@@ -6,6 +6,8 @@ import numpy as np
 
 from models.data.event_log import HOUR_MS, MISSING, Entities, EventLog, Exposures, ExternalClicks
 
+USER_FIELDS = (6, 3, 12, 4, 3, 3)  #: values of each: age band, gender, region, household, platform, plan
+ITEM_FIELDS = (30, 150, 300, 5, 6, 4)  #: topic, subtopic, provider, kind, length, tone
 START_MS = 1_700_006_400_000 // (24 * HOUR_MS) * (24 * HOUR_MS)
 
 
@@ -17,7 +19,6 @@ def simulated_log(
     exposures_per_hour: int,
     seed: int,
     click_rate: float = 0.3,
-    field_values: int = 50,
     first_hour: int = 0,
 ) -> EventLog:
     """Zipf-like users and items, `hours` service hours from `first_hour` on, every tenth click external."""
@@ -42,8 +43,8 @@ def simulated_log(
             occurred_at=np.full(externals, start),
             received_at=np.sort(rng.integers(start, end, externals)),
         ),
-        users=_entities(users, field_values, seed + 1, published=None),
-        items=_entities(items, field_values, seed + 2, published=START_MS),
+        users=_entities(users, USER_FIELDS, seed=1, published=None),
+        items=_entities(items, ITEM_FIELDS, seed=2, published=START_MS),
         start_ms=start,
         end_ms=end,
     )
@@ -53,10 +54,10 @@ def _skewed(rng: np.random.Generator, size: int, n: int) -> np.ndarray:
     return np.minimum((size * rng.random(n) ** 2).astype(np.int64), size - 1)
 
 
-def _entities(size: int, values: int, seed: int, published: int | None) -> Entities:
+def _entities(size: int, values: tuple[int, ...], seed: int, published: int | None) -> Entities:
     rng = np.random.default_rng(seed)
     return Entities(
         index=np.arange(size),
-        fields=rng.integers(0, values, (size, 6)),
+        fields=np.stack([_skewed(rng, number, size) for number in values], axis=1),
         published_at=np.full(size, MISSING if published is None else published),
     )

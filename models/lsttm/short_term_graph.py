@@ -20,10 +20,10 @@ from torch import Tensor, nn
 
 from models.data.event_log import EventLog
 from models.data.neighbours import GraphSample, RowView
-from models.layers.bags import Edges, FieldBags
 from models.layers.embedding import gather
 from models.layers.gat import GATLayer, Nodes, take_nodes
 from models.layers.temporal_adjacency import TemporalAdjacency
+from models.lsttm.graph_bags import GraphBags, by_profile, profiles
 from models.lsttm.sampling import Adjacencies, load_adjacencies, unique_nodes, unique_pairs
 from models.settings import Settings
 
@@ -37,38 +37,12 @@ class ShortTermSettings(Settings):
 
 
 @dataclass(frozen=True)
-class GraphBags:
-    """What makes forward and backward pass sums over bags (`models.layers.bags`) instead of gathers."""
-
-    users: FieldBags
-    items: FieldBags
-    user_items: Edges
-    item_users: Edges | None  #: of the second hop, with two layers
-    user_item_pairs: Edges | None
-
-    @classmethod
-    def of(cls, graph: ShortTermGraphBatch) -> GraphBags:
-        """Sort what the layers will sum, once a batch."""
-        users, items = FieldBags.of(graph.user_fields), FieldBags.of(graph.item_fields)
-        first = Edges.of(graph.user_items, graph.user_mask, graph.item_fields.shape[1])
-        if graph.item_users is None or graph.item_mask is None or graph.user_item_pairs is None:
-            return cls(users, items, first, None, None)
-        hop = Edges.of(graph.item_users, graph.item_mask, graph.user_fields.shape[1])
-        second = Edges.of(graph.user_item_pairs, graph.user_mask, graph.item_users.shape[1])
-        return cls(users, items, first, hop, second)
-
-    def to(self, device: torch.device | str) -> GraphBags:
-        """The same structures on another device."""
-        moved = {n: part.to(device) for n, part in vars(self).items() if part is not None}
-        return replace(self, **moved)
-
-
-@dataclass(frozen=True)
 class ShortTermGraphBatch:
     """Index tensors of the neighbourhoods of T tasks; letters as in `models.batch`.
 
-    P user pairs and Q item pairs are distinct (node, period start); U users and I items are distinct nodes
-    whose fields are read. With one layer, the tensors of the second hop are None.
+    P user pairs and Q item pairs are distinct (node, period start); U users and I items are distinct nodes,
+    or distinct profiles of nodes, which is all that a layer sees of them. With one layer, the tensors of the
+    second hop are None.
     """
 
     user_fields: Tensor  #: int64 [T, U, F] positions of embedding rows
@@ -97,6 +71,8 @@ class ShortTermIndex(Adjacencies):
     ) -> None:
         """Args: view tells the table rows of fields; adjacencies `items_of_users` and `users_of_items`."""
         self.settings, self.view, self.adjacencies = settings, view, adjacencies
+        #: Batches are made fast (`models.lsttm.graph_bags`); off, every node is gathered one by one.
+        self.bagged = True
 
     @classmethod
     def of(cls, settings: ShortTermSettings, view: RowView, log: EventLog) -> ShortTermIndex:
@@ -191,14 +167,17 @@ class ShortTermIndex(Adjacencies):
         self, users: Tensor, items: Tensor, build: Callable[[list[Tensor]], ShortTermGraphBatch]
     ) -> GraphSample:
         rows = [self.view.user_field_rows(users.numpy()), self.view.item_field_rows(items.numpy())]
-        if not all(r.shape[-1] for r in rows):  # users or items without any field: nothing to sum
-            return GraphSample([torch.from_numpy(r) for r in rows], build)
+        user_rows, item_rows = map(torch.from_numpy, rows)
+        if not self.bagged or not all(r.shape[-1] for r in rows):  # without any field there is nothing to sum
+            return GraphSample([user_rows, item_rows], build)
+        user_rows, user_profile = profiles(user_rows)
+        item_rows, item_profile = profiles(item_rows)
 
         def build_with_bags(positions: list[Tensor]) -> ShortTermGraphBatch:
-            graph = build(positions)
+            graph = by_profile(build(positions), user_profile, item_profile)
             return replace(graph, bags=GraphBags.of(graph))
 
-        return GraphSample([torch.from_numpy(r) for r in rows], build_with_bags)
+        return GraphSample([user_rows, item_rows], build_with_bags)
 
 
 class ShortTermGraph(nn.Module):
