@@ -73,18 +73,10 @@ def add_bands(table: pd.DataFrame, history: pd.DataFrame | None, settings: GateS
         former = history.reindex(columns=list(HISTORY_COLUMNS)).astype(np.float64)
         past = pd.concat([former[~former.index.isin(table.index)], past])
     days = _former_days(table, past.dropna(subset=["start_ms"]), settings)
-    judged = days.groupby("partition").size().reindex(table.index, fill_value=0)
-    enough = (judged >= settings.min_history_days).to_numpy()
-    rows = _robust(np.log1p(days["rows"]), days["partition"], table.index)
-    odds = (days["clicks"] + 0.5) / (days["kept"] - days["clicks"] + 0.5)
-    rates = _robust(np.log(odds), days["partition"], table.index)
-
-    banded = table.assign(history_days=judged.astype(np.float64))
-    banded["rows_low"], banded["rows_high"] = _count_band(*rows, settings)
-    banded["click_rate_low"], banded["click_rate_high"] = _rate_band(
-        *rates, table["kept"].to_numpy(), settings
-    )
-    banded.loc[~enough, ["rows_low", "rows_high", "click_rate_low", "click_rate_high"]] = np.nan
+    banded = table.assign(history_days=_days(days, table.index))
+    banded["rows_low"], banded["rows_high"] = _count_band(days, table.index, settings)
+    rated = days[days["kept"] > 0]  # an hour without rows says nothing about its rate
+    banded["click_rate_low"], banded["click_rate_high"] = _rate_band(rated, table["kept"], settings)
 
     tolerated = settings.quarantined_rows_tolerated
     few = table["quarantined"] <= tolerated
@@ -139,6 +131,10 @@ def _former_days(table: pd.DataFrame, past: pd.DataFrame, settings: GateSettings
     return pairs[(age_ms > 0) & (age_ms <= settings.max_history_days * DAY_MS)]
 
 
+def _days(days: pd.DataFrame, index: pd.Index) -> pd.Series:
+    return days.groupby("partition").size().reindex(index, fill_value=0).astype(np.float64)
+
+
 def _robust(values: pd.Series, groups: pd.Series, index: pd.Index) -> tuple[np.ndarray, np.ndarray]:
     """Median and robust standard deviation a group, in the order of `index`; NaN for absent groups."""
     grouped = values.groupby(groups)
@@ -147,26 +143,39 @@ def _robust(values: pd.Series, groups: pd.Series, index: pd.Index) -> tuple[np.n
     return median.reindex(index).to_numpy(float), deviation.reindex(index).to_numpy(float)
 
 
-def _count_band(
-    median: np.ndarray, deviation: np.ndarray, settings: GateSettings
-) -> tuple[np.ndarray, np.ndarray]:
-    """Band of a row count, from median and deviation of log(1 + rows); a count n has noise 1/√n there."""
-    noise = np.exp(-median)
-    width = settings.band_deviations * np.sqrt(np.maximum(deviation, settings.row_count_spread) ** 2 + noise)
-    return np.floor(np.expm1(median - width)).clip(0), np.ceil(np.expm1(median + width))
+def _count_band(days: pd.DataFrame, index: pd.Index, settings: GateSettings) -> tuple[np.ndarray, np.ndarray]:
+    """Band of a row count, from median and deviation of log(1 + rows) over the former days.
+
+    The noise of a count n is 1/√n there, of n rows that come g at a time √(g/n); g rows more or less allow
+    for discreteness.
+    """
+    median, deviation = _robust(np.log1p(days["rows"]), days["partition"], index)
+    median = np.where(_days(days, index) >= settings.min_history_days, median, np.nan)
+    together = settings.rows_together
+    spread = np.maximum(deviation, settings.row_count_spread)
+    width = settings.band_deviations * np.sqrt(spread**2 + together * np.exp(-median))
+    low, high = np.expm1(median - width) - together, np.expm1(median + width) + together
+    return np.floor(low).clip(0), np.ceil(high)
 
 
-def _rate_band(
-    median: np.ndarray, deviation: np.ndarray, kept: np.ndarray, settings: GateSettings
-) -> tuple[np.ndarray, np.ndarray]:
-    """Band of a rate among `kept` rows, from median and deviation of its log-odds.
+def _rate_band(days: pd.DataFrame, kept: pd.Series, settings: GateSettings) -> tuple[np.ndarray, np.ndarray]:
+    """Band of a rate among `kept` rows, from median and deviation of its log-odds over the former days.
 
     Log-odds, since a hot topic multiplies clicks and a rate near zero cannot fall by as much as it can rise.
-    The noise of n rows is 1/√(n p (1 − p)) there; one row more or less allows for discreteness.
+    A day's rate is drawn to that of all days as if it had `rows_together` rows more, so that the median of
+    nearly empty hours means something. The noise of n rows is 1/√(n p (1 − p)); former rows have theirs too.
     """
+    index, together = kept.index, settings.rows_together
+    sums = days.groupby("partition")[["clicks", "kept"]].transform("sum")
+    pooled = (sums["clicks"] + 0.5) / (sums["kept"] + 1.0)
+    rate = (days["clicks"] + together * pooled) / (days["kept"] + together)
+    median, deviation = _robust(np.log(rate / (1 - rate)), days["partition"], index)
+    median = np.where(_days(days, index) >= settings.min_history_days, median, np.nan)
     centre = 1 / (1 + np.exp(-median))
-    size = np.maximum(kept, 1)
+    size = np.maximum(kept.to_numpy(np.float64), 1)
+    former = days.groupby("partition")["kept"].sum().reindex(index).to_numpy(np.float64)
+    noise = (1 / size + 1 / former) / (centre * (1 - centre))
     spread = np.maximum(deviation, settings.click_rate_spread)
-    width = settings.band_deviations * np.sqrt(spread**2 + 1 / (size * centre * (1 - centre)))
+    width = settings.band_deviations * np.sqrt(spread**2 + noise)
     low, high = (1 / (1 + np.exp(-(median + side * width))) for side in (-1, 1))
     return (low - 1 / size).clip(0), (high + 1 / size).clip(None, 1)

@@ -91,7 +91,7 @@ def _one(table: str, rows: int, hour: int, seed: int) -> pd.DataFrame:
         frame = pd.DataFrame(
             {
                 "item_id": [f"i{i}" for i in range(rows)],
-                "published_at": moments,
+                "published_at": pd.Series(moments).mask(np.arange(rows) % 5 == 4),
                 "topic": rng.choice(["x", "y"], rows),
             }
         )

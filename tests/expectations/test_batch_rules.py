@@ -79,7 +79,7 @@ def test_row_count_is_not_judged_with_too_little_or_too_old_history():
 def test_an_empty_hour_is_judged_and_a_quiet_hour_may_be_empty():
     empty = good_rows("exposures").iloc[:0]
     assert broken(judge("exposures", empty, history=history())) == {hour_key(0): ["row_count"]}
-    assert broken(judge("exposures", empty, history=history(rows=4, clicks=1))) == {}
+    assert broken(judge("exposures", empty, history=history(rows=50, clicks=5))) == {}
 
 
 def test_row_count_band_is_robust_against_one_odd_day():
@@ -105,6 +105,15 @@ def test_click_rate_out_of_band_fails_and_small_hours_do_not_trip():
     )
     assert rated(1000, 0.04) == rated(1000, 0.25) == {}
     assert rated(4, 1.0) == rated(10, 0.6) == rated(30, 0.0) == {}
+
+
+def test_former_hours_without_rows_tell_no_click_rate():
+    mostly_empty = history(rows=30, clicks=3)
+    mostly_empty.loc[mostly_empty.index[:3], ["rows", "kept", "clicks"]] = 0
+    frame = good_rows("exposures", rows=60).assign(clicked=np.arange(60) < 3)
+    result = judge("exposures", frame, history=mostly_empty)
+    assert broken(result) == {}
+    assert result.statistics["click_rate_low"].isna().all()  # two days with rows are too few
 
 
 def test_share_quarantined_above_its_limit_fails_unless_rows_are_few():
@@ -173,7 +182,7 @@ def test_failures_of_one_partition_do_not_hide_or_touch_others():
 
 def test_earlier_partitions_of_the_call_are_history():
     hours = tuple(range(0, 24 * 5, 24))
-    frame = good_rows("exposures", rows=300, hours=hours)
+    frame = good_rows("exposures", rows=600, hours=hours)
     small = frame[(frame["_partition"] != hour_key(96)) | (frame["_row"] < 20)]
     result = gate("exposures", small, context("exposures", hours=hours))
     assert broken(result) == {hour_key(96): ["row_count"]}
