@@ -46,8 +46,8 @@ class GateSettings(BaseModel):
     """Older days are not compared with: four weeks hold every weekday four times and forget a former size."""
 
     band_deviations: float = Field(default=6.0, gt=0)
-    """Half-width of a band in robust standard deviations. At 6, no hour of 16 simulated logs of 300 accounts and
-    eight days trips; a feed that stops, comes ten times or loses its clicks lies far beyond."""
+    """Half-width of a band in robust standard deviations. At 6 no hour of 16 simulated logs (300 accounts,
+    8 days) trips; a feed that stops, comes ten times or loses its clicks lies far beyond."""
 
     row_count_spread: float = Field(default=0.20, gt=0)
     """Least relative spread of the row count between days. Six of it tolerate ×3.3: a hot day passes, a feed
