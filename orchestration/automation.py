@@ -15,14 +15,15 @@ from warehouse.service_time import HOUR_MS, ServiceZone
 LOOK_BACK_HOURS = 72  #: hours later than this are loaded by hand, as a backfill
 
 
-def late_hours_condition() -> dg.AutomationCondition:
-    """An hour that is not the latest runs when its logs were loaded or changed since, or are new.
+def late_hours_condition(*tables: str) -> dg.AutomationCondition:
+    """An hour that is not the latest runs when its logs in `tables` were loaded after its turn, or again.
 
-    `eager()` looks at the latest window alone, which the hourly schedule takes care of. Only logs must be
-    there: the base model of the day before may be late, and the hour before may never come.
+    `eager()` looks at the latest window alone, which the hourly schedule takes care of. Nothing but logs
+    counts: a base model that is late or trained again changes no hour that was served, and what follows a
+    late hour needs no run, since the next hour finds the state before it out of date and catches up.
     """
-    logs = dg.AssetSelection.assets(*EVENT_TABLES)
-    due = dg.AutomationCondition.newly_missing() | dg.AutomationCondition.any_deps_updated()
+    logs = dg.AssetSelection.assets(*tables)
+    due = dg.AutomationCondition.newly_missing() | dg.AutomationCondition.any_deps_updated().allow(logs)
     return (
         due.since_last_handled()
         & ~dg.AutomationCondition.any_deps_missing().allow(logs)

@@ -13,6 +13,7 @@ from assets.ranking.hourly_auc import hourly_auc_asset
 from assets.ranking.hourly_ranker import hourly_ranker_asset
 from assets.ranking.long_term_graph import long_term_graph_asset
 from assets.ranking.promotion import promotion_asset
+from assets.ranking.reading import EVENT_TABLES
 from assets.resources import HomeResource, Progress, TrackingResource, WarehouseResource
 from orchestration import automation, jobs, schedules
 from warehouse.home import Deployment, Home
@@ -31,15 +32,14 @@ class Built:
 def build(home: Home, deployment: Deployment, progress: Progress | None = None) -> Built:
     """Definitions for `deployment`; `progress` listens to trainings (default: the run's log alone)."""
     partitions = Partitions.of(deployment, last_day=_last_day(home, deployment))
-    late = automation.late_hours_condition()
     root = str(home.root)
     definitions = dg.Definitions(
         assets=[
             *log_assets(partitions),
             long_term_graph_asset(partitions),
             daily_ranker_asset(partitions),
-            hourly_ranker_asset(partitions, late),
-            hourly_auc_asset(partitions, late),
+            hourly_ranker_asset(partitions, automation.late_hours_condition(*EVENT_TABLES)),
+            hourly_auc_asset(partitions, automation.late_hours_condition("exposures")),
             promotion_asset(partitions),
         ],
         jobs=jobs.asset_jobs(partitions),

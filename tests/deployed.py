@@ -1,6 +1,6 @@
-"""A tiny simulated deployment, made once for a test process: two days landed, the first one trained on.
+"""A tiny simulated deployment, made once for all test processes: two days landed, the first one trained on.
 
-Tests get a copy of their own. Day one (`BASE`) is loaded whole, of day two (`DAY`) the first hours in `HOURS`.
+Tests get a copy of their own. Day one (`BASE`) is loaded whole, of day two (`DAY`) only `HOURS`.
 """
 
 from __future__ import annotations
@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 import shutil
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
+
+from filelock import FileLock
 
 from assets.resources import HomeResource, TrackingResource, WarehouseResource
 from warehouse.home import Deployment, Home
@@ -53,16 +54,21 @@ def systems() -> tuple[str, ...]:
     return tuple(SYSTEMS)
 
 
-def deployed(original: Path, copy: Path) -> Deployed:
-    """A copy of the deployment made in `original`; HOURFOLD_HOME points to it until the test's end."""
-    shutil.copytree(_made(original), copy)
+def deployed(shared: Path, copy: Path) -> Deployed:
+    """A copy of the deployment, which is made in `shared` once, whichever test process asks first."""
+    original = shared / "deployed"
+    with FileLock(shared / "deployed.lock"):
+        if not (shared / "deployed.done").exists():
+            _make(original)
+            (shared / "deployed.done").touch()
+    # MLflow keeps the artifacts' place in its database, so copies write theirs beside the original's.
+    shutil.copytree(original, copy, ignore=shutil.ignore_patterns("artifacts"))
     os.environ["HOURFOLD_HOME"] = str(copy)
     home = Home(copy)
     return Deployed(home, Deployment.load(home))
 
 
-@cache
-def _made(root: Path) -> Path:
+def _make(root: Path) -> None:
     from assets.logs.ingest import ingest
     from orchestration.jobs import DAILY
     from orchestration.session import Session
@@ -84,4 +90,3 @@ def _made(root: Path) -> Path:
         ingest(paths, table, [*zone.hours_of_day(BASE), *HOURS])
     with Session(deployment, home) as session:
         session.run(DAILY, BASE)
-    return root

@@ -1,5 +1,7 @@
 """A tiny simulated deployment for the tests of this room."""
 
+import os
+
 import pytest
 
 from tests import deployed as tiny
@@ -8,4 +10,7 @@ from tests import deployed as tiny
 @pytest.fixture
 def ready(tmp_path_factory, tmp_path):
     """A deployment of its own: day one trained on, the first hours of day two loaded."""
-    return tiny.deployed(tmp_path_factory.getbasetemp() / "deployed", tmp_path / "home")
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    return tiny.deployed(shared, tmp_path / "home")

@@ -8,7 +8,7 @@ import pytest
 from assets.partitions import Partitions
 from assets.ranking.states import StateRecord, States
 from assets.resources import HomeResource
-from orchestration.automation import fingerprint, late_hours_condition
+from orchestration.automation import fingerprint
 from orchestration.build import build
 from warehouse.home import Deployment, Home
 from warehouse.service_time import DAY_MS, HOUR_MS
@@ -20,32 +20,28 @@ PARTITIONS = Partitions.of(DEPLOYMENT, last_day=LAST)
 
 
 def _graph():
-    """The ranking's dependencies with the real condition and nothing to compute."""
-    built = build(Home.current(), DEPLOYMENT).definitions
-    real = built.resolve_asset_graph()
-    condition = late_hours_condition()
+    """The ranking's dependencies and conditions as they are, with nothing to compute."""
+    real = build(Home.current(), DEPLOYMENT).definitions.resolve_asset_graph()
 
-    @dg.asset(partitions_def=PARTITIONS.hourly)
-    def exposures() -> None: ...
+    def empty(name):
+        node = real.get(dg.AssetKey(name))
+        mappings = {parent: node.partition_mappings.get(parent) for parent in node.parent_keys}
+        partitions = (
+            PARTITIONS.daily if isinstance(node.partitions_def, dg.DailyPartitionsDefinition) else None
+        )
 
-    @dg.asset(partitions_def=PARTITIONS.hourly)
-    def external_clicks() -> None: ...
+        @dg.asset(
+            name=name,
+            partitions_def=partitions or PARTITIONS.hourly,
+            deps=[dg.AssetDep(key, partition_mapping=mapping) for key, mapping in mappings.items()],
+            automation_condition=node.automation_condition,
+        )
+        def asset() -> None: ...
 
-    @dg.asset(partitions_def=PARTITIONS.daily)
-    def daily_ranker() -> None: ...
+        return asset
 
-    node = real.get(dg.AssetKey("hourly_ranker"))
-    deps = [
-        dg.AssetDep(parent, partition_mapping=node.partition_mappings.get(parent))
-        for parent in node.parent_keys
-    ]
-
-    @dg.asset(
-        name="hourly_ranker", partitions_def=PARTITIONS.hourly, deps=deps, automation_condition=condition
-    )
-    def hourly_ranker() -> None: ...
-
-    return dg.Definitions(assets=[exposures, external_clicks, daily_ranker, hourly_ranker])
+    names = ("exposures", "external_clicks", "daily_ranker", "hourly_ranker", "hourly_auc")
+    return dg.Definitions(assets=[empty(name) for name in names])
 
 
 def _land(instance, *hours):
@@ -54,11 +50,11 @@ def _land(instance, *hours):
             instance.report_runless_asset_event(dg.AssetMaterialization(table, partition=hour))
 
 
-def _requested(result):
+def _requested(result, asset="hourly_ranker"):
     return {
         key
         for found in result.results
-        if found.key == dg.AssetKey("hourly_ranker")
+        if found.key == dg.AssetKey(asset)
         for key in found.true_subset.expensively_compute_partition_keys()
     }
 
@@ -70,6 +66,7 @@ def test_a_late_hour_runs_and_the_latest_is_left_to_the_schedule():
     _land(instance, late, latest)
     first = dg.evaluate_automation_conditions(defs, instance, cursor=before.cursor)
     assert _requested(first) == {late}, "neither an hour without logs, nor the latest hour"
+    assert _requested(first, "hourly_auc") == {late}
     instance.report_runless_asset_event(dg.AssetMaterialization("hourly_ranker", partition=late))
     quiet = dg.evaluate_automation_conditions(defs, instance, cursor=first.cursor)
     assert late not in _requested(quiet), "once is enough"
@@ -85,6 +82,25 @@ def test_a_missing_base_model_or_hour_before_holds_nothing_back():
     _land(instance, f"{LAST}-00:00")
     result = dg.evaluate_automation_conditions(defs, instance, cursor=before.cursor)
     assert _requested(result) == {f"{LAST}-00:00"}
+
+
+def test_hours_that_were_served_stay_as_they_were():
+    """Neither a base model that comes late nor a late hour before them runs them again."""
+    defs, instance = _graph(), dg.DagsterInstance.ephemeral()
+    served = [f"{LAST}-{hour:02d}:00" for hour in (0, 1, 2)]
+    _land(instance, *served)
+    for asset in ("hourly_ranker", "hourly_auc"):
+        for hour in served:
+            instance.report_runless_asset_event(dg.AssetMaterialization(asset, partition=hour))
+    before = dg.evaluate_automation_conditions(defs, instance)
+    instance.report_runless_asset_event(dg.AssetMaterialization("daily_ranker", partition="2026-03-04"))
+    _land(instance, served[0])
+    result = dg.evaluate_automation_conditions(defs, instance, cursor=before.cursor)
+    assert _requested(result) == {served[0]}
+    instance.report_runless_asset_event(dg.AssetMaterialization("hourly_ranker", partition=served[0]))
+    after = dg.evaluate_automation_conditions(defs, instance, cursor=result.cursor)
+    assert _requested(after) == set()
+    assert _requested(after, "hourly_auc") == set()
 
 
 def test_one_table_alone_is_no_hour():
