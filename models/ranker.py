@@ -27,7 +27,7 @@ from models.data.event_log import DAY_MS, HOUR_MS, EventLog, Exposures
 from models.data.features import Features
 from models.data.instances import Instances
 from models.data.neighbours import NeighbourIndex, RowView
-from models.data.vocabulary import Vocabulary, hide_first_hours
+from models.data.vocabulary import Vocabulary, hide_newcomers
 from models.layers.embedding import initial_rows
 from models.learner import Learner, make_learner
 from models.system import WIDTH, LongTermVectors, SystemSettings
@@ -110,8 +110,9 @@ class Ranker:
         features = Features(system.features, log)
         exposures = _window(log, system.training.window_days)
         codes = features.codes(exposures)
-        if system.training.first_hour_ids == "oov":
-            hide_first_hours(features.layout, codes, features.counts.period(exposures.shown_at))
+        if system.training.newcomers != "own":
+            hours = (exposures.shown_at + log.zone_offset_ms) // HOUR_MS
+            hide_newcomers(features.layout, codes, hours, system.training.newcomers)
         vocabulary = Vocabulary.fit(features.layout, codes)
         graph = system.graph(log, RowView(vocabulary, features.users, features.items))
         user_vectors = None

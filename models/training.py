@@ -38,9 +38,9 @@ class TrainingSettings(Settings):
     embedding_std: float = Field(default=0.01, gt=0)
     #: train on the last days only; counts still see everything
     window_days: int | None = Field(default=None, ge=1)
-    #: which row a user, item or field value reads in training: its own always, or the OOV row in its first
-    #: service hour, as it will be when the model ranks
-    first_hour_ids: Literal["own", "oov"] = "oov"
+    #: the row that a user or item reads in training on its first day (or in its first hour only): its own, or
+    #: the OOV row, as when the model will rank newcomers (`hide_newcomers`)
+    newcomers: Literal["own", "hour", "day"] = "day"
     checkpoint_steps: int = Field(default=2000, ge=1)  #: a checkpoint is also written after every epoch
 
 

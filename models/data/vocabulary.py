@@ -8,6 +8,8 @@ rows at the end.
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 
 from models.data.entities import EntityTable
@@ -123,17 +125,21 @@ class Vocabulary:
         return np.stack([self._column(c, fields[..., f]) for f, c in enumerate(columns)], axis=-1)
 
 
-def hide_first_hours(layout: Layout, codes: np.ndarray, periods: np.ndarray) -> None:
-    """Let every open field read its OOV row in the first hour of each of its values, as it will in ranking.
+def hide_newcomers(layout: Layout, codes: np.ndarray, hours: np.ndarray, ids: Literal["hour", "day"]) -> None:
+    """Let open fields read their OOV row where a value is new, as they will in ranking.
 
     So OOV rows are trained on what they stand for, and a value that lives for one hour (an impression's id)
-    gets no row to learn by heart.
+    gets no row to learn by heart. A field's value is new in its first hour; a user or item in its first
+    hour or on its first day: then training meets the day's newcomers just as the daily model will, and their
+    counts have to tell what a row trained on that same day would have given away.
 
     Args:
         codes: int64 [E, F] of training instances in time order; changed in place.
-        periods: int64 [E] service hours.
+        hours: int64 [E] service hours since the epoch.
+        ids: how long a user or an item is new.
     """
     for c, spec in enumerate(layout.specs):
         if spec.kind != "bins":
+            span = hours if spec.kind == "category" or ids == "hour" else hours // 24
             _, first, inverse = np.unique(codes[:, c], return_index=True, return_inverse=True)
-            codes[periods == periods[first][inverse], c] = UNSEEN
+            codes[span == span[first][inverse], c] = UNSEEN

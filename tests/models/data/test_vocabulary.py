@@ -5,7 +5,7 @@ from models.data.entities import EntityTable
 from models.data.event_log import MISSING, Entities
 from models.data.features import FieldSpec, Layout
 from models.data.sorted_map import SortedMap, first_appearance
-from models.data.vocabulary import UNSEEN, Vocabulary, hide_first_hours
+from models.data.vocabulary import UNSEEN, Vocabulary, hide_newcomers
 
 LAYOUT = Layout(
     (
@@ -50,13 +50,19 @@ def test_newcomers_get_rows_at_the_end_and_keep_them():
     assert back.item_rows(np.array([6])).tolist() == [33] and back.size == 35
 
 
-def test_values_read_the_oov_row_in_their_first_hour_only():
-    codes = np.array([[1, 1, 3, 0], [2, 1, 3, 0], [1, 2, 3, 0], [2, 2, -1, 0]])
-    hide_first_hours(LAYOUT, codes, np.array([4, 5, 5, 6]))
-    assert codes[:, 0].tolist() == [UNSEEN, UNSEEN, 1, 2]
-    assert codes[:, 1].tolist() == [UNSEEN, 1, UNSEEN, 2]
-    assert codes[:, 2].tolist() == [UNSEEN, 3, 3, UNSEEN]
-    assert codes[:, 3].tolist() == [0, 0, 0, 0]
+def test_newcomers_read_the_oov_row():
+    codes = np.array([[1, 1, 3, 0], [2, 1, 3, 0], [1, 2, 3, 0], [2, 2, -1, 0], [1, 2, -1, 0]])
+    hours = np.array([4, 5, 5, 6, 24])
+    by_hour = codes.copy()
+    hide_newcomers(LAYOUT, by_hour, hours, "hour")
+    assert by_hour[:, 0].tolist() == [UNSEEN, UNSEEN, 1, 2, 1]
+    assert by_hour[:, 1].tolist() == [UNSEEN, 1, UNSEEN, 2, 2]
+    assert by_hour[:, 2].tolist() == [UNSEEN, 3, 3, UNSEEN, -1]
+    assert by_hour[:, 3].tolist() == [0, 0, 0, 0, 0]
+    hide_newcomers(LAYOUT, codes, hours, "day")
+    assert codes[:, 0].tolist() == [UNSEEN, UNSEEN, UNSEEN, UNSEEN, 1]
+    assert codes[:, 1].tolist() == [UNSEEN, UNSEEN, UNSEEN, UNSEEN, 2]
+    assert codes[:, 2].tolist() == by_hour[:, 2].tolist()
 
 
 def test_sorted_map_finds_both_levels():
