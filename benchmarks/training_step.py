@@ -143,7 +143,7 @@ def compare(w: World, rows: int, order: int, rounds: int) -> float:
     ratio = statistics.median(theirs) / statistics.median(ours)
     mine, other, drawing = (1e3 * statistics.median(times) for times in (ours, theirs, sampling))
     print(
-        f"   table of {rows:,} rows, order {order}: ours {mine:.0f} ms, peer {other:.0f} ms a step: {ratio:.1f}x"
+        f"   {rows:,} rows, order {order}: ours {mine:.0f} ms, peer {other:.0f} ms a step: {ratio:.1f}x"
         f" (median of {rounds}; first losses differ by {worst:.0e});"
         f" drawing the neighbours, in neither: {drawing:.0f} ms"
     )
