@@ -73,7 +73,7 @@ class NewsSettings(_Part):
 class ClickSettings(_Part):
     """What makes a click: terms of one logit, each by its σ or amplitude."""
 
-    base: float = Field(default=-2.89)
+    base: float = Field(default=-2.93)
     quality: float = Field(default=0.6, ge=0, description="σ of an item's own appeal")
     provider: float = Field(default=0.2, ge=0, description="σ of a provider's appeal")
     novelty: float = Field(
@@ -83,9 +83,9 @@ class ClickSettings(_Part):
     fading: float = Field(default=0.2, ge=0, description="loss of appeal of old news")
     fading_hours: float = Field(default=16.0, gt=0, description="hours since publication that make news old")
     hot: float = Field(default=0.7, ge=0, description="gain at the peak of a hot topic of strength 1")
-    interest: float = Field(default=0.61, ge=0, description="weight of an account's interest in the topic")
+    interest: float = Field(default=0.66, ge=0, description="weight of an account's interest in the topic")
     style: float = Field(default=0.3, ge=0, description="weight of taste for a provider's and kind's style")
-    propensity: float = Field(default=0.45, ge=0, description="σ of how readily an account clicks")
+    propensity: float = Field(default=0.48, ge=0, description="σ of how readily an account clicks")
     position: float = Field(default=0.12, ge=0, description="loss per log of the position")
     repeat: float = Field(
         default=0.15, ge=0, description="loss per earlier sight of the same item, three at most"
