@@ -2,8 +2,9 @@
 
 The same hour of 10,000 exposures is adapted on (mini-batches of 128) and saved, once after a history of one
 length and once after one four times as long. Both are long enough for full neighbour lists (K = 30), so that
-the history is compared and not a fuller neighbourhood. Aim: the time grows by less than 1.2 times. The peer is
-the same system with a quarter of the history; loading the daily model is printed apart. Times are CPU seconds.
+the history is compared and not a fuller neighbourhood. Aim: the time grows by less than 1.2 times. The peer
+is the same system with a quarter of the history; loading the daily model is printed apart. Times are CPU
+seconds.
 """
 
 from __future__ import annotations

@@ -27,7 +27,8 @@ class SystemEntry:
 
 
 #: The paper's optimiser and hourly rule (3.5, 5.3), of both LSTTM systems.
-_PRINTED_TRAINING = TrainingSettings(optimizer="adagrad", learning_rate=0.01, average=None)
+#: An item's row is trained from its second hour on, as it is online: the inner step is to move young rows.
+_PRINTED_TRAINING = TrainingSettings(optimizer="adagrad", learning_rate=0.01, average=None, newcomers="hour")
 _PRINTED_ADAPTATION = AdaptationSettings(online="sgd")
 _LSTTM = LSTTMSettings(training=_PRINTED_TRAINING, adaptation=_PRINTED_ADAPTATION)
 _TINY_LSTTM = LSTTMSettings(
