@@ -25,8 +25,8 @@ class AdaptationSettings(Settings):
     #: `sgd`: the inner-loop rate, on batch-mean gradients, for everything
     sgd_rate: float = Field(default=0.01, gt=0)
     #: `two_speed`: of item-ID rows, on the mean gradient of a row's own instances
-    item_rate: float = Field(default=0.05, ge=0)
-    continued: float = Field(default=0.2, ge=0)  #: `two_speed`: everything else, times the training rate
+    item_rate: float = Field(default=0.02, ge=0)
+    continued: float = Field(default=0.1, ge=0)  #: `two_speed`: everything else, times the training rate
 
 
 class Adapter(Protocol):
