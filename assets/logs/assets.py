@@ -9,7 +9,7 @@ from assets import plots
 from assets.faults import told
 from assets.partitions import Partitions
 from assets.resources import HomeResource, Progress
-from assets.timings import PREFIX
+from assets.timings import PREFIX, Timings
 
 if TYPE_CHECKING:
     from assets.logs.ingest import IngestReport
@@ -60,7 +60,11 @@ def _dimension(table: str) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, home: HomeResource, progress: dg.ResourceParam[Progress]
     ) -> dg.MaterializeResult:
         with told(context):
-            report, failures = load_partitions(home, table, None)
+            timings = Timings()
+            with timings.phase("read"):
+                wanted = pending(home, table)
+            report, failures = load_partitions(home, table, wanted)
+            progress.spent(timings.seconds)
             progress.spent(report.seconds if report else {})
             return dg.MaterializeResult(
                 metadata=_metadata(report) if report else {},
@@ -117,17 +121,23 @@ def _hourly(table: str, partitions: Partitions) -> dg.AssetsDefinition:
     return load
 
 
+def pending(home: HomeResource, table: str) -> list[str]:
+    """Landed partitions of a table that are not loaded as they are now."""
+    from assets.logs import ingest
+
+    return ingest.pending(home.paths, table, landing=home.deployment.landing_folder(home.home))
+
+
 def load_partitions(
-    home: HomeResource, table: str, partitions: Sequence[str] | None
+    home: HomeResource, table: str, wanted: Sequence[str]
 ) -> "tuple[IngestReport | None, Failures]":
     """Gate and load partitions; those that break a batch rule are left as they were, the others are loaded.
 
     Returns the report of what was loaded (None: nothing) and the failures by partition.
     """
-    from assets.logs.ingest import BatchRejected, ingest, pending
+    from assets.logs.ingest import BatchRejected, ingest
 
     landing = home.deployment.landing_folder(home.home)
-    wanted = pending(home.paths, table, landing=landing) if partitions is None else list(partitions)
     if not wanted:
         return None, {}
     try:
