@@ -29,16 +29,19 @@ def day(
         hourfold day 2022-05-08 --systems deepfm,lsttm
     """
     from orchestration.cli.deploying import deployed, names
+
+    with plain_errors(ValueError, FileNotFoundError):
+        changes = {"systems": names(systems), "device": device, "seed": seed}
+        deployment = deployed(**changes, size="tiny" if tiny else None)
+        check_day(deployment, date)
+
     from orchestration.cli.tables import figures_table
     from orchestration.run import run_day
     from orchestration.session import RunFailed, Session
 
     with plain_errors(ValueError, LookupError, FileNotFoundError, RunFailed):
-        with progress_bars() as progress:
-            changes = {"systems": names(systems), "device": device, "seed": seed}
-            deployment = deployed(**changes, size="tiny" if tiny else None)
-            with Session(deployment, progress=progress) as session:
-                report = run_day(session, date)
+        with progress_bars() as progress, Session(deployment, progress=progress) as session:
+            report = run_day(session, date)
         truth = ceiling(session.home, deployment, date) if report.simulated else None
     made = "simulated logs" if report.simulated else report.source
     out.print(figures_table(f"{made}, {date}: AUC by period and day", entries(report), truth))
@@ -46,6 +49,16 @@ def day(
     out.print(f"Base models: {bases}")
     out.print(f"Plot: {report.plot}")
     out.print("Look on with: hourfold ui")
+
+
+def check_day(deployment: Deployment, date: str) -> None:
+    """Refuse a day that cannot be run, before anything heavy is loaded."""
+    zone = deployment.service_zone
+    if zone.day_start_ms(date) <= zone.day_start_ms(deployment.first_day):
+        raise ValueError(
+            f"{date} has no day before it to train on: the logs of {deployment.source} begin on "
+            f"{deployment.first_day}"
+        )
 
 
 def entries(report: DayReport) -> list[dict[str, Any]]:

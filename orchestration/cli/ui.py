@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
@@ -18,6 +19,7 @@ import typer
 from orchestration.cli.console import err, out
 
 GRACE_SECONDS = 15
+EXPERIMENT = "ranking"  #: as assets/tracking.py names it
 
 
 def ui(
@@ -41,7 +43,7 @@ def ui(
             raise typer.Exit(1)
     commands = server_commands(host, dagster_port, mlflow_port)
     out.print(f"Dagster  http://{host}:{dagster_port}   assets, runs, schedules, checks")
-    out.print(f"MLflow   http://{host}:{mlflow_port}   AUC by hour, settings, models")
+    out.print(f"MLflow   http://{host}:{mlflow_port}{runs_page()}   AUC by hour, settings, models")
     out.print("Both need some seconds to start. Ctrl-C ends both.")
     raise typer.Exit(run_together(commands))
 
@@ -64,6 +66,22 @@ def server_commands(host: str, dagster_port: int, mlflow_port: int) -> dict[str,
             *("--default-artifact-root", (home.mlflow / "artifacts").as_uri(), "--workers", "1"),
         ],
     }
+
+
+def runs_page() -> str:
+    """Path of the ranking's runs, for MLflow opens elsewhere; empty before the first run.
+
+    Read from its database, because importing the library takes seconds.
+    """
+    from warehouse.home import Home
+
+    database = Home.current().mlflow / "mlflow.db"
+    if not database.exists():
+        return ""
+    with closing(sqlite3.connect(database)) as store:
+        query = "SELECT experiment_id FROM experiments WHERE name = ?"
+        found = store.execute(query, [EXPERIMENT]).fetchone()
+    return f"/#/experiments/{found[0]}/runs" if found else ""
 
 
 def run_together(commands: dict[str, list[str]]) -> int:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from orchestration.cli.ui import runs_page
 from tests.demo_home import ROOT, Demo, demo_of_session
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -112,9 +113,10 @@ def test_dagster_shows_the_hours_as_runs_of_their_own(page, servers):
     assert page.get_by_text("Success").count() > 10
 
 
-def test_mlflow_shows_a_run_a_day_and_its_hours(page, servers):
-    page.goto(f"{servers.mlflow}/#/experiments")
-    page.get_by_role("link", name="ranking").first.click()
+def test_mlflow_shows_a_run_a_day_and_its_hours(page, servers, demo, monkeypatch):
+    monkeypatch.setenv("HOURFOLD_HOME", str(demo.home))
+    assert runs_page().endswith("/runs")
+    page.goto(servers.mlflow + runs_page())
     page.get_by_text(f"simulated deepfm day {DAY}").first.wait_for()
     page.get_by_text(f"simulated lsttm day {DAY}").first.wait_for()
 

@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from orchestration.cli import app
-from orchestration.cli.ui import port_is_free, run_together, server_commands
+from orchestration.cli.ui import port_is_free, run_together, runs_page, server_commands
 
 ROOT = Path(__file__).parents[2]
 #: starts a child of its own, as both servers do, and writes both process ids
@@ -74,6 +74,15 @@ def test_a_taken_port_is_said_at_once():
         told = CliRunner().invoke(app, ["ui", "--dagster-port", str(port)])
     assert told.exit_code == 1 and f"Port {port}" in told.output
     assert port_is_free("127.0.0.1", port)
+
+
+def test_the_runs_page_is_the_one_of_the_trackers_experiment(tmp_path, monkeypatch):
+    from assets.tracking import Tracking
+
+    monkeypatch.setenv("HOURFOLD_HOME", str(tmp_path))
+    assert runs_page() == ""
+    experiment = Tracking(tmp_path / "mlflow", "simulator", True).experiment
+    assert runs_page() == f"/#/experiments/{experiment}/runs"
 
 
 def test_both_servers_read_the_state_of_this_home(monkeypatch):
