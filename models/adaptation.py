@@ -20,8 +20,9 @@ class AdaptationSettings(Settings):
     `learned` takes the rates that meta-training learned; only systems trained with learned rates know it.
     """
 
+    #: `sgd` is printed, `two_speed` and `learned` (rates from meta-training) are ours, `none` is static
     online: Literal["two_speed", "sgd", "learned", "none"] = "two_speed"
-    batch_size: int = Field(default=128, ge=1)
+    batch_size: int = Field(default=128, ge=1)  #: instances a step, in time order
     #: `sgd`: the inner-loop rate, on batch-mean gradients, for everything
     sgd_rate: float = Field(default=0.01, gt=0)
     #: `two_speed`: of item-ID rows, on the mean gradient of a row's own instances

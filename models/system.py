@@ -33,7 +33,7 @@ class LongTermVectors(Protocol):
 class SystemSettings(Settings):
     """The base of every system's settings. `kind` names the class, so that a saved ranker finds it again."""
 
-    kind: str
+    kind: str  #: names the class, so that a saved ranker finds it again
     features: FeatureSettings = FeatureSettings()
     training: TrainingSettings = TrainingSettings()
     adaptation: AdaptationSettings = AdaptationSettings()

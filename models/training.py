@@ -29,13 +29,14 @@ Progress = Callable[[str, int, int], None]
 class TrainingSettings(Settings):
     """How a daily model is trained."""
 
-    epochs: int = Field(default=1, ge=1)
-    batch_size: int = Field(default=256, ge=1)
-    optimizer: Literal["adam", "adagrad"] = "adam"
-    learning_rate: float = Field(default=1e-3, gt=0)
-    order: Literal["shuffled", "time"] = "shuffled"
+    epochs: int = Field(default=1, ge=1)  #: passes over the training instances
+    batch_size: int = Field(default=256, ge=1)  #: instances a step, in plain training
+    optimizer: Literal["adam", "adagrad"] = "adam"  #: of dense parameters and of the touched rows
+    learning_rate: float = Field(default=1e-3, gt=0)  #: of that optimiser
+    order: Literal["shuffled", "time"] = "shuffled"  #: of instances in plain training
+    #: decay of the moving average of weights; None keeps the last weights
     average: float | None = Field(default=0.99, gt=0, lt=1)
-    embedding_std: float = Field(default=0.01, gt=0)
+    embedding_std: float = Field(default=0.01, gt=0)  #: standard deviation of fresh embeddings
     #: train on the last days only; counts still see everything
     window_days: int | None = Field(default=None, ge=1)
     #: the row that a user or item reads in training on its first day (or in its first hour only): its own, or

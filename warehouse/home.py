@@ -73,13 +73,13 @@ class Deployment(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    source: str = "simulator"
-    zone: str = "UTC"
+    source: str = "simulator"  #: simulator, kuairand or landing
+    zone: str = "UTC"  #: service time: UTC or a fixed offset such as Etc/GMT-8
     first_day: str = Field(default="2025-03-03", description="first day of logs, a day key of service time")
-    systems: tuple[str, ...] = SYSTEMS
-    size: Literal["real", "tiny"] = "real"
-    device: str = "cpu"
-    seed: int = 0
+    systems: tuple[str, ...] = SYSTEMS  #: trained each day and adapted each hour
+    size: Literal["real", "tiny"] = "real"  #: which configuration of each system
+    device: str = "cpu"  #: torch device of training and scoring
+    seed: int = 0  #: of every training
     landing: str | None = Field(
         default=None, description="the user's own landing folder; default: inside home"
     )

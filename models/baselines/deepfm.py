@@ -43,8 +43,8 @@ class DeepFM(nn.Module):
 class DeepFMSettings(SystemSettings):
     """DeepFM over all fields of the shared feature pipeline."""
 
-    kind: Literal["deepfm"] = "deepfm"
-    hidden: tuple[int, ...] = (128, 64)
+    kind: Literal["deepfm"] = "deepfm"  #: names the class
+    hidden: tuple[int, ...] = (128, 64)  #: widths of the network's hidden layers
 
     def module(self, layout: Layout, generator: torch.Generator) -> DeepFM:
         """See `SystemSettings.module`."""

@@ -28,8 +28,9 @@ from models.settings import Settings
 class LongTermSettings(Settings):
     """The long-term graph; values that the paper gives are its own, the rest is **ours**."""
 
-    width: int = Field(default=16, ge=1)
+    width: int = Field(default=16, ge=1)  #: of every vector
     neighbours: int = Field(default=30, ge=1)  #: K
+    #: how K neighbours are drawn anew each epoch
     neighbor_sampling: Literal["uniform", "recency", "frequency"] = "uniform"
     half_life_hours: float = Field(default=24.0, gt=0)  #: of `neighbor_sampling: recency`
     hops: int = Field(default=10, ge=1)  #: of a random walk: 10 hops, 11 nodes
@@ -43,8 +44,8 @@ class LongTermSettings(Settings):
     negative_weight: float | None = Field(default=None, gt=0)
     noise_power: float = 0.75  #: negatives are drawn in proportion to degree^noise_power
     walks_per_node: int = Field(default=1, ge=1)  #: per epoch
-    epochs: int = Field(default=5, ge=1)
-    paths_per_step: int = Field(default=2048, ge=1)
+    epochs: int = Field(default=5, ge=1)  #: passes over all walks
+    paths_per_step: int = Field(default=2048, ge=1)  #: walks in one optimiser step
     learning_rate: float = Field(default=0.01, gt=0)  #: of Adam
     initial_std: float = Field(default=0.1, gt=0)  #: of the ID embeddings
 

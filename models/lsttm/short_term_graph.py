@@ -32,7 +32,7 @@ class ShortTermSettings(Settings):
     """Shape of the short-term graph; the defaults are the paper's."""
 
     neighbours: int = Field(default=30, ge=1)  #: K of Eq. 1, for users and items alike
-    layers: Literal[1, 2] = 2
+    layers: Literal[1, 2] = 2  #: GAT layers; 2 is printed
     width: int = Field(default=16, ge=1)  #: width of u¹, d¹ and u^s
 
 

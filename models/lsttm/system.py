@@ -25,7 +25,7 @@ from models.training import Strategy
 class LSTTMSettings(SystemSettings):
     """LSTTM. What is ours has its printed form as another value, named beside it."""
 
-    kind: Literal["lsttm", "lsttm_typed"] = "lsttm"
+    kind: Literal["lsttm", "lsttm_typed"] = "lsttm"  #: names the class
     short_term: ShortTermSettings = ShortTermSettings()
     #: d. `id` is printed; `id_and_fields` (ours) adds a projection of the item's field embeddings, because
     #: the ID of an item first shown this hour says nothing.

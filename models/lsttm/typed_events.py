@@ -37,7 +37,7 @@ class TypedSettings(Settings):
     age_buckets: int = Field(default=20, ge=2)  #: bucket b holds ages of 2^b − 1 to 2^(b+1) − 2 whole minutes
     target_attention: bool = True  #: let the instance's other side decide which neighbours matter
     item_side: bool = True  #: also aggregate the users whom an item met
-    width: int = Field(default=16, ge=1)
+    width: int = Field(default=16, ge=1)  #: of messages and of the edge-type embeddings
 
 
 @dataclass(frozen=True)

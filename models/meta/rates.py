@@ -19,6 +19,7 @@ class MetaSettings(Settings):
 
     order: Literal[1, 2] = 2  #: 2 differentiates through the inner step, 1 takes its gradient as a constant
     inner_rate: float = 0.01  #: α; where rates are learned, their start
+    #: one fixed rate (printed), or a learned one for each parameter group
     inner_rates: Literal["fixed", "learned"] = "fixed"
     inner_groups: tuple[str, ...] = GROUPS  #: parameter groups that the inner step moves
     #: `batch_mean` is the printed gradient. `row_mean` moves an item row by the mean over the support's

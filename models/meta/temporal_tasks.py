@@ -27,6 +27,7 @@ class TaskSettings(Settings):
 
     tasks: int = 8  #: tasks a batch
     instances: int = 128  #: instances in a support set, and in a query set
+    #: a task is an hour, or an hour of one group of similar users
     task_granularity: Literal["hour", "hour_x_group"] = "hour"
     group_field: int = 0  #: user field whose value makes the group; read for `hour_x_group` only
     groups: int = 4  #: the most frequent values have a group each, all others share the last one

@@ -17,14 +17,16 @@ class SourceDescription(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str
+    name: str  #: of the source, as tables and runs show it
     simulated: bool = Field(default=False, description="whether the rows were made by the simulator")
     zone: str = Field(default="UTC", description="service time: UTC or a fixed offset such as Etc/GMT-8")
     first_day: str = Field(description="first day with a partition, a day key of service time")
     last_day: str = Field(description="last day with a partition, included")
+    #: categorical columns of users that models see, six at most
     user_fields: tuple[str, ...] = Field(default=(), max_length=MAX_FIELDS)
+    #: categorical columns of items that models see, six at most
     item_fields: tuple[str, ...] = Field(default=(), max_length=MAX_FIELDS)
-    context_fields: tuple[str, ...] = ()
+    context_fields: tuple[str, ...] = ()  #: ctx_* columns of exposures that models see
     domains: tuple[str, ...] = Field(default=(), description="external applications; empty: any is taken")
 
     @field_validator("zone")

@@ -40,8 +40,8 @@ class KuaiRandSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    zone: str = "Etc/GMT-8"
-    target_tab: int = 1
+    zone: str = "Etc/GMT-8"  #: in which days and hours are cut
+    target_tab: int = 1  #: the scenario that is ranked; clicks in the others are external
     external_delay_hours: float | None = Field(
         default=None,
         ge=0,

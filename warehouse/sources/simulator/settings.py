@@ -24,7 +24,7 @@ class PopulationSettings(_Part):
     impressions_per_day: float = Field(
         default=0.46, gt=0, description="mean impressions of an account on a day"
     )
-    impressions_per_session: float = Field(default=2.0, ge=1)
+    impressions_per_session: float = Field(default=2.0, ge=1)  #: mean impressions of one visit
     activity_spread: float = Field(
         default=1.3, ge=0, description="σ of the log-normal of activity over accounts"
     )
@@ -46,9 +46,9 @@ class NewsSettings(_Part):
     """News items: how many, on what, for how long, and what is hot."""
 
     items_per_day: int = Field(default=330, ge=1, description="published on a day")
-    topics: int = Field(default=24, ge=2)
-    subtopics_per_topic: int = Field(default=4, ge=1)
-    providers: int = Field(default=48, ge=1)
+    topics: int = Field(default=24, ge=2)  #: of news and of the other applications
+    subtopics_per_topic: int = Field(default=4, ge=1)  #: finer interests within a topic
+    providers: int = Field(default=48, ge=1)  #: of news items
     life_hours: float = Field(default=15.5, gt=0, description="median time constant of an item's attention")
     life_spread: float = Field(default=0.72, ge=0, description="σ of its logarithm")
     burning: float = Field(
@@ -60,8 +60,8 @@ class NewsSettings(_Part):
     take_up_hours: float = Field(
         default=16.5, gt=0, description="median hours until the feed takes up the others"
     )
-    take_up_spread: float = Field(default=1.15, ge=0)
-    hot_topics_per_day: float = Field(default=4.0, ge=0)
+    take_up_spread: float = Field(default=1.15, ge=0)  #: σ of the logarithm of take_up_hours
+    hot_topics_per_day: float = Field(default=4.0, ge=0)  #: mean number that rise on a day
     hot_peak_hours: tuple[float, float] = Field(
         default=(1.5, 5.0), description="hours from rise to peak, least and most"
     )
@@ -73,13 +73,13 @@ class NewsSettings(_Part):
 class ClickSettings(_Part):
     """What makes a click: terms of one logit, each by its σ or amplitude."""
 
-    base: float = Field(default=-2.93)
+    base: float = Field(default=-2.93)  #: intercept of the logit
     quality: float = Field(default=0.6, ge=0, description="σ of an item's own appeal")
     provider: float = Field(default=0.2, ge=0, description="σ of a provider's appeal")
     novelty: float = Field(
         default=0.3, ge=0, description="what an item lacks at its first minute, gone within hours"
     )
-    novelty_hours: float = Field(default=0.5, gt=0)
+    novelty_hours: float = Field(default=0.5, gt=0)  #: time constant with which the lack of novelty goes
     fading: float = Field(default=0.2, ge=0, description="loss of appeal of old news")
     fading_hours: float = Field(default=16.0, gt=0, description="hours since publication that make news old")
     hot: float = Field(default=0.7, ge=0, description="gain at the peak of a hot topic of strength 1")
@@ -91,14 +91,14 @@ class ClickSettings(_Part):
         default=0.15, ge=0, description="loss per earlier sight of the same item, three at most"
     )
     dwell_seconds: float = Field(default=45.0, gt=0, description="median dwell of a click on a short item")
-    dwell_spread: float = Field(default=0.8, ge=0)
+    dwell_spread: float = Field(default=0.8, ge=0)  #: σ of the logarithm of dwell
 
 
 class PolicySettings(_Part):
     """The logging policy: what it knows and how sharply it chooses."""
 
     slots: float = Field(default=11.6, gt=1, description="mean exposures of an impression")
-    most_slots: int = Field(default=30, ge=2, le=32)
+    most_slots: int = Field(default=30, ge=2, le=32)  #: exposures of the longest impression
     pool: int = Field(default=600, ge=32, description="items in the running at once")
     push_spread: float = Field(default=2.6, ge=0, description="σ of an editor's push of an item (log)")
     push_quality: float = Field(
@@ -109,12 +109,14 @@ class PolicySettings(_Part):
     click_rate: float = Field(
         default=1.0, ge=0, description="weight of the click rate measured until the hour's start"
     )
+    #: exposures at the mean rate that a measured click rate starts from
     prior_exposures: float = Field(default=60.0, gt=0)
     interest: float = Field(
         default=0.35, ge=0, description="weight of what it knows of an account's interests"
     )
+    #: time constant with which it learns an account's interests
     knows_after_days: float = Field(default=3.0, gt=0)
-    hot: float = Field(default=1.5, ge=0)
+    hot: float = Field(default=1.5, ge=0)  #: weight of hot topics in the choice
 
 
 class ExternalSettings(_Part):
@@ -125,7 +127,7 @@ class ExternalSettings(_Part):
     )
     items_per_topic: int = Field(default=25, ge=1, description="catalogue of each application")
     interest: float = Field(default=1.0, ge=0, description="how sharply interests decide the topic")
-    hot: float = Field(default=0.7, ge=0)
+    hot: float = Field(default=0.7, ge=0)  #: how strongly hot topics decide the topic
     delay_hours: float = Field(default=2.0, gt=0, description="median delay until receipt")
     delay_spread: float = Field(
         default=1.2, ge=0, description="σ of its logarithm: about 2 % take more than a day"
@@ -135,9 +137,9 @@ class ExternalSettings(_Part):
 class SimulatorSettings(_Part):
     """Everything that decides the simulated logs: the same settings give the same bytes."""
 
-    seed: int = Field(default=7, ge=0)
-    days: int = Field(default=9, ge=1)
-    first_day: str = "2025-03-03"
+    seed: int = Field(default=7, ge=0)  #: same seed, same bytes
+    days: int = Field(default=9, ge=1)  #: days simulated
+    first_day: str = "2025-03-03"  #: the first of them, a day key
     warm_up_hours: int = Field(
         default=36, ge=0, description="hours simulated, and not logged, before the first day"
     )
