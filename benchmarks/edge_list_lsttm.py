@@ -105,7 +105,6 @@ class EdgeListLSTTM(nn.Module):
         self.gate_short = linear(ours.gate.short_weight, None)
         self.gate_long = linear(ours.gate.long_weight, None)
         self.missing = nn.Parameter(ours.gate.missing.detach().clone()[0])
-        self.bias = nn.Parameter(ours.ranker.bias.detach().clone()[0])
         layers: list[nn.Module] = []
         for layer in ours.ranker.mlp.layers:
             layers += [linear(layer.weight, layer.bias), nn.ReLU()]
@@ -130,12 +129,7 @@ class EdgeListLSTTM(nn.Module):
         user = weights[:, :1] * short + weights[:, 1:] * s.long_term
         vectors = torch.cat([user.unsqueeze(1), item.unsqueeze(1), x[:, self.kept]], dim=1)
         pairs = 0.5 * (vectors.sum(1).square() - vectors.square().sum(1)).sum(1)
-        return (
-            self.first_order(s.fields).sum((1, 2))
-            + pairs
-            + self.bias
-            + self.mlp(vectors.flatten(1)).squeeze(1)
-        )
+        return self.first_order(s.fields).sum((1, 2)) + pairs + self.mlp(vectors.flatten(1)).squeeze(1)
 
 
 def meta_step(

@@ -24,7 +24,6 @@ class DeepFM(nn.Module):
     ) -> None:
         """Args: fields of an instance; widths of the MLP's hidden layers; extra vectors beside the fields."""
         super().__init__()
-        self.bias = nn.Parameter(torch.zeros(1, 1))
         self.mlp = MLP([(fields + extra) * width, *hidden, 1], generator)
 
     def forward(self, rows_RW: Tensor, batch: Batch) -> Tensor:
@@ -34,10 +33,8 @@ class DeepFM(nn.Module):
 
     def rank(self, x_TBFD: Tensor, first_TBF: Tensor) -> Tensor:
         """Eq. 6's ranker: field vectors [T, B, F, D], first-order terms [T, B, F'] → logits."""
-        deep = (self.mlp(x_TBFD.flatten(-2)) + self.bias).squeeze(
-            -1
-        )  # where a task axis of the bias still fits
-        return first_TBF.sum(-1) + pairwise(x_TBFD) + deep
+        # The last layer's bias is the intercept.
+        return first_TBF.sum(-1) + pairwise(x_TBFD) + self.mlp(x_TBFD.flatten(-2)).squeeze(-1)
 
 
 class DeepFMSettings(SystemSettings):

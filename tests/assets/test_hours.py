@@ -42,18 +42,22 @@ def _runs(ready, kind):
 
 
 def _perturb(ready, hour):
-    """Change, delete and add what lands at `hour`: labels flipped, a third dropped, some shown to other
-    users.
+    """Change, delete and add what is received in `hour`, and load it: labels flipped, a third of exposures
+    and external clicks dropped, some given to other users.
     """
-    folder = ready.landing / "exposures" / f"date={hour[:10]}" / f"hour={hour[11:13]}"
-    (path,) = folder.glob("*.parquet")
-    frame = pd.read_parquet(path)
-    kept = frame[np.arange(len(frame)) % 3 != 0].copy()
-    kept["clicked"] = (1 - kept["clicked"].astype(int)).astype(frame["clicked"].dtype)
-    added = kept.iloc[: len(kept) // 2].copy()
-    added["exposure_id"] += 10**9
-    added["user_id"] = added["user_id"].to_numpy()[::-1]
-    pd.concat([kept, added]).to_parquet(path, index=False)
+    for table in ("exposures", "external_clicks"):
+        folder = ready.landing / table / f"date={hour[:10]}" / f"hour={hour[11:13]}"
+        (path,) = folder.glob("*.parquet")
+        frame = pd.read_parquet(path)
+        assert len(frame) >= 6, f"too few {table} to perturb"
+        kept = frame[np.arange(len(frame)) % 3 != 0].copy()
+        added = kept.iloc[: len(kept) // 2].copy()
+        added["user_id"] = kept["user_id"].to_numpy()[::-1][: len(added)]
+        if table == "exposures":
+            added["exposure_id"] += 10**9
+            kept["clicked"] = (1 - kept["clicked"].astype(int)).astype(frame["clicked"].dtype)
+        pd.concat([kept, added]).to_parquet(path, index=False)
+        ingest(ready.deployment.paths(ready.home), table, [hour], force=True)
 
 
 def test_nothing_received_at_or_after_an_hour_moves_its_scores(ready):
@@ -65,7 +69,6 @@ def test_nothing_received_at_or_after_an_hour_moves_its_scores(ready):
     before = _predictions(ready, [first, second])
     shown_before = _predictions(ready, [third])
     _perturb(ready, third)
-    ingest(ready.deployment.paths(ready.home), "exposures", [third], force=True)
     for hour in (first, second, third):
         _score(ready, hour)
         _adapt(ready, hour)
@@ -88,7 +91,6 @@ def test_labels_of_the_hour_before_do_move_scores(ready):
     _score(ready, second)
     before = _predictions(ready, [second])
     _perturb(ready, first)
-    ingest(ready.deployment.paths(ready.home), "exposures", [first], force=True)
     _score(ready, second)
     after = _predictions(ready, [second])
     for system in systems():
