@@ -1,7 +1,9 @@
 """Optimisers for rows of the fused table: a step costs in proportion to the rows touched.
 
-Adam on touched rows only, as `torch.optim.SparseAdam`: moments of a row decay when it is touched. Adagrad
-equals its dense form, since an untouched row has gradient zero.
+Adam on touched rows has no momentum. Dense Adam goes on moving a row for some ten steps after its gradient;
+by the time a rare row is touched again, all of that has happened. Momentum kept until the next touch would
+arrive late, and the first step would be a tenth of the whole: users with ten exposures would hardly learn.
+Without momentum it comes at once. Adagrad equals its dense form, as an untouched row has gradient zero.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
 
 
 class RowOptimizer:
-    """State (one or two matrices [V, W]) and step of one kind of optimiser."""
+    """State (matrices [V, W], beside the table) and step of one kind of optimiser."""
 
     def __init__(
         self, kind: Kind, rate: float, size: int, width: int, device: torch.device | str = "cpu"
@@ -27,9 +29,7 @@ class RowOptimizer:
         self.kind = kind
         self.rate = rate
         self.steps = 0
-        self.state = [
-            Rows(torch.zeros(size, width, device=device)) for _ in range(2 if kind == "adam" else 1)
-        ]
+        self.state = [Rows(torch.zeros(size, width, device=device))]  # of squared gradients
 
     def step(self, table: Rows, index: Tensor, gradient: Tensor, scale: float = 1.0) -> None:
         """Move rows `index` int64 [R] (distinct) by their `gradient` [R, W], at `scale` times the rate."""
@@ -37,16 +37,15 @@ class RowOptimizer:
         table.scatter(index, table.gather(index) - scale * self.rate * self._direction(index, gradient))
 
     def _direction(self, index: Tensor, gradient: Tensor) -> Tensor:
+        known = self.state[0].gather(index)
         if self.kind == "adagrad":
-            total = self.state[0].gather(index) + gradient.square()
-            self.state[0].scatter(index, total)
-            return gradient / (total.sqrt() + 1e-10)
-        mean = torch.lerp(gradient, self.state[0].gather(index), BETA1)
-        square = torch.lerp(gradient.square(), self.state[1].gather(index), BETA2)
-        self.state[0].scatter(index, mean)
-        self.state[1].scatter(index, square)
-        mean = mean / (1 - BETA1**self.steps)
-        return mean / ((square / (1 - BETA2**self.steps)).sqrt() + EPSILON)
+            square = known + gradient.square()
+            corrected = square
+        else:
+            square = torch.lerp(gradient.square(), known, BETA2)
+            corrected = square / (1 - BETA2**self.steps)
+        self.state[0].scatter(index, square)
+        return gradient / (corrected.sqrt() + EPSILON)
 
     def append(self, rows: int) -> None:
         """Add the zero state of new rows."""

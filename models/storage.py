@@ -61,7 +61,7 @@ def save_daily(ranker: Ranker, path: Path) -> None:
 def load_daily(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
     """What `Ranker` is made of, from `save_daily`. Tables are copy-on-write maps: opening costs little."""
     about = json.loads(_existing(path / "ranker.json").read_text())
-    writable = {"table", "moments0", "moments1"}
+    writable = {"table", "moments0"}
     arrays = {
         file.stem: np.load(file, mmap_mode="c" if file.stem in writable else "r")
         for file in sorted((path / "arrays").iterdir())
