@@ -1,8 +1,8 @@
 """Point-in-time counts: how often a key was seen before a period, all time or within the last w periods.
 
-Every event adds one row to a table sorted by (key, period) with running sums beside it, so that a count
-before any period is the difference of two running sums found by binary search: exact for every period, with
-no snapshot. Counts add up over parts; a new hour is a new small part, and parts of similar size are merged
+All events of a key in one period are one row of a table sorted by (key, period), with running sums beside
+it, so that a count before any period is the difference of two running sums found by binary search: exact for
+every period, with no snapshot. Counts add up over parts; a new hour is a new small part, and parts of similar size are merged
 (each event is merged O(log of the day) times), so that appending never touches the base.
 """
 
@@ -42,9 +42,11 @@ class _Part:
     @classmethod
     def build(cls, keys: np.ndarray, measures: np.ndarray) -> _Part:
         order = np.argsort(keys, kind="stable")
-        sums = np.zeros((len(keys) + 1, measures.shape[1]), np.int64)
-        np.cumsum(measures[order], axis=0, out=sums[1:])
-        return cls(keys[order], sums)
+        keys = keys[order]
+        ends = np.flatnonzero(np.append(keys[1:] != keys[:-1], True)) if len(keys) else order
+        sums = np.zeros((len(ends) + 1, measures.shape[1]), np.int64)
+        sums[1:] = np.cumsum(measures[order], axis=0)[ends]
+        return cls(keys[ends], sums)
 
     def merge(self, other: _Part) -> _Part:
         measures = np.concatenate([np.diff(self.sums, axis=0), np.diff(other.sums, axis=0)])
