@@ -24,7 +24,7 @@ def mentioned(log: EventLog) -> EventLog:
 
 
 def pack(hours: list[EventLog]) -> dict[str, np.ndarray]:
-    """Arrays of a day's hours, in order; `unpack` gives the hours back."""
+    """Arrays of a day's hours, in order, integers as narrow as they fit; `unpack` gives the hours back."""
     out = {
         "bounds": np.array([(h.start_ms, h.end_ms, h.zone_offset_ms) for h in hours], np.int64).reshape(-1, 3)
     }
@@ -32,7 +32,9 @@ def pack(hours: list[EventLog]) -> dict[str, np.ndarray]:
         pieces = [getattr(hour, part) for hour in hours]
         out[f"{part}.length"] = np.array([len(piece) for piece in pieces], np.int64)
         for field in fields(pieces[0]) if pieces else ():
-            out[f"{part}.{field.name}"] = np.concatenate([getattr(piece, field.name) for piece in pieces])
+            out[f"{part}.{field.name}"] = _narrow(
+                np.concatenate([getattr(piece, field.name) for piece in pieces])
+            )
     return out
 
 
@@ -40,6 +42,7 @@ def unpack(arrays: dict[str, np.ndarray]) -> list[EventLog]:
     """The hours that `pack` took."""
     hours = []
     types = {"exposures": Exposures, "external": ExternalClicks, "users": Entities, "items": Entities}
+    arrays = {name: a.astype(np.int64) if a.dtype.kind == "i" else a for name, a in arrays.items()}
     ends = {part: np.concatenate([[0], np.cumsum(arrays[f"{part}.length"])]) for part in types}
     for h, (start, end, zone) in enumerate(arrays["bounds"].tolist()):
         parts = {
@@ -62,6 +65,14 @@ def digest(log: EventLog) -> str:
         for field in fields(part):
             found.update(np.ascontiguousarray(getattr(part, field.name)).tobytes())
     return found.hexdigest()
+
+
+def _narrow(column: np.ndarray) -> np.ndarray:
+    """The same numbers in the narrowest signed integers that hold them; other types as they are."""
+    if column.dtype.kind != "i" or not column.size:
+        return column
+    low, high = int(column.min()), int(column.max())
+    return column.astype(np.promote_types(np.min_scalar_type(min(low, -1)), np.min_scalar_type(-high - 1)))
 
 
 def _only(entities: Entities, index: np.ndarray) -> Entities:
