@@ -2,8 +2,8 @@
 
 All events of a key in one period are one row of a table sorted by (key, period), with running sums beside
 it, so that a count before any period is the difference of two running sums found by binary search: exact for
-every period, with no snapshot. Counts add up over parts; a new hour is a new small part, and parts of similar size are merged
-(each event is merged O(log of the day) times), so that appending never touches the base.
+every period, with no snapshot. Counts add up over parts; a new hour is a new small part, and parts of similar
+size are merged (each row is merged O(log of the day) times), so that appending never touches the base.
 """
 
 from __future__ import annotations
