@@ -2,7 +2,7 @@
 
 import os
 
-# Set before any library reads them: two test processes share two cores, and repeatability is tested bit for bit.
+# Set before any library reads them: two test processes share two cores, and bits must repeat.
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["MKL_NUM_THREADS"] = "1"
 os.environ["MPLBACKEND"] = "Agg"
