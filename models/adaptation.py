@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal, Protocol
 
 import torch
@@ -28,6 +29,18 @@ class AdaptationSettings(Settings):
     #: `two_speed`: of item-ID rows, on the mean gradient of a row's own instances
     item_rate: float = Field(default=0.02, ge=0)
     continued: float = Field(default=0.1, ge=0)  #: `two_speed`: everything else, times the training rate
+
+
+@dataclass(frozen=True)
+class AdaptReport:
+    """What an hour's adaptation did."""
+
+    instances: int
+    steps: int
+    loss: float  #: mean cross-entropy before each step; NaN without a step
+    new_users: int  #: that got a row of their own
+    new_items: int
+    seconds: float
 
 
 class Adapter(Protocol):

@@ -13,7 +13,7 @@ An hour costs in proportion to the hour: histories are searched, never scanned, 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ import numpy as np
 import torch
 
 from models import storage
+from models.adaptation import AdaptReport
 from models.data.day_events import digest, mentioned
 from models.data.event_log import DAY_MS, HOUR_MS, EventLog, Exposures
 from models.data.features import Features
@@ -36,18 +37,6 @@ from models.training import Progress, fit
 #: Instances are scored in padded chunks of one size, so that a score never depends, through the rounding of a
 #: matrix product, on how many others are scored with it.
 CHUNK = 512
-
-
-@dataclass(frozen=True)
-class AdaptReport:
-    """What an hour's adaptation did."""
-
-    instances: int
-    steps: int
-    loss: float  #: mean cross-entropy before each step; NaN without a step
-    new_users: int  #: that got a row of their own
-    new_items: int
-    seconds: float
 
 
 class Ranker:
@@ -123,7 +112,7 @@ class Ranker:
         table = initial_rows(vocabulary.size, WIDTH, system.training.embedding_std, generator).to(device)
         t = system.training
         learner = make_learner(module, table, vocabulary, t.optimizer, t.learning_rate, t.average)
-        data = _instances(features, exposures, vocabulary.rows(codes), graph, user_vectors)
+        data = Instances.of(exposures, vocabulary.rows(codes), log.zone_offset_ms, graph, user_vectors)
         strategy = system.strategy()
         fingerprint = sha256(f"{system.model_dump_json()} {seed} {digest(log)}".encode()).hexdigest()
         losses = fit(
@@ -254,28 +243,8 @@ class Ranker:
     def _hourly(self, exposures: Exposures, hour: EventLog) -> Instances:
         codes = self.features.codes(exposures, hour.users, hour.items)
         rows = self.learner.vocabulary.rows(codes)
-        return _instances(self.features, exposures, rows, self.graph, self.user_vectors)
+        return Instances.of(exposures, rows, self.features.zone_offset_ms, self.graph, self.user_vectors)
 
 
 def _window(log: EventLog, days: int | None) -> Exposures:
     return log.exposures if days is None else log.between(log.end_ms - days * DAY_MS, log.end_ms).exposures
-
-
-def _instances(
-    features: Features,
-    exposures: Exposures,
-    rows: np.ndarray,
-    graph: NeighbourIndex | None,
-    user_vectors: np.ndarray | None,
-) -> Instances:
-    hour = (exposures.shown_at + features.zone_offset_ms) // HOUR_MS
-    return Instances(
-        user=exposures.user,
-        item=exposures.item,
-        cutoff_ms=hour * HOUR_MS - features.zone_offset_ms,
-        hour=hour,
-        rows=rows,
-        labels=exposures.clicked.astype(np.float32),
-        graph=graph,
-        user_vectors=user_vectors,
-    )

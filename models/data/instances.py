@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from models.batch import Batch, localise_tasks
+from models.data.event_log import HOUR_MS, Exposures
 from models.data.neighbours import NeighbourIndex
 
 
@@ -28,6 +29,28 @@ class Instances:
 
     def __len__(self) -> int:
         return len(self.user)
+
+    @classmethod
+    def of(
+        cls,
+        exposures: Exposures,
+        rows: np.ndarray,
+        zone_offset_ms: int,
+        graph: NeighbourIndex | None,
+        user_vectors: np.ndarray | None,
+    ) -> Instances:
+        """The instances of exposures whose fields have table rows `rows` [N, F]."""
+        hour = (exposures.shown_at + zone_offset_ms) // HOUR_MS
+        return cls(
+            user=exposures.user,
+            item=exposures.item,
+            cutoff_ms=hour * HOUR_MS - zone_offset_ms,
+            hour=hour,
+            rows=rows,
+            labels=exposures.clicked.astype(np.float32),
+            graph=graph,
+            user_vectors=user_vectors,
+        )
 
     def batch(self, index: np.ndarray, weight: np.ndarray | None = None) -> Batch:
         """The mini-batch of instances `index` int64 [T, B]; `weight` [T, B] (None: all 1), 0 is padding."""
