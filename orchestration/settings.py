@@ -23,4 +23,5 @@ def prepare_home(home: Home | None = None) -> Home:
     os.environ["HOURFOLD_HOME"] = str(home.root)
     os.environ["DAGSTER_HOME"] = str(home.dagster)
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
     return home

@@ -53,6 +53,7 @@ def server_commands(host: str, dagster_port: int, mlflow_port: int) -> dict[str,
     from orchestration.settings import prepare_home
 
     home = prepare_home()
+    os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"  # queues for language models, not for this
     workspace = Path(__file__).parents[2] / "workspace.yaml"
     target = ["-w", str(workspace)] if workspace.exists() else ["-m", "orchestration.definitions"]
     return {
@@ -64,6 +65,7 @@ def server_commands(host: str, dagster_port: int, mlflow_port: int) -> dict[str,
             *(sys.executable, "-m", "mlflow", "server", "--host", host, "--port", str(mlflow_port)),
             *("--backend-store-uri", f"sqlite:///{home.mlflow / 'mlflow.db'}"),
             *("--default-artifact-root", (home.mlflow / "artifacts").as_uri(), "--workers", "1"),
+            *("--uvicorn-opts", "--log-level warning"),
         ],
     }
 

@@ -121,10 +121,10 @@ def test_mlflow_shows_a_run_a_day_and_its_hours(page, servers, demo, monkeypatch
     page.get_by_text(f"simulated lsttm day {DAY}").first.wait_for()
 
 
-def test_mlflow_shows_a_registered_model_a_system(page, servers):
+def test_mlflow_shows_the_registered_model_and_its_champion(page, servers):
     page.goto(f"{servers.mlflow}/#/models")
-    for system in ("deepfm", "lsttm"):
-        page.get_by_role("link", name=system).first.wait_for()
+    page.get_by_role("link", name="ranking-simulated").first.wait_for()
+    page.get_by_text("champion").first.wait_for()
 
 
 def free_ports(count: int) -> list[int]:
