@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from assets.experiments.logs import Logs
 from assets.experiments.settings import CompareSettings
-from assets.logs.sources import described, fill_landing
+from assets.logs.sources import described, fill_landing, last_landed_day
 from warehouse.home import Home
 from warehouse.service_time import DAY_MS, ServiceZone
 
@@ -54,10 +54,11 @@ def prepare(
     made = simulation(settings) if settings.source == "simulator" else None
     landing = fill_landing(settings.source, home, data, simulation=made, progress=progress)
     description = described(landing)
-    missing = [day for day in settings.days if not description.first_day < day <= description.last_day]
+    last = last_landed_day(landing, description)
+    missing = [day for day in settings.days if not description.first_day < day <= last]
     if missing:
         raise ValueError(
-            f"{settings.source} has logs from {description.first_day} to {description.last_day}: "
+            f"{settings.source} has logs from {description.first_day} to {last}: "
             f"{', '.join(missing)} cannot be a test day (at least one day must lie before it)"
         )
     load_missing(home, landing, description, progress)

@@ -51,18 +51,37 @@ def fill_landing(
 
 
 def described(landing: Path) -> SourceDescription:
-    """What a landing folder holds: its `source.json`, or what its files show.
+    """What a landing folder holds: its `source.json`, written from what its files show where there is none.
+
+    Written once, so that columns do not change their place when the next file has others first.
 
     Raises:
-        ValueError: it is no folder.
+        ValueError: it is no folder, or `source.json` is missing and cannot be written there.
     """
     from warehouse.sources import landing as reader
+    from warehouse.sources.description import FILE_NAME
 
     if not landing.is_dir():
         raise ValueError(
             f"{landing} is not a folder: --data must name the folder that holds exposures/, users/ …"
         )
-    return reader.describe(landing)
+    found = reader.describe(landing)
+    if not (landing / FILE_NAME).exists():
+        try:
+            found.save(landing)
+        except OSError as error:
+            raise ValueError(
+                f"{landing} cannot be written to ({error}): put this {FILE_NAME} there: {found!r}"
+            ) from error
+    return found
+
+
+def last_landed_day(landing: Path, description: SourceDescription) -> str:
+    """The newest day with exposures; logs of one's own go on after `source.json` was written."""
+    from warehouse.sources import layout
+
+    days = layout.dates(layout.partitions(landing, description.contract("exposures")))
+    return max([*days, description.last_day])
 
 
 def _only(home: SourceHome, landing: Path) -> Path:

@@ -34,7 +34,7 @@ def ingest(
         hourfold ingest --source kuairand --data path/to/KuaiRand-Pure
     """
     from assets.logs.ingest import BatchRejected
-    from assets.logs.sources import described
+    from assets.logs.sources import described, last_landed_day
     from orchestration.cli.deploying import deploy
     from orchestration.cli.tables import loaded_table
     from orchestration.run import run_ingest
@@ -51,9 +51,11 @@ def ingest(
                 landing = deployment.landing_folder(home)
                 description = described(landing)
                 try:
-                    run_ingest(
-                        session, first or description.first_day, last or description.last_day, again=again
+                    first, last = (
+                        first or description.first_day,
+                        last or last_landed_day(landing, description),
                     )
+                    run_ingest(session, first, last, again=again)
                 except RunFailed as failed:
                     if not force:
                         raise
@@ -61,7 +63,7 @@ def ingest(
                     _load_anyway(deployment.paths(home), landing)
         with Warehouse(deployment.paths(home).warehouse, read_only=True) as warehouse:
             made = "simulated logs" if description.simulated else f"source {source}"
-            out.print(loaded_table(warehouse, f"{made}, {description.first_day} to {description.last_day}"))
+            out.print(loaded_table(warehouse, f"{made}, {first} to {last}"))
     out.print("Rows in = kept + quarantined. See the quarantined ones with: hourfold quarantine list")
 
 
