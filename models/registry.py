@@ -41,7 +41,7 @@ _TINY_LSTTM = LSTTMSettings(
 
 SYSTEMS: dict[str, SystemEntry] = {
     "deepfm": SystemEntry(
-        real=DeepFMSettings(),
+        real=DeepFMSettings(training=TrainingSettings(learning_rate=5e-4)),
         tiny=DeepFMSettings(hidden=(16,), training=TrainingSettings(learning_rate=5e-3, average=0.9)),
         summary="DeepFM over the shared features: the baseline",
     ),

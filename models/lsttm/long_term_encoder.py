@@ -46,7 +46,7 @@ class LongTermSettings(Settings):
     walks_per_node: int = Field(default=1, ge=1)  #: per epoch
     epochs: int = Field(default=5, ge=1)  #: passes over all walks
     paths_per_step: int = Field(default=2048, ge=1)  #: walks in one optimiser step
-    learning_rate: float = Field(default=0.01, gt=0)  #: of Adam
+    learning_rate: float = Field(default=0.001, gt=0)  #: of Adam
     initial_std: float = Field(default=0.1, gt=0)  #: of the ID embeddings
 
 
