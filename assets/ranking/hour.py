@@ -2,17 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import dagster as dg
+
+from assets.faults import told
 from assets.ranking.reading import HourLog, loaded_hours, read_hours
 from assets.ranking.states import StateRecord, States, since
-from assets.resources import WarehouseResource
+from assets.resources import Progress, WarehouseResource
+from assets.timings import Timings
 from warehouse.service_time import HOUR_MS
 
 if TYPE_CHECKING:
     from models.ranker import Ranker
+
+
+def each_hour(
+    context: dg.AssetExecutionContext,
+    progress: Progress,
+    work: Callable[[str, Timings], Mapping[str, object]],
+) -> None:
+    """Do `work` on every hour of a run, in order; its page shows what it returns, and the time it took.
+
+    A fault names asset, partition and remedy.
+    """
+    with told(context):
+        for key in context.partition_keys:
+            timings = Timings()
+            metadata = work(key, timings)
+            progress.spent(timings.seconds)
+            context.add_asset_metadata({**metadata, **timings.metadata()}, partition_key=key)
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from assets import plots
-from assets.faults import told
 from assets.partitions import DAY_BEFORE, HOUR_BEFORE, Partitions
-from assets.ranking.hour import open_hour, ranker_before
+from assets.ranking.hour import each_hour, open_hour, ranker_before
 from assets.ranking.recording import record_day, record_hour
 from assets.ranking.states import States
 from assets.resources import HomeResource, Progress, TrackingResource, WarehouseResource
@@ -62,12 +61,9 @@ def hourly_auc_asset(partitions: Partitions, late: dg.AutomationCondition) -> dg
         Scores go to `predictions`, figures (auc, log_loss, gauc, auc_se) to `metrics` and MLflow. An hour in
         which only one class occurs has no AUC: it is empty, never a number.
         """
-        with told(context):
-            for key in context.partition_keys:
-                timings = Timings()
-                metadata = score_hour(key, home, warehouse, tracking.open(), timings)
-                progress.spent(timings.seconds)
-                context.add_asset_metadata({**metadata, **timings.metadata()}, partition_key=key)
+        each_hour(
+            context, progress, lambda key, timings: score_hour(key, home, warehouse, tracking.open(), timings)
+        )
 
     return hourly_auc
 

@@ -4,10 +4,9 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from assets.faults import told
 from assets.partitions import DAY_BEFORE, HOUR_BEFORE, Partitions
 from assets.provenance import git_revision
-from assets.ranking.hour import Hour, Start, open_hour, ranker_before
+from assets.ranking.hour import Hour, Start, each_hour, open_hour, ranker_before
 from assets.ranking.recording import record_day, record_hour
 from assets.ranking.states import StateRecord, States, since
 from assets.resources import HomeResource, Progress, TrackingResource, WarehouseResource
@@ -49,12 +48,9 @@ def hourly_ranker_asset(partitions: Partitions, late: dg.AutomationCondition) ->
         and has been loaded since is adapted on first, and listed as caught up. Running an hour again gives
         the same parameters, bit for bit.
         """
-        with told(context):
-            for key in context.partition_keys:
-                timings = Timings()
-                metadata = adapt_hour(key, home, warehouse, tracking.open(), timings)
-                progress.spent(timings.seconds)
-                context.add_asset_metadata({**metadata, **timings.metadata()}, partition_key=key)
+        each_hour(
+            context, progress, lambda key, timings: adapt_hour(key, home, warehouse, tracking.open(), timings)
+        )
 
     return hourly_ranker
 
