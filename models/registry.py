@@ -53,7 +53,7 @@ SYSTEMS: dict[str, SystemEntry] = {
     "lsttm": SystemEntry(
         real=_LSTTM,
         tiny=_TINY_LSTTM,
-        summary="LSTTM as printed: trained by temporal MAML, second order, adapted by its inner step",
+        summary="The paper's LSTTM: trained by temporal MAML, second order, adapted by its inner step",
     ),
     "lsttm_typed": SystemEntry(
         real=LSTTMTypedSettings(training=TrainingSettings(batch_size=128)),
