@@ -1,0 +1,122 @@
+"""What an audience is worth: how many of those who became customers stood among the first of a ranking.
+
+The expected lift of a new audience is an estimate that is available at its as-of date: the clock is held back
+by one horizon, the same question is asked with what was known then, and the horizon shows the answer. Where
+the brand itself gives too little to see, the mean over brands with a like number of customers stands in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from models.meta_profile.brands import FirstPurchases
+from models.meta_profile.profiler import Scorer
+
+LEAST_NEWCOMERS = 10  #: below that a brand's own curve is mostly chance
+MOST_BRANDS = 20  #: like brands that a mean curve is taken over
+LIKE_FACTOR = 2.0  #: a like brand has between half and twice as many customers
+
+#: shares of the candidates at which a curve is told
+REACHED = np.round(np.concatenate([np.arange(0.005, 0.1, 0.005), np.arange(0.1, 1.001, 0.05)]), 3)
+
+
+@dataclass(frozen=True)
+class LiftCurve:
+    """Share of the newcomers found among the first x of the candidates, at the shares `REACHED`."""
+
+    found: np.ndarray  #: float64 [G], 0 to 1
+    newcomers: int  #: behind the curve; of a mean, of all its brands together
+    candidates: int  #: users that were ranked; of a mean, the mean
+    brands: int = 1  #: curves that it is the mean of
+
+    @property
+    def lift(self) -> np.ndarray:
+        """Times as many as by chance, float64 [G]."""
+        return self.found / REACHED
+
+    @property
+    def error(self) -> np.ndarray:
+        """Standard error of `found` by the number of newcomers, float64 [G]."""
+        return np.sqrt(self.found * (1.0 - self.found) / max(self.newcomers, 1))
+
+    def at(self, share: float) -> float:
+        """Share of the newcomers found among the first `share` of the candidates (straight between)."""
+        return float(np.interp(share, np.r_[0.0, REACHED], np.r_[0.0, self.found]))
+
+
+def lift_curve(scores: np.ndarray, newcomers: np.ndarray, candidates: np.ndarray) -> LiftCurve:
+    """The curve of a ranking; equal scores count as in random order.
+
+    Args:
+        scores: float [U].
+        newcomers: bool [U], who became a customer afterwards; only those among the candidates count.
+        candidates: bool [U], who was ranked.
+
+    Raises:
+        ValueError: no candidate became a customer, so there is nothing to find.
+    """
+    wanted = newcomers[candidates]
+    if not wanted.any():
+        raise ValueError("no candidate became a customer: a lift curve needs at least one newcomer")
+    group, size = np.unique(-scores[candidates], return_inverse=True, return_counts=True)[1:]
+    hits = np.bincount(group, weights=wanted, minlength=len(size))
+    ranked, seen = np.r_[0, np.cumsum(size)], np.r_[0.0, np.cumsum(hits)]
+    found = np.interp(REACHED * len(wanted), ranked, seen) / seen[-1]
+    return LiftCurve(found, int(wanted.sum()), len(wanted))
+
+
+def held_back(
+    scorer: Scorer, customers: np.ndarray, newcomers: np.ndarray, users: int
+) -> tuple[LiftCurve | None, int]:
+    """The curve of one brand at a held-back date, and how many newcomers there were.
+
+    Args:
+        scorer: stands ready at the held-back date.
+        customers: int64 [K] positions of those who were customers then.
+        newcomers: bool [U], who became one between that date and the as-of date.
+        users: U.
+
+    Returns:
+        None in place of the curve where nobody was a customer then, or fewer than `LEAST_NEWCOMERS` came.
+    """
+    candidates = np.ones(users, dtype=bool)
+    candidates[customers] = False
+    came = int((newcomers & candidates).sum())
+    if len(customers) == 0 or came < LEAST_NEWCOMERS:
+        return None, came
+    return lift_curve(scorer.score(customers), newcomers, candidates), came
+
+
+def like_brands(
+    first: FirstPurchases, start_day: int, end_day: int, customers: int, most: int = MOST_BRANDS
+) -> np.ndarray:
+    """Brands with about as many customers at `start_day` and enough newcomers before `end_day`.
+
+    Returns:
+        int64 [at most `most`], the most alike first; empty where no brand has enough newcomers within a
+        factor of `LIKE_FACTOR`.
+    """
+    had = first.customers(start_day).sum(axis=1)
+    came = first.newcomers(start_day, end_day).sum(axis=1)
+    apart = np.abs(np.log(np.maximum(had, 1) / max(customers, 1)))
+    fit = np.flatnonzero((had > 0) & (came >= LEAST_NEWCOMERS) & (apart <= np.log(LIKE_FACTOR) + 1e-9))
+    return fit[np.argsort(apart[fit], kind="stable")][:most]
+
+
+def mean_curve(curves: Sequence[LiftCurve]) -> LiftCurve:
+    """The mean of several brands' curves, each counting alike.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if not curves:
+        raise ValueError("a mean lift curve needs at least one brand")
+    return LiftCurve(
+        found=np.mean([curve.found for curve in curves], axis=0),
+        newcomers=sum(curve.newcomers for curve in curves),
+        candidates=round(float(np.mean([curve.candidates for curve in curves]))),
+        brands=len(curves),
+    )
