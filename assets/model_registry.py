@@ -1,6 +1,7 @@
-"""Daily rankers as versions of one registered model a source, with the aliases `challenger` and `champion`.
+"""Trained models as versions of one registered model a source and purpose, with aliases.
 
-A version points at the folder that `daily_ranker` wrote; nothing is copied. mlflow/serving.md says
+Rankers have the aliases `challenger` and `champion`, profilers one a system that points at its newest. A
+version points at the folder that the asset wrote; nothing is copied. mlflow/serving.md says
 what it takes to serve one.
 """
 
@@ -10,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from assets.tracking import Tracking
+from assets.tracking import EXPERIMENT, PROFILING, Tracking
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
@@ -18,10 +19,15 @@ if TYPE_CHECKING:
 CHAMPION, CHALLENGER = "champion", "challenger"
 KEY = "hourfold.key"
 
+_WHAT = {
+    EXPERIMENT: "Daily rankers; `champion` is what to serve, `challenger` what was tried last.",
+    PROFILING: "Profilers by as-of date; the alias of a system points at its newest one.",
+}
+
 
 def model_name(tracking: Tracking) -> str:
-    """`ranking-<source>`; a simulated source is named so."""
-    return f"ranking-{tracking.label}"
+    """`ranking-<source>` or `profiling-<source>`; a simulated source is named so."""
+    return f"{tracking.purpose}-{tracking.label}"
 
 
 def register(
@@ -86,7 +92,7 @@ def _ensure(tracking: Tracking, name: str) -> None:
         tracking.client.create_registered_model(
             name,
             tags={"source": tracking.source, "simulated": str(tracking.simulated).lower()},
-            description="Daily rankers; `champion` is what to serve, `challenger` what was tried last.",
+            description=_WHAT[tracking.purpose],
         )
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":

@@ -59,11 +59,11 @@ class WarehouseResource(HomeResource):
 class TrackingResource(HomeResource):
     """The MLflow store of the home."""
 
-    def open(self) -> Tracking:
-        """A tracker that names runs after the deployment's source."""
+    def open(self, purpose: str = "ranking") -> Tracking:
+        """A tracker that names runs after the deployment's source, in the experiment of this purpose."""
         from assets.tracking import Tracking
 
-        return Tracking(self.home.mlflow, self.deployment.source, self.description.simulated)
+        return Tracking(self.home.mlflow, self.deployment.source, self.description.simulated, purpose)
 
 
 class Progress:

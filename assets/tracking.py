@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
 EXPERIMENT = "ranking"
+PROFILING = "profiling"  #: the profiler keeps an experiment and registered models of its own
 KEY = "hourfold.key"
 MOST_PARAMS, MOST_METRICS = 100, 900  #: what MLflow takes in one call, the second with room for tags
 
@@ -32,7 +33,7 @@ MOST_PARAMS, MOST_METRICS = 100, 900  #: what MLflow takes in one call, the seco
 class RunRecord:
     """One run to be found or made, and what to write on it."""
 
-    kind: str  #: day, hour, training, long_term
+    kind: str  #: day, hour, training, long_term; audience
     system: str
     partition: str
     seed: int
@@ -48,10 +49,10 @@ class RunRecord:
 
 
 class Tracking:
-    """The MLflow store of one home, seen from one source."""
+    """The MLflow store of one home, seen from one source and one purpose (the experiment's name)."""
 
-    def __init__(self, folder: Path, source: str, simulated: bool) -> None:
-        self.folder, self.source, self.simulated = folder, source, simulated
+    def __init__(self, folder: Path, source: str, simulated: bool, purpose: str = EXPERIMENT) -> None:
+        self.folder, self.source, self.simulated, self.purpose = folder, source, simulated, purpose
 
     @property
     def label(self) -> str:
@@ -75,11 +76,13 @@ class Tracking:
     @cached_property
     def experiment(self) -> str:
         """The experiment's id; its artifacts lie inside the home, not in the working directory."""
-        found = self.client.get_experiment_by_name(EXPERIMENT)
+        found = self.client.get_experiment_by_name(self.purpose)
         if found is not None:
             return str(found.experiment_id)
         return str(
-            self.client.create_experiment(EXPERIMENT, artifact_location=(self.folder / "artifacts").as_uri())
+            self.client.create_experiment(
+                self.purpose, artifact_location=(self.folder / "artifacts").as_uri()
+            )
         )
 
     def key(self, record: RunRecord) -> str:
