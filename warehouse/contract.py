@@ -52,8 +52,7 @@ class TableContract:
     """One table of the landing folder.
 
     `partition_time` is the column whose instant decides the partition (None: the file does). `open_prefix`
-    admits any categorical column whose name begins so. `fields_of` names the list of a `SourceDescription`
-    that says which further categorical columns are taken.
+    admits any categorical column whose name begins so.
     """
 
     name: str
@@ -61,12 +60,17 @@ class TableContract:
     columns: tuple[Column, ...]
     partition_time: str | None = None
     open_prefix: str | None = None
-    fields_of: str | None = None
+    numbers: tuple[str, ...] = ()  #: the numeric columns that a source chose
 
     @property
     def required(self) -> tuple[str, ...]:
         """Names of the columns without which a file is rejected."""
         return tuple(column.name for column in self.columns if column.required)
+
+    @property
+    def coded(self) -> tuple[str, ...]:
+        """Names of the categorical columns, which the warehouse stores as codes of `category_index`."""
+        return tuple(column.name for column in self.columns if column.type is ColumnType.CATEGORY)
 
     def column(self, name: str) -> Column | None:
         """The contract of a column, None for a column that the contract does not know."""
@@ -77,11 +81,13 @@ class TableContract:
             return Column(name, ColumnType.CATEGORY)
         return None
 
-    def with_fields(self, fields: tuple[str, ...]) -> TableContract:
-        """The contract with these categorical columns added, unless it has them already."""
+    def with_fields(self, fields: tuple[str, ...], numbers: tuple[str, ...] = ()) -> TableContract:
+        """The contract with these categorical and numeric columns added, unless it has them already."""
         known = {column.name for column in self.columns}
-        added = tuple(Column(name, ColumnType.CATEGORY) for name in fields if name not in known)
-        return replace(self, columns=self.columns + added)
+        chosen = [(name, ColumnType.CATEGORY) for name in fields]
+        chosen += [(name, ColumnType.NUMBER) for name in numbers]
+        added = tuple(Column(name, type_) for name, type_ in chosen if name not in known)
+        return replace(self, columns=self.columns + added, numbers=numbers)
 
 
 def _required(name: str, type_: ColumnType) -> Column:
@@ -119,20 +125,67 @@ EXTERNAL_CLICKS = TableContract(
 USERS = TableContract(
     name="users",
     partition=PartitionKind.FILE,
-    fields_of="user_fields",
     columns=(_required("user_id", ColumnType.ID),),
 )
 
 ITEMS = TableContract(
     name="items",
     partition=PartitionKind.FILE,
-    fields_of="item_fields",
     columns=(_required("item_id", ColumnType.ID), Column("published_at", ColumnType.TIME)),
 )
 
-#: Every table that this version reads, dimensions first: they are loaded before the events that mention them.
-#: The profiling tables (purchases, points, demographics, labels) join here with their own contracts.
-TABLES: dict[str, TableContract] = {table.name: table for table in (USERS, ITEMS, EXPOSURES, EXTERNAL_CLICKS)}
+PURCHASES = TableContract(
+    name="purchases",
+    partition=PartitionKind.DAY,
+    partition_time="purchased_at",
+    columns=(
+        _required("user_id", ColumnType.ID),
+        _required("purchased_at", ColumnType.TIME),
+        _required("price", ColumnType.NUMBER),
+        _required("genre", ColumnType.CATEGORY),
+        Column("brand", ColumnType.CATEGORY),
+        _required("cancelled", ColumnType.FLAG),
+    ),
+)
+
+POINTS = TableContract(
+    name="points",
+    partition=PartitionKind.DAY,
+    partition_time="occurred_at",
+    columns=(
+        _required("user_id", ColumnType.ID),
+        _required("occurred_at", ColumnType.TIME),
+        _required("kind", ColumnType.CATEGORY),
+        _required("amount", ColumnType.NUMBER),
+    ),
+)
+
+DEMOGRAPHICS = TableContract(
+    name="demographics", partition=PartitionKind.FILE, columns=(_required("user_id", ColumnType.ID),)
+)
+
+LABELS = TableContract(
+    name="labels",
+    partition=PartitionKind.FILE,
+    columns=(
+        _required("user_id", ColumnType.ID),
+        _required("task", ColumnType.CATEGORY),
+        _required("label", ColumnType.FLAG),
+        _required("observed_at", ColumnType.TIME),
+    ),
+)
+
+#: What the ranking reads, dimensions first: they are loaded before the events that mention them.
+RANKING_TABLES: dict[str, TableContract] = {
+    table.name: table for table in (USERS, ITEMS, EXPOSURES, EXTERNAL_CLICKS)
+}
+
+#: What the profiler reads. Its tables check against no dimension: an account that only buys is an account.
+PROFILING_TABLES: dict[str, TableContract] = {
+    table.name: table for table in (DEMOGRAPHICS, LABELS, PURCHASES, POINTS)
+}
+
+TABLES: dict[str, TableContract] = RANKING_TABLES | PROFILING_TABLES
 
 
 def table_contract(name: str) -> TableContract:

@@ -19,19 +19,21 @@ INDEXES = {"user_id": "user_index", "item_id": "item_index"}
 def load_partitions(
     connection: duckdb.DuckDBPyConnection,
     contract: TableContract,
-    fields: Sequence[str],
     loads: Sequence[PartitionLoad],
     kept: pd.DataFrame,
     quarantined: pd.DataFrame,
 ) -> None:
-    """Replace the partitions of `loads` in one transaction; see `Warehouse.load`."""
+    """Replace the partitions of `loads` in one transaction; `contract` has the chosen columns.
+
+    See `Warehouse.load`.
+    """
     if not loads:
         return
     order = {
         load.partition: place
         for place, load in enumerate(sorted(loads, key=lambda x: (x.start_ms, x.partition)))
     }
-    staged = stage_kept(contract, fields, kept, order)
+    staged = stage_kept(contract, kept, order)
     staged_quarantine = stage_quarantine(quarantined)
     records = stage_records(loads, kept, quarantined)
     connection.begin()
@@ -39,7 +41,7 @@ def load_partitions(
         connection.register("staged_loads", records)
         for step in ("delete_rows", "delete_quarantine", "delete_batches"):
             _run(connection, "load", step, contract.name, table=quoted(contract.name))
-        insert_rows(connection, contract, fields, staged)
+        insert_rows(connection, contract, staged)
         connection.register("staged_quarantine", staged_quarantine)
         _run(connection, "load", "insert_quarantine", contract.name)
         _run(connection, "load", "insert_batches", contract.name)
@@ -64,16 +66,14 @@ def check_stored(connection: duckdb.DuckDBPyConnection, contract: TableContract)
         )
 
 
-def insert_rows(
-    connection: duckdb.DuckDBPyConnection, contract: TableContract, fields: Sequence[str], staged: pa.Table
-) -> None:
+def insert_rows(connection: duckdb.DuckDBPyConnection, contract: TableContract, staged: pa.Table) -> None:
     """Append dense numbers for new ids and values, then the rows themselves; runs inside a transaction."""
     connection.register("staged", staged)
     for key, index in INDEXES.items():
         if contract.column(key):
             connection.execute(statement("load", "append_index", index=index, key=key))
     codes, joins = [], []
-    for place, column in enumerate(fields):
+    for place, column in enumerate(contract.coded):
         values = {"table": contract.name, "column": column}
         connection.execute(statement("load", "append_categories", column=quoted(column)), values)
         alias = f"category_{place}"
@@ -88,6 +88,7 @@ def insert_rows(
                 column=quoted(column),
             )
         )
+    codes += [f", staged.{quoted(column)}" for column in contract.numbers]
     connection.execute(
         statement("load", f"insert_{contract.name}", codes=" ".join(codes), joins="\n".join(joins))
     )

@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from warehouse.contract import table_contract
 from warehouse.load import check_stored, insert_rows
 from warehouse.staging import stage_kept
 from warehouse.statements import statement
@@ -57,7 +56,7 @@ def move_to_kept(warehouse: Warehouse, table: str, kept: pd.DataFrame) -> None:
     `kept` has the gate's columns (`_partition`, `_row`, the contract's, typed) and `_id`, the quarantine id
     of each row. Raises InvariantBroken, with nothing moved, where an id is not in quarantine (any more).
     """
-    connection, contract, fields = warehouse.connection, table_contract(table), warehouse.fields(table)
+    connection, contract = warehouse.connection, warehouse.contract(table)
     moves = pa.table(
         {
             "id": pa.array(kept["_id"], type=pa.int64()),
@@ -72,7 +71,7 @@ def move_to_kept(warehouse: Warehouse, table: str, kept: pd.DataFrame) -> None:
         loads = connection.execute(statement("quarantine", "staged_loads"), {"table": table}).df()
         connection.register("staged_loads", loads)
         order = {partition: place for place, partition in enumerate(loads["partition"])}
-        insert_rows(connection, contract, fields, stage_kept(contract, fields, kept, order))
+        insert_rows(connection, contract, stage_kept(contract, kept, order))
         connection.execute(statement("quarantine", "delete_moved"))
         connection.execute(statement("quarantine", "update_batches"), {"table": table})
         check_stored(connection, contract)

@@ -71,9 +71,7 @@ class PartitionLoad:
         return hashlib.sha256(json.dumps([parts, list(self.columns)]).encode()).hexdigest()
 
 
-def stage_kept(
-    contract: TableContract, fields: Sequence[str], kept: pd.DataFrame, order: Mapping[str, int]
-) -> pa.Table:
+def stage_kept(contract: TableContract, kept: pd.DataFrame, order: Mapping[str, int]) -> pa.Table:
     """Kept rows as Arrow columns of the contract's types, absent optional columns as nulls, with their
     `position`.
     """
@@ -88,7 +86,7 @@ def stage_kept(
         "_row": pa.array(row, type=pa.int32()),
         "position": pa.array((place << 32) + row),
     }
-    for column in contract.with_fields(tuple(fields)).columns:
+    for column in contract.columns:
         values = _arrow(kept, column.name, column.type)
         if column.required and values.null_count:
             empty = int(np.argmax(values.is_null().to_numpy(zero_copy_only=False)))

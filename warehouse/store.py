@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from warehouse import results
 from warehouse.connection import connect
-from warehouse.contract import table_contract
+from warehouse.contract import TableContract, table_contract
 from warehouse.events import Columns, read_events
 from warehouse.load import load_partitions
 from warehouse.results import Metric
@@ -24,7 +24,7 @@ from warehouse.staging import InvariantBroken, PartitionLoad
 from warehouse.statements import quoted, statement
 
 #: Tables whose chosen columns are added to the schema when a source is configured.
-FIELD_TABLES = ("users", "items", "exposures")
+FIELD_TABLES = ("users", "items", "exposures", "demographics")
 
 
 class Warehouse:
@@ -57,32 +57,50 @@ class Warehouse:
         A column that is no longer chosen stays stored. One that is newly chosen is empty until its partitions
         are loaded again.
         """
-        chosen = [
-            (table, name, i) for table in FIELD_TABLES for i, name in enumerate(description.fields(table))
-        ]
-        if chosen == [
-            (table, name, i) for table in FIELD_TABLES for i, name in enumerate(self.fields(table))
-        ]:
+        wanted = {table: (description.fields(table), description.numbers(table)) for table in FIELD_TABLES}
+        if wanted == {table: (self.fields(table), self.numbers(table)) for table in FIELD_TABLES}:
             return
         self.connection.begin()
         try:
-            self.connection.execute("DELETE FROM fields")
-            if chosen:
-                self.connection.executemany("INSERT INTO fields VALUES (?, ?, ?)", chosen)
-            for table, name, _ in chosen:
-                self.connection.execute(
-                    f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {quoted(name)} INTEGER"
-                )
+            for store, place, sql_type in (("fields", 0, "INTEGER"), ("number_fields", 1, "DOUBLE")):
+                self.connection.execute(f"DELETE FROM {store}")
+                for table, chosen in wanted.items():
+                    for position, name in enumerate(chosen[place]):
+                        self.connection.execute(
+                            f"INSERT INTO {store} VALUES (?, ?, ?)", [table, name, position]
+                        )
+                        self._add_column(table, name, sql_type)
             self.connection.commit()
         except BaseException:
             self.connection.rollback()
             raise
 
+    def _add_column(self, table: str, name: str, sql_type: str) -> None:
+        """A column of this type, empty if it is new or was of another type."""
+        found = self.connection.execute(
+            "SELECT data_type FROM duckdb_columns() WHERE table_name = ? AND column_name = ?", [table, name]
+        ).fetchone()
+        if found is None:
+            self.connection.execute(f"ALTER TABLE {table} ADD COLUMN {quoted(name)} {sql_type}")
+        elif found[0] != sql_type:
+            self.connection.execute(
+                f"ALTER TABLE {table} ALTER COLUMN {quoted(name)} SET DATA TYPE {sql_type} USING NULL"
+            )
+
     def fields(self, table: str) -> tuple[str, ...]:
-        """The chosen categorical columns of a table, in the order in which models see them."""
-        if table == "external_clicks":
-            return ("domain",)
-        query = "SELECT column_name FROM fields WHERE table_name = ? ORDER BY position"
+        """The categorical columns of a table that are kept, in the order in which models see them."""
+        return table_contract(table).coded + self._chosen("fields", table)
+
+    def numbers(self, table: str) -> tuple[str, ...]:
+        """The chosen numeric columns of a table, in order."""
+        return self._chosen("number_fields", table)
+
+    def contract(self, table: str) -> TableContract:
+        """The landing contract of a table with the chosen columns."""
+        return table_contract(table).with_fields(self.fields(table), self.numbers(table))
+
+    def _chosen(self, store: str, table: str) -> tuple[str, ...]:
+        query = f"SELECT column_name FROM {store} WHERE table_name = ? ORDER BY position"
         return tuple(name for (name,) in self.connection.execute(query, [table]).fetchall())
 
     def load(
@@ -99,7 +117,7 @@ class Warehouse:
         New ids and category values get the next dense numbers in the order (partition start, row). Raises
         InvariantBroken, with nothing written, unless rows in = kept + quarantined for every partition.
         """
-        load_partitions(self.connection, table_contract(table), self.fields(table), loads, kept, quarantined)
+        load_partitions(self.connection, self.contract(table), loads, kept, quarantined)
 
     def loaded(self, table: str) -> pd.DataFrame:
         """One row a loaded partition: partition, start_ms, files_hash, data_hash, rows_in, kept, …."""

@@ -87,9 +87,9 @@ def load_missing(
 ) -> None:
     """Pass every landed partition that is not loaded as it is now through the gate, dimensions first."""
     from assets.logs.ingest import ingest, pending
-    from warehouse.contract import TABLES
+    from warehouse.contract import RANKING_TABLES
 
-    for table in TABLES:
+    for table in RANKING_TABLES:
         missing = pending(home, table, landing=landing, description=description)
         for first in range(0, len(missing), PARTITIONS_PER_LOAD):
             chunk = missing[first : first + PARTITIONS_PER_LOAD]

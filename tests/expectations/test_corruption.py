@@ -22,12 +22,12 @@ from tests.expectations.frames import (
     hour_key,
     judge,
 )
-from warehouse.contract import TABLES
+from warehouse.contract import RANKING_TABLES
 from warehouse.sources import landing
 from warehouse.sources.corruption import WAYS, corrupt, corrupt_frame
 from warehouse.sources.description import SourceDescription
 
-CONTRACTS = {table: contract.with_fields(FIELDS[table]) for table, contract in TABLES.items()}
+CONTRACTS = {table: contract.with_fields(FIELDS[table]) for table, contract in RANKING_TABLES.items()}
 FORMER = np.array([f"e-former-{i}" for i in range(500)], object)
 
 

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from pydantic import ValidationError
 
-from warehouse.contract import TABLES
+from warehouse.contract import RANKING_TABLES
 from warehouse.service_time import HOUR_MS, ServiceZone
 from warehouse.sources.description import SourceDescription
 from warehouse.sources.simulator import SimulatorSettings, World, fill
@@ -86,7 +86,7 @@ def test_description_says_simulated_and_names_every_column(landing):
     source = SourceDescription.load(landing)
     assert source.simulated and source.name == "simulator"
     assert (source.first_day, source.last_day) == ("2025-03-03", "2025-03-04")
-    for table in TABLES:
+    for table in RANKING_TABLES:
         columns = set(read(landing, table).columns) - {"filename"}
         assert columns == {column.name for column in source.contract(table).columns} | {
             name for name in columns if name.startswith("ctx_")
@@ -150,7 +150,7 @@ def test_external_clicks_follow_the_interests_behind_news_clicks(world, hours):
 
 def test_truth_lies_beside_the_contract(landing):
     truth, exposures = read(landing, "truth"), read(landing, "exposures")
-    assert "truth" not in TABLES
+    assert "truth" not in RANKING_TABLES
     assert (truth["exposure_id"] == exposures["exposure_id"]).all()
     assert truth["probability"].between(0, 1).all()
     expected, happened = truth["probability"].sum(), exposures["clicked"].sum()

@@ -82,7 +82,7 @@ def read(
         for partition in asked:
             day, hour = layout.split_hour(partition)
             reader.take_folder(landing / table / f"date={day}" / f"hour={hour}", partition)
-    return reader.landed(description.fields(table))
+    return reader.landed(description.chosen(table))
 
 
 class _Reader:
@@ -219,5 +219,5 @@ def fingerprints(landing: Path, description: SourceDescription, table: str) -> d
             record_of(path.read_bytes(), path.relative_to(landing).as_posix())
             for path in layout.files_of(landing, contract, partition)
         )
-        found[partition] = PartitionLoad(partition, 0, files, 0, description.fields(table)).files_hash
+        found[partition] = PartitionLoad(partition, 0, files, 0, description.chosen(table)).files_hash
     return found

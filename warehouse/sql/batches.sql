@@ -12,7 +12,7 @@ ORDER BY start_ms, partition;
 SELECT table_name, partition, data_hash
 FROM batches
 WHERE (table_name IN ('users', 'items') AND start_ms < $end_ms)
-    OR (table_name NOT IN ('users', 'items') AND start_ms >= $start_ms AND start_ms < $end_ms)
+    OR (table_name IN ('exposures', 'external_clicks') AND start_ms >= $start_ms AND start_ms < $end_ms)
 ORDER BY table_name, start_ms, partition;
 
 -- name: broken_invariant
@@ -23,6 +23,10 @@ LEFT JOIN (
     UNION ALL SELECT 'external_clicks', partition, count(*) FROM external_clicks GROUP BY 2
     UNION ALL SELECT 'users', partition, count(*) FROM users GROUP BY 2
     UNION ALL SELECT 'items', partition, count(*) FROM items GROUP BY 2
+    UNION ALL SELECT 'purchases', partition, count(*) FROM purchases GROUP BY 2
+    UNION ALL SELECT 'points', partition, count(*) FROM points GROUP BY 2
+    UNION ALL SELECT 'demographics', partition, count(*) FROM demographics GROUP BY 2
+    UNION ALL SELECT 'labels', partition, count(*) FROM labels GROUP BY 2
 ) USING (table_name, partition)
 LEFT JOIN (SELECT table_name, partition, count(*) AS set_aside FROM quarantine GROUP BY 1, 2) USING (table_name, partition)
 WHERE (
@@ -45,3 +49,20 @@ SELECT DISTINCT exposure_id
 FROM exposures
 WHERE exposure_id IN (SELECT exposure_id FROM asked)
     AND partition NOT IN (SELECT unnest($except_partitions));
+
+-- `asked` holds the user, genre and brand of cancelled purchases; a missing brand is a purchase of any brand.
+
+-- name: earliest_purchases
+SELECT asked.place, min(purchases.purchased_at) AS earliest
+FROM asked
+JOIN user_index USING (user_id)
+JOIN category_index AS genres
+    ON genres.table_name = 'purchases' AND genres.column_name = 'genre' AND genres.value = asked.genre
+LEFT JOIN category_index AS brands
+    ON brands.table_name = 'purchases' AND brands.column_name = 'brand' AND brands.value = asked.brand
+JOIN purchases
+    ON purchases.user_index = user_index.user_index
+    AND purchases.genre = genres.code
+    AND (asked.brand IS NULL OR purchases.brand = brands.code)
+WHERE NOT purchases.cancelled AND purchases.partition NOT IN (SELECT unnest($except_partitions))
+GROUP BY asked.place;

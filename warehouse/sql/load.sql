@@ -76,6 +76,39 @@ FROM staged JOIN staged_loads ON staged_loads.partition = staged._partition JOIN
 {joins}
 ORDER BY position;
 
+-- name: insert_purchases
+INSERT INTO purchases BY NAME
+SELECT _partition AS partition, _row AS row, user_index, purchased_at, price, cancelled
+    {codes}
+FROM staged JOIN user_index USING (user_id)
+{joins}
+ORDER BY position;
+
+-- name: insert_points
+INSERT INTO points BY NAME
+SELECT _partition AS partition, _row AS row, user_index, occurred_at, amount
+    {codes}
+FROM staged JOIN user_index USING (user_id)
+{joins}
+ORDER BY position;
+
+-- name: insert_demographics
+INSERT INTO demographics BY NAME
+SELECT
+    _partition AS partition, _row AS row, start_ms AS valid_from, user_index
+    {codes}
+FROM staged JOIN staged_loads ON staged_loads.partition = staged._partition JOIN user_index USING (user_id)
+{joins}
+ORDER BY position;
+
+-- name: insert_labels
+INSERT INTO labels BY NAME
+SELECT _partition AS partition, _row AS row, user_index, label, observed_at
+    {codes}
+FROM staged JOIN user_index USING (user_id)
+{joins}
+ORDER BY position;
+
 -- name: insert_quarantine
 INSERT INTO quarantine BY NAME
 SELECT $table AS table_name, partition, row, file, rule, rules, column_name, value, remedy, row_json

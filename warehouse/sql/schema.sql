@@ -1,6 +1,6 @@
 -- Everything that a warehouse file holds. Instants are UTC epoch milliseconds; partitions are keys of service time.
--- Columns chosen by a source (context, user and item fields) are added to exposures, users and items when a source
--- is configured; they hold codes of category_index.
+-- Columns chosen by a source (context, user, item and demographic fields) are added to exposures, users, items and
+-- demographics when a source is configured; they hold codes of category_index, or DOUBLE for demographic numbers.
 
 CREATE TABLE IF NOT EXISTS meta (key VARCHAR PRIMARY KEY, value VARCHAR NOT NULL);
 
@@ -17,6 +17,13 @@ CREATE TABLE IF NOT EXISTS category_index (
 
 -- The chosen columns of each table, in the order in which models see them.
 CREATE TABLE IF NOT EXISTS fields (
+    table_name VARCHAR NOT NULL,
+    column_name VARCHAR NOT NULL,
+    position INTEGER NOT NULL
+);
+
+-- The chosen columns that hold numbers.
+CREATE TABLE IF NOT EXISTS number_fields (
     table_name VARCHAR NOT NULL,
     column_name VARCHAR NOT NULL,
     position INTEGER NOT NULL
@@ -61,6 +68,45 @@ CREATE TABLE IF NOT EXISTS items (
     valid_from BIGINT NOT NULL,
     item_index INTEGER NOT NULL,
     published_at BIGINT
+);
+
+-- Prices as they came, in the source's own currency; genre and brand are codes of category_index.
+CREATE TABLE IF NOT EXISTS purchases (
+    partition VARCHAR NOT NULL,
+    row INTEGER NOT NULL,
+    user_index INTEGER NOT NULL,
+    purchased_at BIGINT NOT NULL,
+    price DOUBLE NOT NULL,
+    genre INTEGER NOT NULL,
+    brand INTEGER,
+    cancelled BOOLEAN NOT NULL
+);
+
+-- Whether amount is what was owned after the event or what the event moved is said by the source (`points`).
+CREATE TABLE IF NOT EXISTS points (
+    partition VARCHAR NOT NULL,
+    row INTEGER NOT NULL,
+    user_index INTEGER NOT NULL,
+    occurred_at BIGINT NOT NULL,
+    kind INTEGER NOT NULL,
+    amount DOUBLE NOT NULL
+);
+
+-- valid_from as for users.
+CREATE TABLE IF NOT EXISTS demographics (
+    partition VARCHAR NOT NULL,
+    row INTEGER NOT NULL,
+    valid_from BIGINT NOT NULL,
+    user_index INTEGER NOT NULL
+);
+
+CREATE TABLE IF NOT EXISTS labels (
+    partition VARCHAR NOT NULL,
+    row INTEGER NOT NULL,
+    user_index INTEGER NOT NULL,
+    task INTEGER NOT NULL,
+    label BOOLEAN NOT NULL,
+    observed_at BIGINT NOT NULL
 );
 
 CREATE TABLE IF NOT EXISTS batches (
@@ -128,3 +174,14 @@ JOIN category_index
     ON category_index.table_name = 'external_clicks'
     AND category_index.column_name = 'domain'
     AND category_index.code = external_clicks.domain;
+
+CREATE VIEW IF NOT EXISTS named_purchases AS
+SELECT
+    partition, user_id, epoch_ms(purchased_at) AS purchased_at_utc, price,
+    genres.value AS genre, brands.value AS brand, cancelled
+FROM purchases
+JOIN user_index USING (user_index)
+JOIN category_index AS genres
+    ON genres.table_name = 'purchases' AND genres.column_name = 'genre' AND genres.code = purchases.genre
+LEFT JOIN category_index AS brands
+    ON brands.table_name = 'purchases' AND brands.column_name = 'brand' AND brands.code = purchases.brand;
