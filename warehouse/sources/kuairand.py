@@ -9,19 +9,17 @@ play and stay times) is never a field; play time is the exposure's dwell.
 from __future__ import annotations
 
 import re
-import shutil
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as parquet
 from pydantic import BaseModel, ConfigDict, Field
 
-from warehouse.contract import TABLES
-from warehouse.service_time import DAY_MS, HOUR_MS, ServiceZone
-from warehouse.sources.description import FILE_NAME, SourceDescription
+from warehouse.contract import PartitionKind
+from warehouse.service_time import HOUR_MS, ServiceZone
+from warehouse.sources.description import SourceDescription
 from warehouse.sources.kuairand_fields import ITEM_FIELDS, USER_FIELDS, item_rows, user_rows
+from warehouse.sources.writing import clear, write_file, write_partitions
 
 NAME = "kuairand"
 LOG = "log_standard_4_22_to_5_08_pure"
@@ -31,6 +29,7 @@ HISTORY = "long_views_before_*"
 HISTORY_DOMAIN = "long_view_history"
 WHERE = "download KuaiRand-Pure from https://kuairand.com and keep its file names"
 
+HOUR = PartitionKind.HOUR
 _EXTENSIONS = (".parquet", ".csv", ".csv.gz")
 _LOG_COLUMNS = ("user_id", "video_id", "time_ms", "is_click", "play_time_ms", "tab")
 
@@ -68,12 +67,13 @@ def fill(landing: Path, data: Path, settings: KuaiRandSettings | None = None) ->
     clicks = log[~target & (log["is_click"] == 1)].reset_index(drop=True)
     external = [*_history(data, zone), _external(clicks, settings, zone)]
     external_clicks = pd.concat(external, ignore_index=True)
-    _clear(landing)
-    _write(landing / "users" / "users.parquet", user_rows(_read(paths[USERS], ("user_id",))))
-    _write(landing / "items" / "items.parquet", item_rows(_read(paths[VIDEOS], ("video_id",)), zone))
-    _write_hours(landing / "exposures", exposures, exposures["shown_at"], zone)
-    _write_hours(landing / "external_clicks", external_clicks, external_clicks["received_at"], zone)
-    first = min(int(exposures["shown_at"].min()), int(external_clicks["received_at"].min()))
+    clear(landing, NAME)
+    write_file(landing / "users" / "users.parquet", user_rows(_read(paths[USERS], ("user_id",))))
+    write_file(landing / "items" / "items.parquet", item_rows(_read(paths[VIDEOS], ("video_id",)), zone))
+    write_partitions(landing / "exposures", exposures, exposures["shown_at"], zone, HOUR)
+    received = external_clicks["received_at"]
+    write_partitions(landing / "external_clicks", external_clicks, received, zone, HOUR)
+    first = min(int(exposures["shown_at"].min()), int(received.min()))
     description = SourceDescription(
         name=NAME,
         zone=settings.zone,
@@ -100,15 +100,6 @@ def official_file(data: Path, name: str) -> Path:
         if path.exists():
             return path
     raise FileNotFoundError(f"{data / name}{{{','.join(_EXTENSIONS)}}} is missing: {WHERE}")
-
-
-def _clear(landing: Path) -> None:
-    """Remove what an earlier call wrote, and nothing else."""
-    tables = [landing / table for table in TABLES if (landing / table).exists()]
-    if tables and (not (landing / FILE_NAME).exists() or describe(landing).name != NAME):
-        raise FileExistsError(f"{landing} holds logs of another source: give an empty folder")
-    for table in tables:
-        shutil.rmtree(table)
 
 
 def _read(path: Path, required: tuple[str, ...]) -> pd.DataFrame:
@@ -182,21 +173,3 @@ def _history(data: Path, zone: ServiceZone) -> list[pd.DataFrame]:
 def _views_of_text(views: pd.DataFrame) -> pd.DataFrame:
     numbers = views["video_ids"].str.findall(r"\d+").map(lambda texts: np.array(texts, dtype=np.int64))
     return views.assign(video_ids=numbers)
-
-
-def _write_hours(folder: Path, frame: pd.DataFrame, times: pd.Series, zone: ServiceZone) -> None:
-    """One file an hour of service time, `date=…/hour=…/part-0.parquet`; rows in order of time."""
-    order = np.argsort(times.to_numpy(), kind="stable")
-    table = pa.Table.from_pandas(frame.iloc[order], preserve_index=False)
-    hours = times.to_numpy()[order] // HOUR_MS
-    starts = np.flatnonzero(np.diff(hours, prepend=-DAY_MS))
-    for start, end in zip(starts, [*starts[1:], len(hours)], strict=True):
-        key = zone.hour_key(int(hours[start]) * HOUR_MS)
-        path = folder / f"date={key[:10]}" / f"hour={key[11:13]}" / "part-0.parquet"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        parquet.write_table(table.slice(start, end - start), path)
-
-
-def _write(path: Path, frame: pd.DataFrame) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    parquet.write_table(pa.Table.from_pandas(frame, preserve_index=False), path)
