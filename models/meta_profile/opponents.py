@@ -1,0 +1,154 @@
+"""Honest opponents: what a naive audience knows, in closed form, with the same customers and as-of date.
+
+Each is a `Scorer` at one as-of date. Those that learn (`user_prior`, and `JointLogistic` in its own module) learn
+from source brands: features end `horizon` days before the as-of date, labels are first purchases in those days,
+of train users only. Every one knows nothing of the target but the customers handed to `score`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from models.meta_profile.activity import (
+    ACTIVITY_NAMES,
+    CATEGORY_LEVEL,
+    activity_columns,
+    spend_by_genre,
+)
+from models.meta_profile.brands import FirstPurchases
+from models.meta_profile.data import ProfileData
+from models.meta_profile.logistic import fit_logistic
+from models.meta_profile.profiler import standardised
+
+RIDGE = 3.0  #: λ of the ridge on standardised category spend
+PENALTY = 1.0  #: of the logistic models
+CUSTOMERS, NEWCOMERS = 0.016, 0.006  #: a source brand's least share of the train users before, and within
+
+
+@dataclass(frozen=True)
+class SourceBrands:
+    """First purchases of source brands in the horizon before the as-of date, and what was known before it."""
+
+    start_day: int  #: features end, labels begin
+    brands: np.ndarray  #: int64 [B] positions in `brand_names`
+    customers: np.ndarray  #: bool [B, U] at `start_day`; train users only
+    newcomers: np.ndarray  #: bool [B, U] within the horizon; train users only
+    at_risk: np.ndarray  #: bool [B, U] train users who were no customers at `start_day`
+
+
+def source_brands(
+    data: ProfileData, train_users: np.ndarray, *, excluded: np.ndarray, horizon: int
+) -> SourceBrands:
+    """The brands to learn from: not excluded, and with customers and newcomers enough to say something.
+
+    Args:
+        data: all before the as-of date.
+        train_users: bool [U].
+        excluded: int64 positions of brands that are somebody's target.
+        horizon: days before the as-of date in which newcomers are counted.
+    """
+    first, start = FirstPurchases.of(data.purchases, len(data)), data.as_of_day - horizon
+    customers = first.customers(start) & train_users
+    newcomers = first.newcomers(start, data.as_of_day) & train_users
+    users = int(train_users.sum())
+    enough = customers.sum(1) >= max(2, CUSTOMERS * users)
+    enough &= newcomers.sum(1) >= max(1, NEWCOMERS * users)
+    enough[excluded] = False
+    brands = np.flatnonzero(enough)
+    at_risk = train_users & ~customers[brands]
+    return SourceBrands(start, brands, customers[brands], newcomers[brands], at_risk)
+
+
+@dataclass(frozen=True)
+class Constant:
+    """The same order for every brand: whatever is known of users without their taste."""
+
+    values: np.ndarray  #: float64 [U]
+
+    def score(self, customers: np.ndarray, others: np.ndarray | None = None) -> np.ndarray:  # noqa: ARG002
+        """The order, whoever the customers are."""
+        return self.values
+
+
+def activity_alone(data: ProfileData) -> Constant:
+    """Users by the number of items they ever bought."""
+    columns = activity_columns(data.purchases, data.as_of_day, len(data))
+    return Constant(columns[:, ACTIVITY_NAMES.index("items_ever")])
+
+
+def user_prior(data: ProfileData, train_users: np.ndarray, source: SourceBrands) -> Constant:
+    """Logistic on the activity columns: how soon a user becomes a customer of *any* brand.
+
+    All source brands are pooled; as they share the users' columns, one row a user with as many trials as
+    brands says the same as one row a pair.
+    """
+    before = activity_columns(data.purchases.before(source.start_day), source.start_day, len(data))
+    now = activity_columns(data.purchases, data.as_of_day, len(data))
+    model = fit_logistic(
+        standardised(before, train_users)[train_users],
+        (source.newcomers & source.at_risk).sum(0)[train_users].astype(np.float64),
+        source.at_risk.sum(0)[train_users],
+        penalty=PENALTY,
+    )
+    return Constant(model.log_odds(standardised(now, train_users)))
+
+
+@dataclass(frozen=True)
+class Cosine:
+    """Cosine of a user's spend by category to the mean of the customers'."""
+
+    spend: np.ndarray  #: float64 [U, G] log1p
+
+    def score(self, customers: np.ndarray, others: np.ndarray | None = None) -> np.ndarray:  # noqa: ARG002
+        """float64 [U]; others say nothing."""
+        return units(self.spend) @ units(self.spend[customers].mean(0, keepdims=True))[0]
+
+
+def units(rows: np.ndarray) -> np.ndarray:
+    """Rows scaled to length 1; rows of zeros stay."""
+    length = np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows / np.where(length > 0, length, 1.0)
+
+
+def cosine_to_customers(data: ProfileData) -> Cosine:
+    """Cosine on spend by category (genre level 1)."""
+    return Cosine(spend_by_genre(data.purchases, CATEGORY_LEVEL, len(data)))
+
+
+@dataclass(frozen=True)
+class Ridge:
+    """Least squares of 'is a customer': β = (XᵀX/n + λI)⁻¹ Xᵀy/n, X and y centred on the labelled rows."""
+
+    columns: np.ndarray  #: float64 [U, G], standardised over train users
+    background: np.ndarray  #: bool [U] who stands for the others where none are given
+    strength: float = RIDGE
+
+    def score(self, customers: np.ndarray, others: np.ndarray | None = None) -> np.ndarray:
+        """float64 [U], with the given others, else all other train users, as 0."""
+        if others is None:
+            rest = self.background.copy()
+            rest[customers] = False
+            others = np.flatnonzero(rest)
+        rows = np.concatenate([customers, others])
+        target = np.append(np.ones(len(customers)), np.zeros(len(others)))[:, None]
+        return self.columns @ ridge_solver(self.columns[rows], self.strength)(target)[:, 0]
+
+
+def ridge_solver(columns: np.ndarray, strength: float) -> Callable[[np.ndarray], np.ndarray]:
+    """Targets [n, T] → weights [G, T] on columns [n, G], both centred; by the smaller of the two systems."""
+    n, width = columns.shape
+    x = columns - columns.mean(0)
+    if n < width:
+        outer = x @ x.T + n * strength * np.eye(n)
+        return lambda targets: x.T @ np.linalg.solve(outer, targets - targets.mean(0))
+    gram = x.T @ x / n + strength * np.eye(width)
+    return lambda targets: np.linalg.solve(gram, x.T @ (targets - targets.mean(0)) / n)
+
+
+def ridge_on_spend(data: ProfileData, train_users: np.ndarray) -> Ridge:
+    """Ridge on standardised log1p spend by category."""
+    spend = spend_by_genre(data.purchases, CATEGORY_LEVEL, len(data))
+    return Ridge(standardised(spend, train_users), train_users)
