@@ -13,11 +13,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.meta_profile.brands import FirstPurchases
+from models.meta_profile.data import MISSING
 from models.meta_profile.profiler import Scorer
 
 LEAST_NEWCOMERS = 10  #: below that a brand's own curve is mostly chance
 MOST_BRANDS = 20  #: like brands that a mean curve is taken over
 LIKE_FACTOR = 2.0  #: a like brand has between half and twice as many customers
+LEAST_MATCH = 0.8  #: customers in common over customers of either, for a list to be a brand's
 
 #: shares of the candidates at which a curve is told
 REACHED = np.round(np.concatenate([np.arange(0.005, 0.1, 0.005), np.arange(0.1, 1.001, 0.05)]), 3)
@@ -28,6 +30,7 @@ class LiftCurve:
     """Share of the newcomers found among the first x of the candidates, at the shares `REACHED`."""
 
     found: np.ndarray  #: float64 [G], 0 to 1
+    error: np.ndarray  #: float64 [G], standard error of `found`; of a mean, the deviation between its brands
     newcomers: int  #: behind the curve; of a mean, of all its brands together
     candidates: int  #: users that were ranked; of a mean, the mean
     brands: int = 1  #: curves that it is the mean of
@@ -37,14 +40,14 @@ class LiftCurve:
         """Times as many as by chance, float64 [G]."""
         return self.found / REACHED
 
-    @property
-    def error(self) -> np.ndarray:
-        """Standard error of `found` by the number of newcomers, float64 [G]."""
-        return np.sqrt(self.found * (1.0 - self.found) / max(self.newcomers, 1))
+    def at(self, share: float) -> tuple[float, float]:
+        """Share of the newcomers found among the first `share` of the candidates, and its error.
 
-    def at(self, share: float) -> float:
-        """Share of the newcomers found among the first `share` of the candidates (straight between)."""
-        return float(np.interp(share, np.r_[0.0, REACHED], np.r_[0.0, self.found]))
+        Straight between the shares of the curve.
+        """
+        reached = np.r_[0.0, REACHED]
+        found, error = (np.interp(share, reached, np.r_[0.0, v]) for v in (self.found, self.error))
+        return float(found), float(error)
 
 
 def lift_curve(scores: np.ndarray, newcomers: np.ndarray, candidates: np.ndarray) -> LiftCurve:
@@ -65,7 +68,10 @@ def lift_curve(scores: np.ndarray, newcomers: np.ndarray, candidates: np.ndarray
     hits = np.bincount(group, weights=wanted, minlength=len(size))
     ranked, seen = np.r_[0, np.cumsum(size)], np.r_[0.0, np.cumsum(hits)]
     found = np.interp(REACHED * len(wanted), ranked, seen) / seen[-1]
-    return LiftCurve(found, int(wanted.sum()), len(wanted))
+    # Wilson's centre keeps the error above zero where all or none were found.
+    came = int(wanted.sum())
+    centre = (found * came + 2.0) / (came + 4.0)
+    return LiftCurve(found, np.sqrt(centre * (1.0 - centre) / (came + 4.0)), came, len(wanted))
 
 
 def held_back(
@@ -88,6 +94,21 @@ def held_back(
     if len(customers) == 0 or came < LEAST_NEWCOMERS:
         return None, came
     return lift_curve(scorer.score(customers), newcomers, candidates), came
+
+
+def brand_of(first: FirstPurchases, customers: np.ndarray, before_day: int) -> int:
+    """The brand whose customers these are: position in the log's brands, MISSING where it is none of them.
+
+    Args:
+        first: first purchases of every user and brand.
+        customers: int64 [K] positions.
+        before_day: whoever had bought before this local day is a customer.
+    """
+    bought = first.customers(before_day)
+    shared = bought[:, customers].sum(axis=1)
+    match = shared / np.maximum(bought.sum(axis=1) + len(customers) - shared, 1)
+    best = int(match.argmax()) if len(match) else MISSING
+    return best if best != MISSING and match[best] >= LEAST_MATCH else MISSING
 
 
 def like_brands(
@@ -114,8 +135,10 @@ def mean_curve(curves: Sequence[LiftCurve]) -> LiftCurve:
     """
     if not curves:
         raise ValueError("a mean lift curve needs at least one brand")
+    found = np.stack([curve.found for curve in curves])
     return LiftCurve(
-        found=np.mean([curve.found for curve in curves], axis=0),
+        found=found.mean(axis=0),
+        error=found.std(axis=0, ddof=1) if len(curves) > 1 else curves[0].error,
         newcomers=sum(curve.newcomers for curve in curves),
         candidates=round(float(np.mean([curve.candidates for curve in curves]))),
         brands=len(curves),

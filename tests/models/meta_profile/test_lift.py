@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 
 from models.meta_profile.brands import NEVER, FirstPurchases
+from models.meta_profile.data import MISSING
 from models.meta_profile.lift import (
     LEAST_NEWCOMERS,
     REACHED,
+    brand_of,
     held_back,
     lift_curve,
     like_brands,
@@ -25,7 +27,8 @@ def test_a_perfect_and_a_reversed_order():
     assert at(best, 0.05) == 0.5 and at(best, 0.1) == 1.0
     assert best.lift[np.flatnonzero(REACHED == 0.1)[0]] == pytest.approx(10)
     assert at(worst, 0.9) == 0.0 and at(worst, 0.95) == 0.5 and at(worst, 1.0) == 1.0
-    assert best.at(0.075) == pytest.approx(0.75)
+    assert best.at(0.075)[0] == pytest.approx(0.75)
+    assert 0 < best.at(0.5)[1] < 0.1, "all found is no certainty"
 
 
 def test_equal_scores_are_chance():
@@ -79,3 +82,15 @@ def test_a_mean_counts_every_brand_alike():
     mean = mean_curve([one, other])
     np.testing.assert_allclose(mean.found, (one.found + other.found) / 2)
     assert (mean.brands, mean.newcomers) == (2, 60)
+    np.testing.assert_allclose(mean.error, abs(one.found - other.found) / 2**0.5)
+
+
+def test_a_list_is_a_brand_if_it_holds_nearly_all_of_its_customers():
+    day = np.full((2, 30), NEVER)
+    day[0, :10], day[1, :20], day[1, 20] = 5, 5, 12
+    first = FirstPurchases(day)
+    assert brand_of(first, np.arange(20), 10) == 1
+    assert brand_of(first, np.arange(8), 10) == 0, "8 of 10"
+    assert brand_of(first, np.arange(7), 10) == MISSING
+    assert brand_of(first, np.arange(15), 10) == MISSING, "neither 15 of 20 nor 10 of 15"
+    assert brand_of(FirstPurchases(np.zeros((0, 30), int)), np.arange(3), 10) == MISSING
