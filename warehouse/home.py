@@ -73,7 +73,7 @@ class Deployment(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    source: str = "simulator"  #: simulator, kuairand or landing
+    source: str = "simulator"  #: simulator, kuairand, complete-journey or landing
     zone: str = "UTC"  #: service time: UTC or a fixed offset such as Etc/GMT-8
     first_day: str = Field(default="2025-03-03", description="first day of logs, a day key of service time")
     systems: tuple[str, ...] = SYSTEMS  #: trained each day and adapted each hour
@@ -131,4 +131,5 @@ class Deployment(BaseModel):
 
 _USUAL: dict[str, dict[str, Any]] = {
     "kuairand": {"zone": "Etc/GMT-8", "first_day": "2022-04-24"},
+    "complete-journey": {"zone": "Etc/GMT+5", "first_day": "2017-01-01"},
 }

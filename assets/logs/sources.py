@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from warehouse.sources.description import SourceDescription
     from warehouse.sources.simulator import SimulatorSettings
 
-SOURCES = ("simulator", "kuairand", "landing")
+SOURCES = ("simulator", "kuairand", "complete-journey", "landing")
 ProgressCallback = Callable[[str, int, int], None]
 
 
@@ -43,6 +43,10 @@ def fill_landing(
         if data is None:
             raise ValueError("source kuairand needs --data, the folder with the official KuaiRand files")
         kuairand.fill(home.landing, data.expanduser())
+    elif source == "complete-journey":
+        from warehouse.sources import complete_journey
+
+        complete_journey.fill(home.landing, progress=progress)
     else:
         from warehouse.sources import simulator
 
@@ -63,7 +67,7 @@ def described(landing: Path) -> SourceDescription:
 
     if not landing.is_dir():
         raise ValueError(
-            f"{landing} is not a folder: --data must name the folder that holds exposures/, users/ …"
+            f"{landing} is not a folder: --data must name the folder that holds exposures/, purchases/ …"
         )
     found = reader.describe(landing)
     if not (landing / FILE_NAME).exists():
@@ -77,11 +81,19 @@ def described(landing: Path) -> SourceDescription:
 
 
 def last_landed_day(landing: Path, description: SourceDescription) -> str:
-    """The newest day with exposures; logs of one's own go on after `source.json` was written."""
+    """The newest day with events; logs of one's own go on after `source.json` was written."""
+    from warehouse.sources.inference import DATED
+
+    return max([description.last_day, *landed_days(landing, description, DATED)])
+
+
+def landed_days(landing: Path, description: SourceDescription, tables: Iterable[str]) -> list[str]:
+    """Days on which any of these tables has files, in order."""
     from warehouse.sources import layout
 
-    days = layout.dates(layout.partitions(landing, description.contract("exposures")))
-    return max([*days, description.last_day])
+    return sorted(
+        {day for t in tables for day in layout.dates(layout.partitions(landing, description.contract(t)))}
+    )
 
 
 def _only(home: SourceHome, landing: Path) -> Path:

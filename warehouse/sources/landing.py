@@ -75,7 +75,8 @@ def read(
             reader.take(landing / table / partition, partition)
     elif contract.partition is PartitionKind.DAY:
         for partition in asked:
-            reader.take_folder(landing / table / f"date={partition}", partition)
+            for folder in layout.day_folders(landing / table / f"date={partition}"):
+                reader.take_folder(folder, partition)
     else:
         for day in layout.dates(asked):
             reader.take_day(landing / table / f"date={day}", day)

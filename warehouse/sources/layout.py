@@ -39,13 +39,20 @@ def partitions(landing: Path, contract: TableContract) -> list[str]:
         date = _DATE.match(day.name)
         if not date or not day.is_dir():
             continue
-        if landed_files(day)[0]:
-            keys.update(hours_of(date[1]) if contract.partition is PartitionKind.HOUR else [date[1]])
+        if contract.partition is PartitionKind.DAY:
+            keys.update([date[1]] if any(landed_files(folder)[0] for folder in day_folders(day)) else [])
+        elif landed_files(day)[0]:
+            keys.update(hours_of(date[1]))
         for hour in day.glob("hour=*") if contract.partition is PartitionKind.HOUR else ():
             clock = _HOUR.match(hour.name)
             if clock and landed_files(hour)[0]:
                 keys.add(f"{date[1]}-{clock[1]}:00")
     return sorted(keys)
+
+
+def day_folders(folder: Path) -> list[Path]:
+    """Where the files of a day lie that is one partition: its folder, and `hour=` folders inside it."""
+    return [folder, *sorted(hour for hour in folder.glob("hour=*") if _HOUR.match(hour.name))]
 
 
 def hours_of(day: str) -> list[str]:
@@ -102,7 +109,8 @@ def files_of(landing: Path, contract: TableContract, partition: str) -> list[Pat
     if contract.partition is PartitionKind.FILE:
         return [root / partition]
     if contract.partition is PartitionKind.DAY:
-        return landed_files(root / f"date={partition}")[0]
+        folders = day_folders(root / f"date={partition}")
+        return [path for folder in folders for path in landed_files(folder)[0]]
     day, hour = split_hour(partition)
     folder = root / f"date={day}"
     return landed_files(folder)[0] + landed_files(folder / f"hour={hour}")[0]
