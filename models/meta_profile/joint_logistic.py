@@ -6,8 +6,8 @@ The strongest of the honest opponents that knows no network:
 
 with the match of a user and a brand by ridge on category spend, by cosine to the customers' mean spend and by
 ridge on items bought of source brands (the brand's own left out), each standardised over train users. What
-a match is worth depends on how many customers it rests on: one model a support size of `SUPPORTS`, fitted with
-as many customers drawn from each source brand; the nearest (in log) is used. Ridge scores of train users are
+a match is worth depends on how many customers it rests on: one model a support size of `SUPPORTS`, fitted
+with as many customers of each source brand; the nearest (in log) is used. Ridge scores of train users are
 cross-fitted, so that a user's own membership never speaks for itself. `others` are not used: the background
 of train users stands for them.
 """
@@ -15,13 +15,14 @@ of train users stands for them.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from models.meta_profile.activity import CATEGORY_LEVEL, activity_columns, spend_by_genre
 from models.meta_profile.data import MISSING, ProfileData, PurchaseLog
 from models.meta_profile.logistic import Logistic, fit_logistic
-from models.meta_profile.opponents import PENALTY, RIDGE, SourceBrands, ridge_solver, units
+from models.meta_profile.opponents import PENALTY, RIDGE, RidgeSystem, SourceBrands, units
 from models.meta_profile.profiler import standardised
 
 SUPPORTS = (1, 5, 20, 100)  #: and all
@@ -68,30 +69,27 @@ class Known:
         """
         train = self.part < CROSS_FITS
         target = customers.astype(np.float64)
-        mean = target.T @ self.raw
-        cosine = self.unit @ units(mean).T
         found = np.empty((3, *target.shape))
-        found[1] = cosine
-        for part in range(CROSS_FITS + 1):
+        found[1] = self.unit @ units(target.T @ self.raw).T
+        for part, (by_spend, by_brand) in enumerate(self.ridges):
             asked, rows = self.part == part, train & (self.part != part)
-            found[0, asked] = self.spend[asked] @ ridge_solver(self.spend[rows], RIDGE)(target[rows])
-            weights = _without_own(self.bought[rows], target[rows], own)
+            found[0, asked] = self.spend[asked] @ by_spend.weights(target[rows])
+            weights = by_brand.weights(target[rows])
+            has = np.flatnonzero(own != MISSING)
+            weights[:, has] = by_brand.without(weights[:, has], own[has])
             found[2, asked] = self.bought[asked] @ weights
         return np.stack([standardised(scores, train) for scores in found])
 
-
-def _without_own(columns: np.ndarray, targets: np.ndarray, own: np.ndarray) -> np.ndarray:
-    """Ridge weights [G, T], the weight of a target's own column held at 0."""
-    if not columns.shape[1]:
-        return np.zeros((0, targets.shape[1]))
-    centred = columns - columns.mean(0)
-    gram = centred.T @ centred / len(columns) + RIDGE_ON_BRANDS * np.eye(columns.shape[1])
-    inverse = np.linalg.inv(gram)
-    weights = inverse @ (centred.T @ (targets - targets.mean(0)) / len(columns))
-    has = np.flatnonzero(own != MISSING)
-    column = own[has]
-    weights[:, has] -= inverse[:, column] * (weights[column, has] / inverse[column, column])
-    return weights
+    @cached_property
+    def ridges(self) -> tuple[tuple[RidgeSystem, RidgeSystem], ...]:
+        """For each part, the ridge on spend and on brands over the train users outside it."""
+        found = []
+        for part in range(CROSS_FITS + 1):
+            rows = (self.part < CROSS_FITS) & (self.part != part)
+            found.append(
+                (RidgeSystem(self.spend[rows], RIDGE), RidgeSystem(self.bought[rows], RIDGE_ON_BRANDS))
+            )
+        return tuple(found)
 
 
 def items_by_brand(purchases: PurchaseLog, brands: np.ndarray, users: int) -> np.ndarray:

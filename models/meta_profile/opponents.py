@@ -1,13 +1,12 @@
 """Honest opponents: what a naive audience knows, in closed form, with the same customers and as-of date.
 
-Each is a `Scorer` at one as-of date. Those that learn (`user_prior`, and `JointLogistic` in its own module) learn
-from source brands: features end `horizon` days before the as-of date, labels are first purchases in those days,
+Each is a `Scorer` at one as-of date. Those that learn (`user_prior`; `JointLogistic` in its own module) do so
+from source brands: features end `horizon` days before the as-of date, labels are first purchases within them,
 of train users only. Every one knows nothing of the target but the customers handed to `score`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -134,18 +133,38 @@ class Ridge:
             others = np.flatnonzero(rest)
         rows = np.concatenate([customers, others])
         target = np.append(np.ones(len(customers)), np.zeros(len(others)))[:, None]
-        return self.columns @ ridge_solver(self.columns[rows], self.strength)(target)[:, 0]
+        return self.columns @ RidgeSystem(self.columns[rows], self.strength).weights(target)[:, 0]
 
 
-def ridge_solver(columns: np.ndarray, strength: float) -> Callable[[np.ndarray], np.ndarray]:
-    """Targets [n, T] → weights [G, T] on columns [n, G], both centred; by the smaller of the two systems."""
-    n, width = columns.shape
-    x = columns - columns.mean(0)
-    if n < width:
-        outer = x @ x.T + n * strength * np.eye(n)
-        return lambda targets: x.T @ np.linalg.solve(outer, targets - targets.mean(0))
-    gram = x.T @ x / n + strength * np.eye(width)
-    return lambda targets: np.linalg.solve(gram, x.T @ (targets - targets.mean(0)) / n)
+class RidgeSystem:
+    """Targets [n, T] → weights [G, T] on columns [n, G], both centred on their rows: one inverse for all."""
+
+    def __init__(self, columns: np.ndarray, strength: float) -> None:
+        self.columns = columns - columns.mean(0)
+        n, width = columns.shape
+        self.wide = n < width
+        if self.wide:
+            self.inverse = np.linalg.inv(self.columns @ self.columns.T + n * strength * np.eye(n))
+        else:
+            self.inverse = np.linalg.inv(self.columns.T @ self.columns + n * strength * np.eye(width))
+
+    def weights(self, targets: np.ndarray) -> np.ndarray:
+        """float64 [G, T]."""
+        centred = targets - targets.mean(0)
+        if self.wide:
+            return self.columns.T @ (self.inverse @ centred)
+        return self.inverse @ (self.columns.T @ centred)
+
+    def without(self, weights: np.ndarray, column: np.ndarray) -> np.ndarray:
+        """`weights` [G, T] moved to where the weight of each target's `column` (int [T]) is 0."""
+        if self.wide:
+            unit = np.zeros_like(weights)
+            unit[column, np.arange(len(column))] = 1.0
+            moved = unit - self.columns.T @ (self.inverse @ self.columns[:, column])
+        else:
+            moved = self.inverse[:, column]
+        at = column, np.arange(len(column))
+        return weights - moved * (weights[at] / moved[at])
 
 
 def ridge_on_spend(data: ProfileData, train_users: np.ndarray) -> Ridge:

@@ -19,10 +19,10 @@ from models.meta_profile.joint_logistic import JointLogistic, Known, items_by_br
 from models.meta_profile.logistic import fit_logistic
 from models.meta_profile.opponents import (
     Ridge,
+    RidgeSystem,
     activity_alone,
     cosine_to_customers,
     ridge_on_spend,
-    ridge_solver,
     source_brands,
     user_prior,
 )
@@ -103,7 +103,7 @@ def test_intervals_leave_out_what_is_not_known_and_cover_the_spread_of_targets()
     values[3, 1] = np.nan
     found = mean_interval(values)
     assert found.mean == pytest.approx(np.nanmean(values, 1).mean())
-    assert found.high - found.low == pytest.approx(2 * 1.96 * 0.05 / 39**0.5, rel=0.25)
+    assert found.high - found.low == pytest.approx(2 * 1.96 * np.nanmean(values, 1).std() / 39**0.5, rel=0.05)
     assert mean_interval(np.full((2, 2), np.nan)).mean is None
 
 
@@ -141,7 +141,14 @@ def test_ridge_is_the_reference_by_either_system(rows):
     rng = np.random.default_rng(3)
     columns, target = rng.standard_normal((rows, 20)), rng.random((rows, 2))
     reference = ReferenceRidge(alpha=3.0 * rows).fit(columns, target)
-    assert ridge_solver(columns, 3.0)(target) == pytest.approx(reference.coef_.T)
+    system = RidgeSystem(columns, 3.0)
+    assert system.weights(target) == pytest.approx(reference.coef_.T)
+    for own in ([4, 4], [0, 19]):
+        found = system.without(system.weights(target), np.array(own))
+        for t, column in enumerate(own):
+            left = ReferenceRidge(alpha=3.0 * rows).fit(np.delete(columns, column, 1), target[:, t])
+            assert np.delete(found[:, t], column) == pytest.approx(left.coef_)
+            assert found[column, t] == pytest.approx(0, abs=1e-12)
 
 
 def test_ridge_without_others_takes_the_other_train_users():
