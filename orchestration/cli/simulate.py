@@ -24,11 +24,16 @@ def simulate(
     corrupt: Annotated[
         float, typer.Option(min=0.0, max=0.5, help="Share of rows to break, in every way the gate knows.")
     ] = 0.0,
+    shop: Annotated[
+        bool, typer.Option("--shop", help="A shop of the same accounts too: a year of purchases before them.")
+    ] = False,
     check: Annotated[
         bool, typer.Option("--check", help="Print the figures beside those of real news logs, write nothing.")
     ] = False,
 ) -> None:
     """Write simulated news logs into a landing folder: users, items, exposures, external clicks.
+
+    With --shop the same accounts also buy, from a year before the first day on.
 
     With --check nothing is written: the figures of fourteen simulated days stand beside those of real news
     logs, and the exit code is 1 if one of them leaves its band.
@@ -37,14 +42,16 @@ def simulate(
 
         hourfold simulate --days 9 --seed 7 --to logs --corrupt 0.01
 
+        hourfold simulate --shop --to logs
+
         hourfold simulate --check
     """
     from orchestration.cli.simulated import simulate_into
     from warehouse.home import Home
     from warehouse.sources.description import SourceDescription
-    from warehouse.sources.simulator import SimulatorSettings
+    from warehouse.sources.simulator import ShopSettings, SimulatorSettings
 
-    chosen = SimulatorSettings(seed=seed, days=days)
+    chosen = SimulatorSettings(seed=seed, days=days, shop=ShopSettings() if shop else None)
     if users is not None:
         population = chosen.population.model_copy(update={"users": users})
         chosen = chosen.model_copy(update={"population": population})

@@ -12,6 +12,8 @@ from warehouse.sources.description import SourceDescription
 from warehouse.sources.simulator import items as item_room
 from warehouse.sources.simulator import users as user_room
 from warehouse.sources.simulator.settings import SimulatorSettings
+from warehouse.sources.simulator.shop.shop import Shop
+from warehouse.sources.simulator.shop.writer import fill_shop
 from warehouse.sources.simulator.world import World
 from warehouse.sources.simulator.writer import CONTEXT_FIELDS, ZONE, Writer
 
@@ -30,7 +32,8 @@ def fill(
     """Simulate `days` from `first_day` on (defaults: the settings') into `landing`, hour by hour.
 
     Writes users, items, exposures, external clicks and `source.json`, and beside the contract `truth/`: the
-    true click probability of every exposure. `corrupt_share` of the rows is then broken on purpose, in every
+    true click probability of every exposure. With `settings.shop`, purchases of the same accounts too, from
+    its `days_before` on. `corrupt_share` of the rows is then broken on purpose, in every
     way that the quality gate knows (`warehouse.sources.corruption`); the truth stays whole. The same settings
     give the same bytes.
     """
@@ -49,6 +52,9 @@ def fill(
         writer.truth(played)
         if progress:
             progress("simulated hours", played.hour + 1, 24 * days)
+    if settings.shop is not None:
+        shop = Shop(settings, days, first_day, population=world.users)
+        fill_shop(landing, shop, progress=progress)
     if corrupt_share:
         contracts = {name: source.contract(name) for name in TABLES}
         corrupt(landing, corrupt_share, settings.seed, contracts)

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import hashlib
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from warehouse.sources.simulator.part import Part
+from warehouse.sources.simulator.shop.settings import ShopSettings
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
-
-
-class PopulationSettings(_Part):
+class PopulationSettings(Part):
     """Who reads, how often, and how accounts come and go."""
 
     users: int = Field(default=15_000, ge=10, description="accounts on the first day")
@@ -42,7 +41,7 @@ class PopulationSettings(_Part):
     )
 
 
-class NewsSettings(_Part):
+class NewsSettings(Part):
     """News items: how many, on what, for how long, and what is hot."""
 
     items_per_day: int = Field(default=330, ge=1, description="published on a day")
@@ -70,7 +69,7 @@ class NewsSettings(_Part):
     )
 
 
-class ClickSettings(_Part):
+class ClickSettings(Part):
     """What makes a click: terms of one logit, each by its σ or amplitude."""
 
     base: float = Field(default=-2.93)  #: intercept of the logit
@@ -94,7 +93,7 @@ class ClickSettings(_Part):
     dwell_spread: float = Field(default=0.8, ge=0)  #: σ of the logarithm of dwell
 
 
-class PolicySettings(_Part):
+class PolicySettings(Part):
     """The logging policy: what it knows and how sharply it chooses."""
 
     slots: float = Field(default=11.6, gt=1, description="mean exposures of an impression")
@@ -119,7 +118,7 @@ class PolicySettings(_Part):
     hot: float = Field(default=1.5, ge=0)  #: weight of hot topics in the choice
 
 
-class ExternalSettings(_Part):
+class ExternalSettings(Part):
     """Other applications of the same accounts."""
 
     clicks_per_day: float = Field(
@@ -134,7 +133,7 @@ class ExternalSettings(_Part):
     )
 
 
-class SimulatorSettings(_Part):
+class SimulatorSettings(Part):
     """Everything that decides the simulated logs: the same settings give the same bytes."""
 
     seed: int = Field(default=7, ge=0)  #: same seed, same bytes
@@ -148,9 +147,10 @@ class SimulatorSettings(_Part):
     click: ClickSettings = ClickSettings()
     policy: PolicySettings = PolicySettings()
     external: ExternalSettings = ExternalSettings()
+    shop: ShopSettings | None = Field(default=None, description="a shop of the same accounts; None: no shop")
 
     @classmethod
-    def tiny(cls, *, days: int = 3, seed: int = 7) -> SimulatorSettings:
+    def tiny(cls, *, days: int = 3, seed: int = 7, shop: ShopSettings | None = None) -> SimulatorSettings:
         """A few hundred accounts for tests: the same mechanisms, no calibration."""
         return cls(
             seed=seed,
@@ -160,8 +160,13 @@ class SimulatorSettings(_Part):
             news=NewsSettings(items_per_day=120, topics=8, providers=12),
             policy=PolicySettings(pool=120),
             external=ExternalSettings(items_per_topic=6),
+            shop=shop,
         )
 
     def settings_hash(self) -> str:
-        """SHA-256 of the canonical JSON of all settings, its first 16 hex digits."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]
+        """SHA-256 of the canonical JSON of all settings, its first 16 hex digits.
+
+        Without a shop it is the hash of the feed's settings alone, as it was before there was a shop.
+        """
+        settings = self.model_dump_json(exclude={"shop"} if self.shop is None else None)
+        return hashlib.sha256(settings.encode()).hexdigest()[:16]

@@ -19,7 +19,7 @@ from warehouse.sources.simulator.world import Hour, World
 
 ZONE = "UTC"
 CONTEXT_FIELDS = ("ctx_device", "ctx_position", "ctx_impression")
-_TIME = pa.timestamp("ms", tz="UTC")
+TIME = pa.timestamp("ms", tz="UTC")
 _POSITIONS = (*(f"{n:02d}" for n in range(1, 9)), "09-12", "13-16", "17+")
 _POSITION_CODE = np.array([*range(8), *[8] * 4, *[9] * 4, *[10] * 16])
 _NUMBERS = ("first", "second", "third", "later")
@@ -113,7 +113,7 @@ class Writer:
         empty = pa.nulls(count, pa.string())
         return {
             "item_id": self._catalogue_ids(np.arange(count)),
-            "published_at": pa.nulls(count, _TIME),
+            "published_at": pa.nulls(count, TIME),
             "topic": _numbered("topic", catalogue.topic),
             "subtopic": empty,
             "provider": _numbered("house", catalogue.provider),
@@ -127,7 +127,7 @@ class Writer:
         return pc.binary_join_element_wise(domain, _padded(rows), "-")
 
     def _time(self, hours: np.ndarray) -> pa.Array:
-        return pa.array(self.start_ms + np.floor(hours * HOUR_MS).astype(np.int64)).cast(_TIME)
+        return pa.array(self.start_ms + np.floor(hours * HOUR_MS).astype(np.int64)).cast(TIME)
 
     def _key(self, hour: int) -> str:
         return self.zone.hour_key(self.start_ms + hour * HOUR_MS)
@@ -137,11 +137,18 @@ class Writer:
         return key[:10], key[11:13]
 
     def _write(self, relative: str, columns: dict[str, pa.Array]) -> None:
-        path = self.landing / relative
-        path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = path.with_suffix(".new")
-        pq.write_table(pa.table(columns), fresh, compression="zstd")
-        fresh.replace(path)
+        write_parquet(self.landing / relative, columns)
+
+
+def write_parquet(path: Path, columns: dict[str, pa.Array]) -> None:
+    """One file, whole or not at all; columns of a dictionary are written as what they stand for."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_suffix(".new")
+    table = pa.table(columns)
+    coded = any(pa.types.is_dictionary(field.type) for field in table.schema)
+    # Without Arrow's own schema in the file, a reader meets plain text.
+    pq.write_table(table, fresh, compression="zstd", store_schema=not coded)
+    fresh.replace(path)
 
 
 def _category(codes: np.ndarray, values: tuple[str, ...]) -> pa.Array:

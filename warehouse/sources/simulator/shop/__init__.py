@@ -1,0 +1,1 @@
+"""A shop of the feed's accounts, simulated, with its true probability of a first purchase."""
