@@ -1,0 +1,1 @@
+"""Profiling: heatmaps, meta-training, few-shot jobs and audiences."""

@@ -1,0 +1,127 @@
+"""From the warehouse's columns and the stored heatmaps to the models' `ProfileData`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from models.meta_profile.data import MISSING, Demographics, Labels, ProfileData, PurchaseLog, SparseHeatmaps
+from warehouse import profiling
+from warehouse.local_time import LocalZone
+from warehouse.store import Warehouse
+
+if TYPE_CHECKING:
+    from warehouse.home import SourceHome
+    from warehouse.profiling import DemographicColumns, LabelColumns, PurchaseColumns
+    from warehouse.sources.description import SourceDescription
+
+FOREVER_MS = 2**62
+GENRE_SEPARATOR = "/"
+
+
+def profile_data(home: SourceHome, description: SourceDescription, as_of: str) -> ProfileData:
+    """Everything known before local midnight of `as_of` (`YYYY-MM-DD`).
+
+    Users are all with an event, a label or a demographics row before it, ids ascending.
+
+    Raises:
+        ValueError: `as_of` is no date, or nothing happened before it.
+        WarehouseMissing: nothing was ingested yet.
+    """
+    zone = LocalZone(description.local)
+    day = zone.day(as_of)
+    end_ms = zone.midnight_ms(day)
+    with Warehouse(home.warehouse, read_only=True) as warehouse:
+        ids, index = profiling.users_before(warehouse, end_ms)
+        if not len(ids):
+            raise ValueError(f"{home.warehouse} knows nobody before {as_of}: choose a later date")
+        purchases = profiling.purchases_before(warehouse, end_ms)
+        demographics = profiling.demographics_before(warehouse, end_ms)
+        labels = profiling.labels_before(warehouse, end_ms)
+    position = _positions(index)
+    return ProfileData(
+        as_of_day=day,
+        user_ids=ids,
+        modalities=(),
+        purchases=_purchase_log(purchases, position, zone),
+        demographics=None if demographics is None else _demographics(demographics, position, len(ids)),
+        labels=None if labels is None else _labels(labels, position, len(ids)),
+    )
+
+
+def purchase_log(home: SourceHome, description: SourceDescription) -> tuple[np.ndarray, PurchaseLog]:
+    """The purchases of all days, and the ids (str [U], ascending) of everybody whom the profiler ever knew.
+
+    A brand or genre has the number that it has in `profile_data` of any date; users are numbered by these
+    ids.
+    """
+    with Warehouse(home.warehouse, read_only=True) as warehouse:
+        ids, index = profiling.users_before(warehouse, FOREVER_MS)
+        purchases = profiling.purchases_before(warehouse, FOREVER_MS)
+    return ids, _purchase_log(purchases, _positions(index), LocalZone(description.local))
+
+
+def profile_data_hash(home: SourceHome, description: SourceDescription, as_of: str | None = None) -> str:
+    """Hash of the loaded batches that `profile_data` (or, without a date, `purchase_log`) draws on."""
+    zone = LocalZone(description.local)
+    end_ms = FOREVER_MS if as_of is None else zone.midnight_ms(zone.day(as_of))
+    with Warehouse(home.warehouse, read_only=True) as warehouse:
+        return profiling.data_hash(warehouse, end_ms)
+
+
+def _positions(index: np.ndarray) -> np.ndarray:
+    """From user_index to position, int64 [largest user_index + 1]; MISSING for users not in `index`."""
+    position = np.full(int(index.max()) + 1 if len(index) else 0, MISSING)
+    position[index] = np.arange(len(index))
+    return position
+
+
+def _purchase_log(found: PurchaseColumns, position: np.ndarray, zone: LocalZone) -> PurchaseLog:
+    columns = found.columns
+    day = zone.days_of(columns["at_ms"])
+    # Sorted by instant already; local days run backwards only where a clock was set back past midnight.
+    order = slice(None) if bool((day[1:] >= day[:-1]).all()) else np.argsort(day, kind="stable")
+    levels, names = _genre_levels(found.genres)
+    return PurchaseLog(
+        user=position[columns["user"]][order],
+        day=day[order],
+        at_ms=columns["at_ms"][order],
+        brand=columns["brand"][order],
+        genre=levels[columns["genre"]][order],
+        price=columns["price"][order],
+        cancelled=columns["cancelled"][order],
+        brand_names=found.brands,
+        genre_names=names,
+    )
+
+
+def _genre_levels(paths: tuple[str, ...]) -> tuple[np.ndarray, tuple[tuple[str, ...], ...]]:
+    """For every genre code its number at each level, int64 [codes, L], and the names of each level.
+
+    Numbers follow the first code with the name. A path shorter than the deepest stands for itself below.
+    """
+    parts = [path.split(GENRE_SEPARATOR) for path in paths]
+    depth = max((len(part) for part in parts), default=1)
+    levels, names = np.zeros((len(paths), depth), dtype=np.int64), []
+    for level in range(depth):
+        number: dict[str, int] = {}
+        for code, part in enumerate(parts):
+            name = GENRE_SEPARATOR.join(part[: level + 1])
+            levels[code, level] = number.setdefault(name, len(number))
+        names.append(tuple(number))
+    return levels, tuple(names)
+
+
+def _demographics(found: DemographicColumns, position: np.ndarray, users: int) -> Demographics:
+    rows = position[found.user]
+    numeric = np.full((users, len(found.numeric_names)), np.nan, dtype=np.float32)
+    categorical = np.full((users, len(found.categorical_names)), MISSING)
+    numeric[rows], categorical[rows] = found.numeric, found.categorical
+    return Demographics(numeric, found.numeric_names, categorical, found.categorical_names, found.categories)
+
+
+def _labels(found: LabelColumns, position: np.ndarray, users: int) -> Labels:
+    value = np.full((users, len(found.tasks)), np.nan, dtype=np.float32)
+    value[position[found.user], found.task] = found.label
+    return Labels(found.tasks, value)
