@@ -20,6 +20,7 @@ from functools import cached_property
 import numpy as np
 
 from models.meta_profile.activity import CATEGORY_LEVEL, activity_columns, spend_by_genre
+from models.meta_profile.brand_counts import only_brands
 from models.meta_profile.data import MISSING, ProfileData, PurchaseLog
 from models.meta_profile.logistic import Logistic, fit_logistic
 from models.meta_profile.opponents import PENALTY, RIDGE, RidgeSystem, SourceBrands, units
@@ -94,11 +95,9 @@ class Known:
 
 def items_by_brand(purchases: PurchaseLog, brands: np.ndarray, users: int) -> np.ndarray:
     """log1p of the items bought of each of `brands`, float64 [U, B]."""
-    place = np.full(len(purchases.brand_names) + 1, MISSING)  # the last is reached by MISSING
-    place[brands] = np.arange(len(brands))
-    found = place[purchases.brand]
-    kept = ~purchases.cancelled & (found != MISSING)
-    cell = purchases.user[kept] * len(brands) + found[kept]
+    named = only_brands(purchases, brands)
+    kept = ~named.cancelled & (named.brand != MISSING)
+    cell = named.user[kept] * len(brands) + named.brand[kept]
     counts = np.bincount(cell, minlength=users * len(brands)).reshape(users, len(brands))
     return np.log1p(counts.astype(np.float64))
 

@@ -17,6 +17,7 @@ from models.meta_profile.activity import (
     activity_columns,
     spend_by_genre,
 )
+from models.meta_profile.brand_counts import customers_by_brand, only_brands
 from models.meta_profile.brands import FirstPurchases
 from models.meta_profile.data import ProfileData
 from models.meta_profile.logistic import fit_logistic
@@ -49,16 +50,17 @@ def source_brands(
         excluded: int64 positions of brands that are somebody's target.
         horizon: days before the as-of date in which newcomers are counted.
     """
-    first, start = FirstPurchases.of(data.purchases, len(data)), data.as_of_day - horizon
+    users, start = int(train_users.sum()), data.as_of_day - horizon
+    least = max(2, CUSTOMERS * users)
+    known = customers_by_brand(data.purchases.before(start)) >= least
+    known[excluded] = False
+    some = np.flatnonzero(known)
+    first = FirstPurchases.of(only_brands(data.purchases, some), len(data))
     customers = first.customers(start) & train_users
     newcomers = first.newcomers(start, data.as_of_day) & train_users
-    users = int(train_users.sum())
-    enough = customers.sum(1) >= max(2, CUSTOMERS * users)
-    enough &= newcomers.sum(1) >= max(1, NEWCOMERS * users)
-    enough[excluded] = False
-    brands = np.flatnonzero(enough)
-    at_risk = train_users & ~customers[brands]
-    return SourceBrands(start, brands, customers[brands], newcomers[brands], at_risk)
+    enough = (customers.sum(1) >= least) & (newcomers.sum(1) >= max(1, NEWCOMERS * users))
+    customers, newcomers = customers[enough], newcomers[enough]
+    return SourceBrands(start, some[enough], customers, newcomers, train_users & ~customers)
 
 
 @dataclass(frozen=True)
