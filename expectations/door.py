@@ -16,6 +16,9 @@ from expectations.settings import GateSettings
 Kind = Literal["id", "category", "time", "flag", "number"]
 Lookup = Collection[str] | Callable[[np.ndarray], Collection[str]]
 """Ids, or a function that says which of the given ids (object array, no missing) there are."""
+PurchaseLookup = Callable[[pd.DataFrame], np.ndarray]
+"""From rows of (user, genre, brand; a missing brand is any) to the epoch ms of the first purchase of each,
+float64 [rows], NaN where there is none. Partitions of the call do not count: their rows are in the call."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,8 @@ class GateContext:
     """Ids known per dimension table (`users`, `items`); a table that is absent is not checked against."""
     existing_ids: Lookup = ()
     """Unique ids that the warehouse already holds in *other* partitions than those of this call."""
+    purchased: PurchaseLookup | None = None
+    """First purchases in the warehouse, for cancellations of what the call does not hold; None: none."""
     domains: Collection[str] = ()
     """Domains of the source; empty takes any."""
     history: pd.DataFrame | None = None

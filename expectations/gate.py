@@ -57,7 +57,8 @@ def gate(table: str, frame: pd.DataFrame, context: GateContext) -> GateResult:
 
     batch_suite = read_suite(f"{table}_batch")
     names = batch_suite["meta"].get("hourfold", {})
-    statistics = add_bands(describe(facts, ~broken, names), context.history, context.settings)
+    described = describe(facts, ~broken, names)
+    statistics = add_bands(described, context.history, context.settings, names.get("cycle", "day"))
     failures = [
         failure for verdict in verdicts if verdict.error for failure in _raised(table, verdict, context)
     ]

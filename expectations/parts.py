@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 _SURROGATES = "[\ud800-\udfff]"
 
@@ -48,7 +49,10 @@ def cut_into_parts(raw: pd.Series) -> Iterator[Part]:
 def _missing(raw: pd.Series) -> np.ndarray:
     """Null, but not an Arrow-backed NaN: there null has a mark of its own."""
     if isinstance(raw.dtype, pd.ArrowDtype):
-        return pa.chunked_array([raw.array.__arrow_array__()]).is_null().to_numpy().astype(bool)
+        values = raw.array.__arrow_array__()
+        if not values.null_count:
+            return np.zeros(len(raw), bool)
+        return pc.is_null(values).to_numpy(zero_copy_only=False).astype(bool)
     return raw.isna().to_numpy(bool)
 
 

@@ -102,11 +102,13 @@ def _in_partition(facts: RowFacts, name: str, rows: np.ndarray) -> np.ndarray:
     return inside | ~column.present[rows]
 
 
-def _first(facts: RowFacts, name: str, rows: np.ndarray) -> np.ndarray:
-    """Whether no earlier row of the same partition has the value."""
+def _first(facts: RowFacts, name: str, rows: np.ndarray, *others: str) -> np.ndarray:
+    """Whether no earlier row of the same partition has the value (and those of the other columns)."""
     column = facts.parsed[name]
     order = np.lexsort((facts.row[rows], facts.partition[rows]))
-    keys = pd.DataFrame({"value": column.values[rows], "partition": facts.partition[rows]})
+    keys = pd.DataFrame({"partition": facts.partition[rows]})
+    for key in (name, *others):
+        keys[key] = facts.parsed[key].values[rows]
     first = np.empty(len(rows), bool)
     first[order] = ~keys.iloc[order].duplicated().to_numpy()
     return first | ~column.present[rows]
@@ -135,6 +137,41 @@ def _known(facts: RowFacts, name: str, rows: np.ndarray, table: str, time: str) 
     return known | young
 
 
+def _preceded(
+    facts: RowFacts, name: str, rows: np.ndarray, user: str, time: str, genre: str, brand: str
+) -> np.ndarray:
+    """Whether a flagged row follows an unflagged one of the same user, genre and brand, or is not flagged.
+
+    The unflagged row is another of `rows` or one in the warehouse (`GateContext.purchased`), no later than
+    the flagged one. A flagged row without a brand may follow one of any brand.
+    """
+    flag = facts.parsed[name]
+    flagged = flag.present[rows] & (flag.values[rows] == 1)
+    if not flagged.any():
+        return np.ones(len(rows), bool)
+    keys = [user, genre, brand]
+    frame = pd.DataFrame({key: facts.parsed[key].values[rows] for key in keys})
+    frame["ms"] = facts.parsed[time].values[rows].astype(np.float64)
+    asked = frame[flagged].reset_index(drop=True)
+    # Of millions of rows only those of users who cancelled matter.
+    others = frame[~flagged & frame[user].isin(asked[user].unique()).to_numpy(bool)]
+    known = _earliest(asked, others, keys).where(asked[brand].notna(), _earliest(asked, others, keys[:2]))
+    open_ = ~(known <= asked["ms"]).to_numpy(bool)
+    if open_.any() and facts.context.purchased is not None:
+        known[open_] = facts.context.purchased(
+            asked.loc[open_, keys].set_axis(["user", "genre", "brand"], axis=1)
+        )
+    good = np.ones(len(rows), bool)
+    good[flagged] = (known <= asked["ms"]).to_numpy(bool)
+    return good
+
+
+def _earliest(asked: pd.DataFrame, others: pd.DataFrame, keys: list[str]) -> pd.Series:
+    """The first time among `others` of each asked row's keys; NaN where there is none."""
+    times = others.groupby(keys)["ms"].min().rename("known").reset_index()
+    return asked[keys].merge(times, on=keys, how="left")["known"]
+
+
 def _among(column: ParsedColumn, rows: np.ndarray, lookup: Lookup) -> np.ndarray:
     values = pd.Series(np.where(column.present[rows], column.values[rows], None), dtype=object)
     found = lookup(values.dropna().unique()) if callable(lookup) else lookup
@@ -151,4 +188,5 @@ FACTS: dict[str, Callable[..., np.ndarray]] = {
     "first": _first,
     "new": _new,
     "known": _known,
+    "preceded": _preceded,
 }

@@ -40,7 +40,8 @@ class GateSettings(BaseModel):
     """Up to this many quarantined rows never stop a partition: one bad row of a night hour's five is 20 %."""
 
     min_history_days: int = Field(default=3, ge=1)
-    """Former days of the same hour needed before row count and click rate are judged: two have no spread."""
+    """Former days of the same hour (of day tables: former weeks of the same weekday) needed before row count,
+    click rate and price level are judged: two have no spread."""
 
     max_history_days: int = Field(default=28, ge=1)
     """Older days are not compared with: four weeks hold every weekday four times and forget a former size."""
@@ -63,6 +64,10 @@ class GateSettings(BaseModel):
     Six of it tolerate ×6 in odds: a hot topic triples an hour's rate and must pass, a broken join of clicks
     with exposures (none, or all) must not.
     """
+
+    level_spread: float = Field(default=0.10, gt=0)
+    """Least spread of a day's mean log(1 + price) between the same weekdays, beside the noise of the day's
+    rows. Six of it tolerate prices ×1.8 in the mean: a feast passes, cents for dollars or zeros do not."""
 
     max_shifted_share: float = Field(default=0.05, ge=0, le=1)
     """Share of a partition's rows that may lie outside it by the same number of whole partition lengths. A

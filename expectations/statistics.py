@@ -1,9 +1,12 @@
-"""Statistics of partitions, and the bands that the same hour of former days gives: what batch rules judge.
+"""Statistics of partitions, and the bands that former ones give: what batch rules judge.
+
+An hour is compared with the same hour of former days, a day with the same weekday of former weeks: the suite
+names the cycle.
 
 Bands are robust: the median of former days ± `band_deviations` robust standard deviations (1.4826 × the
 median absolute deviation), where the deviation never falls under a floor and always includes the sampling
-noise of the hour itself (Poisson for counts, binomial for rates), so that a night hour of ten rows does
-not trip.
+noise of the partition itself (Poisson for counts, binomial for rates, the error of a mean for levels), so
+that a night hour of ten rows does not trip.
 """
 
 from __future__ import annotations
@@ -18,7 +21,8 @@ from expectations.settings import GateSettings
 
 DAY_MS = 86_400_000
 _MAD_TO_DEVIATION = 1.4826  # of a normal distribution
-HISTORY_COLUMNS = ("start_ms", "rows", "kept", "clicks")
+CYCLES = {"day": DAY_MS, "week": 7 * DAY_MS}
+HISTORY_COLUMNS = ("start_ms", "rows", "kept", "clicks", "level", "level_error")
 
 
 def describe(facts: RowFacts, kept: np.ndarray, names: Mapping[str, str]) -> pd.DataFrame:
@@ -27,12 +31,12 @@ def describe(facts: RowFacts, kept: np.ndarray, names: Mapping[str, str]) -> pd.
     Args:
         facts: the rows as read.
         kept: bool [rows], which of them were kept.
-        names: the batch suite's `time` and `click` columns, where it has them.
+        names: the batch suite's `time`, `click` and `level` columns, where it has them.
 
     Returns:
         Index `partition`; `start_ms`, `rows`, `kept`, `quarantined`, `share_quarantined`, `clicks`,
-        `click_rate` (of kept rows), `broken_columns` (count), `broken` (their names), `shifted_share`,
-        `shift` (see `_shifted`); NaN where a figure does not apply.
+        `click_rate` (of kept rows), `level`, `level_error` (see `_level`), `broken_columns` (count), `broken`
+        (their names), `shifted_share`, `shift` (see `_shifted`); NaN where a figure does not apply.
     """
     partitions = facts.context.partitions
     count = len(partitions)
@@ -54,29 +58,34 @@ def describe(facts: RowFacts, kept: np.ndarray, names: Mapping[str, str]) -> pd.
         clicks = np.bincount(facts.partition[kept], facts.parsed[names["click"]].values[kept], count)
     table["clicks"] = clicks
     table["click_rate"] = np.where(good > 0, clicks / np.maximum(good, 1), np.nan)
+    table["level"], table["level_error"] = _level(facts, kept, names.get("level"))
     table["broken_columns"], table["broken"] = _broken(facts, rows)
     table["shifted_share"], table["shift"] = _shifted(facts, rows, names.get("time"))
     return table
 
 
-def add_bands(table: pd.DataFrame, history: pd.DataFrame | None, settings: GateSettings) -> pd.DataFrame:
+def add_bands(
+    table: pd.DataFrame, history: pd.DataFrame | None, settings: GateSettings, cycle: str = "day"
+) -> pd.DataFrame:
     """The statistics with `history_days`, bands, and the shares that are judged.
 
-    Bands are `rows_low/high`, `click_rate_low/high` (NaN: too little history); a share is NaN where it is
-    about few rows (`quarantined_rows_tolerated`).
+    Bands are `rows_low/high`, `click_rate_low/high`, `level_low/high` (NaN: too little history); a share is
+    NaN where it is about few rows (`quarantined_rows_tolerated`).
 
-    History of a partition: the given former batches and the call's own earlier partitions, same hour of day,
-    at most `max_history_days` back.
+    History of a partition: the given former batches and the call's own earlier partitions, at the same place
+    of the cycle (`day`: the same hour; `week`: the same weekday and hour), at most `max_history_days` back.
     """
     past = table[list(HISTORY_COLUMNS)]
     if history is not None and len(history):
         former = history.reindex(columns=list(HISTORY_COLUMNS)).astype(np.float64)
         past = pd.concat([former[~former.index.isin(table.index)], past])
-    days = _former_days(table, past.dropna(subset=["start_ms"]), settings)
+    days = _former_days(table, past.dropna(subset=["start_ms"]), settings, CYCLES[cycle])
     banded = table.assign(history_days=_days(days, table.index))
     banded["rows_low"], banded["rows_high"] = _count_band(days, table.index, settings)
     rated = days[days["kept"] > 0]  # an hour without rows says nothing about its rate
     banded["click_rate_low"], banded["click_rate_high"] = _rate_band(rated, table["kept"], settings)
+
+    banded["level_low"], banded["level_high"] = _level_band(days, table["level_error"], settings)
 
     tolerated = settings.quarantined_rows_tolerated
     few = table["quarantined"] <= tolerated
@@ -122,11 +131,28 @@ def _shifted(facts: RowFacts, rows: np.ndarray, time: str | None) -> tuple[np.nd
     return share, shift
 
 
-def _former_days(table: pd.DataFrame, past: pd.DataFrame, settings: GateSettings) -> pd.DataFrame:
-    """Pairs of a partition of the call and a former partition of the same hour of day."""
+def _level(facts: RowFacts, kept: np.ndarray, name: str | None) -> tuple[np.ndarray, np.ndarray]:
+    """Mean of log(1 + value) over kept rows and the standard error of that mean; NaN without rows."""
+    count = len(facts.context.partitions)
+    if name is None:
+        return np.full(count, np.nan), np.full(count, np.nan)
+    chosen = kept & facts.parsed[name].present
+    partition = facts.partition[chosen]
+    value = np.log1p(facts.parsed[name].values[chosen])
+    rows = np.bincount(partition, minlength=count).astype(np.float64)
+    rows[rows == 0] = np.nan
+    mean = np.bincount(partition, value, count) / rows
+    square = np.bincount(partition, (value - mean[partition]) ** 2, count) / rows
+    return mean, np.sqrt(square * facts.context.settings.rows_together / rows)
+
+
+def _former_days(
+    table: pd.DataFrame, past: pd.DataFrame, settings: GateSettings, cycle_ms: int
+) -> pd.DataFrame:
+    """Pairs of a partition of the call and a former partition at the same place of the cycle."""
     own = table[["start_ms"]].dropna().reset_index().rename(columns={"start_ms": "own_ms"})
-    past = past.assign(hour=past["start_ms"] % DAY_MS)
-    pairs = own.assign(hour=own["own_ms"] % DAY_MS).merge(past, on="hour")
+    past = past.assign(place=past["start_ms"] % cycle_ms)
+    pairs = own.assign(place=own["own_ms"] % cycle_ms).merge(past, on="place")
     age_ms = pairs["own_ms"] - pairs["start_ms"]
     return pairs[(age_ms > 0) & (age_ms <= settings.max_history_days * DAY_MS)]
 
@@ -179,3 +205,18 @@ def _rate_band(days: pd.DataFrame, kept: pd.Series, settings: GateSettings) -> t
     width = settings.band_deviations * np.sqrt(spread**2 + noise)
     low, high = (1 / (1 + np.exp(-(median + side * width))) for side in (-1, 1))
     return (low - 1 / size).clip(0), (high + 1 / size).clip(None, 1)
+
+
+def _level_band(
+    days: pd.DataFrame, error: pd.Series, settings: GateSettings
+) -> tuple[np.ndarray, np.ndarray]:
+    """Band of a mean of logarithms, from median and deviation over the former days that have one."""
+    index, known = error.index, days.dropna(subset=["level"])
+    median, deviation = _robust(known["level"], known["partition"], index)
+    median = np.where(_days(known, index) >= settings.min_history_days, median, np.nan)
+    former = (
+        (known["level_error"] ** 2).groupby(known["partition"]).mean().reindex(index).to_numpy(np.float64)
+    )
+    noise = former + error.fillna(0.0).to_numpy(np.float64) ** 2
+    width = settings.band_deviations * np.sqrt(np.maximum(deviation, settings.level_spread) ** 2 + noise)
+    return median - width, median + width

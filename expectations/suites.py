@@ -10,7 +10,8 @@
 | `message` | batch | text with the statistics and settings by name |
 | `observed`, `band` | batch | statistic that is judged; its limits: statistics, settings or numbers |
 
-A batch suite's own meta (`hourfold`) names the columns that its statistics are about: `time` and `click`.
+A batch suite's own meta (`hourfold`) names the columns that its statistics are about, `time`, `click` and
+`level`, and the `cycle` in which former partitions are alike: `day` (default) or `week`.
 """
 
 from __future__ import annotations

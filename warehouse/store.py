@@ -151,6 +151,24 @@ class Warehouse:
             self.connection.unregister("asked")
         return {exposure_id for (exposure_id,) in found}
 
+    def first_purchases(self, asked: pd.DataFrame, except_partitions: Collection[str]) -> np.ndarray:
+        """Epoch ms of the first purchase, not cancelled, of each row of `asked` (user, genre, brand as text).
+
+        A missing brand is any. The named partitions do not count. float64 [rows], NaN where there is none.
+        """
+        names = {"user": "user_id", "genre": "genre", "brand": "brand"}
+        columns = {name: pa.array(asked[key], pa.string(), from_pandas=True) for key, name in names.items()}
+        self.connection.register("asked", pa.table({"place": np.arange(len(asked)), **columns}))
+        try:
+            found = self.connection.execute(
+                statement("batches", "first_purchases"), {"except_partitions": list(except_partitions)}
+            ).fetchnumpy()
+        finally:
+            self.connection.unregister("asked")
+        first = np.full(len(asked), np.nan)
+        first[found["place"]] = found["first"]
+        return first
+
     def events(self, start_ms: int, end_ms: int, entities: Literal["all", "mentioned"] = "all") -> Columns:
         """Everything received in `[start_ms, end_ms)`, as integer columns for the models.
 

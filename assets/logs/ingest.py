@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from warehouse.contract import TableContract, table_contract
+from warehouse.contract import PROFILING_TABLES, TableContract, table_contract
 from warehouse.home import SourceHome
 from warehouse.sources import landing as reader
 from warehouse.sources import layout
@@ -181,6 +181,7 @@ def gate_context(
         now_ms=int(time.time() * 1000) if now_ms is None else now_ms,
         known=_known(warehouse, contract),
         existing_ids=lambda ids: warehouse.existing_exposure_ids(ids, replaced) if len(ids) else set(),
+        purchased=lambda asked: warehouse.first_purchases(asked, replaced),
         domains=description.domains,
         history=warehouse.history(table, except_partitions=partitions),
         settings=settings or GateSettings(),
@@ -189,8 +190,11 @@ def gate_context(
 
 
 def _known(warehouse: Warehouse, contract: TableContract) -> dict[str, Lookup]:
-    """Ids with a dimension row, for the tables that refer to users and items."""
-    if contract.name in ("users", "items"):
+    """Ids with a dimension row, for the tables that refer to users and items.
+
+    The profiler's tables admit any account: purchases come from shops that send no users.
+    """
+    if contract.name in ("users", "items", *PROFILING_TABLES):
         return {}
     refers = {"users": "user_id", "items": "item_id"}
     return {table: warehouse.known_ids(table) for table, key in refers.items() if contract.column(key)}  # type: ignore[arg-type]

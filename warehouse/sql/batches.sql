@@ -52,8 +52,8 @@ WHERE exposure_id IN (SELECT exposure_id FROM asked)
 
 -- `asked` holds the user, genre and brand of cancelled purchases; a missing brand is a purchase of any brand.
 
--- name: earliest_purchases
-SELECT asked.place, min(purchases.purchased_at) AS earliest
+-- name: first_purchases
+SELECT asked.place, min(purchases.purchased_at) AS first
 FROM asked
 JOIN user_index USING (user_id)
 JOIN category_index AS genres
