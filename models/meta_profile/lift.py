@@ -18,7 +18,6 @@ from models.meta_profile.profiler import Scorer
 
 LEAST_NEWCOMERS = 10  #: below that a brand's own curve is mostly chance
 MOST_BRANDS = 20  #: like brands that a mean curve is taken over
-LIKE_FACTOR = 2.0  #: a like brand has between half and twice as many customers
 LEAST_MATCH = 0.8  #: customers in common over customers of either, for a list to be a brand's
 
 #: shares of the candidates at which a curve is told
@@ -75,15 +74,16 @@ def lift_curve(scores: np.ndarray, newcomers: np.ndarray, candidates: np.ndarray
 
 
 def held_back(
-    scorer: Scorer, customers: np.ndarray, newcomers: np.ndarray, users: int
+    scorer: Scorer, customers: np.ndarray, newcomers: np.ndarray, users: int, known: int | None = None
 ) -> tuple[LiftCurve | None, int]:
     """The curve of one brand at a held-back date, and how many newcomers there were.
 
     Args:
         scorer: stands ready at the held-back date.
-        customers: int64 [K] positions of those who were customers then.
+        customers: int64 [K] positions of those who were customers then; none of them is ranked.
         newcomers: bool [U], who became one between that date and the as-of date.
         users: U.
+        known: of the customers, how many the scorer is told, drawn with a fixed seed; None tells it all.
 
     Returns:
         None in place of the curve where nobody was a customer then, or fewer than `LEAST_NEWCOMERS` came.
@@ -93,6 +93,8 @@ def held_back(
     came = int((newcomers & candidates).sum())
     if len(customers) == 0 or came < LEAST_NEWCOMERS:
         return None, came
+    if known is not None and known < len(customers):
+        customers = np.sort(np.random.default_rng(len(customers)).choice(customers, known, replace=False))
     return lift_curve(scorer.score(customers), newcomers, candidates), came
 
 
@@ -114,16 +116,15 @@ def brand_of(first: FirstPurchases, customers: np.ndarray, before_day: int) -> i
 def like_brands(
     first: FirstPurchases, start_day: int, end_day: int, customers: int, most: int = MOST_BRANDS
 ) -> np.ndarray:
-    """Brands with about as many customers at `start_day` and enough newcomers before `end_day`.
+    """Brands with enough newcomers in `[start_day, end_day)`, the nearest in number of customers first.
 
     Returns:
-        int64 [at most `most`], the most alike first; empty where no brand has enough newcomers within a
-        factor of `LIKE_FACTOR`.
+        int64 [at most `most`]; empty where no brand had customers and enough newcomers.
     """
     had = first.customers(start_day).sum(axis=1)
     came = first.newcomers(start_day, end_day).sum(axis=1)
     apart = np.abs(np.log(np.maximum(had, 1) / max(customers, 1)))
-    fit = np.flatnonzero((had > 0) & (came >= LEAST_NEWCOMERS) & (apart <= np.log(LIKE_FACTOR) + 1e-9))
+    fit = np.flatnonzero((had > 0) & (came >= LEAST_NEWCOMERS))
     return fit[np.argsort(apart[fit], kind="stable")][:most]
 
 

@@ -97,6 +97,12 @@ def percentile(scores: np.ndarray, candidates: np.ndarray, users: np.ndarray) ->
     return 100.0 * below / total
 
 
+def unit_length(vectors: np.ndarray) -> np.ndarray:
+    """Rows of length 1, float32 [U, d]; a row of zeros stays one, and is near to nobody."""
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return (vectors / np.where(length > 0, length, 1.0)).astype(np.float32)
+
+
 def nearest_customers(
     vectors: np.ndarray | None, users: np.ndarray, customers: np.ndarray, count: int = EXPLAINED_BY
 ) -> tuple[np.ndarray, np.ndarray]:

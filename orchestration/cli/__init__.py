@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from orchestration.cli import compare, day, demo, ingest, quarantine, simulate, ui
+from orchestration.cli import compare, day, demo, ingest, prospect, quarantine, simulate, ui
 
 app = typer.Typer(
     name="hourfold",
@@ -21,5 +21,6 @@ app.command("simulate")(simulate.simulate)
 app.command("ingest")(ingest.ingest)
 app.command("day")(day.day)
 app.command("compare")(compare.compare)
+app.command("prospect")(prospect.prospect)
 app.add_typer(quarantine.app, name="quarantine")
 app.command("ui")(ui.ui)

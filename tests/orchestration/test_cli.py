@@ -22,6 +22,7 @@ EXPECTED = {
     "hourfold ingest",
     "hourfold day",
     "hourfold compare",
+    "hourfold prospect",
     "hourfold quarantine list",
     "hourfold quarantine show",
     "hourfold quarantine replay",

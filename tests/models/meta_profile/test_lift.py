@@ -65,13 +65,23 @@ def test_a_brand_with_few_newcomers_says_nothing():
     assert held_back(_Order(np.arange(100.0)), np.arange(0), newcomers, 100)[0] is None
 
 
-def test_like_brands_have_as_many_customers_and_enough_newcomers():
-    day = np.full((5, 100), NEVER)
-    for brand, (had, came) in enumerate([(10, 20), (20, 20), (21, 20), (9, 20), (10, 9)]):
+def test_a_scorer_can_be_told_some_of_the_customers_and_the_others_are_still_not_ranked():
+    order, customers = _Order(np.arange(100.0)), np.arange(50)
+    curve, _ = held_back(order, customers, np.arange(100) >= 50, 100, known=4)
+    assert len(order.asked) == 4 and set(order.asked) < set(customers)
+    assert curve.candidates == 50
+    asked = order.asked
+    held_back(order, customers, np.arange(100) >= 50, 100, known=4)
+    assert asked.tolist() == order.asked.tolist(), "the same are drawn again"
+
+
+def test_like_brands_are_near_in_customers_and_have_enough_newcomers():
+    day = np.full((6, 100), NEVER)
+    for brand, (had, came) in enumerate([(10, 20), (20, 20), (21, 20), (9, 20), (10, 9), (0, 20)]):
         day[brand, :had] = 1
         day[brand, had : had + came] = 15
     first = FirstPurchases(day)
-    assert like_brands(first, 10, 20, 10).tolist() == [0, 3, 1], "21 is more than twice, 9 came too few"
+    assert like_brands(first, 10, 20, 10).tolist() == [0, 3, 1, 2]
     assert like_brands(first, 10, 20, 10, most=1).tolist() == [0]
     assert like_brands(first, 10, 15, 10).tolist() == [], "newcomers of the last day do not count"
 

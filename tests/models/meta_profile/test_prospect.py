@@ -7,12 +7,11 @@ from hypothesis import strategies as st
 
 from models.meta_profile import prospect as module
 from models.meta_profile.data import MISSING
-from models.meta_profile.prospect import nearest_customers, prospect
+from models.meta_profile.prospect import nearest_customers, prospect, unit_length
 
 
 def unit(rng, users, width=8):
-    vectors = rng.normal(size=(users, width)).astype(np.float32)
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return unit_length(rng.normal(size=(users, width)))
 
 
 @given(st.integers(0, 10_000), st.integers(1, 60), st.booleans())
@@ -60,3 +59,9 @@ def test_scores_that_are_no_numbers_are_refused():
         prospect(np.array([0.0, np.nan]), np.array([0]), 1)
     with pytest.raises(ValueError, match="at least 1"):
         prospect(np.zeros(3), np.array([0]), 0)
+
+
+def test_a_row_of_zeros_is_near_to_nobody():
+    vectors = unit_length(np.array([[3.0, 4.0], [0.0, 0.0]]))
+    assert vectors.dtype == np.float32
+    np.testing.assert_allclose(vectors, [[0.6, 0.8], [0, 0]], rtol=1e-6)

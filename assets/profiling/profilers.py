@@ -1,0 +1,139 @@
+"""The profilers by name, and the one that a date may use: found if it was trained, trained if not."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from assets.profiling.states import ProfileStates
+from assets.provenance import flat, git_revision
+from assets.ranking.states import StateRecord
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from models.meta_profile.data import ProfileData
+    from models.meta_profile.profiler import Scorer
+
+ProgressCallback = Callable[[str, int, int], None]
+
+
+class StoredProfiler(Protocol):
+    """A profiler that can be written and read again."""
+
+    @property
+    def losses(self) -> Sequence[float]:
+        """Training loss by step."""
+
+    def ready(self, data: ProfileData) -> Scorer:
+        """Embed the users of an as-of date."""
+
+    def save(self, path: Path) -> None:
+        """Write it, whole or not at all."""
+
+
+@dataclass(frozen=True)
+class ProfilerEntry:
+    """How one system is set up, trained and read."""
+
+    settings: Callable[[str], BaseModel]  #: of a size, 'real' or 'tiny'
+    train: Callable[..., StoredProfiler]  #: (settings, data, seed=, device=, progress=)
+    load: Callable[[Path, str], StoredProfiler]  #: path, device
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A profiler, where it came from, and its training losses (empty where it was only loaded)."""
+
+    record: StateRecord
+    profiler: StoredProfiler
+    losses: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Trainer:
+    """Finds and trains the profilers of one source."""
+
+    states: ProfileStates
+    read: Callable[[str], ProfileData]  #: all that was known before an as-of date
+    size: str = "real"  #: which configuration
+    seed: int = 0
+    device: str = "cpu"
+    progress: ProgressCallback | None = None
+    listener: Callable[[Trained], object] | None = None  #: told of every model that was trained
+
+    def at(self, system: str, as_of: str) -> Trained:
+        """The newest model that an as-of date may use; trained at that date where there is none yet.
+
+        Raises what `read` raises for a date without data, and DamagedState.
+        """
+        record = self.states.newest(system, as_of)
+        if record is None:
+            return self.train(system, as_of)
+        return Trained(record, PROFILERS[system].load(self.states.path(record), self.device))
+
+    def train(self, system: str, as_of: str) -> Trained:
+        """Train on everything known before the as-of date, store the model and return it."""
+        entry, data = PROFILERS[system], self.read(as_of)
+        settings = entry.settings(self.size)
+        profiler = entry.train(settings, data, seed=self.seed, device=self.device, progress=self.progress)
+        record = StateRecord(
+            system=system,
+            partition=as_of,
+            seed=self.seed,
+            settings=flat(settings),
+            git_revision=git_revision(),
+            data_hash=hash_of(data),
+        )
+        with self.states.write(record) as path:
+            profiler.save(path)
+        stored = self.states.finished(system, as_of)
+        trained = Trained(stored, profiler, tuple(profiler.losses))
+        if self.listener is not None:
+            self.listener(trained)
+        return trained
+
+
+def hash_of(data: ProfileData) -> str:
+    """Sixteen hex digits of all that is known before the as-of date."""
+    digest = hashlib.blake2b(str(data.as_of_day).encode(), digest_size=8)
+    parts: list[Any] = [data.purchases, *data.modalities, data.demographics, data.labels]
+    digest.update("\n".join(data.user_ids.tolist()).encode())
+    for part in parts:
+        for field in fields(part) if part is not None else ():
+            value = getattr(part, field.name)
+            digest.update(f"{field.name} ".encode())
+            digest.update(value.tobytes() if hasattr(value, "tobytes") else repr(value).encode())
+    return digest.hexdigest()
+
+
+def _printed_settings(size: str) -> BaseModel:
+    from models.meta_profile import settings
+
+    return settings.PRINTED if size == "real" else settings.TINY
+
+
+def _train_printed(
+    settings: Any, data: ProfileData, *, seed: int, device: str, progress: ProgressCallback | None
+) -> StoredProfiler:
+    import numpy as np
+
+    from models.meta_profile.meta_profile import MetaProfile
+
+    everybody = np.ones(len(data), dtype=bool)
+    return MetaProfile.train(settings, data, everybody, seed=seed, device=device, progress=progress)
+
+
+def _load_printed(path: Path, device: str) -> StoredProfiler:
+    from models.meta_profile.meta_profile import MetaProfile
+
+    return MetaProfile.load(path, device)
+
+
+#: What can be asked for; MODELS in assets/profiling/requests.py names the same.
+PROFILERS: dict[str, ProfilerEntry] = {
+    "meta_profile": ProfilerEntry(_printed_settings, _train_printed, _load_printed),
+}

@@ -1,0 +1,118 @@
+"""What the profiling assets put on MLflow: trainings, and audiences with their request and result."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from assets import model_registry, plots
+from assets.profiling.requests import as_day
+from assets.provenance import flat
+from assets.tracking import RunRecord, Tracking
+
+if TYPE_CHECKING:
+    from assets.profiling.audience import AudienceResult
+    from assets.profiling.profilers import Trained
+    from assets.profiling.states import ProfileStates
+    from assets.profiling.writing import AudienceFiles
+
+
+def record_audience(tracking: Tracking, result: AudienceResult, files: AudienceFiles, name: str) -> str:
+    """The run of a request: its settings, the model and data it used, the figures and the files.
+
+    A second run of the same request finds it again. Returns the run's id.
+    """
+    lift = result.lift
+    metrics: dict[str, float | None] = {
+        "known": result.known,
+        "unknown": len(result.unknown),
+        "candidates": result.audience.candidates,
+        "audience": len(result.audience),
+    }
+    curves: dict[str, Sequence[float]] = {}
+    if lift is not None:
+        found, error = lift.curve.at(result.share)
+        metrics |= {
+            "expected_reach": found,
+            "expected_reach_error": error,
+            "expected_lift": found / result.share,
+        }
+        curves["lift_curve"] = lift.curve.lift.tolist()
+    listed = hashlib.blake2b("\n".join(result.customers.ids).encode(), digest_size=8).hexdigest()
+    settings = flat(result.settings) | {
+        "customers": Path(result.settings.customers).name,
+        "customers_hash": listed,
+    }
+    state = result.model
+    return tracking.record(
+        RunRecord(
+            kind="audience",
+            system=state.system,
+            partition=name,
+            seed=state.seed,
+            settings=settings,
+            tags={
+                "model_as_of": state.partition,
+                "model_state": state.state_hash,
+                "model_version": model_registry.version_of(
+                    tracking, state.system, _day_before(state.partition), state.state_hash
+                )
+                or "not registered",
+                "data_hash": result.data_hash,
+                "lift_basis": lift.basis if lift is not None else f"none: {result.no_lift}",
+            },
+            metrics=metrics,
+            curves=curves,
+            artifacts={"page": files.page, "rows": files.csv, "summary": files.summary}
+            | ({"lift": files.lift} if lift is not None else {}),
+        )
+    )
+
+
+def record_model(tracking: Tracking, states: ProfileStates, trained: Trained) -> str:
+    """Put a training on its MLflow run and into the registry; returns the version's number.
+
+    The alias of a system points at its newest model by as-of date, whichever was trained last.
+    """
+    state, losses = trained.record, list(trained.losses)
+    with tempfile.TemporaryDirectory() as scratch:
+        plot = Path(scratch) / "loss.png"
+        plot.write_bytes(loss_picture(trained))
+        run_id = tracking.record(
+            RunRecord(
+                kind="training",
+                system=state.system,
+                partition=state.partition,
+                seed=state.seed,
+                settings=state.settings,
+                tags={"data_hash": state.data_hash, "state_hash": state.state_hash},
+                metrics={"last_loss": losses[-1] if losses else None},
+                curves={"loss": losses},
+                artifacts={"plots": plot},
+            )
+        )
+    folder = states.folder(state.system, state.partition)
+    tags = {"as_of": state.partition, "data_hash": state.data_hash, "git_revision": state.git_revision}
+    through = _day_before(state.partition)
+    version = model_registry.register(
+        tracking, state.system, through, folder, run_id, state.state_hash, tags | {"seed": str(state.seed)}
+    )
+    newest = model_registry.at_alias(tracking, state.system)
+    if newest is None or newest.tags["as_of"] <= state.partition:
+        model_registry.point(tracking, state.system, version, {})
+    return version
+
+
+def _day_before(as_of: str) -> str:
+    """The last day of what was known: a version is tagged with it, as the rankers' are."""
+    return (as_day(as_of) - timedelta(days=1)).isoformat()
+
+
+def loss_picture(trained: Trained) -> bytes:
+    """Training loss by step, PNG."""
+    title = f"{trained.record.system}, trained on what was known before {trained.record.partition}"
+    return plots.curves({"loss": list(trained.losses)}, title, "training loss")

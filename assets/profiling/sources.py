@@ -1,0 +1,130 @@
+"""A source as the profiler sees it: loaded if it was not, and read as it was known before an as-of date."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from assets.profiling.profilers import Trainer
+from assets.profiling.requests import as_day
+from assets.profiling.states import ProfileStates
+from warehouse.home import Deployment, Home
+
+if TYPE_CHECKING:
+    from assets.tracking import Tracking
+    from models.meta_profile.data import ProfileData
+    from warehouse.home import SourceHome
+    from warehouse.sources.description import SourceDescription
+
+ProgressCallback = Callable[[str, int, int], None]
+PARTITIONS_PER_LOAD = 400  #: days in one run of the gate and one transaction: a year of a middling shop
+MOST_KEPT = 2  #: readings held in memory: the as-of date's and the held-back one's
+
+
+class NoPurchases(LookupError):
+    """The source has no purchases that could answer for a date."""
+
+
+@dataclass(frozen=True)
+class ProfileSource:
+    """One source with its folders."""
+
+    name: str
+    home: SourceHome
+    description: SourceDescription
+    _read: dict[str, ProfileData] = field(default_factory=dict, compare=False, repr=False)
+
+    @classmethod
+    def opened(
+        cls, home: Home, name: str, data: Path | None = None, *, progress: ProgressCallback | None = None
+    ) -> ProfileSource:
+        """The source; one that was never loaded under this home is filled, gated and loaded first.
+
+        Raises:
+            ValueError: an unknown source, or one that needs `data` without it.
+            BatchRejected: a batch rule stopped a partition while loading.
+        """
+        from assets.logs.sources import described, fill_landing
+
+        deployment, paths = Deployment.load(home), home.source(name)
+        if name == deployment.source and paths.warehouse.exists():
+            return cls(name, paths, described(deployment.landing_folder(home)))
+        stamp = paths.root / "landing-folder"  # of one's own logs: where they lie was said once
+        if data is None and stamp.exists():
+            data = Path(stamp.read_text())
+        fresh = not paths.warehouse.exists()
+        landing = fill_landing(name, paths, data, progress=progress)
+        description = described(landing)
+        if fresh:
+            load_profiling(paths, landing, description, progress)
+        return cls(name, paths, description)
+
+    def read(self, as_of: str) -> ProfileData:
+        """All that was known before an as-of date; the last two readings are kept.
+
+        Raises:
+            NoPurchases: no purchases are loaded, or none before the date, or the date lies after them.
+        """
+        from assets.profiling.reading import profile_data
+
+        if as_of not in self._read:
+            first, last = self.days()
+            latest = (as_day(last) + timedelta(days=1)).isoformat()
+            if not first < as_of <= latest:
+                raise NoPurchases(
+                    f"{self.name} has purchases of {first} to {last}: nothing can be said as of {as_of}; "
+                    f"choose an as-of date after {first} and not after {latest}, or ingest the missing days"
+                )
+            while len(self._read) >= MOST_KEPT:
+                self._read.pop(next(iter(self._read)))
+            self._read[as_of] = profile_data(self.home, self.description, as_of)
+        return self._read[as_of]
+
+    def days(self) -> tuple[str, str]:
+        """The first and the last day of purchases that are loaded. Raises NoPurchases where none are."""
+        from warehouse.store import Warehouse
+
+        with Warehouse(self.home.warehouse, read_only=True) as warehouse:
+            loaded = warehouse.loaded("purchases")
+        days = sorted(loaded.loc[loaded["kept"] > 0, "partition"])
+        if not days:
+            raise NoPurchases(
+                f"{self.home.warehouse} holds no purchases: put purchases/date=YYYY-MM-DD/ files into the "
+                "landing folder and ingest them (docs/bring-your-own-logs.md)"
+            )
+        return days[0], days[-1]
+
+    def trainer(
+        self,
+        size: str = "real",
+        seed: int = 0,
+        device: str = "cpu",
+        progress: ProgressCallback | None = None,
+        tracking: Tracking | None = None,
+    ) -> Trainer:
+        """Finds and trains profilers on this source; trainings are recorded where `tracking` is given."""
+        from assets.profiling.recording import record_model
+
+        states = ProfileStates(self.home.models)
+        listener = None if tracking is None else partial(record_model, tracking, states)
+        return Trainer(states, self.read, size, seed, device, progress, listener)
+
+
+def load_profiling(
+    home: SourceHome, landing: Path, description: SourceDescription, progress: ProgressCallback | None
+) -> None:
+    """Gate and load every landed partition of the profiler's tables that is not loaded as it is now."""
+    from assets.logs.ingest import ingest, pending
+    from warehouse.contract import PROFILING_TABLES
+
+    for table in PROFILING_TABLES:
+        missing = pending(home, table, landing=landing, description=description)
+        for first in range(0, len(missing), PARTITIONS_PER_LOAD):
+            chunk = missing[first : first + PARTITIONS_PER_LOAD]
+            ingest(home, table, chunk, landing=landing, description=description)
+            if progress:
+                progress(f"gate and load {table}", first + len(chunk), len(missing))
