@@ -64,7 +64,7 @@ def build_shop_catalogue(settings: SimulatorSettings, shop: ShopSettings) -> Sho
     price = rng.normal(0.7, 0.5, genres).repeat(shop.categories_per_genre).repeat(sizes)
     width = len(str(shop.brands))
     return ShopCatalogue(
-        genre_share=-0.8 * np.log(np.arange(1, genres + 1)),
+        genre_share=-shop.genre_skew * np.log(np.arange(1, genres + 1)),
         genre_interest=shop.interest * rng.standard_normal((topics, genres)) / np.sqrt(topics),
         season_size=shop.season * np.abs(rng.standard_normal(genres)),
         season_peak=rng.uniform(0, YEAR, genres),

@@ -1,4 +1,4 @@
-"""Settings of the simulated shop: none was chosen by which profiler wins."""
+"""Settings of the simulated shop: held to figures of Complete Journey, not to which profiler wins."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ class ShopSettings(Part):
     days_before: int = Field(default=365, ge=0, description="days of shopping before the feed's first day")
     account_share: float = Field(default=1.0, gt=0, le=1, description="share of accounts that shop at all")
     joined_share: float = Field(
-        default=0.15, ge=0, le=1, description="share of them that begin within the days before"
+        default=0.08, ge=0, le=1, description="share of them that begin within the days before"
     )
 
     genres: int = Field(default=16, ge=1, le=100)  #: top level of the genre path
     categories_per_genre: int = Field(default=6, ge=1, le=100)  #: second level
     types_per_category: int = Field(default=3, ge=1, le=10)  #: third level
+    genre_skew: float = Field(default=1.0, ge=0, description="exponent of Zipf's law of genres")
     brands: int = Field(default=640, ge=2, le=30_000, description="each at home in one category")
     brand_skew: float = Field(
-        default=0.9, ge=0, description="exponent of Zipf's law of brands within a category"
+        default=1.9, ge=0, description="exponent of Zipf's law of brands within a category"
     )
     born_share: float = Field(default=0.08, ge=0, lt=1, description="share of brands born within the days")
     launch: float = Field(default=1.0, ge=0, description="log-gain of a brand on the day of its birth")
@@ -29,32 +30,31 @@ class ShopSettings(Part):
 
     baskets_per_year: float = Field(default=50.0, gt=0, description="mean of an account")
     items_per_basket: float = Field(default=2.9, ge=1.05, description="mean of a basket")
-    activity_spread: float = Field(default=1.0, ge=0, description="σ of the log of an account's baskets")
-    activity_like_feed: float = Field(
-        default=0.3,
-        ge=-1,
-        le=1,
-        description="correlation of that log with the account's activity in the feed",
+    activity_spread: float = Field(
+        default=1.0, ge=0, description="power of an exponential that an account's baskets a year follow"
     )
-    activity_drift: float = Field(default=0.4, ge=0, description="amplitude of its slow drift, in logs")
-    basket_spread: float = Field(default=0.45, ge=0, description="σ of the log of an account's basket size")
+    activity_like_feed: float = Field(
+        default=0.3, ge=-1, le=1, description="how far those that read often buy often (correlation)"
+    )
+    activity_drift: float = Field(default=0.42, ge=0, description="amplitude of its slow drift, in logs")
+    basket_spread: float = Field(default=0.35, ge=0, description="σ of the log of an account's basket size")
     habit: float = Field(default=0.8, ge=0, le=1, description="how far accounts differ in hours and weekdays")
-    payday: float = Field(default=1.25, ge=1, description="gain on the two days after the 25th and the 1st")
+    payday: float = Field(default=1.15, ge=1, description="gain on the two days after the 25th and the 1st")
 
-    interest: float = Field(default=0.9, ge=0, description="weight of the feed's interests in the genre")
-    category_taste: float = Field(default=0.9, ge=0, description="σ of an account's liking of a category")
-    brand_taste: float = Field(default=1.2, ge=0, description="σ of an account's liking of a brand, in logs")
+    interest: float = Field(default=0.8, ge=0, description="weight of the feed's interests in the genre")
+    category_taste: float = Field(default=0.65, ge=0, description="σ of an account's liking of a category")
+    brand_taste: float = Field(default=0.6, ge=0, description="σ of an account's liking of a brand, in logs")
     taste_from_interests: float = Field(
         default=0.6, ge=0, le=1, description="share of the variance of taste that the interests tell"
     )
     season: float = Field(default=0.35, ge=0, description="σ of a genre's swing over the year, in logs")
     explore: float = Field(
-        default=0.22, gt=0, le=1, description="chance that an item of a well-known category is chosen anew"
+        default=0.3, gt=0, le=1, description="chance that an item of a well-known category is chosen anew"
     )
     explore_items: float = Field(
-        default=2.0, gt=0, description="items of a category after which half of the search is over"
+        default=0.4, gt=0, description="items of a category after which half of the search is over"
     )
-    novelty_spread: float = Field(default=0.5, ge=0, description="σ of the log of `explore` over accounts")
+    novelty_spread: float = Field(default=0.3, ge=0, description="σ of the log of `explore` over accounts")
     promotion: float = Field(default=0.9, ge=0, description="log-gain of a brand in its weeks of promotion")
     promotion_share: float = Field(default=0.12, ge=0, le=1, description="share of weeks with one")
 
@@ -70,4 +70,10 @@ class ShopSettings(Part):
     @classmethod
     def groceries(cls) -> ShopSettings:
         """Baskets as many and as full as in Complete Journey, to be compared with it."""
-        return cls(baskets_per_year=63, items_per_basket=9.4)
+        return cls(
+            genre_skew=2.0,
+            categories_per_genre=19,
+            brands=5300,
+            baskets_per_year=63,
+            items_per_basket=9.4,
+        )

@@ -1,4 +1,4 @@
-"""From the simulated shop to the landing folder: Parquet files by day, the same bytes for the same settings."""
+"""From the simulated shop to the landing folder: one Parquet file a day, same settings, same bytes."""
 
 from __future__ import annotations
 
