@@ -37,6 +37,11 @@ class SourceHome:
         return self.root / "models"
 
     @property
+    def heatmaps(self) -> Path:
+        """Time-heatmaps: vocabularies, segments, and a manifest an as-of date (warehouse/heatmaps/store.py)."""
+        return self.root / "heatmaps"
+
+    @property
     def reports(self) -> Path:
         """Pages and figures written by runs."""
         return self.root / "reports"

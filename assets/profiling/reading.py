@@ -8,6 +8,9 @@ import numpy as np
 
 from models.meta_profile.data import MISSING, Demographics, Labels, ProfileData, PurchaseLog, SparseHeatmaps
 from warehouse import profiling
+from warehouse.heatmaps.reading import Heatmaps
+from warehouse.heatmaps.settings import HeatmapSettings, default_settings
+from warehouse.heatmaps.store import encode_heatmaps
 from warehouse.local_time import LocalZone
 from warehouse.store import Warehouse
 
@@ -20,13 +23,28 @@ FOREVER_MS = 2**62
 GENRE_SEPARATOR = "/"
 
 
-def profile_data(home: SourceHome, description: SourceDescription, as_of: str) -> ProfileData:
-    """Everything known before local midnight of `as_of` (`YYYY-MM-DD`).
+def profile_data(
+    home: SourceHome,
+    description: SourceDescription,
+    as_of: str,
+    *,
+    settings: HeatmapSettings | None = None,
+    fitted_at: str | None = None,
+) -> ProfileData:
+    """Everything known before local midnight of `as_of`; heatmaps are encoded where they are not yet.
 
     Users are all with an event, a label or a demographics row before it, ids ascending.
 
+    Args:
+        home: the source's folders.
+        description: of the source.
+        as_of: date `YYYY-MM-DD`, itself not included.
+        settings: channels of the heatmaps; default: those of the paper.
+        fitted_at: date before which the genres of the channels are fixed. Give the date at which a model was
+            trained to have its channels at a later one; default: see `encode_heatmaps`.
+
     Raises:
-        ValueError: `as_of` is no date, or nothing happened before it.
+        ValueError: a date that is none, or nothing in the year before it.
         WarehouseMissing: nothing was ingested yet.
     """
     zone = LocalZone(description.local)
@@ -39,14 +57,37 @@ def profile_data(home: SourceHome, description: SourceDescription, as_of: str) -
         purchases = profiling.purchases_before(warehouse, end_ms)
         demographics = profiling.demographics_before(warehouse, end_ms)
         labels = profiling.labels_before(warehouse, end_ms)
+        encode_heatmaps(
+            warehouse,
+            home.heatmaps,
+            zone,
+            settings or default_settings(description.points),
+            as_of,
+            fitted_at=fitted_at,
+        )
+    heatmaps = Heatmaps.open(home.heatmaps, as_of)
     position = _positions(index)
     return ProfileData(
         as_of_day=day,
         user_ids=ids,
-        modalities=(),
+        modalities=tuple(sparse_heatmaps(heatmaps, name, index) for name in heatmaps.modalities),
         purchases=_purchase_log(purchases, position, zone),
         demographics=None if demographics is None else _demographics(demographics, position, len(ids)),
         labels=None if labels is None else _labels(labels, position, len(ids)),
+    )
+
+
+def sparse_heatmaps(heatmaps: Heatmaps, modality: str, users: np.ndarray) -> SparseHeatmaps:
+    """The heatmaps of one modality of these users (int64 [U] user_index), in that order."""
+    cells = heatmaps.cells(modality, users)
+    return SparseHeatmaps(
+        modality=modality,
+        channels=heatmaps.channels(modality),
+        offsets=cells.offsets,
+        day=cells.day,
+        hour=cells.hour,
+        channel=cells.channel,
+        value=cells.value,
     )
 
 

@@ -1,0 +1,115 @@
+"""Heatmaps of the year before a date, as columns of cells."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from warehouse.heatmaps.cells import Cells
+from warehouse.heatmaps.manifest import Manifest, vocabulary_path
+from warehouse.heatmaps.segments import read_segment
+from warehouse.heatmaps.vocabulary import DAYS, Vocabulary
+from warehouse.local_time import LocalZone
+
+_NOT_WANTED = -1
+
+
+@dataclass(frozen=True)
+class CellColumns:
+    """Cells by (user, day, hour, channel); those of the i-th user lie at `offsets[i]:offsets[i + 1]`."""
+
+    offsets: np.ndarray  #: int64 [U + 1]
+    day: np.ndarray  #: int64 [n], 0..364; 364 is the day before the as-of date
+    hour: np.ndarray  #: int64 [n], 0..23, local
+    channel: np.ndarray  #: int64 [n]
+    value: np.ndarray  #: float32 [n]
+
+
+@dataclass(frozen=True)
+class Heatmaps:
+    """The stored heatmaps of one as-of date."""
+
+    folder: Path
+    manifest: Manifest
+    vocabulary: Vocabulary
+
+    @classmethod
+    def open(cls, folder: Path, as_of: str) -> Heatmaps:
+        """Those that were encoded for `as_of`; HeatmapsMissing where none were."""
+        manifest = Manifest.load(folder, as_of)
+        text = vocabulary_path(folder, manifest.vocabulary).read_text()
+        return cls(folder, manifest, Vocabulary.model_validate_json(text))
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """The modalities that have channels."""
+        return self.vocabulary.modalities
+
+    def channels(self, modality: str) -> tuple[str, ...]:
+        """The names of a modality's channels."""
+        return tuple(channel.name for channel in self.vocabulary.of(modality))
+
+    @property
+    def users(self) -> np.ndarray:
+        """user_index of everybody with a cell in any modality, int64 [U], ascending."""
+        found = [cells.user for modality in self.modalities for cells in self._segments(modality)]
+        return np.unique(np.concatenate(found or [np.zeros(0, np.int64)])).astype(np.int64)
+
+    def cells(self, modality: str, users: np.ndarray | None = None) -> CellColumns:
+        """The cells of these users (int64 [U] user_index, each once, any order), in that order.
+
+        Default: of `self.users`. A user without cells has an empty stretch.
+        """
+        wanted = self.users if users is None else np.asarray(users, dtype=np.int64)
+        place = np.full(int(wanted.max()) + 1 if len(wanted) else 0, _NOT_WANTED)
+        place[wanted] = np.arange(len(wanted))
+        first_day = LocalZone.day(self.manifest.as_of) - DAYS
+        parts = [_Part.of(cells, place, first_day) for cells in self._segments(modality)]
+        lengths = np.zeros(len(wanted), dtype=np.int64)
+        for part in parts:
+            lengths[part.place] += part.lengths
+        offsets = np.concatenate([[0], np.cumsum(lengths)])
+        columns = {name: np.empty(offsets[-1], dtype=np.int64) for name in ("day", "hour", "channel")}
+        columns["value"] = np.empty(offsets[-1], dtype=np.float32)
+        free = offsets[:-1].copy()
+        for part in parts:
+            # Segments follow each other in time: a user's next cells go behind those that are there.
+            before = np.cumsum(part.lengths) - part.lengths
+            target = np.repeat(free[part.place] - before, part.lengths) + np.arange(len(part.day))
+            for name, column in columns.items():
+                column[target] = getattr(part, name)
+            free[part.place] += part.lengths
+        columns["day"] -= first_day
+        return CellColumns(offsets, **columns)
+
+    def _segments(self, modality: str) -> Iterator[Cells]:
+        for segment in self.manifest.segments:
+            if segment.modality == modality:
+                yield from read_segment(self.folder / segment.file)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What one segment has for the wanted users, in its own order of users."""
+
+    place: np.ndarray  #: int64 [u], position among the wanted users
+    lengths: np.ndarray  #: int64 [u], cells of each
+    day: np.ndarray
+    hour: np.ndarray
+    channel: np.ndarray
+    value: np.ndarray
+
+    @classmethod
+    def of(cls, cells: Cells, place: np.ndarray, first_day: int) -> _Part:
+        known = cells.user < len(place)
+        at = np.where(known, place[np.where(known, cells.user, 0)] if len(place) else 0, _NOT_WANTED)
+        lengths = np.diff(cells.offsets).astype(np.int64)
+        kept = np.repeat(at != _NOT_WANTED, lengths) & (cells.day >= first_day)
+        running = np.concatenate([[0], np.cumsum(kept)])
+        lengths = running[cells.offsets[1:]] - running[cells.offsets[:-1]]
+        columns = (cells.day, cells.hour, cells.channel, cells.value)
+        users = lengths > 0
+        return cls(at[users], lengths[users], *(column[kept] for column in columns))

@@ -1,0 +1,298 @@
+"""Keeping heatmaps up to date: what is missing for a date is encoded, all else is taken as it lies.
+
+    vocabularies/<digest>.json                              channels, fitted once
+    segments/<vocabulary>/<modality>/<month or day>.<digest>.parquet
+    as_of/<date>.json                                       which segments make up the year before the date
+
+A segment's name ends in a digest of what it was made of. Moving the as-of date by a day encodes that day; when
+it ends a month, the month's days are laid together into one segment. A partition that was loaded again changes
+the hash of its days: those are encoded anew, the rest of their month is taken from the older segment.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from warehouse.heatmaps.cells import Cells
+from warehouse.heatmaps.encoding import Period, Plan, encode
+from warehouse.heatmaps.manifest import (
+    Manifest,
+    SegmentEntry,
+    Stretch,
+    save_vocabulary,
+    stretches,
+    vocabularies,
+)
+from warehouse.heatmaps.segments import read_segment, read_sources, write_segment
+from warehouse.heatmaps.settings import HeatmapSettings
+from warehouse.heatmaps.vocabulary import DAYS, Vocabulary
+from warehouse.local_time import LocalZone
+from warehouse.service_time import DAY_MS
+from warehouse.statements import statement
+from warehouse.store import Warehouse
+
+FORMAT = 1  #: part of every digest: segments of another layout are encoded anew
+USERS_AT_ONCE = (
+    1 << 17
+)  #: encoded together and stored as one row group, so that memory does not grow with users
+
+
+class NothingToEncode(ValueError):
+    """Nothing happened in the year before a date."""
+
+
+@dataclass(frozen=True)
+class EncodeReport:
+    """What an encoding did."""
+
+    manifest: Manifest
+    vocabulary: Vocabulary
+    fitted: bool  #: whether the vocabulary was fitted now
+    encoded: tuple[str, ...]  #: segments made from events, wholly or by the days that changed
+    compacted: tuple[str, ...]  #: months laid together from segments that were there
+    kept: int  #: segments that were there
+    last_day: str  #: the newest day of the window with events
+    days_encoded: int  #: days read from events, a modality counting by itself
+
+
+def encode_heatmaps(
+    warehouse: Warehouse,
+    folder: Path,
+    zone: LocalZone,
+    settings: HeatmapSettings,
+    as_of: str,
+    *,
+    fitted_at: str | None = None,
+    workers: int = 1,
+) -> EncodeReport:
+    """Make the heatmaps of `[as_of - 365 days, as_of)` stand in the folder, whatever stands there already.
+
+    Nothing on or after local midnight of `as_of` is read. Twice is the same as once, byte for byte; a run
+    that is killed leaves the manifest that was there.
+
+    Args:
+        warehouse: opened, reading is enough.
+        folder: of the source's heatmaps; made if need be.
+        zone: of local days and hours.
+        settings: which channels.
+        as_of: date `YYYY-MM-DD`, itself not included.
+        fitted_at: date before which the genres of the channels are fixed, not after `as_of`; default: that
+            of the newest stored vocabulary of these settings that is not newer than `as_of`, else `as_of`.
+        workers: segments encoded at once, each on a thread.
+
+    Raises:
+        NothingToEncode: no purchases and no points in that year.
+        ValueError: a date that is none, or `fitted_at` after `as_of`.
+    """
+    day = zone.day(as_of)
+    if fitted_at is not None and zone.day(fitted_at) > day:
+        raise ValueError(
+            f"channels fitted at {fitted_at} know more than was known at {as_of}: fit them earlier"
+        )
+    hashes = day_hashes(warehouse, zone, day - DAYS - 31, day)
+    within = {found for table in hashes.values() for found in table if found >= day - DAYS}
+    if not within:
+        raise NothingToEncode(
+            f"{warehouse.path} has no purchases and no points in the 365 days before {as_of}: "
+            "choose a date within the log, or ingest these tables first"
+        )
+    vocabulary, fitted = _vocabulary(warehouse, folder, zone, settings, as_of, fitted_at)
+    work = [
+        _Segment.of(folder, vocabulary, modality, stretch, hashes)
+        for modality in vocabulary.modalities
+        for stretch in stretches(day)
+    ]
+    work = [segment for segment in work if segment.sources]
+    missing = [segment for segment in work if not segment.path.exists()]
+    made = _make(warehouse, zone, vocabulary, missing, workers)
+    manifest = Manifest(
+        as_of=as_of,
+        vocabulary=vocabulary.digest,
+        data_hash=_digest([segment.path.name for segment in work]),
+        segments=tuple(segment.entry(folder) for segment in work),
+    )
+    manifest.save(folder)
+    return EncodeReport(
+        manifest=manifest,
+        vocabulary=vocabulary,
+        fitted=fitted,
+        encoded=tuple(segment.name for segment, days in zip(missing, made, strict=True) if days),
+        compacted=tuple(segment.name for segment, days in zip(missing, made, strict=True) if not days),
+        kept=len(work) - len(missing),
+        last_day=zone.key(max(within)),
+        days_encoded=sum(made),
+    )
+
+
+def day_hashes(
+    warehouse: Warehouse, zone: LocalZone, first_day: int, end_day: int
+) -> dict[str, dict[int, str]]:
+    """By table, for every local day in `[first_day, end_day)` with loaded rows: a hash of its batches.
+
+    A local day may draw on two partitions, which are days of service time: its first hour in summer lies in
+    the partition of the day before.
+    """
+    window = {"start_ms": zone.midnight_ms(first_day), "end_ms": zone.midnight_ms(end_day)}
+    batches = warehouse.connection.execute(statement("heatmaps", "batches"), window).fetchall()
+    midnights = {day: zone.midnight_ms(day) for day in range(first_day, end_day + 1)}
+    parts: dict[str, dict[int, list[list[str]]]] = {}
+    for table, start, partition, data_hash in batches:
+        # A partition's rows lie within its 24 hours, which touch two or three local days at most.
+        near = start // DAY_MS
+        for day in range(max(near - 1, first_day), min(near + 3, end_day)):
+            if midnights[day] < start + DAY_MS and start < midnights[day + 1]:
+                parts.setdefault(table, {}).setdefault(day, []).append([table, partition, data_hash])
+    return {
+        table: {day: _digest(found) for day, found in sorted(days.items())} for table, days in parts.items()
+    }
+
+
+@dataclass(frozen=True)
+class _Segment:
+    """A segment that must stand: where, and made of what."""
+
+    path: Path
+    modality: str
+    stretch: Stretch
+    sources: Mapping[int, str]  #: hash by local day, only days with loaded rows
+
+    @classmethod
+    def of(
+        cls,
+        folder: Path,
+        vocabulary: Vocabulary,
+        modality: str,
+        stretch: Stretch,
+        hashes: Mapping[str, Mapping[int, str]],
+    ) -> _Segment:
+        sources: dict[int, str] = {}
+        for table in vocabulary.tables(modality):
+            of_table = hashes.get(table, {})
+            for day in range(stretch.first_day, stretch.end_day):
+                if day in of_table:
+                    sources[day] = sources.get(day, "") + of_table[day]
+        digest = _digest([FORMAT, vocabulary.digest, sorted(sources.items())])
+        name = f"{stretch.name}.{digest}.parquet"
+        return cls(folder / "segments" / vocabulary.digest / modality / name, modality, stretch, sources)
+
+    @property
+    def name(self) -> str:
+        return f"{self.modality} {self.stretch.name}"
+
+    def entry(self, folder: Path) -> SegmentEntry:
+        return SegmentEntry(modality=self.modality, file=self.path.relative_to(folder).as_posix())
+
+    def reusable(self) -> dict[Path, list[int]]:
+        """Stored segments of this month with days that are as they must be: path → those days."""
+        found: dict[Path, list[int]] = {}
+        taken: set[int] = set()
+        if self.stretch.end_day - self.stretch.first_day == 1:
+            return found
+        for path in sorted(self.path.parent.glob(f"{self.stretch.name}*.parquet")):
+            good = [day for day, h in read_sources(path).items() if self.sources.get(day) == h]
+            fresh = [day for day in good if day not in taken]
+            if fresh:
+                found[path] = fresh
+                taken.update(fresh)
+        return found
+
+
+def _vocabulary(
+    warehouse: Warehouse,
+    folder: Path,
+    zone: LocalZone,
+    settings: HeatmapSettings,
+    as_of: str,
+    fitted_at: str | None,
+) -> tuple[Vocabulary, bool]:
+    """The vocabulary to use, and whether it was fitted now."""
+    stored = [
+        found
+        for found in vocabularies(folder)
+        if found.settings == settings
+        and found.zone == zone.name
+        and (found.fitted_at <= as_of if fitted_at is None else found.fitted_at == fitted_at)
+        and found.counted_with(warehouse)
+    ]
+    if stored:
+        return stored[-1], False
+    fitted = Vocabulary.fit(warehouse, settings, zone, fitted_at or as_of)
+    if not fitted.channels:
+        raise NothingToEncode(
+            f"none of the {len(settings.rules)} channel rules has an event in the year before "
+            f"{fitted.fitted_at}: fit the channels at a later date"
+        )
+    save_vocabulary(folder, fitted)
+    return fitted, True
+
+
+def _make(
+    warehouse: Warehouse,
+    zone: LocalZone,
+    vocabulary: Vocabulary,
+    segments: Sequence[_Segment],
+    workers: int,
+) -> list[int]:
+    """Write these segments; of each, how many of its days were read from events."""
+    plans = {
+        modality: Plan.of(warehouse, vocabulary, modality)
+        for modality in dict.fromkeys(segment.modality for segment in segments)
+    }
+    users = _user_groups(warehouse)
+
+    def write(segment: _Segment, connection: duckdb.DuckDBPyConnection) -> int:
+        return _write(connection, zone, plans[segment.modality], segment, users)
+
+    if workers == 1 or len(segments) < 2:
+        return [write(segment, warehouse.connection) for segment in segments]
+    with ThreadPoolExecutor(workers) as pool:
+        return list(pool.map(lambda segment: write(segment, warehouse.connection.cursor()), segments))
+
+
+def _user_groups(warehouse: Warehouse) -> list[tuple[int, int]]:
+    """Ranges of user_index that are encoded together."""
+    found = warehouse.connection.execute(statement("heatmaps", "largest_user")).fetchone()
+    most = int(found[0]) if found else 0
+    return [(first, first + USERS_AT_ONCE) for first in range(0, most + 1, USERS_AT_ONCE)]
+
+
+def _write(
+    connection: duckdb.DuckDBPyConnection,
+    zone: LocalZone,
+    plan: Plan,
+    segment: _Segment,
+    users: Sequence[tuple[int, int]],
+) -> int:
+    """Write one segment; how many of its days were read from events."""
+    stored = segment.reusable()
+    missing = sorted(set(segment.sources) - {day for days in stored.values() for day in days})
+    if 2 * len(missing) > len(segment.sources):
+        stored, missing = {}, sorted(segment.sources)
+        periods = [Period.of(zone, missing[0], missing[-1] + 1)]
+    else:
+        periods = [Period.of(zone, day, day + 1) for day in missing]
+
+    def groups() -> Iterator[Cells]:
+        for group in users:
+            parts = [
+                encode(connection, plan, period, group if len(users) > 1 else None) for period in periods
+            ]
+            for path, days in stored.items():
+                parts += [cells.of_days(days) for cells in read_segment(path, group)]
+            cells = parts[0] if len(parts) == 1 else Cells.together(parts)
+            if len(cells):
+                yield cells
+
+    write_segment(segment.path, groups(), segment.sources)
+    return len(missing)
+
+
+def _digest(content: object) -> str:
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]

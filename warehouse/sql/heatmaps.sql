@@ -1,0 +1,50 @@
+-- name: purchases
+SELECT user_index, purchased_at AS at_ms, genre * 2 + cancelled::INTEGER AS class, price AS amount
+FROM purchases
+WHERE purchased_at >= $start_ms AND purchased_at < $end_ms {users};
+
+-- name: points
+SELECT user_index, occurred_at AS at_ms, kind AS class, amount
+FROM points
+WHERE occurred_at >= $start_ms AND occurred_at < $end_ms {users};
+
+-- name: users_between
+AND user_index >= $first_user AND user_index < $end_user
+
+-- name: largest_user
+SELECT coalesce(max(user_index), -1) FROM user_index;
+
+-- name: batches
+SELECT table_name, start_ms, partition, data_hash
+FROM batches
+WHERE table_name IN ('purchases', 'points') AND start_ms > $start_ms - 86400000 AND start_ms < $end_ms
+    AND kept > 0
+ORDER BY table_name, start_ms, partition;
+
+-- Fitting a vocabulary.
+
+-- name: genres_by_users
+SELECT name
+FROM (SELECT DISTINCT name, user_index
+      FROM purchases JOIN genre_labels USING (genre)
+      WHERE purchased_at >= $start_ms AND purchased_at < $end_ms AND cancelled = $cancelled)
+GROUP BY name
+ORDER BY count(*) DESC, name
+LIMIT $most;
+
+-- name: any_purchase
+SELECT 1 FROM purchases
+WHERE purchased_at >= $start_ms AND purchased_at < $end_ms AND cancelled = $cancelled
+LIMIT 1;
+
+-- name: any_points
+SELECT 1 FROM points
+JOIN category_index ON table_name = 'points' AND column_name = 'kind' AND code = kind
+WHERE occurred_at >= $start_ms AND occurred_at < $end_ms AND value = $kind
+LIMIT 1;
+
+-- name: count_users
+SELECT count(*) FROM user_index;
+
+-- name: user_ids
+SELECT user_index, user_id FROM user_index WHERE user_index IN (SELECT unnest($places)) ORDER BY user_index;
