@@ -77,7 +77,7 @@ def compare(
     of_systems = _all_settings(settings)
     data_hash = hash_of(logs, settings.days)
     partial = PartialResults(out, settings.key(data_hash, of_systems))
-    report = progress or _silent
+    report = progress or silent
     done = {(day.system, day.day, day.seed) for day in partial.days()}
     total = len(settings.systems) * len(settings.days) * len(settings.seeds)
     report("days scored", len(done), total)
@@ -209,7 +209,7 @@ def _all_settings(settings: CompareSettings) -> dict[str, dict[str, str]]:
     return found
 
 
-def _silent(stage: str, done: int, total: int) -> None:
+def silent(stage: str, done: int, total: int) -> None:
     """Progress that nobody watches."""
 
 
