@@ -43,13 +43,19 @@ class Episode:
 class EpisodeSampler:
     """Draws episodes among the training users, from a generator alone."""
 
-    def __init__(self, tasks: SourceTasks, users: np.ndarray, settings: EpisodeSettings) -> None:
+    def __init__(
+        self, tasks: SourceTasks, users: np.ndarray, settings: EpisodeSettings, *, lone_in_batch: bool = False
+    ) -> None:
         """`users` (int64 [n], positions) are those who may be drawn.
+
+        With `lone_in_batch`, the only member of a way also enters the mini-batch: the one case in which
+        support and batch meet.
 
         Raises:
             ValueError: fewer than two users, or no task with a member among them.
         """
         self._settings = settings
+        self._lone_in_batch = lone_in_batch
         self._users = users
         self._value = tasks.value
         task, place = np.nonzero(tasks.members[users].T)
@@ -84,6 +90,8 @@ class EpisodeSampler:
         drawn = generator.choice(len(self._users), size + len(taken), replace=False)
         batch = self._users[drawn]
         batch = batch[~np.isin(batch, taken)][:size]
+        if self._lone_in_batch:
+            batch = np.concatenate([support[self._count[ways] == 1, 0], batch])
         return Episode(batch, ways, support, mask, self._value[np.ix_(batch, ways)])
 
 

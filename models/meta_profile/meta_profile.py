@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from models.files import replace_folder
+from models.meta_profile.brand_counts import only_brands
 from models.meta_profile.brands import FirstPurchases
 from models.meta_profile.data import ProfileData
 from models.meta_profile.episodes import EpisodeSampler, brand_tasks
@@ -189,10 +190,11 @@ def _tasks(
             "brand episodes need `newcomers`, bool [brands, users]: who bought each brand first in a window "
             "from the data's as-of day on"
         )
+    some = np.flatnonzero(newcomers.any(1))
     return brand_tasks(
-        FirstPurchases.of(data.purchases, len(data)).customers(data.as_of_day),
-        newcomers,
-        data.purchases.brand_names,
+        FirstPurchases.of(only_brands(data.purchases, some), len(data)).customers(data.as_of_day),
+        newcomers[some],
+        tuple(data.purchases.brand_names[i] for i in some),
         train_users,
         settings.episodes.min_members,
     )

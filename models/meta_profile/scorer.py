@@ -48,10 +48,12 @@ class EmbeddedScorer:
 
 
 @torch.no_grad()
-def embed(network: ProfileNetwork, inputs: ProfileInputs, batch: int) -> np.ndarray:
-    """Embeddings of prepared users, `batch` at once: float32 [U, E]."""
+def embed(
+    network: ProfileNetwork, inputs: ProfileInputs, batch: int, users: np.ndarray | None = None
+) -> np.ndarray:
+    """Embeddings float32 [U, E] of prepared users (int64 [U] positions, default all), `batch` at once."""
     network.eval()
-    users = np.arange(len(inputs))
+    users = np.arange(len(inputs)) if users is None else users
     parts = np.split(users, range(batch, len(users), batch)) if len(users) else []
     found = [network(inputs.take(part)).cpu().numpy() for part in parts]
     return np.concatenate(found or [np.zeros((0, network.embedding_width), np.float32)])

@@ -1,4 +1,4 @@
-"""Settings of the Meta-Profile Network; defaults are the printed ones (paper 3.2, 3.3, 4.1), where printed."""
+"""Settings of the Meta-Profile Network; defaults are the printed ones (paper 3.2, 3.3, 4.1), if printed."""
 
 from __future__ import annotations
 
