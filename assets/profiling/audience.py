@@ -69,10 +69,11 @@ def make_audience(
     report = progress or _silent
     customers = read_customers(Path(settings.customers))
     report("audience", 0, 4)
-    data = trainer.read(settings.as_of)
-    places, unknown = _known(settings, customers, data)
+    # A list that helps nobody is refused before anything is trained.
+    places, unknown = _known(settings, customers, trainer.source.read(settings.as_of))
     report("audience", 1, 4)
     model = trainer.at(settings.model, settings.as_of)
+    data = trainer.source.read(settings.as_of, model.fitted_at)
     scorer = model.profiler.ready(data)
     report("audience", 2, 4)
     audience, scores = _ranked(settings, scorer, places, data)

@@ -59,8 +59,8 @@ def expected_lift(
     first = FirstPurchases.of(data.purchases, len(data))
     brand = _brand(settings, first, customers, data)
     try:
-        then = trainer.read(since)
         model = trainer.at(settings.model, since)
+        then = trainer.source.read(since, model.fitted_at)
         scorer = model.profiler.ready(then)
     except (LookupError, ValueError, FileNotFoundError) as error:
         return f"nothing can be held back to {since}: {error}"

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from models.meta_profile.profiler import Scorer
 
 ProgressCallback = Callable[[str, int, int], None]
+FITTED_AT = "heatmaps.fitted_at"  #: among the settings of a model's record
 
 
 class StoredProfiler(Protocol):
@@ -33,6 +34,16 @@ class StoredProfiler(Protocol):
 
     def save(self, path: Path) -> None:
         """Write it, whole or not at all."""
+
+
+class Reader(Protocol):
+    """A source that can be asked what was known before a date."""
+
+    def read(self, as_of: str, fitted_at: str | None = None) -> ProfileData:
+        """All of it; heatmaps with the channels fixed at `fitted_at`, by default those in use at the date."""
+
+    def fitted_at(self, as_of: str) -> str:
+        """When the channels were fixed that `read` of the date, read before, has by default."""
 
 
 @dataclass(frozen=True)
@@ -52,13 +63,18 @@ class Trained:
     profiler: StoredProfiler
     losses: tuple[float, ...] = ()
 
+    @property
+    def fitted_at(self) -> str:
+        """The date at which the channels of the heatmaps were fixed that it was trained on."""
+        return self.record.settings[FITTED_AT]
+
 
 @dataclass(frozen=True)
 class Trainer:
     """Finds and trains the profilers of one source."""
 
     states: ProfileStates
-    read: Callable[[str], ProfileData]  #: all that was known before an as-of date
+    source: Reader
     size: str = "real"  #: which configuration
     seed: int = 0
     device: str = "cpu"
@@ -68,7 +84,7 @@ class Trainer:
     def at(self, system: str, as_of: str) -> Trained:
         """The newest model that an as-of date may use; trained at that date where there is none yet.
 
-        Raises what `read` raises for a date without data, and DamagedState.
+        Raises what the source's `read` raises for a date without data, and DamagedState.
         """
         record = self.states.newest(system, as_of)
         if record is None:
@@ -77,14 +93,14 @@ class Trainer:
 
     def train(self, system: str, as_of: str) -> Trained:
         """Train on everything known before the as-of date, store the model and return it."""
-        entry, data = PROFILERS[system], self.read(as_of)
+        entry, data = PROFILERS[system], self.source.read(as_of)
         settings = entry.settings(self.size)
         profiler = entry.train(settings, data, seed=self.seed, device=self.device, progress=self.progress)
         record = StateRecord(
             system=system,
             partition=as_of,
             seed=self.seed,
-            settings=flat(settings),
+            settings=flat(settings) | {FITTED_AT: self.source.fitted_at(as_of)},
             git_revision=git_revision(),
             data_hash=hash_of(data),
         )

@@ -36,7 +36,8 @@ class ProfileSource:
     name: str
     home: SourceHome
     description: SourceDescription
-    _read: dict[str, ProfileData] = field(default_factory=dict, compare=False, repr=False)
+    _kept: dict[tuple[str, str], ProfileData] = field(default_factory=dict, compare=False, repr=False)
+    _fitted: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def opened(
@@ -63,26 +64,44 @@ class ProfileSource:
             load_profiling(paths, landing, description, progress)
         return cls(name, paths, description)
 
-    def read(self, as_of: str) -> ProfileData:
-        """All that was known before an as-of date; the last two readings are kept.
+    def read(self, as_of: str, fitted_at: str | None = None) -> ProfileData:
+        """All that was known before an as-of date; the last readings are kept.
+
+        Args:
+            as_of: date, itself not included.
+            fitted_at: when the channels of the heatmaps were fixed; default: the newest ones in use by then.
 
         Raises:
             NoPurchases: no purchases are loaded, or none before the date, or the date lies after them.
         """
         from assets.profiling.reading import profile_data
 
-        if as_of not in self._read:
-            first, last = self.days()
-            latest = (as_day(last) + timedelta(days=1)).isoformat()
-            if not first < as_of <= latest:
-                raise NoPurchases(
-                    f"{self.name} has purchases of {first} to {last}: nothing can be said as of {as_of}; "
-                    f"choose an as-of date after {first} and not after {latest}, or ingest the missing days"
-                )
-            while len(self._read) >= MOST_KEPT:
-                self._read.pop(next(iter(self._read)))
-            self._read[as_of] = profile_data(self.home, self.description, as_of)
-        return self._read[as_of]
+        if fitted_at is None:
+            fitted_at = self._fitted.get(as_of)
+        if fitted_at is None or (as_of, fitted_at) not in self._kept:
+            self._check(as_of)
+            while len(self._kept) >= MOST_KEPT:
+                self._kept.pop(next(iter(self._kept)))
+            data = profile_data(self.home, self.description, as_of, fitted_at=fitted_at)
+            if fitted_at is None:
+                fitted_at = self._fitted[as_of] = channels_fitted_at(self.home.heatmaps, as_of)
+            self._kept[as_of, fitted_at] = data
+        return self._kept[as_of, fitted_at]
+
+    def fitted_at(self, as_of: str) -> str:
+        """When the channels were fixed that `read` of the date has by default."""
+        if as_of not in self._fitted:
+            self.read(as_of)
+        return self._fitted[as_of]
+
+    def _check(self, as_of: str) -> None:
+        first, last = self.days()
+        latest = (as_day(last) + timedelta(days=1)).isoformat()
+        if not first < as_of <= latest:
+            raise NoPurchases(
+                f"{self.name} has purchases of {first} to {last}: nothing can be said as of {as_of}; "
+                f"choose an as-of date after {first} and not after {latest}, or ingest the missing days"
+            )
 
     def days(self) -> tuple[str, str]:
         """The first and the last day of purchases that are loaded. Raises NoPurchases where none are."""
@@ -111,7 +130,7 @@ class ProfileSource:
 
         states = ProfileStates(self.home.models)
         listener = None if tracking is None else partial(record_model, tracking, states)
-        return Trainer(states, self.read, size, seed, device, progress, listener)
+        return Trainer(states, self, size, seed, device, progress, listener)
 
 
 def load_profiling(
@@ -128,3 +147,11 @@ def load_profiling(
             ingest(home, table, chunk, landing=landing, description=description)
             if progress:
                 progress(f"gate and load {table}", first + len(chunk), len(missing))
+
+
+def channels_fitted_at(heatmaps: Path, as_of: str) -> str:
+    """When the channels of the stored heatmaps of a date were fixed."""
+    from warehouse.heatmaps.manifest import Manifest, vocabularies
+
+    used = Manifest.load(heatmaps, as_of).vocabulary
+    return next(found.fitted_at for found in vocabularies(heatmaps) if found.digest == used)

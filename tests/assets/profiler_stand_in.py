@@ -49,8 +49,18 @@ ENTRY = ProfilerEntry(
 )
 
 
-def read(as_of: str, users: int = 400):
+class Shop:
     """The toy shop before a date; the first 60 days of its log are too few to read."""
+
+    def read(self, as_of: str, fitted_at: str | None = None):
+        return read(as_of)
+
+    def fitted_at(self, as_of: str) -> str:
+        return as_of
+
+
+def read(as_of: str, users: int = 400):
+    """What the shop knew before a date."""
     day = int(np.datetime64(as_of, "D").astype(int))
     if not AS_OF - 245 < day <= AS_OF:
         raise LookupError(f"no heatmaps before {as_of}")
@@ -58,7 +68,7 @@ def read(as_of: str, users: int = 400):
 
 
 def trainer(root: Path) -> Trainer:
-    return Trainer(ProfileStates(root), read)
+    return Trainer(ProfileStates(root), Shop())
 
 
 def brand_customers(brand: int, before: int = AS_OF) -> list[str]:
