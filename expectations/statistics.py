@@ -85,7 +85,7 @@ def add_bands(
     rated = days[days["kept"] > 0]  # an hour without rows says nothing about its rate
     banded["click_rate_low"], banded["click_rate_high"] = _rate_band(rated, table["kept"], settings)
 
-    banded["level_low"], banded["level_high"] = _level_band(days, table["level_error"], settings)
+    banded["level_low"], banded["level_high"] = _level_band(days, table["kept"], settings)
 
     tolerated = settings.quarantined_rows_tolerated
     few = table["quarantined"] <= tolerated
@@ -207,16 +207,18 @@ def _rate_band(days: pd.DataFrame, kept: pd.Series, settings: GateSettings) -> t
     return (low - 1 / size).clip(0), (high + 1 / size).clip(None, 1)
 
 
-def _level_band(
-    days: pd.DataFrame, error: pd.Series, settings: GateSettings
-) -> tuple[np.ndarray, np.ndarray]:
-    """Band of a mean of logarithms, from median and deviation over the former days that have one."""
-    index, known = error.index, days.dropna(subset=["level"])
+def _level_band(days: pd.DataFrame, kept: pd.Series, settings: GateSettings) -> tuple[np.ndarray, np.ndarray]:
+    """Band of a mean of logarithms, from median and deviation over the former days that have one.
+
+    Its noise is that of `kept` rows as different as the former days' rows were: three rows of today may be
+    alike by chance.
+    """
+    index, known = kept.index, days.dropna(subset=["level"])
     median, deviation = _robust(known["level"], known["partition"], index)
     median = np.where(_days(known, index) >= settings.min_history_days, median, np.nan)
-    former = (
-        (known["level_error"] ** 2).groupby(known["partition"]).mean().reindex(index).to_numpy(np.float64)
-    )
-    noise = former + error.fillna(0.0).to_numpy(np.float64) ** 2
-    width = settings.band_deviations * np.sqrt(np.maximum(deviation, settings.level_spread) ** 2 + noise)
+    errors = known.assign(error=known["level_error"] ** 2, row=known["level_error"] ** 2 * known["kept"])
+    former = errors.groupby("partition")[["error", "row"]].mean().reindex(index)
+    noise = former["error"] + former["row"] / kept.clip(lower=1)
+    spread = np.maximum(deviation, settings.level_spread)
+    width = settings.band_deviations * np.sqrt(spread**2 + noise.to_numpy(np.float64))
     return median - width, median + width

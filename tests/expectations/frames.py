@@ -9,13 +9,19 @@ import numpy as np
 import pandas as pd
 
 from expectations.gate import ColumnSpec, GateContext, GateResult, gate
-from warehouse.contract import TABLES
+from warehouse.contract import TABLES, PartitionKind
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 START_MS = 1_651_363_200_000  # 2022-05-01 00:00 UTC
 USERS, ITEMS = 40, 25
-FIELDS = {"exposures": ("ctx_slot",), "users": ("tier",), "items": ("topic",), "external_clicks": ()}
+FIELDS = dict.fromkeys(TABLES, ()) | {
+    "exposures": ("ctx_slot",),
+    "users": ("tier",),
+    "items": ("topic",),
+    "demographics": ("region",),
+}
+NUMBERS = {"demographics": ("age",)}
 
 
 def hour_key(hour: int) -> str:
@@ -23,24 +29,32 @@ def hour_key(hour: int) -> str:
     return pd.Timestamp(START_MS + hour * HOUR_MS, unit="ms").strftime("%Y-%m-%d-%H:00")
 
 
+def day_key(day: int) -> str:
+    """Key of the day that begins `day` days after START_MS."""
+    return hour_key(24 * day)[:10]
+
+
+def partition(table: str, number: int) -> tuple[str, tuple[int, int] | None]:
+    """Key and bounds of the hour, day or file of this number, as the table has them."""
+    kind = TABLES[table].partition
+    if kind is PartitionKind.FILE:
+        return f"{number}.parquet", None
+    key, length = (hour_key(number), HOUR_MS) if kind is PartitionKind.HOUR else (day_key(number), DAY_MS)
+    return key, (START_MS + number * length, START_MS + (number + 1) * length)
+
+
 def columns(table: str) -> dict[str, ColumnSpec]:
-    """The contract of a table with one chosen field, as the gate wants it."""
-    contract = TABLES[table].with_fields(FIELDS[table])
+    """The contract of a table with one chosen field or number, as the gate wants it."""
+    contract = TABLES[table].with_fields(FIELDS[table], NUMBERS.get(table, ()))
     return {column.name: ColumnSpec(column.type.value, column.required) for column in contract.columns}
 
 
 def context(table: str, hours: tuple[int, ...] = (0,), **changes: Any) -> GateContext:
-    """A context for the given hours (dimension tables: one file each), a year after they passed."""
-    dimension = table in ("users", "items")
+    """A context for the given hours (or days, or files, one each), a year after they passed."""
     return replace(
         GateContext(
             columns=columns(table),
-            partitions={
-                f"{hour}.parquet" if dimension else hour_key(hour): None
-                if dimension
-                else (START_MS + hour * HOUR_MS, START_MS + (hour + 1) * HOUR_MS)
-                for hour in hours
-            },
+            partitions=dict(partition(table, hour) for hour in hours),
             now_ms=START_MS + 365 * DAY_MS,
             known={"users": [f"u{i}" for i in range(USERS)], "items": [f"i{i}" for i in range(ITEMS)]},
             domains=("video", "shop"),
@@ -56,8 +70,9 @@ def good_rows(table: str, rows: int = 40, hours: tuple[int, ...] = (0,), seed: i
 
 def _one(table: str, rows: int, hour: int, seed: int) -> pd.DataFrame:
     rng = np.random.default_rng([seed, hour])
-    start = START_MS + hour * HOUR_MS
-    moments = pd.to_datetime(start + rng.integers(0, HOUR_MS, rows), unit="ms", utc=True)
+    key, bounds = partition(table, hour)
+    start, end = bounds or (START_MS + hour * HOUR_MS, START_MS + (hour + 1) * HOUR_MS)
+    moments = pd.to_datetime(rng.integers(start, end, rows), unit="ms", utc=True)
     users = pd.Series([f"u{i}" for i in rng.integers(0, USERS, rows)])
     items = pd.Series([f"i{i}" for i in rng.integers(0, ITEMS, rows)])
     if table == "exposures":
@@ -87,6 +102,46 @@ def _one(table: str, rows: int, hour: int, seed: int) -> pd.DataFrame:
         frame = pd.DataFrame(
             {"user_id": [f"u{i}" for i in range(rows)], "tier": rng.choice(["a", "b"], rows)}
         )
+    elif table == "purchases":
+        frame = pd.DataFrame(
+            {
+                "user_id": users,
+                "purchased_at": moments,
+                "price": rng.random(rows) * 20,
+                "genre": [f"food/fruit/{row}" for row in range(rows)],
+                "brand": pd.Series(rng.choice(["x", "y"], rows)).mask(np.arange(rows) % 7 == 6),
+                "cancelled": False,
+            }
+        )
+        if rows > 6:  # row 6 cancels row 5
+            frame.loc[6] = frame.loc[5]
+            frame.loc[6, "cancelled"] = True
+    elif table == "points":
+        frame = pd.DataFrame(
+            {
+                "user_id": users,
+                "occurred_at": moments,
+                "kind": rng.choice(["standard", "limited", "used"], rows),
+                "amount": rng.integers(-50, 500, rows),
+            }
+        )
+    elif table == "demographics":
+        frame = pd.DataFrame(
+            {
+                "user_id": [f"u{i}" for i in range(rows)],
+                "region": rng.choice(["north", "south"], rows),
+                "age": np.where(np.arange(rows) % 4 == 0, np.nan, rng.integers(18, 80, rows)),
+            }
+        )
+    elif table == "labels":
+        frame = pd.DataFrame(
+            {
+                "user_id": users,
+                "task": [f"task {row}" for row in range(rows)],
+                "label": rng.integers(0, 2, rows).astype(bool),
+                "observed_at": moments,
+            }
+        )
     else:
         frame = pd.DataFrame(
             {
@@ -95,8 +150,7 @@ def _one(table: str, rows: int, hour: int, seed: int) -> pd.DataFrame:
                 "topic": rng.choice(["x", "y"], rows),
             }
         )
-    partition = f"{hour}.parquet" if table in ("users", "items") else hour_key(hour)
-    return frame.assign(_partition=partition, _row=np.arange(rows))
+    return frame.assign(_partition=key, _row=np.arange(rows))
 
 
 def set_value(frame: pd.DataFrame, row: int, column: str, value: Any) -> pd.DataFrame:

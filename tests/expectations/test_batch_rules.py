@@ -17,6 +17,7 @@ from tests.expectations.frames import (
     HOUR_MS,
     START_MS,
     context,
+    day_key,
     good_rows,
     hour_key,
     judge,
@@ -46,7 +47,10 @@ def broken(result) -> dict[str, list[str]]:
 def test_the_batch_rules_are_these():
     assert tuple(rules("exposures_batch")) == BATCH_RULES
     assert tuple(rules("external_clicks_batch")) == BATCH_RULES[:4]
-    assert {tuple(rules(f"{table}_batch")) for table in ("users", "items")} == {BATCH_RULES[:2]}
+    described = ("users", "items", "demographics", "labels")
+    assert {tuple(rules(f"{table}_batch")) for table in described} == {BATCH_RULES[:2]}
+    assert tuple(rules("points_batch")) == BATCH_RULES[:4]
+    assert tuple(rules("purchases_batch")) == (*BATCH_RULES[:4], "price_level")
 
 
 def test_row_count_far_off_the_hours_history_is_told_with_its_band():
@@ -221,6 +225,52 @@ def test_statistics_come_back_as_history_through_json():
         "exposures", good_rows("exposures", hours=(24,)), context("exposures", hours=(24,), history=stored)
     )
     assert later.statistics["history_days"].tolist() == [1]
+
+
+def weekly(weekend: int = 2, last_rows: int | None = None) -> pd.DataFrame:
+    """29 days of 400 purchases, `weekend` times as many on Sundays (START_MS is one)."""
+    counts = [400 * (weekend if day % 7 == 0 else 1) for day in range(29)]
+    counts[-1] = last_rows or counts[-1]
+    parts = [good_rows("purchases", rows=count, hours=(day,)) for day, count in enumerate(counts)]
+    return pd.concat(parts, ignore_index=True)
+
+
+def judged_days(frame: pd.DataFrame):
+    return gate("purchases", frame, context("purchases", hours=tuple(range(29))))
+
+
+def test_days_are_compared_with_the_same_weekday():
+    fivefold = judged_days(weekly(weekend=5))  # five times as much each Sunday is the shop's week
+    assert broken(fivefold) == {}
+    assert fivefold.statistics["history_days"].tolist()[:8] == [0] * 7 + [1]
+    assert fivefold.statistics["history_days"].iloc[-1] == 4
+    (failure,) = judged_days(weekly(weekend=5, last_rows=400)).batch_failures[day_key(28)]
+    assert failure.rule == "row_count" and "the same weekday of 4 former weeks" in failure.message
+
+
+def test_a_price_level_out_of_band_is_told_and_a_feast_is_not():
+    for factor in (100.0, 0.0):
+        frame = weekly()
+        last = frame["_partition"] == day_key(28)
+        frame.loc[last, "price"] *= factor
+        (failure,) = judged_days(frame).batch_failures[day_key(28)]
+        assert failure.rule == "price_level" and failure.observed == pytest.approx(
+            np.log1p(frame.loc[last, "price"]).mean()
+        )
+        assert failure.band[0] < 2.2 < failure.band[1]
+    feast = weekly()
+    feast.loc[feast["_partition"] == day_key(28), "price"] *= 1.5
+    assert broken(judged_days(feast)) == {}
+
+
+def test_a_price_level_of_few_rows_does_not_trip():
+    def priced(rows: int) -> str:
+        frame = weekly(last_rows=rows)
+        frame.loc[frame["_partition"] == day_key(28), "price"] = np.arange(rows) + 25.0
+        return str(broken(judged_days(frame)))
+
+    assert "price_level" in priced(200)
+    assert "price_level" not in priced(3)
 
 
 def test_limits_are_the_settings():

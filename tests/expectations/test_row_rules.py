@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -61,6 +62,30 @@ CASES = [
     ("items", "time_zone", "published_at", ["2022-05-01"], [None, "", START_MS - 90 * DAY_MS]),
     ("items", "time_not_future", "published_at", ["2122-05-01T00:00:00Z"], [ISO]),
     ("items", "typed", "published_at", ["yesterday"], [ISO]),
+    ("purchases", "required", "price", [None, ""], [0, "3.5"]),
+    ("purchases", "required", "genre", [None], ["a"]),
+    ("purchases", "price_range", "price", [-0.01, "-3"], [0, 0.0, "1e3"]),
+    ("purchases", "finite", "price", ["nan", float("inf")], [1]),
+    ("purchases", "typed", "price", ["dear", True], ["2"]),
+    ("purchases", "genre_path", "genre", ["/a", "a/", "a//b", " /a", "a/b/c/d/e/f", "/"],
+     ["a", "a b/c", "a/b/c/d/e", 3]),
+    ("purchases", "text_utf8", "genre", [b"\xff/a"], [b"a/b"]),
+    ("purchases", "text_length", "genre", ["a/" + "x" * 511], ["a/" + "x" * 510]),
+    ("purchases", "text_utf8", "brand", [b"\xff"], [None, 12]),
+    ("purchases", "time_in_partition", "purchased_at", [START_MS - 1, START_MS + DAY_MS], [START_MS]),
+    ("purchases", "time_not_future", "purchased_at", ["2122-05-01T00:00:00Z"], [ISO]),
+    ("purchases", "cancelled_value", "cancelled", [2, 0.5], [0, "false"]),
+    ("purchases", "cancelled_known", "cancelled", [1, True, "true"], [0, False]),
+    ("points", "kind_known", "kind", ["gold", "Standard"], ["standard", "limited", "used"]),
+    ("points", "finite", "amount", ["nan", "-inf"], [-5, 0, "7.5"]),
+    ("points", "time_in_partition", "occurred_at", [START_MS + DAY_MS], [START_MS]),
+    ("demographics", "finite", "age", ["inf", "nan"], [None, "", 30, "30.5"]),
+    ("demographics", "typed", "age", ["old"], [3]),
+    ("demographics", "text_utf8", "age", [b"\xff"], [b"30"]),
+    ("demographics", "user_id_unique", "user_id", ["u3"], ["u3000"]),
+    ("labels", "label_value", "label", [2, -1], [0, 1, "true"]),
+    ("labels", "time_not_future", "observed_at", ["2122-05-01T00:00:00Z"], [ISO, START_MS - 90 * DAY_MS]),
+    ("labels", "required", "task", [None], ["loyal"]),
 ]  # fmt: skip
 
 
@@ -82,7 +107,11 @@ def test_rule_catches_its_row_and_no_neighbour(table, rule, column, bad, good):
 
 def test_every_row_rule_has_a_case():
     cased = {(table, rule) for table, rule, *_ in CASES}
-    elsewhere = {("exposures", "exposure_id_unique"), ("exposures", "exposure_id_new")}
+    elsewhere = {
+        ("exposures", "exposure_id_unique"),
+        ("exposures", "exposure_id_new"),
+        ("labels", "label_unique"),
+    }
     # Rules that a table shares with exposures are told by the same facts.
     shared = {rule for table, rule in cased if table == "exposures"}
     missing = {
@@ -119,6 +148,62 @@ def test_id_of_another_partition_is_quarantined_in_one_call_or_in_two():
     )
     assert caught(together) == caught(alone) == {2: "exposure_id_new"}
     assert together.quarantined["partition"].tolist() == [hour_key(1)]
+
+
+def test_a_label_is_one_answer_of_a_user_task_and_moment():
+    frame = good_rows("labels", rows=6)
+    frame.loc[4, ["user_id", "task", "observed_at"]] = frame.loc[1, ["user_id", "task", "observed_at"]]
+    frame.loc[5, ["user_id", "task"]] = frame.loc[1, ["user_id", "task"]].to_numpy()  # of another moment
+    result = judge("labels", frame)
+    assert caught(result) == {4: "label_unique"}
+    assert result.quarantined["column"].tolist() == ["user_id"]
+
+
+def cancellations() -> pd.DataFrame:
+    """Ten purchases and, in rows 10 to 15, cancellations of the first six of them, a second later."""
+    frame = good_rows("purchases", rows=16)
+    frame["purchased_at"] = pd.to_datetime(START_MS + 1000 * frame["_row"], unit="ms", utc=True)
+    frame["brand"], frame["cancelled"] = "x", frame["_row"] >= 10
+    for row in range(6):
+        frame.loc[10 + row, ["user_id", "genre"]] = frame.loc[row, ["user_id", "genre"]]
+    frame.loc[6, ["user_id", "genre"]] = ["u1", "food/fruit/6"]
+    return frame
+
+
+def test_a_cancellation_needs_a_purchase_before_it():
+    assert caught(judge("purchases", cancellations())) == {}
+    wrong = cancellations()
+    wrong.loc[10, "user_id"] = "u-other"
+    wrong.loc[11, "genre"] = "food/bread/1"
+    wrong.loc[12, "brand"] = "y"
+    wrong.loc[13, "brand"] = None  # says no brand: a purchase of any brand will do
+    wrong.loc[4, "purchased_at"] = wrong.loc[14, "purchased_at"] + pd.Timedelta("1ms")
+    wrong.loc[5, "purchased_at"] = wrong.loc[15, "purchased_at"]  # the same moment is early enough
+    assert caught(judge("purchases", wrong)) == dict.fromkeys((10, 11, 12, 14), "cancelled_known")
+
+
+def test_a_cancellation_is_no_purchase_and_a_quarantined_purchase_is_none():
+    frame = cancellations()
+    frame.loc[0, "cancelled"] = True
+    frame.loc[1, "price"] = -1
+    assert caught(judge("purchases", frame)) == {
+        0: "cancelled_known", 1: "price_range", 10: "cancelled_known", 11: "cancelled_known",
+    }  # fmt: skip
+
+
+def test_a_cancellation_of_a_stored_purchase_asks_the_warehouse_once_and_only_for_what_is_open():
+    asked = []
+
+    def purchased(keys: pd.DataFrame) -> np.ndarray:
+        asked.append(keys.to_numpy().tolist())
+        return np.where(keys["genre"] == "food/fruit/0", START_MS - DAY_MS, np.nan)
+
+    frame = cancellations().drop(index=[0, 1]).reset_index(drop=True)
+    assert caught(judge("purchases", frame, purchased=purchased)) == {11: "cancelled_known"}
+    ((first, second),) = asked
+    assert first[1:] == ["food/fruit/0", "x"] and second[1:] == ["food/fruit/1", "x"]
+    late = judge("purchases", frame, purchased=lambda keys: np.full(len(keys), START_MS + DAY_MS))
+    assert caught(late) == dict.fromkeys((10, 11), "cancelled_known")
 
 
 def test_grace_keeps_young_rows_of_unknown_users_and_quarantines_old_ones():
