@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assets.profiling.report import page
+from assets.profiling.requests import BadRequest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,6 +44,12 @@ class AudienceFiles:
         lift = stem.with_name(f"{stem.name}-lift.csv")
         parquet, csv, summary, html = (stem.with_name(stem.name + suffix) for suffix in SUFFIXES)
         return cls(parquet, csv, lift, summary, html)
+
+    def spare(self, path: Path) -> None:
+        """Raise BadRequest where one of the files would take the place of `path`."""
+        own = {found.resolve() for found in (self.parquet, self.csv, self.lift, self.summary, self.page)}
+        if path.resolve() in own:
+            raise BadRequest(f"the audience would be written over {path} itself: give --out another name")
 
 
 def write(result: AudienceResult, files: AudienceFiles) -> None:

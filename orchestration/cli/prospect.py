@@ -75,6 +75,8 @@ def prospect(
                 "lift": not no_lift,
             }
         )
+        files = AudienceFiles.at(out)
+        files.spare(customers)
         home = prepare_home(Home.current())
         name = source or Deployment.load(home).source
         opened = ProfileSource.opened(home, name, data, progress=progress)
@@ -83,7 +85,6 @@ def prospect(
         size = "tiny" if tiny else "real"
         trainer = opened.trainer(size, device=device, progress=progress, tracking=tracking)
         result = make_audience(settings, trainer, source=name, simulated=simulated, progress=progress)
-        files = AudienceFiles.at(out)
         write(result, files)
         record_audience(tracking, result, files, files.page.stem)
     console.print(table(result))

@@ -124,6 +124,14 @@ def test_the_files_hold_the_same_audience(tmp_path):
     assert lift["reached"].iloc[-1] == 1.0 and lift["lift"].iloc[-1] == 1.0
 
 
+def test_the_list_itself_is_never_written_over(tmp_path):
+    path = listed(tmp_path, ["u00001"], "brand.csv")
+    for out in ("brand", "brand.html", "brand.parquet"):
+        with pytest.raises(BadRequest, match="another name"):
+            AudienceFiles.at(tmp_path / out).spare(path)
+    AudienceFiles.at(tmp_path / "other").spare(path)
+
+
 class _Page(HTMLParser):
     def __init__(self):
         super().__init__()
