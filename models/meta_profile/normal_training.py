@@ -61,7 +61,7 @@ class NormalTraining:
         device: torch.device | str = "cpu",
         progress: Progress | None = None,
     ) -> NormalTraining:
-        """From random starts. Scales and columns are those that a Meta-Profile Network of `train_users` has."""
+        """From random starts, with the scales and columns that a Meta-Profile Network of `train_users` has."""
         encoding = Encoding.fit(settings, data, train_users, withheld(settings, data, train_users))
 
         def start(seed: int) -> ProfileNetwork:
@@ -107,7 +107,7 @@ class NormalTraining:
         )
 
     def score(self, customers: np.ndarray, others: np.ndarray | None = None) -> np.ndarray:
-        """Train on customers (label 1) and others (0), then σ of the mean of f over the customers: float64 [U].
+        """Train on customers (label 1) and others (0), then σ of the mean of f over customers: float64 [U].
 
         Raises:
             ValueError: no customers, no others, or a user who is both.
