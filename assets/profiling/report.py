@@ -32,7 +32,8 @@ _HEADINGS = {
 def page(result: AudienceResult) -> str:
     """The page as HTML."""
     name = Path(result.settings.customers).name
-    title = f"Audience for {result.settings.brand or (result.lift and result.lift.brand) or name}"
+    brand = result.settings.brand or (result.lift.brand if result.lift is not None else None)
+    title = f"Audience for {name if brand is None else f'brand {brand}'}"
     simulated = '<span class="simulated">simulated</span>' if result.simulated else ""
     sections = (
         _figures(result),
@@ -104,7 +105,7 @@ def _lift(result: AudienceResult) -> str:
             f"{share:.0%}",
             f"{share * result.audience.candidates:,.0f}",
             f"{found:.0%}",
-            f"{found / share:.2f} ×",
+            f"{found / share:.2f}\u00a0×",
         )
         for share in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
         for found in (result.lift.curve.at(share)[0],)
