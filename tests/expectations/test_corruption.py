@@ -15,6 +15,7 @@ from expectations.suites import rules
 from tests.expectations.frames import (
     FIELDS,
     ITEMS,
+    NUMBERS,
     USERS,
     columns,
     context,
@@ -22,12 +23,14 @@ from tests.expectations.frames import (
     hour_key,
     judge,
 )
-from warehouse.contract import RANKING_TABLES
+from warehouse.contract import RANKING_TABLES, TABLES
 from warehouse.sources import landing
 from warehouse.sources.corruption import WAYS, corrupt, corrupt_frame
 from warehouse.sources.description import SourceDescription
 
-CONTRACTS = {table: contract.with_fields(FIELDS[table]) for table, contract in RANKING_TABLES.items()}
+CONTRACTS = {
+    table: contract.with_fields(FIELDS[table], NUMBERS.get(table, ())) for table, contract in TABLES.items()
+}
 FORMER = np.array([f"e-former-{i}" for i in range(500)], object)
 
 
@@ -139,7 +142,7 @@ def hashes(folder) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("table", sorted(CONTRACTS))
+@pytest.mark.parametrize("table", sorted(RANKING_TABLES))
 def test_a_corrupted_landing_folder_is_caught_as_reported(table, landed):
     folder, report = landed
     read = landing.read(folder, landing.describe(folder), table)

@@ -121,8 +121,11 @@ def _received_after_occurred(work: Work, rows: np.ndarray) -> None:
     work.column("occurred_at")[rows] = _iso(work.times("received_at", rows) + ahead, "Z")
 
 
-def _click_value(work: Work, rows: np.ndarray) -> None:
-    work.column("clicked")[rows] = work.rng.choice(np.array(["2", "-1", "0.5"], object), len(rows))
+def _no_flag(column: str) -> Way:
+    def way(work: Work, rows: np.ndarray) -> None:
+        work.column(column)[rows] = work.rng.choice(np.array(["2", "-1", "0.5"], object), len(rows))
+
+    return way
 
 
 def _finite(work: Work, rows: np.ndarray) -> None:
@@ -134,8 +137,25 @@ def _dwell_range(work: Work, rows: np.ndarray) -> None:
     work.column("dwell_seconds")[rows] = work.rng.choice(np.array(["-1.0", "86401.0"], object), len(rows))
 
 
-def _domain_known(work: Work, rows: np.ndarray) -> None:
-    work.column("domain")[rows] = "unheard-of"
+def _unheard_of(column: str) -> Way:
+    def way(work: Work, rows: np.ndarray) -> None:
+        work.column(column)[rows] = "unheard-of"
+
+    return way
+
+
+def _price_range(work: Work, rows: np.ndarray) -> None:
+    work.column("price")[rows] = work.rng.choice(np.array(["-0.01", "-12.5"], object), len(rows))
+
+
+def _genre_path(work: Work, rows: np.ndarray) -> None:
+    work.column("genre")[rows] = work.rng.choice(np.array(["/", "a//b", "/a", "a/"], object), len(rows))
+
+
+def _cancelled_known(work: Work, rows: np.ndarray) -> None:
+    # Of a genre that nobody buys: whatever else the account has bought, it has not bought this.
+    work.column("cancelled")[rows] = "1"
+    work.column("genre")[rows] = "never/bought"
 
 
 def _user_known(work: Work, rows: np.ndarray) -> None:
@@ -162,19 +182,14 @@ _COMMON: dict[str, Way] = {
     "text_length": _text_length,
 }
 TIMED: dict[str, Way] = {"typed": _typed, "time_zone": _time_zone, "time_not_future": _time_not_future}
-_EVENT: dict[str, Way] = {
-    **_COMMON,
-    **TIMED,
-    "time_in_partition": _time_in_partition,
-    "user_known": _user_known,
-    "item_known": _item_known,
-}
+_CUT: dict[str, Way] = {**_COMMON, **TIMED, "time_in_partition": _time_in_partition}
+_EVENT: dict[str, Way] = {**_CUT, "user_known": _user_known, "item_known": _item_known}
 
 #: Table → rule of its suite → the way to break a row so that this rule catches it.
 WAYS: dict[str, dict[str, Way]] = {
     "exposures": {
         **_EVENT,
-        "click_value": _click_value,
+        "click_value": _no_flag("clicked"),
         "finite": _finite,
         "dwell_range": _dwell_range,
         "exposure_id_unique": _nothing,
@@ -183,10 +198,21 @@ WAYS: dict[str, dict[str, Way]] = {
     "external_clicks": {
         **_EVENT,
         "received_after_occurred": _received_after_occurred,
-        "domain_known": _domain_known,
+        "domain_known": _unheard_of("domain"),
     },
     "users": {**_COMMON, "user_id_unique": _nothing},
     "items": {**_COMMON, **TIMED, "item_id_unique": _nothing},
+    "purchases": {
+        **_CUT,
+        "finite": _finite,
+        "price_range": _price_range,
+        "genre_path": _genre_path,
+        "cancelled_value": _no_flag("cancelled"),
+        "cancelled_known": _cancelled_known,
+    },
+    "points": {**_CUT, "finite": _finite, "kind_known": _unheard_of("kind")},
+    "demographics": {**_COMMON, "typed": _typed, "finite": _finite, "user_id_unique": _nothing},
+    "labels": {**_COMMON, **TIMED, "label_value": _no_flag("label"), "label_unique": _nothing},
 }
 
 

@@ -1,8 +1,8 @@
 """Breaking a share of a landing folder's rows on purpose, in every way that the quality gate knows.
 
 Rows of event tables are broken where they stand. Rows of dimension tables are broken as copies beside the
-good row, so that a user's or item's events do not fall with it; repeated ids are copies everywhere. The ways
-themselves are in `warehouse.sources.breakage`.
+good row, so that a user's or item's events do not fall with it; likewise purchases, whose cancellations would
+fall with them; repeated ids are copies everywhere. The ways themselves are in `warehouse.sources.breakage`.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def corrupt_frame(
     """Break a share of one partition's rows, each in one way, the ways dealt out evenly.
 
     Args:
-        table: `exposures`, `external_clicks`, `users` or `items`.
+        table: any of the landing contract.
         frame: good rows; times as datetime64 with a zone or int64 epoch milliseconds.
         share: of the rows, 0 to 1; a fraction of a row is drawn.
         rng: source of every choice.
@@ -110,9 +110,8 @@ def _corrupt(
     names = np.array(sorted(ways))
     dealt = names[(np.arange(count) + rng.integers(len(names))) % len(names)]
 
-    copied = np.array(
-        [name.endswith("_unique") or contract.partition is PartitionKind.FILE for name in dealt]
-    )
+    beside = contract.partition is PartitionKind.FILE or contract.name == "purchases"
+    copied = np.array([beside or name.endswith("_unique") for name in dealt])
     places = rows.copy()
     places[copied] = len(frame) + np.arange(int(copied.sum()))
     whole = frame.iloc[np.r_[np.arange(len(frame)), rows[copied]]].reset_index(drop=True)
@@ -132,5 +131,6 @@ def _possible(contract: TableContract, frame: pd.DataFrame, enough_former: bool)
         "finite": ColumnType.NUMBER in has,
         "dwell_range": "dwell_seconds" in frame,
         **dict.fromkeys(TIMED, ColumnType.TIME in has),
+        "typed": bool(has & {ColumnType.TIME, ColumnType.FLAG, ColumnType.NUMBER}),
     }
     return {name: way for name, way in WAYS[contract.name].items() if needs.get(name, True)}
