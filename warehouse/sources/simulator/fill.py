@@ -12,6 +12,8 @@ from warehouse.sources.description import SourceDescription
 from warehouse.sources.simulator import items as item_room
 from warehouse.sources.simulator import users as user_room
 from warehouse.sources.simulator.settings import SimulatorSettings
+from warehouse.sources.simulator.shop import surveys
+from warehouse.sources.simulator.shop.settings import ShopSettings
 from warehouse.sources.simulator.shop.shop import Shop
 from warehouse.sources.simulator.shop.writer import fill_shop
 from warehouse.sources.simulator.world import World
@@ -26,21 +28,41 @@ def fill(
     *,
     days: int | None = None,
     first_day: str | None = None,
+    feed: bool = True,
     corrupt_share: float = 0.0,
     progress: Progress | None = None,
 ) -> SourceDescription:
     """Simulate `days` from `first_day` on (defaults: the settings') into `landing`, hour by hour.
 
     Writes users, items, exposures, external clicks and `source.json`, and beside the contract `truth/`: the
-    true click probability of every exposure. With `settings.shop`, purchases of the same accounts too, from
-    its `days_before` on. `corrupt_share` of the rows is then broken on purpose, in every
-    way that the quality gate knows (`warehouse.sources.corruption`); the truth stays whole. The same settings
-    give the same bytes.
+    true click probability of every exposure. With `settings.shop` also purchases, points, demographics and
+    labels of the same accounts, from its `days_before` on; these alone if there is to be no `feed`.
+    `corrupt_share` of the rows is then broken on purpose, in every way that the quality gate knows
+    (`warehouse.sources.corruption`); the truth stays whole. The same settings give the same bytes.
+
+    Raises:
+        ValueError: neither feed nor shop.
     """
     settings = settings or SimulatorSettings()
+    if settings.shop is None and not feed:
+        raise ValueError("nothing to simulate: without the feed, give SimulatorSettings(shop=ShopSettings())")
     days = settings.days if days is None else days
     first_day = first_day or settings.first_day
-    source = describe_simulation(first_day, days)
+    if feed:
+        _fill_feed(landing, settings, days, first_day, progress)
+    if settings.shop is not None:
+        fill_shop(landing, Shop(settings, days, first_day), progress=progress)
+    source = describe_simulation(first_day, days, settings.shop, feed=feed)
+    if corrupt_share:
+        contracts = {name: source.contract(name) for name in TABLES}
+        corrupt(landing, corrupt_share, settings.seed, contracts)
+    source.save(landing)
+    return source
+
+
+def _fill_feed(
+    landing: Path, settings: SimulatorSettings, days: int, first_day: str, progress: Progress | None
+) -> None:
     world = World(settings, days)
     writer = Writer(landing, world, first_day)
     for played in world.hours():
@@ -52,29 +74,30 @@ def fill(
         writer.truth(played)
         if progress:
             progress("simulated hours", played.hour + 1, 24 * days)
-    if settings.shop is not None:
-        shop = Shop(settings, days, first_day, population=world.users)
-        fill_shop(landing, shop, progress=progress)
-    if corrupt_share:
-        contracts = {name: source.contract(name) for name in TABLES}
-        corrupt(landing, corrupt_share, settings.seed, contracts)
-    source.save(landing)
-    return source
 
 
-def describe_simulation(first_day: str, days: int) -> SourceDescription:
-    """The description of a simulated source; `name` and `simulated` say so wherever it shows."""
+def describe_simulation(
+    first_day: str, days: int, shop: ShopSettings | None = None, *, feed: bool = True
+) -> SourceDescription:
+    """The description of a simulated source; `name` and `simulated` say so wherever it shows.
+
+    The first day is that of the feed, whose hours a deployment goes through; without one, that of the shop.
+    """
     zone = ServiceZone(ZONE)
+    start_ms = zone.day_start_ms(first_day)
+    begins = start_ms if feed or shop is None else start_ms - shop.days_before * DAY_MS
     return SourceDescription(
         name="simulator",
         simulated=True,
         zone=ZONE,
-        first_day=first_day,
-        last_day=zone.day_key(zone.day_start_ms(first_day) + (days - 1) * DAY_MS),
-        user_fields=tuple(user_room.FIELDS),
-        item_fields=item_room.FIELDS,
-        context_fields=CONTEXT_FIELDS,
-        domains=item_room.DOMAINS,
+        first_day=zone.day_key(begins),
+        last_day=zone.day_key(start_ms + (days - 1) * DAY_MS),
+        user_fields=tuple(user_room.FIELDS) if feed else (),
+        item_fields=item_room.FIELDS if feed else (),
+        context_fields=CONTEXT_FIELDS if feed else (),
+        domains=item_room.DOMAINS if feed else (),
+        demographic_fields=() if shop is None else tuple(surveys.CATEGORIES),
+        demographic_numbers=() if shop is None else surveys.NUMBERS,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from warehouse.sources.simulator.part import Part
 
@@ -62,10 +62,49 @@ class ShopSettings(Part):
     cancelled: float = Field(default=0.02, ge=0, lt=1, description="share of purchases that are cancelled")
     cancel_days: float = Field(default=3.0, gt=0, description="mean days until the cancellation")
 
+    points_share: float = Field(default=0.7, ge=0, le=1, description="share of accounts that collect points")
+    points_rate: float = Field(default=10.0, ge=0, description="points of a unit of money")
+    points_used: float = Field(
+        default=0.12, ge=0, le=0.5, description="mean share of baskets that use them all"
+    )
+    campaign_days: int = Field(
+        default=28, ge=1, description="days from one grant of limited points to the next"
+    )
+    campaign_share: float = Field(
+        default=0.4, ge=0, le=1, description="share of those granted some each time"
+    )
+    campaign_lasts: int = Field(default=21, ge=1, description="days until limited points expire")
+    campaign_used: float = Field(
+        default=0.4, ge=0, le=0.5, description="mean chance that the next basket uses them"
+    )
+
+    survey_share: float = Field(
+        default=0.33, ge=0, le=1, description="share of accounts that answer a survey"
+    )
+    unanswered: float = Field(default=0.05, ge=0, lt=1, description="share of its questions left open")
+    label_days: int = Field(default=91, ge=1, description="days whose use of the shop is one label")
+
+    @model_validator(mode="after")
+    def _one_campaign_at_a_time(self) -> ShopSettings:
+        if self.campaign_lasts > self.campaign_days:
+            raise ValueError(
+                f"campaign_lasts is {self.campaign_lasts} days, but the next campaign begins after "
+                f"campaign_days = {self.campaign_days}: limited points of two at once are not simulated"
+            )
+        return self
+
     @classmethod
     def tiny(cls) -> ShopSettings:
         """Few genres and brands for tests: the same mechanisms, no likeness to a real shop."""
-        return cls(days_before=60, genres=5, categories_per_genre=3, brands=60, baskets_per_year=120)
+        return cls(
+            days_before=60,
+            genres=5,
+            categories_per_genre=3,
+            brands=60,
+            baskets_per_year=120,
+            campaign_lasts=14,
+            label_days=28,
+        )
 
     @classmethod
     def groceries(cls) -> ShopSettings:

@@ -1,4 +1,4 @@
-"""The simulated shop: purchases of any block of its accounts, whichever others are simulated with them."""
+"""The simulated shop: all rows of any block of its accounts, whichever others are simulated with them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from warehouse.sources.simulator.shop.catalogue import build_shop_catalogue
 from warehouse.sources.simulator.shop.choice import Choice, Items
 from warehouse.sources.simulator.shop.customers import Customers, customers
 from warehouse.sources.simulator.shop.draws import branch, exponential, uniform
+from warehouse.sources.simulator.shop.labels import Labels, label
+from warehouse.sources.simulator.shop.points import Points, draw_points
 from warehouse.sources.simulator.shop.settings import ShopSettings
+from warehouse.sources.simulator.shop.surveys import Surveys, draw_surveys
 from warehouse.sources.simulator.users import Population, build_population
 
 BLOCK = 4_096  #: accounts simulated at once: bounds memory, and changes no row
@@ -36,6 +39,16 @@ class Purchases:
         return len(self.user)
 
 
+@dataclass(frozen=True)
+class Block:
+    """All that a block of accounts leaves in the shop's tables."""
+
+    purchases: Purchases
+    points: Points
+    labels: Labels
+    demographics: Surveys
+
+
 class Shop:
     """A shop from `days_before` days before the feed's first day to the end of the feed's days."""
 
@@ -52,9 +65,13 @@ class Shop:
         days = settings.days if days is None else days
         self.accounts = build_population(settings, days) if population is None else population
         feed_day = ServiceZone("UTC").day_start_ms(first_day or settings.first_day) // DAY_MS
-        self.calendar = Calendar(feed_day - self.shop.days_before, self.shop.days_before + days)
         self.catalogue = build_shop_catalogue(settings, self.shop)
-        self.choice = Choice(settings, self.shop, self.catalogue, self.calendar)
+        self.extend(Calendar(feed_day - self.shop.days_before, self.shop.days_before + days))
+
+    def extend(self, calendar: Calendar) -> None:
+        """Play on to the end of another calendar from the same day on; what came before stays the same."""
+        self.calendar = calendar
+        self.choice = Choice(self.settings, self.shop, self.catalogue, calendar)
 
     @property
     def start_ms(self) -> int:
@@ -97,8 +114,13 @@ class Shop:
             cancelled=order >= len(items),
         )
 
-    def block(self, start: int, stop: int) -> Purchases:
-        """Purchases of the accounts `[start, stop)` over all days."""
+    def block(self, start: int, stop: int) -> Block:
+        """All rows of the accounts `[start, stop)` over all days."""
+        seed, days = self.settings.seed, self.calendar.days
         people = self.people(start, stop)
         baskets = self.baskets(people)
-        return self.purchases(people, baskets, self.choice.draw(people, baskets))
+        items = self.choice.draw(people, baskets)
+        points, campaigns = draw_points(seed, self.shop, people, baskets, items, days)
+        surveys = draw_surveys(seed, self.shop, self.accounts, people, days)
+        labels = label(self.shop, people, baskets, items, self.choice.promoted, points, campaigns, surveys)
+        return Block(self.purchases(people, baskets, items), points, labels, surveys)

@@ -15,7 +15,8 @@ class Spool:
     """Rows of many blocks, each in order of `at_ms`, given back day by day; its folder goes at the end."""
 
     def __init__(self, folder: Path, dtype: np.dtype, days: int) -> None:
-        self.folder, self.dtype, self.days = folder, dtype, days
+        self.folder, self.dtype = folder, dtype
+        self._edges = np.arange(days + 1) * DAY_MS
         self._offsets: list[np.ndarray] = []
 
     def __enter__(self) -> Spool:
@@ -31,13 +32,13 @@ class Spool:
     def add(self, rows: np.ndarray) -> None:
         """Keep the rows of a block, structured, in order of `at_ms`."""
         rows.tofile(self._path(len(self._offsets)))
-        self._offsets.append(np.searchsorted(rows["at_ms"], np.arange(self.days + 1) * DAY_MS))
+        self._offsets.append(np.searchsorted(rows["at_ms"], self._edges))
 
-    def day(self, day: int) -> np.ndarray:
-        """Rows of a day in order of time; at the same time, in order of their blocks."""
+    def days(self, start: int, stop: int) -> np.ndarray:
+        """Rows of the days `[start, stop)` in order of time; at the same time, in order of their blocks."""
         parts = [np.empty(0, self.dtype)]
         for block, offsets in enumerate(self._offsets):
-            low, high = int(offsets[day]), int(offsets[day + 1])
+            low, high = int(offsets[start]), int(offsets[stop])
             at = low * self.dtype.itemsize
             parts.append(np.fromfile(self._path(block), self.dtype, count=high - low, offset=at))
         rows = np.concatenate(parts)

@@ -1,8 +1,12 @@
-"""From the simulated shop to the landing folder: one Parquet file a day, same settings, same bytes."""
+"""From the simulated shop to the landing folder: one Parquet file a day, same settings, same bytes.
+
+What surveys tell lands once a period of `label_days`, in a file named by its last day.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -10,56 +14,112 @@ import pyarrow as pa
 
 from warehouse.service_time import DAY_MS, ServiceZone
 from warehouse.sources.simulator.shop.choice import NO_BRAND
+from warehouse.sources.simulator.shop.labels import TASKS, Labels
+from warehouse.sources.simulator.shop.points import KINDS, Points
 from warehouse.sources.simulator.shop.shop import BLOCK, Purchases, Shop
 from warehouse.sources.simulator.shop.spool import Spool
+from warehouse.sources.simulator.shop.surveys import CATEGORIES, NUMBERS, UNKNOWN, Surveys
 from warehouse.sources.simulator.users import user_ids
 from warehouse.sources.simulator.writer import TIME, ZONE, write_parquet
 
 Progress = Callable[[str, int, int], None]
-_PURCHASE = np.dtype(
-    [("at_ms", "<i8"), ("user", "<i4"), ("cents", "<i4"), ("path", "<i4"), ("brand", "<i2"), ("back", "?")]
-)
+Columns = dict[str, pa.Array]
+_WHO_WHEN = [("at_ms", "<i8"), ("user", "<i4")]
+_SPOOLED = {
+    "purchases": np.dtype(
+        [*_WHO_WHEN, ("cents", "<i4"), ("path", "<i4"), ("brand", "<i2"), ("cancelled", "?")]
+    ),
+    "points": np.dtype([*_WHO_WHEN, ("kind", "i1"), ("amount", "<i4")]),
+    "labels": np.dtype([*_WHO_WHEN, ("task", "i1"), ("label", "?")]),
+    "demographics": np.dtype([*_WHO_WHEN, *((name, "<i4") for name in (*NUMBERS, *CATEGORIES))]),
+}
+_DAILY = ("purchases", "points")
 
 
 def fill_shop(landing: Path, shop: Shop, *, block: int = BLOCK, progress: Progress | None = None) -> None:
     """Write the shop's tables below `landing`; `block` accounts are in memory at once, and change no byte."""
-    days = shop.calendar.days
-    with Spool(landing / ".purchases", _PURCHASE, days) as purchases:
+    days, period = shop.calendar.days, shop.shop.label_days
+    with ExitStack() as stack:
+        spools = {
+            table: stack.enter_context(Spool(landing / f".{table}", dtype, days))
+            for table, dtype in _SPOOLED.items()
+        }
         for start, stop in shop.blocks(block):
-            purchases.add(_packed(shop.block(start, stop)))
+            played = shop.block(start, stop)
+            for table, spool in spools.items():
+                spool.add(_packed(spool.dtype, getattr(played, table)))
             if progress:
                 progress("simulated shoppers", stop, len(shop.accounts))
+        columns = {
+            "purchases": _purchases,
+            "points": _points,
+            "labels": _labels,
+            "demographics": _demographics,
+        }
         for day in range(days):
-            _write_purchases(landing, shop, day, purchases.day(day))
+            key = ServiceZone(ZONE).day_key(shop.start_ms + day * DAY_MS)
+            for table in _DAILY:
+                path = landing / table / f"date={key}" / "part-0.parquet"
+                write_parquet(path, columns[table](shop, spools[table].days(day, day + 1)))
+            if (day + 1) % period == 0 or day + 1 == days:
+                for table in ("labels", "demographics"):
+                    rows = spools[table].days(day // period * period, day + 1)
+                    write_parquet(landing / table / f"{key}.parquet", columns[table](shop, rows))
             if progress:
                 progress("simulated days of shopping", day + 1, days)
 
 
-def _packed(purchases: Purchases) -> np.ndarray:
-    rows = np.empty(len(purchases), _PURCHASE)
-    rows["at_ms"], rows["user"], rows["cents"] = purchases.at_ms, purchases.user, purchases.cents
-    rows["path"], rows["brand"], rows["back"] = purchases.path, purchases.brand, purchases.cancelled
+def _packed(dtype: np.dtype, table: Purchases | Points | Labels | Surveys) -> np.ndarray:
+    """The columns of a table as one structured array."""
+    rows = np.empty(len(table), dtype)
+    for name in dtype.names or ():
+        if isinstance(table, Surveys) and name in (*NUMBERS, *CATEGORIES):
+            rows[name] = table.answers(name)
+        else:
+            rows[name] = getattr(table, name)
     return rows
 
 
-def _write_purchases(landing: Path, shop: Shop, day: int, rows: np.ndarray) -> None:
-    columns = {
+def _purchases(shop: Shop, rows: np.ndarray) -> Columns:
+    return {
         "user_id": pa.array(user_ids(rows["user"])),
-        "purchased_at": _instants(shop, rows["at_ms"]),
+        "purchased_at": _instants(shop, rows),
         "price": pa.array(rows["cents"] / 100),
         "genre": _coded(rows["path"], shop.catalogue.paths),
         "brand": _coded(rows["brand"], shop.catalogue.brands, missing=NO_BRAND),
-        "cancelled": pa.array(rows["back"]),
+        "cancelled": pa.array(rows["cancelled"]),
     }
-    write_parquet(landing / "purchases" / f"date={_key(shop, day)}" / "part-0.parquet", columns)
 
 
-def _key(shop: Shop, day: int) -> str:
-    return ServiceZone(ZONE).day_key(shop.start_ms + day * DAY_MS)
+def _points(shop: Shop, rows: np.ndarray) -> Columns:
+    return {
+        "user_id": pa.array(user_ids(rows["user"])),
+        "occurred_at": _instants(shop, rows),
+        "kind": _coded(rows["kind"], KINDS),
+        "amount": pa.array(rows["amount"]),
+    }
 
 
-def _instants(shop: Shop, at_ms: np.ndarray) -> pa.Array:
-    return pa.array(shop.start_ms + at_ms).cast(TIME)
+def _labels(shop: Shop, rows: np.ndarray) -> Columns:
+    return {
+        "user_id": pa.array(user_ids(rows["user"])),
+        "task": _coded(rows["task"], TASKS),
+        "label": pa.array(rows["label"]),
+        "observed_at": _instants(shop, rows),
+    }
+
+
+def _demographics(_: Shop, rows: np.ndarray) -> Columns:
+    columns: Columns = {"user_id": pa.array(user_ids(rows["user"]))}
+    for name in NUMBERS:
+        columns[name] = pa.array(rows[name], mask=rows[name] == UNKNOWN)
+    for name, values in CATEGORIES.items():
+        columns[name] = _coded(rows[name], values, missing=UNKNOWN)
+    return columns
+
+
+def _instants(shop: Shop, rows: np.ndarray) -> pa.Array:
+    return pa.array(shop.start_ms + rows["at_ms"]).cast(TIME)
 
 
 def _coded(codes: np.ndarray, values: tuple[str, ...], *, missing: int | None = None) -> pa.Array:
