@@ -2,8 +2,8 @@
 
 One row a user, users ascending: `user` (int32) and the lists `day` (uint16), `hour` (uint8), `channel`
 (uint16), `value` (float32). The file's metadata says what it was made of, so that a segment needs no index
-beside it: for every local day the hash of the loaded batches on which it draws. Files are written whole or not
-at all, and never changed: other data make a file of another name.
+beside it: for every local day the hash of the loaded batches on which it draws. Files are written whole or
+not at all, and never changed: other data make a file of another name.
 """
 
 from __future__ import annotations

@@ -4,9 +4,9 @@
     segments/<vocabulary>/<modality>/<month or day>.<digest>.parquet
     as_of/<date>.json                                       which segments make up the year before the date
 
-A segment's name ends in a digest of what it was made of. Moving the as-of date by a day encodes that day; when
-it ends a month, the month's days are laid together into one segment. A partition that was loaded again changes
-the hash of its days: those are encoded anew, the rest of their month is taken from the older segment.
+A segment's name ends in a digest of what it was made of. Moving the as-of date by a day encodes that day;
+when it ends a month, the month's days are laid together into one segment. A partition that was loaded again
+changes the hash of its days: those are encoded anew, the rest of their month is taken from the older segment.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from warehouse.heatmaps.manifest import (
 )
 from warehouse.heatmaps.segments import read_segment, read_sources, write_segment
 from warehouse.heatmaps.settings import HeatmapSettings
-from warehouse.heatmaps.vocabulary import DAYS, Vocabulary
+from warehouse.heatmaps.vocabulary import DAYS, Vocabulary, largest_user
 from warehouse.local_time import LocalZone
 from warehouse.service_time import DAY_MS
 from warehouse.statements import statement
@@ -258,9 +258,7 @@ def _make(
 
 def _user_groups(warehouse: Warehouse) -> list[tuple[int, int]]:
     """Ranges of user_index that are encoded together."""
-    found = warehouse.connection.execute(statement("heatmaps", "largest_user")).fetchone()
-    most = int(found[0]) if found else 0
-    return [(first, first + USERS_AT_ONCE) for first in range(0, most + 1, USERS_AT_ONCE)]
+    return [(first, first + USERS_AT_ONCE) for first in range(0, largest_user(warehouse) + 1, USERS_AT_ONCE)]
 
 
 def _write(

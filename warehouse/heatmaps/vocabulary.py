@@ -93,8 +93,8 @@ class Vocabulary(BaseModel):
             else:
                 genres = _genres(warehouse, rule, settings.max_genres, window)
             channels += [_channel(rule, genre) for genre in genres]
-        count = warehouse.connection.execute(statement("heatmaps", "count_users")).fetchone()
-        places = np.unique(np.linspace(0, count[0] - 1, _FINGERPRINTS).astype(int)) if count[0] else []
+        last = largest_user(warehouse)
+        places = np.unique(np.linspace(0, max(last, 0), _FINGERPRINTS).astype(int))
         return cls(
             fitted_at=as_of,
             zone=zone.name,
@@ -107,6 +107,12 @@ class Vocabulary(BaseModel):
 def genre_at(path: str, level: int) -> str:
     """The part of a genre's path down to a level; a shorter path stands for itself."""
     return GENRE_SEPARATOR.join(path.split(GENRE_SEPARATOR)[: level + 1])
+
+
+def largest_user(warehouse: Warehouse) -> int:
+    """The largest user_index given so far, -1 without users."""
+    found = warehouse.connection.execute(statement("heatmaps", "largest_user")).fetchone()
+    return int(found[0]) if found else -1
 
 
 def category_values(warehouse: Warehouse, table: str, column: str) -> list[str]:

@@ -43,8 +43,5 @@ JOIN category_index ON table_name = 'points' AND column_name = 'kind' AND code =
 WHERE occurred_at >= $start_ms AND occurred_at < $end_ms AND value = $kind
 LIMIT 1;
 
--- name: count_users
-SELECT count(*) FROM user_index;
-
 -- name: user_ids
 SELECT user_index, user_id FROM user_index WHERE user_index IN (SELECT unnest($places)) ORDER BY user_index;
