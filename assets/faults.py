@@ -23,10 +23,26 @@ class DamagedState(RuntimeError):
     """A stored state is not what its record says."""
 
 
+class BadRequest(ValueError):
+    """A request that cannot be carried out as it stands; the message says what to change."""
+
+
+class NoPurchases(LookupError):
+    """The source has no purchases that could answer for a date."""
+
+
 _REMEDIES: tuple[tuple[type[BaseException], str], ...] = (
     (
         NoBaseModel,
         "Materialise `long_term_graph` and `daily_ranker` of the day before, then this hour again.",
+    ),
+    (
+        BadRequest,
+        "Mend the request or its customers' file; the sensor takes a changed one up again.",
+    ),
+    (
+        NoPurchases,
+        "Ingest the purchases of the missing days (`hourfold ingest`), or choose another date.",
     ),
     (
         DamagedState,

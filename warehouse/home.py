@@ -42,6 +42,11 @@ class SourceHome:
         return self.root / "heatmaps"
 
     @property
+    def requests(self) -> Path:
+        """Requests for audiences, a JSON file each, with the customers' files beside them."""
+        return self.root / "requests"
+
+    @property
     def reports(self) -> Path:
         """Pages and figures written by runs."""
         return self.root / "reports"

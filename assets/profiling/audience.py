@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from assets.faults import BadRequest
 from assets.profiling.expected_lift import ExpectedLift, expected_lift
-from assets.profiling.requests import AudienceSettings, BadRequest, CustomerList, read_customers
+from assets.profiling.requests import AudienceSettings, CustomerList, read_customers
 from assets.ranking.states import StateRecord
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from assets.profiling.requests import AudienceSettings, BadRequest, day_number
+from assets.faults import BadRequest
+from assets.profiling.requests import AudienceSettings, day_number
 
 if TYPE_CHECKING:
     import numpy as np

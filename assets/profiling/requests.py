@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from assets.faults import BadRequest
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -21,10 +23,6 @@ MODELS = ("meta_profile_prior", "meta_profile")
 ModelName = Literal["meta_profile_prior", "meta_profile"]
 NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")  #: a request's name is also a folder and a partition
 NAME_RULE = "letters, digits, dots, dashes and underscores, 100 at most, the first a letter or digit"
-
-
-class BadRequest(ValueError):
-    """A request that cannot be carried out as it stands; the message says what to change."""
 
 
 class AudienceSettings(BaseModel):

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from assets.faults import NoPurchases
 from assets.profiling.profilers import Trainer
 from assets.profiling.requests import as_day
 from assets.profiling.states import ProfileStates
@@ -23,10 +24,6 @@ if TYPE_CHECKING:
 ProgressCallback = Callable[[str, int, int], None]
 PARTITIONS_PER_LOAD = 400  #: days in one run of the gate and one transaction: a year of a middling shop
 MOST_KEPT = 2  #: readings held in memory: the as-of date's and the held-back one's
-
-
-class NoPurchases(LookupError):
-    """The source has no purchases that could answer for a date."""
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from assets.faults import BadRequest
 from assets.profiling.report import page
-from assets.profiling.requests import BadRequest
 
 if TYPE_CHECKING:
     import pandas as pd

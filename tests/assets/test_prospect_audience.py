@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from assets.faults import BadRequest
 from assets.profiling import profilers
 from assets.profiling.audience import make_audience
-from assets.profiling.requests import AudienceSettings, BadRequest, read_customers
+from assets.profiling.requests import AudienceSettings, read_customers
 from assets.profiling.writing import AudienceFiles, frame, write
 from tests.assets.profiler_stand_in import AS_OF_KEY, ENTRY, brand_customers, read, trainer
 from tests.models.meta_profile.toy import AS_OF

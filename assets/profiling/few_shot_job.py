@@ -1,0 +1,135 @@
+"""few_shot_job[request]: one request carried out; no training for the brand, only embed, compare and rank."""
+
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from assets import plots
+from assets.faults import BadRequest, told
+from assets.profiling.inbox import request_path
+from assets.profiling.requests import load_request
+from assets.resources import HomeResource, Progress, TrackingResource
+from assets.timings import Timings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pandas as pd
+
+    from assets.profiling.audience import AudienceResult
+
+REQUESTS = dg.DynamicPartitionsDefinition(name="audience_requests")
+SHOWN_ROWS = 10
+
+
+def few_shot_job_asset() -> dg.AssetsDefinition:
+    """The asset over requests: one partition each."""
+
+    @dg.asset(
+        partitions_def=REQUESTS,
+        deps=[dg.AssetDep("meta_profile", partition_mapping=dg.LastPartitionMapping())],
+        group_name="profiling",
+        owners=["team:profiling"],
+        kinds={"pytorch", "mlflow"},
+    )
+    def few_shot_job(
+        context: dg.AssetExecutionContext,
+        home: HomeResource,
+        tracking: TrackingResource,
+        progress: dg.ResourceParam[Progress],
+    ) -> None:
+        """The audience of one request: users ranked by the newest profiler that the as-of date may use.
+
+        The rows, the expected lift and a page to mail lie in reports/audiences/<request>/, and on the
+        request's MLflow run. A second run of the same request gives the same bytes.
+        """
+        with told(context):
+            from assets.profiling.audience import make_audience
+            from assets.profiling.recording import record_audience
+            from assets.profiling.sources import ProfileSource
+            from assets.profiling.writing import AudienceFiles, write
+            from assets.tracking import PROFILING
+            from models.files import replace_folder
+
+            name, deployment, timings = context.partition_key, home.deployment, Timings()
+            settings = load_request(the_request(home.paths.requests, name))
+            with timings.phase("read"):
+                source = ProfileSource.opened(home.home, deployment.source)
+            tracked = tracking.open(PROFILING)
+            listen = progress.to(context.log, f"{name}:")
+            trainer = source.trainer(
+                deployment.size, deployment.seed, deployment.device, progress=listen, tracking=tracked
+            )
+            with timings.phase("compute"):
+                result = make_audience(
+                    settings,
+                    trainer,
+                    source=source.name,
+                    simulated=source.description.simulated,
+                    progress=listen,
+                )
+            with timings.phase("write"):
+                folder = home.paths.reports / "audiences" / name
+                with replace_folder(folder) as temporary:
+                    write(result, AudienceFiles.at(temporary))
+            with timings.phase("record"):
+                run_id = record_audience(tracked, result, AudienceFiles.at(folder), name)
+            progress.spent(timings.seconds)
+            context.add_asset_metadata(
+                {
+                    **metadata(result, AudienceFiles.at(folder).page),
+                    "mlflow_run": run_id,
+                    **timings.metadata(),
+                }
+            )
+
+    return few_shot_job
+
+
+def _markdown(rows: "pd.DataFrame") -> str:
+    """The head of the audience as a table of Markdown."""
+    shown = rows[["rank", "user_id", "score", "percentile", "nearest_1"]]
+    lines = [list(shown.columns), ["---"] * shown.shape[1]]
+    lines += [
+        [str(rank), str(user), f"{score:.4f}", f"{percentile:.2f}", str(near)]
+        for rank, user, score, percentile, near in shown.itertuples(index=False)
+    ]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def the_request(folder: "Path", name: str) -> "Path":
+    """The request's file; raises BadRequest where it was taken away."""
+    path = request_path(folder, name)
+    if not path.is_file():
+        raise BadRequest(
+            f"{path} is not there: put the request and its customers' file into the folder again"
+        )
+    return path
+
+
+def metadata(result: "AudienceResult", page: "Path") -> dict[str, dg.MetadataValue | int | float | str]:
+    """What the asset's page shows of an audience."""
+    from assets.profiling.audience_plots import lift_picture, score_picture
+    from assets.profiling.writing import frame
+
+    found: dict[str, dg.MetadataValue | int | float | str] = {
+        "page": dg.MetadataValue.path(str(page)),
+        "as of": result.settings.as_of,
+        "model": f"{result.model.system} of {result.model.partition}",
+        "known customers": result.known,
+        "unknown ids": len(result.unknown),
+        "candidates": result.audience.candidates,
+        "audience": len(result.audience),
+        "first rows": dg.MetadataValue.md(_markdown(frame(result).head(SHOWN_ROWS))),
+        "scores": plots.embedded(score_picture(result)),
+    }
+    if result.lift is None:
+        found["expected lift"] = f"none: {result.no_lift}"
+        return found
+    reached, _ = result.lift.curve.at(result.share)
+    return found | {
+        "expected lift": reached / result.share,
+        "new customers expected in it": reached,
+        "lift rests on": result.lift.why,
+        "lift curve": plots.embedded(lift_picture(result)),
+    }
