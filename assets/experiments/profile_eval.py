@@ -111,7 +111,15 @@ def score_unit(unit: Unit, emit: Emit) -> None:
     def report(stage: str, done: int, total: int) -> None:
         emit(Moved(f"{about} {stage}", done, total))
 
-    fold = Fold(evaluation, first.fold, first.seed, unit.settings.size, unit.settings.device, report)
+    fold = Fold(
+        evaluation,
+        first.fold,
+        first.seed,
+        unit.settings.size,
+        unit.settings.device,
+        scratch=unit.evaluation.parent,
+        progress=report,
+    )
     ways = []
     if any(case.study == "ood" for case in unit.cases):
         ways = source_ways(evaluation, fold.train_users, fold.source.brands, fold.source.customers)

@@ -1,7 +1,8 @@
 """The systems of a profile evaluation by name: each is trained once a fold and seed, then scores every case.
 
 `trains_on_brand` marks those whose `score` trains on the labels it is given: their cases are spread over
-workers, and the table of brands asks them only at `GRADIENT_SUPPORTS` and with the first seed.
+workers, and the table of brands asks them with the first seed only. What is meta-trained is stored in a
+folder of the run, so that fine-tuning, other workers and a run that goes on after a kill find it again.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,7 +26,9 @@ from models.meta_profile.opponents import (
 )
 
 if TYPE_CHECKING:
+    from models.meta_profile.meta_profile import MetaProfile
     from models.meta_profile.profiler import Scorer
+    from models.meta_profile.settings import MetaProfileSettings
     from models.settings import Settings
 
 ProgressCallback = Callable[[str, int, int], None]
@@ -39,6 +43,7 @@ class Fold:
     seed: int
     size: str
     device: str
+    scratch: Path  #: where trained networks of this run lie
     progress: ProgressCallback | None = None
 
     @cached_property
@@ -86,7 +91,64 @@ def _joint(fold: Fold) -> Scorer:
     return JointLogistic.train(fold.evaluation.data, fold.train_users, fold.source, seed=fold.seed)
 
 
+def _printed(size: str) -> MetaProfileSettings:
+    from models.meta_profile import settings
+
+    return settings.PRINTED if size == "real" else settings.TINY
+
+
+def _meta_trained(fold: Fold) -> MetaProfile:
+    """The printed network of this fold and seed, trained once a run."""
+    from models.meta_profile.meta_profile import MetaProfile
+
+    folder = fold.scratch / f"meta_profile.{fold.fold}.{fold.seed}"
+    if folder.exists():
+        return MetaProfile.load(folder, fold.device)
+    trained = MetaProfile.train(
+        _printed(fold.size),
+        fold.evaluation.data,
+        fold.train_users,
+        seed=fold.seed,
+        device=fold.device,
+        progress=fold.progress,
+    )
+    trained.save(folder)
+    return trained
+
+
+def _meta_profile(fold: Fold) -> Scorer:
+    return _meta_trained(fold).ready(fold.evaluation.data)
+
+
+def _finetuned(fold: Fold) -> Scorer:
+    from models.meta_profile.normal_training import NormalTraining
+
+    return NormalTraining.finetuning(
+        _meta_trained(fold),
+        fold.evaluation.data,
+        fold.train_users,
+        seed=fold.seed,
+        wanted=fold.evaluation.folds[fold.fold],
+    )
+
+
+def _normal(fold: Fold) -> Scorer:
+    from models.meta_profile.normal_training import NormalTraining
+
+    return NormalTraining.ready(
+        _printed(fold.size),
+        fold.evaluation.data,
+        fold.train_users,
+        seed=fold.seed,
+        wanted=fold.evaluation.folds[fold.fold],
+        device=fold.device,
+    )
+
+
 PROFILE_SYSTEMS: dict[str, ProfileSystem] = {
+    "normal_training": ProfileSystem(_normal, _printed, trains_on_brand=True),
+    "meta_profile": ProfileSystem(_meta_profile, _printed),
+    "meta_profile_finetune": ProfileSystem(_finetuned, _printed, trains_on_brand=True),
     "activity": ProfileSystem(_activity),
     "prior": ProfileSystem(_prior),
     "cosine": ProfileSystem(_cosine),

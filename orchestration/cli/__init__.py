@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from orchestration.cli import compare, day, demo, ingest, prospect, quarantine, simulate, ui
+from orchestration.cli import compare, day, demo, ingest, profile_eval, prospect, quarantine, simulate, ui
 
 app = typer.Typer(
     name="hourfold",
@@ -22,5 +22,6 @@ app.command("ingest")(ingest.ingest)
 app.command("day")(day.day)
 app.command("compare")(compare.compare)
 app.command("prospect")(prospect.prospect)
+app.command("profile-eval")(profile_eval.profile_eval)
 app.add_typer(quarantine.app, name="quarantine")
 app.command("ui")(ui.ui)
