@@ -40,12 +40,13 @@ def write_segment(path: Path, groups: Iterable[Cells], sources: Mapping[int, str
     try:
         with parquet.ParquetWriter(
             fresh,
-            SCHEMA.with_metadata({_SOURCES: text.encode()}),
+            SCHEMA,
             compression="zstd",
             use_dictionary=False,
             write_statistics=["user"],
             store_schema=False,
         ) as writer:
+            writer.add_key_value_metadata({_SOURCES: text.encode()})
             for group in groups:
                 writer.write_table(_table(group), row_group_size=max(len(group.user), 1))
         fresh.replace(path)
