@@ -59,13 +59,13 @@ class Geometry:
         """int64 [positions, taps]: output number that an input reaches through a tap, -1 outside."""
         return _slots(self, device)[0]
 
-    def missing(self, device: torch.device) -> Tensor:
-        """float32 [windows · P, taps]: 1 where an output's tap lies outside the image."""
-        return _slots(self, device)[1]
+    def missing(self, device: torch.device) -> tuple[Tensor, Tensor]:
+        """Outputs with taps outside the image, int64 [e], and which: float32 [e, taps], 1 outside."""
+        return _slots(self, device)[1:]
 
 
 @lru_cache(maxsize=32)
-def _slots(geometry: Geometry, device: torch.device) -> tuple[Tensor, Tensor]:
+def _slots(geometry: Geometry, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
     (rows, columns), kernel, pool = geometry.image, geometry.kernel, geometry.pool
     kept_rows, kept_columns = geometry.pooled
     row, column = torch.arange(rows)[:, None], torch.arange(columns)[None, :]
@@ -91,4 +91,5 @@ def _slots(geometry: Geometry, device: torch.device) -> tuple[Tensor, Tensor]:
         source_row, source_column = (row - down).expand(rows, columns), (column - right).expand(rows, columns)
         outside = (source_row < 0) | (source_row >= rows) | (source_column < 0) | (source_column >= columns)
         missing[number[outside], tap] = 1.0
-    return slots.to(device), missing.to(device)
+    edge = missing.any(1).nonzero().squeeze(1)
+    return slots.to(device), edge.to(device), missing[edge].to(device)

@@ -61,7 +61,7 @@ class NormalTraining:
         device: torch.device | str = "cpu",
         progress: Progress | None = None,
     ) -> NormalTraining:
-        """From random starts, with the scales and columns that a Meta-Profile Network of `train_users` has."""
+        """From random starts, with the scales and columns of a Meta-Profile Network of `train_users`."""
         encoding = Encoding.fit(settings, data, train_users, withheld(settings, data, train_users))
 
         def start(seed: int) -> ProfileNetwork:

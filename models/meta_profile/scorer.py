@@ -30,7 +30,7 @@ class EmbeddedScorer:
         if len(customers) == 0:
             raise ValueError("a brand needs at least one known customer: the support is empty")
         embeddings = self._tensor(self.embeddings)
-        logits = self.relation.mean(embeddings, embeddings[torch.from_numpy(np.asarray(customers))])
+        logits = self.relation.mean(embeddings, embeddings[_positions(customers, embeddings)])
         return torch.sigmoid(logits.double()).cpu().numpy()
 
     @torch.no_grad()
@@ -41,10 +41,14 @@ class EmbeddedScorer:
         support and eight contrast supports and reads their columns.
         """
         embeddings = self._tensor(self.embeddings)
-        return self.relation(embeddings, embeddings[torch.from_numpy(np.asarray(support))]).cpu().numpy()
+        return self.relation(embeddings, embeddings[_positions(support, embeddings)]).cpu().numpy()
 
     def _tensor(self, array: np.ndarray) -> Tensor:
         return torch.from_numpy(array).to(next(self.relation.parameters()).device)
+
+
+def _positions(users: np.ndarray, like: Tensor) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(users, dtype=np.int64)).to(like.device)
 
 
 @torch.no_grad()

@@ -17,7 +17,7 @@ from models.meta_profile.data import MISSING, Demographics, ProfileData
 from models.meta_profile.usage import Measure, usage
 from models.settings import Settings
 
-Category = Literal["survey", "usage"]
+Category = Literal["survey", "usage", "other"]
 
 
 class LabelRule(Settings):
@@ -95,10 +95,12 @@ DEFAULT_REGISTRY: tuple[SourceTask, ...] = (
 
 
 class SourceTaskSettings(Settings):
-    """Which source tasks are trained on: the first of `extra`, then `registry`, that the data can answer."""
+    """Which source tasks are trained on: the first with an answer of `extra`, other labels, `registry`."""
 
     count: int = Field(default=9, ge=1)  #: at most so many
-    extra: tuple[SourceTask, ...] = ()  #: your own, before those of the registry
+    extra: tuple[SourceTask, ...] = ()  #: your own, before all others
+    #: also the tasks of the table `labels` that no rule names, by name, before the registry
+    other_labels: bool = True
     registry: tuple[SourceTask, ...] = DEFAULT_REGISTRY
     min_labelled: int = Field(default=20, ge=1)  #: training users needed on either side
 
@@ -116,7 +118,7 @@ class SourceTasks:
 
 
 def resolve(settings: SourceTaskSettings, data: ProfileData, train_users: np.ndarray) -> SourceTasks:
-    """The source tasks that this data can answer, in the order of the registry.
+    """The source tasks that this data can answer: `extra`, other labels, `registry`, each in its order.
 
     Args:
         settings: the registry and how many are wanted.
@@ -126,7 +128,7 @@ def resolve(settings: SourceTaskSettings, data: ProfileData, train_users: np.nda
     Raises:
         ValueError: no task can be answered; or two tasks of one name.
     """
-    registry = settings.extra + settings.registry
+    registry = settings.extra + _other_labels(settings, data) + settings.registry
     names = [task.name for task in registry]
     if len(set(names)) < len(names):
         twice = sorted({name for name in names if names.count(name) > 1})
@@ -162,6 +164,21 @@ def resolve(settings: SourceTaskSettings, data: ProfileData, train_users: np.nda
         members=value == 1,
         left_out=left_out,
         withheld=_as_named(data.demographics, {name.lower() for r in read for name in (r.column, *r.hides)}),
+    )
+
+
+def _other_labels(settings: SourceTaskSettings, data: ProfileData) -> tuple[SourceTask, ...]:
+    if data.labels is None or not settings.other_labels:
+        return ()
+    rules = settings.extra + settings.registry
+    named = {task.rule.task for task in rules if isinstance(task.rule, LabelRule)}
+    taken = {task.name for task in rules}
+    return tuple(
+        SourceTask(
+            name=f"{task} (label)" if task in taken else task, category="other", rule=LabelRule(task=task)
+        )
+        for task in sorted(data.labels.tasks)
+        if task not in named
     )
 
 

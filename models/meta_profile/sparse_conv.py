@@ -56,39 +56,55 @@ class _WeightedSums(torch.autograd.Function):
 
 
 class _RowSums(torch.autograd.Function):
-    """`y = bags.sum(rows)` where every row lies in at most one bag; its gradient is a gather."""
+    """`y = bags.sum(rows)` [B, n, O], and `at_edge` [e, O] added to its places `edge` [e] of every user.
+
+    Every row lies in at most one bag (`bag_of_row`, -1 for none), so the gradient is a gather.
+    """
 
     @staticmethod
-    def forward(ctx: Any, rows: Tensor, bags: Bags, bag_of_row: Tensor) -> Tensor:
-        ctx.save_for_backward(bag_of_row)
-        return bags.sum(rows)
+    def forward(
+        ctx: Any, rows: Tensor, at_edge: Tensor, bags: Bags, bag_of_row: Tensor, edge: Tensor, users: int
+    ) -> Tensor:
+        ctx.save_for_backward(bag_of_row, edge)
+        y = bags.sum(rows).view(users, -1, rows.shape[1])
+        return y.index_add_(1, edge, at_edge.expand(users, -1, -1))
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
-        (bag_of_row,) = ctx.saved_tensors
-        gathered = gradients[0].index_select(0, bag_of_row.clamp(min=0))
-        return gathered.masked_fill_((bag_of_row < 0)[:, None], 0.0), None, None
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None, None, None, None]:
+        bag_of_row, edge = ctx.saved_tensors
+        gradient = gradients[0].contiguous()
+        rows = gradient.flatten(0, 1).index_select(0, bag_of_row.clamp(min=0))
+        rows.masked_fill_((bag_of_row < 0)[:, None], 0.0)
+        return rows, gradient.index_select(1, edge).sum(0), None, None, None, None
 
 
 class _MomentsAndMax(torch.autograd.Function):
-    """z [Q, P, O] → its maximum over P [Q, O], its sum [O] and its sum of squares [O]."""
+    """z [Q, P, O] → its maximum over P [Q, O], its sum [O] and its sum of squares [O].
+
+    Positions of equal value in a window have equal inputs, so that it does not matter for the gradient of the
+    weights which of them takes the maximum's.
+    """
 
     @staticmethod
     def forward(ctx: Any, z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        flat = z.view(-1, z.shape[-1])
-        largest = z.amax(1) if z.shape[0] else z.new_zeros(0, z.shape[-1])
-        ctx.save_for_backward(z, largest)
+        ctx.shape = z.shape
+        windows, places, width = z.shape
+        flat = z.view(-1, width)
+        if windows == 0:
+            largest, at = z.new_zeros(0, width), torch.zeros(0, width, dtype=torch.int64, device=z.device)
+        else:  # to the pool it is one image of Q × P positions, channels last
+            image = z.view(1, windows, places, width).permute(0, 3, 1, 2)
+            pooled = F.max_pool2d(image, (1, places), return_indices=True)
+            largest, at = (found.permute(0, 2, 3, 1).reshape(windows, width) for found in pooled)
+        ctx.save_for_backward(flat, at)
         return largest, flat.sum(0), torch.linalg.vecdot(flat, flat, dim=0)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
-        z, largest = ctx.saved_tensors
+        flat, at = ctx.saved_tensors
         d_largest, d_sum, d_squares = gradients
-        # Positions of equal value in a window have equal inputs: sharing the gradient among them leaves the
-        # gradient of the weights what it is when one of them takes it all.
-        ties = (z == largest[:, None]).to(z.dtype)
-        share = d_largest / ties.sum(1)
-        return torch.addcmul(d_sum, z, 2.0 * d_squares).addcmul_(ties, share[:, None])
+        d_flat = torch.addcmul(d_sum, flat, 2.0 * d_squares).scatter_add_(0, at, d_largest)
+        return d_flat.view(ctx.shape)
 
 
 @dataclass(frozen=True)
@@ -170,13 +186,13 @@ def second_level(conv: nn.Conv2d, norm: nn.BatchNorm2d, geometry: Geometry, imag
     bags = Bags.of(bag_of_row[inside], inside, None, images.users * per_user)
 
     through_taps = ((images.rows - images.constant) @ weight).view(-1, conv.out_channels)
-    y = _RowSums.apply(through_taps, bags, bag_of_row)
     of_constant = (images.constant @ weight).view(geometry.taps, -1)
     # Beside the edge fewer taps see the constant; the full response to it is left out, for batch norm
     # would take it off.
-    at_edges = geometry.missing(y.device).to(y.dtype) @ of_constant
-    y = (y.view(images.users, per_user, -1) - at_edges).view(-1, geometry.places, conv.out_channels)
-    largest, total, squares = _MomentsAndMax.apply(y)
+    edge, missing = geometry.missing(weight.device)
+    at_edge = missing.to(weight.dtype) @ -of_constant
+    y = _RowSums.apply(through_taps, at_edge, bags, bag_of_row, edge, images.users)
+    largest, total, squares = _MomentsAndMax.apply(y.view(-1, geometry.places, conv.out_channels))
     offset = _bias(conv) + sign * of_constant.sum(0)
     scale, shift = _affine(norm, sign, total, squares, images.users * geometry.positions, offset)
     largest = largest.view(images.users, geometry.windows, -1)[:, : geometry.kept]

@@ -62,7 +62,7 @@ def one(
     rule: LabelRule | ColumnRule | UsageRule, data: ProfileData, users: np.ndarray | None = None
 ) -> np.ndarray:
     task = SourceTask(name="mine", category="survey", rule=rule)
-    settings = SourceTaskSettings(registry=(task,), min_labelled=1)
+    settings = SourceTaskSettings(registry=(task,), min_labelled=1, other_labels=False)
     return resolve(settings, data, everybody(data) if users is None else users).value[:, 0]
 
 
@@ -122,6 +122,16 @@ def test_purchases_alone_give_nine_usage_tasks() -> None:
     assert "no labels of task" in tasks.left_out["campaign_response"]
     balance = np.nanmean(tasks.value[:, :-1], axis=0)
     assert ((balance > 0.15) & (balance < 0.85)).all(), dict(zip(tasks.names, balance, strict=False))
+
+
+def test_labels_that_no_rule_names() -> None:
+    data = toy_data(users=USERS)
+    assert data.labels is not None
+    data = replace(data, labels=replace(data.labels, tasks=("late_shopper", "age")))
+    names = resolve(SourceTaskSettings(min_labelled=5), data, everybody(data)).names
+    assert names[:3] == ("age (label)", "late_shopper", "age")
+    without = resolve(SourceTaskSettings(min_labelled=5, other_labels=False), data, everybody(data)).names
+    assert set(names) - set(without) == {"age (label)", "late_shopper"}
 
 
 def test_habits_by_hand() -> None:

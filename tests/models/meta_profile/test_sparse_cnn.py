@@ -140,7 +140,8 @@ def test_every_output_is_numbered_once(
 ) -> None:
     geometry = Geometry(image, kernel, pool)
     device = torch.device("cpu")
-    slots, missing = geometry.slots(device), geometry.missing(device)
+    slots, (edge, missing) = geometry.slots(device), geometry.missing(device)
+    assert len(edge.unique()) == len(edge) == len(missing)
     assert int((slots >= 0).sum() + missing.sum()) == geometry.positions * geometry.taps
     reached = slots[slots >= 0].unique()
     assert len(reached) == geometry.positions
