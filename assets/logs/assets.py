@@ -1,4 +1,4 @@
-"""users, items, exposures, external_clicks: from the landing folder through the gate into the warehouse."""
+"""Every table of the landing folder as an asset: through the gate into the warehouse."""
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -27,21 +27,35 @@ _WHAT = {
     "items": "Items with publication time and chosen columns; every file that is not loaded as it is now.",
     "exposures": "Exposures of the hour and whether they were clicked: what is learned from and judged on.",
     "external_clicks": "Clicks of the same accounts in other applications, by hour of receipt.",
+    "purchases": "What accounts bought and cancelled: price, genre, brand; a day of service time.",
+    "points": "Points owned or moved (standard, limited, used); a day of service time.",
+    "demographics": "Survey answers of accounts, numbers and categories; every file not loaded as it is now.",
+    "labels": "Observed answers (user, task, 0 or 1, when); every file that is not loaded as it is now.",
 }
 _CHECK = (
-    "Batch rules: row count and click rate against the history of the same hour, share quarantined, clock, "
-    "schema. A batch that breaks one is not written; the state before stays."
+    "Batch rules: {history}share quarantined, {clock}schema. A batch that breaks one is not written; the "
+    "state before stays."
 )
+_HISTORY = {
+    "exposures": "row count and click rate against the history of the same hour, ",
+    "external_clicks": "row count against the history of the same hour, ",
+    "purchases": "row count and price level against the history of the same weekday, ",
+    "points": "row count against the history of the same weekday, ",
+}
 
 
 def log_assets(partitions: Partitions) -> list[dg.AssetsDefinition]:
-    """The four tables of the ranking; dimensions have no partitions of their own."""
+    """The tables of the ranking (hours) and of the profiler (days); dimensions have no partitions."""
     return [
-        _dimension("users"),
-        _dimension("items"),
-        _hourly("exposures", partitions),
-        _hourly("external_clicks", partitions),
+        *(_dimension(table) for table in ("users", "items", "demographics", "labels")),
+        *(_dated(table, partitions.hourly, ("users", "items")) for table in ("exposures", "external_clicks")),
+        *(_dated(table, partitions.daily, ()) for table in ("purchases", "points")),
     ]
+
+
+def _check(table: str) -> str:
+    clock = "clock, " if table in _HISTORY else ""
+    return _CHECK.format(history=_HISTORY.get(table, ""), clock=clock)
 
 
 def _dimension(table: str) -> dg.AssetsDefinition:
@@ -53,7 +67,7 @@ def _dimension(table: str) -> dg.AssetsDefinition:
         group_name="logs",
         owners=["team:data"],
         kinds={"duckdb", "greatexpectations"},
-        check_specs=[dg.AssetCheckSpec(GATE, asset=table, description=_CHECK)],
+        check_specs=[dg.AssetCheckSpec(GATE, asset=table, description=_check(table))],
         pool="duckdb",
     )
     def load(
@@ -74,25 +88,28 @@ def _dimension(table: str) -> dg.AssetsDefinition:
     return load
 
 
-def _hourly(table: str, partitions: Partitions) -> dg.AssetsDefinition:
-    # A multi-asset, because only its outputs may be skipped: a rejected hour must not look materialised.
+def _dated(
+    table: str, partitions: dg.TimeWindowPartitionsDefinition, deps: Sequence[str]
+) -> dg.AssetsDefinition:
+    # A multi-asset, because only its outputs may be skipped: a rejected partition must not look
+    # materialised.
     @dg.multi_asset(
         name=table,
         specs=[
             dg.AssetSpec(
                 table,
                 description=_WHAT[table],
-                deps=["users", "items"],
+                deps=list(deps),
                 group_name="logs",
                 owners=["team:data"],
                 kinds={"duckdb", "greatexpectations"},
-                partitions_def=partitions.hourly,
+                partitions_def=partitions,
                 skippable=True,
             )
         ],
         check_specs=[
             dg.AssetCheckSpec(
-                GATE, asset=table, blocking=True, description=_CHECK, partitions_def=partitions.hourly
+                GATE, asset=table, blocking=True, description=_check(table), partitions_def=partitions
             )
         ],
         backfill_policy=dg.BackfillPolicy.single_run(),
@@ -108,9 +125,11 @@ def _hourly(table: str, partitions: Partitions) -> dg.AssetsDefinition:
             progress.spent(report.seconds if report else {})
         key = dg.AssetKey(table)
         if len(keys) > 1:
-            # A range of hours is one run with one verdict; hours that were rejected get one of their own.
-            for partition, found in failures.items():
-                yield _rejection(key, partition, {partition: found})
+            # A range is one run with one verdict, which no page would count for its partitions: each gets one
+            # of its own.
+            for partition in keys:
+                found = {partition: failures[partition]} if partition in failures else {}
+                yield _judged(key, partition, found)
         if failures and report is not None:
             for partition in report.rows.index:
                 yield dg.AssetMaterialization(key, partition=str(partition), metadata=metadata)
@@ -197,11 +216,11 @@ def _verdict(table: str, failures: Failures) -> dg.AssetCheckResult:
     )
 
 
-def _rejection(key: dg.AssetKey, partition: str, failures: Failures) -> dg.AssetCheckEvaluation:
+def _judged(key: dg.AssetKey, partition: str, failures: Failures) -> dg.AssetCheckEvaluation:
     return dg.AssetCheckEvaluation(
         asset_key=key,
         check_name=GATE,
-        passed=False,
+        passed=not failures,
         description=_told(failures),
         metadata={},
         blocking=True,
