@@ -8,6 +8,9 @@ import dagster as dg
 
 from assets.logs.assets import log_assets
 from assets.partitions import Partitions
+from assets.profiling.few_shot_job import few_shot_job_asset
+from assets.profiling.heatmaps_asset import time_heatmaps_asset
+from assets.profiling.meta_profile_asset import meta_profile_asset
 from assets.ranking.daily_ranker import daily_ranker_asset
 from assets.ranking.hourly_auc import hourly_auc_asset
 from assets.ranking.hourly_ranker import hourly_ranker_asset
@@ -16,6 +19,7 @@ from assets.ranking.promotion import promotion_asset
 from assets.ranking.reading import EVENT_TABLES
 from assets.resources import HomeResource, Progress, TrackingResource, WarehouseResource
 from orchestration import automation, jobs, schedules
+from orchestration.requests import requests_sensor
 from warehouse.home import Deployment, Home
 
 GROWING_SOURCE = "landing"  #: the one source whose logs go on; the others end with their last day
@@ -41,15 +45,21 @@ def build(home: Home, deployment: Deployment, progress: Progress | None = None) 
             hourly_ranker_asset(partitions, automation.late_hours_condition(*EVENT_TABLES)),
             hourly_auc_asset(partitions, automation.late_hours_condition("exposures")),
             promotion_asset(partitions),
+            time_heatmaps_asset(partitions),
+            meta_profile_asset(partitions),
+            few_shot_job_asset(),
         ],
         jobs=jobs.asset_jobs(partitions),
         schedules=[
             schedules.hourly_schedule(partitions, deployment.service_zone),
             schedules.daily_schedule(partitions, deployment.service_zone),
+            schedules.profiling_schedule(partitions, deployment.service_zone),
+            schedules.meta_training_schedule(partitions, deployment.service_zone),
         ],
         sensors=[
             automation.late_files_sensor(partitions, deployment.service_zone),
             automation.late_hours_automation(),
+            requests_sensor(),
         ],
         resources={
             "home": HomeResource(root=root),

@@ -8,10 +8,15 @@ from typing import Any
 import dagster as dg
 
 from assets.partitions import Partitions
+from assets.profiling.few_shot_job import REQUESTS
 
 HOURLY, LOGS, RANKING, DAILY = "hourly", "hourly_logs", "hourly_ranking", "daily"
+DAILY_LOGS = "daily_logs"
+PROFILING, META_TRAINING, FEW_SHOT = "profiling", "meta_training", "few_shot"
 
 LOG_ASSETS = ("users", "items", "exposures", "external_clicks")
+DESCRIBING_ASSETS = ("demographics", "labels")  #: of the profiler, without partitions
+DAILY_LOG_ASSETS = (*DESCRIBING_ASSETS, "purchases", "points")
 RANKING_ASSETS = ("hourly_ranker", "hourly_auc")
 DAILY_ASSETS = ("long_term_graph", "daily_ranker", "promotion")
 
@@ -36,6 +41,30 @@ def asset_jobs(partitions: Partitions) -> list[Any]:
             RANKING_ASSETS,
             partitions.hourly,
             "One hour whose logs are loaded: score it with the state before, adapt on it.",
+        ),
+        _job(
+            DAILY_LOGS,
+            DAILY_LOG_ASSETS,
+            partitions.daily,
+            "Gate and load days of purchases and points, with what is known of the accounts.",
+        ),
+        _job(
+            PROFILING,
+            (*DAILY_LOG_ASSETS, "time_heatmaps"),
+            partitions.daily,
+            "After midnight: gate and load the day's purchases and points, move the heatmaps on by a day.",
+        ),
+        _job(
+            META_TRAINING,
+            ("meta_profile",),
+            partitions.daily,
+            "Once a week: train the profilers on everything through the day.",
+        ),
+        _job(
+            FEW_SHOT,
+            ("few_shot_job",),
+            REQUESTS,
+            "One request for an audience: embed, compare, rank, and write the page.",
         ),
         _job(
             DAILY,

@@ -8,11 +8,13 @@ import dagster as dg
 from assets.partitions import Partitions
 from assets.ranking.states import States
 from assets.resources import HomeResource
-from orchestration.jobs import DAILY, HOURLY, LOG_ASSETS
+from orchestration.jobs import DAILY, HOURLY, LOG_ASSETS, META_TRAINING, PROFILING
 from warehouse.service_time import DAY_MS, HOUR_MS, ServiceZone
 
 HOUR_MINUTE = 10  #: minutes past the hour at which the hour that ended is run
 DAY_TIME = "40 0 * * *"  #: after the run of hour 23
+PROFILING_TIME = "20 1 * * *"
+META_TRAINING_TIME = "30 2 * * 1"  #: Mondays, after the heatmaps of Sunday
 
 
 def hourly_schedule(partitions: Partitions, zone: ServiceZone) -> dg.ScheduleDefinition:
@@ -61,6 +63,54 @@ def daily_schedule(partitions: Partitions, zone: ServiceZone) -> dg.ScheduleDefi
         return dg.RunRequest(run_key=key, partition_key=key)
 
     return every_night
+
+
+def profiling_schedule(partitions: Partitions, zone: ServiceZone) -> dg.ScheduleDefinition:
+    """The day that has just ended, where the source has a shop."""
+
+    @dg.schedule(
+        job_name=PROFILING,
+        name="every_night_profiling",
+        cron_schedule=PROFILING_TIME,
+        execution_timezone=zone.name,
+        description="Twenty past one of service time: the purchases and heatmaps of the day that has ended.",
+    )
+    def every_night_profiling(
+        context: dg.ScheduleEvaluationContext, home: HomeResource
+    ) -> dg.RunRequest | dg.SkipReason:
+        return _shop_day(partitions, zone, context.scheduled_execution_time, home)
+
+    return every_night_profiling
+
+
+def meta_training_schedule(partitions: Partitions, zone: ServiceZone) -> dg.ScheduleDefinition:
+    """The profilers, trained anew each week: what people buy drifts by seasons, not by days."""
+
+    @dg.schedule(
+        job_name=META_TRAINING,
+        name="every_week",
+        cron_schedule=META_TRAINING_TIME,
+        execution_timezone=zone.name,
+        description="Half past two on Mondays of service time: profilers on everything through Sunday.",
+    )
+    def every_week(
+        context: dg.ScheduleEvaluationContext, home: HomeResource
+    ) -> dg.RunRequest | dg.SkipReason:
+        return _shop_day(partitions, zone, context.scheduled_execution_time, home)
+
+    return every_week
+
+
+def _shop_day(
+    partitions: Partitions, zone: ServiceZone, tick: datetime, home: HomeResource
+) -> dg.RunRequest | dg.SkipReason:
+    """The day that has just ended, of a source with purchases."""
+    if not (home.deployment.landing_folder(home.home) / "purchases").is_dir():
+        return dg.SkipReason("this source has no purchases")
+    key = _ended(partitions.daily, zone.day_key, tick, DAY_MS)
+    if key is None:
+        return dg.SkipReason("no day of this source has just ended")
+    return dg.RunRequest(run_key=key, partition_key=key)
 
 
 def has_base(states: States, systems: Sequence[str], day: str) -> bool:

@@ -186,3 +186,14 @@ def test_files_that_come_late_are_seen_once(tmp_path):
     seen = look(start.cursor)
     assert [request.partition_key for request in seen.run_requests] == [hour]
     assert look(seen.cursor).run_requests == []
+
+
+def test_a_shop_has_its_nights_and_weeks(archive):
+    for name, when in (("every_night_profiling", (1, 20)), ("every_week", (2, 30))):
+        assert _tick(archive, name, 2026, 3, 5, *when) == [], "a source without purchases has neither"
+    home, _ = archive
+    (home.deployment.landing_folder(home.home) / "purchases").mkdir()
+    for name, when in (("every_night_profiling", (1, 20)), ("every_week", (2, 30))):
+        (request,) = _tick(archive, name, 2026, 3, 5, *when)
+        assert request.partition_key == "2026-03-04"
+        assert _tick(archive, name, 2026, 3, 9, *when) == [], "the archive ends before"

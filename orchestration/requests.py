@@ -1,0 +1,40 @@
+"""Requests for audiences: picked up from a folder, each a partition and a run of its own."""
+
+import json
+import time
+
+import dagster as dg
+
+from assets.profiling.few_shot_job import REQUESTS
+from assets.profiling.inbox import look
+from assets.resources import HomeResource
+from orchestration.jobs import FEW_SHOT
+
+
+def requests_sensor() -> dg.SensorDefinition:
+    """Runs a request once, and again when its file or its list changes."""
+
+    @dg.sensor(
+        job_name=FEW_SHOT,
+        name="audience_requests",
+        minimum_interval_seconds=30,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Runs requests/<name>.json of the source; a malformed one goes to requests/rejected/.",
+    )
+    def audience_requests(context: dg.SensorEvaluationContext, home: HomeResource) -> dg.SensorResult:
+        seen: dict[str, str] = json.loads(context.cursor or "{}")
+        inbox = look(home.paths.requests, time.time())
+        for name, reason in inbox.rejected.items():
+            context.log.warning(f"{name} was rejected: {reason}")
+        due = {name: mark for name, mark in inbox.ready.items() if seen.get(name) != mark}
+        known = set(context.instance.get_dynamic_partitions(REQUESTS.name or ""))
+        fresh = sorted(set(due) - known)
+        return dg.SensorResult(
+            run_requests=[
+                dg.RunRequest(run_key=f"{name} {mark}", partition_key=name) for name, mark in due.items()
+            ],
+            dynamic_partitions_requests=[REQUESTS.build_add_request(fresh)] if fresh else [],
+            cursor=json.dumps(inbox.ready),
+        )
+
+    return audience_requests
