@@ -57,7 +57,7 @@ def profile_data(
         purchases = profiling.purchases_before(warehouse, end_ms)
         demographics = profiling.demographics_before(warehouse, end_ms)
         labels = profiling.labels_before(warehouse, end_ms)
-        encode_heatmaps(
+        encoded = encode_heatmaps(
             warehouse,
             home.heatmaps,
             zone,
@@ -65,7 +65,7 @@ def profile_data(
             as_of,
             fitted_at=fitted_at,
         )
-    heatmaps = Heatmaps.open(home.heatmaps, as_of)
+    heatmaps = Heatmaps(home.heatmaps, encoded.manifest, encoded.vocabulary)
     position = _positions(index)
     return ProfileData(
         as_of_day=day,

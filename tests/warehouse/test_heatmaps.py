@@ -18,7 +18,7 @@ from tests.warehouse.shop import (
     random_points,
     random_purchases,
 )
-from warehouse.heatmaps import encoding, store
+from warehouse.heatmaps import encoding, making
 from warehouse.heatmaps.reading import Heatmaps
 from warehouse.heatmaps.settings import ChannelRule, HeatmapSettings, default_settings
 from warehouse.heatmaps.store import NothingToEncode, encode_heatmaps
@@ -161,6 +161,7 @@ def test_unknown_genres_fall_to_other_and_the_vocabulary_stays(tmp_path):
     with opened(tmp_path, {"purchases": rows}) as warehouse:
         early = heatmaps(warehouse, "2017-06-01")
         found = heatmaps(warehouse)
+        assert early.vocabulary.fitted_at == "2017-06-01" and early.vocabulary.history == 31
         assert early.vocabulary == found.vocabulary
         # Nothing had been cancelled when the channels were fixed: that rule has none.
         assert found.channels("shopping") == ("bought food", "bought other", "payments")
@@ -169,6 +170,8 @@ def test_unknown_genres_fall_to_other_and_the_vocabulary_stays(tmp_path):
             "bought other": 2.0,
             "payments": 1.0,
         }
+        later = heatmaps(warehouse, "2017-07-02")  # 62 days are known: it is fitted again
+        assert later.vocabulary.fitted_at == "2017-07-02"
         fresh = heatmaps(warehouse, fitted_at=AS_OF)
         assert fresh.channels("shopping") == (
             "bought food", "bought space", "bought other", "cancelled food", "cancelled other", "payments"
@@ -206,7 +209,7 @@ def test_users_in_groups_and_long_keys_give_the_same(tmp_path, monkeypatch):
     frame = random_purchases(500, "2016-07-01", 300)
     with opened(tmp_path, {"purchases": frame}) as warehouse:
         whole = heatmaps(warehouse, folder=tmp_path / "whole")
-        monkeypatch.setattr(store, "USERS_AT_ONCE", 5)
+        monkeypatch.setattr(making, "USERS_AT_ONCE", 5)
         grouped = heatmaps(warehouse, folder=tmp_path / "grouped", workers=2)
         monkeypatch.setattr(encoding, "_KEY_BITS", 10)
         sorted_ = heatmaps(warehouse, folder=tmp_path / "long", workers=2)

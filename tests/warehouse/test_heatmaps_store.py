@@ -17,7 +17,7 @@ from tests.warehouse.shop import (
     random_points,
     random_purchases,
 )
-from warehouse.heatmaps import store
+from warehouse.heatmaps import making
 from warehouse.heatmaps.manifest import HeatmapsMissing, stretches
 from warehouse.heatmaps.reading import Heatmaps
 from warehouse.heatmaps.settings import default_settings
@@ -127,7 +127,7 @@ def test_a_kill_leaves_the_manifest_that_was_there(warehouse, tmp_path, monkeypa
     encode(warehouse, folder, "2017-05-20")
     before, stored = files(folder), content(folder, "2017-05-20")
     load(warehouse, "purchases", PURCHASES.assign(price=1.0), content="b")
-    real, calls = store.write_segment, []
+    real, calls = making.write_segment, []
 
     def dies(path, groups, sources):
         calls.append(path)
@@ -136,7 +136,7 @@ def test_a_kill_leaves_the_manifest_that_was_there(warehouse, tmp_path, monkeypa
             raise KeyboardInterrupt
         real(path, groups, sources)
 
-    monkeypatch.setattr(store, "write_segment", dies)
+    monkeypatch.setattr(making, "write_segment", dies)
     with pytest.raises(KeyboardInterrupt):
         encode(warehouse, folder, "2017-05-20")
     assert before.items() <= files(folder).items() and content(folder, "2017-05-20") == stored
@@ -187,13 +187,13 @@ def test_stretches_cover_the_window_once_and_only_the_open_month_by_days():
 
 def test_a_moved_day_reads_its_own_events_only(warehouse, tmp_path, monkeypatch):
     encode(warehouse, tmp_path / "h", "2017-05-20")
-    real, seen = store.encode, []
+    real, seen = making.encode, []
 
     def watched(connection, plan, period, users=None):
         seen.append((period.start_ms, period.end_ms))
         return real(connection, plan, period, users)
 
-    monkeypatch.setattr(store, "encode", watched)
+    monkeypatch.setattr(making, "encode", watched)
     encode(warehouse, tmp_path / "h", "2017-05-21")
     assert set(seen) == {(ms("2017-05-20"), ms("2017-05-21"))}
     assert ZONE.day_key(seen[0][0]) == "2017-05-19"

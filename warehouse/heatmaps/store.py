@@ -11,37 +11,22 @@ changes the hash of its days: those are encoded anew, the rest of their month is
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
-from warehouse.heatmaps.cells import Cells
-from warehouse.heatmaps.encoding import Period, Plan, encode
-from warehouse.heatmaps.manifest import (
-    Manifest,
-    SegmentEntry,
-    Stretch,
-    save_vocabulary,
-    stretches,
-    vocabularies,
-)
-from warehouse.heatmaps.segments import read_segment, read_sources, write_segment
+from warehouse.heatmaps.encoding import Plan
+from warehouse.heatmaps.making import Segment, digest_of, user_groups, write
+from warehouse.heatmaps.manifest import Manifest, save_vocabulary, stretches, vocabularies
 from warehouse.heatmaps.settings import HeatmapSettings
-from warehouse.heatmaps.vocabulary import DAYS, Vocabulary, largest_user
+from warehouse.heatmaps.vocabulary import DAYS, Vocabulary
 from warehouse.local_time import LocalZone
 from warehouse.service_time import DAY_MS
 from warehouse.statements import statement
 from warehouse.store import Warehouse
-
-FORMAT = 1  #: part of every digest: segments of another layout are encoded anew
-USERS_AT_ONCE = (
-    1 << 17
-)  #: encoded together and stored as one row group, so that memory does not grow with users
 
 
 class NothingToEncode(ValueError):
@@ -84,7 +69,9 @@ def encode_heatmaps(
         settings: which channels.
         as_of: date `YYYY-MM-DD`, itself not included.
         fitted_at: date before which the genres of the channels are fixed, not after `as_of`; default: that
-            of the newest stored vocabulary of these settings that is not newer than `as_of`, else `as_of`.
+            of the newest stored vocabulary of these settings that is not newer than `as_of` and knew more
+            than half the days known now, else `as_of`. So a log that begins is fitted again whenever its
+            history has doubled, and never again after half a year.
         workers: segments encoded at once, each on a thread.
 
     Raises:
@@ -97,15 +84,11 @@ def encode_heatmaps(
             f"channels fitted at {fitted_at} know more than was known at {as_of}: fit them earlier"
         )
     hashes = day_hashes(warehouse, zone, day - DAYS - 31, day)
-    within = {found for table in hashes.values() for found in table if found >= day - DAYS}
-    if not within:
-        raise NothingToEncode(
-            f"{warehouse.path} has no purchases and no points in the 365 days before {as_of}: "
-            "choose a date within the log, or ingest these tables first"
-        )
-    vocabulary, fitted = _vocabulary(warehouse, folder, zone, settings, as_of, fitted_at)
+    first_day, last_day = _known(warehouse, hashes, day - DAYS, as_of)
+    history = day - first_day
+    vocabulary, fitted = _vocabulary(warehouse, folder, zone, settings, as_of, fitted_at, history)
     work = [
-        _Segment.of(folder, vocabulary, modality, stretch, hashes)
+        Segment.of(folder, vocabulary, modality, stretch, hashes)
         for modality in vocabulary.modalities
         for stretch in stretches(day)
     ]
@@ -115,7 +98,7 @@ def encode_heatmaps(
     manifest = Manifest(
         as_of=as_of,
         vocabulary=vocabulary.digest,
-        data_hash=_digest([segment.path.name for segment in work]),
+        data_hash=digest_of([segment.path.name for segment in work]),
         segments=tuple(segment.entry(folder) for segment in work),
     )
     manifest.save(folder)
@@ -126,7 +109,7 @@ def encode_heatmaps(
         encoded=tuple(segment.name for segment, days in zip(missing, made, strict=True) if days),
         compacted=tuple(segment.name for segment, days in zip(missing, made, strict=True) if not days),
         kept=len(work) - len(missing),
-        last_day=zone.key(max(within)),
+        last_day=zone.key(last_day),
         days_encoded=sum(made),
     )
 
@@ -150,58 +133,21 @@ def day_hashes(
             if midnights[day] < start + DAY_MS and start < midnights[day + 1]:
                 parts.setdefault(table, {}).setdefault(day, []).append([table, partition, data_hash])
     return {
-        table: {day: _digest(found) for day, found in sorted(days.items())} for table, days in parts.items()
+        table: {day: digest_of(found) for day, found in sorted(days.items())} for table, days in parts.items()
     }
 
 
-@dataclass(frozen=True)
-class _Segment:
-    """A segment that must stand: where, and made of what."""
-
-    path: Path
-    modality: str
-    stretch: Stretch
-    sources: Mapping[int, str]  #: hash by local day, only days with loaded rows
-
-    @classmethod
-    def of(
-        cls,
-        folder: Path,
-        vocabulary: Vocabulary,
-        modality: str,
-        stretch: Stretch,
-        hashes: Mapping[str, Mapping[int, str]],
-    ) -> _Segment:
-        sources: dict[int, str] = {}
-        for table in vocabulary.tables(modality):
-            of_table = hashes.get(table, {})
-            for day in range(stretch.first_day, stretch.end_day):
-                if day in of_table:
-                    sources[day] = sources.get(day, "") + of_table[day]
-        digest = _digest([FORMAT, vocabulary.digest, sorted(sources.items())])
-        name = f"{stretch.name}.{digest}.parquet"
-        return cls(folder / "segments" / vocabulary.digest / modality / name, modality, stretch, sources)
-
-    @property
-    def name(self) -> str:
-        return f"{self.modality} {self.stretch.name}"
-
-    def entry(self, folder: Path) -> SegmentEntry:
-        return SegmentEntry(modality=self.modality, file=self.path.relative_to(folder).as_posix())
-
-    def reusable(self) -> dict[Path, list[int]]:
-        """Stored segments of this month with days that are as they must be: path → those days."""
-        found: dict[Path, list[int]] = {}
-        taken: set[int] = set()
-        if self.stretch.end_day - self.stretch.first_day == 1:
-            return found
-        for path in sorted(self.path.parent.glob(f"{self.stretch.name}*.parquet")):
-            good = [day for day, h in read_sources(path).items() if self.sources.get(day) == h]
-            fresh = [day for day in good if day not in taken]
-            if fresh:
-                found[path] = fresh
-                taken.update(fresh)
-        return found
+def _known(
+    warehouse: Warehouse, hashes: Mapping[str, Mapping[int, str]], first_day: int, as_of: str
+) -> tuple[int, int]:
+    """The first and the last day with loaded rows, not before `first_day`."""
+    days = {day for table in hashes.values() for day in table if day >= first_day}
+    if not days:
+        raise NothingToEncode(
+            f"{warehouse.path} has no purchases and no points in the 365 days before {as_of}: "
+            "choose a date within the log, or ingest these tables first"
+        )
+    return min(days), max(days)
 
 
 def _vocabulary(
@@ -211,6 +157,7 @@ def _vocabulary(
     settings: HeatmapSettings,
     as_of: str,
     fitted_at: str | None,
+    history: int,
 ) -> tuple[Vocabulary, bool]:
     """The vocabulary to use, and whether it was fitted now."""
     stored = [
@@ -218,12 +165,20 @@ def _vocabulary(
         for found in vocabularies(folder)
         if found.settings == settings
         and found.zone == zone.name
-        and (found.fitted_at <= as_of if fitted_at is None else found.fitted_at == fitted_at)
+        and (
+            found.fitted_at <= as_of and 2 * found.history > history
+            if fitted_at is None
+            else found.fitted_at == fitted_at
+        )
         and found.counted_with(warehouse)
     ]
     if stored:
         return stored[-1], False
-    fitted = Vocabulary.fit(warehouse, settings, zone, fitted_at or as_of)
+    if fitted_at is not None:
+        day = zone.day(fitted_at)
+        hashes = day_hashes(warehouse, zone, day - DAYS, day)
+        history = day - _known(warehouse, hashes, day - DAYS, fitted_at)[0]
+    fitted = Vocabulary.fit(warehouse, settings, zone, fitted_at or as_of, history)
     if not fitted.channels:
         raise NothingToEncode(
             f"none of the {len(settings.rules)} channel rules has an event in the year before "
@@ -237,7 +192,7 @@ def _make(
     warehouse: Warehouse,
     zone: LocalZone,
     vocabulary: Vocabulary,
-    segments: Sequence[_Segment],
+    segments: Sequence[Segment],
     workers: int,
 ) -> list[int]:
     """Write these segments; of each, how many of its days were read from events."""
@@ -245,52 +200,12 @@ def _make(
         modality: Plan.of(warehouse, vocabulary, modality)
         for modality in dict.fromkeys(segment.modality for segment in segments)
     }
-    users = _user_groups(warehouse)
+    users = user_groups(warehouse)
 
-    def write(segment: _Segment, connection: duckdb.DuckDBPyConnection) -> int:
-        return _write(connection, zone, plans[segment.modality], segment, users)
+    def make(segment: Segment, connection: duckdb.DuckDBPyConnection) -> int:
+        return write(connection, zone, plans[segment.modality], segment, users)
 
     if workers == 1 or len(segments) < 2:
-        return [write(segment, warehouse.connection) for segment in segments]
+        return [make(segment, warehouse.connection) for segment in segments]
     with ThreadPoolExecutor(workers) as pool:
-        return list(pool.map(lambda segment: write(segment, warehouse.connection.cursor()), segments))
-
-
-def _user_groups(warehouse: Warehouse) -> list[tuple[int, int]]:
-    """Ranges of user_index that are encoded together."""
-    return [(first, first + USERS_AT_ONCE) for first in range(0, largest_user(warehouse) + 1, USERS_AT_ONCE)]
-
-
-def _write(
-    connection: duckdb.DuckDBPyConnection,
-    zone: LocalZone,
-    plan: Plan,
-    segment: _Segment,
-    users: Sequence[tuple[int, int]],
-) -> int:
-    """Write one segment; how many of its days were read from events."""
-    stored = segment.reusable()
-    missing = sorted(set(segment.sources) - {day for days in stored.values() for day in days})
-    if 2 * len(missing) > len(segment.sources):
-        stored, missing = {}, sorted(segment.sources)
-        periods = [Period.of(zone, missing[0], missing[-1] + 1)]
-    else:
-        periods = [Period.of(zone, day, day + 1) for day in missing]
-
-    def groups() -> Iterator[Cells]:
-        for group in users:
-            parts = [
-                encode(connection, plan, period, group if len(users) > 1 else None) for period in periods
-            ]
-            for path, days in stored.items():
-                parts += [cells.of_days(days) for cells in read_segment(path, group)]
-            cells = parts[0] if len(parts) == 1 else Cells.together(parts)
-            if len(cells):
-                yield cells
-
-    write_segment(segment.path, groups(), segment.sources)
-    return len(missing)
-
-
-def _digest(content: object) -> str:
-    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+        return list(pool.map(lambda segment: make(segment, warehouse.connection.cursor()), segments))

@@ -47,6 +47,7 @@ class Vocabulary(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     fitted_at: str  #: date (`YYYY-MM-DD`) before which the genres were counted
+    history: int  #: days from the first event of the year before `fitted_at` to it, at most 365
     zone: str  #: IANA zone of days and hours
     settings: HeatmapSettings
     channels: tuple[Channel, ...]
@@ -78,7 +79,9 @@ class Vocabulary(BaseModel):
         return found == dict(self.users)
 
     @classmethod
-    def fit(cls, warehouse: Warehouse, settings: HeatmapSettings, zone: LocalZone, as_of: str) -> Vocabulary:
+    def fit(
+        cls, warehouse: Warehouse, settings: HeatmapSettings, zone: LocalZone, as_of: str, history: int
+    ) -> Vocabulary:
         """From the 365 days before `as_of`: the genres of most users, and rules that have any event at all.
 
         A rule without a single event in that time (nothing cancelled, no points) gets no channel; what it
@@ -97,6 +100,7 @@ class Vocabulary(BaseModel):
         places = np.unique(np.linspace(0, max(last, 0), _FINGERPRINTS).astype(int))
         return cls(
             fitted_at=as_of,
+            history=history,
             zone=zone.name,
             settings=settings,
             channels=tuple(channels),
