@@ -25,24 +25,31 @@ def simulate(
         float, typer.Option(min=0.0, max=0.5, help="Share of rows to break, in every way the gate knows.")
     ] = 0.0,
     shop: Annotated[
-        bool, typer.Option("--shop", help="A shop of the same accounts too: a year of purchases before them.")
+        bool, typer.Option("--shop", help="A shop of the same accounts too, from a year before on.")
     ] = False,
+    shop_days: Annotated[
+        int | None, typer.Option(min=0, help="Days of shopping before the first day; default 365.")
+    ] = None,
+    feed: Annotated[
+        bool, typer.Option("--feed/--no-feed", help="Without the feed, the shop's tables are written alone.")
+    ] = True,
     check: Annotated[
         bool, typer.Option("--check", help="Print the figures beside those of real news logs, write nothing.")
     ] = False,
 ) -> None:
     """Write simulated news logs into a landing folder: users, items, exposures, external clicks.
 
-    With --shop the same accounts also buy, from a year before the first day on.
+    With --shop also purchases, points, demographics and labels of the same accounts, up to a million of them.
 
     With --check nothing is written: the figures of fourteen simulated days stand beside those of real news
-    logs, and the exit code is 1 if one of them leaves its band.
+    logs (with --shop those of a simulated year of groceries beside Complete Journey's), and the exit code is
+    1 if one of them leaves its band.
 
     Example:
 
         hourfold simulate --days 9 --seed 7 --to logs --corrupt 0.01
 
-        hourfold simulate --shop --to logs
+        hourfold simulate --shop --no-feed --users 100000 --days 1 --to shop
 
         hourfold simulate --check
     """
@@ -51,7 +58,10 @@ def simulate(
     from warehouse.sources.description import SourceDescription
     from warehouse.sources.simulator import ShopSettings, SimulatorSettings
 
-    chosen = SimulatorSettings(seed=seed, days=days, shop=ShopSettings() if shop else None)
+    if not shop and (shop_days is not None or not feed):
+        raise typer.BadParameter("--shop-days and --no-feed are for a simulation with --shop")
+    changes = {} if shop_days is None else {"days_before": shop_days}
+    chosen = SimulatorSettings(seed=seed, days=days, shop=ShopSettings(**changes) if shop else None)
     if users is not None:
         population = chosen.population.model_copy(update={"users": users})
         chosen = chosen.model_copy(update={"population": population})
@@ -59,7 +69,7 @@ def simulate(
         raise typer.Exit(_check(chosen))
     landing = to or Home.current().source("simulator").landing
     with plain_errors(ValueError, FileExistsError), progress_bars() as progress:
-        broken = simulate_into(landing, chosen, corrupt, progress=progress)
+        broken = simulate_into(landing, chosen, corrupt, feed=feed, progress=progress)
     description = SourceDescription.load(landing)
     out.print(f"Simulated logs of {description.first_day} to {description.last_day}: {landing}")
     if broken:
@@ -69,10 +79,14 @@ def simulate(
 
 def _check(settings: SimulatorSettings) -> int:
     """Print every figure beside the real one; returns 1 if one leaves its band."""
-    from warehouse.sources.simulator import check, table
+    from warehouse.sources.simulator import check, check_shop, table
 
     with progress_bars() as progress:
-        rows = check(settings, progress=progress)
+        rows = (
+            check(settings, progress=progress)
+            if settings.shop is None
+            else check_shop(settings.seed, progress=progress)
+        )
     out.print(table(rows), markup=False, soft_wrap=True)
     outside = [row for row in rows if not row.within]
     out.print(f"{len(rows) - len(outside)} of {len(rows)} figures of the simulation lie in their bands")

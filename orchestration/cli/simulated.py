@@ -20,18 +20,20 @@ def simulate_into(
     settings: SimulatorSettings,
     share: float,
     *,
+    feed: bool = True,
     progress: ProgressCallback | None = None,
 ) -> dict[str, dict[str, int]]:
     """Fill `landing` with simulated logs and break a share of the rows; returns how many by table and rule.
 
     A folder that holds the same simulation already is left as it is. One of another simulation is replaced.
+    Without the feed, the shop's tables are written alone.
     The record is written last, so that an interrupted simulation is begun anew.
     """
     from warehouse.contract import TABLES
     from warehouse.sources.corruption import corrupt
     from warehouse.sources.simulator import fill
 
-    key = f"{settings.settings_hash()} {share}"
+    key = f"{settings.settings_hash()} {share}" + ("" if feed else " without feed")
     path = landing / RECORD
     if path.exists():
         record = json.loads(path.read_text())
@@ -39,7 +41,7 @@ def simulate_into(
             return dict(record["broken"])
     if landing.exists():
         _clear(landing)
-    description = fill(landing, settings, progress=progress)
+    description = fill(landing, settings, feed=feed, progress=progress)
     broken: dict[str, dict[str, int]] = {}
     if share:
         contracts = {table: description.contract(table) for table in TABLES}
@@ -52,10 +54,11 @@ def simulate_into(
 def _clear(landing: Path) -> None:
     """Remove a former simulation; a folder of another source is never touched."""
     from warehouse.sources.description import FILE_NAME, SourceDescription
+    from warehouse.sources.simulator.fill import UNFINISHED
 
     if (landing / FILE_NAME).exists():
         if not SourceDescription.load(landing).simulated:
             raise FileExistsError(f"{landing} holds logs that are not simulated: choose another folder")
-    elif any(landing.iterdir()) and not (landing / "truth").exists():
+    elif any(landing.iterdir()) and not (landing / UNFINISHED).exists():
         raise FileExistsError(f"{landing} is not empty and holds no simulation: choose another folder")
     shutil.rmtree(landing)

@@ -20,6 +20,7 @@ from warehouse.sources.simulator.world import World
 from warehouse.sources.simulator.writer import CONTEXT_FIELDS, ZONE, Writer
 
 Progress = Callable[[str, int, int], None]
+UNFINISHED = ".simulation"  #: stands in a landing folder while it is being filled
 
 
 def fill(
@@ -48,6 +49,8 @@ def fill(
         raise ValueError("nothing to simulate: without the feed, give SimulatorSettings(shop=ShopSettings())")
     days = settings.days if days is None else days
     first_day = first_day or settings.first_day
+    landing.mkdir(parents=True, exist_ok=True)
+    (landing / UNFINISHED).touch()
     if feed:
         _fill_feed(landing, settings, days, first_day, progress)
     if settings.shop is not None:
@@ -57,6 +60,7 @@ def fill(
         contracts = {name: source.contract(name) for name in TABLES}
         corrupt(landing, corrupt_share, settings.seed, contracts)
     source.save(landing)
+    (landing / UNFINISHED).unlink()
     return source
 
 
