@@ -12,10 +12,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models.meta_profile.hinges import Hinges
 from models.meta_profile.settings import RelationSettings
 
 PAIRS_AT_ONCE = 1 << 22  #: floats of the pair layer that are held at once
-FEW = 8  #: support members up to which pairs are formed one by one
+HINGES_AT_ONCE = 4096  #: users; small enough for the cache
+FEW = 2  #: support members up to which pairs are formed one by one
 
 
 class Relation(nn.Module):
@@ -73,24 +75,15 @@ class FullyConnected(Relation):
 
     @torch.no_grad()
     def mean(self, users: Tensor, support: Tensor) -> Tensor:
-        """Mean logit over the support, exactly, in O(log S) a user and hidden unit.
-
-        A hidden unit's sum over the support, Σ_s relu(a + b_s), is piecewise linear in the user's half `a`
-        with knots at −b_s: n·a + Σ of the n largest b_s, n = the number of b_s above −a.
-        """
+        """Mean logit over the support, at a cost that hardly grows with its size (`Hinges`)."""
         if len(support) <= FEW:
             return self(users, support).mean(1)
-        left, right = self.halves(users, support)
-        descending = right.T.double().sort(dim=1, descending=True).values  # [H, S]
-        sums = F.pad(descending.cumsum(1), (1, 0))
-        knots = (-descending).contiguous()
-        out = []
-        for part in left.split(max(PAIRS_AT_ONCE // left.shape[1], 1)):
-            a = part.T.double().contiguous()
-            above = torch.searchsorted(knots, a)
-            hidden = (above * a + sums.gather(1, above)) / len(support)
-            out.append(self.logit.weight[0].double() @ hidden + self.logit.bias.double())
-        return torch.cat(out).to(users.dtype)
+        left, _ = self.first.weight.split(users.shape[1], dim=1)
+        _, right = self.halves(users[:0], support)
+        weight = self.logit.weight[0] / len(support)
+        hinges = Hinges(right.T)
+        out = [weight @ hinges.sums_of(left @ part.T) for part in users.split(HINGES_AT_ONCE)]
+        return torch.cat(out) + self.logit.bias
 
 
 class Cosine(Relation):
