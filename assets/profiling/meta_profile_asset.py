@@ -53,12 +53,10 @@ def meta_profile_asset(partitions: Partitions) -> dg.AssetsDefinition:
                 )
                 with timings.phase("compute"):
                     trained = trainer.train(system, date)
-                shown |= {
-                    f"{system}: state_hash": trained.record.state_hash,
-                    f"{system}: loss": plots.embedded(loss_picture(trained)),
-                }
+                shown[f"{system}: state_hash"] = trained.record.state_hash
                 if trained.losses:
                     shown[f"{system}: last loss"] = float(trained.losses[-1])
+                    shown[f"{system}: loss"] = plots.embedded(loss_picture(trained))
             progress.spent(timings.seconds)
             context.add_asset_metadata({**shown, **timings.metadata()})
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -23,11 +23,7 @@ FITTED_AT = "heatmaps.fitted_at"  #: among the settings of a model's record
 
 
 class StoredProfiler(Protocol):
-    """A profiler that can be written and read again."""
-
-    @property
-    def losses(self) -> Sequence[float]:
-        """Training loss by step."""
+    """A profiler that can be written and read again; one that is trained by steps has `losses`."""
 
     def ready(self, data: ProfileData) -> Scorer:
         """Embed the users of an as-of date."""
@@ -57,11 +53,11 @@ class ProfilerEntry:
 
 @dataclass(frozen=True)
 class Trained:
-    """A profiler, where it came from, and its training losses (empty where it was only loaded)."""
+    """A profiler, where it came from, and how its training went."""
 
     record: StateRecord
     profiler: StoredProfiler
-    losses: tuple[float, ...] = ()
+    losses: tuple[float, ...] = ()  #: by step; empty for one that is fitted in closed form, or was loaded
 
     @property
     def fitted_at(self) -> str:
@@ -107,7 +103,7 @@ class Trainer:
         with self.states.write(record) as path:
             profiler.save(path)
         stored = self.states.finished(system, as_of)
-        trained = Trained(stored, profiler, tuple(profiler.losses))
+        trained = Trained(stored, profiler, tuple(getattr(profiler, "losses", ())))
         if self.listener is not None:
             self.listener(trained)
         return trained
@@ -124,6 +120,39 @@ def hash_of(data: ProfileData) -> str:
             digest.update(f"{field.name} ".encode())
             digest.update(value.tobytes() if hasattr(value, "tobytes") else repr(value).encode())
     return digest.hexdigest()
+
+
+def _prior_settings(size: str) -> BaseModel:
+    from models.meta_profile.prior import MetaProfilePriorSettings
+
+    if size == "real":
+        return MetaProfilePriorSettings()
+    return MetaProfilePriorSettings(width=16, supports=(1, 10, 100), shrinkages=(0.02, 0.1), draws=1)
+
+
+def _train_prior(
+    settings: Any, data: ProfileData, *, seed: int, device: str, progress: ProgressCallback | None
+) -> StoredProfiler:
+    import numpy as np
+
+    from models.meta_profile.prior import MetaProfilePrior
+
+    # Nothing is held out: the brand that will be asked about may teach by what it did before the date.
+    return MetaProfilePrior.train(
+        settings,
+        data,
+        np.ones(len(data), dtype=bool),
+        excluded_brands=np.zeros(0, dtype=np.int64),
+        seed=seed,
+        device=device,
+        progress=progress,
+    )
+
+
+def _load_prior(path: Path, device: str) -> StoredProfiler:
+    from models.meta_profile.prior import MetaProfilePrior
+
+    return MetaProfilePrior.load(path, device)
 
 
 def _printed_settings(size: str) -> BaseModel:
@@ -151,5 +180,6 @@ def _load_printed(path: Path, device: str) -> StoredProfiler:
 
 #: What can be asked for; MODELS in assets/profiling/requests.py names the same.
 PROFILERS: dict[str, ProfilerEntry] = {
+    "meta_profile_prior": ProfilerEntry(_prior_settings, _train_prior, _load_prior),
     "meta_profile": ProfilerEntry(_printed_settings, _train_printed, _load_printed),
 }

@@ -80,8 +80,10 @@ def record_model(tracking: Tracking, states: ProfileStates, trained: Trained) ->
     """
     state, losses = trained.record, list(trained.losses)
     with tempfile.TemporaryDirectory() as scratch:
-        plot = Path(scratch) / "loss.png"
-        plot.write_bytes(loss_picture(trained))
+        pictures = {}
+        if losses:
+            pictures["plots"] = Path(scratch) / "loss.png"
+            pictures["plots"].write_bytes(loss_picture(trained))
         run_id = tracking.record(
             RunRecord(
                 kind="training",
@@ -92,7 +94,7 @@ def record_model(tracking: Tracking, states: ProfileStates, trained: Trained) ->
                 tags={"data_hash": state.data_hash, "state_hash": state.state_hash},
                 metrics={"last_loss": losses[-1] if losses else None},
                 curves={"loss": losses},
-                artifacts={"plots": plot},
+                artifacts=pictures,
             )
         )
     folder = states.folder(state.system, state.partition)
