@@ -23,6 +23,10 @@ FOREVER_MS = 2**62
 GENRE_SEPARATOR = "/"
 
 
+class UnknownUser(LookupError):
+    """A user id that nothing was known of."""
+
+
 def profile_data(
     home: SourceHome,
     description: SourceDescription,
@@ -89,6 +93,30 @@ def sparse_heatmaps(heatmaps: Heatmaps, modality: str, users: np.ndarray) -> Spa
         channel=cells.channel,
         value=cells.value,
     )
+
+
+def user_heatmaps(
+    home: SourceHome, description: SourceDescription, user_id: str, as_of: str
+) -> tuple[SparseHeatmaps, ...]:
+    """The heatmaps of one user, a modality each, encoded first where they are not yet.
+
+    Raises:
+        UnknownUser: nobody of this id was known before the date.
+        ValueError, WarehouseMissing: as `profile_data`.
+    """
+    zone = LocalZone(description.local)
+    end_ms = zone.midnight_ms(zone.day(as_of))
+    with Warehouse(home.warehouse, read_only=True) as warehouse:
+        encoded = encode_heatmaps(warehouse, home.heatmaps, zone, default_settings(description.points), as_of)
+        ids, index = profiling.users_before(warehouse, end_ms)
+    place = np.flatnonzero(ids == user_id)
+    if not len(place):
+        raise UnknownUser(
+            f"user {user_id!r} has no purchase, points, label or demographics row before {as_of}; "
+            f"{len(ids):,} users have, such as {str(ids[0])!r} and {str(ids[-1])!r}"
+        )
+    heatmaps = Heatmaps(home.heatmaps, encoded.manifest, encoded.vocabulary)
+    return tuple(sparse_heatmaps(heatmaps, name, index[place]) for name in heatmaps.modalities)
 
 
 def purchase_log(home: SourceHome, description: SourceDescription) -> tuple[np.ndarray, PurchaseLog]:

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import typer
 
-from orchestration.cli import compare, day, demo, ingest, profile_eval, prospect, quarantine, simulate, ui
+from orchestration.cli import (
+    compare,
+    day,
+    demo,
+    heatmap,
+    ingest,
+    profile_eval,
+    prospect,
+    quarantine,
+    simulate,
+    ui,
+)
 
 app = typer.Typer(
     name="hourfold",
@@ -21,6 +32,7 @@ app.command("simulate")(simulate.simulate)
 app.command("ingest")(ingest.ingest)
 app.command("day")(day.day)
 app.command("compare")(compare.compare)
+app.command("heatmap")(heatmap.heatmap)
 app.command("prospect")(prospect.prospect)
 app.command("profile-eval")(profile_eval.profile_eval)
 app.add_typer(quarantine.app, name="quarantine")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from warehouse.heatmaps.vocabulary import DAYS, Vocabulary
 from warehouse.local_time import LocalZone
@@ -83,9 +84,14 @@ def as_of_dates(folder: Path) -> list[str]:
 
 
 def vocabularies(folder: Path) -> list[Vocabulary]:
-    """Every vocabulary in the folder, by the date at which it was fitted."""
-    paths = sorted((folder / "vocabularies").glob("*.json"))
-    found = [Vocabulary.model_validate_json(path.read_text()) for path in paths]
+    """Every vocabulary in the folder, by the date at which it was fitted.
+
+    Those that another version of the program wrote in another form are as if they were not there.
+    """
+    found = []
+    for path in sorted((folder / "vocabularies").glob("*.json")):
+        with suppress(ValidationError):
+            found.append(Vocabulary.model_validate_json(path.read_text()))
     return sorted(found, key=lambda vocabulary: (vocabulary.fitted_at, vocabulary.digest))
 
 

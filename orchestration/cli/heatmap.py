@@ -1,0 +1,68 @@
+"""`hourfold heatmap`: a user's year as a picture, or as the text of its cells."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestration.cli.console import err, out, plain_errors, progress_bars
+
+
+def heatmap(
+    user: Annotated[str, typer.Option(help="User id, as the logs write it.")],
+    as_of: Annotated[str, typer.Option(help="YYYY-MM-DD: the 365 days before that day are drawn.")],
+    out_file: Annotated[
+        Path | None,
+        typer.Option("--out", help="PNG to write; default: heatmap-USER-DATE.png here, none with --text."),
+    ] = None,
+    text: Annotated[
+        bool,
+        typer.Option("--text", help="Print the cells, `day, hour, channel: value; …`, a modality a line."),
+    ] = False,
+    source: Annotated[
+        str | None, typer.Option(help="Source of the logs; default: the one of this home.")
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Where the source's files are, if it was not loaded before.")
+    ] = None,
+) -> None:
+    """Draw a user's year: one panel a channel, days across, hours of the local day upwards.
+
+    Heatmaps that are not encoded for the date are encoded first.
+
+    Example:
+
+        hourfold heatmap --user 1 --as-of 2017-10-01 --out year.png
+    """
+    from assets.logs.ingest import BatchRejected
+    from assets.profiling.pictures import heatmap_picture
+    from assets.profiling.reading import user_heatmaps
+    from assets.profiling.sources import ProfileSource
+    from warehouse.heatmaps.codec import to_text
+    from warehouse.heatmaps.reading import CellColumns
+    from warehouse.home import Deployment, Home
+
+    errors = (ValueError, LookupError, OSError, ImportError, BatchRejected)
+    with plain_errors(*errors), progress_bars() as progress:
+        home = Home.current()
+        name = source or Deployment.load(home).source
+        opened = ProfileSource.opened(home, name, data, progress=progress)
+        found = user_heatmaps(opened.home, opened.description, user, as_of)
+    if text:
+        for one in found:
+            cells = to_text(CellColumns(one.offsets, one.day, one.hour, one.channel, one.value))[0]
+            out.print(f"{one.modality}: {cells}", soft_wrap=True, markup=False)
+            numbered = ", ".join(f"{number} {channel}" for number, channel in enumerate(one.channels))
+            err.print(f"channels of {one.modality}: {numbered}", markup=False)
+    if out_file is None and text:
+        return
+    plain = re.sub(r"[^\w.-]", "_", user)
+    path = out_file or Path(f"heatmap-{plain}-{as_of}.png")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    picture = heatmap_picture(found, user, as_of, simulated=opened.description.simulated)
+    path.write_bytes(picture)
+    told = ", ".join(f"{len(one.value):,} cells of {one.modality}" for one in found)
+    out.print(f"{path}: {told}", markup=False)
