@@ -7,10 +7,10 @@ import pytest
 
 from expectations.gate import ColumnSpec, GateContext, GateResult, gate
 from tests.expectations.frames import DAY_MS
-from warehouse.contract import RANKING_TABLES
+from warehouse.contract import TABLES
 from warehouse.sources import landing, layout
 from warehouse.sources.corruption import corrupt
-from warehouse.sources.simulator import SimulatorSettings, fill
+from warehouse.sources.simulator import ShopSettings, SimulatorSettings, fill
 
 
 def judge_landing(folder) -> dict[str, GateResult]:
@@ -18,7 +18,7 @@ def judge_landing(folder) -> dict[str, GateResult]:
     source = landing.describe(folder)
     known: dict[str, np.ndarray] = {}
     results = {}
-    for table in RANKING_TABLES:
+    for table in TABLES:
         contract = source.contract(table)
         read = landing.read(folder, source, table)
         results[table] = gate(
@@ -39,15 +39,13 @@ def judge_landing(folder) -> dict[str, GateResult]:
 
 @pytest.mark.slow
 def test_simulated_rows_pass_and_only_the_corrupted_ones_are_caught(tmp_path):
-    source = fill(tmp_path, SimulatorSettings.tiny(days=5))
+    source = fill(tmp_path, SimulatorSettings.tiny(days=5, shop=ShopSettings.tiny()))
     clean = judge_landing(tmp_path)
     for table, result in clean.items():
         assert len(result.kept) > 100, table
         assert len(result.quarantined) == 0, table
         assert result.batch_failures == {}, table
-    report = corrupt(
-        tmp_path, 0.02, seed=3, contracts={table: source.contract(table) for table in RANKING_TABLES}
-    )
+    report = corrupt(tmp_path, 0.02, seed=3, contracts={table: source.contract(table) for table in TABLES})
     for table, result in judge_landing(tmp_path).items():
         assert result.quarantined["rule"].value_counts().to_dict() == report.broken[table]
         assert sum(report.broken[table].values()) > 0

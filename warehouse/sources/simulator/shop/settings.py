@@ -81,6 +81,9 @@ class ShopSettings(Part):
     survey_share: float = Field(
         default=0.33, ge=0, le=1, description="share of accounts that answer a survey"
     )
+    survey_days: int = Field(
+        default=365, ge=1, description="days from an account's first on, within which it answers"
+    )
     unanswered: float = Field(default=0.05, ge=0, lt=1, description="share of its questions left open")
     label_days: int = Field(default=91, ge=1, description="days whose use of the shop is one label")
 
@@ -103,6 +106,8 @@ class ShopSettings(Part):
             brands=60,
             baskets_per_year=120,
             campaign_lasts=14,
+            survey_share=0.6,
+            survey_days=56,
             label_days=28,
         )
 

@@ -50,8 +50,7 @@ def draw_surveys(
     """The surveys of a block: true of the accounts, since age and household are those of the feed's users."""
     draws = branch(root(seed, Draw.SURVEY), people.start + np.arange(len(people)))
     begins = np.maximum(people.joined, 0)
-    # Drawn over a year, so that a longer log holds the same surveys.
-    at_ms = ((begins + 365 * uniform(branch(draws, 0))) * DAY_MS).astype(np.int64) // 1000 * 1000
+    at_ms = ((begins + shop.survey_days * uniform(branch(draws, 0))) * DAY_MS).astype(np.int64) // 1000 * 1000
     answered = (uniform(branch(draws, 1)) < shop.survey_share) & (people.rate > 0)
     row = np.flatnonzero(answered & (at_ms < np.minimum(days, people.left) * DAY_MS))
     row = row[np.argsort(at_ms[row], kind="stable")]
