@@ -32,7 +32,13 @@ def page(result: Mapping[str, Any], before: str = "") -> str:
 def _head(result: Mapping[str, Any]) -> str:
     settings, protocol = result["settings"], result["protocol"]
     simulated, seeds = "simulated " * result["simulated"], len(settings["seeds"])
-    flag = " --development" if settings["development"] else ""
+    flag = "".join(
+        f" --{name.replace('_', '-')} {settings[name]}"
+        for name in ("as_of", "horizon")
+        if settings[name] is not None
+    )
+    flag += f" --table {settings['table']}" * (settings["table"] != "all")
+    flag += " --development" * settings["development"]
     lines = [
         f"# Profiling: new customers of unseen brands, {simulated}{result['source']}",
         f"```\nhourfold profile-eval --source {result['source']} --targets {settings['targets']} "

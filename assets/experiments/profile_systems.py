@@ -27,6 +27,7 @@ from models.meta_profile.opponents import (
 
 if TYPE_CHECKING:
     from models.meta_profile.meta_profile import MetaProfile
+    from models.meta_profile.prior import MetaProfilePriorSettings
     from models.meta_profile.profiler import Scorer
     from models.meta_profile.settings import MetaProfileSettings
     from models.settings import Settings
@@ -145,10 +146,33 @@ def _normal(fold: Fold) -> Scorer:
     )
 
 
+def _ours(size: str) -> MetaProfilePriorSettings:  # noqa: ARG001
+    from models.meta_profile.prior import MetaProfilePriorSettings
+
+    return MetaProfilePriorSettings()
+
+
+def _meta_profile_prior(fold: Fold) -> Scorer:
+    from models.meta_profile.prior import MetaProfilePrior
+
+    data = fold.evaluation.data
+    trained = MetaProfilePrior.train(
+        _ours(fold.size),
+        data,
+        fold.train_users,
+        excluded_brands=fold.evaluation.excluded,
+        seed=fold.seed,
+        device=fold.device,
+        progress=fold.progress,
+    )
+    return trained.ready(data, background=fold.train_users)
+
+
 PROFILE_SYSTEMS: dict[str, ProfileSystem] = {
     "normal_training": ProfileSystem(_normal, _printed, trains_on_brand=True),
     "meta_profile": ProfileSystem(_meta_profile, _printed),
     "meta_profile_finetune": ProfileSystem(_finetuned, _printed, trains_on_brand=True),
+    "meta_profile_prior": ProfileSystem(_meta_profile_prior, _ours),
     "activity": ProfileSystem(_activity),
     "prior": ProfileSystem(_prior),
     "cosine": ProfileSystem(_cosine),

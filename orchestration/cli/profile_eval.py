@@ -54,6 +54,7 @@ def profile_eval(
     from assets.experiments.workers import WorkerFailed
     from assets.logs.ingest import BatchRejected
     from assets.tracking import PROFILING, Tracking
+    from orchestration.settings import prepare_home
     from warehouse.home import Home
 
     errors = (ValueError, LookupError, OSError, ImportError, ValidationError, WorkerFailed, BatchRejected)
@@ -76,9 +77,10 @@ def profile_eval(
                 "development": development,
             }
         )
+        home = prepare_home(Home.current())
         shop = prepare_shop(settings, data, progress=progress)
         result = run(settings, shop, out, workers=workers, progress=progress)
-        record(Tracking(Home.current().mlflow, source, shop.simulated, PROFILING), result, out)
+        record(Tracking(home.mlflow, source, shop.simulated, PROFILING), result, out)
     _print(result, "simulated purchases" if shop.simulated else source)
     console.print(f"Written: {out}")
 
