@@ -1,14 +1,23 @@
 """time_heatmaps[D]: a year of every user by day and hour, as of the morning after day D."""
 
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from assets import plots
 from assets.faults import told
 from assets.partitions import Partitions
 from assets.profiling.requests import as_day
 from assets.resources import HomeResource, Progress, WarehouseResource
 from assets.timings import Timings
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from warehouse.heatmaps.reading import Heatmaps
+
+SAMPLED_USERS = 200  #: among whom the user is found whose year is drawn
 
 Shown = dict[str, dg.MetadataValue | int | str]
 
@@ -43,8 +52,8 @@ def time_heatmaps_asset(partitions: Partitions) -> dg.AssetsDefinition:
     ) -> None:
         """Time-heatmaps of the 365 local days through the partition's day: sparse cells, one file set a date.
 
-        What stands already is kept, so moving on by a day costs a day. The picture is the year of one user,
-        whose number of cells is the median.
+        What stands already is kept, so moving on by a day costs a day. The picture is the year of one user
+        with a middling number of cells.
         """
         with told(context):
             for day in context.partition_keys:
@@ -62,17 +71,19 @@ def encode(date: str, home: HomeResource, warehouse: WarehouseResource, timings:
     from warehouse.heatmaps.settings import default_settings
     from warehouse.heatmaps.store import encode_heatmaps
     from warehouse.local_time import LocalZone
+    from warehouse.profiling import users_before
 
     description = home.description
+    zone, settings = LocalZone(description.local), default_settings(description.points)
     with timings.phase("compute"), warehouse.open() as opened:
-        zone, settings = LocalZone(description.local), default_settings(description.points)
         report = encode_heatmaps(opened, home.paths.heatmaps, zone, settings, date)
+        ids, index = users_before(opened, zone.midnight_ms(zone.day(date)))
     with timings.phase("record"):
         heatmaps = Heatmaps.open(home.paths.heatmaps, date)
-        return {
+        shown: Shown = {
             "as of": date,
             "last day with events": report.last_day,
-            "users": len(heatmaps.users),
+            "users": len(ids),
             "channels": sum(len(heatmaps.channels(name)) for name in heatmaps.modalities),
             "channels fixed at": report.vocabulary.fitted_at,
             "segments kept": report.kept,
@@ -80,3 +91,28 @@ def encode(date: str, home: HomeResource, warehouse: WarehouseResource, timings:
             "segments laid together": len(report.compacted),
             "data_hash": report.manifest.data_hash,
         }
+        return shown | typical_year(heatmaps, ids, index, date, description.simulated)
+
+
+def typical_year(
+    heatmaps: "Heatmaps", ids: "np.ndarray", index: "np.ndarray", date: str, simulated: bool
+) -> Shown:
+    """The picture of the user who has the median number of cells among some that are drawn evenly.
+
+    `ids` are str [U], `index` int64 [U] their numbers in the warehouse.
+    """
+    import numpy as np
+
+    from assets.profiling.pictures import heatmap_picture
+    from assets.profiling.reading import sparse_heatmaps
+
+    some = np.unique(np.linspace(0, len(ids) - 1, SAMPLED_USERS).astype(np.int64))
+    found = [sparse_heatmaps(heatmaps, name, index[some]) for name in heatmaps.modalities]
+    cells = np.sum([np.diff(one.offsets) for one in found], axis=0)
+    with_cells = np.flatnonzero(cells > 0)
+    if not len(with_cells):
+        return {}
+    chosen = with_cells[np.argsort(cells[with_cells], kind="stable")[len(with_cells) // 2]]
+    year = [one.take(np.array([chosen])) for one in found]
+    picture = heatmap_picture(year, str(ids[some[chosen]]), date, simulated=simulated)
+    return {"a user's year": plots.embedded(picture), "cells of that user": int(cells[chosen])}

@@ -93,6 +93,8 @@ def test_heatmaps_of_a_day_tell_what_was_encoded(shop, instance):
     assert page["as of"].value == as_of(DAY)
     assert page["last day with events"].value <= DAY
     assert page["users"].value > 100 and page["segments encoded"].value > 0
+    assert "data:image/png;base64," in page["a user's year"].value
+    assert page["cells of that user"].value > 5
     again = ran(shop, instance, time_heatmaps_asset(partitions(shop)), DAY)
     assert again["segments encoded"].value == 0, "what stands is kept"
 
