@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,9 +11,14 @@ from assets.ranking.hourly_auc import day_curves
 from assets.ranking.live import read_live_day, record_live
 from assets.ranking.states import States
 from assets.resources import TrackingResource, WarehouseResource
-from orchestration.jobs import DAILY, HOURLY, LOGS, RANKING
+from orchestration.jobs import DAILY, DAILY_LOGS, DESCRIBING_ASSETS, HOURLY, LOGS, RANKING
 from orchestration.session import Session
-from warehouse.service_time import DAY_MS
+from warehouse.contract import PROFILING_TABLES, RANKING_TABLES
+from warehouse.service_time import DAY_MS, ServiceZone
+from warehouse.sources import layout
+
+#: Of landed files that one run gates at once; a year of 2,469 households is 20 MB of Parquet.
+BYTES_A_RUN = 32_000_000
 
 
 @dataclass(frozen=True)
@@ -29,11 +35,23 @@ class DayReport:
 
 
 def run_ingest(session: Session, first_day: str, last_day: str, *, again: bool = False) -> None:
-    """Gate and load all hours of the days from `first_day` to `last_day`, a day as one run.
+    """Gate and load all logs of the days from `first_day` to `last_day`: those of the ranking, a day as one
+    run, and those of the profiler, many days as one. Tables that the landing folder does not have are left
+    alone.
 
-    Days that are loaded whole are left alone unless `again`. Raises RunFailed where a batch rule stopped an
-    hour; the other hours of that day are loaded.
+    Days that are loaded whole are left alone unless `again`; days of the profiler whose files have changed
+    are loaded anew. Raises RunFailed where a batch rule stopped an hour or a day; the others of that run are
+    loaded.
     """
+    landing = session.deployment.landing_folder(session.home)
+    if any((landing / table).is_dir() for table in RANKING_TABLES):
+        run_ranking_ingest(session, first_day, last_day, again=again)
+    if any((landing / table).is_dir() for table in PROFILING_TABLES):
+        run_profiling_ingest(session, first_day, last_day, again=again)
+
+
+def run_ranking_ingest(session: Session, first_day: str, last_day: str, *, again: bool = False) -> None:
+    """The part of `run_ingest` that the ranking needs."""
     zone = session.deployment.service_zone
     days = zone.days_between(first_day, last_day)
     for done, day in enumerate(days):
@@ -42,6 +60,58 @@ def run_ingest(session: Session, first_day: str, last_day: str, *, again: bool =
         if again or not set(hours) <= _loaded(session, day):
             session.run(LOGS, hours[0], hours[-1])
     session.report("days loaded", len(days), len(days))
+
+
+def run_profiling_ingest(session: Session, first_day: str, last_day: str, *, again: bool = False) -> None:
+    """The part of `run_ingest` that the profiler needs."""
+    from assets.logs.ingest import pending
+    from warehouse.sources.landing import describe
+
+    zone, paths = session.deployment.service_zone, session.deployment.paths(session.home)
+    landing = session.deployment.landing_folder(session.home)
+    description = describe(landing)
+    tables = [table for table in PROFILING_TABLES if (landing / table).is_dir()]
+    dated = [table for table in tables if table not in DESCRIBING_ASSETS]
+    due: dict[str, int] = {}  # day → bytes of its files
+    for table in dated:
+        contract = description.contract(table)
+        days = (
+            layout.partitions(landing, contract)
+            if again
+            else pending(paths, table, landing=landing, description=description)
+        )
+        for day in days:
+            files = layout.files_of(landing, contract, day) if first_day <= day <= last_day else []
+            due[day] = due.get(day, 0) + sum(path.stat().st_size for path in files) if files else 0
+    due = {day: size for day, size in due.items() if first_day <= day <= last_day}
+    describing = [
+        table
+        for table in tables
+        if table in DESCRIBING_ASSETS and pending(paths, table, landing=landing, description=description)
+    ]
+    if describing:
+        session.run(DAILY_LOGS, first_day, only=describing)
+    done = 0
+    for run in _runs(sorted(due), due, zone):
+        session.report("days of purchases loaded", done, len(due))
+        session.run(DAILY_LOGS, run[0], run[-1], only=dated)
+        done += len(run)
+    session.report("days of purchases loaded", len(due), len(due))
+
+
+def _runs(days: Sequence[str], size: Mapping[str, int], zone: ServiceZone) -> list[list[str]]:
+    """Days cut into ranges without a hole, none of more than BYTES_A_RUN of files unless a day alone is."""
+    runs: list[list[str]] = []
+    room = 0
+    for day in days:
+        follows = runs and zone.day_start_ms(day) - zone.day_start_ms(runs[-1][-1]) == DAY_MS
+        if follows and size[day] <= room:
+            runs[-1].append(day)
+        else:
+            runs.append([day])
+            room = BYTES_A_RUN
+        room -= size[day]
+    return runs
 
 
 def run_day(session: Session, day: str) -> DayReport:
@@ -57,7 +127,7 @@ def run_day(session: Session, day: str) -> DayReport:
         raise ValueError(
             f"{day} is the first day of {deployment.source}: there is no day before it to train on"
         )
-    run_ingest(session, deployment.first_day, before)
+    run_ranking_ingest(session, deployment.first_day, before)
     if any(states.record(states.daily(system, before)) is None for system in deployment.systems):
         session.report("retraining", 0, 1)
         session.run(DAILY, before)
