@@ -1,0 +1,69 @@
+"""The metric head: closed-form ridge in the space of profile vectors, everybody else as background.
+
+For customers S of K users among n, with vectors t centred over the background and turned so that their
+covariance is diagonal, v:
+
+    w = (diag(v) + λ)⁻¹ (1/n) Σ_{u ∈ S} (t_u − mean t),    match_u = w · t_u
+
+which is ridge regression of membership on the vectors, with the inverse shared by all brands. A background
+user is scored as if it had been left out (the hat value h_u takes its own row off), so that those who were
+in the background and those who were not are scored alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class MatchSpace:
+    """Profile vectors of an as-of date, ready to be compared."""
+
+    vectors: Tensor  #: float32 [U, r], centred over the background, axes uncorrelated over it
+    variance: Tensor  #: float32 [r] of each axis over the background
+    background: Tensor  #: bool [U]
+
+    @classmethod
+    def of(
+        cls, vectors: np.ndarray, background: np.ndarray, device: torch.device | str = "cpu"
+    ) -> MatchSpace:
+        """From vectors [U, r] in any axes."""
+        given = torch.as_tensor(vectors, device=device)
+        inside = torch.as_tensor(background, device=device)
+        members = given[inside].double()
+        centre = members.mean(0)
+        values, axes = torch.linalg.eigh((members - centre).T @ (members - centre) / len(members))
+        turned = (given - centre.float()) @ axes.float()
+        return cls(turned, values.clamp(min=0.0).float(), inside)
+
+    @cached_property
+    def total(self) -> float:
+        """Variance of all axes together: the unit in which λ is given."""
+        return max(float(self.variance.sum()), 1e-12)
+
+    def scores(self, supports: Sequence[np.ndarray], shrinkage: float) -> Tensor:
+        """float32 [S, U], mean 0 and deviation 1 over the background, for S lists of customers.
+
+        Args:
+            supports: int64 positions of each brand's customers.
+            shrinkage: λ as a share of `total`.
+        """
+        inverse = 1.0 / (self.variance + shrinkage * self.total)
+        n = int(self.background.sum())
+        sums = torch.stack([self.vectors[torch.as_tensor(one)].sum(0) for one in supports])
+        size = torch.tensor([float(len(one)) for one in supports], device=self.vectors.device)[:, None]
+        # The centre of the background is zero, so the sum over customers is already the covariance with
+        # membership, whatever its mean.
+        weights = sums / n * inverse
+        found = weights @ self.vectors.T
+        hat = (self.vectors.square() @ inverse / n).clamp(max=0.5)
+        leave_out = torch.where(self.background, hat, 0.0)
+        found = (found + leave_out * size / n) / (1.0 - leave_out)
+        rows = found[:, self.background]
+        return (found - rows.mean(1, keepdim=True)) / rows.std(1, keepdim=True).clamp(min=1e-9)
