@@ -12,7 +12,7 @@ from assets.ranking.live import read_live_day, record_live
 from assets.ranking.states import States
 from assets.resources import TrackingResource, WarehouseResource
 from orchestration.jobs import DAILY, DAILY_LOGS, DESCRIBING_ASSETS, HOURLY, LOGS, RANKING
-from orchestration.session import Session
+from orchestration.session import RunFailed, Session
 from warehouse.contract import PROFILING_TABLES, RANKING_TABLES
 from warehouse.service_time import DAY_MS, ServiceZone
 from warehouse.sources import layout
@@ -37,7 +37,7 @@ class DayReport:
 def run_ingest(session: Session, first_day: str, last_day: str, *, again: bool = False) -> None:
     """Gate and load all logs of the days from `first_day` to `last_day`: those of the ranking, a day as one
     run, and those of the profiler, many days as one. Tables that the landing folder does not have are left
-    alone.
+    out.
 
     Days that are loaded whole are left alone unless `again`; days of the profiler whose files have changed
     are loaded anew. Raises RunFailed where a batch rule stopped an hour or a day; the others of that run are
@@ -91,12 +91,17 @@ def run_profiling_ingest(session: Session, first_day: str, last_day: str, *, aga
     ]
     if describing:
         session.run(DAILY_LOGS, first_day, only=describing)
-    done = 0
+    done, failed = 0, []
     for run in _runs(sorted(due), due, zone):
         session.report("days of purchases loaded", done, len(due))
-        session.run(DAILY_LOGS, run[0], run[-1], only=dated)
+        try:
+            session.run(DAILY_LOGS, run[0], run[-1], only=dated)
+        except RunFailed as failure:
+            failed.append(str(failure))
         done += len(run)
     session.report("days of purchases loaded", len(due), len(due))
+    if failed:
+        raise RunFailed("\n".join(failed))
 
 
 def _runs(days: Sequence[str], size: Mapping[str, int], zone: ServiceZone) -> list[list[str]]:

@@ -28,7 +28,7 @@ def deploy(
     """Fill the source's landing folder where that is needed, and describe the deployment that reads it.
 
     Args:
-        source: simulator, kuairand or landing.
+        source: simulator, kuairand, complete-journey or landing.
         data: where the source's files are.
         simulation: settings of the simulator.
         progress: told (stage, done, total).

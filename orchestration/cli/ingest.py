@@ -14,9 +14,11 @@ if TYPE_CHECKING:
 
 
 def ingest(
-    source: Annotated[str, typer.Option(help="simulator, kuairand or landing (your own folder).")],
+    source: Annotated[
+        str, typer.Option(help="simulator, kuairand, complete-journey or landing (your own folder).")
+    ],
     data: Annotated[
-        Path | None, typer.Option(help="Where the source's files are; the simulator needs none.")
+        Path | None, typer.Option(help="Where the files of kuairand or landing are; the others need none.")
     ] = None,
     first: Annotated[str | None, typer.Option("--from", help="First day; default: the source's.")] = None,
     last: Annotated[str | None, typer.Option("--to", help="Last day; default: the source's.")] = None,
@@ -25,9 +27,10 @@ def ingest(
         bool, typer.Option("--force", help="Load batches that break a batch rule; recorded with them.")
     ] = False,
 ) -> None:
-    """Pass a source through the quality gate into the warehouse of this home, a day as one Dagster run.
+    """Pass a source through the quality gate into the warehouse of this home, as Dagster runs.
 
-    Bad rows go to quarantine. A batch that breaks a batch rule stops its hour; nothing of it is written.
+    Bad rows go to quarantine. A batch that breaks a batch rule stops its hour or day; nothing of it is
+    written. Tables that the source does not have are left out.
 
     Example:
 

@@ -17,9 +17,13 @@ app = typer.Typer(
     no_args_is_help=True, help="What the gate kept out: count it, look at it, replay it after a fix."
 )
 
-TableName = Annotated[str | None, typer.Option(help="exposures, external_clicks, users or items.")]
+TableName = Annotated[
+    str | None, typer.Option(help="A table of the landing folder, such as exposures or purchases.")
+]
 Rule = Annotated[str | None, typer.Option(help="Only rows that broke this rule.")]
-Partition = Annotated[str | None, typer.Option(help="Only this hour, such as 2022-05-08-09:00, or file.")]
+Partition = Annotated[
+    str | None, typer.Option(help="Only this hour (2022-05-08-09:00), day (2022-05-08) or file.")
+]
 Source = Annotated[str | None, typer.Option(help="Default: the source of the deployment in HOURFOLD_HOME.")]
 
 
@@ -84,7 +88,9 @@ def show(
 
 @app.command()
 def replay(
-    table: Annotated[str, typer.Option(help="exposures, external_clicks, users or items.")],
+    table: Annotated[
+        str, typer.Option(help="A table of the landing folder, such as exposures or purchases.")
+    ],
     rule: Rule = None,
     partition: Partition = None,
     fixed: Annotated[

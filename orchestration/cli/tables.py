@@ -46,7 +46,7 @@ def figures_table(
 
 
 def loaded_table(warehouse: Warehouse, title: str) -> Table:
-    """Rows in, kept and quarantined by table."""
+    """Rows in, kept and quarantined, by table that has any partition."""
     from rich.table import Table
 
     from warehouse.contract import TABLES
@@ -54,6 +54,8 @@ def loaded_table(warehouse: Warehouse, title: str) -> Table:
     table = Table("table", "partitions", "rows in", "kept", "quarantined", title=title, title_justify="left")
     for name in TABLES:
         found = warehouse.loaded(name)
+        if found.empty:
+            continue
         sums = (int(found[column].sum()) for column in ("rows_in", "kept", "quarantined"))
         table.add_row(name, f"{len(found):,}", *(f"{value:,}" for value in sums))
     return table
