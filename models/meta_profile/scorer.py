@@ -17,7 +17,7 @@ from models.meta_profile.relation import Relation
 class EmbeddedScorer:
     """Users embedded at an as-of date, and the similarity that ranks them: no gradient step."""
 
-    embeddings: np.ndarray  #: float32 [U, E]
+    embeddings: np.ndarray  #: float32 [U, E]; rows of NaN are users who are not asked about, and score NaN
     relation: Relation
 
     @torch.no_grad()
@@ -29,9 +29,12 @@ class EmbeddedScorer:
         """
         if len(customers) == 0:
             raise ValueError("a brand needs at least one known customer: the support is empty")
-        embeddings = self._tensor(self.embeddings)
-        logits = self.relation.mean(embeddings, embeddings[_positions(customers, embeddings)])
-        return torch.sigmoid(logits.double()).cpu().numpy()
+        known = ~np.isnan(self.embeddings[:, 0])
+        users = self._tensor(self.embeddings if known.all() else self.embeddings[known])
+        logits = self.relation.mean(users, self._tensor(self.embeddings[np.asarray(customers)]))
+        out = np.full(len(known), np.nan)
+        out[known] = torch.sigmoid(logits.double()).cpu().numpy()
+        return out
 
     @torch.no_grad()
     def pair_scores(self, support: np.ndarray) -> np.ndarray:
@@ -40,15 +43,11 @@ class EmbeddedScorer:
         The score of a way is σ of their mean over the way's members; a 9-way evaluation draws one target
         support and eight contrast supports and reads their columns.
         """
-        embeddings = self._tensor(self.embeddings)
-        return self.relation(embeddings, embeddings[_positions(support, embeddings)]).cpu().numpy()
+        members = self._tensor(self.embeddings[np.asarray(support)])
+        return self.relation(self._tensor(self.embeddings), members).cpu().numpy()
 
     def _tensor(self, array: np.ndarray) -> Tensor:
         return torch.from_numpy(array).to(next(self.relation.parameters()).device)
-
-
-def _positions(users: np.ndarray, like: Tensor) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(users, dtype=np.int64)).to(like.device)
 
 
 @torch.no_grad()

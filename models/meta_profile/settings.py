@@ -94,7 +94,7 @@ class MetaProfileSettings(Settings):
     schedule: ScheduleSettings = ScheduleSettings()
     validation: ValidationSettings = ValidationSettings()
     checkpoint_steps: int = Field(default=50, ge=1)
-    embed_batch: int = Field(default=256, ge=1)  #: users that are embedded at once
+    embed_batch: int = Field(default=64, ge=1)  #: users that are embedded at once; few fit a CPU's cache
 
 
 class NormalTrainingSettings(Settings):

@@ -79,14 +79,14 @@ class _RowSums(torch.autograd.Function):
 
 
 class _MomentsAndMax(torch.autograd.Function):
-    """z [Q, P, O] → its maximum over P [Q, O], its sum [O] and its sum of squares [O].
+    """z [Q, P, O] → its maximum over P [Q, O], its sum [O] and its sum of squares [O] (if `moments`, else 0).
 
     Positions of equal value in a window have equal inputs, so that it does not matter for the gradient of the
     weights which of them takes the maximum's.
     """
 
     @staticmethod
-    def forward(ctx: Any, z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(ctx: Any, z: Tensor, moments: bool) -> tuple[Tensor, Tensor, Tensor]:
         ctx.shape = z.shape
         windows, places, width = z.shape
         flat = z.view(-1, width)
@@ -97,14 +97,16 @@ class _MomentsAndMax(torch.autograd.Function):
             pooled = F.max_pool2d(image, (1, places), return_indices=True)
             largest, at = (found.permute(0, 2, 3, 1).reshape(windows, width) for found in pooled)
         ctx.save_for_backward(flat, at)
+        if not moments:
+            return largest, z.new_zeros(width), z.new_zeros(width)
         return largest, flat.sum(0), torch.linalg.vecdot(flat, flat, dim=0)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
         flat, at = ctx.saved_tensors
         d_largest, d_sum, d_squares = gradients
         d_flat = torch.addcmul(d_sum, flat, 2.0 * d_squares).scatter_add_(0, at, d_largest)
-        return d_flat.view(ctx.shape)
+        return d_flat.view(ctx.shape), None
 
 
 @dataclass(frozen=True)
@@ -158,7 +160,9 @@ def first_level(
     sign = _sign(norm)
     by_tap = (conv.weight * sign[:, None, None, None]).permute(2, 3, 1, 0).reshape(-1, conv.out_channels)
     z = _WeightedSums.apply(by_tap, forward_bags, backward_bags)
-    largest, total, squares = _MomentsAndMax.apply(z.view(-1, geometry.places, conv.out_channels))
+    largest, total, squares = _MomentsAndMax.apply(
+        z.view(-1, geometry.places, conv.out_channels), norm.training
+    )
     scale, shift = _affine(norm, sign, total, squares, users * geometry.positions, _bias(conv))
     kept = (active % geometry.windows < geometry.kept).nonzero().squeeze(1)
     at = active[kept]
@@ -192,7 +196,9 @@ def second_level(conv: nn.Conv2d, norm: nn.BatchNorm2d, geometry: Geometry, imag
     edge, missing = geometry.missing(weight.device)
     at_edge = missing.to(weight.dtype) @ -of_constant
     y = _RowSums.apply(through_taps, at_edge, bags, bag_of_row, edge, images.users)
-    largest, total, squares = _MomentsAndMax.apply(y.view(-1, geometry.places, conv.out_channels))
+    largest, total, squares = _MomentsAndMax.apply(
+        y.view(-1, geometry.places, conv.out_channels), norm.training
+    )
     offset = _bias(conv) + sign * of_constant.sum(0)
     scale, shift = _affine(norm, sign, total, squares, images.users * geometry.positions, offset)
     largest = largest.view(images.users, geometry.windows, -1)[:, : geometry.kept]
