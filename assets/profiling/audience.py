@@ -150,13 +150,9 @@ def _ranked(
 
 
 def _vectors(scorer: Scorer) -> np.ndarray | None:
-    """The space in which a profiler matches users, of unit length; None where it has none."""
-    from models.meta_profile.prospect import unit_length
-
-    if (vectors := getattr(scorer, "vectors", None)) is not None:
-        return vectors
-    embeddings = getattr(scorer, "embeddings", None)
-    return None if embeddings is None else unit_length(embeddings)
+    """The space in which a profiler matches users; None where it has none."""
+    vectors = getattr(scorer, "vectors", None)
+    return getattr(scorer, "embeddings", None) if vectors is None else vectors
 
 
 def _ids(data: ProfileData, places: np.ndarray) -> np.ndarray:

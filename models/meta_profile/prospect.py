@@ -46,8 +46,7 @@ def prospect(
         scores: float [U].
         customers: int64 [K] positions; they are left out unless `keep_customers`.
         top: size of the audience; fewer where there are fewer candidates.
-        vectors: float32 [U, d] of unit length, in which cosine is a product; None leaves the explanation
-            empty.
+        vectors: float32 [U, d] in which near users are alike (by cosine); None leaves the explanation empty.
         keep_customers: rank the customers too.
 
     Raises:
@@ -109,7 +108,7 @@ def nearest_customers(
     """The customers most similar to each user, nearest first, never the user itself.
 
     Args:
-        vectors: float32 [U, d] of unit length, or None.
+        vectors: float32 [U, d] of any length, or None; only the rows of `users` and `customers` are read.
         users: int64 [N] positions.
         customers: int64 [K] positions.
         count: customers a user; fewer where there are not as many.
@@ -124,11 +123,11 @@ def nearest_customers(
     similarity = np.empty((len(users), count), dtype=np.float32)
     if vectors is None or count == 0:
         return nearest, similarity
-    known = np.ascontiguousarray(vectors[customers].T, dtype=np.float32)
+    known = np.ascontiguousarray(unit_length(vectors[customers]).T)
     rows = max(1, BLOCK // len(customers))
     for start in range(0, len(users), rows):
         block = users[start : start + rows]
-        cosine = vectors[block] @ known
+        cosine = unit_length(vectors[block]) @ known
         itself = np.minimum(np.searchsorted(customers, block), len(customers) - 1)
         is_customer = np.flatnonzero(customers[itself] == block)
         cosine[is_customer, itself[is_customer]] = -np.inf
