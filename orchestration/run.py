@@ -67,32 +67,29 @@ def run_profiling_ingest(session: Session, first_day: str, last_day: str, *, aga
     from assets.logs.ingest import pending
     from warehouse.sources.landing import describe
 
-    zone, paths = session.deployment.service_zone, session.deployment.paths(session.home)
     landing = session.deployment.landing_folder(session.home)
     description = describe(landing)
     tables = [table for table in PROFILING_TABLES if (landing / table).is_dir()]
+    wanted = {
+        table: pending(
+            session.deployment.paths(session.home), table, landing=landing, description=description
+        )
+        for table in tables
+        if table in DESCRIBING_ASSETS or not again
+    }
+    describing = [table for table in DESCRIBING_ASSETS if wanted.get(table)]
+    if describing:
+        session.run(DAILY_LOGS, first_day, only=describing)
     dated = [table for table in tables if table not in DESCRIBING_ASSETS]
     due: dict[str, int] = {}  # day → bytes of its files
     for table in dated:
         contract = description.contract(table)
-        days = (
-            layout.partitions(landing, contract)
-            if again
-            else pending(paths, table, landing=landing, description=description)
-        )
-        for day in days:
-            files = layout.files_of(landing, contract, day) if first_day <= day <= last_day else []
-            due[day] = due.get(day, 0) + sum(path.stat().st_size for path in files) if files else 0
-    due = {day: size for day, size in due.items() if first_day <= day <= last_day}
-    describing = [
-        table
-        for table in tables
-        if table in DESCRIBING_ASSETS and pending(paths, table, landing=landing, description=description)
-    ]
-    if describing:
-        session.run(DAILY_LOGS, first_day, only=describing)
+        for day in layout.partitions(landing, contract) if again else wanted[table]:
+            if first_day <= day <= last_day:
+                files = layout.files_of(landing, contract, day)
+                due[day] = due.get(day, 0) + sum(path.stat().st_size for path in files)
     done, failed = 0, []
-    for run in _runs(sorted(due), due, zone):
+    for run in _runs(sorted(due), due, session.deployment.service_zone):
         session.report("days of purchases loaded", done, len(due))
         try:
             session.run(DAILY_LOGS, run[0], run[-1], only=dated)
