@@ -195,6 +195,10 @@ def _row(system: str, case: Case, evaluation: Evaluation, labels: Given, scores:
     from models.meta_profile.profile_metrics import figures
 
     asked = evaluation.test(case.target, case.fold)
+    if not np.isfinite(scores[asked]).all():
+        raise ValueError(
+            f"{system} scored {int((~np.isfinite(scores[asked])).sum())} test users with NaN or infinity: {case}"
+        )
     found = figures(
         evaluation.newcomers[case.target][asked],
         scores[asked],
