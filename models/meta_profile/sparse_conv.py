@@ -38,6 +38,8 @@ class Bags:
 
     def sum(self, rows: Tensor) -> Tensor:
         """[outputs, O]; an empty group gives zeros."""
+        if len(self.index) == 0:
+            return rows.new_zeros(len(self.offsets), rows.shape[1])
         weight = None if self.weight is None else self.weight.to(rows.dtype)
         return F.embedding_bag(self.index, rows, self.offsets, mode="sum", per_sample_weights=weight)
 
