@@ -197,7 +197,7 @@ def _row(system: str, case: Case, evaluation: Evaluation, labels: Given, scores:
     asked = evaluation.test(case.target, case.fold)
     if not np.isfinite(scores[asked]).all():
         raise ValueError(
-            f"{system} scored {int((~np.isfinite(scores[asked])).sum())} test users with NaN or infinity: {case}"
+            f"{system} gave {int((~np.isfinite(scores[asked])).sum())} test users no finite score: {case}"
         )
     found = figures(
         evaluation.newcomers[case.target][asked],

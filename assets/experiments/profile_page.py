@@ -51,7 +51,7 @@ def _head(result: Mapping[str, Any]) -> str:
         f"{protocol['horizon_days']} days from then. {protocol['users']:,} users, tested in "
         f"{len(protocol['test_users'])} fold(s) of {_numbers(protocol['test_users'])}, learned from the "
         f"others ({_numbers(protocol['train_users'])}); {len(protocol['targets'])} target brands, none of "
-        "them a source brand ([protocol](../decisions/0017-profile-protocol.md), "
+        "them a source brand ([protocol](../decisions/0019-profile-protocol.md), "
         "[figures](../metrics.md)). Intervals: 95 %, bootstrap over targets and folds; seeds and draws are "
         "averaged first.",
     ]
