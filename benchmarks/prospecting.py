@@ -11,8 +11,8 @@ logit, its mean over the customers), and both leave the customers out.
 
 The peer goes over all pairs in blocks, since 100 million pairs of 64 floats are 26 GB. Users, percentiles and
 nearest customers must be equal before a ratio is printed; scores may differ by rounding. `meta_profile_prior`
-is timed beside them on its 256 numbers a user; it has no peer of its own. Timed is processor time, which other
-programs distort less than the clock.
+is timed beside them on its 256 numbers a user; it has no peer of its own. Timed is processor time, which
+other programs distort less than the clock.
 """
 
 from __future__ import annotations

@@ -41,6 +41,10 @@ def print_report(session: Session, report: DayReport, broken: Broken, watch: Sto
         out.print()
     bases = ", ".join(f"{system} from {base}" for system, base in report.base_partitions.items())
     out.print(f"Base models: {bases}. Plot: {report.plot}")
+
+
+def print_where_next() -> None:
+    """The way on from here."""
     out.print("Where to look next: [bold]make ui[/] (or hourfold ui) shows the assets, runs and AUC curves;")
     out.print(
         "hourfold quarantine show lists the broken rows; docs/read-the-results.md explains the figures."

@@ -1,0 +1,94 @@
+"""The second half of the demo: a year of purchases, one brand, and the audience found for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from orchestration.cli.console import Stopwatch, out
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from assets.profiling.audience import AudienceResult
+    from assets.profiling.outcome import Outcome
+    from assets.profiling.writing import AudienceFiles
+    from warehouse.home import Home
+
+SOURCE, AS_OF, TOP = "complete-journey", "2017-10-01", 250
+CUSTOMERS = (200, 800)  #: the brand is neither new nor bought by everybody
+
+
+@dataclass(frozen=True)
+class ShopDemo:
+    """What the demo found, and what became of it."""
+
+    brand: str
+    result: AudienceResult
+    outcome: Outcome
+    files: AudienceFiles
+
+
+def run_shop(home: Home, watch: Stopwatch, progress: Callable[[str, int, int], None]) -> ShopDemo:
+    """Load the shop, train on what was known at the as-of date, rank, and look at what happened after it."""
+    from assets.profiling.audience import make_audience
+    from assets.profiling.outcome import busiest_brand, outcome
+    from assets.profiling.recording import record_audience
+    from assets.profiling.requests import AudienceSettings
+    from assets.profiling.sources import ProfileSource
+    from assets.profiling.writing import AudienceFiles, write
+    from assets.tracking import PROFILING, Tracking
+
+    with watch.stage("shop: gate and load"):
+        source = ProfileSource.opened(home, SOURCE, progress=progress)
+    with watch.stage("shop: heatmaps"):
+        data = source.read(AS_OF)
+    folder = source.home.reports / "audiences" / "demo"
+    folder.mkdir(parents=True, exist_ok=True)
+    files, listed = AudienceFiles.at(folder), folder / "customers.txt"
+    settings = AudienceSettings(customers=str(listed), as_of=AS_OF, top=TOP)
+    brand, customers = busiest_brand(data, settings.horizon_days, *CUSTOMERS)
+    listed.write_text("\n".join(customers) + "\n")
+    tracking = Tracking(home.mlflow, SOURCE, source.description.simulated, PROFILING)
+    with watch.stage("shop: train and rank"):
+        result = make_audience(
+            settings,
+            source.trainer(progress=progress, tracking=tracking),
+            source=SOURCE,
+            simulated=source.description.simulated,
+            progress=progress,
+        )
+    with watch.stage("shop: report"):
+        write(result, files)
+        record_audience(tracking, result, files, "demo")
+        return ShopDemo(brand, result, outcome(result, source, brand), files)
+
+
+def print_shop(found: ShopDemo) -> None:
+    """The table and where to look next."""
+    out.print(table(found))
+    out.print(f"The audience as a page to mail: {found.files.page}")
+    out.print()
+
+
+def table(found: ShopDemo) -> Table:
+    """Expected against what came true."""
+    from rich.table import Table
+
+    result, after = found.result, found.outcome
+    title = (
+        f"Audience for brand {found.brand} ({SOURCE}): {len(result.audience)} of {after.candidates:,} "
+        f"households as of {AS_OF}"
+    )
+    shown = Table("", title=title, title_justify="left")
+    shown.add_column("expected, clock held back", justify="right")
+    shown.add_column(f"came true in {result.settings.horizon_days} days", justify="right")
+    expected = result.lift.curve.at(result.share)[0] if result.lift is not None else float("nan")
+    shown.add_row("new customers in the audience", f"{expected:.0%} of all", f"{after.share:.0%} of all")
+    shown.add_row("lift against a random audience", f"{expected / result.share:.2f}", f"{after.lift:.2f}")
+    shown.caption = (
+        f"{result.known} customers were known and {after.newcomers} came after; "
+        "neither the model nor the ranking saw a day of it"
+    )
+    return shown
