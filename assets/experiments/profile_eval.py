@@ -99,7 +99,7 @@ def profile_eval(
 
 
 def score_unit(unit: Unit, emit: Emit) -> None:
-    """Train a system for one fold and seed, and emit its rows target by target."""
+    """Train a system for one fold and seed, and emit its rows as they come."""
     import torch
 
     if unit.settings.device == "cpu":
@@ -133,7 +133,11 @@ def score_unit(unit: Unit, emit: Emit) -> None:
                 continue
             scores = scorer.score(labels.customers, labels.others)
             found.append(_row(unit.system, case, evaluation, labels, scores))
-        emit(found)
+            if PROFILE_SYSTEMS[unit.system].trains_on_brand:  # a case is minutes: none is lost
+                emit(found)
+                found = []
+        if found:
+            emit(found)
 
 
 def settings_of(settings: ProfileEvalSettings) -> dict[str, dict[str, str]]:
