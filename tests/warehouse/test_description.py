@@ -29,6 +29,10 @@ def test_missing_and_broken_files_are_named(tmp_path):
         {"user_fields": tuple("abcdefg")},
         {"first_day": "2026-05-10"},
         {"last_day": "tomorrow"},
+        {"local_zone": "Mars/Olympus"},
+        {"local_zone": "../etc/passwd"},
+        {"points": "stock"},
+        {"demographic_fields": ("age",), "demographic_numbers": ("age",)},
     ],
 )
 def test_a_description_that_cannot_be_is_refused(wrong):
@@ -64,3 +68,31 @@ def test_open_and_chosen_columns():
 def test_an_unknown_table_lists_the_known_ones():
     with pytest.raises(KeyError, match="external_clicks"):
         table_contract("clicks")
+
+
+@pytest.mark.parametrize(
+    ("zone", "local", "instead"),
+    [
+        ("Etc/GMT+5", "America/New_York", None),
+        ("Etc/GMT+6", "America/New_York", None),  # west of it: every local day is over in time
+        ("UTC", "America/New_York", "Etc/GMT+5"),
+        ("Etc/GMT+4", "America/New_York", "Etc/GMT+5"),  # right in summer only
+        ("UTC", "Asia/Tokyo", None),
+        ("Etc/GMT-5", "Asia/Kolkata", None),
+        ("Etc/GMT-6", "Asia/Kolkata", "Etc/GMT-5"),
+        ("Etc/GMT-1", "Europe/London", "Etc/GMT+0"),
+        ("Etc/GMT-11", "Australia/Sydney", "Etc/GMT-10"),  # its summer is in January
+    ],
+)
+def test_a_service_day_ends_with_or_after_the_local_day(zone, local, instead):
+    wanted = DESCRIPTION.model_dump() | {"zone": zone, "local_zone": local}
+    if instead is None:
+        assert SourceDescription(**wanted).local.key == local
+        return
+    with pytest.raises(ValidationError, match=f"end later.*use {instead.replace('+', '[+]')} as zone"):
+        SourceDescription(**wanted)
+    assert SourceDescription(**(wanted | {"zone": instead})).zone == instead
+
+
+def test_people_live_in_the_service_zone_unless_said():
+    assert DESCRIPTION.local_zone is None and DESCRIPTION.local.key == DESCRIPTION.zone

@@ -173,9 +173,62 @@ def test_description_is_inferred_where_there_is_none(tmp_path):
     assert landing.describe(tmp_path) == found
 
 
-def test_no_exposures_is_said_clearly(tmp_path):
-    with pytest.raises(FileNotFoundError, match="date=YYYY-MM-DD/hour=HH"):
+def test_neither_exposures_nor_purchases_is_said_clearly(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"date=YYYY-MM-DD/hour=HH.*purchases/date="):
         landing.describe(tmp_path)
+
+
+def shop(folder, extension="csv"):
+    """A shop's folder: three days of purchases, one of them in hours; people with columns of all kinds."""
+    frame = pd.DataFrame(
+        {"user_id": [1, 2], "purchased_at": 0, "price": 1.5, "genre": "a/b", "cancelled": [0, 1]}
+    )
+    for place in ("date=2026-05-03", "date=2026-05-01", "date=2026-05-02/hour=07", "date=2026-05-02/hour=19"):
+        path = folder / "purchases" / place / "rows.csv"
+        path.parent.mkdir(parents=True)
+        frame.to_csv(path, index=False)
+    n = 60
+    people = pd.DataFrame(
+        {
+            "user_id": range(n),
+            "age": [None if i == 3 else 18 + i % 50 for i in range(n)],
+            "household": [1 + i % 5 for i in range(n)],
+            "score": np.linspace(-1, 1, n),
+            "region": [f"r{i % 4}" for i in range(n)],
+            "name": [f"person {i}" for i in range(n)],
+            "constant": "x",
+            "member": [i % 2 == 0 for i in range(n)],
+        }
+    )
+    (folder / "demographics").mkdir()
+    path = folder / "demographics" / f"people.{extension}"
+    people.to_csv(path, index=False) if extension == "csv" else people.to_parquet(path)
+
+
+@pytest.mark.parametrize("extension", ["csv", "parquet"])
+def test_a_shop_is_described_from_its_files(tmp_path, extension):
+    shop(tmp_path, extension)
+    found = landing.describe(tmp_path)
+    assert (found.first_day, found.last_day, found.zone) == ("2026-05-01", "2026-05-03", "UTC")
+    assert found.demographic_numbers == ("age", "score")
+    assert found.demographic_fields == ("household", "region", "member")
+    assert (found.user_fields, found.item_fields, found.context_fields) == ((), (), ())
+    assert found.points == "balances" and found.local_zone is None
+
+
+def test_days_may_lie_in_hours(tmp_path):
+    shop(tmp_path)
+    description = landing.describe(tmp_path)
+    read = landing.read(tmp_path, description, "purchases")
+    assert read.rows() == {"2026-05-01": 2, "2026-05-02": 4, "2026-05-03": 2}
+    assert read.frame["_row"].tolist() == [0, 1, 0, 1, 2, 3, 0, 1]
+    marks = landing.fingerprints(tmp_path, description, "purchases")
+    assert marks == {record.partition: record.files_hash for record in read.records()}
+    (tmp_path / "purchases" / "date=2026-05-02" / "hour=19" / "rows.csv").write_text(
+        "user_id,purchased_at,price,genre,cancelled\n"
+    )
+    changed = landing.fingerprints(tmp_path, description, "purchases")
+    assert [day for day in marks if changed[day] != marks[day]] == ["2026-05-02"]
 
 
 @given(st.lists(st.integers(0, 2**45), max_size=8), st.sampled_from(["int64", "double", "digits", "iso"]))
