@@ -84,9 +84,12 @@ def table(found: ShopDemo) -> Table:
     shown = Table("", title=title, title_justify="left")
     shown.add_column("expected, clock held back", justify="right")
     shown.add_column(f"came true in {result.settings.horizon_days} days", justify="right")
-    expected = result.lift.curve.at(result.share)[0] if result.lift is not None else float("nan")
-    shown.add_row("new customers in the audience", f"{expected:.0%} of all", f"{after.share:.0%} of all")
-    shown.add_row("lift against a random audience", f"{expected / result.share:.2f}", f"{after.lift:.2f}")
+    reached, lift = "–", "–"
+    if result.lift is not None:
+        expected, _ = result.lift.curve.at(result.share)
+        reached, lift = f"{expected:.0%} of all", f"{expected / result.share:.2f}"
+    shown.add_row("new customers in the audience", reached, f"{after.share:.0%} of all")
+    shown.add_row("lift against a random audience", lift, f"{after.lift:.2f}")
     shown.caption = (
         f"{result.known} customers were known and {after.newcomers} came after; "
         "neither the model nor the ranking saw a day of it"

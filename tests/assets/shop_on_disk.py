@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from filelock import FileLock
 
 from assets.logs.sources import described
 from assets.profiling.sources import load_profiling
+from assets.tracking import PROFILING, Tracking
 from tests.models.meta_profile.toy import AS_OF, toy_log
 from warehouse.home import Deployment, Home
 
@@ -33,8 +37,22 @@ def purchases() -> pd.DataFrame:
     )
 
 
-def make(root: Path) -> tuple[Home, Deployment]:
-    """A home that is deployed on the shop, everything loaded."""
+def shop(tmp_path_factory) -> tuple[Home, Deployment]:
+    """A copy of a home that is deployed on the shop, everything loaded; made once for all test processes."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    with FileLock(shared / "shop.lock"):
+        if not (shared / "shop.done").exists():
+            _make(shared / "shop")
+            (shared / "shop.done").touch()
+    # MLflow keeps the artifacts' place in its database, so copies write theirs beside the original's.
+    root = tmp_path_factory.mktemp("shop") / "home"
+    shutil.copytree(shared / "shop" / "home", root, ignore=shutil.ignore_patterns("artifacts"))
+    return Home(root), Deployment.load(Home(root))
+
+
+def _make(root: Path) -> None:
     landing = root / "shop"
     for day, rows in purchases().groupby("day"):
         folder = landing / "purchases" / f"date={day}"
@@ -44,4 +62,6 @@ def make(root: Path) -> tuple[Home, Deployment]:
     deployment = Deployment(source="landing", first_day=FIRST_DAY, size="tiny", landing=str(landing))
     deployment.save(home)
     load_profiling(deployment.paths(home), landing, described(landing), None)
-    return home, deployment
+    assert Tracking(
+        home.mlflow, "landing", simulated=False, purpose=PROFILING
+    ).experiment  # its tables take long

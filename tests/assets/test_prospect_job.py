@@ -29,7 +29,7 @@ BRAND = "brand1"
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory):
-    return shop_on_disk.make(tmp_path_factory.mktemp("shop"))
+    return shop_on_disk.shop(tmp_path_factory)
 
 
 @pytest.fixture(scope="module")
