@@ -205,17 +205,29 @@ def test_other_rules_without_code(tmp_path):
     }
 
 
-def test_users_in_groups_and_long_keys_give_the_same(tmp_path, monkeypatch):
+def test_users_in_groups_small_chunks_and_long_keys_give_the_same(tmp_path, monkeypatch):
     frame = random_purchases(500, "2016-07-01", 300)
     with opened(tmp_path, {"purchases": frame}) as warehouse:
         whole = heatmaps(warehouse, folder=tmp_path / "whole")
         monkeypatch.setattr(making, "USERS_AT_ONCE", 5)
         grouped = heatmaps(warehouse, folder=tmp_path / "grouped", workers=2)
+        monkeypatch.setattr(encoding, "_RUNS_AT_ONCE", 7)
         monkeypatch.setattr(encoding, "_KEY_BITS", 10)
         sorted_ = heatmaps(warehouse, folder=tmp_path / "long", workers=2)
         wanted = cells(whole, "shopping", warehouse)
         assert len(wanted) > 300
         assert cells(grouped, "shopping", warehouse) == wanted == cells(sorted_, "shopping", warehouse)
+
+
+def test_chunks_never_part_an_hour_that_comes_twice():
+    slot = np.array([1, 1, 2, 2, 3, 2, 2, 3, 4, 4, 5])
+    edges = encoding._edges(slot)
+    assert edges == [0, 11]
+    for runs in (1, 2, 3):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(encoding, "_RUNS_AT_ONCE", runs)
+            assert set(encoding._edges(slot)) <= {0, 2, 8, 10, 11}
+    assert encoding._edges(np.zeros(0, dtype=int)) == [0]
 
 
 def test_cells_of_some_users_in_any_order(tmp_path):

@@ -1,108 +1,30 @@
-"""From events to cells: DuckDB cuts out a period, one sort of packed 64-bit keys does the rest.
+"""From events to cells: DuckDB cuts out a period; small sorts and dense sums, chunk by chunk, do the rest.
 
-A key holds, from the top: user, slot (hour since the period's first midnight), channel, and the event's place
-in order of time. Sorting these numbers brings the events of a cell together, in order of time, and cells into
-the order in which they are stored; no hash table is filled, no list is built row by row. Sums are taken in
-float64 in order of time: the same events give the same bits, however they were loaded.
+Events come in order of time, and what a user buys at one instant mostly lies together: such runs are sorted,
+not rows. A chunk is some thousand runs, cut between hours of the clock. Its runs are sorted by user and hour,
+as packed 64-bit keys; amounts are added up in a dense block, (user, hour) × channel, that stays in the
+processor's cache; the block's entries in use are the chunk's cells, in order. At last the hours of all chunks
+are sorted by user. No hash table is filled, no list is built row by row. Sums are taken in float64 in order
+of time: the same events give the same bits, however they were loaded, and with whichever period they are
+encoded.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import duckdb
 import numpy as np
 
 from warehouse.heatmaps.cells import Cells, run_starts
-from warehouse.heatmaps.settings import SHOPPING_EVENTS, ChannelRule
-from warehouse.heatmaps.vocabulary import Vocabulary, category_values, genre_at
+from warehouse.heatmaps.plan import NO_CHANNEL, Plan
 from warehouse.local_time import QUARTER_MS, LocalZone
 from warehouse.statements import statement
-from warehouse.store import Warehouse
 
-NO_CHANNEL = -1
 _KEY_BITS = 63
+_RUNS_AT_ONCE = 4096  #: in a chunk: with 50 channels a dense block of 1.6 MB
 _SLOTS = 32  #: a day has 24 slots; keys leave room for 32, so that day and hour are parts of a number
-
-
-@dataclass(frozen=True)
-class Layer:
-    """To which channel each class of a table's events belongs.
-
-    A class is genre code · 2 + cancelled for purchases, the kind's code for points.
-    """
-
-    table: str
-    channel: np.ndarray  #: int64 [classes], NO_CHANNEL where events of the class have none
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How a modality's cells come about, for the codes that the warehouse has now."""
-
-    layers: tuple[Layer, ...]
-    baskets: int | None  #: the channel that counts payments
-    last: np.ndarray  #: bool [C], whether a channel holds the hour's last amount instead of a sum
-    counted: np.ndarray  #: bool [C], whether it counts events
-
-    @property
-    def tables(self) -> list[str]:
-        """The tables on which it draws."""
-        counted = [] if self.baskets is None else ["purchases"]
-        return sorted({layer.table for layer in self.layers} | set(counted))
-
-    @classmethod
-    def of(cls, warehouse: Warehouse, vocabulary: Vocabulary, modality: str) -> Plan:
-        """For one modality of a vocabulary."""
-        channels = vocabulary.of(modality)
-        genres = category_values(warehouse, "purchases", "genre")
-        kinds = category_values(warehouse, "points", "kind")
-        layers: list[Layer] = []
-        baskets = None
-        for rule in vocabulary.settings.rules:
-            number = {
-                channel.genre: place
-                for place, channel in enumerate(channels)
-                if ChannelRule(**channel.model_dump(exclude={"name", "genre"})) == rule
-            }
-            if not number:
-                continue
-            if (rule.event, rule.aggregate) == ("payments", "count"):
-                baskets = number[None]
-                continue
-            layer = _points_layer(rule, kinds, number)
-            if rule.event in SHOPPING_EVENTS:
-                layer = _shopping_layer(rule, genres, number)
-            _add(layers, layer)
-        aggregates = np.array([channel.aggregate for channel in channels])
-        return cls(tuple(layers), baskets, last=aggregates == "last", counted=aggregates == "count")
-
-
-def _shopping_layer(rule: ChannelRule, genres: list[str], number: dict[str | None, int]) -> Layer:
-    if rule.genre_level is None:
-        channel = np.full(len(genres), number[None])
-    else:
-        level, other = rule.genre_level, number[None]
-        channel = np.array([number.get(genre_at(path, level), other) for path in genres], dtype=np.int64)
-    classes = np.full((len(genres), 2), NO_CHANNEL)
-    classes[:, int(rule.event == "cancelled")] = channel
-    return Layer("purchases", classes.ravel())
-
-
-def _points_layer(rule: ChannelRule, kinds: list[str], number: dict[str | None, int]) -> Layer:
-    named = [number[None] if kind == rule.event and None in number else NO_CHANNEL for kind in kinds]
-    return Layer("points", np.array(named, dtype=np.int64))
-
-
-def _add(layers: list[Layer], layer: Layer) -> None:
-    """Lay over the first layer with which it has no class in common, so that events are gone through once."""
-    for place, found in enumerate(layers):
-        if found.table != layer.table:
-            continue
-        if not ((found.channel != NO_CHANNEL) & (layer.channel != NO_CHANNEL)).any():
-            layers[place] = Layer(found.table, np.maximum(found.channel, layer.channel))
-            return
-    layers.append(layer)
 
 
 @dataclass(frozen=True)
@@ -130,114 +52,185 @@ class Period:
 
 
 @dataclass(frozen=True)
-class _Events:
-    """Events of one table in order of time."""
+class _Runs:
+    """Events of one table in order of time, and their runs: neighbouring rows of one user and instant."""
 
-    user: np.ndarray  #: int32 [N]
-    at_ms: np.ndarray  #: int64 [N]
-    kind: np.ndarray  #: class, int32 [N]
     amount: np.ndarray  #: float64 [N]
+    kind: np.ndarray  #: class, int32 [N]
+    start: np.ndarray  #: int64 [R + 1], the first row of each run, and N
+    user: np.ndarray  #: int64 [R]
+    at_ms: np.ndarray  #: int64 [R]
+    slot: np.ndarray  #: int64 [R]
+    paid: np.ndarray  #: bool [R], whether a run is a purchase that was not cancelled as a whole
+
+
+@dataclass(frozen=True)
+class _Hours:
+    """Cells by the hours of users in which they lie."""
+
+    key: np.ndarray  #: int64 [H], user and slot
+    cells: np.ndarray  #: int64 [H], how many each has
+    channel: np.ndarray  #: uint16 [n]
+    value: np.ndarray  #: float32 [n]
 
 
 def encode(
     connection: duckdb.DuckDBPyConnection, plan: Plan, period: Period, users: tuple[int, int] | None = None
 ) -> Cells:
     """The cells of a period's events; of users with an index in `[users[0], users[1])` where given."""
-    found: list[tuple[np.ndarray, ...]] = []
+    bits = _bits((period.end_day - period.first_day) * _SLOTS)
+    hours = []
     for table in plan.tables:
-        events = _events(connection, table, period, users)
-        slots = period.slots(events.at_ms)
-        for layer in plan.layers:
-            if layer.table != table:
-                continue
-            channel = layer.channel[events.kind]
-            columns = (events.user, slots, channel, events.amount)
-            if (channel == NO_CHANNEL).any():
-                columns = tuple(column[channel != NO_CHANNEL] for column in columns)
-            found.append(columns)
-        if table == "purchases" and plan.baskets is not None:
-            user, at_ms = _baskets(events, period)
-            found.append((user, period.slots(at_ms), np.full(len(user), plan.baskets), np.ones(len(user))))
-    return _aggregate(found, plan, period)
+        runs = _runs(connection, table, period, users)
+        edges = _edges(runs.slot)
+        hours += [_chunk(runs, slice(low, high), plan, table, bits) for low, high in pairwise(edges)]
+    return _together(hours, period, bits, mixed=len(plan.tables) > 1)
 
 
-def _events(
+def _runs(
     connection: duckdb.DuckDBPyConnection, table: str, period: Period, users: tuple[int, int] | None
-) -> _Events:
+) -> _Runs:
     asked = {"start_ms": period.start_ms, "end_ms": period.end_ms}
     only = ""
     if users is not None:
         only = statement("heatmaps", "users_between")
         asked |= {"first_user": users[0], "end_user": users[1]}
-    found = connection.execute(statement("heatmaps", table, users=only), asked).fetchnumpy()
+    # As Arrow columns: numpy ones come with a mask each, at twice the cost. A cursor of its own, because a
+    # result of the connection may still be open.
+    with connection.cursor() as own:
+        found = own.sql(statement("heatmaps", table, users=only), params=asked).to_arrow_table()
     user, at_ms, kind, amount = (
-        np.ma.getdata(found[name]) for name in ("user_index", "at_ms", "class", "amount")
+        found[name].to_numpy() for name in ("user_index", "at_ms", "class", "amount")
     )
     if not bool((at_ms[1:] >= at_ms[:-1]).all()):
         # Rows of one instant lie in one partition, where they keep the order in which they landed.
         order = np.argsort(at_ms, kind="stable")
         user, at_ms, kind, amount = user[order], at_ms[order], kind[order], amount[order]
-    return _Events(user, at_ms, kind, amount)
+    begins = np.ones(len(user), dtype=bool)
+    np.not_equal(user[1:], user[:-1], out=begins[1:])
+    begins[1:] |= at_ms[1:] != at_ms[:-1]
+    start = np.flatnonzero(begins)
+    at_ms = at_ms[start]
+    # Classes of cancelled purchases are odd.
+    paid = np.bitwise_and.reduceat(kind, start) & 1 == 0 if len(start) else begins
+    return _Runs(
+        amount=amount,
+        kind=kind,
+        start=np.append(start, len(user)),
+        user=user[start].astype(np.int64),
+        at_ms=at_ms,
+        slot=period.slots(at_ms),
+        paid=paid,
+    )
 
 
-def _baskets(events: _Events, period: Period) -> tuple[np.ndarray, np.ndarray]:
-    """User (int64) and instant (int64) of every payment: what a user bought, and kept, at one instant."""
-    kept = events.kind % 2 == 0
-    # Purchases of a basket mostly follow each other: one of each run is enough to look at.
-    kept[1:] &= (events.at_ms[1:] != events.at_ms[:-1]) | (events.user[1:] != events.user[:-1]) | ~kept[:-1]
-    bits = _bits(period.end_ms - period.start_ms)
-    key = (events.user[kept].astype(np.int64) << bits) | (events.at_ms[kept] - period.start_ms)
-    key.sort()
-    key = key[run_starts(key)]
-    return key >> bits, (key & ((1 << bits) - 1)) + period.start_ms
+def _edges(slot: np.ndarray) -> list[int]:
+    """Where chunks of runs begin, and the end: only where an hour is over for good."""
+    if not len(slot):
+        return [0]
+    # A clock that is set back past midnight comes to an hour twice, with another in between.
+    over = np.maximum.accumulate(slot)[:-1] < np.minimum.accumulate(slot[::-1])[::-1][1:]
+    possible = np.append(np.flatnonzero(over) + 1, len(slot))
+    wanted = np.arange(_RUNS_AT_ONCE, len(slot), _RUNS_AT_ONCE)
+    return [0, *np.unique(np.append(possible[np.searchsorted(possible, wanted)], len(slot))).tolist()]
 
 
-def _aggregate(found: list[tuple[np.ndarray, ...]], plan: Plan, period: Period) -> Cells:
-    """From user, slot, channel and amount of every event to cells."""
-    n = sum(len(part[0]) for part in found)
-    channels = len(plan.last)
-    slot_bits, channel_bits = _bits((period.end_day - period.first_day) * _SLOTS), _bits(channels)
-    cell, amount, at = np.empty(n, dtype=np.int64), np.empty(n), 0
-    for user, slot, channel, amounts in found:
-        here = slice(at, at + len(user))
-        cell[here] = user
-        cell[here] <<= slot_bits
-        cell[here] |= slot
-        cell[here] <<= channel_bits
-        cell[here] |= channel
-        amount[here] = np.where(plan.counted[channel], 1.0, amounts) if plan.counted.any() else amounts
-        at += len(user)
-    cell, amount = _sorted(cell, amount)
-    first = run_starts(cell)
-    value = np.add.reduceat(amount, first) if n else amount
-    cell = cell[first]
-    channel = cell & ((1 << channel_bits) - 1)
-    if plan.last.any():
-        value = np.where(plan.last[channel], amount[np.append(first[1:], n) - 1] if n else amount, value)
-    cell >>= channel_bits
-    slot = (cell & ((1 << slot_bits) - 1)).astype(np.uint16)
-    return Cells.of_rows(
-        user=(cell >> slot_bits).astype(np.int32),
-        day=slot // np.uint16(_SLOTS) + np.uint16(period.first_day),
-        hour=slot % np.uint16(_SLOTS),
+def _chunk(runs: _Runs, chunk: slice, plan: Plan, table: str, slot_bits: int) -> _Hours:
+    """The cells of a stretch of runs that has every hour whole."""
+    key, order = _sorted((runs.user[chunk] << slot_bits) | runs.slot[chunk])
+    begins = np.ones(len(key), dtype=bool)
+    np.not_equal(key[1:], key[:-1], out=begins[1:])
+    hour = np.cumsum(begins) - 1
+    key = key[begins]
+    width = len(plan.last) + 1  # one column more, for events that have no channel
+    trash = width - 1
+    base = np.empty(len(order), dtype=np.int64)
+    base[order] = hour * width
+    starts = runs.start[chunk.start : chunk.stop + 1]
+    base = np.repeat(base, np.diff(starts))
+    rows = slice(int(starts[0]), int(starts[-1]))
+    value, used = np.zeros(len(key) * width), np.zeros(len(key) * width, dtype=bool)
+    for layer in plan.layers:
+        if layer.table == table:
+            channel = np.where(layer.channel == NO_CHANNEL, trash, layer.channel)[runs.kind[rows]]
+            amount = runs.amount[rows]
+            if plan.counted.any():
+                amount = np.where(np.append(plan.counted, False)[channel], 1.0, amount)
+            cell = base + channel
+            value += np.bincount(cell, weights=amount, minlength=len(value))
+            used[cell] = True
+            if plan.last.any():
+                owned = np.append(plan.last, False)[channel]
+                value[cell[owned]] = amount[owned]  # of several the last one stays
+    if table == "purchases" and plan.baskets is not None:
+        payments = _payments(hour, runs.at_ms[chunk][order], runs.paid[chunk][order], len(key))
+        value[plan.baskets :: width], used[plan.baskets :: width] = payments, payments > 0
+    used[trash::width] = False
+    found = np.flatnonzero(used)
+    of_hour = found // width
+    return _Hours(
+        key=key,
+        cells=np.bincount(of_hour, minlength=len(key)),
+        channel=(found - of_hour * width).astype(np.uint16),
+        value=value[found].astype(np.float32),
+    )
+
+
+def _payments(hour: np.ndarray, at_ms: np.ndarray, paid: np.ndarray, hours: int) -> np.ndarray:
+    """At how many instants something was paid in each hour, int64 [hours]; runs are by (hour, instant)."""
+    hour, at_ms = hour[paid], at_ms[paid]
+    fresh = np.ones(len(hour), dtype=bool)
+    fresh[1:] = (hour[1:] != hour[:-1]) | (at_ms[1:] != at_ms[:-1])
+    return np.bincount(hour[fresh], minlength=hours)
+
+
+def _together(hours: list[_Hours], period: Period, slot_bits: int, mixed: bool) -> Cells:
+    """The cells of all chunks by user; `mixed` where two tables may have cells in the same hour."""
+    if not hours:
+        return Cells.of_rows(*(np.zeros(0, dtype=np.int64) for _ in range(5)))
+    key, cells, channel, value = (
+        np.concatenate([getattr(found, name) for found in hours])
+        for name in ("key", "cells", "channel", "value")
+    )
+    begin = np.cumsum(cells) - cells
+    key, order = _sorted(key)
+    begin, cells = begin[order], cells[order]
+    ends = np.cumsum(cells)
+    rows = np.repeat(begin - (ends - cells), cells)
+    rows += np.arange(len(rows))
+    channel, value = channel[rows], value[rows]
+    slot = key & ((1 << slot_bits) - 1)
+    day = np.repeat((slot // _SLOTS + period.first_day).astype(np.uint16), cells)
+    hour = np.repeat((slot % _SLOTS).astype(np.uint8), cells)
+    user = key >> slot_bits
+    if mixed:
+        order = np.lexsort((channel, np.repeat(key, cells)))
+        return Cells.of_rows(
+            np.repeat(user, cells)[order], day[order], hour[order], channel[order], value[order]
+        )
+    first = run_starts(user)
+    offsets = np.append((ends - cells)[first], len(value))
+    kept = np.diff(offsets) > 0  # nobody without a cell
+    return Cells(
+        user=user[first][kept].astype(np.int32),
+        offsets=np.append(offsets[:-1][kept], len(value)).astype(np.int32),
+        day=day,
+        hour=hour,
         channel=channel,
         value=value,
     )
 
 
-def _sorted(cell: np.ndarray, amount: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Both by cell, equal ones in the order in which they came."""
-    bits = _bits(len(cell))
-    if len(cell) == 0 or _bits(int(cell.max()) + 1) + bits > _KEY_BITS:
-        order = np.argsort(cell, kind="stable")
-        return cell[order], amount[order]
-    # With the place in the low bits a plain sort in place is a stable one, and four times as fast.
-    cell <<= bits
-    cell |= np.arange(len(cell))
-    cell.sort()
-    amount = amount[cell & ((1 << bits) - 1)]
-    cell >>= bits
-    return cell, amount
+def _sorted(key: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Keys in order, and where each came from; equal ones in the order in which they came."""
+    bits = _bits(len(key))
+    if len(key) == 0 or _bits(int(key.max()) + 1) + bits > _KEY_BITS:
+        order = np.argsort(key, kind="stable")
+        return key[order], order
+    # With the place in the low bits a plain sort in place is a stable one, and twice as fast.
+    packed = (key << bits) | np.arange(len(key))
+    packed.sort()
+    return packed >> bits, packed & ((1 << bits) - 1)
 
 
 def _bits(values: int) -> int:

@@ -11,8 +11,9 @@ from pathlib import Path
 import duckdb
 
 from warehouse.heatmaps.cells import Cells
-from warehouse.heatmaps.encoding import Period, Plan, encode
+from warehouse.heatmaps.encoding import Period, encode
 from warehouse.heatmaps.manifest import SegmentEntry, Stretch
+from warehouse.heatmaps.plan import Plan
 from warehouse.heatmaps.segments import read_segment, read_sources, write_segment
 from warehouse.heatmaps.vocabulary import Vocabulary, largest_user
 from warehouse.local_time import LocalZone

@@ -30,6 +30,9 @@ SCHEMA = pa.schema(
         ),
     ]
 )
+#: As small as plain values under LZ4, and written a seventh faster; Zstandard saves another third of the size
+#: and takes half as long again.
+_ENCODING = {f"{name}.list.element": "DELTA_BINARY_PACKED" for name in ("day", "hour", "channel")}
 
 
 def write_segment(path: Path, groups: Iterable[Cells], sources: Mapping[int, str]) -> None:
@@ -41,8 +44,9 @@ def write_segment(path: Path, groups: Iterable[Cells], sources: Mapping[int, str
         with parquet.ParquetWriter(
             fresh,
             SCHEMA,
-            compression="zstd",
+            compression="none",
             use_dictionary=False,
+            column_encoding=_ENCODING,
             write_statistics=["user"],
             store_schema=False,
         ) as writer:

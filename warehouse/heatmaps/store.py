@@ -18,9 +18,9 @@ from pathlib import Path
 
 import duckdb
 
-from warehouse.heatmaps.encoding import Plan
 from warehouse.heatmaps.making import Segment, digest_of, user_groups, write
 from warehouse.heatmaps.manifest import Manifest, save_vocabulary, stretches, vocabularies
+from warehouse.heatmaps.plan import Plan
 from warehouse.heatmaps.settings import HeatmapSettings
 from warehouse.heatmaps.vocabulary import DAYS, Vocabulary
 from warehouse.local_time import LocalZone
