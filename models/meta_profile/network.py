@@ -101,10 +101,13 @@ class ProfileNetwork(nn.Module):
 
 @torch.no_grad()
 def initialise(module: nn.Module, generator: torch.Generator) -> None:
-    """Draw all weights from `generator`: He-uniform before a ReLU, small embeddings, zero biases."""
+    """Draw all weights from `generator`: Glorot-uniform (Keras's, in which the paper's was written), small
+    embeddings, zero biases.
+    """
     for part in module.modules():
         if isinstance(part, nn.Conv2d | nn.Linear):
-            bound = (6.0 / part.weight[0].numel()) ** 0.5
+            outputs, inputs = part.weight.shape[:2]
+            bound = (6.0 / ((outputs + inputs) * part.weight[0, 0].numel())) ** 0.5
             part.weight.uniform_(-bound, bound, generator=generator)
             if part.bias is not None:
                 part.bias.zero_()
