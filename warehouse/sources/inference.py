@@ -42,8 +42,8 @@ def infer(landing: Path) -> SourceDescription:
     found_days = sorted({day for found in days.values() for day in found})
     if not found_days:
         raise FileNotFoundError(
-            f"{landing} has no folder exposures/date=YYYY-MM-DD/hour=HH and no "
-            f"purchases/date=YYYY-MM-DD with a file ({', '.join(layout.EXTENSIONS)}): is this the landing folder?"
+            f"{landing} has no folder exposures/date=YYYY-MM-DD/hour=HH and no purchases/date=YYYY-MM-DD "
+            f"with a file ({', '.join(layout.EXTENSIONS)}): is this the landing folder?"
         )
     demographics = table_contract("demographics")
     numbers = _chosen(landing, demographics, _is_number)
