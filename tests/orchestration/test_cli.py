@@ -23,6 +23,7 @@ EXPECTED = {
     "hourfold day",
     "hourfold compare",
     "hourfold prospect",
+    "hourfold heatmap",
     "hourfold profile-eval",
     "hourfold quarantine list",
     "hourfold quarantine show",
