@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from warehouse.heatmaps.settings import SHOPPING_EVENTS, ChannelRule
-from warehouse.heatmaps.vocabulary import Vocabulary, category_values, genre_at
+from warehouse.heatmaps.vocabulary import Channel, Vocabulary, category_values, genre_at
 from warehouse.store import Warehouse
 
 NO_CHANNEL = -1
@@ -51,7 +51,7 @@ class Plan:
             number = {
                 channel.genre: place
                 for place, channel in enumerate(channels)
-                if ChannelRule(**channel.model_dump(exclude={"name", "genre"})) == rule
+                if _fields(channel) == _fields(rule)
             }
             if not number:
                 continue
@@ -64,6 +64,10 @@ class Plan:
             _add(layers, layer)
         aggregates = np.array([channel.aggregate for channel in channels])
         return cls(tuple(layers), baskets, last=aggregates == "last", counted=aggregates == "count")
+
+
+def _fields(found: ChannelRule | Channel) -> tuple[object, ...]:
+    return found.modality, found.event, found.genre_level, found.aggregate
 
 
 def _shopping_layer(rule: ChannelRule, genres: list[str], number: dict[str | None, int]) -> Layer:

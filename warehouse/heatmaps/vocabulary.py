@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -54,7 +55,7 @@ class Vocabulary(BaseModel):
     #: some user ids by user_index: heatmaps of a warehouse that was made anew are not taken for this one's
     users: Mapping[int, str] = Field(default_factory=dict)
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """Names the vocabulary: 16 hexadecimal digits of everything in it."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]
