@@ -1,6 +1,7 @@
 """From a file of customers to an audience: what is found, left out, listed and refused; twice is once."""
 
 import json
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -12,6 +13,8 @@ from assets.profiling import profilers
 from assets.profiling.audience import make_audience
 from assets.profiling.requests import AudienceSettings, read_customers
 from assets.profiling.writing import AudienceFiles, frame, write
+from models.meta_profile.data import MISSING
+from tests.assets import profiler_stand_in as stand_in
 from tests.assets.profiler_stand_in import AS_OF_KEY, ENTRY, brand_customers, read, trainer
 from tests.models.meta_profile.toy import AS_OF
 
@@ -100,6 +103,18 @@ def test_a_date_without_a_date_before_it_has_no_lift(tmp_path):
     files = AudienceFiles.at(tmp_path / "out.html")
     write(result, files)
     assert "None can be told" in files.page.read_text() and not files.lift.exists()
+
+
+def test_a_log_without_brands_gives_an_audience_without_lift(tmp_path, monkeypatch):
+    def bare(as_of):
+        data = read(as_of)
+        purchases = replace(data.purchases, brand=np.full_like(data.purchases.brand, MISSING), brand_names=())
+        return replace(data, purchases=purchases, demographics=None, labels=None)
+
+    monkeypatch.setattr(stand_in, "read", bare)
+    result = made(tmp_path, asked(listed(tmp_path, brand_customers(BRAND))))
+    assert len(result.audience) == 30
+    assert result.lift is None and "no brand had enough newcomers" in result.no_lift
 
 
 def test_two_runs_are_identical_byte_for_byte(tmp_path):
