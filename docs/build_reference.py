@@ -19,7 +19,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 REFERENCE = ROOT / "docs" / "reference"
 ROOMS = ("models", "warehouse", "expectations", "assets", "orchestration")
-DESCRIBED = {"Deployment", "SourceDescription"}
+DESCRIBED = {"Deployment", "SourceDescription", "ChannelRule"}
 
 
 @dataclass(frozen=True)

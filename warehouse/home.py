@@ -38,7 +38,7 @@ class SourceHome:
 
     @property
     def heatmaps(self) -> Path:
-        """Time-heatmaps: vocabularies, segments, and a manifest an as-of date (warehouse/heatmaps/store.py)."""
+        """Time-heatmaps: vocabularies, segments, a manifest an as-of date (warehouse/heatmaps/store.py)."""
         return self.root / "heatmaps"
 
     @property

@@ -60,7 +60,7 @@ def expected_shopping(frame, as_of, genres):
     return {key: float(np.float32(value)) for key, value in amounts.items()} | paid
 
 
-@settings(max_examples=8)
+@settings(max_examples=5)
 @given(seed=st.integers(0, 1000), most=st.integers(1, 5), as_of=st.sampled_from([AS_OF, "2017-06-01"]))
 def test_cells_equal_pandas(tmp_path_factory, seed, most, as_of):
     frame = random_purchases(400, "2016-05-20", 400, seed)

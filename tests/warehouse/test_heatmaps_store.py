@@ -1,6 +1,7 @@
 """Keeping heatmaps: moving by a day, late partitions, kills, and the same bytes twice."""
 
 import hashlib
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from warehouse.heatmaps.reading import Heatmaps
 from warehouse.heatmaps.settings import default_settings
 from warehouse.heatmaps.store import encode_heatmaps
 from warehouse.local_time import LocalZone
+from warehouse.store import Warehouse
 
 LOCAL = LocalZone(DESCRIPTION.local)
 SETTINGS = default_settings("amounts")
@@ -30,9 +32,16 @@ PURCHASES = random_purchases(1500, "2016-05-01", 420)
 POINTS = random_points(2500, "2016-05-01", 420)
 
 
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("loaded")
+    opened(folder, {"purchases": PURCHASES, "points": POINTS}).close()
+    return folder / "warehouse.duckdb"
+
+
 @pytest.fixture
-def warehouse(tmp_path):
-    with opened(tmp_path / "w", {"purchases": PURCHASES, "points": POINTS}) as found:
+def warehouse(loaded, tmp_path):
+    with Warehouse(Path(shutil.copy(loaded, tmp_path))) as found:
         yield found
 
 
