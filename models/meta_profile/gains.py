@@ -9,15 +9,16 @@ coefficients of
 over users who were no customers yet. The slope is free because a good match tells of activity too: held at
 1, the prior would count it twice. λ(K) is the one with the highest likelihood. The gain follows
 
-    gain(K) = c · sqrt(K / (K + k₀)),
+    gain(K) = c · (K / (K + k₀))^p,
 
-the attenuation of a standardised score whose direction was estimated from K noisy customers; c and k₀ are
-fitted to the gains found, weighted by their certainty, so brands larger than any source brand are reached
-too.
+after the attenuation of a standardised score whose direction was estimated from K noisy customers (p = ½
+where their noise is all there is); c, k₀ and p are fitted to the gains found, weighted by their certainty, so
+brands larger than any source brand are reached too.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -26,10 +27,11 @@ import numpy as np
 from models.meta_profile.match import MatchSpace
 
 MOST_USERS = 4_096  #: users whose outcomes are looked at, at most
-MOST_SUPPORTS = 512  #: asked at one K
+MOST_SUPPORTS = 384  #: asked at one K
 FEWEST_BRANDS = 5  #: for a K to be tried
 LEAST_SLOPE = 0.1  #: a prior worth less than this is noise: the gain stays finite
 _HALVES = np.geomspace(0.5, 2_000, 60)  #: tried for k₀
+_POWERS = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)  #: tried for p
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class Gains:
 
     ceiling: float  #: c, the gain of a perfectly known match
     half: float  #: k₀
+    power: float  #: p
     supports: np.ndarray  #: float64 [P] the numbers of customers tried
     shrinkage: np.ndarray  #: float64 [P] λ chosen for each
     found: np.ndarray  #: float64 [P] the gain found for each
@@ -45,7 +48,7 @@ class Gains:
 
     def gain(self, customers: int) -> float:
         """g(K)."""
-        return self.ceiling * float(np.sqrt(customers / (customers + self.half)))
+        return self.ceiling * float((customers / (customers + self.half)) ** self.power)
 
     def shrinkage_of(self, customers: int) -> float:
         """λ(K), interpolated between the supports tried, on logarithmic axes."""
@@ -84,16 +87,20 @@ def fit_gains(
     points: list[tuple[float, ...]] = []
     tried = [k for k in supports if k == min(supports) or (sizes >= k).sum() >= FEWEST_BRANDS]
     for place, size in enumerate(tried):
-        brands = np.repeat(np.flatnonzero(sizes >= size), draws)[:MOST_SUPPORTS]
+        brands = rng.permutation(np.repeat(np.flatnonzero(sizes >= size), draws))[:MOST_SUPPORTS]
         members = [np.flatnonzero(customers[brand]) for brand in brands]
         chosen = [rng.choice(one, size, replace=False) for one in members]
         free = ~customers[np.ix_(brands, background)]
         outcome = (newcomers[np.ix_(brands, background)] & free)[free].astype(np.float64)
         known = _centred(np.broadcast_to(prior[background], free.shape), free)[free]
         best: tuple[float, ...] | None = None
+        rate = np.clip(outcome.mean(), 1e-6, 1 - 1e-6)
+        beta = np.array([1.0, 0.0, np.log(rate / (1 - rate))])
         for shrinkage in shrinkages:
             match = space.scores(chosen, shrinkage).cpu().numpy()[:, background]
-            gain, certainty, value = _one_gain(known, _centred(match, free)[free], outcome)
+            # Neighbouring λ have nearly the same coefficients: each search begins where the last one ended.
+            beta, certainty, value = _fitted(known, _centred(match, free)[free], outcome, beta)
+            gain = float(beta[1]) / max(float(beta[0]), LEAST_SLOPE)
             if best is None or value > best[0]:
                 best = (value, shrinkage, gain, certainty)
         assert best is not None
@@ -102,8 +109,7 @@ def fit_gains(
             progress("gains", place + 1, len(tried))
     points.sort()
     columns = np.asarray(points).T
-    ceiling, half = _curve(columns[0], columns[2], columns[3])
-    return Gains(ceiling, half, *columns)
+    return Gains(*_curve(columns[0], columns[2], columns[3]), *columns)
 
 
 def _centred(values: np.ndarray, free: np.ndarray) -> np.ndarray:
@@ -112,32 +118,31 @@ def _centred(values: np.ndarray, free: np.ndarray) -> np.ndarray:
     return values - mean
 
 
-def _one_gain(prior: np.ndarray, match: np.ndarray, outcome: np.ndarray) -> tuple[float, float, float]:
-    """Gain (the match's coefficient over the prior's), one over its variance, and the likelihood."""
+def _fitted(
+    prior: np.ndarray, match: np.ndarray, outcome: np.ndarray, beta: np.ndarray
+) -> tuple[np.ndarray, float, float]:
+    """Logistic coefficients of (prior, match, 1), one over the variance of their ratio, the likelihood."""
     design = np.stack([prior, match, np.ones(len(prior))], axis=1)
-    rate = np.clip(outcome.mean(), 1e-6, 1 - 1e-6)
-    beta = np.array([1.0, 0.0, np.log(rate / (1 - rate))])
     for _ in range(12):
         p = 1 / (1 + np.exp(-np.clip(design @ beta, -30, 30)))
         information = (design * (p * (1 - p))[:, None]).T @ design + 1e-6 * np.eye(3)
         step = np.clip(np.linalg.solve(information, design.T @ (outcome - p)), -1, 1)
         beta = beta + step
-        if np.abs(step).max() < 1e-6:
+        if np.abs(step).max() < 1e-4:
             break
     odds = design @ beta
-    slope = max(float(beta[0]), LEAST_SLOPE)
-    variance = np.linalg.inv(information)[1, 1] / slope**2
-    return float(beta[1]) / slope, float(1 / variance), float(outcome @ odds - np.logaddexp(0, odds).sum())
+    variance = np.linalg.inv(information)[1, 1] / max(float(beta[0]), LEAST_SLOPE) ** 2
+    return beta, float(1 / variance), float(outcome @ odds - np.logaddexp(0, odds).sum())
 
 
-def _curve(support: np.ndarray, found: np.ndarray, certainty: np.ndarray) -> tuple[float, float]:
-    """c and k₀ by weighted least squares: c in closed form for each k₀ of a grid."""
+def _curve(support: np.ndarray, found: np.ndarray, certainty: np.ndarray) -> tuple[float, float, float]:
+    """c, k₀ and p by weighted least squares: c in closed form for each pair of a grid."""
     found = np.maximum(found, 0.0)
-    best = (np.inf, 0.0, 1.0)
-    for half in _HALVES:
-        shape = np.sqrt(support / (support + half))
+    best = (np.inf, 0.0, 1.0, 0.5)
+    for half, power in itertools.product(_HALVES, _POWERS):
+        shape = (support / (support + half)) ** power
         ceiling = float((certainty * shape * found).sum() / (certainty * shape**2).sum())
         error = float((certainty * (found - ceiling * shape) ** 2).sum())
         if error < best[0]:
-            best = (error, ceiling, float(half))
-    return best[1], best[2]
+            best = (error, ceiling, float(half), power)
+    return best[1:]

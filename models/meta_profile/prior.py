@@ -58,7 +58,7 @@ class MetaProfilePriorSettings(Settings):
 
 
 #: No source brands at all (a log of one brand, or of a few days): activity orders, and a match is worth this.
-_UNTAUGHT = Gains(1.0, 10.0, np.ones(1), np.full(1, 0.02), np.ones(1), np.ones(1))
+_UNTAUGHT = Gains(1.0, 10.0, 0.5, np.ones(1), np.full(1, 0.02), np.ones(1), np.ones(1))
 
 
 @dataclass(frozen=True)
@@ -218,7 +218,7 @@ class MetaProfilePrior:
             prior = Logistic(arrays["coefficients"], about["intercept"])
         found = about["gains"]
         curve = {key: np.asarray(found[key]) for key in ("supports", "shrinkage", "found", "certainty")}
-        gains = Gains(found["ceiling"], found["half"], **curve)
+        gains = Gains(found["ceiling"], found["half"], found["power"], **curve)
         return cls(
             settings, vectors, prior, gains, about["trained_as_of"], about["source_brands"], str(device)
         )

@@ -19,7 +19,7 @@ from models.meta_profile.data import PurchaseLog
 from models.settings import Settings
 
 BLOCK = 2_048  #: users that are dense at one time
-SAMPLE = 16_384  #: users on whom the directions are fitted, at most
+SAMPLE = 4_096  #: users on whom the directions are fitted, at most
 
 
 class View(Settings):
@@ -97,7 +97,7 @@ def _columns(purchases: PurchaseLog, members: np.ndarray, view: View, least: flo
     names = purchases.genre_names[level]
     inside = np.isin(purchases.user, members) & ~purchases.cancelled
     user, genre = purchases.user[inside], purchases.genre[inside, level]
-    buyers = np.bincount(np.unique(user * len(names) + genre) % max(len(names), 1), minlength=len(names))
+    buyers = np.bincount(_distinct(user * len(names) + genre) % max(len(names), 1), minlength=len(names))
     chosen = np.flatnonzero(buyers >= least)
     chosen = np.sort(chosen[np.argsort(-buyers[chosen], kind="stable")[:most]])
     everything = Columns(view, tuple(names[place] for place in chosen), np.ones(len(chosen), np.float32))
@@ -146,7 +146,7 @@ def _raw_blocks(
         # One entry a user, genre and day: a basket with three of a kind counts as one visit.
         day = purchases.day[known] - purchases.day[0]
         span = int(day.max(initial=0)) + 1
-        key = np.unique((row * len(columns.names) + column) * span + day) // span
+        key = _distinct((row * len(columns.names) + column) * span + day) // span
         row, column = key // len(columns.names), key % len(columns.names)
         value = np.ones(len(key))
     width = len(columns.names)
@@ -158,3 +158,9 @@ def _raw_blocks(
         dense = np.maximum(dense.reshape(end - start, width), 0.0)
         counted = (dense > 0) if columns.view.measure == "bought" else np.log1p(dense)
         yield slice(start, end), counted.astype(np.float32)
+
+
+def _distinct(keys: np.ndarray) -> np.ndarray:
+    """Sorted distinct keys; a sort is several times as fast as numpy's hashing on a million of them."""
+    ordered = np.sort(keys)
+    return ordered[np.concatenate([[True], ordered[1:] != ordered[:-1]])] if len(ordered) else ordered

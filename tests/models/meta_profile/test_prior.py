@@ -7,7 +7,7 @@ import pytest
 
 from models.evaluation import auc
 from models.meta_profile.brands import FirstPurchases
-from models.meta_profile.gains import _one_gain
+from models.meta_profile.gains import _fitted
 from models.meta_profile.prior import MetaProfilePrior, MetaProfilePriorSettings
 from tests.models.meta_profile.toy import AS_OF, toy_data, toy_log
 
@@ -136,6 +136,7 @@ def test_one_gain_is_the_ratio_of_two_logistic_coefficients():
     rng = np.random.default_rng(0)
     prior, match = rng.normal(size=(2, 40_000))
     odds = -2 + 0.5 * (prior + 1.4 * match)
-    gain, certainty, _ = _one_gain(prior, match, (rng.random(40_000) < 1 / (1 + np.exp(-odds))).astype(float))
-    assert abs(gain - 1.4) < 4 / np.sqrt(certainty)
+    outcome = (rng.random(40_000) < 1 / (1 + np.exp(-odds))).astype(float)
+    beta, certainty, _ = _fitted(prior, match, outcome, np.array([1.0, 0.0, -2.0]))
+    assert abs(beta[1] / beta[0] - 1.4) < 4 / np.sqrt(certainty)
     assert 1 / np.sqrt(certainty) < 0.1
