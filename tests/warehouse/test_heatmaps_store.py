@@ -206,3 +206,13 @@ def test_a_moved_day_reads_its_own_events_only(warehouse, tmp_path, monkeypatch)
     encode(warehouse, tmp_path / "h", "2017-05-21")
     assert set(seen) == {(ms("2017-05-20"), ms("2017-05-21"))}
     assert ZONE.day_key(seen[0][0]) == "2017-05-19"
+
+
+def test_users_whose_cells_have_all_expired_are_not_among_the_users(tmp_path):
+    gone = purchases([("gone", ms("2016-05-19 23:00"), 1.0, "toys", False)])
+    kept = purchases([("kept", ms("2016-05-20 00:00"), 1.0, "toys", False)])
+    frame = pd.concat([gone, kept, PURCHASES[PURCHASES["user_id"] == "3"]], ignore_index=True)
+    with opened(tmp_path / "w", {"purchases": frame}) as warehouse:
+        encode(warehouse, tmp_path / "h", "2017-05-20")
+        names = dict(warehouse.connection.execute("SELECT user_index, user_id FROM user_index").fetchall())
+    assert {names[user] for user in Heatmaps.open(tmp_path / "h", "2017-05-20").users} == {"kept", "3"}

@@ -10,7 +10,7 @@ import numpy as np
 
 from warehouse.heatmaps.cells import Cells
 from warehouse.heatmaps.manifest import Manifest, vocabulary_path
-from warehouse.heatmaps.segments import read_segment
+from warehouse.heatmaps.segments import read_segment, read_sources, read_users
 from warehouse.heatmaps.vocabulary import DAYS, Vocabulary
 from warehouse.local_time import LocalZone
 
@@ -55,8 +55,15 @@ class Heatmaps:
     @property
     def users(self) -> np.ndarray:
         """user_index of everybody with a cell in any modality, int64 [U], ascending."""
-        found = [cells.user for modality in self.modalities for cells in self._segments(modality)]
-        return np.unique(np.concatenate(found or [np.zeros(0, np.int64)])).astype(np.int64)
+        wanted = LocalZone.day(self.manifest.as_of) - DAYS
+        found = [np.zeros(0, dtype=np.int32)]
+        for segment in self.manifest.segments:
+            path = self.folder / segment.file
+            if min(read_sources(path)) >= wanted:
+                found.append(read_users(path))
+            else:  # a month that is expired in part
+                found += [cells.of_days(range(wanted, wanted + DAYS)).user for cells in read_segment(path)]
+        return np.unique(np.concatenate(found)).astype(np.int64)
 
     def cells(self, modality: str, users: np.ndarray | None = None) -> CellColumns:
         """The cells of these users (int64 [U] user_index, each once, any order), in that order.

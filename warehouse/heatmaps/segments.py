@@ -13,6 +13,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as parquet
 
@@ -62,6 +63,11 @@ def read_sources(path: Path) -> dict[int, str]:
     """The hash of what each local day of a segment was made of."""
     metadata = parquet.read_metadata(path).metadata or {}
     return {int(day): found for day, found in json.loads(metadata[_SOURCES]).items()}
+
+
+def read_users(path: Path) -> np.ndarray:
+    """user_index of everybody with a cell in a segment, int32 [U], ascending."""
+    return parquet.read_table(path, columns=["user"], use_threads=False)["user"].to_numpy()
 
 
 def read_segment(path: Path, users: tuple[int, int] | None = None) -> Iterator[Cells]:
