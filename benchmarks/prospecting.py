@@ -114,7 +114,10 @@ def time_prior(customers: np.ndarray) -> None:
     """The prior and the metric head."""
     space = MatchSpace.of(embeddings(PRIOR_WIDTH), np.ones(USERS, dtype=bool))
     one = np.ones(1)
-    scorer = PriorScorer(np.zeros(USERS), space, Gains(1.0, 10.0, one, 0.02 * one, one, one))
+    gains = Gains(
+        ceiling=1.0, half=10.0, power=0.5, supports=one, shrinkage=0.02 * one, found=one, certainty=one
+    )
+    scorer = PriorScorer(np.zeros(USERS), space, gains)
     vectors = space.vectors.numpy()
     spent = seconds(lambda: ours(scorer, vectors, customers))
     print(f"meta_profile_prior, {PRIOR_WIDTH} numbers a user: {spent:.2f} s")
