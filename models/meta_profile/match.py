@@ -21,6 +21,9 @@ import torch
 from torch import Tensor
 
 
+_BLOCK = 4_096  #: users whose squares fit a processor's cache
+
+
 @dataclass(frozen=True)
 class MatchSpace:
     """Profile vectors of an as-of date, ready to be compared."""
@@ -62,8 +65,12 @@ class MatchSpace:
         # membership, whatever its mean.
         weights = sums / n * inverse
         found = weights @ self.vectors.T
-        hat = (self.vectors.square() @ inverse / n).clamp(max=0.5)
-        leave_out = torch.where(self.background, hat, 0.0)
+        leave_out = torch.where(self.background, self._hat(inverse / n).clamp(max=0.5), 0.0)
         found = (found + leave_out * size / n) / (1.0 - leave_out)
         rows = found[:, self.background]
         return (found - rows.mean(1, keepdim=True)) / rows.std(1, keepdim=True).clamp(min=1e-9)
+
+    def _hat(self, scale: Tensor) -> Tensor:
+        """Σ_j t_uj² · scale_j, float32 [U]; in blocks, as the squares of a million users are not wanted."""
+        blocks = self.vectors.split(_BLOCK)
+        return torch.cat([block.square() @ scale for block in blocks])

@@ -39,6 +39,7 @@ from models.settings import Settings
 class MetaProfilePriorSettings(Settings):
     """Settings of `meta_profile_prior`."""
 
+    #: how purchases are counted, side by side
     views: tuple[View, ...] = (
         View(level=-1, measure="bought"),
         View(level=-1, measure="days"),
