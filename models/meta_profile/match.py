@@ -20,7 +20,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-
 _BLOCK = 4_096  #: users whose squares fit a processor's cache
 
 
