@@ -22,9 +22,9 @@ from assets.experiments.profile_data import Evaluation, Shop, evaluation_of
 from assets.experiments.profile_rows import ProfileRow, case_key
 from assets.experiments.profile_settings import ProfileEvalSettings
 from assets.experiments.profile_studies import Case, Given, by_target, cases, given, source_ways
-from assets.experiments.profile_systems import PROFILE_SYSTEMS, Fold, known_systems
+from assets.experiments.profile_systems import PROFILE_SYSTEMS, Fold, known_systems, settings_of
 from assets.experiments.workers import Emit, run_units
-from assets.provenance import flat, git_revision
+from assets.provenance import git_revision
 
 ProgressCallback = Callable[[str, int, int], None]
 EVALUATION = "evaluation.pickle"  #: in the partial folder: read by the workers, written by this module
@@ -58,7 +58,7 @@ def profile_eval(
     known_systems(settings.systems)
     report = progress or silent
     evaluation = evaluation_of(shop, settings)
-    of_systems = settings_of(settings)
+    of_systems = settings_of(settings.systems, settings.size)
     partial = PartialLines(out, settings.key(shop.data_hash, of_systems))
     rows = [ProfileRow.model_validate(line) for line in partial.read()]
     wanted = cases(settings, evaluation)
@@ -119,6 +119,7 @@ def score_unit(unit: Unit, emit: Emit) -> None:
         unit.settings.device,
         scratch=unit.evaluation.parent,
         progress=report,
+        target=evaluation.name(first.target) if PROFILE_SYSTEMS[unit.system].trains_on_brand else "",
     )
     ways = []
     if any(case.study == "ood" for case in unit.cases):
@@ -138,12 +139,6 @@ def score_unit(unit: Unit, emit: Emit) -> None:
                 found = []
         if found:
             emit(found)
-
-
-def settings_of(settings: ProfileEvalSettings) -> dict[str, dict[str, str]]:
-    """Every setting behind the evaluation, by system; those in closed form have none."""
-    chosen = {name: PROFILE_SYSTEMS[name].settings(settings.size) for name in settings.systems}
-    return {name: flat(found) if found is not None else {} for name, found in chosen.items()}
 
 
 def in_order(
@@ -187,12 +182,23 @@ def _units(
         for case in wanted:
             if (name, case_key(case, evaluation.name(case.target))) in done:
                 continue
-            if system.trains_on_brand and case.study == "brands" and case.seed != settings.seeds[0]:
+            if system.trains_on_brand and not _afforded(case, settings):
                 continue
             where = (case.fold, case.seed, case.target if system.trains_on_brand else 0)
             groups.setdefault(where, []).append(case)
         for left in groups.values():
             yield Unit(settings, path, name, tuple(left))
+
+
+def _afforded(case: Case, settings: ProfileEvalSettings) -> bool:
+    """Whether systems that train for every case are asked it: one seed a fold, and brands with all customers.
+
+    Support draws are spread over folds and seeds already.
+    """
+    if case.study == "ood":
+        return True
+    own = settings.seeds[case.fold % len(settings.seeds)]
+    return case.seed == own and (case.study != "brands" or case.shots is None)
 
 
 def _row(system: str, case: Case, evaluation: Evaluation, labels: Given, scores: np.ndarray) -> ProfileRow:

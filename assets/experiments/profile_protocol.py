@@ -124,7 +124,7 @@ def targets_of(purchases: PurchaseLog, as_of_day: int, half: int, least: int) ->
             "brands: fill the column `brand` of purchases"
         )
     most = max(1, min(TABLE_BRANDS, bought // LARGEST_SHARE))
-    digests = [digest(name) for name in purchases.brand_names]
+    digests = [digest(f"m{name}") for name in purchases.brand_names]
     halves = np.array([value % 2 for value in digests])
     for band in BANDS:
         within = (share >= band[0]) & (share < band[1])
@@ -142,7 +142,7 @@ def targets_of(purchases: PurchaseLog, as_of_day: int, half: int, least: int) ->
 
 def test_folds(user_ids: np.ndarray, known: np.ndarray, development: bool) -> list[np.ndarray]:
     """Test users of each fold, bool [U] each; everybody else who is `known` (bool [U]) trains."""
-    part = np.array([digest(f"part {name}") % PARTS for name in user_ids])
+    part = np.array([digest(f"u{name}") % PARTS for name in user_ids])
     if development:
         return [known & (part == DEVELOPMENT_PART)]
     fold = np.array([digest(f"fold {name}") % FOLDS for name in user_ids])
