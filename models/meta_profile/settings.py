@@ -58,11 +58,11 @@ class EpisodeSettings(Settings):
 class ScheduleSettings(Settings):
     """Learning rates: cyclical first [28], then cosine with warm restarts [29] (4.1)."""
 
-    cyclical_steps: int = Field(default=120, ge=0)
+    cyclical_steps: int = Field(default=120, ge=0)  #: of the first phase
     cycle: int = Field(default=40, ge=2)  #: steps of one triangle
-    low: float = Field(default=1e-4, gt=0)
-    high: float = Field(default=1e-3, gt=0)  #: also the rate at every warm restart
-    restart_steps: int = Field(default=120, ge=0)
+    low: float = Field(default=1e-4, gt=0)  #: the rate at the feet of a triangle
+    high: float = Field(default=1e-3, gt=0)  #: the rate at its top, and at every warm restart
+    restart_steps: int = Field(default=120, ge=0)  #: of the second phase
     first_period: int = Field(default=40, ge=1)  #: steps until the first warm restart
     period_factor: int = Field(default=2, ge=1)  #: each period is so many times the one before
     floor: float = Field(default=1e-6, gt=0)  #: the rate at the end of a period
@@ -85,7 +85,7 @@ class ValidationSettings(Settings):
 class MetaProfileSettings(Settings):
     """A Meta-Profile Network and its training."""
 
-    kind: Literal["meta_profile"] = "meta_profile"
+    kind: Literal["meta_profile"] = "meta_profile"  #: which profiler the settings are of
     heat: HeatSettings = HeatSettings()
     network: NetworkSettings = NetworkSettings()
     relation: RelationSettings = RelationSettings()
@@ -93,7 +93,7 @@ class MetaProfileSettings(Settings):
     episodes: EpisodeSettings = EpisodeSettings()
     schedule: ScheduleSettings = ScheduleSettings()
     validation: ValidationSettings = ValidationSettings()
-    checkpoint_steps: int = Field(default=50, ge=1)
+    checkpoint_steps: int = Field(default=50, ge=1)  #: steps between two checkpoints
     embed_batch: int = Field(default=64, ge=1)  #: users that are embedded at once; few fit a CPU's cache
 
 
@@ -107,7 +107,7 @@ class NormalTrainingSettings(Settings):
     #: chosen on development: after 30 steps few labels still rank users upside down (AUROC .35–.41), after
     #: 120 about as well as after 240 (.53–.57)
     min_steps: int = Field(default=120, ge=1)
-    max_steps: int = Field(default=240, ge=1)
+    max_steps: int = Field(default=240, ge=1)  #: as many as meta-training takes
     #: of the rates of the schedule, when starting from meta-trained weights
     finetune_rate: float = Field(default=0.1, gt=0)
     finetune_steps: int = Field(default=30, ge=1)  #: at most so many from meta-trained weights

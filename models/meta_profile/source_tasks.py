@@ -101,7 +101,7 @@ class SourceTaskSettings(Settings):
     extra: tuple[SourceTask, ...] = ()  #: your own, before all others
     #: also the tasks of the table `labels` that no rule names, by name, before the registry
     other_labels: bool = True
-    registry: tuple[SourceTask, ...] = DEFAULT_REGISTRY
+    registry: tuple[SourceTask, ...] = DEFAULT_REGISTRY  #: the nine of complete-journey, then reserves
     min_labelled: int = Field(default=20, ge=1)  #: training users needed on either side
 
 
