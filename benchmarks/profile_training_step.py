@@ -3,9 +3,9 @@
 Both steps are whole: an episode of 32 users and nine of support is drawn, its users are taken, embedded and
 compared, Eq. 1 goes backward and Adam moves all weights. The peer is the same module with every level by
 torch's own layers on images [41, C, 365, 24], in the faster of torch's two memory formats, its images built
-at no cost. One modality at the printed widths; users are simulated with the sparsity of the grocer's households
-(134 non-empty cells on some fifty hours of the year). Losses of the first steps must agree to 1e-4 before
-anything is timed. Times are CPU seconds of one thread.
+at no cost. One modality at the printed widths; users are simulated with the sparsity of the grocer's
+households (134 non-empty cells on some fifty hours of the year). Losses of the first steps must agree to 1e-4
+before anything is timed. Times are CPU seconds of one thread.
 """
 
 from __future__ import annotations
