@@ -21,8 +21,12 @@ def main(arguments: list[str]) -> int:
     sys.path.insert(0, str(DOCS.parent))
     from assets.experiments.profile_page import page
     from assets.experiments.profile_plots import pictures
+    from assets.experiments.profile_rows import ProfileRow
+    from assets.experiments.profile_summary import summary
 
     result = json.loads(Path(arguments[0]).read_text())
+    rows = [ProfileRow(**row, git=result["git"]) for row in result["rows"]]
+    result["summary"] = summary(rows, result["settings"]["systems"])
     PAGE.write_text(page(result, PAGE.read_text() if PAGE.exists() else ""))
     for name, png in pictures(result).items():
         (DOCS / "images" / name).write_bytes(png)

@@ -23,7 +23,7 @@ def page(result: Mapping[str, Any], before: str = "") -> str:
         before: the page that stood before, whose notes are kept.
     """
     summary = result["summary"]
-    parts = [_head(result), _brands(summary), _budgets(summary), _ood(summary)]
+    parts = [_head(result), _brands(summary), _against(summary), _budgets(summary), _ood(summary)]
     parts += [_masking(summary), _imbalance(summary)]
     notes = before.partition(NOTES)[2].strip("\n")
     return "\n\n".join(part for part in (*parts, NOTES, notes) if part) + "\n"
@@ -91,6 +91,36 @@ def _brands(summary: Sequence[Entry]) -> str:
         "the other train users as non-customers. *± folds*: deviation of AUROC over the folds.\n\n"
         + _table(columns, rows)
     )
+
+
+def _against(summary: Sequence[Entry]) -> str:
+    """Our system less every other one, paired."""
+    parts = []
+    for entry in summary:
+        rows = [
+            [
+                found["system"],
+                "all" if found["shots"] is None else str(found["shots"]),
+                *(_difference(found, figure) for figure in ("auroc", "aupr", "within_quintiles")),
+                _plain(found["auroc_p"]),
+                _plain(found["aupr_p"]),
+            ]
+            for found in entry.get("against", [])
+        ]
+        columns = ("less", "K", "AUROC", "AUPR", "in quintiles", "p AUROC", "p AUPR")
+        if rows:
+            parts.append(
+                f"## `{entry['system']}` less each other system\n\nPaired by brand and fold, in the table of "
+                "brands.\n\n" + _table(columns, rows)
+            )
+    return "\n\n".join(parts)
+
+
+def _difference(found: Entry, figure: str) -> str:
+    low, high = found[f"{figure}_interval"] or (None, None)
+    if found[figure] is None or low is None:
+        return ""
+    return f"{found[figure]:+.4f} ({low:+.4f} … {high:+.4f})"
 
 
 def _budgets(summary: Sequence[Entry]) -> str:

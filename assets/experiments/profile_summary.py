@@ -18,6 +18,7 @@ from assets.experiments.profile_rows import ProfileRow
 from models.meta_profile.profile_metrics import Interval, growth_interval, mean_interval, wins
 
 BASELINE = "normal_training"
+OURS = "meta_profile_prior"  #: set against every other system
 FIGURES = ("aupr", "auroc", "within_quintiles")
 BUDGET_NAMES = {1.0: "all", 0.2: "20%", 0.05: "5%", 0.01: "1%"}
 ONE_SHOT = "one_shot"  #: one customer and eight others
@@ -63,7 +64,14 @@ def _summarise(name: str, rows: Sequence[ProfileRow]) -> dict[str, Any]:
         named = [*FIGURES, *(f"{figure}_interval" for figure in FIGURES), "base_rate"]
         entry |= {figure: head[figure] for figure in named}
         entry["of"] = "table of brands, all customers" if "shots" in head else "all labels"
-    parts = {"brands": brands, "budgets": budgets, "masking": masking, "imbalance": imbalance}
+    against = differences(mine, [row for row in rows if row.system != name]) if name == OURS else []
+    parts = {
+        "brands": brands,
+        "against": against,
+        "budgets": budgets,
+        "masking": masking,
+        "imbalance": imbalance,
+    }
     entry |= {part: found for part, found in parts.items() if found}
     ood = _of(mine, study="ood")
     if ood:
@@ -112,6 +120,28 @@ def gains(rows: Sequence[ProfileRow], base: Sequence[ProfileRow]) -> dict[str, A
         }
     known = [found[f"p_{figure}"] for figure in ("aupr", "auroc") if found[f"p_{figure}"] is not None]
     return found | {"of_targets": len(targets), "p": max(known) if known else None}
+
+
+def differences(rows: Sequence[ProfileRow], others: Sequence[ProfileRow]) -> list[dict[str, Any]]:
+    """Each figure less that of every other system, paired by brand and fold, in the table of brands."""
+    found = []
+    for name in dict.fromkeys(row.system for row in others):
+        theirs = [row for row in others if row.system == name]
+        for shots in protocol.SUPPORTS:
+            pair = [_of(side, study="brands", shots=shots) for side in (rows, theirs)]
+            if not all(pair):
+                continue
+            axes = _axes(pair[1])
+            line: dict[str, Any] = {"system": name, "shots": shots}
+            for figure in FIGURES:
+                ours, other = (
+                    table([row for row in side if row.target in axes[0]], figure, *axes) for side in pair
+                )
+                interval = mean_interval(ours - other)
+                line |= {figure: interval.mean, f"{figure}_interval": _ends(interval)}
+                line[f"{figure}_p"] = interval.p
+            found.append(line)
+    return found
 
 
 def nine_way(rows: Sequence[ProfileRow], base: Sequence[ProfileRow]) -> dict[str, Any]:
