@@ -36,6 +36,7 @@ class Partitions:
 
     hourly: dg.HourlyPartitionsDefinition
     daily: dg.DailyPartitionsDefinition
+    shop: dg.DailyPartitionsDefinition  #: of purchases, points and what is made of them
 
     @classmethod
     def of(cls, deployment: Deployment, last_day: str | None = None) -> Partitions:
@@ -55,5 +56,10 @@ class Partitions:
             ),
             daily=dg.DailyPartitionsDefinition(
                 start_date=deployment.first_day, end_date=after, timezone=deployment.zone
+            ),
+            shop=dg.DailyPartitionsDefinition(
+                start_date=deployment.shop_first_day or deployment.first_day,
+                end_date=after,
+                timezone=deployment.zone,
             ),
         )

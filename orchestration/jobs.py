@@ -45,19 +45,19 @@ def asset_jobs(partitions: Partitions) -> list[Any]:
         _job(
             DAILY_LOGS,
             DAILY_LOG_ASSETS,
-            partitions.daily,
+            partitions.shop,
             "Gate and load days of purchases and points, with what is known of the accounts.",
         ),
         _job(
             PROFILING,
             (*DAILY_LOG_ASSETS, "time_heatmaps"),
-            partitions.daily,
+            partitions.shop,
             "After midnight: gate and load the day's purchases and points, move the heatmaps on by a day.",
         ),
         _job(
             META_TRAINING,
             ("meta_profile",),
-            partitions.daily,
+            partitions.shop,
             "Once a week: train the profilers on everything through the day.",
         ),
         _job(

@@ -45,7 +45,8 @@ def run_ingest(session: Session, first_day: str, last_day: str, *, again: bool =
     """
     landing = session.deployment.landing_folder(session.home)
     if any((landing / table).is_dir() for table in RANKING_TABLES):
-        run_ranking_ingest(session, first_day, last_day, again=again)
+        # A shop's year may begin before the feed: the ranking has no hours there.
+        run_ranking_ingest(session, max(first_day, session.deployment.first_day), last_day, again=again)
     if any((landing / table).is_dir() for table in PROFILING_TABLES):
         run_profiling_ingest(session, first_day, last_day, again=again)
 

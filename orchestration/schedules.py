@@ -107,7 +107,7 @@ def _shop_day(
     """The day that has just ended, of a source with purchases."""
     if not (home.deployment.landing_folder(home.home) / "purchases").is_dir():
         return dg.SkipReason("this source has no purchases")
-    key = _ended(partitions.daily, zone.day_key, tick, DAY_MS)
+    key = _ended(partitions.shop, zone.day_key, tick, DAY_MS)
     if key is None:
         return dg.SkipReason("no day of this source has just ended")
     return dg.RunRequest(run_key=key, partition_key=key)

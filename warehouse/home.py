@@ -86,6 +86,9 @@ class Deployment(BaseModel):
     source: str = "simulator"  #: simulator, kuairand, complete-journey or landing
     zone: str = "UTC"  #: service time: UTC or a fixed offset such as Etc/GMT-8
     first_day: str = Field(default="2025-03-03", description="first day of logs, a day key of service time")
+    shop_first_day: str | None = Field(
+        default=None, description="first day of purchases and points where it lies before `first_day`"
+    )
     systems: tuple[str, ...] = SYSTEMS  #: trained each day and adapted each hour
     size: Literal["real", "tiny"] = "real"  #: which configuration of each system
     device: str = "cpu"  #: torch device of training and scoring
@@ -135,7 +138,12 @@ class Deployment(BaseModel):
         landing = home.source(source).landing
         if (landing / FILE_NAME).exists():
             described = SourceDescription.load(landing)
-            return cls(source=source, zone=described.zone, first_day=described.first_day)
+            return cls(
+                source=source,
+                zone=described.zone,
+                first_day=described.first_day,
+                shop_first_day=described.shop_first_day,
+            )
         return cls(source=source, **_USUAL.get(source, {}))
 
 

@@ -49,7 +49,7 @@ def log_assets(partitions: Partitions) -> list[dg.AssetsDefinition]:
     return [
         *(_dimension(table) for table in ("users", "items", "demographics", "labels")),
         *(_dated(table, partitions.hourly, ("users", "items")) for table in ("exposures", "external_clicks")),
-        *(_dated(table, partitions.daily, ()) for table in ("purchases", "points")),
+        *(_dated(table, partitions.shop, ()) for table in ("purchases", "points")),
     ]
 
 

@@ -36,7 +36,7 @@ def time_heatmaps_asset(partitions: Partitions) -> dg.AssetsDefinition:
     """The asset over a deployment's days."""
 
     @dg.asset(
-        partitions_def=partitions.daily,
+        partitions_def=partitions.shop,
         deps=[dg.AssetDep(table, partition_mapping=YEAR) for table in ("purchases", "points")],
         group_name="profiling",
         owners=["team:profiling"],

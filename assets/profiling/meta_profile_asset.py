@@ -15,7 +15,7 @@ def meta_profile_asset(partitions: Partitions) -> dg.AssetsDefinition:
 
     # Not in the pool `duckdb`: it reads once and closes, and would hold loads back for the whole training.
     @dg.asset(
-        partitions_def=partitions.daily,
+        partitions_def=partitions.shop,
         deps=["time_heatmaps", "demographics", "labels"],
         group_name="profiling",
         owners=["team:profiling"],

@@ -53,6 +53,7 @@ def deploy(
         "source": source,
         "zone": description.zone,
         "first_day": description.first_day,
+        "shop_first_day": description.shop_first_day,
         "landing": str(landing) if source == "landing" else None,
     }
     fields |= {name: value for name, value in changes.items() if value is not None}

@@ -55,7 +55,7 @@ def ingest(
                 description = described(landing)
                 try:
                     first, last = (
-                        first or description.first_day,
+                        first or description.shop_first_day or description.first_day,
                         last or last_landed_day(landing, description),
                     )
                     run_ingest(session, first, last, again=again)

@@ -72,3 +72,12 @@ def test_a_source_that_grows_has_no_last_partition():
     parts = Partitions.of(Deployment(first_day="2026-03-01"))
     assert parts.hourly.end is None
     assert parts.daily.end is None
+
+
+def test_a_shop_may_begin_before_the_feed():
+    parts = Partitions.of(
+        Deployment(first_day="2026-03-01", shop_first_day="2025-03-01"), last_day="2026-03-09"
+    )
+    assert parts.daily.get_first_partition_key() == "2026-03-01"
+    assert parts.shop.get_first_partition_key() == "2025-03-01"
+    assert Partitions.of(Deployment(first_day="2026-03-01")).shop.get_first_partition_key() == "2026-03-01"

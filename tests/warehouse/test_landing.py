@@ -214,6 +214,20 @@ def test_a_shop_is_described_from_its_files(tmp_path, extension):
     assert found.demographic_fields == ("household", "region", "member")
     assert (found.user_fields, found.item_fields, found.context_fields) == ((), (), ())
     assert found.points == "balances" and found.local_zone is None
+    assert found.shop_first_day is None
+
+
+def test_a_feed_beside_a_shop_begins_with_its_own_first_day(tmp_path):
+    shop(tmp_path, "csv")
+    hour = tmp_path / "exposures" / "date=2026-05-02" / "hour=09"
+    hour.mkdir(parents=True)
+    (hour / "a.csv").write_text("exposure_id,user_id,item_id,shown_at,clicked\n")
+    found = landing.describe(tmp_path)
+    assert (found.first_day, found.shop_first_day, found.last_day) == (
+        "2026-05-02",
+        "2026-05-01",
+        "2026-05-03",
+    )
 
 
 def test_days_may_lie_in_hours(tmp_path):

@@ -67,7 +67,8 @@ def test_the_shop_alone_is_the_shop_beside_the_feed(landing, tmp_path):
     assert {name.split("/")[0] for name in alone} >= {"purchases", "points"}
     assert not any(name.startswith(("exposures", "users", ".")) for name in alone)
     assert (source.first_day, source.last_day, source.simulated) == ("2025-01-02", "2025-03-04", True)
-    assert SourceDescription.load(landing).first_day == "2025-03-03"
+    both = SourceDescription.load(landing)
+    assert (both.first_day, both.shop_first_day, source.shop_first_day) == ("2025-03-03", "2025-01-02", None)
     with pytest.raises(ValueError, match="nothing to simulate"):
         fill(tmp_path, SimulatorSettings.tiny(), feed=False)
 

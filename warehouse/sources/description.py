@@ -29,6 +29,11 @@ class SourceDescription(BaseModel):
         "None: the service zone. Its days must not end later than those of `zone`",
     )
     first_day: str = Field(description="first day with a partition, a day key of service time")
+    shop_first_day: str | None = Field(
+        default=None,
+        description="first day of purchases and points, where a shop's year begins before the feed's "
+        "`first_day`; None: the same day",
+    )
     last_day: str = Field(description="last day with a partition, included")
     #: categorical columns of users that models see, six at most
     user_fields: tuple[str, ...] = Field(default=(), max_length=MAX_FIELDS)

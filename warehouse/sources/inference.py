@@ -45,12 +45,15 @@ def infer(landing: Path) -> SourceDescription:
             f"{landing} has no folder exposures/date=YYYY-MM-DD/hour=HH and no purchases/date=YYYY-MM-DD "
             f"with a file ({', '.join(layout.EXTENSIONS)}): is this the landing folder?"
         )
+    # A year of purchases before the feed's first day must not give the feed a year of empty hours.
+    first = days["exposures"][0] if days["exposures"] else found_days[0]
     demographics = table_contract("demographics")
     numbers = _chosen(landing, demographics, _is_number)
     categories = _chosen(landing, demographics, _is_category)
     found = SourceDescription(
         name="landing",
-        first_day=found_days[0],
+        first_day=first,
+        shop_first_day=found_days[0] if found_days[0] < first else None,
         last_day=found_days[-1],
         user_fields=_chosen(landing, table_contract("users"), _is_category)[:MAX_FIELDS],
         item_fields=_chosen(landing, table_contract("items"), _is_category)[:MAX_FIELDS],

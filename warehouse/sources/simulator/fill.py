@@ -89,12 +89,13 @@ def describe_simulation(
     """
     zone = ServiceZone(ZONE)
     start_ms = zone.day_start_ms(first_day)
-    begins = start_ms if feed or shop is None else start_ms - shop.days_before * DAY_MS
+    begins = start_ms if shop is None else start_ms - shop.days_before * DAY_MS
     return SourceDescription(
         name="simulator",
         simulated=True,
         zone=ZONE,
-        first_day=zone.day_key(begins),
+        first_day=first_day if feed or shop is None else zone.day_key(begins),
+        shop_first_day=zone.day_key(begins) if feed and shop is not None else None,
         last_day=zone.day_key(start_ms + (days - 1) * DAY_MS),
         user_fields=tuple(user_room.FIELDS) if feed else (),
         item_fields=item_room.FIELDS if feed else (),
