@@ -104,8 +104,8 @@ class NormalTrainingSettings(Settings):
 
     #: times that the labelled users are seen, within the bounds below
     passes: float = Field(default=8.0, gt=0)
-    #: after 30 steps few labels still rank users upside down (development: AUROC .35–.42), after 120 nearly as
-    #: well (.42–.59) as after 240 (.43–.61), which is what an evaluation runs
+    #: after 30 steps few labels still rank users upside down (development: AUROC .35–.42); 120 (.42–.59) are
+    #: nearly as good as 240 (.43–.61), which is what an evaluation runs
     min_steps: int = Field(default=120, ge=1)
     max_steps: int = Field(default=240, ge=1)  #: as many as meta-training takes
     #: of the rates of the schedule, when starting from meta-trained weights
