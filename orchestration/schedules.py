@@ -57,10 +57,7 @@ def daily_schedule(partitions: Partitions, zone: ServiceZone) -> dg.ScheduleDefi
         description="Forty minutes after midnight of service time: the day that has just ended.",
     )
     def every_night(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        key = _ended(partitions.daily, zone.day_key, context.scheduled_execution_time, DAY_MS)
-        if key is None:
-            return dg.SkipReason("no day of this source has just ended")
-        return dg.RunRequest(run_key=key, partition_key=key)
+        return _run_of_day(partitions.daily, zone, context.scheduled_execution_time)
 
     return every_night
 
@@ -107,7 +104,14 @@ def _shop_day(
     """The day that has just ended, of a source with purchases."""
     if not (home.deployment.landing_folder(home.home) / "purchases").is_dir():
         return dg.SkipReason("this source has no purchases")
-    key = _ended(partitions.shop, zone.day_key, tick, DAY_MS)
+    return _run_of_day(partitions.shop, zone, tick)
+
+
+def _run_of_day(
+    partitions: dg.TimeWindowPartitionsDefinition, zone: ServiceZone, tick: datetime
+) -> dg.RunRequest | dg.SkipReason:
+    """The day that has just ended."""
+    key = _ended(partitions, zone.day_key, tick, DAY_MS)
     if key is None:
         return dg.SkipReason("no day of this source has just ended")
     return dg.RunRequest(run_key=key, partition_key=key)

@@ -86,13 +86,14 @@ def load_missing(
     home: SourceHome, landing: Path, description: SourceDescription, progress: ProgressCallback | None
 ) -> None:
     """Pass every landed partition that is not loaded as it is now through the gate, dimensions first."""
-    from assets.logs.ingest import ingest, pending
+    from assets.logs.ingest import ingest_pending
     from warehouse.contract import RANKING_TABLES
 
-    for table in RANKING_TABLES:
-        missing = pending(home, table, landing=landing, description=description)
-        for first in range(0, len(missing), PARTITIONS_PER_LOAD):
-            chunk = missing[first : first + PARTITIONS_PER_LOAD]
-            ingest(home, table, chunk, landing=landing, description=description)
-            if progress:
-                progress(f"gate and load {table}", first + len(chunk), len(missing))
+    ingest_pending(
+        home,
+        RANKING_TABLES,
+        landing=landing,
+        description=description,
+        at_once=PARTITIONS_PER_LOAD,
+        progress=progress,
+    )

@@ -20,13 +20,12 @@ from assets.experiments import profile_protocol as protocol
 from assets.experiments.profile_data import Evaluation
 from assets.provenance import flat
 from models.meta_profile.opponents import (
-    SourceBrands,
     activity_alone,
     cosine_to_customers,
     ridge_on_spend,
-    source_brands,
     user_prior,
 )
+from models.meta_profile.source_brands import SourceBrands, source_brands
 
 if TYPE_CHECKING:
     from models.meta_profile.meta_profile import MetaProfile

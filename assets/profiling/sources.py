@@ -134,16 +134,17 @@ def load_profiling(
     home: SourceHome, landing: Path, description: SourceDescription, progress: ProgressCallback | None
 ) -> None:
     """Gate and load every landed partition of the profiler's tables that is not loaded as it is now."""
-    from assets.logs.ingest import ingest, pending
+    from assets.logs.ingest import ingest_pending
     from warehouse.contract import PROFILING_TABLES
 
-    for table in PROFILING_TABLES:
-        missing = pending(home, table, landing=landing, description=description)
-        for first in range(0, len(missing), PARTITIONS_PER_LOAD):
-            chunk = missing[first : first + PARTITIONS_PER_LOAD]
-            ingest(home, table, chunk, landing=landing, description=description)
-            if progress:
-                progress(f"gate and load {table}", first + len(chunk), len(missing))
+    ingest_pending(
+        home,
+        PROFILING_TABLES,
+        landing=landing,
+        description=description,
+        at_once=PARTITIONS_PER_LOAD,
+        progress=progress,
+    )
 
 
 def channels_fitted_at(heatmaps: Path, as_of: str) -> str:

@@ -34,9 +34,9 @@ def activity_columns(purchases: PurchaseLog, as_of_day: int, users: int) -> np.n
         columns += [
             np.bincount(user[inside], minlength=users),
             np.maximum(np.bincount(user[inside], weights=kept["price"][inside], minlength=users), 0.0),
-            _distinct(user[inside], kept["at_ms"][inside], users),
-            _distinct(user[inside], kept["category"][inside], users),
-            _distinct(user[branded], kept["brand"][branded], users),
+            distinct_per_user(user[inside], kept["at_ms"][inside], users),
+            distinct_per_user(user[inside], kept["category"][inside], users),
+            distinct_per_user(user[branded], kept["brand"][branded], users),
             np.bincount(user[branded & is_new], minlength=users),
         ]
     last = np.full(users, as_of_day - 365)
@@ -74,14 +74,9 @@ def _columns(purchases: PurchaseLog) -> dict[str, np.ndarray]:
     }
 
 
-def _distinct(user: np.ndarray, value: np.ndarray, users: int) -> np.ndarray:
+def distinct_per_user(user: np.ndarray, value: np.ndarray, users: int) -> np.ndarray:
     """How many different values each user has, int64 [users]."""
-    if len(user) == 0:
-        return np.zeros(users, dtype=np.int64)
-    order = np.lexsort((value, user))
-    user, value = user[order], value[order]
-    fresh = np.concatenate([[True], (user[1:] != user[:-1]) | (value[1:] != value[:-1])])
-    return np.bincount(user[fresh], minlength=users)
+    return np.bincount(user[_first_of_pair(user, value)], minlength=users)
 
 
 def _first_of_pair(user: np.ndarray, value: np.ndarray) -> np.ndarray:

@@ -17,50 +17,11 @@ from models.meta_profile.activity import (
     activity_columns,
     spend_by_genre,
 )
-from models.meta_profile.brand_counts import customers_by_brand, only_brands
-from models.meta_profile.brands import FirstPurchases
 from models.meta_profile.data import ProfileData
-from models.meta_profile.logistic import fit_logistic
-from models.meta_profile.profiler import standardised
+from models.meta_profile.profiler import standardised, unit_length
+from models.meta_profile.source_brands import SourceBrands, fit_activity_prior
 
 RIDGE = 3.0  #: λ of the ridge on standardised category spend
-PENALTY = 1.0  #: of the logistic models
-CUSTOMERS, NEWCOMERS = 0.016, 0.006  #: a source brand's least share of the train users before, and within
-
-
-@dataclass(frozen=True)
-class SourceBrands:
-    """First purchases of source brands in the horizon before the as-of date, and what was known before it."""
-
-    start_day: int  #: features end, labels begin
-    brands: np.ndarray  #: int64 [B] positions in `brand_names`
-    customers: np.ndarray  #: bool [B, U] at `start_day`; train users only
-    newcomers: np.ndarray  #: bool [B, U] within the horizon; train users only
-    at_risk: np.ndarray  #: bool [B, U] train users who were no customers at `start_day`
-
-
-def source_brands(
-    data: ProfileData, train_users: np.ndarray, *, excluded: np.ndarray, horizon: int
-) -> SourceBrands:
-    """The brands to learn from: not excluded, and with customers and newcomers enough to say something.
-
-    Args:
-        data: all before the as-of date.
-        train_users: bool [U].
-        excluded: int64 positions of brands that are somebody's target.
-        horizon: days before the as-of date in which newcomers are counted.
-    """
-    users, start = int(train_users.sum()), data.as_of_day - horizon
-    least = max(2, CUSTOMERS * users)
-    known = customers_by_brand(data.purchases.before(start)) >= least
-    known[excluded] = False
-    some = np.flatnonzero(known)
-    first = FirstPurchases.of(only_brands(data.purchases, some), len(data))
-    customers = first.customers(start) & train_users
-    newcomers = first.newcomers(start, data.as_of_day) & train_users
-    enough = (customers.sum(1) >= least) & (newcomers.sum(1) >= max(1, NEWCOMERS * users))
-    customers, newcomers = customers[enough], newcomers[enough]
-    return SourceBrands(start, some[enough], customers, newcomers, train_users & ~customers)
 
 
 @dataclass(frozen=True)
@@ -81,19 +42,9 @@ def activity_alone(data: ProfileData) -> Constant:
 
 
 def user_prior(data: ProfileData, train_users: np.ndarray, source: SourceBrands) -> Constant:
-    """Logistic on the activity columns: how soon a user becomes a customer of *any* brand.
-
-    All source brands are pooled; as they share the users' columns, one row a user with as many trials as
-    brands says the same as one row a pair.
-    """
-    before = activity_columns(data.purchases.before(source.start_day), source.start_day, len(data))
+    """What `fit_activity_prior` learned, at the as-of date."""
     now = activity_columns(data.purchases, data.as_of_day, len(data))
-    model = fit_logistic(
-        standardised(before, train_users)[train_users],
-        (source.newcomers & source.at_risk).sum(0)[train_users].astype(np.float64),
-        source.at_risk.sum(0)[train_users],
-        penalty=PENALTY,
-    )
+    model, _ = fit_activity_prior(data, train_users, source)
     return Constant(model.log_odds(standardised(now, train_users)))
 
 
@@ -105,13 +56,7 @@ class Cosine:
 
     def score(self, customers: np.ndarray, others: np.ndarray | None = None) -> np.ndarray:  # noqa: ARG002
         """float64 [U]; others say nothing."""
-        return units(self.spend) @ units(self.spend[customers].mean(0, keepdims=True))[0]
-
-
-def units(rows: np.ndarray) -> np.ndarray:
-    """Rows scaled to length 1; rows of zeros stay."""
-    length = np.linalg.norm(rows, axis=1, keepdims=True)
-    return rows / np.where(length > 0, length, 1.0)
+        return unit_length(self.spend) @ unit_length(self.spend[customers].mean(0, keepdims=True))[0]
 
 
 def cosine_to_customers(data: ProfileData) -> Cosine:

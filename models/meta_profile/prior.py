@@ -18,7 +18,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -28,10 +27,10 @@ from models.files import replace_folder
 from models.meta_profile.activity import ACTIVITY_NAMES, activity_columns
 from models.meta_profile.data import ProfileData
 from models.meta_profile.gains import Gains, fit_gains
-from models.meta_profile.logistic import Logistic, fit_logistic
+from models.meta_profile.logistic import Logistic
 from models.meta_profile.match import MatchSpace
-from models.meta_profile.opponents import source_brands
 from models.meta_profile.profiler import standardised
+from models.meta_profile.source_brands import fit_activity_prior, source_brands
 from models.meta_profile.views import Columns, PurchaseVectors, View
 from models.settings import Settings
 
@@ -82,12 +81,10 @@ class PriorScorer:
         match = self.space.scores([known], self.gains.shrinkage_of(len(known)))[0]
         return self.prior + self.gains.gain(len(known)) * match.cpu().numpy().astype(np.float64)
 
-    @cached_property
+    @property
     def vectors(self) -> np.ndarray:
-        """float32 [U, r] of length 1: near ones bought alike."""
-        vectors = self.space.vectors.cpu().numpy()
-        length = np.linalg.norm(vectors, axis=1, keepdims=True)
-        return vectors / np.where(length > 0, length, 1.0)
+        """float32 [U, r]: those of like direction bought alike."""
+        return self.space.vectors.cpu().numpy()
 
 
 @dataclass(frozen=True)
@@ -141,20 +138,13 @@ class MetaProfilePrior:
         source = source_brands(data, train_users, excluded=excluded_brands, horizon=horizon)
         if len(source.brands) == 0:
             return cls(settings, vectors, _by_activity(), _UNTAUGHT, data.as_of_day, 0, str(device))
-        before = log.before(source.start_day)
-        columns = standardised(activity_columns(before, source.start_day, users), train_users)
-        prior = fit_logistic(
-            columns[train_users],
-            (source.newcomers & source.at_risk).sum(0)[train_users].astype(np.float64),
-            source.at_risk.sum(0)[train_users],
-            penalty=settings.penalty,
-        )
+        prior, columns = fit_activity_prior(data, train_users, source, penalty=settings.penalty)
         # Of a brand that nearly everybody buys, the few who do not are no audience that anyone looks for.
         taught = np.flatnonzero(source.at_risk.sum(1) >= settings.least_at_risk * train_users.sum())
         if len(taught) > settings.most_brands:
             taught = np.sort(rng.choice(taught, settings.most_brands, replace=False))
         gains = fit_gains(
-            MatchSpace.of(vectors.transform(before, users), train_users, device),
+            MatchSpace.of(vectors.transform(log.before(source.start_day), users), train_users, device),
             prior.log_odds(columns),
             source.customers[taught],
             source.newcomers[taught],

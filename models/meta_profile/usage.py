@@ -7,6 +7,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from models.meta_profile.activity import distinct_per_user
 from models.meta_profile.data import DAYS, MISSING, ProfileData
 
 HOUR_MS = 3_600_000
@@ -80,8 +81,7 @@ class _Habits:
         return self._per_purchase(self._count(self.user[rows]))
 
     def _distinct(self, user: np.ndarray, value: np.ndarray) -> np.ndarray:
-        pairs = np.unique(np.stack([user, value]), axis=1)
-        return self._count(pairs[0])
+        return distinct_per_user(user, value, self.users).astype(np.float64)
 
     def _hours(self, start: int, end: int) -> np.ndarray:
         """The share of non-empty cells of all image modalities whose local hour lies in [start, end)."""

@@ -23,7 +23,6 @@ from models.meta_profile.opponents import (
     activity_alone,
     cosine_to_customers,
     ridge_on_spend,
-    source_brands,
     user_prior,
 )
 from models.meta_profile.profile_metrics import (
@@ -34,6 +33,7 @@ from models.meta_profile.profile_metrics import (
     mean_interval,
     wins,
 )
+from models.meta_profile.source_brands import source_brands
 from tests.models.meta_profile.toy import AS_OF, toy_data
 
 HORIZON = 60
