@@ -24,7 +24,7 @@ from models.meta_profile.brand_counts import only_brands
 from models.meta_profile.data import MISSING, ProfileData, PurchaseLog
 from models.meta_profile.logistic import Logistic, fit_logistic
 from models.meta_profile.opponents import RIDGE, RidgeSystem
-from models.meta_profile.profiler import standardised, unit_length
+from models.meta_profile.profiler import standardised, unit_rows
 from models.meta_profile.source_brands import PENALTY, SourceBrands
 
 SUPPORTS = (1, 5, 20, 100)  #: and all
@@ -57,7 +57,7 @@ class Known:
             activity=standardised(activity, train),
             spend=standardised(raw, train),
             bought=standardised(bought, train),
-            unit=unit_length(raw),
+            unit=unit_rows(raw),
             raw=raw,
             part=part,
         )
@@ -72,7 +72,7 @@ class Known:
         train = self.part < CROSS_FITS
         target = customers.astype(np.float64)
         found = np.empty((3, *target.shape))
-        found[1] = self.unit @ unit_length(target.T @ self.raw).T
+        found[1] = self.unit @ unit_rows(target.T @ self.raw).T
         for part, (by_spend, by_brand) in enumerate(self.ridges):
             asked, rows = self.part == part, train & (self.part != part)
             found[0, asked] = self.spend[asked] @ by_spend.weights(target[rows])

@@ -18,7 +18,7 @@ from models.meta_profile.activity import (
     spend_by_genre,
 )
 from models.meta_profile.data import ProfileData
-from models.meta_profile.profiler import standardised, unit_length
+from models.meta_profile.profiler import standardised, unit_rows
 from models.meta_profile.source_brands import SourceBrands, fit_activity_prior
 
 RIDGE = 3.0  #: λ of the ridge on standardised category spend
@@ -56,7 +56,7 @@ class Cosine:
 
     def score(self, customers: np.ndarray, others: np.ndarray | None = None) -> np.ndarray:  # noqa: ARG002
         """float64 [U]; others say nothing."""
-        return unit_length(self.spend) @ unit_length(self.spend[customers].mean(0, keepdims=True))[0]
+        return unit_rows(self.spend) @ unit_rows(self.spend[customers].mean(0, keepdims=True))[0]
 
 
 def cosine_to_customers(data: ProfileData) -> Cosine:

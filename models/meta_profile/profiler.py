@@ -36,7 +36,7 @@ class Profiler(Protocol):
         """Embed the users of an as-of date; the data must not be older than what it was trained on."""
 
 
-def unit_length(rows: np.ndarray) -> np.ndarray:
+def unit_rows(rows: np.ndarray) -> np.ndarray:
     """Rows scaled to length 1, float [N, d]; a row of zeros stays one, and is near to nobody."""
     length = np.linalg.norm(rows, axis=1, keepdims=True)
     return rows / np.where(length > 0, length, 1.0)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.meta_profile.data import MISSING
-from models.meta_profile.profiler import unit_length
+from models.meta_profile.profiler import unit_rows
 
 EXPLAINED_BY = 3  #: nearest customers named for each prospect
 BLOCK = 1 << 21  #: pairs of a prospect and a customer that are compared at a time, 8 MiB
@@ -97,6 +97,11 @@ def percentile(scores: np.ndarray, candidates: np.ndarray, users: np.ndarray) ->
     return 100.0 * below / total
 
 
+def unit_length(vectors: np.ndarray) -> np.ndarray:
+    """Rows of length 1, float32 [U, d], whatever they are stored as."""
+    return unit_rows(vectors).astype(np.float32)
+
+
 def nearest_customers(
     vectors: np.ndarray | None, users: np.ndarray, customers: np.ndarray, count: int = EXPLAINED_BY
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -118,11 +123,11 @@ def nearest_customers(
     similarity = np.empty((len(users), count), dtype=np.float32)
     if vectors is None or count == 0:
         return nearest, similarity
-    known = np.ascontiguousarray(unit_length(vectors[customers]).astype(np.float32).T)
+    known = np.ascontiguousarray(unit_length(vectors[customers]).T)
     rows = max(1, BLOCK // len(customers))
     for start in range(0, len(users), rows):
         block = users[start : start + rows]
-        cosine = unit_length(vectors[block]).astype(np.float32) @ known
+        cosine = unit_length(vectors[block]) @ known
         itself = np.minimum(np.searchsorted(customers, block), len(customers) - 1)
         is_customer = np.flatnonzero(customers[itself] == block)
         cosine[is_customer, itself[is_customer]] = -np.inf

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from models.meta_profile.data import PurchaseLog
-from models.meta_profile.profiler import unit_length
+from models.meta_profile.profiler import unit_rows
 from models.settings import Settings
 
 BLOCK = 2_048  #: users that are dense at one time
@@ -82,7 +82,7 @@ class PurchaseVectors:
         kept = values > 1e-9 * values[-1].clamp(min=1e-30)
         leading = torch.flip(vectors[:, kept], [1])[:, :width].numpy()
         basis = leading if unit.shape[1] <= len(unit) else unit.T @ leading
-        return cls(columns, unit_length(basis.T).T.astype(np.float32))
+        return cls(columns, unit_rows(basis.T).T.astype(np.float32))
 
     def transform(self, purchases: PurchaseLog, users: int) -> np.ndarray:
         """float32 [U, r]; a user without purchases in any column is the zero vector."""
@@ -120,7 +120,7 @@ def _blocks(
     """All views side by side, each user of length 1 in every view; float32 [block, ΣG]."""
     for parts in zip(*(_raw_blocks(purchases, users, one) for one in columns), strict=True):
         scaled = [part * one.weights for (_, part), one in zip(parts, columns, strict=True)]
-        yield parts[0][0], np.concatenate([unit_length(part) for part in scaled], axis=1)
+        yield parts[0][0], np.concatenate([unit_rows(part) for part in scaled], axis=1)
 
 
 def _raw_blocks(
