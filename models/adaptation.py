@@ -49,8 +49,18 @@ class Adapter(Protocol):
     def step(self, learner: Learner, batch: Batch) -> float:
         """One gradient step on a batch with T = 1; returns its mean loss before the step."""
 
+    def finish(self, learner: Learner) -> None:
+        """The hour's last mini-batch has been used."""
 
-class Sgd:
+
+class StepByStep:
+    """What the rules share that have done with an hour as soon as its last step is taken."""
+
+    def finish(self, learner: Learner) -> None:
+        """Nothing is left to do."""
+
+
+class Sgd(StepByStep):
     """The printed rule: the inner loop's plain SGD on everything."""
 
     def __init__(self, settings: AdaptationSettings) -> None:
@@ -67,7 +77,7 @@ class Sgd:
         return loss
 
 
-class TwoSpeed:
+class TwoSpeed(StepByStep):
     """Item-ID rows by the mean gradient of the row's own instances; the rest continues training, slowly."""
 
     def __init__(self, settings: AdaptationSettings) -> None:

@@ -23,6 +23,7 @@ class Batch:
     weight: Tensor  #: float [T, B]; 0 marks padding
     long_term: Tensor | None = None  #: float [T, B, 16], the user's long-term vector; no gradient reaches it
     graph: Any = None  #: the system's own index tensors (positions, masks), with a `.to(device)`
+    codes: Tensor | None = None  #: int64 [T, B, F] category codes, for systems with `reads_codes`
     task: Tensor | None = None  #: int64 [R], ascending: whose copy each touched row is; None when T is 1
 
     def to(self, device: torch.device | str) -> Batch:

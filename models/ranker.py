@@ -112,7 +112,14 @@ class Ranker:
         table = initial_rows(vocabulary.size, WIDTH, system.training.embedding_std, generator).to(device)
         t = system.training
         learner = make_learner(module, table, vocabulary, t.optimizer, t.learning_rate, t.average)
-        data = Instances.of(exposures, vocabulary.rows(codes), log.zone_offset_ms, graph, user_vectors)
+        data = Instances.of(
+            exposures,
+            vocabulary.rows(codes),
+            log.zone_offset_ms,
+            graph,
+            user_vectors,
+            codes if system.reads_codes else None,
+        )
         strategy = system.strategy()
         fingerprint = sha256(f"{system.model_dump_json()} {seed} {digest(log)}".encode()).hexdigest()
         losses = fit(
@@ -179,6 +186,7 @@ class Ranker:
                 losses.append(
                     self._adapter.step(self.learner, data.batch(index[None]).to(self.learner.device))
                 )
+            self._adapter.finish(self.learner)
         self.receive(hour)
         loss = float(np.mean(losses)) if losses else float("nan")
         return AdaptReport(
@@ -243,7 +251,14 @@ class Ranker:
     def _hourly(self, exposures: Exposures, hour: EventLog) -> Instances:
         codes = self.features.codes(exposures, hour.users, hour.items)
         rows = self.learner.vocabulary.rows(codes)
-        return Instances.of(exposures, rows, self.features.zone_offset_ms, self.graph, self.user_vectors)
+        return Instances.of(
+            exposures,
+            rows,
+            self.features.zone_offset_ms,
+            self.graph,
+            self.user_vectors,
+            codes if self.settings.reads_codes else None,
+        )
 
 
 def _window(log: EventLog, days: int | None) -> Exposures:

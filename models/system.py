@@ -6,6 +6,7 @@ adaptation, saving) is shared. `models/baselines/deepfm.py` holds the smallest o
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,10 +17,13 @@ from models.adaptation import AdaptationSettings, Adapter, adapter
 from models.data.event_log import EventLog
 from models.data.features import FeatureSettings, Layout
 from models.data.neighbours import NeighbourIndex, RowView
+from models.search import Space
 from models.settings import Settings
 from models.training import Plain, Strategy, TrainingSettings
 
 WIDTH = 16  #: of every embedding; a table row has one more column, the first-order weight
+#: Tiny systems see a few hundred steps: a faster rate and a shorter average.
+TINY_TRAINING = TrainingSettings(learning_rate=5e-3, average=0.9)
 
 
 class LongTermVectors(Protocol):
@@ -43,6 +47,11 @@ class SystemSettings(Settings):
         """Whether `Ranker.train` needs a `LongTermState`."""
         return False
 
+    @property
+    def reads_codes(self) -> bool:
+        """Whether batches carry the category codes themselves (trees read them as numbers)."""
+        return False
+
     def module(self, layout: Layout, generator: torch.Generator) -> nn.Module:
         """A fresh module: dense parameters only, `module(rows [R, 17], batch) -> logits [T, B]`."""
         raise NotImplementedError
@@ -62,3 +71,14 @@ class SystemSettings(Settings):
     def adapter(self, strategy_state: dict[str, Any]) -> Adapter | None:  # noqa: ARG002
         """The hourly step; None leaves the weights alone. `strategy_state` is what `Strategy.state` gave."""
         return adapter(self.adaptation)
+
+
+@dataclass(frozen=True)
+class SystemEntry:
+    """A system as the registry lists it."""
+
+    real: SystemSettings  #: defaults that hold on a log nobody has seen
+    tiny: SystemSettings  #: trains in seconds
+    summary: str  #: one line
+    source: str  #: the paper it comes from, or "ours"
+    space: Space  #: what `hourfold tune` may change in `real`

@@ -13,7 +13,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from assets.resources import HomeResource, TrackingResource, WarehouseResource
-from warehouse.home import Deployment, Home
+from warehouse.home import SYSTEMS, Deployment, Home
 
 BASE, DAY = "2026-03-02", "2026-03-03"
 HOURS = [f"{DAY}-{hour:02d}:00" for hour in range(4)]
@@ -48,10 +48,8 @@ class Deployed:
 
 
 def systems() -> tuple[str, ...]:
-    """Every system that there is."""
-    from models.registry import SYSTEMS
-
-    return tuple(SYSTEMS)
+    """What a deployment trains unless told otherwise."""
+    return SYSTEMS
 
 
 def deployed(shared: Path, copy: Path) -> Deployed:

@@ -13,7 +13,9 @@ from models.data.features import Layout
 from models.layers.embedding import gather
 from models.layers.fm import pairwise
 from models.layers.mlp import MLP
-from models.system import SystemSettings
+from models.search import TRAINING, TWO_SPEED
+from models.system import TINY_TRAINING, SystemEntry, SystemSettings
+from models.training import TrainingSettings
 
 
 class DeepFM(nn.Module):
@@ -46,3 +48,12 @@ class DeepFMSettings(SystemSettings):
     def module(self, layout: Layout, generator: torch.Generator) -> DeepFM:
         """See `SystemSettings.module`."""
         return DeepFM(len(layout), self.hidden, generator)
+
+
+DEEPFM = SystemEntry(
+    real=DeepFMSettings(training=TrainingSettings(learning_rate=5e-4)),
+    tiny=DeepFMSettings(hidden=(16,), training=TINY_TRAINING),
+    summary="DeepFM over the shared features: the baseline",
+    source="Guo et al., DeepFM, IJCAI 2017",
+    space={**TRAINING, **TWO_SPEED},
+)

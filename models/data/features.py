@@ -32,6 +32,7 @@ class FeatureSettings(Settings):
     """What the pipeline computes."""
 
     counts: bool = True  #: point-in-time counts and rates as fields
+    external: bool = True  #: counts of external clicks among them; off in systems without external behaviours
     #: expected clicks that every rate starts from: as many exposures, at the overall rate, as bring that many
     smoothing: float = Field(default=5.0, gt=0)
     long_seconds: float = Field(default=18.0, gt=0)  #: dwell from which an exposure counts as long engagement
@@ -218,7 +219,7 @@ class Features:
         for f in range(item_fields.shape[1]):
             add(f"field{f}", (None, DAY), "c")
             add(f"user_field{f}", (None,), "nc")
-        return out + self._external_columns(e, item_fields, periods)
+        return out + self._external_columns(e, item_fields, periods) if self.settings.external else out
 
     def _external_columns(
         self, e: Exposures, item_fields: np.ndarray, periods: np.ndarray

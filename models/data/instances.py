@@ -26,6 +26,7 @@ class Instances:
     labels: np.ndarray  #: float32 [N]
     graph: NeighbourIndex | None = None  #: where neighbours come from
     user_vectors: np.ndarray | None = None  #: float32 [U, 16] long-term vectors; users beyond U have zeros
+    codes: np.ndarray | None = None  #: int64 [N, F] category codes, for systems with `reads_codes`
 
     def __len__(self) -> int:
         return len(self.user)
@@ -38,6 +39,7 @@ class Instances:
         zone_offset_ms: int,
         graph: NeighbourIndex | None,
         user_vectors: np.ndarray | None,
+        codes: np.ndarray | None = None,
     ) -> Instances:
         """The instances of exposures whose fields have table rows `rows` [N, F]."""
         hour = (exposures.shown_at + zone_offset_ms) // HOUR_MS
@@ -50,6 +52,7 @@ class Instances:
             labels=exposures.clicked.astype(np.float32),
             graph=graph,
             user_vectors=user_vectors,
+            codes=codes,
         )
 
     def batch(self, index: np.ndarray, weight: np.ndarray | None = None) -> Batch:
@@ -68,6 +71,7 @@ class Instances:
             weight=torch.ones_like(labels) if weight is None else torch.from_numpy(weight).to(labels),
             long_term=self._long_term(self.user[index]),
             graph=None if sample is None else sample.build(positions[1:]),
+            codes=None if self.codes is None else torch.from_numpy(self.codes[index]),
             task=task if len(index) > 1 else None,
         )
 

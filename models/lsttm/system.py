@@ -8,7 +8,7 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from models.adaptation import Adapter
+from models.adaptation import AdaptationSettings, Adapter
 from models.data.event_log import EventLog
 from models.data.features import Layout
 from models.data.neighbours import NeighbourIndex, RowView
@@ -18,8 +18,9 @@ from models.meta.online import LearnedStep
 from models.meta.rates import InnerRates, MetaSettings
 from models.meta.strategy import TemporalMAML
 from models.meta.temporal_tasks import TaskSettings
-from models.system import WIDTH, SystemSettings
-from models.training import Strategy
+from models.search import SGD, TRAINING, Range, Space
+from models.system import WIDTH, SystemEntry, SystemSettings
+from models.training import Strategy, TrainingSettings
 
 
 class LSTTMSettings(SystemSettings):
@@ -84,3 +85,39 @@ class LSTTMSettings(SystemSettings):
         rates = InnerRates(self.meta)
         rates.load_state_dict(strategy_state["rates"])
         return LearnedStep(rates().detach(), self.meta, self.adaptation.continued, dense_group)
+
+
+#: The paper's optimiser and hourly rule (3.5, 5.3), of every system that it calls LSTTM.
+#: An item's row is trained from its second hour on, as it is online: the inner step is to move young rows.
+PRINTED_TRAINING = TrainingSettings(optimizer="adagrad", learning_rate=0.01, average=None, newcomers="hour")
+PRINTED_ADAPTATION = AdaptationSettings(online="sgd")
+REAL = LSTTMSettings(training=PRINTED_TRAINING, adaptation=PRINTED_ADAPTATION)
+TINY = LSTTMSettings(
+    short_term=ShortTermSettings(neighbours=5),
+    hidden=(16,),
+    tasks=TaskSettings(tasks=4, instances=32),
+    training=PRINTED_TRAINING,
+    adaptation=PRINTED_ADAPTATION,
+)
+PLAIN_SPACE: Space = {**TRAINING, **SGD}
+META_SPACE: Space = {  # a meta-trained system's mini-batch is its batch of tasks
+    "training.learning_rate": TRAINING["training.learning_rate"],
+    "training.average": TRAINING["training.average"],
+    "meta.inner_rate": Range(1e-3, 0.1),
+    **SGD,
+}
+
+LSTTM_NO_META = SystemEntry(
+    real=REAL.model_copy(update={"meta": None}),
+    tiny=TINY.model_copy(update={"meta": None}),
+    summary="LSTTM trained plainly: short-term graph, long-term vectors, gate and DeepFM",
+    source="LSTTM, WSDM 2022, Tables 2 and 4: w/o meta",
+    space=PLAIN_SPACE,
+)
+LSTTM_PAPER = SystemEntry(
+    real=REAL,
+    tiny=TINY,
+    summary="The paper's LSTTM: trained by temporal MAML, second order, adapted by its inner step",
+    source="LSTTM, WSDM 2022",
+    space=META_SPACE,
+)

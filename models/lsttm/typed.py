@@ -21,7 +21,9 @@ from models.lsttm.system import LSTTMSettings
 from models.lsttm.typed_events import TypedGraphBatch, TypedIndex, TypedSettings
 from models.lsttm.typed_neighbours import TypedGraph
 from models.meta.rates import MetaSettings
-from models.system import WIDTH
+from models.search import TRAINING, TWO_SPEED, Choice
+from models.system import TINY_TRAINING, WIDTH, SystemEntry
+from models.training import TrainingSettings
 
 
 class TypedShortTerm(nn.Module):
@@ -56,3 +58,14 @@ class LSTTMTypedSettings(LSTTMSettings):
     def load_graph(self, folder: Path, view: RowView) -> NeighbourIndex:
         """The neighbours that `TypedIndex.save` wrote, memory-mapped."""
         return TypedIndex.load(self.typed, view, folder)
+
+
+LSTTM_TYPED = SystemEntry(
+    real=LSTTMTypedSettings(training=TrainingSettings(batch_size=128)),
+    tiny=LSTTMTypedSettings(
+        typed=TypedSettings(neighbours=5, item_side=False), hidden=(16,), training=TINY_TRAINING
+    ),
+    summary="Ours: LSTTM over typed neighbours (clicks, skips, engagement, external), two-speed online",
+    source="ours",
+    space={**TRAINING, **TWO_SPEED, "typed.item_side": Choice((False, True))},
+)

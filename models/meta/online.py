@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from models.adaptation import instances_per_row
+from models.adaptation import StepByStep, instances_per_row
 from models.batch import Batch
 from models.learner import Learner
 from models.meta.maml import ITEM_ROWS
@@ -15,7 +15,7 @@ from models.meta.rates import GROUPS, MetaSettings
 from models.training import loss_and_gradients
 
 
-class LearnedStep:
+class LearnedStep(StepByStep):
     """An `Adapter`: groups of the inner loop move as they do there, the others by the training optimiser.
 
     The inner loop was trained on support sets of `TaskSettings.instances`; hourly mini-batches should have

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from models import evaluation
-from models.adaptation import AdaptationSettings
+from models.adaptation import AdaptationSettings, StepByStep
 from models.ranker import Ranker
 from models.registry import SYSTEMS
 from models.training import TrainingSettings
@@ -117,7 +117,7 @@ def test_each_instance_is_in_exactly_one_step_in_time_order(system):
     ranker = train(system, log)
     used = []
 
-    class Spy:
+    class Spy(StepByStep):
         def step(self, learner, batch):
             assert batch.labels.shape[0] == 1 and (batch.weight == 1).all()
             rows = batch.unique[batch.fields[0]]
