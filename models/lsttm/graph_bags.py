@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from models.data.sampling import unique_nodes
 from models.layers.bags import Edges, FieldBags
-from models.lsttm.sampling import unique_nodes
 
 if TYPE_CHECKING:
     from models.lsttm.short_term_graph import ShortTermGraphBatch

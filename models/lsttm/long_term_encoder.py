@@ -20,8 +20,8 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
+from models.data.sampling import unique_nodes
 from models.layers.gat import GATLayer
-from models.lsttm.sampling import unique_nodes
 from models.settings import Settings
 
 

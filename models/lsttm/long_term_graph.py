@@ -13,12 +13,12 @@ import torch
 from torch import Tensor
 
 from models.data.event_log import EventLog
+from models.data.sampling import unique_nodes
 from models.files import replace_file
 from models.layers.embedding import Rows
 from models.lsttm.long_term_encoder import LongTermEncoder, LongTermSettings, hops, path_loss
 from models.lsttm.long_term_state import LongTermState, mean_pairwise_cosine
 from models.lsttm.random_walks import ClickGraph, NoiseDistribution, draw_neighbours, random_walks
-from models.lsttm.sampling import unique_nodes
 from models.optim import RowOptimizer, dense_optimizer
 from models.training import Progress
 

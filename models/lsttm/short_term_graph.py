@@ -20,11 +20,11 @@ from torch import Tensor, nn
 
 from models.data.event_log import EventLog
 from models.data.neighbours import GraphSample, RowView
+from models.data.sampling import Adjacencies, load_adjacencies, unique_nodes, unique_pairs
 from models.layers.embedding import gather
 from models.layers.gat import GATLayer, Nodes, take_nodes
 from models.layers.temporal_adjacency import TemporalAdjacency
 from models.lsttm.graph_bags import GraphBags, by_profile, profiles
-from models.lsttm.sampling import Adjacencies, load_adjacencies, unique_nodes, unique_pairs
 from models.settings import Settings
 
 

@@ -18,8 +18,8 @@ from torch import Tensor
 
 from models.data.event_log import EventLog
 from models.data.neighbours import GraphSample, RowView
+from models.data.sampling import Adjacencies, load_adjacencies, unique_nodes, unique_pairs
 from models.layers.temporal_adjacency import TemporalAdjacency
-from models.lsttm.sampling import Adjacencies, load_adjacencies, unique_nodes, unique_pairs
 from models.settings import Settings
 
 SKIP, CLICK, ENGAGED, EXTERNAL = range(4)

@@ -14,7 +14,7 @@ from torch.func import functional_call
 
 from models.batch import localise
 from models.data.event_log import HOUR_MS, EventLog
-from models.lsttm.sampling import unique_nodes
+from models.data.sampling import unique_nodes
 from models.lsttm.short_term_graph import ShortTermGraph, ShortTermIndex, ShortTermSettings
 from tests.models.lsttm.logs import Rows, random_log
 
