@@ -4,17 +4,26 @@ from __future__ import annotations
 
 from typing import Literal
 
-from models.baselines import deepfm
+from models.baselines import autoint, deepfm, deepfm_external, fm, item_rate, nfm
+from models.lsttm import ablations, printed, typed
 from models.lsttm import system as lsttm
-from models.lsttm import typed
 from models.lsttm.long_term_encoder import LongTermSettings
 from models.system import SystemEntry, SystemSettings
 
 #: In the order of a table: plain before deep before sequential, the paper's before ours.
 SYSTEMS: dict[str, SystemEntry] = {
+    "item_rate": item_rate.ITEM_RATE,
+    "fm": fm.FACTORISATION_MACHINE,
+    "nfm": nfm.NEURAL_FM,
     "deepfm": deepfm.DEEPFM,
+    "autoint": autoint.AUTOINT,
+    "deepfm_external": deepfm_external.DEEPFM_EXTERNAL,
+    "lsttm_printed": printed.LSTTM_PRINTED,
     "lsttm_no_meta": lsttm.LSTTM_NO_META,
     "lsttm": lsttm.LSTTM_PAPER,
+    "lsttm_no_external": ablations.LSTTM_NO_EXTERNAL,
+    "lsttm_concat": ablations.LSTTM_CONCAT,
+    "lsttm_no_gat": ablations.LSTTM_NO_GAT,
     "lsttm_typed": typed.LSTTM_TYPED,
 }
 

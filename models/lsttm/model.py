@@ -9,6 +9,7 @@ that made them.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -34,6 +35,7 @@ class LSTTM(nn.Module):
         item_fields_in_target: bool,
         context_only: bool,
         see_missing: bool,
+        fusion: Literal["gate", "concat", "short_only"] = "gate",
         generator: torch.Generator,
     ) -> None:
         """Args: see `models.lsttm.system.LSTTMSettings`.
@@ -50,21 +52,25 @@ class LSTTM(nn.Module):
         items = len(self.item_fields) * width
         self.short_term = short_term
         self.target = Dense(items, width, generator) if item_fields_in_target and items else None
-        self.gate = FusionGate(width, generator=generator, see_missing=see_missing)
-        # Beside the kept fields stand u and d; d takes the place of the item ID's own field.
-        self.ranker = DeepFM(len(self.kept), hidden, generator, extra=2, width=width)
+        self.fusion = fusion
+        self.gate: FusionGate | None = None
+        if fusion == "gate":
+            self.gate = FusionGate(width, generator=generator, see_missing=see_missing)
+        # Beside the kept fields stand u (or its two parts) and d, which takes the place of the item ID's own.
+        users = 2 if fusion == "concat" else 1
+        self.ranker = DeepFM(len(self.kept), hidden, generator, extra=users + 1, width=width)
 
     def forward(self, rows: Tensor, batch: Batch) -> Tensor:
         """Logits [T, B]."""
         return self.score(rows, batch)[0]
 
     def details(self, rows: Tensor, batch: Batch) -> dict[str, Tensor]:
-        """`logits`, and `gate_short`, the short term's weight g_s; each [T, B]."""
+        """`logits`, and (with a gate) `gate_short`, the short term's weight g_s; each [T, B]."""
         logits, weights = self.score(rows, batch)
-        return {"logits": logits, "gate_short": weights[..., 0]}
+        return {"logits": logits} | ({} if weights is None else {"gate_short": weights[..., 0]})
 
-    def score(self, rows: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Logits [T, B] and gate weights (g_s, g_l) [T, B, 2]."""
+    def score(self, rows: Tensor, batch: Batch) -> tuple[Tensor, Tensor | None]:
+        """Logits [T, B] and gate weights (g_s, g_l) [T, B, 2]; None without a gate."""
         # Columns are picked before the gather; picking afterwards costs a scatter on the way back.
         gathered = gather(rows, batch.fields[..., self.read])
         # `split`, not slices: the gradient is then one concatenation, not a sum of padded parts.
@@ -74,12 +80,21 @@ class LSTTM(nn.Module):
         if self.target is not None:
             described = gather(rows, batch.fields[..., self.item_fields])[..., :-1]
             target = target + self.target(described.flatten(-2))
+        short, long, known = self.sides(rows, batch)
+        weights = None
+        if self.gate is not None:
+            user, weights = self.gate(short, long, target, known)
+            users = user.unsqueeze(-2)
+        else:
+            users = torch.stack([short, long] if self.fusion == "concat" else [short], dim=-2)
+        vectors = torch.cat([users, target.unsqueeze(-2), others], dim=-2)
+        return self.ranker.rank(vectors, first.squeeze(-1)), weights
+
+    def sides(self, rows: Tensor, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+        """u^s and u^l [T, B, width], and whether each of them is known [T, B, 2]."""
         short, present = self.short_term(rows, batch.graph)
         long = torch.zeros_like(short) if batch.long_term is None else batch.long_term.detach()
-        known = torch.stack([present, (long != 0).any(-1)], dim=-1)
-        user, weights = self.gate(short, long, target, known)
-        vectors = torch.cat([user.unsqueeze(-2), target.unsqueeze(-2), others], dim=-2)
-        return self.ranker.rank(vectors, first.squeeze(-1)), weights
+        return short, long, torch.stack([present, (long != 0).any(-1)], dim=-1)
 
 
 def dense_group(name: str) -> str:

@@ -26,7 +26,7 @@ from models.training import Strategy, TrainingSettings
 class LSTTMSettings(SystemSettings):
     """LSTTM. What is ours has its printed form as another value, named beside it."""
 
-    kind: Literal["lsttm", "lsttm_typed"] = "lsttm"  #: names the class
+    kind: Literal["lsttm", "lsttm_typed", "lsttm_no_gat"] = "lsttm"  #: names the class
     short_term: ShortTermSettings = ShortTermSettings()
     #: d. `id` is printed; `id_and_fields` (ours) adds a projection of the item's field embeddings, because
     #: the ID of an item first shown this hour says nothing.
@@ -35,18 +35,21 @@ class LSTTMSettings(SystemSettings):
     context: Literal["context_only", "all"] = "all"
     #: Whether the gate is told of users without neighbours or long-term vector (ours; printed: False).
     see_missing: bool = True
+    #: How u^s and u^l become u: by the gate (printed); side by side, as two inputs of the ranker; or u^s
+    #: alone, without a global graph. The latter two are ablations of the paper's Table 4.
+    fusion: Literal["gate", "concat", "short_only"] = "gate"
     hidden: tuple[int, ...] = (128, 64)  #: of DeepFM's network
     meta: MetaSettings | None = MetaSettings()  #: None trains plainly (`lsttm_no_meta`)
     tasks: TaskSettings = TaskSettings()
 
     @property
     def uses_long_term(self) -> bool:
-        """LSTTM ranks with the long-term vectors of its day."""
-        return True
+        """LSTTM ranks with the long-term vectors of its day, unless it has the short term only."""
+        return self.fusion != "short_only"
 
     def module(self, layout: Layout, generator: torch.Generator) -> LSTTM:
         """See `SystemSettings.module`."""
-        return LSTTM(
+        return self.network()(
             layout,
             self.short_term_module(layout, generator),
             self.hidden,
@@ -54,8 +57,13 @@ class LSTTMSettings(SystemSettings):
             item_fields_in_target=self.target_item == "id_and_fields",
             context_only=self.context == "context_only",
             see_missing=self.see_missing,
+            fusion=self.fusion,
             generator=generator,
         )
+
+    def network(self) -> type[LSTTM]:
+        """The class of the module."""
+        return LSTTM
 
     def short_term_module(self, layout: Layout, generator: torch.Generator) -> nn.Module:
         """What makes u^s of a batch: here the two-layer GAT over temporal neighbours."""
