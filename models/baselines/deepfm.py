@@ -6,19 +6,18 @@ from collections.abc import Sequence
 from typing import Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from models.batch import Batch
+from models.baselines.fields import FieldRanker, FieldSettings
 from models.data.features import Layout
-from models.layers.embedding import gather
 from models.layers.fm import pairwise
 from models.layers.mlp import MLP
 from models.search import TRAINING, TWO_SPEED
-from models.system import TINY_TRAINING, SystemEntry, SystemSettings
+from models.system import TINY_TRAINING, SystemEntry
 from models.training import TrainingSettings
 
 
-class DeepFM(nn.Module):
+class DeepFM(FieldRanker):
     """Logits [T, B] of a batch, from gathered rows [R, 17]."""
 
     def __init__(
@@ -28,32 +27,27 @@ class DeepFM(nn.Module):
         super().__init__()
         self.mlp = MLP([(fields + extra) * width, *hidden, 1], generator)
 
-    def forward(self, rows_RW: Tensor, batch: Batch) -> Tensor:
-        """Logits [T, B]."""
-        gathered = gather(rows_RW, batch.fields)
-        return self.rank(gathered[..., :-1], gathered[..., -1])
-
     def rank(self, x_TBFD: Tensor, first_TBF: Tensor) -> Tensor:
         """Eq. 6's ranker: field vectors [T, B, F, D], first-order terms [T, B, F'] → logits."""
         # The last layer's bias is the intercept.
         return first_TBF.sum(-1) + pairwise(x_TBFD) + self.mlp(x_TBFD.flatten(-2)).squeeze(-1)
 
 
-class DeepFMSettings(SystemSettings):
-    """DeepFM over all fields of the shared feature pipeline."""
+class DeepFMSettings(FieldSettings):
+    """DeepFM over the fields of the shared feature pipeline and the mean of a user's latest clicks."""
 
     kind: Literal["deepfm"] = "deepfm"  #: names the class
     hidden: tuple[int, ...] = (128, 64)  #: widths of the network's hidden layers
 
     def module(self, layout: Layout, generator: torch.Generator) -> DeepFM:
         """See `SystemSettings.module`."""
-        return DeepFM(len(layout), self.hidden, generator)
+        return DeepFM(len(layout), self.hidden, generator, extra=len(self.behaviours.lists))
 
 
 DEEPFM = SystemEntry(
     real=DeepFMSettings(training=TrainingSettings(learning_rate=5e-4)),
     tiny=DeepFMSettings(hidden=(16,), training=TINY_TRAINING),
-    summary="DeepFM over the shared features: the baseline",
+    summary="DeepFM over the shared features, without external behaviours: the baseline",
     source="Guo et al., DeepFM, IJCAI 2017",
     space={**TRAINING, **TWO_SPEED},
 )

@@ -1,0 +1,52 @@
+"""What the paper's rankers over fields share: field vectors, pooled behaviours, first-order terms."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from models.baselines.behaviours import BehaviourIndex, BehaviourSettings
+from models.batch import Batch
+from models.data.event_log import EventLog
+from models.data.features import FeatureSettings
+from models.data.neighbours import NeighbourIndex, RowView
+from models.layers.embedding import gather
+from models.system import SystemSettings
+
+
+class FieldRanker(nn.Module):
+    """Logits [T, B] of a batch, from gathered rows [R, 17]; a subclass says how vectors interact.
+
+    A user's behaviours come in as one vector a list, the mean of the embeddings of the items in it, and stand
+    beside the fields; first-order terms belong to fields alone.
+    """
+
+    def forward(self, rows_RW: Tensor, batch: Batch) -> Tensor:
+        """Logits [T, B]."""
+        gathered = gather(rows_RW, batch.fields)
+        # `split`, not slices: the gradient is then one concatenation, not a sum of padded parts.
+        vectors, first = gathered.split([gathered.shape[-1] - 1, 1], dim=-1)
+        if batch.graph is not None:
+            vectors = torch.cat([vectors, batch.graph.means(rows_RW)], dim=-2)
+        return self.rank(vectors, first.squeeze(-1))
+
+    def rank(self, x_TBFD: Tensor, first_TBF: Tensor) -> Tensor:
+        """Field vectors [T, B, F, D], first-order terms [T, B, F'] → logits [T, B]."""
+        raise NotImplementedError
+
+
+class FieldSettings(SystemSettings):
+    """Rankers over the user, item, behaviour and context fields of the shared pipeline."""
+
+    features: FeatureSettings = FeatureSettings(external=False)
+    behaviours: BehaviourSettings = BehaviourSettings()  #: whose means are fields too
+
+    def graph(self, log: EventLog, view: RowView) -> NeighbourIndex | None:
+        """The clicks of a daily log by user; None without any list."""
+        return BehaviourIndex.of(self.behaviours, view, log) if self.behaviours.lists else None
+
+    def load_graph(self, folder: Path, view: RowView) -> NeighbourIndex | None:
+        """The clicks that `BehaviourIndex.save` wrote, memory-mapped."""
+        return BehaviourIndex.load(self.behaviours, view, folder) if self.behaviours.lists else None
