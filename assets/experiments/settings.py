@@ -9,6 +9,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from assets.tuned import Scalar
+
 
 class CompareSettings(BaseModel):
     """One comparison: systems × days × seeds on one source."""
@@ -23,7 +25,9 @@ class CompareSettings(BaseModel):
     seeds: tuple[int, ...] = Field(default=(0,), min_length=1, description="one training a seed")
     size: Literal["real", "tiny"] = Field(default="real", description="which configuration of each system")
     device: str = Field(default="cpu", description="torch device of training and scoring")
-    static: bool = Field(default=False, description="leave the parameters as trained: no hourly update")
+    tuned: dict[str, dict[str, Scalar]] = Field(
+        default={}, description="settings that tuning chose, by system; overrides win over them"
+    )
     overrides: tuple[str, ...] = Field(
         default=(),
         description="`system.setting=value`, dots into nested settings; `*` is all systems, "

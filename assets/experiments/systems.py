@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from assets.experiments.settings import CompareSettings
+from assets.tuned import changed, with_tuned
 
 if TYPE_CHECKING:
     from models.lsttm.long_term_encoder import LongTermSettings
@@ -19,7 +20,7 @@ LONG_TERM = "long_term"
 
 
 def chosen_systems(settings: CompareSettings) -> dict[str, SystemSettings]:
-    """Name → settings of every system named, in that order.
+    """Name → settings of every system named, in that order: the registry's, then tuned, then overridden.
 
     Raises:
         ValueError: an unknown system, or an override without a system, a setting or a possible value.
@@ -30,8 +31,8 @@ def chosen_systems(settings: CompareSettings) -> dict[str, SystemSettings]:
     if unknown:
         raise ValueError(f"unknown system {', '.join(unknown)}; known: {', '.join(SYSTEMS)}")
     found = {name: getattr(SYSTEMS[name], settings.size) for name in settings.systems}
-    if settings.static:
-        found = {name: overridden(system, "adaptation.online", "none") for name, system in found.items()}
+    for name, values in settings.tuned.items():
+        found[name] = with_tuned(name, found[name], values)
     for target, path, value in _overrides(settings):
         for name in found if target == ALL else {target} & set(found):
             found[name] = overridden(found[name], path, value)
@@ -51,18 +52,11 @@ def chosen_long_term(settings: CompareSettings) -> LongTermSettings:
 
 def overridden(settings: S, path: str, value: str) -> S:
     """A copy with one setting changed; dots lead into nested settings, the value is JSON or plain text."""
-    tree = settings.model_dump(mode="json")
-    node: Any = tree
-    *parents, leaf = path.split(".")
-    for parent in parents:
-        node = node.get(parent) if isinstance(node, dict) else None
-    if not isinstance(node, dict) or leaf not in node:
-        raise ValueError(f"{type(settings).__name__} has no setting {path!r}")
     try:
-        node[leaf] = json.loads(value)
+        parsed = json.loads(value)
     except json.JSONDecodeError:
-        node[leaf] = value
-    return type(settings).model_validate(tree)
+        parsed = value
+    return changed(settings, {path: parsed})
 
 
 def _overrides(settings: CompareSettings) -> list[tuple[str, str, str]]:

@@ -24,6 +24,9 @@ def compare(
     workers: Annotated[int, typer.Option(min=1, help="Processes, one thread each.")] = 1,
     static: Annotated[bool, typer.Option("--static", help="No hourly update of the parameters.")] = False,
     tiny: Annotated[bool, typer.Option("--tiny", help="Tiny configurations (and simulation).")] = False,
+    defaults: Annotated[
+        bool, typer.Option("--defaults", help="Leave out the settings that `hourfold tune` chose.")
+    ] = False,
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", help="Override a setting: system.setting=value, * for all systems."),
@@ -32,7 +35,8 @@ def compare(
     """Compare systems: retrain before each day, score its 24 hours, adapt after each.
 
     The source passes the gate into a warehouse under HOURFOLD_HOME unless it is there already. Results are
-    saved as they come: the same command after a kill goes on where it was.
+    saved as they come: the same command after a kill goes on where it was. Settings that `hourfold tune`
+    chose are taken, a study of this home first; `--set` wins over them.
 
     Example:
 
@@ -45,19 +49,25 @@ def compare(
     from assets.experiments.settings import CompareSettings
     from assets.experiments.workers import WorkerFailed
     from assets.logs.ingest import BatchRejected
+    from assets.tuned import tuned_settings
     from orchestration.cli.tables import figures_table
+    from warehouse.home import Home
 
     errors = (ValueError, LookupError, FileNotFoundError, ValidationError, WorkerFailed, BatchRejected)
     with plain_errors(*errors), progress_bars() as progress:
+        size = "tiny" if tiny else "real"
+        names = tuple(name.strip() for name in systems.split(","))
+        home = Home.current().source(source)
         settings = CompareSettings.model_validate(
             {
                 "source": source,
-                "systems": tuple(name.strip() for name in systems.split(",")),
+                "systems": names,
                 "days": days_named(days),
                 "seeds": tuple(range(seeds)),
-                "size": "tiny" if tiny else "real",
+                "size": size,
                 "device": device,
                 "static": static,
+                "tuned": {} if defaults else tuned_settings(home, source, size, names),
                 "overrides": tuple(set_ or ()),
             }
         )
