@@ -13,6 +13,7 @@ from warehouse.sources.simulator.users import STYLES, Population
 DEVICES = ("phone", "desktop", "tablet")
 _DEVICE_EFFECT = np.array([0.05, -0.1, 0.0])
 _LENGTH_DWELL = np.array([1.0, 1.8, 3.2])
+MOST_SECONDS = 7200.0  #: of dwell
 READ_ALREADY = 8  #: sights that a click counts for: nobody clicks the same news twice with the same appetite
 
 
@@ -57,6 +58,13 @@ class ClickModel:
         """Median dwell in seconds of a click, float64 [...]: longer on long items and on topics one likes."""
         liking = 0.25 * self._interest(users, items, at) + 0.2 * self._taste(users, items)
         return self.settings.click.dwell_seconds * _LENGTH_DWELL[self.items.length[items]] * np.exp(liking)
+
+    def dwell_drawn(
+        self, users: np.ndarray, items: np.ndarray, at: np.ndarray, normal: np.ndarray
+    ) -> np.ndarray:
+        """Dwell in seconds of clicks, from standard normal draws; float64 [...], two hours at most."""
+        spread = np.exp(self.settings.click.dwell_spread * normal)
+        return np.minimum(self.dwell(users, items, at) * spread, MOST_SECONDS)
 
     def _interest(self, users: np.ndarray, items: np.ndarray, at: np.ndarray) -> np.ndarray:
         return self.users.interest(users, self.items.topic[items], at, self.settings.population.drift)

@@ -42,6 +42,22 @@ class Shown:
     position: np.ndarray  #: int64 [E], from 1
 
 
+NOBODY = -1  #: a place of a candidate list that nothing was found for
+
+
+@dataclass(frozen=True)
+class Recalled:
+    """Candidates of impressions, best first by the logging policy, of which the first few are shown."""
+
+    item: np.ndarray  #: int64 [M, N], NOBODY where the pool held fewer
+    slots: np.ndarray  #: int64 [M], how many an impression shows
+
+    def shown(self) -> Shown:
+        """The first `slots` of each impression: what the logging policy shows."""
+        row, column = np.nonzero((np.arange(self.item.shape[1]) < self.slots[:, None]) & (self.item >= 0))
+        return Shown(row, self.item[row, column], column + 1)
+
+
 def draw_impressions(
     settings: SimulatorSettings, users: Population, hour: int, rng: np.random.Generator
 ) -> Impressions:
@@ -83,6 +99,16 @@ class Memory:
         if not len(self._pairs):
             return np.zeros(len(pairs), dtype=np.int64)
         return np.where(self._pairs[place] == pairs, self._sights[place], 0).astype(np.int64)
+
+    def copy(self) -> Memory:
+        """A memory of its own, with the same past."""
+        other = Memory()
+        other._pairs, other._sights, other._latest = (
+            self._pairs.copy(),
+            self._sights.copy(),
+            self._latest.copy(),
+        )
+        return other
 
     def remember(self, users: np.ndarray, items: np.ndarray, clicked: np.ndarray, hour: int) -> None:
         """Add an hour's exposures; once a day, forget what was last seen long ago."""
@@ -131,8 +157,11 @@ class Policy:
         attention = attention + policy.hot * self._hot.heat(items.topic, np.asarray(hour + 0.5))
         return np.where(items.taken_up < hour + 1, attention, -np.inf)
 
-    def choose(self, impressions: Impressions, hour: int, rng: np.random.Generator) -> Shown:
-        """Items for the impressions of an hour: drawn without replacement, in proportion to attention."""
+    def recall(self, impressions: Impressions, hour: int, rng: np.random.Generator, most: int) -> Recalled:
+        """Up to `most` items for each impression: drawn without replacement, in proportion to attention.
+
+        The first k of a list do not depend on `most`.
+        """
         policy = self._settings.policy
         attention = self.attention(hour)
         pool = np.argsort(-attention, kind="stable")[: policy.pool]
@@ -140,14 +169,11 @@ class Policy:
         slots = np.minimum(
             2 + rng.poisson(rng.gamma(4.0, (policy.slots - 2) / 4.0, len(impressions))), policy.most_slots
         )
-        parts = [
-            self._rank(impressions, slice(low, low + _CHUNK), pool, attention[pool], slots, rng)
-            for low in range(0, len(impressions), _CHUNK)
-        ]
-        if not parts:
-            empty = np.zeros(0, dtype=np.int64)
-            return Shown(empty, empty, empty)
-        return Shown(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+        item = np.full((len(impressions), min(most, len(pool))), NOBODY, dtype=np.int64)
+        for low in range(0, len(impressions), _CHUNK):
+            rows = slice(low, low + _CHUNK)
+            item[rows] = self._rank(impressions, rows, pool, attention[pool], item.shape[1], rng)
+        return Recalled(item, slots)
 
     def learn(self, items: np.ndarray, clicked: np.ndarray) -> None:
         """Count an hour's feedback."""
@@ -160,11 +186,11 @@ class Policy:
         rows: slice,
         pool: np.ndarray,
         attention: np.ndarray,
-        slots: np.ndarray,
+        most: int,
         rng: np.random.Generator,
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    ) -> np.ndarray:
         policy = self._settings.policy
-        user, at, slots = impressions.user[rows], impressions.at[rows], slots[rows]
+        user, at = impressions.user[rows], impressions.at[rows]
         known = np.clip((at - self._users.arrived[user]) / (24 * policy.knows_after_days), 0, 1)
         score = (policy.interest * known).astype(np.float32)[:, None] * self._users.interests[user][
             :, self._items.topic[pool]
@@ -172,11 +198,8 @@ class Policy:
         score += attention.astype(np.float32)
         score += gumbel(rng, score.shape)  # the best of these are a draw without replacement
         score[at[:, None] < self._items.taken_up[pool]] = -np.inf
-        most = min(policy.most_slots, len(pool))
         best = np.argpartition(-score, most - 1, axis=1)[:, :most]
         value = np.take_along_axis(score, best, axis=1)
         order = np.argsort(-value, axis=1, kind="stable")
         best, value = np.take_along_axis(best, order, axis=1), np.take_along_axis(value, order, axis=1)
-        taken = (np.arange(most) < slots[:, None]) & np.isfinite(value)
-        row, column = np.nonzero(taken)
-        return row + rows.start, pool[best[row, column]], column + 1
+        return np.where(np.isfinite(value), pool[best], NOBODY)

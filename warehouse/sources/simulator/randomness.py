@@ -38,3 +38,31 @@ def gumbel(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     """Standard Gumbel noise, float32: the best k of scores with it are a draw in proportion to exp(score)."""
     waiting = rng.standard_exponential(shape, dtype=np.float32)
     return -np.log(np.maximum(waiting, np.finfo(np.float32).tiny))
+
+
+_STEP = np.uint64(0x9E3779B97F4A7C15)
+_MIX = ((30, np.uint64(0xBF58476D1CE4E5B9)), (27, np.uint64(0x94D049BB133111EB)))
+
+
+def hashed_uniform(seed: int, *keys: np.ndarray | int) -> np.ndarray:
+    """Uniform numbers in [0, 1), float64, fixed by seed and keys (integers; they broadcast).
+
+    The same question draws the same number, whoever asks and in whatever order: splitmix64, key after key.
+    """
+    state = np.array([seed], dtype=np.uint64)
+    for key in keys:
+        state = _mixed(state + _mixed(np.asarray(key).astype(np.uint64) + _STEP) + _STEP)
+    return (state >> np.uint64(11)) * 2.0**-53
+
+
+def hashed_normal(seed: int, *keys: np.ndarray | int) -> np.ndarray:
+    """Standard normal numbers, float64, fixed by seed and keys (Box and Muller)."""
+    radius = np.sqrt(-2 * np.log1p(-hashed_uniform(seed, *keys, 0)))
+    return radius * np.cos(2 * np.pi * hashed_uniform(seed, *keys, 1))
+
+
+def _mixed(state: np.ndarray) -> np.ndarray:
+    state = np.atleast_1d(state)
+    for shift, factor in _MIX:
+        state = (state ^ (state >> np.uint64(shift))) * factor
+    return state ^ (state >> np.uint64(31))

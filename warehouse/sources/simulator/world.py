@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from warehouse.sources.simulator.clicks import ClickModel
-from warehouse.sources.simulator.exposures import Impressions, Memory, Policy, Shown, draw_impressions
+from warehouse.sources.simulator.exposures import Impressions, Memory, Policy, Recalled, draw_impressions
 from warehouse.sources.simulator.external import LOOK_BACK_HOURS, External, ExternalWorld
 from warehouse.sources.simulator.items import Catalogue, Items, build_catalogue, build_hot_topics, build_items
 from warehouse.sources.simulator.randomness import Stream, stream
@@ -48,51 +48,73 @@ class World:
         self.items: Items = build_items(settings, hot, self.days)
         self.catalogue: Catalogue = build_catalogue(settings)
         self.clicks = ClickModel(settings, self.users, self.items, hot)
-        self._hot = hot
 
     def hours(self) -> Iterator[Hour]:
         """All hours of the simulated days, in order. Each call plays the same world anew."""
-        policy, memory = Policy(self.settings, self.users, self.items, self._hot), Memory()
-        external = ExternalWorld(self.settings, self.users, self.catalogue, self._hot)
-        for hour in range(-LOOK_BACK_HOURS, -self.settings.warm_up_hours):
-            external.received(hour)
-        impressions_so_far = 0
+        play = Play(self)
         for hour in range(-self.settings.warm_up_hours, 24 * self.days):
-            impressions = draw_impressions(
-                self.settings, self.users, hour, self._stream(Stream.IMPRESSIONS, hour)
-            )
-            shown = policy.choose(impressions, hour, self._stream(Stream.CHOICE, hour))
-            played = self._play(hour, impressions, shown, memory, external.received(hour), impressions_so_far)
-            policy.learn(played.item, played.clicked)
-            memory.remember(played.user, played.item, played.clicked, hour)
+            played = play.next(self.settings.policy.most_slots).played
             if hour >= 0:
-                impressions_so_far += len(impressions)
                 yield played
 
-    def _play(
-        self,
-        hour: int,
-        impressions: Impressions,
-        shown: Shown,
-        memory: Memory,
-        external: External,
-        before: int,
-    ) -> Hour:
-        rng = self._stream(Stream.CLICKS, hour)
+    def stream(self, kind: Stream, hour: int) -> np.random.Generator:
+        """The random stream of an hour of one kind."""
+        return stream(self.settings.seed, kind, hour)
+
+
+@dataclass(frozen=True)
+class Step:
+    """An hour of a play: the openings of the feed, what could be shown, and what the policy did with it."""
+
+    impressions: Impressions
+    recalled: Recalled
+    first_impression: int  #: number of the hour's first impression; exposure ids derive from it
+    played: Hour
+
+
+class Play:
+    """One run through a world under the logging policy, hour by hour from the warm-up on."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        settings, users, hot = world.settings, world.users, world.clicks.hot
+        self._policy, self.memory = Policy(settings, users, world.items, hot), Memory()
+        self._external = ExternalWorld(settings, users, world.catalogue, hot)
+        for hour in range(-LOOK_BACK_HOURS, -settings.warm_up_hours):
+            self._external.received(hour)
+        self.hour = -settings.warm_up_hours  #: the next one
+        self._impressions = 0
+
+    def next(self, most: int) -> Step:
+        """Play the next hour; `most` candidates an impression (no fewer than are shown) are told of."""
+        world, hour = self._world, self.hour
+        impressions = draw_impressions(
+            world.settings, world.users, hour, world.stream(Stream.IMPRESSIONS, hour)
+        )
+        recalled = self._policy.recall(impressions, hour, world.stream(Stream.CHOICE, hour), most)
+        first = self._impressions + 1
+        played = self._play(impressions, recalled, first)
+        self._policy.learn(played.item, played.clicked)
+        self.memory.remember(played.user, played.item, played.clicked, hour)
+        if hour >= 0:
+            self._impressions += len(impressions)
+        self.hour += 1
+        return Step(impressions, recalled, first, played)
+
+    def _play(self, impressions: Impressions, recalled: Recalled, first: int) -> Hour:
+        world, shown = self._world, recalled.shown()
+        rng = world.stream(Stream.CLICKS, self.hour)
         user, at = impressions.user[shown.impression], impressions.at[shown.impression]
         device = impressions.device[shown.impression]
-        seen = memory.seen(user, shown.item)
-        probability = self.clicks.probability(
+        seen = self.memory.seen(user, shown.item)
+        probability = world.clicks.probability(
             user, shown.item, at, position=shown.position, device=device, seen=seen
         )
         clicked = rng.uniform(size=len(user)) < probability
-        spread = np.exp(self.settings.click.dwell_spread * rng.standard_normal(len(user)))
-        dwell = np.where(
-            clicked, np.minimum(self.clicks.dwell(user, shown.item, at) * spread, 7200.0), np.nan
-        )
+        spread = rng.standard_normal(len(user))
         return Hour(
-            hour=hour,
-            exposure=((before + shown.impression + 1) << SLOT_BITS) + shown.position - 1,
+            hour=self.hour,
+            exposure=((first + shown.impression) << SLOT_BITS) + shown.position - 1,
             user=user,
             item=shown.item,
             at=at,
@@ -102,9 +124,6 @@ class World:
             seen=seen,
             probability=probability,
             clicked=clicked,
-            dwell=dwell,
-            external=external,
+            dwell=np.where(clicked, world.clicks.dwell_drawn(user, shown.item, at, spread), np.nan),
+            external=self._external.received(self.hour),
         )
-
-    def _stream(self, kind: Stream, hour: int) -> np.random.Generator:
-        return stream(self.settings.seed, kind, hour)

@@ -25,6 +25,13 @@ _POSITION_CODE = np.array([*range(8), *[8] * 4, *[9] * 4, *[10] * 16])
 _NUMBERS = ("first", "second", "third", "later")
 
 
+def context_codes(device: np.ndarray, position: np.ndarray, number: np.ndarray) -> np.ndarray:
+    """Codes of CONTEXT_FIELDS, int64 [E, 3]: what a log tells of where an exposure stood."""
+    return np.stack(
+        [device, _POSITION_CODE[position - 1], np.minimum(number, len(_NUMBERS)) - 1], axis=1
+    ).astype(np.int64)
+
+
 class Writer:
     """Writes the files of one simulated world below `landing`."""
 
@@ -73,6 +80,7 @@ class Writer:
         return f"date={day}/hour={clock}"
 
     def _exposures(self, played: Hour) -> dict[str, pa.Array]:
+        context = context_codes(played.device, played.position, played.number)
         return {
             "exposure_id": pa.array(played.exposure),
             "user_id": pa.array(user_room.user_ids(played.user)),
@@ -80,9 +88,9 @@ class Writer:
             "shown_at": self._time(played.at),
             "clicked": pa.array(played.clicked),
             "dwell_seconds": pa.array(np.round(played.dwell, 1), mask=~played.clicked),
-            "ctx_device": _category(played.device, DEVICES),
-            "ctx_position": _category(_POSITION_CODE[played.position - 1], _POSITIONS),
-            "ctx_impression": _category(np.minimum(played.number, len(_NUMBERS)) - 1, _NUMBERS),
+            "ctx_device": _category(context[:, 0], DEVICES),
+            "ctx_position": _category(context[:, 1], _POSITIONS),
+            "ctx_impression": _category(context[:, 2], _NUMBERS),
         }
 
     def _external(self, external: External) -> dict[str, pa.Array]:
