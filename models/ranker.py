@@ -137,6 +137,11 @@ class Ranker:
             system, features, learner, graph, user_vectors, strategy.state(), log.end_ms, fingerprint, losses
         )
 
+    @property
+    def adapts(self) -> bool:
+        """Whether `adapt` may move a weight; if not, it does what `receive` does."""
+        return self._adapter is not None
+
     def score(self, hour: EventLog) -> np.ndarray:
         """Click probabilities float64 [E] of the hour's exposures, from what was received before the hour.
 

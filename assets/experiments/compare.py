@@ -7,22 +7,24 @@ Dagster run and no MLflow: the same models, warehouse and evaluation that the as
 
 from __future__ import annotations
 
+import copy
 import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from assets.experiments.day_facts import DayFacts
+from assets.experiments.details import details
 from assets.experiments.logs import Logs, hash_of, read_day
-from assets.experiments.partial import PartialResults
+from assets.experiments.partial import PartialResults, Scores
 from assets.experiments.settings import CompareSettings
 from assets.experiments.summary import DayScore, HourScore, pairs, rows, summary
 from assets.experiments.systems import LONG_TERM, chosen_long_term, chosen_systems
-from assets.experiments.truth import day_columns, truth
+from assets.experiments.truth import truth
 from assets.experiments.workers import Emit, run_units
 from assets.provenance import flat, git_revision
 
@@ -47,10 +49,18 @@ class Unit:
 
 @dataclass(frozen=True)
 class Scored:
-    """A scored day with its scores, float64 [E] in the order of the day's exposures."""
+    """A scored day with its scores."""
 
     day: DayScore
-    scores: np.ndarray
+    scores: Scores
+
+
+@dataclass(frozen=True)
+class Known:
+    """What segments need to know of a day."""
+
+    day: str
+    facts: DayFacts
 
 
 @dataclass(frozen=True)
@@ -82,9 +92,12 @@ def compare(
     total = len(settings.systems) * len(settings.days) * len(settings.seeds)
     report("days scored", len(done), total)
 
-    def keep(result: Scored | Moved) -> None:
+    def keep(result: Scored | Known | Moved) -> None:
         if isinstance(result, Moved):
             report(result.stage, result.done, result.total)
+            return
+        if isinstance(result, Known):
+            partial.add_facts(result.day, result.facts)
             return
         partial.add(result.day, result.scores)
         done.add((result.day.system, result.day.day, result.day.seed))
@@ -92,15 +105,19 @@ def compare(
 
     run_units(score_unit, _units(settings, logs, done), workers, keep)
     days = _in_order(settings, partial.days())
+    found = details(settings, partial)
+    ece = {entry["system"]: entry["ece"] for entry in found["calibration"]}
     result = {
         "source": settings.source,
+        "simulated": logs.simulated,
         "settings": settings.model_dump(mode="json") | {"of": of_systems},
+        "tuned": settings.tuned,
         "git": ", ".join(dict.fromkeys(day.git for day in days)),
         "data_hash": data_hash,
         "rows": rows(days),
-        "summary": summary(days),
+        "summary": summary(days, ece),
         "pairs": pairs(days),
-        "delong": paired_tests(settings, logs, partial),
+        **found,
     }
     if logs.simulated:
         result["truth"] = truth(logs, settings.days)
@@ -116,6 +133,7 @@ def score_unit(unit: Unit, emit: Emit) -> None:
     if unit.settings.device == "cpu":
         torch.set_num_threads(1)
     history, hours = read_day(unit.logs, unit.day)
+    emit(Known(unit.day, DayFacts.of(history, hours)))
     systems = chosen_systems(unit.settings)
 
     def report(stage: str, done: int, total: int) -> None:
@@ -140,8 +158,13 @@ def score_day(
     unit: Unit,
     long_term: LongTermState | None,
     report: ProgressCallback,
+    *,
+    twin: bool = True,
 ) -> Scored:
-    """Train on the history, then score each hour before adapting on it."""
+    """Train on the history, then score each hour before adapting on it.
+
+    With `twin`, a copy of the trained model scores the hours too: it receives each, but never adapts.
+    """
     from models.ranker import Ranker
 
     def told(stage: str, done: int, total: int) -> None:
@@ -156,48 +179,68 @@ def score_day(
         long_term=long_term if system.uses_long_term else None,
         progress=told,
     )
-    trained, scores = time.perf_counter(), []
+    trained, spent = time.perf_counter() - started, 0.0
+    still = copy.deepcopy(ranker) if twin and ranker.adapts else None
+    adapted, gate, static = [], [], []
     for done, hour in enumerate(hours, start=1):
-        scores.append(ranker.score(hour))
+        started = time.perf_counter()
+        told_of = ranker.score_details(hour)
         ranker.adapt(hour)
+        spent += time.perf_counter() - started
+        adapted.append(told_of["probability"])
+        gate.append(told_of.get("gate_short"))
+        if still is not None:
+            static.append(still.score(hour))
+            still.receive(hour)
         told("hours", done, len(hours))
     return Scored(
-        evaluate(
-            name,
-            unit,
-            hours,
-            scores,
-            train_seconds=trained - started,
-            hours_seconds=time.perf_counter() - trained,
-        ),
-        np.concatenate(scores),
+        evaluate(name, unit, hours, adapted, static, gate, train_seconds=trained, hours_seconds=spent),
+        Scores(np.concatenate(adapted), np.concatenate(static) if static else None, _joined(gate)),
     )
 
 
 def evaluate(
-    name: str, unit: Unit, hours: Sequence[EventLog], scores: Sequence[np.ndarray], **seconds: float
+    name: str,
+    unit: Unit,
+    hours: Sequence[EventLog],
+    adapted: Sequence[np.ndarray],
+    static: Sequence[np.ndarray],
+    gate: Sequence[np.ndarray | None],
+    **seconds: float,
 ) -> DayScore:
-    """The figures of a scored day."""
+    """The figures of a scored day; `static` is empty for a system that never adapts."""
     from models.evaluation import auc, auc_standard_error, gauc, log_loss
 
     labels = np.concatenate([hour.exposures.clicked for hour in hours])
     users = np.concatenate([hour.exposures.user for hour in hours])
-    pooled = np.concatenate(scores)
+    pooled = np.concatenate(adapted)
     return DayScore(
         system=name,
         seed=unit.seed,
         day=unit.day,
         hours=tuple(
-            HourScore(hour=place, exposures=len(score), auc=auc(hour.exposures.clicked, score))
-            for place, (hour, score) in enumerate(zip(hours, scores, strict=True))
+            HourScore(
+                hour=place,
+                exposures=len(hour.exposures),
+                auc=auc(hour.exposures.clicked, adapted[place]),
+                auc_static=auc(hour.exposures.clicked, (static or adapted)[place]),
+                gate_short=None if (weights := gate[place]) is None or not len(weights) else weights.mean(),
+            )
+            for place, hour in enumerate(hours)
         ),
         auc=auc(labels, pooled),
+        auc_static=auc(labels, np.concatenate(static or adapted)),
         auc_error=auc_standard_error(labels, pooled),
         log_loss=log_loss(labels, pooled),
         gauc=gauc(labels, pooled, users),
         git=git_revision(),
         **seconds,
     )
+
+
+def _joined(gate: Sequence[np.ndarray | None]) -> np.ndarray | None:
+    there = [weights for weights in gate if weights is not None]
+    return np.concatenate(there) if there else None
 
 
 def _all_settings(settings: CompareSettings) -> dict[str, dict[str, str]]:
@@ -211,23 +254,6 @@ def _all_settings(settings: CompareSettings) -> dict[str, dict[str, str]]:
 
 def silent(stage: str, done: int, total: int) -> None:
     """Progress that nobody watches."""
-
-
-def paired_tests(settings: CompareSettings, logs: Logs, partial: PartialResults) -> list[dict[str, Any]]:
-    """DeLong's test for each two systems on the pooled exposures of each day and seed."""
-    from models.evaluation import auc_difference
-
-    found = []
-    for day in settings.days:
-        clicked = day_columns(logs, day)["clicked"]
-        for seed in settings.seeds:
-            scores = {system: partial.scores(system, day, seed) for system in settings.systems}
-            for first, second in combinations(settings.systems, 2):
-                test = auc_difference(clicked, scores[first], scores[second])
-                if test is not None:
-                    figures = dict(zip(("difference", "standard_error", "p_value"), test, strict=True))
-                    found.append({"first": first, "second": second, "day": day, "seed": seed, **figures})
-    return found
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from assets.tuned import Scalar
+
+NO_COUNTS = "*.features.counts=false"  #: the override that takes point-in-time counts from every system
 
 
 class CompareSettings(BaseModel):
@@ -45,3 +47,16 @@ class CompareSettings(BaseModel):
         """Twelve hex digits of all that moves a score, the code aside: the key of partial results."""
         text = json.dumps([self.model_dump(mode="json"), data_hash, of_systems], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def systems_named(text: str, overrides: Sequence[str] = ()) -> tuple[str, ...]:
+    """`deepfm,lsttm` as names; `all` is every registered system.
+
+    Where the counts of all systems are switched off, `all` leaves out the item's click rate, which is one.
+    """
+    from models.registry import SYSTEMS
+
+    if text.strip() != "all":
+        return tuple(name.strip() for name in text.split(","))
+    no_counts = NO_COUNTS in overrides
+    return tuple(name for name in SYSTEMS if not (no_counts and name == "item_rate"))

@@ -6,7 +6,7 @@ and seeds; the periods average hourly AUCs. An hour with one class only has `auc
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 from statistics import fmean, stdev
 from typing import Any
@@ -24,6 +24,8 @@ class HourScore(BaseModel):
     hour: int
     exposures: int
     auc: float | None  #: None where the hour has one class only
+    auc_static: float | None = None  #: of the same daily model without any hourly step
+    gate_short: float | None = None  #: mean weight of the short-term representation; None without a gate
 
 
 class DayScore(BaseModel):
@@ -36,6 +38,7 @@ class DayScore(BaseModel):
     day: str
     hours: tuple[HourScore, ...]
     auc: float | None
+    auc_static: float | None = None
     auc_error: float | None  #: DeLong standard error of `auc`
     log_loss: float | None
     gauc: float | None
@@ -63,10 +66,10 @@ def rows(days: Sequence[DayScore]) -> list[dict[str, Any]]:
     ]
 
 
-def summary(days: Sequence[DayScore]) -> list[dict[str, Any]]:
-    """One entry a system, in the order of first appearance."""
+def summary(days: Sequence[DayScore], ece: Mapping[str, float | None]) -> list[dict[str, Any]]:
+    """One entry a system, in the order of first appearance; `ece` by system, from all its days and seeds."""
     return [
-        _summarise(name, [day for day in days if day.system == name])
+        _summarise(name, [day for day in days if day.system == name]) | {"ece": ece.get(name)}
         for name in dict.fromkeys(d.system for d in days)
     ]
 
@@ -80,6 +83,7 @@ def _summarise(name: str, days: list[DayScore]) -> dict[str, Any]:
         "system": name,
         **{period: mean(day.period(period) for day in days) for period in PERIODS},
         "auc": mean(day.auc for day in days),
+        "auc_static": mean(day.auc_static for day in days),
         "log_loss": mean(day.log_loss for day in days),
         "gauc": mean(day.gauc for day in days),
         "auc_std": stdev(seeds) if len(seeds) > 1 else None,

@@ -13,7 +13,7 @@ from orchestration.cli.console import plain_errors, progress_bars
 
 def compare(
     source: Annotated[str, typer.Option(help="simulator, kuairand or landing.")],
-    systems: Annotated[str, typer.Option(help="Names with commas, such as deepfm,lsttm.")],
+    systems: Annotated[str, typer.Option(help="Names with commas, such as deepfm,lsttm; or all.")],
     days: Annotated[str, typer.Option(help="Test days: one, FIRST..LAST, or several with commas.")],
     out: Annotated[Path, typer.Option(help="JSON file to write.")],
     data: Annotated[
@@ -22,7 +22,6 @@ def compare(
     seeds: Annotated[int, typer.Option(min=1, help="Trainings of each system and day.")] = 1,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     workers: Annotated[int, typer.Option(min=1, help="Processes, one thread each.")] = 1,
-    static: Annotated[bool, typer.Option("--static", help="No hourly update of the parameters.")] = False,
     tiny: Annotated[bool, typer.Option("--tiny", help="Tiny configurations (and simulation).")] = False,
     defaults: Annotated[
         bool, typer.Option("--defaults", help="Leave out the settings that `hourfold tune` chose.")
@@ -33,6 +32,9 @@ def compare(
     ] = None,
 ) -> None:
     """Compare systems: retrain before each day, score its 24 hours, adapt after each.
+
+    A copy of each trained model that never adapts scores the same hours, so that the gain of the hourly
+    update is told too.
 
     The source passes the gate into a warehouse under HOURFOLD_HOME unless it is there already. Results are
     saved as they come: the same command after a kill goes on where it was. Settings that `hourfold tune`
@@ -46,7 +48,7 @@ def compare(
 
     from assets.experiments.compare import compare as run
     from assets.experiments.prepare import days_named, prepare
-    from assets.experiments.settings import CompareSettings
+    from assets.experiments.settings import CompareSettings, systems_named
     from assets.experiments.workers import WorkerFailed
     from assets.logs.ingest import BatchRejected
     from assets.tuned import tuned_settings
@@ -56,7 +58,7 @@ def compare(
     errors = (ValueError, LookupError, FileNotFoundError, ValidationError, WorkerFailed, BatchRejected)
     with plain_errors(*errors), progress_bars() as progress:
         size = "tiny" if tiny else "real"
-        names = tuple(name.strip() for name in systems.split(","))
+        names = systems_named(systems, set_ or ())
         home = Home.current().source(source)
         settings = CompareSettings.model_validate(
             {
@@ -66,7 +68,6 @@ def compare(
                 "seeds": tuple(range(seeds)),
                 "size": size,
                 "device": device,
-                "static": static,
                 "tuned": {} if defaults else tuned_settings(home, source, size, names),
                 "overrides": tuple(set_ or ()),
             }

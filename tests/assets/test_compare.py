@@ -46,13 +46,15 @@ def result(logs, tmp_path_factory):
 
 def test_the_json_has_the_promised_keys(result):
     assert set(result) == {
-        *("source", "settings", "git", "data_hash", "rows", "summary"),
-        *("pairs", "delong", "truth"),
+        *("source", "simulated", "settings", "tuned", "git", "data_hash", "rows", "summary"),
+        *("pairs", "delong", "tests", "segments", "calibration", "gate", "truth"),
     }
     assert len(result["rows"]) == 2 * 24
-    assert all(set(row) == {"system", "seed", "day", "hour", "exposures", "auc"} for row in result["rows"])
+    named = {"system", "seed", "day", "hour", "exposures", "auc", "auc_static", "gate_short"}
+    assert all(set(row) == named for row in result["rows"])
     for entry in result["summary"]:
-        assert set(entry) >= {"system", "period1", "period2", "period3", "auc", "log_loss", "gauc"}
+        assert set(entry) >= {"system", "period1", "period2", "period3", "auc", "auc_std", "auc_error"}
+        assert set(entry) >= {"auc_static", "log_loss", "gauc", "ece", "null_hours"}
     assert [entry["system"] for entry in result["summary"]] == ["deepfm", "lsttm"]
     assert result["settings"]["of"]["long_term"], "the shared graph's settings are recorded too"
 
@@ -117,12 +119,6 @@ def test_a_killed_comparison_goes_on_where_it_was(logs, whole, tmp_path, monkeyp
 def test_two_workers_give_the_same_rows_as_one(logs, whole, tmp_path):
     two = compare(settings(seeds=(0, 1)), logs, tmp_path / "two.json", workers=2)
     assert two["rows"] == whole["rows"]
-
-
-def test_static_leaves_the_parameters_alone(logs):
-    (system,) = chosen_systems(settings(static=True)).values()
-    assert system.adaptation.online == "none"
-    assert next(iter(chosen_systems(settings()).values())).adaptation.online != "none"
 
 
 def test_overrides_reach_their_setting_and_nothing_else():

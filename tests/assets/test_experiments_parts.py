@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from assets.experiments.partial import PartialResults
+from assets.experiments.partial import PartialResults, Scores
 from assets.experiments.settings import CompareSettings
 from assets.experiments.summary import DayScore, HourScore, pairs, rows, summary
 from assets.experiments.workers import WorkerFailed, run_units
@@ -28,17 +28,18 @@ def scored(
 
 def test_an_hour_without_auc_is_left_out_of_the_mean_and_counted():
     day = scored("a", 0, "2026-01-01", 0.7, {3: None, 4: 0.9})
-    (entry,) = summary([day])
+    (entry,) = summary([day], {})
     assert entry["period1"] == pytest.approx((6 * 0.7 + 0.9) / 7)
     assert entry["period2"] == pytest.approx(0.7)
     assert entry["null_hours"] == 1
     assert rows([day])[3] == {
         "system": "a", "seed": 0, "day": "2026-01-01", "hour": 3, "exposures": 10, "auc": None,
+        "auc_static": None, "gate_short": None,
     }  # fmt: skip
 
 
 def test_a_period_without_any_auc_is_null():
-    (entry,) = summary([scored("a", 0, "2026-01-01", 0.7, dict.fromkeys(range(8)))])
+    (entry,) = summary([scored("a", 0, "2026-01-01", 0.7, dict.fromkeys(range(8)))], {})
     assert entry["period1"] is None and entry["null_hours"] == 8
 
 
@@ -49,7 +50,7 @@ def test_summary_averages_over_days_and_seeds_and_spreads_over_seeds():
         scored("a", 1, "2026-01-01", 0.60),
         scored("a", 1, "2026-01-02", 0.70),
     ]
-    (entry,) = summary(days)
+    (entry,) = summary(days, {})
     assert entry["auc"] == pytest.approx(0.70)
     assert entry["auc_std"] == pytest.approx(0.10 / math.sqrt(2))
     assert set(entry) >= {"system", "period1", "period2", "period3", "auc", "log_loss", "gauc"}
@@ -68,18 +69,18 @@ def test_partial_results_come_back_and_survive_a_cut_line(tmp_path):
     out = tmp_path / "f.json"
     partial = PartialResults(out, "key")
     first, second = scored("a", 0, "1", 0.6), scored("a", 0, "2", 0.7)
-    partial.add(first, np.array([0.1, 0.2]))
+    partial.add(first, Scores(np.array([0.1, 0.2])))
     with (partial.folder / "days.jsonl").open("a") as file:
         file.write('{"system": "a", "se')
     again = PartialResults(out, "key")
     assert again.days() == [first] and not again.discarded
-    again.add(second, np.array([0.3]))
+    again.add(second, Scores(np.array([0.3])))
     assert PartialResults(out, "key").days() == [first, second]
-    assert again.scores("a", "1", 0).tolist() == [0.1, 0.2]
+    assert again.scores("a", "1", 0).adapted.tolist() == [0.1, 0.2]
 
 
 def test_partial_results_of_another_key_are_not_continued(tmp_path):
-    PartialResults(tmp_path / "f.json", "key").add(scored("a", 0, "1", 0.6), np.zeros(1))
+    PartialResults(tmp_path / "f.json", "key").add(scored("a", 0, "1", 0.6), Scores(np.zeros(1)))
     other = PartialResults(tmp_path / "f.json", "other")
     assert other.discarded and other.days() == []
 
@@ -89,7 +90,7 @@ def test_the_key_moves_with_settings_and_data():
     assert base.key("x", {}) == base.model_copy().key("x", {})
     others = [
         base.key("y", {}),
-        base.model_copy(update={"static": True}).key("x", {}),
+        base.model_copy(update={"seeds": (0, 1)}).key("x", {}),
         base.key("x", {"a": {}}),
     ]
     assert len({base.key("x", {}), *others}) == 4

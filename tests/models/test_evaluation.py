@@ -71,18 +71,3 @@ def test_paired_difference_knows_what_the_scorings_share():
     assert difference == pytest.approx(evaluation.auc(labels, good) - evaluation.auc(labels, slightly_worse))
     assert error < evaluation.auc_standard_error(labels, good) and p < 0.05
     assert evaluation.auc_difference(labels, good, good) == (0.0, 0.0, 1.0)
-
-
-def test_hours_of_one_class_are_left_out_of_period_means_and_counted():
-    hours = np.array([0, 0, 1, 1, 9, 9])
-    labels = np.array([True, False, True, True, False, True])
-    scores = np.array([0.9, 0.1, 0.5, 0.4, 0.8, 0.2])
-    figures = evaluation.by_hour(labels, scores, hours)
-    assert [(f.hour, f.exposures, f.clicks, f.auc) for f in figures] == [
-        (0, 2, 1, 1.0),
-        (1, 2, 2, None),
-        (9, 2, 1, 0.0),
-    ]
-    found = evaluation.periods(figures)
-    assert (found["period1"].auc, found["period1"].hours, found["period1"].left_out) == (1.0, 1, 1)
-    assert (found["period2"].auc, found["period3"].auc) == (0.0, None)

@@ -1,0 +1,35 @@
+"""The figures every ranker is judged by, and how sure they are. Definitions: docs/metrics.md."""
+
+from models.evaluation.areas import Grouped, auc, auc_by_group, gauc, midranks
+from models.evaluation.delong import (
+    Placements,
+    auc_covariance,
+    auc_difference,
+    auc_standard_error,
+    paired,
+    placements,
+)
+from models.evaluation.probabilities import BINS, calibration_sums, expected_calibration_error, log_loss
+from models.evaluation.resampling import holm, influences, merged, resampled
+
+__all__ = [
+    "BINS",
+    "Grouped",
+    "Placements",
+    "auc",
+    "auc_by_group",
+    "auc_covariance",
+    "auc_difference",
+    "auc_standard_error",
+    "calibration_sums",
+    "expected_calibration_error",
+    "gauc",
+    "holm",
+    "influences",
+    "log_loss",
+    "merged",
+    "midranks",
+    "paired",
+    "placements",
+    "resampled",
+]

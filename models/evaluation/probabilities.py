@@ -1,0 +1,38 @@
+"""How far scores can be taken as probabilities: log-loss, calibration bins, expected calibration error."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from models.evaluation.areas import midranks
+
+BINS = 10
+
+
+def log_loss(labels: np.ndarray, scores: np.ndarray) -> float:
+    """Mean cross-entropy in nats of probabilities [E], kept 1e-7 away from 0 and 1; NaN without exposures."""
+    if len(labels) == 0:
+        return math.nan
+    p = np.clip(np.asarray(scores, np.float64), 1e-7, 1 - 1e-7)
+    return float(-np.mean(np.where(np.asarray(labels, bool), np.log(p), np.log1p(-p))))
+
+
+def calibration_sums(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """Sums of predictions, clicks and exposures in ten bins of equally many exposures: float64 [10, 3].
+
+    Bins are tenths of the exposures by score, lowest first; equal scores share a bin, so that a bin may be
+    larger or empty.
+    """
+    if len(labels) == 0:
+        return np.zeros((BINS, 3))
+    place = ((midranks(scores) - 0.5) * BINS / len(scores)).astype(np.int64)
+    sums = [np.bincount(place, weights, BINS) for weights in (scores, np.asarray(labels, float), None)]
+    return np.stack(sums, axis=1)
+
+
+def expected_calibration_error(sums: np.ndarray) -> float | None:
+    """ECE: |mean prediction − click rate| of bins [10, 3] of `calibration_sums`, weighted by exposures."""
+    exposures = sums[:, 2].sum()
+    return float(np.abs(sums[:, 0] - sums[:, 1]).sum() / exposures) if exposures else None
