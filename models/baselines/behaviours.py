@@ -55,6 +55,11 @@ class Behaviours:
         share = 1.0 / self.mask.sum(-1, keepdim=True).clamp_min(1).to(items)
         return bag_sum(items.flatten(0, 1), self.edges.bags).view(*self.mask.shape[:2], -1) * share
 
+    def of_instances(self, pair: Tensor) -> tuple[Tensor, Tensor]:
+        """Items and mask [T, B, K] of instances whose pairs are `pair` int64 [T, B]."""
+        at = pair.unsqueeze(-1).expand(-1, -1, self.mask.shape[-1])
+        return self.items.gather(1, at), self.mask.gather(1, at)
+
 
 @dataclass(frozen=True)
 class BehaviourBatch:

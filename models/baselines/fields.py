@@ -28,9 +28,14 @@ class FieldRanker(nn.Module):
         gathered = gather(rows_RW, batch.fields)
         # `split`, not slices: the gradient is then one concatenation, not a sum of padded parts.
         vectors, first = gathered.split([gathered.shape[-1] - 1, 1], dim=-1)
-        if batch.graph is not None:
-            vectors = torch.cat([vectors, batch.graph.means(rows_RW)], dim=-2)
+        pooled = self.pooled(rows_RW, vectors, batch)
+        if pooled is not None:
+            vectors = torch.cat([vectors, pooled], dim=-2)
         return self.rank(vectors, first.squeeze(-1))
+
+    def pooled(self, rows_RW: Tensor, x_TBFD: Tensor, batch: Batch) -> Tensor | None:  # noqa: ARG002
+        """Behaviours as vectors [T, B, P, D], given the fields' own [T, B, F, D]; None without any list."""
+        return None if batch.graph is None else batch.graph.means(rows_RW)
 
     def rank(self, x_TBFD: Tensor, first_TBF: Tensor) -> Tensor:
         """Field vectors [T, B, F, D], first-order terms [T, B, F'] → logits [T, B]."""

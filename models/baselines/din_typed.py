@@ -1,0 +1,96 @@
+"""The system `din_typed` **(ours)**: DeepFM and one DIN encoder over `lsttm_typed`'s own event list.
+
+What must be in the table before the graph gets the credit: the same skips, clicks, strong engagement and
+external clicks of the user, the same type and age of each, read by DIN in the place of graph attention, gate
+and long-term vectors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from models.baselines.deepfm import DeepFM
+from models.baselines.din import item_columns
+from models.batch import Batch
+from models.data.event_log import EventLog
+from models.data.features import Layout
+from models.data.neighbours import NeighbourIndex, RowView
+from models.layers.din import DIN, DINSettings
+from models.layers.embedding import gather
+from models.layers.gat import glorot
+from models.lsttm.typed_events import TYPES, TypedIndex, TypedSettings
+from models.search import TRAINING, TWO_SPEED, Choice
+from models.system import TINY_TRAINING, WIDTH, SystemEntry, SystemSettings
+from models.training import TrainingSettings
+
+
+class DINTyped(DeepFM):
+    """DeepFM whose behaviours are one typed list; a key is an item plus what happened and how long ago."""
+
+    def __init__(
+        self,
+        layout: Layout,
+        age_buckets: int,
+        din: DINSettings,
+        hidden: Sequence[int],
+        generator: torch.Generator,
+        width: int = WIDTH,
+    ) -> None:
+        """Args: age_buckets of the list's codes; shape of the encoder; widths of the MLP's hidden layers."""
+        columns = item_columns(layout)
+        encoder = DIN(len(columns) * width, din, generator, width)
+        super().__init__(len(layout), hidden, generator, extra=encoder.width // width, width=width)
+        self.item_columns, self.encoder = columns, encoder
+        self.type_embedding = glorot(TYPES, encoder.width, generator=generator)
+        self.age_embedding = glorot(age_buckets, encoder.width, generator=generator)
+
+    def pooled(self, rows_RW: Tensor, x_TBFD: Tensor, batch: Batch) -> Tensor:
+        """The encoder's vector, cut into field vectors: [T, B, P, D]."""
+        targets = x_TBFD[..., self.item_columns, :].flatten(-2)
+        keys = gather(rows_RW, batch.graph.items)[..., :-1].flatten(-2)
+        edges = self.type_embedding.unsqueeze(-2) + self.age_embedding.unsqueeze(-3)
+        listed = batch.graph.of_users
+        coded = (edges.flatten(-3, -2), listed.codes)
+        return self.encoder(keys, targets, listed.neighbours, listed.mask, coded).unflatten(
+            -1, (-1, x_TBFD.shape[-1])
+        )
+
+
+class DINTypedSettings(SystemSettings):
+    """DeepFM with all features and a DIN encoder over typed events."""
+
+    kind: Literal["din_typed"] = "din_typed"  #: names the class
+    typed: TypedSettings = TypedSettings(item_side=False)  #: the list; what concerns its graph is not read
+    din: DINSettings = DINSettings()
+    hidden: tuple[int, ...] = (128, 64)  #: widths of DeepFM's hidden layers
+
+    def module(self, layout: Layout, generator: torch.Generator) -> DINTyped:
+        """See `SystemSettings.module`."""
+        return DINTyped(layout, self.typed.age_buckets, self.din, self.hidden, generator)
+
+    def graph(self, log: EventLog, view: RowView) -> NeighbourIndex:
+        """The typed events of a daily log."""
+        return TypedIndex.of(self.typed, view, log)
+
+    def load_graph(self, folder: Path, view: RowView) -> NeighbourIndex:
+        """The events that `TypedIndex.save` wrote, memory-mapped."""
+        return TypedIndex.load(self.typed, view, folder)
+
+
+DIN_TYPED = SystemEntry(
+    real=DINTypedSettings(training=TrainingSettings(learning_rate=5e-4)),
+    tiny=DINTypedSettings(
+        typed=TypedSettings(neighbours=5, item_side=False),
+        din=DINSettings(hidden=(8,)),
+        hidden=(16,),
+        training=TINY_TRAINING,
+    ),
+    summary="DeepFM and DIN over the typed events that lsttm_typed sees",
+    source="ours; DIN: Zhou et al., Deep Interest Network, KDD 2018",
+    space={**TRAINING, **TWO_SPEED, "din.softmax": Choice((False, True))},
+)
