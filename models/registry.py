@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-from models.baselines import autoint, deepfm, deepfm_external, fm, item_rate, nfm
+from models.baselines import autoint, deepfm, deepfm_external, din, din_typed, fm, item_rate, nfm
 from models.lsttm import ablations, printed, typed
 from models.lsttm import system as lsttm
 from models.lsttm.long_term_encoder import LongTermSettings
+from models.sml import deepfm as sml_deepfm
+from models.sml import factorisation as sml
 from models.system import SystemEntry, SystemSettings
 
 #: In the order of a table: plain before deep before sequential, the paper's before ours.
@@ -18,6 +20,10 @@ SYSTEMS: dict[str, SystemEntry] = {
     "deepfm": deepfm.DEEPFM,
     "autoint": autoint.AUTOINT,
     "deepfm_external": deepfm_external.DEEPFM_EXTERNAL,
+    "din_deepfm_external": din.DIN_DEEPFM_EXTERNAL,
+    "din_typed": din_typed.DIN_TYPED,
+    "sml": sml.SML,
+    "sml_deepfm": sml_deepfm.SML_DEEPFM,
     "lsttm_printed": printed.LSTTM_PRINTED,
     "lsttm_no_meta": lsttm.LSTTM_NO_META,
     "lsttm": lsttm.LSTTM_PAPER,

@@ -1,0 +1,74 @@
+"""What the systems trained by SML share; a system adds the ranker whose weights are transferred."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import torch
+from pydantic import Field
+from torch import nn
+
+from models.adaptation import AdaptationSettings, Adapter
+from models.data.features import FeatureSettings, Layout
+from models.search import Choice, Range, Space
+from models.sml.online import TransferStep
+from models.sml.strategy import SequentialTransfer
+from models.sml.transfer import Transferred, TransferSettings
+from models.system import WIDTH, SystemSettings
+from models.training import Strategy, TrainingSettings
+
+
+class SMLSettings(SystemSettings):
+    """A ranker trained by sequential transfer.
+
+    `adaptation.online: learned` is the transfer; the rules that other systems use remain possible.
+    """
+
+    features: FeatureSettings = FeatureSettings(external=False)
+    #: newcomers get a row in their second hour, as online: the transfer is to learn what a young row is worth
+    training: TrainingSettings = TrainingSettings(average=None, newcomers="hour")
+    adaptation: AdaptationSettings = AdaptationSettings(online="learned")
+    transfer: TransferSettings = TransferSettings()
+    period: Literal["hour", "day"] = "hour"  #: of daily training; online it is the hour
+    #: share of the training instances that the ranker is first fitted on, plainly
+    pretrain: float = Field(default=0.5, ge=0, le=1)
+
+    def ranker(self, layout: Layout, generator: torch.Generator) -> nn.Module:
+        """The ranker, `ranker(rows [R, 17], batch) -> logits [T, B]`."""
+        raise NotImplementedError
+
+    @property
+    def groups(self) -> int:
+        """How many of `models.learner`'s row groups the ranker reads: the first ones."""
+        raise NotImplementedError
+
+    def module(self, layout: Layout, generator: torch.Generator) -> Transferred:
+        """See `SystemSettings.module`."""
+        ranker = self.ranker(layout, generator)
+        return Transferred(ranker, self.groups, WIDTH + 1, self.transfer, generator)
+
+    def strategy(self) -> Strategy:
+        """Sequential training; the fits take mini-batches of the size that an hour gets online."""
+        return SequentialTransfer(
+            self.transfer,
+            period=self.period,
+            pretrain=self.pretrain,
+            fit_batch=self.adaptation.batch_size,
+            batch=self.training.batch_size,
+        )
+
+    def adapter(self, strategy_state: dict[str, Any]) -> Adapter | None:
+        """The transfer, or the rule that `adaptation.online` names."""
+        if self.adaptation.online == "learned":
+            return TransferStep(self.transfer)
+        return super().adapter(strategy_state)
+
+
+SPACE: Space = {
+    "training.learning_rate": Range(1e-4, 1e-2),
+    "transfer.rate": Range(1e-4, 1e-2),
+    "transfer.fit_rate": Range(0.03, 1.0),
+    "transfer.fit_penalty": Range(1e-6, 1e-2),
+    "period": Choice(("hour", "day")),
+    "pretrain": Choice((0.3, 0.6, 0.9)),
+}
