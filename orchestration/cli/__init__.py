@@ -14,6 +14,7 @@ from orchestration.cli import (
     prospect,
     quarantine,
     simulate,
+    tune,
     ui,
 )
 
@@ -32,6 +33,7 @@ app.command("simulate")(simulate.simulate)
 app.command("ingest")(ingest.ingest)
 app.command("day")(day.day)
 app.command("compare")(compare.compare)
+app.command("tune")(tune.tune)
 app.command("heatmap")(heatmap.heatmap)
 app.command("prospect")(prospect.prospect)
 app.command("profile-eval")(profile_eval.profile_eval)

@@ -15,11 +15,15 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     SpinnerColumn,
+    Task,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
+    TimeRemainingColumn,
 )
+from rich.text import Text
 
 WIDTH_OF_FILES = 120  #: columns where nobody says how wide the page is: a pipe or a file
 
@@ -28,6 +32,17 @@ err = Console(stderr=True, highlight=False)
 
 #: (stage, done, total): how every long computation of the other rooms reports
 ProgressCallback = Callable[[str, int, int], None]
+
+
+class RateColumn(ProgressColumn):
+    """Steps a second of a bar, or a minute where they are slow."""
+
+    def render(self, task: Task) -> Text:
+        """Nothing until the second step."""
+        speed = task.finished_speed or task.speed
+        if not speed:
+            return Text("")
+        return Text(f"{speed:.0f}/s" if speed >= 1 else f"{60 * speed:.1f}/min", style="progress.data.speed")
 
 
 @contextmanager
@@ -40,6 +55,8 @@ def progress_bars() -> Iterator[ProgressCallback]:
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
+        RateColumn(),
+        TimeRemainingColumn(),
         console=err,
     ) as progress:
 

@@ -22,6 +22,7 @@ EXPECTED = {
     "hourfold ingest",
     "hourfold day",
     "hourfold compare",
+    "hourfold tune",
     "hourfold prospect",
     "hourfold heatmap",
     "hourfold profile-eval",
