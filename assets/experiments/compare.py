@@ -26,7 +26,7 @@ from assets.experiments.summary import DayScore, HourScore, pairs, rows, summary
 from assets.experiments.systems import LONG_TERM, chosen_long_term, chosen_systems
 from assets.experiments.truth import truth
 from assets.experiments.workers import Emit, run_units
-from assets.provenance import flat, git_revision
+from assets.provenance import flat, git_revision, made_today
 
 if TYPE_CHECKING:
     from models.data.event_log import EventLog
@@ -114,7 +114,9 @@ def compare(
         "tuned": settings.tuned,
         "git": ", ".join(dict.fromkeys(day.git for day in days)),
         "data_hash": data_hash,
+        "made": made_today() | {"workers": workers},
         "rows": rows(days),
+        "days": [day.model_dump(exclude={"hours"}) for day in days],
         "summary": summary(days, ece),
         "pairs": pairs(days),
         **found,

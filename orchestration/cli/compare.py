@@ -26,6 +26,9 @@ def compare(
     defaults: Annotated[
         bool, typer.Option("--defaults", help="Leave out the settings that `hourfold tune` chose.")
     ] = False,
+    record: Annotated[
+        bool, typer.Option(help="Put figures and pictures on runs of the home's MLflow.")
+    ] = True,
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", help="Override a setting: system.setting=value, * for all systems."),
@@ -40,6 +43,9 @@ def compare(
     saved as they come: the same command after a kill goes on where it was. Settings that `hourfold tune`
     chose are taken, a study of this home first; `--set` wins over them.
 
+    In MLflow the comparison is an experiment of its own, a run a system and seed; recorded again, the runs
+    are found again.
+
     Example:
 
         hourfold compare --source simulator --systems deepfm,lsttm --days 2025-03-11 --seeds 3 --out c.json
@@ -47,12 +53,14 @@ def compare(
     from pydantic import ValidationError
 
     from assets.experiments.compare import compare as run
+    from assets.experiments.comparison_tracking import record as record_comparison
     from assets.experiments.prepare import days_named, prepare
     from assets.experiments.settings import CompareSettings, systems_named
     from assets.experiments.workers import WorkerFailed
     from assets.logs.ingest import BatchRejected
     from assets.tuned import tuned_settings
     from orchestration.cli.tables import figures_table
+    from orchestration.settings import prepare_home
     from warehouse.home import Home
 
     errors = (ValueError, LookupError, FileNotFoundError, ValidationError, WorkerFailed, BatchRejected)
@@ -74,6 +82,8 @@ def compare(
         )
         logs = prepare(settings, data, progress=progress)
         result = run(settings, logs, out, workers=workers, progress=progress)
+        if record:
+            record_comparison(prepare_home().mlflow, result, out)
     made = "simulated logs" if logs.simulated else source
     title = f"{made}: {len(settings.days)} day(s), {len(settings.seeds)} seed(s)"
     console.print(figures_table(title, result["summary"], result.get("truth")))

@@ -76,6 +76,7 @@ def random_comparison(
         },
         "git": "0123456789ab",
         "data_hash": "random-numbers",
+        "made": {"date": "2025-03-31", "machine": "2 imagined cores", "workers": 1},
         "rows": rows,
         "days": trained,
         "summary": summary,

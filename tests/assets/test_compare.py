@@ -46,7 +46,7 @@ def result(logs, tmp_path_factory):
 
 def test_the_json_has_the_promised_keys(result):
     assert set(result) == {
-        *("source", "simulated", "settings", "tuned", "git", "data_hash", "rows", "summary"),
+        *("source", "simulated", "settings", "tuned", "git", "data_hash", "made", "rows", "days", "summary"),
         *("pairs", "delong", "tests", "segments", "calibration", "gate", "truth"),
     }
     assert len(result["rows"]) == 2 * 24
