@@ -15,6 +15,7 @@ from assets.ranking.recording import record_training
 from assets.ranking.states import StateRecord, States
 from assets.resources import HomeResource, Progress, ProgressCallback, TrackingResource, WarehouseResource
 from assets.timings import Timings
+from assets.tuned import Values, tuned_settings, with_tuned
 from warehouse.service_time import DAY_MS
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ def daily_ranker_asset(partitions: Partitions) -> dg.AssetsDefinition:
         tracking: TrackingResource,
         progress: dg.ResourceParam[Progress],
     ) -> None:
-        """Each system of the deployment, trained on everything received through the day.
+        """Each system of the deployment, trained on everything received through the day, with the settings
+        that `hourfold tune` chose, if it did.
 
         A killed training resumes from its last epoch. Each model becomes a version of the registered model;
         which one is to be served is for `promotion` to say.
@@ -55,11 +57,13 @@ def daily_ranker_asset(partitions: Partitions) -> dg.AssetsDefinition:
             with timings.phase("read"), warehouse.open() as opened:
                 log = read_log(opened, zone, start_ms, end_ms)
                 data_hash = opened.data_hash(start_ms, end_ms)
+            tuned = tuned_settings(home.paths, deployment.source, deployment.size, deployment.systems)
             losses, metadata = {}, {"exposures": len(log.exposures), "data_hash": data_hash}
             for system in deployment.systems:
                 with timings.phase("compute"):
                     listen = progress.to(context.log, f"{system} {day}:")
-                    ranker = train(system, day, log, data_hash, deployment, states, listen)
+                    values = tuned.get(system, {})
+                    ranker = train(system, day, log, data_hash, deployment, values, states, listen)
                 with timings.phase("record"):
                     version = register(tracking.open(), system, day, states, ranker.losses)
                 losses[system] = ranker.losses
@@ -78,15 +82,19 @@ def train(
     log: "EventLog",
     data_hash: str,
     deployment: "Deployment",
+    tuned: Values,
     states: States,
     listen: ProgressCallback,
 ) -> "Ranker":
-    """Train one system on `log`, everything through `day`, and store it whole."""
+    """Train one system on `log`, everything through `day`, and store it whole.
+
+    `tuned` are the settings that `hourfold tune` chose for it; the record shows what they made of it.
+    """
     from models.lsttm.long_term_graph import LongTermState
     from models.ranker import Ranker
     from models.registry import SYSTEMS
 
-    settings = getattr(SYSTEMS[system], deployment.size)
+    settings = with_tuned(system, getattr(SYSTEMS[system], deployment.size), tuned)
     long_term = None
     if settings.uses_long_term:
         long_term = LongTermState.load(states.ranker_path(states.long_term(day)))
