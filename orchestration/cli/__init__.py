@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from orchestration.cli import (
+    ab,
     compare,
     day,
     demo,
@@ -33,6 +34,7 @@ app.command("simulate")(simulate.simulate)
 app.command("ingest")(ingest.ingest)
 app.command("day")(day.day)
 app.command("compare")(compare.compare)
+app.command("ab")(ab.ab)
 app.command("tune")(tune.tune)
 app.command("heatmap")(heatmap.heatmap)
 app.command("prospect")(prospect.prospect)

@@ -22,6 +22,7 @@ EXPECTED = {
     "hourfold ingest",
     "hourfold day",
     "hourfold compare",
+    "hourfold ab",
     "hourfold tune",
     "hourfold prospect",
     "hourfold heatmap",
