@@ -36,9 +36,9 @@ class ActivationUnit(nn.Module):
     def __init__(self, width: int, hidden: Sequence[int], generator: torch.Generator) -> None:
         """Args: width D of key and target; widths of the hidden layers."""
         super().__init__()
-        widths = [4 * width, *hidden, 1]
-        self.layers = nn.ModuleList(
-            Dense(fan_in, fan_out, generator) for fan_in, fan_out in itertools.pairwise(widths)
+        self.first = Dense(4 * width, hidden[0], generator)
+        self.rest = nn.ModuleList(
+            Dense(fan_in, fan_out, generator) for fan_in, fan_out in itertools.pairwise([*hidden, 1])
         )
         self.slopes = nn.ParameterList(torch.full((1, width), 0.25) for width in hidden)
 
@@ -48,14 +48,13 @@ class ActivationUnit(nn.Module):
         The first layer is taken apart, so that the four parts are never written side by side and the
         target's share is computed once an instance.
         """
-        first = self.layers[0]
-        of_key, of_target, of_difference, of_product = first.weight.chunk(4, dim=-2)
+        of_key, of_target, of_difference, of_product = self.first.weight.chunk(4, dim=-2)
         shape = keys.shape[:-1]
         product = (keys * targets.unsqueeze(-2)).flatten(1, 2) @ of_product
         product = product + keys.flatten(1, 2) @ (of_key + of_difference)
-        alone = targets @ (of_target - of_difference) + first.bias
+        alone = targets @ (of_target - of_difference) + self.first.bias
         hidden = (product.view(*shape, -1) + alone.unsqueeze(-2)).flatten(1, 2)
-        for slope, layer in zip(self.slopes, self.layers[1:], strict=True):
+        for slope, layer in zip(self.slopes, self.rest, strict=True):
             hidden = layer(torch.where(hidden > 0, hidden, slope * hidden))
         return hidden.view(shape)
 
