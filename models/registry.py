@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from models.baselines import autoint, deepfm, deepfm_external, din, din_typed, fm, item_rate, nfm
+from models.baselines import autoint, deepfm, deepfm_external, din, din_typed, fm, item_rate, lightgbm, nfm
 from models.lsttm import ablations, printed, typed
 from models.lsttm import system as lsttm
 from models.lsttm.long_term_encoder import LongTermSettings
@@ -22,6 +22,7 @@ SYSTEMS: dict[str, SystemEntry] = {
     "deepfm_external": deepfm_external.DEEPFM_EXTERNAL,
     "din_deepfm_external": din.DIN_DEEPFM_EXTERNAL,
     "din_typed": din_typed.DIN_TYPED,
+    "lightgbm": lightgbm.LIGHTGBM,
     "sml": sml.SML,
     "sml_deepfm": sml_deepfm.SML_DEEPFM,
     "lsttm_printed": printed.LSTTM_PRINTED,
