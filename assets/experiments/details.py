@@ -14,21 +14,23 @@ from assets.experiments.statistics import PairedTests
 
 def details(settings: CompareSettings, partial: PartialResults) -> dict[str, Any]:
     """`tests`, `delong`, `segments`, `calibration` and `gate`; every day must be scored."""
-    from models.evaluation import BINS, calibration_sums, expected_calibration_error
+    from models.evaluation import BINS, Ordered, calibration_sums, expected_calibration_error
 
     tests, segments, gates = PairedTests(settings.systems, settings.seeds), Segments(), Gates()
     sums = {system: np.zeros((BINS, 3)) for system in settings.systems}
     for day in settings.days:
         facts = partial.facts(day)
         groups = membership(facts)
-        adapted = np.empty((len(settings.seeds), len(settings.systems), len(facts)))
-        for k, seed in enumerate(settings.seeds):
-            for s, system in enumerate(settings.systems):
+        adapted: list[list[Ordered]] = []
+        for seed in settings.seeds:
+            adapted.append([])
+            for system in settings.systems:
                 scores = partial.scores(system, day, seed)
-                segments.add(system, day, facts.clicked, scores, groups)
+                scorings = [Ordered.of(x) for x in (scores.adapted, scores.static) if x is not None]
+                segments.add(system, day, facts.clicked, scorings, groups)
                 gates.add(system, facts, scores.gate)
-                sums[system] += calibration_sums(facts.clicked, scores.adapted)
-                adapted[k, s] = scores.adapted
+                sums[system] += calibration_sums(facts.clicked, scores.adapted, scorings[0])
+                adapted[-1].append(scorings[0])
         tests.add(day, facts.clicked, facts.user, adapted)
     return {
         "tests": tests.overall(),

@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from assets.experiments.day_facts import DayFacts
-from assets.experiments.partial import Scores
 from assets.experiments.summary import mean
+
+if TYPE_CHECKING:
+    from models.evaluation import Ordered
 
 NEW_HOURS = 24  #: an item counts as new for so many hours after it was first shown
 
@@ -65,18 +67,26 @@ class Segments:
         self._auc: dict[tuple[str, str, int], list[tuple[float | None, float | None]]] = defaultdict(list)
 
     def add(
-        self, system: str, day: str, clicked: np.ndarray, scores: Scores, groups: Mapping[str, np.ndarray]
+        self,
+        system: str,
+        day: str,
+        clicked: np.ndarray,
+        scorings: Sequence[Ordered],
+        groups: Mapping[str, np.ndarray],
     ) -> None:
-        """Take in a day of a system with one seed; `groups` as `membership` gives them."""
+        """Take in a day of a system with one seed.
+
+        Args:
+            system: its name.
+            day: its key.
+            clicked: bool [E].
+            scorings: its scores with the hourly step, then without; one only, where it has no such step.
+            groups: as `membership` gives them.
+        """
         from models.evaluation import auc_by_group
 
-        scorings = [values for values in (scores.adapted, scores.static) if values is not None]
-        orders = [np.argsort(values, kind="stable") for values in scorings]
         for segment, member in groups.items():
-            found = [
-                auc_by_group(clicked, values, member, order)
-                for values, order in zip(scorings, orders, strict=True)
-            ]
+            found = [auc_by_group(clicked, scoring, member) for scoring in scorings]
             adapted, static = found[0], found[-1]
             for g, group in enumerate(adapted.group.tolist()):
                 self._size[segment, group][day] = int(adapted.exposures[g]), int(adapted.clicks[g])

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import combinations
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from models.evaluation import Ordered
 
 REPLICATES = 4000  #: of the bootstrap
 
@@ -26,8 +29,10 @@ class PairedTests:
         self._influences: list[tuple[np.ndarray, np.ndarray]] = []
         self._single: list[dict[str, Any]] = []
 
-    def add(self, day: str, clicked: np.ndarray, user: np.ndarray, scores: np.ndarray) -> None:
-        """Take in a day: clicked bool [E], user int64 [E], scores float64 [seeds, systems, E].
+    def add(
+        self, day: str, clicked: np.ndarray, user: np.ndarray, scorings: Sequence[Sequence[Ordered]]
+    ) -> None:
+        """Take in a day: clicked bool [E], user int64 [E], the sorted scores of each seed's systems.
 
         A day with fewer than two clicks or two skips is left out: it has no error.
         """
@@ -35,7 +40,7 @@ class PairedTests:
 
         above: np.ndarray | float = 0.0
         below: np.ndarray | float = 0.0
-        for seed, of_seed in zip(self._seeds, scores, strict=True):
+        for seed, of_seed in zip(self._seeds, scorings, strict=True):
             found = placements(clicked, of_seed)
             if found is None or (covariance := found.covariance()) is None:
                 return
@@ -43,7 +48,7 @@ class PairedTests:
                 {"first": first, "second": second, "day": day, "seed": seed, **figures}
                 for first, second, figures in self._pairs(found.auc, covariance)
             ]
-            above, below = above + found.above / len(scores), below + found.below / len(scores)
+            above, below = above + found.above / len(scorings), below + found.below / len(scorings)
         averaged = Placements(np.asarray(above), np.asarray(below))
         self._areas.append(averaged.auc)
         self._covariances.append(np.asarray(averaged.covariance()))

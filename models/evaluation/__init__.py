@@ -1,6 +1,6 @@
 """The figures every ranker is judged by, and how sure they are. Definitions: docs/metrics.md."""
 
-from models.evaluation.areas import Grouped, auc, auc_by_group, gauc, midranks
+from models.evaluation.areas import Grouped, Ordered, auc, auc_by_group, gauc
 from models.evaluation.delong import (
     Placements,
     auc_covariance,
@@ -15,6 +15,7 @@ from models.evaluation.resampling import holm, influences, merged, resampled
 __all__ = [
     "BINS",
     "Grouped",
+    "Ordered",
     "Placements",
     "auc",
     "auc_by_group",
@@ -28,7 +29,6 @@ __all__ = [
     "influences",
     "log_loss",
     "merged",
-    "midranks",
     "paired",
     "placements",
     "resampled",

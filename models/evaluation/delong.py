@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from models.evaluation.areas import midranks
+from models.evaluation.areas import Ordered
 
 
 @dataclass(frozen=True)
@@ -33,24 +34,29 @@ class Placements:
         return np.atleast_2d(np.cov(self.above) / clicks + np.cov(self.below) / skips)
 
 
-def placements(labels: np.ndarray, scores: np.ndarray) -> Placements | None:
-    """Placements of scorings [S, E] for labels bool [E]; None with one class only."""
+def placements(labels: np.ndarray, scorings: Sequence[Ordered]) -> Placements | None:
+    """Placements in S scorings of exposures with labels bool [E]; None with one class only."""
     positive = np.asarray(labels, bool)
     clicks = int(positive.sum())
     skips = len(positive) - clicks
     if clicks == 0 or skips == 0:
         return None
-    above, below = np.empty((len(scores), clicks)), np.empty((len(scores), skips))
-    for s, row in enumerate(scores):
-        ranks = midranks(row)
-        above[s] = (ranks[positive] - midranks(row[positive])) / skips
-        below[s] = 1 - (ranks[~positive] - midranks(row[~positive])) / clicks
+    above, below = np.empty((len(scorings), clicks)), np.empty((len(scorings), skips))
+    place = np.empty(len(positive), np.int64)
+    for s, scoring in enumerate(scorings):
+        starts = np.flatnonzero(scoring.new)
+        place[scoring.order] = np.cumsum(scoring.new) - 1  # the run of equal scores of each exposure
+        in_runs = np.bincount(place, positive, len(starts))
+        lower = np.cumsum(in_runs) - in_runs / 2  # clicks below a run, and half of those in it
+        ranked = starts + np.diff(np.append(starts, len(positive))) / 2  # the same of all exposures
+        above[s] = (ranked - lower)[place[positive]] / skips
+        below[s] = 1 - lower[place[~positive]] / clicks
     return Placements(above, below)
 
 
 def auc_covariance(labels: np.ndarray, scores: np.ndarray) -> np.ndarray | None:
     """DeLong's covariance [S, S] of the AUCs of S scorings [S, E]; None as `Placements.covariance`."""
-    found = placements(labels, scores)
+    found = placements(labels, [Ordered.of(row) for row in scores])
     return None if found is None else found.covariance()
 
 
@@ -64,7 +70,7 @@ def auc_difference(
     labels: np.ndarray, first: np.ndarray, second: np.ndarray
 ) -> tuple[float, float, float] | None:
     """DeLong's paired test: AUC of `first` minus AUC of `second`, its standard error, two-sided p-value."""
-    found = placements(labels, np.stack([first, second]))
+    found = placements(labels, [Ordered.of(first), Ordered.of(second)])
     covariance = None if found is None else found.covariance()
     if found is None or covariance is None:
         return None

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from models.evaluation.areas import midranks
+from models.evaluation.areas import Ordered
 
 BINS = 10
 
@@ -19,17 +19,17 @@ def log_loss(labels: np.ndarray, scores: np.ndarray) -> float:
     return float(-np.mean(np.where(np.asarray(labels, bool), np.log(p), np.log1p(-p))))
 
 
-def calibration_sums(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
+def calibration_sums(labels: np.ndarray, scores: np.ndarray, ordered: Ordered) -> np.ndarray:
     """Sums of predictions, clicks and exposures in ten bins of equally many exposures: float64 [10, 3].
 
     Bins are tenths of the exposures by score, lowest first; equal scores share a bin, so that a bin may be
-    larger or empty.
+    larger or empty. `ordered` are the scores, sorted.
     """
-    if len(labels) == 0:
-        return np.zeros((BINS, 3))
-    place = ((midranks(scores) - 0.5) * BINS / len(scores)).astype(np.int64)
-    sums = [np.bincount(place, weights, BINS) for weights in (scores, np.asarray(labels, float), None)]
-    return np.stack(sums, axis=1)
+    starts = np.flatnonzero(ordered.new)
+    sizes = np.diff(np.append(starts, len(scores)))
+    place = np.repeat((starts + sizes / 2) * BINS // max(len(scores), 1), sizes).astype(np.int64)
+    columns = (scores[ordered.order], np.asarray(labels, float)[ordered.order], None)
+    return np.stack([np.bincount(place, weights, BINS) for weights in columns], axis=1)
 
 
 def expected_calibration_error(sums: np.ndarray) -> float | None:
