@@ -1,4 +1,4 @@
-"""Figures of a comparison that are not by hour: ablations, differences, calibration; and of an A/B test."""
+"""Figures of a comparison that are not by hour: ablations, differences, calibration."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def ablation_picture(result: Result) -> bytes | None:
 
     title = f"Ablations of {reading.REFERENCE}, {about(result)}"
     caption = f"Blue: rows of the paper's Table 4; grey: others of the family. {TESTED}"
-    return _rows(draw, title, caption, len(tests))
+    return row_figure(draw, title, caption, len(tests))
 
 
 def forest_picture(result: Result) -> bytes | None:
@@ -61,7 +61,7 @@ def forest_picture(result: Result) -> bytes | None:
         axes.set_xlabel(f"AUC − AUC of {order[0]}", fontsize=8)
 
     title = f"Differences to {order[0]}, the best, {about(result)}"
-    return _rows(draw, title, TESTED, len(tests))
+    return row_figure(draw, title, TESTED, len(tests))
 
 
 def calibration_picture(result: Result) -> bytes | None:
@@ -95,32 +95,6 @@ def calibration_picture(result: Result) -> bytes | None:
     return figure(draw, title, "All days and seeds pooled; dashed: predicted as clicked. Grey: all others.")
 
 
-def ab_picture(result: Result) -> bytes | None:
-    """Relative lift of every metric of an A/B test with its interval; users are always simulated."""
-    metrics = [metric for metric in result["metrics"] if metric.get("lift") is not None]
-    if not metrics:
-        return None
-
-    def draw(panels: list[Axes]) -> None:
-        (axes,) = panels
-        for place, metric in enumerate(metrics[::-1]):
-            if metric.get("low") is not None:
-                ends = [100 * metric["low"], 100 * metric["high"]]
-                axes.plot(ends, [place, place], color="#0b6e4f", lw=2)
-            axes.plot(100 * metric["lift"], place, "o", color="#0b6e4f", ms=6)
-        axes.set_yticks(range(len(metrics)), [_metric_name(metric) for metric in metrics[::-1]])
-        axes.set_ylim(-0.6, len(metrics) - 0.4)
-        axes.axvline(0, color=TRUTH, lw=0.8)
-        axes.set_xlabel("relative lift, %", fontsize=8)
-
-    title = f"A/B test on simulated users: {' against '.join(reversed(result['arms']))}"
-    return _rows(draw, title, "Interval: 95 %, bootstrap over users. Simulated users.", len(metrics))
-
-
-def _metric_name(metric: dict[str, Any]) -> str:
-    return str(metric["metric"]).upper()
-
-
 def _tests(result: Result, firsts: Sequence[str], second: str) -> list[dict[str, Any]]:
     found = (reading.between(result, first, second) for first in firsts)
     return [test for test in found if test is not None]
@@ -140,5 +114,6 @@ def _p_values(axes: Axes, tests: Sequence[dict[str, Any]]) -> None:
             axes.text(1.01, place, p, fontsize=7, color="#555555", va="center", transform=across)
 
 
-def _rows(draw: Any, title: str, caption: str, rows: int) -> bytes:
+def row_figure(draw: Any, title: str, caption: str, rows: int) -> bytes:
+    """A figure with one line of text a row."""
     return figure(draw, title, caption, height=1.5 + ROW_INCHES * rows, right=0.88, left=0.2)

@@ -9,6 +9,7 @@ import numpy as np
 
 Result = Mapping[str, Any]
 HOURS = 24
+PERIODS = {"period1": slice(0, 8), "period2": slice(8, 16), "period3": slice(16, 24)}  #: of a day's hours
 REFERENCE = "lsttm"  #: what ablations are held against: the paper's model with the repairs of decision 0010
 PAPER_BASELINES = (
     *("fm", "nfm", "deepfm", "autoint", "deepfm_external", "din_deepfm_external", "sml", "sml_deepfm"),

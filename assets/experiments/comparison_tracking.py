@@ -16,7 +16,7 @@ import numpy as np
 
 from assets.experiments import comparison_reading as reading
 from assets.experiments.comparison_plots import pictures
-from assets.experiments.comparison_reading import Result
+from assets.experiments.comparison_reading import PERIODS, Result
 from assets.provenance import flat
 from assets.tracking import RunRecord, Tracking
 
@@ -26,7 +26,6 @@ SETTING = "with."
 NOTE = "mlflow.note.content"
 FIGURES = ("auc", "auc_static", "log_loss", "gauc", "train_seconds", "hours_seconds")
 CURVES = {"auc_by_hour": "auc", "auc_static_by_hour": "auc_static", "gate_short_by_hour": "gate_short"}
-PERIODS = {"period1": slice(0, 8), "period2": slice(8, 16), "period3": slice(16, 24)}
 
 
 def experiment_name(result: Result) -> str:

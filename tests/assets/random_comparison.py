@@ -7,12 +7,15 @@ from typing import Any
 
 import numpy as np
 
+from assets.experiments.ab_settings import ABSettings
+
 SYSTEMS = (
     *("item_rate", "fm", "nfm", "deepfm", "autoint", "deepfm_external", "din_deepfm_external", "din_typed"),
     *("lightgbm", "sml", "sml_deepfm", "lsttm_printed", "lsttm_no_meta", "lsttm", "lsttm_no_external"),
     *("lsttm_concat", "lsttm_no_gat", "lsttm_typed"),
 )
 DAYS = ("2025-03-08", "2025-03-09")
+METRICS = ("ctr", "acn", "hcr", "dt")
 GATED = ("lsttm_no_meta", "lsttm", "lsttm_typed")
 
 
@@ -98,25 +101,50 @@ def random_comparison(
 
 
 def random_ab(arms: tuple[str, ...] = ("deepfm", "lsttm"), seed: int = 0) -> dict[str, Any]:
-    """Random figures in the shape of an A/B test."""
+    """Random figures in the shape of an A/B test with its A/A run."""
     rng = np.random.default_rng(seed)
+    base, *others = arms
+    days = ["2025-03-08", "2025-03-09"]
+    again = [f"{base} on the users of {name} (A/A)" for name in others]
     return {
         "simulated": True,
+        "source": "simulator",
+        "world": {"settings_hash": "0123", "users": 400},
+        "git": "0123456789ab",
+        "seconds": dict.fromkeys(arms, 60.0),
         "arms": list(arms),
-        "days": ["2025-03-08", "2025-03-09"],
-        "metrics": [
-            {
-                "metric": metric,
-                "control": 0.2,
-                "treatment": 0.21,
-                "lift": float(lift),
-                "low": float(lift - 0.02),
-                "high": float(lift + 0.02),
-                "p": float(rng.random()),
-            }
-            for metric in ("ctr", "acn", "hcr", "dt")
-            for lift in rng.normal(0.03, 0.02, 1)
-        ],
+        "base": base,
+        "valid": True,
+        "srm": {"users": dict.fromkeys(arms, 200), "chi_square": 0.0, "p_value": 1.0, "valid": True},
+        "days": [{"day": day, "arm": name, **_arm(rng)} for name in arms for day in days],
+        "pooled": [{"arm": name, **_arm(rng)} for name in arms],
+        "metrics": [_lift(base, name, metric, rng) for name in others for metric in METRICS],
+        "hours": [],
+        "resplits": {"arm": base, "splits": 10, "share_below_05": dict.fromkeys(METRICS, 0.05)},
+        "aa": {"metrics": [_lift(base, name, metric, rng) for name in again for metric in METRICS]},
+        "bounds": [{"arm": name, **_arm(rng)} for name in ("policy", "random", "truth")],
+        "settings": ABSettings(arms=arms, days=len(days), first_day=days[0], aa=True).model_dump(mode="json")
+        | {"test_days": days, "of": {name: _settings(rng) for name in arms}},
+    }
+
+
+def _arm(rng: np.random.Generator) -> dict[str, Any]:
+    figures = {name: float(rng.random()) for name in METRICS}
+    return {"users": 200, "exposures": 4000, "clicks": int(rng.integers(300, 400)), **figures}
+
+
+def _lift(base: str, arm: str, metric: str, rng: np.random.Generator) -> dict[str, Any]:
+    lift = 0.02 + 0.02 * float(rng.standard_normal())
+    return {
+        "arm": arm,
+        "base": base,
+        "metric": metric,
+        "arm_value": 0.2 * (1 + lift),
+        "base_value": 0.2,
+        "lift": lift,
+        "low": lift - 0.03,
+        "high": lift + 0.03,
+        "p_value": float(rng.random()),
     }
 
 

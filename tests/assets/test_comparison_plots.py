@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assets.experiments import comparison_reading as reading
-from assets.experiments.comparison_bars import ab_picture
+from assets.experiments.ab_pictures import ab_pictures
 from assets.experiments.comparison_drawing import COLOURS, KEPT, QUIET, colours, spread
 from assets.experiments.comparison_plots import pictures
 from tests.assets.random_comparison import SYSTEMS, random_ab, random_comparison
@@ -57,9 +57,9 @@ def test_a_static_comparison_has_no_gain(result):
 
 def test_an_ab_test_always_says_simulated(monkeypatch):
     titles = texts(monkeypatch)
-    assert ab_picture(random_ab()).startswith(b"\x89PNG")
-    assert "simulated" in titles[0]
-    assert ab_picture(random_ab() | {"metrics": []}) is None
+    assert set(ab_pictures(random_ab())) == {"ab-lift.png", "ab-ctr-by-day.png"}
+    assert len(titles) == 2 and all("simulated" in title for title in titles)
+    assert set(ab_pictures(random_ab() | {"metrics": [], "aa": None})) == {"ab-ctr-by-day.png"}
 
 
 @settings(max_examples=50, deadline=None)

@@ -1,0 +1,93 @@
+"""Writes docs/results/ranking.md and its pictures from the JSON of `hourfold compare` and `hourfold ab`.
+
+Run `python docs/build_ranking.py kuairand.json simulated.json ab.json` with whichever of them are new;
+without any, the page is written again from what docs/results/data/ holds. Each JSON is kept there in a small
+form: without the tests of single days, every setting of every system, and the size of each hour. Prose is in
+docs/results/parts/, one template a section: its numbers too come from the JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+DOCS = Path(__file__).resolve().parent
+TOP, AB = "ranking.top.md", "ab"
+ORDER = ("kuairand", "landing", "simulated", "landing-simulated", AB)  #: of sections
+
+
+def main(arguments: list[str], docs: Path = DOCS) -> int:
+    """Take in new JSONs, then write pictures and page from all that are kept."""
+    sys.path.insert(0, str(DOCS.parent))
+    data = docs / "results" / "data"
+    data.mkdir(parents=True, exist_ok=True)
+    for argument in arguments:
+        result = json.loads(Path(argument).read_text())
+        (data / f"ranking-{section(result)}.json").write_text(small(result))
+    results = kept(docs)
+    if not results:
+        print("usage: python docs/build_ranking.py COMPARISON.json … [AB.json]")
+        return 2
+    for result in results.values():
+        for file, png in pictures(result).items():
+            (docs / "images" / file).write_bytes(png)
+    (docs / "results" / "ranking.md").write_text(page(docs))
+    return 0
+
+
+def kept(docs: Path = DOCS) -> dict[str, Any]:
+    """Section → JSON in its small form, in the order of the page."""
+    found = {path.stem.removeprefix("ranking-"): path for path in (docs / "results" / "data").glob("*.json")}
+    order = [*(name for name in ORDER if name in found), *sorted(set(found) - set(ORDER))]
+    return {name: json.loads(found[name].read_text()) for name in order}
+
+
+def page(docs: Path = DOCS) -> str:
+    """The page, from templates and what is kept."""
+    parts = docs / "results" / "parts"
+    texts = [(parts / TOP).read_text()]
+    texts += [text(result, (parts / f"ranking.{name}.md").read_text()) for name, result in kept(docs).items()]
+    return "\n\n".join(part.strip("\n") for part in texts) + "\n"
+
+
+def section(result: Mapping[str, Any]) -> str:
+    """The name of its section: that of the source, or of the A/B test."""
+    from assets.experiments.comparison_reading import label
+
+    return AB if "arms" in result else label(result)
+
+
+def small(result: Mapping[str, Any]) -> str:
+    """The text that the repository keeps."""
+    from assets.experiments.ab_page import compact
+    from assets.experiments.comparison_compact import dumped, text_of
+
+    return text_of(compact(result)) + "\n" if "arms" in result else dumped(result)
+
+
+def text(result: Mapping[str, Any], template: str) -> str:
+    """A section."""
+    from assets.experiments.ab_page import PARTS
+    from assets.experiments.comparison_compact import whole
+    from assets.experiments.comparison_page import filled
+
+    return filled(template, result, PARTS) if "arms" in result else filled(template, whole(result))
+
+
+def pictures(result: Mapping[str, Any]) -> dict[str, bytes]:
+    """File name in docs/images → PNG."""
+    from assets.experiments.ab_pictures import ab_pictures
+    from assets.experiments.comparison_compact import whole
+    from assets.experiments.comparison_plots import pictures as of_comparison
+    from assets.experiments.comparison_tables import picture_name
+
+    if "arms" in result:
+        return {f"ranking-{name}": png for name, png in ab_pictures(result).items()}
+    return {picture_name(result, name): png for name, png in of_comparison(whole(result)).items()}
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
