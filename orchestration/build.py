@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import dagster as dg
 
+from assets.experiments.ab_asset import ab_test_asset
+from assets.experiments.comparison_asset import ranking_comparison_asset
 from assets.logs.assets import log_assets
 from assets.partitions import Partitions
 from assets.profiling.few_shot_job import few_shot_job_asset
@@ -48,6 +50,8 @@ def build(home: Home, deployment: Deployment, progress: Progress | None = None) 
             time_heatmaps_asset(partitions),
             meta_profile_asset(partitions),
             few_shot_job_asset(),
+            ranking_comparison_asset(),
+            ab_test_asset(),
         ],
         jobs=jobs.asset_jobs(partitions),
         schedules=[

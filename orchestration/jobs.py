@@ -13,6 +13,7 @@ from assets.profiling.few_shot_job import REQUESTS
 HOURLY, LOGS, RANKING, DAILY = "hourly", "hourly_logs", "hourly_ranking", "daily"
 DAILY_LOGS = "daily_logs"
 PROFILING, META_TRAINING, FEW_SHOT = "profiling", "meta_training", "few_shot"
+COMPARISON, AB = "comparison_job", "ab_job"
 
 LOG_ASSETS = ("users", "items", "exposures", "external_clicks")
 DESCRIBING_ASSETS = ("demographics", "labels")  #: of the profiler, without partitions
@@ -72,10 +73,24 @@ def asset_jobs(partitions: Partitions) -> list[Any]:
             partitions.daily,
             "After midnight: long-term graph, daily rankers, challenger against champion.",
         ),
+        _job(
+            COMPARISON,
+            ("ranking_comparison",),
+            None,
+            "On demand: systems retrained, scored hour by hour and tested in pairs on loaded days.",
+        ),
+        _job(
+            AB,
+            ("ab_test",),
+            None,
+            "On demand: an online A/B test on simulated users, with its A/A run.",
+        ),
     ]
 
 
-def _job(name: str, assets: Sequence[str], partitions: dg.PartitionsDefinition, description: str) -> Any:
+def _job(
+    name: str, assets: Sequence[str], partitions: dg.PartitionsDefinition | None, description: str
+) -> Any:
     return dg.define_asset_job(
         name,
         selection=list(assets),

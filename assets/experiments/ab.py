@@ -27,7 +27,7 @@ from assets.experiments.ab_settings import SCRIPTED, ABSettings
 from assets.experiments.compare import ProgressCallback, silent, write_json
 from assets.experiments.systems import LONG_TERM, chosen_long_term, chosen_systems
 from assets.experiments.workers import run_units
-from assets.provenance import flat, git_revision
+from assets.provenance import flat, git_revision, made_today
 
 AA = " (A/A)"  #: marks the base on the users of another arm
 
@@ -106,6 +106,7 @@ def _result(settings: ABSettings, plays: list[Play], partial: PlayedDays) -> dic
         "source": "simulator",
         "world": {"settings_hash": world.settings_hash(), "users": world.population.users},
         "git": ", ".join(dict.fromkeys(line["git"] for line in told)) or git_revision(),
+        "made": made_today(),
         "seconds": {play.name: sum(d["seconds"] for d in partial.finished(play.name)) for play in plays},
         "arms": list(settings.arms),
         "base": settings.base,

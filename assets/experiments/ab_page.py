@@ -8,7 +8,7 @@ from typing import Any
 from assets.experiments.ab_pictures import NAMES
 from assets.experiments.ab_settings import ABSettings
 from assets.experiments.comparison_compact import rounded
-from assets.experiments.words import duration, markdown, number, p_value
+from assets.experiments.words import duration, markdown, number, p_value, percent
 
 PAPER = {"ctr": 0.0960, "acn": 0.0993, "hcr": 0.0342, "dt": 0.0252}  #: lifts of the paper's Table 3
 OPTIONS = ("first_day", "users", "candidates", "explore", "salt", "seed", "world_seed")
@@ -73,9 +73,9 @@ def _lifts(metrics: Sequence[Mapping[str, Any]], paper: bool) -> str:
             entry["arm"],
             NAMES.get(entry["metric"], entry["metric"]),
             *("–" if entry[name] is None else f"{entry[name]:.4g}" for name in ("base_value", "arm_value")),
-            "–" if entry["lift"] is None else f"{_percent(entry['lift'])} [{_ends(entry)}]",
+            "–" if entry["lift"] is None else f"{percent(entry['lift'])} [{_ends(entry)}]",
             p_value(entry, "p_value"),
-            *([_percent(PAPER[entry["metric"]]) if entry["metric"] in PAPER else ""] if paper else []),
+            *([percent(PAPER[entry["metric"]]) if entry["metric"] in PAPER else ""] if paper else []),
         ]
         for entry in metrics
     ]
@@ -83,18 +83,14 @@ def _lifts(metrics: Sequence[Mapping[str, Any]], paper: bool) -> str:
     return markdown(columns, rows)
 
 
-def _percent(value: float) -> str:
-    return f"{100 * value:+.2f} %".replace("-", "−")
-
-
 def _ends(entry: Mapping[str, Any]) -> str:
-    return "–" if entry["low"] is None else f"{_percent(entry['low'])}, {_percent(entry['high'])}"
+    return "–" if entry["low"] is None else f"{percent(entry['low'])}, {percent(entry['high'])}"
 
 
 def _lift(result: Test, metric: str, arm: str | None = None) -> str:
     arm = arm or result["arms"][1]
     found = [entry for entry in result["metrics"] if (entry["metric"], entry["arm"]) == (metric, arm)]
-    return f"{_percent(found[0]['lift'])} [{_ends(found[0])}], p {p_value(found[0], 'p_value')}"
+    return f"{percent(found[0]['lift'])} [{_ends(found[0])}], p {p_value(found[0], 'p_value')}"
 
 
 PARTS: dict[str, Callable[..., str]] = {

@@ -26,7 +26,7 @@ def compact(result: Result) -> dict[str, Any]:
     """The small form; a small one is given back as it is."""
     if FORM in result:
         return dict(result)
-    settings = {key: value for key, value in result["settings"].items() if key != "of"}
+    settings = {key: value for key, value in result["settings"].items() if key not in ("of", "tuned")}
     text = json.dumps(result["settings"].get("of", {}), sort_keys=True)
     settings["of_digest"] = hashlib.sha256(text.encode()).hexdigest()[:16]
     hours = {

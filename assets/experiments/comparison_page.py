@@ -25,7 +25,7 @@ from assets.experiments.comparison_tables import (
     table,
     tests,
 )
-from assets.experiments.words import less, number, p_value, signed
+from assets.experiments.words import less, number, p_value, percent, signed
 
 _PLACE = re.compile(r"\{\{\s*(\w+)((?:\s+\w+)*)\s*\}\}")
 
@@ -63,7 +63,7 @@ def headline(result: Result) -> str:
     lines = [
         f"Best of the LSTTM family: `{ours}`, AUC {number(there[ours]['auc'])}. Best of the paper's own "
         f"baselines: `{base}`, {number(there[base]['auc'])}; {difference(result, ours, base)}, "
-        f"{100 * relative:+.2f} % relative, p {p_value(reading.between(result, ours, base))} after Holm."
+        f"{percent(relative)} relative, p {p_value(reading.between(result, ours, base))} after Holm."
     ]
     others = [name for name in reading.ranked(result) if not name.startswith(reading.FAMILY)]
     if others and others[0] != base:

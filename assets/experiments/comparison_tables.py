@@ -37,7 +37,7 @@ def head(result: Result) -> str:
     flags = f" --data {DATA[source]}" if source in DATA else ""
     flags += f" --days {_days(settings['days'])} --seeds {len(settings['seeds'])}"
     flags += f" --workers {made['workers']}" * (made.get("workers", 1) > 1)
-    flags += " --tiny" * (settings["size"] == "tiny")
+    flags += " --tiny" * (settings["size"] == "tiny") + " --defaults" * (not result.get("tuned"))
     flags += "".join(f" --set {override}" for override in settings["overrides"])
     names = ",".join(settings["systems"])
     label = reading.label(result)
@@ -54,8 +54,9 @@ def head(result: Result) -> str:
         + (f", {made['date']}, {made['machine']}." if made else "."),
         f"Training and scoring took {duration(spent)} in all, added up over {len(result['summary'])} "
         f"systems, {count(settings['days'], 'day')} and {count(settings['seeds'], 'seed')}.",
-        "Settings: as `hourfold tune` chose them for "
-        + (f"{len(tuned)} systems; the others have their defaults." if tuned else "none; all defaults."),
+        f"Settings: `hourfold tune` chose those of {count(tuned, 'system')}; the others have their defaults."
+        if tuned
+        else "Settings: all defaults.",
         f"At most {nulls} hours of a system had one class only and have no AUC." * (nulls > 0),
     ]
     return "```\n" + " \\\n".join(lines) + "\n```\n\n" + " ".join(part for part in said if part)

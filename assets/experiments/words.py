@@ -17,6 +17,11 @@ def signed(value: float | None) -> str:
     return "–" if value is None else _bare(f"{value:+.4f}").replace("-", "−")
 
 
+def percent(value: float) -> str:
+    """`+1.20 %`."""
+    return f"{100 * value:+.2f} %".replace("-", "−")
+
+
 def p_value(test: Any, name: str = "p_holm") -> str:
     """`.0123` or `< .0001`."""
     p = None if test is None else test.get(name)

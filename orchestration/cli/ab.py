@@ -57,6 +57,7 @@ def ab(
     defaults: Annotated[
         bool, typer.Option("--defaults", help="The registry's settings, even where tuned ones are there.")
     ] = False,
+    record: Annotated[bool, typer.Option(help="Put the test on a run of the home's MLflow.")] = True,
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", help="Override a setting: system.setting=value, * for all systems."),
@@ -75,8 +76,10 @@ def ab(
 
     from assets.experiments.ab import ab_test
     from assets.experiments.ab_settings import SCRIPTED, ABSettings
+    from assets.experiments.ab_tracking import record as record_ab
     from assets.experiments.workers import WorkerFailed
     from assets.tuned import tuned_settings
+    from orchestration.settings import prepare_home
     from warehouse.home import Home
 
     with plain_errors(ValueError, ValidationError, WorkerFailed), progress_bars() as progress:
@@ -104,6 +107,8 @@ def ab(
             }
         )
         result = ab_test(settings, out, workers=workers, progress=progress)
+        if record:
+            record_ab(prepare_home().mlflow, result, out)
     test_days = settings.test_days
     console.print(_arms_table(f"Simulated users, {test_days[0]} to {test_days[-1]}", result))
     console.print(_lifts_table("Lift, simulated users", result["metrics"]))
