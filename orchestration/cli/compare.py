@@ -59,7 +59,7 @@ def compare(
     from assets.experiments.workers import WorkerFailed
     from assets.logs.ingest import BatchRejected
     from assets.tuned import tuned_settings
-    from orchestration.cli.tables import figures_table
+    from orchestration.cli.tables import comparison_tables
     from orchestration.settings import prepare_home
     from warehouse.home import Home
 
@@ -86,11 +86,6 @@ def compare(
             record_comparison(prepare_home().mlflow, result, out)
     made = "simulated logs" if logs.simulated else source
     title = f"{made}: {len(settings.days)} day(s), {len(settings.seeds)} seed(s)"
-    console.print(figures_table(title, result["summary"], result.get("truth")))
-    for pair in result["pairs"]:
-        error = "" if pair["standard_error"] is None else f" ± {pair['standard_error']:.4f}"
-        console.print(
-            f"{pair['first']} − {pair['second']}: {pair['difference']:+.4f}{error} "
-            f"(AUC, mean of {pair['pairs']} days × seeds)"
-        )
+    for table in comparison_tables(title, result):
+        console.print(table)
     console.print(f"Written: {out}")

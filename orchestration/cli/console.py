@@ -27,6 +27,9 @@ from rich.text import Text
 
 WIDTH_OF_FILES = 120  #: columns where nobody says how wide the page is: a pipe or a file
 
+SPEED_SECONDS = 3600.0  #: the time left is told from this much of the past: one step may take minutes
+FINISHED_BARS = 8  #: that stay on the screen
+
 out = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH_OF_FILES)
 err = Console(stderr=True, highlight=False)
 
@@ -47,7 +50,10 @@ class RateColumn(ProgressColumn):
 
 @contextmanager
 def progress_bars() -> Iterator[ProgressCallback]:
-    """One bar a stage, made when the stage first reports. Drawn on stderr, so that stdout stays pipeable."""
+    """One bar a stage, made when the stage first reports. Drawn on stderr, so that stdout stays pipeable.
+
+    Of the finished bars the latest few stay: a comparison has hundreds.
+    """
     bars: dict[str, TaskID] = {}
     with Progress(
         SpinnerColumn(),
@@ -58,11 +64,15 @@ def progress_bars() -> Iterator[ProgressCallback]:
         RateColumn(),
         TimeRemainingColumn(),
         console=err,
+        speed_estimate_period=SPEED_SECONDS,
     ) as progress:
 
         def report(stage: str, done: int, total: int) -> None:
             if stage not in bars:
                 bars[stage] = progress.add_task(stage, total=total)
+                finished = [task for task in progress.tasks if task.finished]
+                for task in finished[:-FINISHED_BARS]:
+                    progress.update(task.id, visible=False)
             progress.update(bars[stage], completed=done, total=total)
 
         yield report
