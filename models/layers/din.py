@@ -2,20 +2,22 @@
 
     v(target) = Σ_j a(e_j, target) · e_j        a = unit([e_j ‖ target ‖ e_j − target ‖ e_j ∘ target])
 
-Legend: T tasks, B instances a task, M key nodes a task, K behaviours, D width of a key. Parameters may carry
-a leading task axis, as in `models.layers.mlp`.
+Legend: T tasks, B instances a task, M key nodes a task, K behaviours, D width of a key, E entries a task.
+Parameters may carry a leading task axis, as in `models.layers.mlp`.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from models.layers.gat import glorot, masked_softmax, take_nodes
+from models.layers.bags import Bags, bag_sum, weighted_bag_sum
+from models.layers.gat import glorot, masked_softmax
 from models.layers.mlp import Dense
 from models.settings import Settings
 
@@ -30,6 +32,55 @@ class DINSettings(Settings):
     projected: bool = False
 
 
+@dataclass(frozen=True)
+class Entries:
+    """The real places of padded lists [T, B, K], side by side: E a task. Most lists are far from full."""
+
+    shape: torch.Size  #: (T, B, K)
+    slots: Tensor  #: int64 [T, E], where an entry stands in the task's flattened lists
+    real: Tensor  #: bool [T, E]; False pads tasks with fewer entries than others, by their last place
+    bags: Bags  #: T · B instances as bags of the T · E entries
+
+    @classmethod
+    def of(cls, mask: Tensor) -> Entries:
+        """Args: mask bool [T, B, K]."""
+        tasks, instances, width = mask.shape
+        flat = mask.flatten(1)
+        counts = flat.sum(1, keepdim=True)
+        real = torch.arange(int(counts.max()), device=mask.device) < counts
+        slots = torch.full_like(real, instances * width - 1, dtype=torch.int64)
+        slots = slots.masked_scatter(real, flat.nonzero()[:, 1])
+        task = torch.arange(tasks, device=mask.device).unsqueeze(1)
+        instance = torch.div(slots, width, rounding_mode="floor") + task * instances
+        every = torch.arange(slots.numel(), device=mask.device)
+        bags = Bags.of(every, instance.reshape(-1), tasks * instances, len(every))
+        return cls(mask.shape, slots, real, bags)
+
+    def take(self, values: Tensor, positions: Tensor) -> Tensor:
+        """`values [T, M, D]` at the entries of `positions` int64 [T, B, K] → M: [T, E, D]."""
+        tasks, nodes, width = values.shape
+        task = torch.arange(tasks, device=positions.device).unsqueeze(1)
+        rows = (positions.flatten(1).gather(1, self.slots) + task * nodes).reshape(-1)
+        every = torch.arange(len(rows), device=rows.device)
+        bags = Bags.of(rows, every, len(rows), tasks * nodes, weighted=False)
+        return bag_sum(values.flatten(0, 1), bags).view(*self.slots.shape, width)
+
+    def spread(self, values: Tensor) -> Tensor:
+        """The instances' `values [T, B, D]` at their entries: [T, E, D]."""
+        return bag_sum(values.flatten(0, 1), self.bags.flip()).view(*self.slots.shape, values.shape[-1])
+
+    def padded(self, values: Tensor) -> Tensor:
+        """`values [T, E]` at their places [T, B, K], zero elsewhere."""
+        out = values.new_zeros(self.shape).flatten(1)
+        return out.scatter_add(1, self.slots, values * self.real).view(self.shape)
+
+    def weighted_sum(self, weights: Tensor, values: Tensor) -> Tensor:
+        """Σ over each list of weights [T, B, K] times the entries' `values [T, E, D]`: [T, B, D]."""
+        flat = weights.flatten(1).gather(1, self.slots) * self.real
+        summed = weighted_bag_sum(flat.reshape(-1), values.flatten(0, 1), self.bags)
+        return summed.view(*self.shape[:2], values.shape[-1])
+
+
 class ActivationUnit(nn.Module):
     """How relevant a behaviour is to a target: a small network with PReLU, linear at its end."""
 
@@ -42,21 +93,19 @@ class ActivationUnit(nn.Module):
         )
         self.slopes = nn.ParameterList(torch.full((1, width), 0.25) for width in hidden)
 
-    def forward(self, keys: Tensor, targets: Tensor) -> Tensor:
-        """Scores [T, B, K] of keys [T, B, K, D] for targets [T, B, D].
+    def forward(self, keys: Tensor, targets: Tensor, entries: Entries) -> Tensor:
+        """Scores [T, E] of the entries' keys [T, E, D] for targets [T, B, D].
 
         The first layer is taken apart, so that the four parts are never written side by side and the
         target's share is computed once an instance.
         """
         of_key, of_target, of_difference, of_product = self.first.weight.chunk(4, dim=-2)
-        shape = keys.shape[:-1]
-        product = (keys * targets.unsqueeze(-2)).flatten(1, 2) @ of_product
-        product = product + keys.flatten(1, 2) @ (of_key + of_difference)
         alone = targets @ (of_target - of_difference) + self.first.bias
-        hidden = (product.view(*shape, -1) + alone.unsqueeze(-2)).flatten(1, 2)
+        hidden = keys @ (of_key + of_difference) + (keys * entries.spread(targets)) @ of_product
+        hidden = hidden + entries.spread(alone)
         for slope, layer in zip(self.slopes, self.rest, strict=True):
             hidden = layer(torch.where(hidden > 0, hidden, slope * hidden))
-        return hidden.view(shape)
+        return hidden.squeeze(-1)
 
 
 class DIN(nn.Module):
@@ -95,10 +144,11 @@ class DIN(nn.Module):
         """
         if self.projection is not None:
             keys, targets = keys @ self.projection, targets @ self.projection
-        listed = take_nodes(keys, behaviours)
+        entries = Entries.of(mask)
+        listed = entries.take(keys, behaviours)
         if edges is not None:
             vectors, codes = edges
-            listed = listed + take_nodes(vectors.expand(keys.shape[0], -1, -1), codes)
-        scores = self.unit(listed, targets)
-        weights = masked_softmax(scores, mask) if self.softmax else scores * mask
-        return (weights.unsqueeze(-2) @ listed).squeeze(-2)
+            listed = listed + entries.take(vectors.expand(keys.shape[0], -1, -1), codes)
+        scores = entries.padded(self.unit(listed, targets, entries))
+        weights = masked_softmax(scores, mask) if self.softmax else scores
+        return entries.weighted_sum(weights, listed)

@@ -82,6 +82,9 @@ def test_what_stands_behind_the_mask_means_nothing() -> None:
     assert (out[0, 0] == 0).all() and (out != 0).any()
     changed = torch.where(mask, behaviours, (behaviours + 1) % M)
     assert torch.equal(out, din(keys, targets, changed, mask))
+    empty = din(keys.requires_grad_(), targets, behaviours, torch.zeros_like(mask))
+    empty.sum().backward()
+    assert (empty == 0).all() and (keys.grad == 0).all()
 
 
 def test_tasks_with_their_own_parameters() -> None:
