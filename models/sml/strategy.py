@@ -103,13 +103,13 @@ class SequentialTransfer:
         self._optimizer, self._of_optimizer = None, state["optimizer"]
 
     def _train_transfer(self, learner: Learner, loss: torch.Tensor) -> float:
-        cnn, shares = transferred(learner).parts()
+        parameters = transferred(learner).theta()
         if self._optimizer is None:
-            groups = [{"params": cnn, "weight_decay": self._settings.penalty}, {"params": shares}]
-            self._optimizer = torch.optim.Adam(groups, lr=self._settings.rate)
+            self._optimizer = torch.optim.Adam(
+                parameters, lr=self._settings.rate, weight_decay=self._settings.penalty
+            )
             if self._of_optimizer is not None:
                 self._optimizer.load_state_dict(self._of_optimizer)
-        parameters = cnn + shares
         slopes = torch.autograd.grad(loss, parameters, allow_unused=True)
         for parameter, slope in zip(parameters, slopes, strict=True):
             parameter.grad = slope

@@ -29,9 +29,10 @@ class TransferSettings(Settings):
 
     channels: tuple[int, int] = (10, 5)  #: filters of the two CNN layers, as in the authors' code
     hidden: int = Field(default=64, ge=1)  #: width of the fully connected layer
-    #: `fresh` (ours) starts at f(old, fresh) = fresh, the CNN adding to a learned interpolation;
-    #: `random` is printed: the CNN alone
-    start: Literal["fresh", "random"] = "fresh"
+    #: what the network gives. `row` is printed: the row that goes on. `gate` (ours): how far to go from old
+    #: to fresh in each dimension, 0 to 2 times the way, 1 to begin with. Applied hour after hour, the printed
+    #: form lets rows drift away; ours leaves them where nothing was fitted.
+    output: Literal["gate", "row"] = "gate"
     rate: float = Field(default=1e-3, gt=0)  #: Adam's, of Θ
     penalty: float = Field(default=1e-4, ge=0)  #: λ2, L2 on the CNN's weights
     #: fresh values minimise the loss at f(old, fresh) (printed) or their own
@@ -53,10 +54,9 @@ class RowTransfer(nn.Module):
         self.across_channels = Dense(first, second, generator)
         self.hidden = Dense(width * second, settings.hidden, generator)
         self.out = Dense(settings.hidden, width, generator)
-        self.share: nn.Parameter | None = None
-        if settings.start == "fresh":
-            self.share = nn.Parameter(torch.ones(width))
-            nn.init.zeros_(self.out.weight)
+        self.gates = settings.output == "gate"
+        if self.gates:
+            nn.init.zeros_(self.out.weight)  # f(old, fresh) = fresh, to begin with
 
     def forward(self, old_RW: Tensor, fresh_RW: Tensor) -> Tensor:
         """Rows [R, W] that go on."""
@@ -64,22 +64,27 @@ class RowTransfer(nn.Module):
         stack = torch.stack([old_RW, fresh_RW, old_RW * fresh_RW / norm], dim=2)
         x = F.gelu(self.across_channels(F.gelu(self.across_stack(stack))))
         out = self.out(F.gelu(self.hidden(x.flatten(1))))
-        return out if self.share is None else old_RW + self.share * (fresh_RW - old_RW) + out
+        return part_way(old_RW, fresh_RW, out) if self.gates else out
 
 
 class DenseTransfer(nn.Module):
-    """old + share · (fresh − old), one learned share a tensor, starting at 1."""
+    """One learned gate a tensor (ours: the paper's ranker has embeddings only)."""
 
     def __init__(self, tensors: int) -> None:
         super().__init__()
-        self.share = nn.Parameter(torch.ones(tensors))
+        self.gates = nn.Parameter(torch.zeros(tensors))
 
     def forward(self, old: Sequence[Tensor], fresh: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Weights by name, in the order of `fresh`."""
         return {
-            name: before + share * (after - before)
-            for share, before, (name, after) in zip(self.share, old, fresh.items(), strict=True)
+            name: part_way(before, after, gate)
+            for gate, before, (name, after) in zip(self.gates, old, fresh.items(), strict=True)
         }
+
+
+def part_way(old: Tensor, fresh: Tensor, gate: Tensor) -> Tensor:
+    """old + 2σ(gate)·(fresh − old): fresh itself at gate 0."""
+    return torch.lerp(old, fresh, 2.0 * torch.sigmoid(gate))
 
 
 class Transferred(nn.Module):
@@ -119,9 +124,6 @@ class Transferred(nn.Module):
         """Logits [T, B] of the ranker with other dense weights, by name."""
         return functional_call(self.ranker, dict(dense), (rows_RW, batch))
 
-    def parts(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-        """Θ as (the CNNs' weights, the learned shares): the latter are not drawn to zero."""
-        cnn, shares = [], [self.dense.share]
-        for name, parameter in self.transfers.named_parameters():
-            (shares if name.endswith("share") else cnn).append(parameter)
-        return cnn, shares
+    def theta(self) -> list[nn.Parameter]:
+        """Θ: every parameter that is not the ranker's."""
+        return [*self.transfers.parameters(), *self.dense.parameters()]
