@@ -2,9 +2,9 @@
 
 A trial trains the system on what was received before each day, then scores each hour before adapting on it;
 its figure is the mean over the days of the AUC of a day's exposures pooled. Trial 0 has the registry's
-defaults. Each further one is what Optuna's TPE draws from the trials before it, with a seed of (seed, system,
-number): a pure function of what is finished, whatever other systems, workers or kills there are. Nothing is
-pruned, so that every system has the same budget.
+defaults. Each further one is what an Optuna sampler draws from the trials before it, with a seed of (seed,
+system, number): a pure function of what is finished, whatever other systems, workers or kills there are.
+Nothing is pruned, so that every system has the same budget.
 
 Needs the logs in memory, `models` and Optuna: no warehouse.
 """
@@ -34,9 +34,11 @@ Day = tuple["EventLog", Sequence["EventLog"]]  #: all received before a day, and
 Scores = Sequence[np.ndarray]  #: of each day, float64 [E], in the order of its exposures
 ProgressCallback = Callable[[str, int, int], None]
 
-#: Trials drawn at random before TPE takes over, the defaults included. Optuna's own ten would leave two of
-#: twelve to it.
-STARTUP = 5
+Sampler = Literal["tpe", "gp"]
+
+#: Trials before a sampler takes over from chance, the defaults included. Optuna's own ten would leave two of
+#: twelve to it; a Gaussian process needs but one.
+STARTUP: dict[Sampler, int] = {"tpe": 5, "gp": 1}
 DIGITS = 3  #: significant, of a drawn number: more say nothing
 
 
@@ -66,6 +68,7 @@ def study(
     trials: int,
     size: Literal["real", "tiny"] = "real",
     seed: int = 0,
+    sampler: Sampler = "tpe",
     device: str = "cpu",
     long_term: Sequence[LongTermVectors] | None = None,
     finished: Sequence[Trial] = (),
@@ -81,6 +84,7 @@ def study(
         trials: in all, finished ones included.
         size: which configuration to begin from.
         seed: of training and of the sampler.
+        sampler: Optuna's tree-structured Parzen estimator or its Gaussian process.
         device: where to train and score.
         long_term: the long-term vectors before each day, for systems that read them.
         finished: trials 0, 1, … of a study that was cut short.
@@ -91,7 +95,7 @@ def study(
     defaults = {path: value_at(system, path) for path in entry.space}
     done, total = list(finished), trials if entry.space else 1
     for number in range(len(done), total):
-        settings = defaults if number == 0 else draw(name, entry.space, defaults, done, seed)
+        settings = defaults if number == 0 else draw(name, entry.space, defaults, done, seed, sampler)
         same = next((trial for trial in done if trial.settings == settings), None)
         scores: Scores | None = None
         if same is not None:
@@ -175,7 +179,12 @@ def scores_of(
 
 
 def draw(
-    name: str, space: Space, defaults: Mapping[str, Scalar], finished: Sequence[Trial], seed: int
+    name: str,
+    space: Space,
+    defaults: Mapping[str, Scalar],
+    finished: Sequence[Trial],
+    seed: int,
+    sampler: Sampler,
 ) -> dict[str, Scalar]:
     """The settings of the trial after the finished ones."""
     import optuna
@@ -183,8 +192,9 @@ def draw(
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     distributions = {path: distribution(space, path, defaults[path]) for path in space}
     digest = hashlib.blake2b(json.dumps([seed, name, len(finished)]).encode(), digest_size=4).digest()
-    sampler = optuna.samplers.TPESampler(seed=int.from_bytes(digest, "big"), n_startup_trials=STARTUP)
-    memory = optuna.create_study(direction="maximize", sampler=sampler)
+    made = {"tpe": optuna.samplers.TPESampler, "gp": optuna.samplers.GPSampler}[sampler]
+    chance = made(seed=int.from_bytes(digest, "big"), n_startup_trials=STARTUP[sampler])
+    memory = optuna.create_study(direction="maximize", sampler=chance)
     for trial in finished:
         state = optuna.trial.TrialState.COMPLETE if trial.failed is None else optuna.trial.TrialState.FAIL
         memory.add_trial(

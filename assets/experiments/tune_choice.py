@@ -32,12 +32,12 @@ def paired_error(
         first: scores of each day, float64 [E].
         second: the same of the other scoring.
     """
-    from models.evaluation import influences, merged, placements
+    from models.evaluation import Ordered, influences, merged, placements
 
     parts = []
     for (_, hours), *scores in zip(days, first, second, strict=True):
         labels = np.concatenate([hour.exposures.clicked for hour in hours])
-        found = placements(labels, np.stack(scores))
+        found = placements(labels, [Ordered.of(scoring) for scoring in scores])
         if found is not None:
             parts.append(influences(found, labels, np.concatenate([hour.exposures.user for hour in hours])))
     influence = merged(parts) if parts else np.empty((0, 2))

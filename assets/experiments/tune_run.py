@@ -86,7 +86,7 @@ def tune(
     result = {
         "source": settings.source,
         "simulated": simulated,
-        **settings.model_dump(mode="json", include={"size", "days", "trials", "seed"}),
+        **settings.model_dump(mode="json", include={"size", "days", "trials", "seed", "sampler"}),
         "data_hash": data_hash,
         "git": ", ".join(revisions),
         "rule": RULE,

@@ -9,6 +9,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from assets.experiments.tune import Sampler
 from assets.provenance import flat
 
 
@@ -22,6 +23,7 @@ class TuneSettings(BaseModel):
     days: tuple[str, ...] = Field(min_length=1, description="validation days, which no result is reported on")
     trials: int = Field(default=12, ge=1, description="of each system, the defaults included")
     seed: int = Field(default=0, description="of every training, and of what is drawn")
+    sampler: Sampler = Field(default="tpe", description="Optuna's: tpe, or gp, a Gaussian process")
     size: Literal["real", "tiny"] = Field(default="real", description="configuration to begin from")
     device: str = Field(default="cpu", description="torch device of training and scoring")
 

@@ -103,6 +103,7 @@ def run_study(unit: StudyUnit, emit: Emit) -> None:
         trials=settings.trials,
         size=settings.size,
         seed=settings.seed,
+        sampler=settings.sampler,
         device=settings.device,
         long_term=long_term,
         finished=unit.finished,

@@ -21,6 +21,7 @@ def tune(
     ] = None,
     trials: Annotated[int, typer.Option(min=1, help="Of each system, the defaults included.")] = 12,
     seed: Annotated[int, typer.Option(help="Of trainings, and of what is drawn.")] = 0,
+    sampler: Annotated[str, typer.Option(help="Optuna's: tpe, or gp, a Gaussian process.")] = "tpe",
     workers: Annotated[int, typer.Option(min=1, help="Processes, one thread and one system each.")] = 1,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     tiny: Annotated[bool, typer.Option("--tiny", help="Tiny configurations (and simulation).")] = False,
@@ -58,14 +59,17 @@ def tune(
     errors = (ValueError, LookupError, FileNotFoundError, ValidationError, WorkerFailed, BatchRejected)
     with plain_errors(*errors), progress_bars() as progress:
         names = SYSTEMS if systems.strip() == "all" else (name.strip() for name in systems.split(","))
-        settings = TuneSettings(
-            source=source,
-            systems=tuple(names),
-            days=days_named(days),
-            trials=trials,
-            seed=seed,
-            size="tiny" if tiny else "real",
-            device=device,
+        settings = TuneSettings.model_validate(
+            {
+                "source": source,
+                "systems": tuple(names),
+                "days": days_named(days),
+                "trials": trials,
+                "seed": seed,
+                "sampler": sampler,
+                "size": "tiny" if tiny else "real",
+                "device": device,
+            }
         )
         fields = settings.model_dump(include={"source", "systems", "days", "size", "device"})
         logs = prepare(CompareSettings.model_validate(fields), data, progress=progress)
