@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import torch
 from pydantic import Field
@@ -18,17 +18,24 @@ from models.training import loss_and_gradients
 class AdaptationSettings(Settings):
     """The hourly step: the printed rule, ours, or none (a static daily model).
 
-    `learned` takes the rates that meta-training learned; only systems trained with learned rates know it.
+    `replayed` takes the two-speed step at the rates that would have paid on the last training day, or none
+    if none would (`models.replay`). `learned` takes the rates that meta-training learned; only systems
+    trained with learned rates know it.
     """
 
-    #: `sgd` is printed, `two_speed` and `learned` (rates from meta-training) are ours, `none` is static
-    online: Literal["two_speed", "sgd", "learned", "none"] = "two_speed"
+    #: `sgd` is printed; `two_speed`, `replayed` and `learned` are ours; `none` is static
+    online: Literal["two_speed", "replayed", "sgd", "learned", "none"] = "two_speed"
     batch_size: int = Field(default=128, ge=1)  #: instances a step, in time order
     #: `sgd`: the inner-loop rate, on batch-mean gradients, for everything
     sgd_rate: float = Field(default=0.01, gt=0)
     #: `two_speed`: of item-ID rows, on the mean gradient of a row's own instances
     item_rate: float = Field(default=0.02, ge=0)
     continued: float = Field(default=0.1, ge=0)  #: `two_speed`: everything else, times the training rate
+    #: `replayed`: pairs of item_rate and continued to try, beside no step at all; the first is taken where
+    #: there is nothing to try them on
+    candidates: tuple[tuple[float, float], ...] = Field(default=((0.02, 0.1), (0.05, 0.3)), min_length=1)
+    #: `replayed`: a candidate must gain so many standard errors over the still model
+    margin: float = Field(default=1.0, ge=0)
 
 
 @dataclass(frozen=True)
@@ -107,10 +114,23 @@ def instances_per_row(batch: Batch) -> Tensor:
     return torch.where(count > 0, batch.weight.sum() / count.clamp(min=1.0), torch.ones_like(count))
 
 
-def adapter(settings: AdaptationSettings) -> Adapter | None:
-    """The step that the settings name; None where the model stays as it is."""
+def adapter(settings: AdaptationSettings, strategy_state: dict[str, Any]) -> Adapter | None:
+    """The step that the settings name; None where the model stays as it is.
+
+    Args:
+        settings: the rule.
+        strategy_state: what training left; `replayed` finds there under `replay` what was chosen.
+    """
     if settings.online == "none":
         return None
     if settings.online == "learned":
         raise ValueError("adaptation.online is 'learned', which needs a system with learned meta.inner_rates")
-    return Sgd(settings) if settings.online == "sgd" else TwoSpeed(settings)
+    if settings.online == "sgd":
+        return Sgd(settings)
+    if settings.online == "two_speed":
+        return TwoSpeed(settings)
+    chosen = strategy_state["replay"]["chosen"]
+    if chosen < 0:
+        return None
+    item_rate, continued = settings.candidates[chosen]
+    return TwoSpeed(settings.model_copy(update={"item_rate": item_rate, "continued": continued}))

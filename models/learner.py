@@ -141,6 +141,21 @@ class Learner:
             self.rows.append(len(new))
         return new
 
+    def reset_items(self) -> None:
+        """Make every item's row what `grow` would give it now: the OOV row's values, and no moments."""
+        rows = torch.arange(len(self.table), device=self.device)
+        oov = self.vocabulary.oov_row(self.vocabulary.item_column)
+        items = rows[(self.row_groups(rows) == ITEM_ROWS) & (rows != oov)]
+        oov_row = torch.tensor([oov], device=self.device)
+        if self.average is not None:
+            self.average.before(self.table, items)
+            self.average.before(self.table, oov_row)
+            self.average.rows[items] = self.average.rows[oov_row]
+            self.average.at[items] = self.average.at[oov_row] = self.average.step
+        self.table.scatter(items, self.table.gather(oov_row).expand(len(items), -1))
+        for part in self.rows.state:
+            part.scatter(items, part.gather(items) * 0)
+
     def finish(self) -> None:
         """End of training: the averaged weights take over."""
         if self.average is not None:

@@ -28,9 +28,10 @@ from models.data.event_log import DAY_MS, HOUR_MS, EventLog, Exposures
 from models.data.features import Features
 from models.data.instances import Instances
 from models.data.neighbours import NeighbourIndex, RowView
-from models.data.vocabulary import Vocabulary, hide_newcomers
+from models.data.vocabulary import Vocabulary
 from models.layers.embedding import initial_rows
 from models.learner import Learner, make_learner
+from models.phases import TrainingCodes, phases
 from models.system import WIDTH, LongTermVectors, SystemSettings
 from models.training import Progress, fit
 
@@ -99,10 +100,10 @@ class Ranker:
         features = Features(system.features, log)
         exposures = _window(log, system.training.window_days)
         codes = features.codes(exposures)
-        if system.training.newcomers != "own":
-            hours = (exposures.shown_at + log.zone_offset_ms) // HOUR_MS
-            hide_newcomers(features.layout, codes, hours, system.training.newcomers)
-        vocabulary = Vocabulary.fit(features.layout, codes)
+        t, zone = system.training, log.zone_offset_ms
+        hours = (exposures.shown_at + zone) // HOUR_MS
+        coded = TrainingCodes(features.layout, codes, hours, t, system.adaptation)
+        vocabulary = Vocabulary.fit(features.layout, coded.known)
         graph = system.graph(log, RowView(vocabulary, features.users, features.items))
         user_vectors = None
         if system.uses_long_term and long_term is not None:
@@ -110,22 +111,17 @@ class Ranker:
         generator = torch.Generator().manual_seed(seed)
         module = system.module(features.layout, generator).to(device)
         table = initial_rows(vocabulary.size, WIDTH, system.training.embedding_std, generator).to(device)
-        t = system.training
         learner = make_learner(module, table, vocabulary, t.optimizer, t.learning_rate, t.average)
-        data = Instances.of(
-            exposures,
-            vocabulary.rows(codes),
-            log.zone_offset_ms,
-            graph,
-            user_vectors,
-            codes if system.reads_codes else None,
-        )
+
+        def instances(of: np.ndarray) -> Instances:
+            kept = of if system.reads_codes else None
+            return Instances.of(exposures, vocabulary.rows(of), zone, graph, user_vectors, kept)
+
         strategy = system.strategy()
         fingerprint = sha256(f"{system.model_dump_json()} {seed} {digest(log)}".encode()).hexdigest()
-        losses = fit(
+        losses, notes = fit(
             learner,
-            strategy,
-            data,
+            phases(coded, instances, strategy, t, system.adaptation, progress),
             t,
             seed=seed,
             checkpoint=checkpoint,
@@ -133,9 +129,8 @@ class Ranker:
             progress=progress,
         )
         learner.finish()
-        return cls(
-            system, features, learner, graph, user_vectors, strategy.state(), log.end_ms, fingerprint, losses
-        )
+        state = strategy.state() | notes
+        return cls(system, features, learner, graph, user_vectors, state, log.end_ms, fingerprint, losses)
 
     @property
     def adapts(self) -> bool:

@@ -68,9 +68,9 @@ class SystemSettings(Settings):
         """How the daily model is trained."""
         return Plain(self.training)
 
-    def adapter(self, strategy_state: dict[str, Any]) -> Adapter | None:  # noqa: ARG002
+    def adapter(self, strategy_state: dict[str, Any]) -> Adapter | None:
         """The hourly step; None leaves the weights alone. `strategy_state` is what `Strategy.state` gave."""
-        return adapter(self.adaptation)
+        return adapter(self.adaptation, strategy_state)
 
 
 @dataclass(frozen=True)

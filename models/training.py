@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -42,6 +43,10 @@ class TrainingSettings(Settings):
     #: the row that a user or item reads in training on its first day (or in its first hour only): its own, or
     #: the OOV row, as when the model will rank newcomers (`hide_newcomers`)
     newcomers: Literal["own", "hour", "day"] = "day"
+    #: `time` (ours, spec 9.4): after the epochs, one more plain pass in time order for which item rows are
+    #: reset, and an item is new in its first hour only: the model learns to live with young item rows
+    last_pass: Literal["none", "time"] = "none"
+    last_pass_rate: float = Field(default=1.0, gt=0)  #: of that pass, times the training rate
     checkpoint_steps: int = Field(default=2000, ge=1)  #: a checkpoint is also written after every epoch
 
 
@@ -64,8 +69,9 @@ class Strategy(Protocol):
 class Plain:
     """Mini-batches over all instances, each once an epoch."""
 
-    def __init__(self, settings: TrainingSettings) -> None:
-        self._settings = settings
+    def __init__(self, settings: TrainingSettings, scale: float = 1.0) -> None:
+        """Args: `scale` times the training rate is that of a step."""
+        self._settings, self._scale = settings, scale
 
     def plan(self, data: Instances, epoch: int, generator: np.random.Generator) -> Sequence[np.ndarray]:  # noqa: ARG002
         """Instance positions [1, B] of each step."""
@@ -81,7 +87,7 @@ class Plain:
         """One optimiser step on a mini-batch."""
         batch = data.batch(item).to(learner.device)
         loss, gradient, dense = loss_and_gradients(learner, batch)
-        learner.apply(batch.unique, gradient, dense)
+        learner.apply(batch.unique, gradient, dense, scale=self._scale)
         return loss
 
     def state(self) -> dict[str, Any]:
@@ -108,65 +114,94 @@ def loss_and_gradients(learner: Learner, batch: Batch) -> tuple[float, Tensor, l
     return float(loss.detach()), gradient, dense
 
 
+@dataclass(frozen=True)
+class Phase:
+    """A part of a training: some epochs over some instances, in one way."""
+
+    data: Instances
+    strategy: Strategy
+    epochs: int
+    #: done once before the phase; what it returns is kept in checkpoints and handed back with the losses
+    begin: Callable[[Learner], dict[str, Any]] | None = None
+
+
+@dataclass
+class _State:
+    """Where a training stands, beside the weights."""
+
+    phase: int = 0
+    begun: bool = False
+    epoch: int = 0
+    done: int = 0
+    losses: list[float] = field(default_factory=list)
+    total: float = 0.0
+    notes: dict[str, Any] = field(default_factory=dict)
+
+
 def fit(
     learner: Learner,
-    strategy: Strategy,
-    data: Instances,
+    phases: Sequence[Phase],
     settings: TrainingSettings,
     *,
     seed: int,
     checkpoint: Path | None = None,
     fingerprint: str = "",
     progress: Progress | None = None,
-) -> list[float]:
-    """Train to the end of the last epoch, from `checkpoint` if it holds a state of the same `fingerprint`.
+) -> tuple[list[float], dict[str, Any]]:
+    """Train to the end of the last phase, from `checkpoint` if it holds a state of the same `fingerprint`.
 
     Returns:
-        Mean training loss of each epoch.
+        Mean training loss of each epoch, and all that the phases' beginnings told.
     """
-    state = _resume(checkpoint, fingerprint, learner, strategy)
-    epoch, done, losses, total = state["epoch"], state["done"], state["losses"], state["total"]
+    strategies = list({id(phase.strategy): phase.strategy for phase in phases}.values())
+    state = _resume(checkpoint, fingerprint, learner, strategies)
     reported = time.monotonic()
-    while epoch < settings.epochs:
-        plan = strategy.plan(data, epoch, np.random.default_rng([seed, epoch]))
-        while done < len(plan):
-            total += strategy.step(learner, data, plan[done])
-            done += 1
-            if progress is not None and (time.monotonic() - reported > 0.5 or done == len(plan)):
-                progress("train", epoch * len(plan) + done, settings.epochs * len(plan))
+
+    def save() -> None:
+        _checkpoint(checkpoint, fingerprint, learner, strategies, state)
+
+    while state.phase < len(phases):
+        phase = phases[state.phase]
+        if phase.begin is not None and not state.begun:
+            state.notes |= phase.begin(learner)
+            state.begun = True
+            save()
+        # One count of epochs over all phases: no two of them draw alike.
+        generator = np.random.default_rng([seed, len(state.losses)])
+        plan = phase.strategy.plan(phase.data, state.epoch, generator)
+        while state.done < len(plan):
+            state.total += phase.strategy.step(learner, phase.data, plan[state.done])
+            state.done += 1
+            if progress is not None and (time.monotonic() - reported > 0.5 or state.done == len(plan)):
+                progress("train", state.epoch * len(plan) + state.done, phase.epochs * len(plan))
                 reported = time.monotonic()
-            if done % settings.checkpoint_steps == 0 and done < len(plan):
-                _checkpoint(checkpoint, fingerprint, learner, strategy, epoch, done, losses, total)
-        losses.append(total / max(len(plan), 1))
-        epoch, done, total = epoch + 1, 0, 0.0
-        _checkpoint(checkpoint, fingerprint, learner, strategy, epoch, done, losses, total)
-    return losses
+            if state.done % settings.checkpoint_steps == 0 and state.done < len(plan):
+                save()
+        state.losses.append(state.total / max(len(plan), 1))
+        state.epoch, state.done, state.total = state.epoch + 1, 0, 0.0
+        if state.epoch == phase.epochs:
+            state.phase, state.epoch, state.begun = state.phase + 1, 0, False
+        save()
+    return state.losses, state.notes
 
 
 def _checkpoint(
-    path: Path | None,
-    fingerprint: str,
-    learner: Learner,
-    strategy: Strategy,
-    epoch: int,
-    done: int,
-    losses: list[float],
-    total: float,
+    path: Path | None, fingerprint: str, learner: Learner, strategies: Sequence[Strategy], state: _State
 ) -> None:
     if path is None:
         return
-    state = {"fingerprint": fingerprint, "epoch": epoch, "done": done, "losses": losses, "total": total}
+    saved = vars(state) | {"fingerprint": fingerprint, "learner": learner.state()}
     with replace_file(path) as temporary:
-        torch.save(state | {"learner": learner.state(), "strategy": strategy.state()}, temporary)
+        torch.save(saved | {"strategies": [strategy.state() for strategy in strategies]}, temporary)
 
 
-def _resume(path: Path | None, fingerprint: str, learner: Learner, strategy: Strategy) -> dict[str, Any]:
-    fresh = {"epoch": 0, "done": 0, "losses": [], "total": 0.0}
+def _resume(path: Path | None, fingerprint: str, learner: Learner, strategies: Sequence[Strategy]) -> _State:
     if path is None or not path.exists():
-        return fresh
-    state = torch.load(path, map_location=learner.device, weights_only=True)
-    if state["fingerprint"] != fingerprint:  # of other settings or another log: start anew
-        return fresh
-    learner.restore(state["learner"])
-    strategy.restore(state["strategy"])
-    return state
+        return _State()
+    saved = torch.load(path, map_location=learner.device, weights_only=True)
+    if saved.pop("fingerprint") != fingerprint:  # of other settings or another log: start anew
+        return _State()
+    learner.restore(saved.pop("learner"))
+    for strategy, its_own in zip(strategies, saved.pop("strategies"), strict=True):
+        strategy.restore(its_own)
+    return _State(**saved)

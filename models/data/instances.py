@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -54,6 +54,12 @@ class Instances:
             user_vectors=user_vectors,
             codes=codes,
         )
+
+    def part(self, first: int, last: int) -> Instances:
+        """The instances at positions `[first, last)`; nothing is copied."""
+        columns = ("user", "item", "cutoff_ms", "hour", "rows", "labels", "codes")
+        found = {name: getattr(self, name) for name in columns}
+        return replace(self, **{name: c[first:last] for name, c in found.items() if c is not None})
 
     def batch(self, index: np.ndarray, weight: np.ndarray | None = None) -> Batch:
         """The mini-batch of instances `index` int64 [T, B]; `weight` [T, B] (None: all 1), 0 is padding."""

@@ -37,6 +37,10 @@ class SortedMap:
         order = np.argsort(tail_ids, kind="stable")
         self._levels[1] = (tail_ids[order], tail_values[order])
 
+    def forget(self) -> None:
+        """Take back everything that was appended."""
+        self._levels[1] = (np.empty(0, np.int64), np.empty(0, np.int64))
+
     def arrays(self) -> dict[str, np.ndarray]:
         """Everything, both levels merged: `ids`, `values`."""
         ids, values = (np.concatenate(pair) for pair in zip(*self._levels, strict=True))

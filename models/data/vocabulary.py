@@ -87,6 +87,13 @@ class Vocabulary:
             self.size += len(new)
         return new
 
+    def shrink(self) -> None:
+        """Take back the rows that `grow` gave, as if none of them had been met."""
+        for first, _, column in self._grown:
+            self._maps[column].forget()
+            self.size = min(self.size, first)
+        self._grown = []
+
     def row_groups(self, rows: np.ndarray) -> np.ndarray:
         """Group of table rows int64 [R]: 0 item ID rows, 1 user ID rows, 2 rows of every other field."""
         out = np.full(rows.shape, 2, np.int64)

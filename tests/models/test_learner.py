@@ -140,7 +140,7 @@ def test_two_speeds_move_item_rows_by_the_mean_of_their_own_instances():
     torch.testing.assert_close(one.table.base[others], plain.table.base[others])
     torch.testing.assert_close(one.module.gain, plain.module.gain)
     assert instances_per_row(b)[b.unique == 6].item() == pytest.approx(3 / 2)
-    assert adapter(AdaptationSettings(online="none")) is None
+    assert adapter(AdaptationSettings(online="none"), {}) is None
 
 
 def test_rows_grow_at_the_end_from_the_oov_row():
