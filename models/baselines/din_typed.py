@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from models.baselines.deepfm import DeepFM
 from models.baselines.din import item_columns
@@ -22,11 +22,12 @@ from models.data.features import Layout
 from models.data.neighbours import NeighbourIndex, RowView
 from models.layers.din import DIN, DINSettings
 from models.layers.embedding import gather
-from models.layers.gat import glorot
 from models.lsttm.typed_events import TYPES, TypedIndex, TypedSettings
 from models.search import TRAINING, TWO_SPEED, Choice
 from models.system import TINY_TRAINING, WIDTH, SystemEntry, SystemSettings
 from models.training import TrainingSettings
+
+EDGE_STD = 0.01
 
 
 class DINTyped(DeepFM):
@@ -46,8 +47,11 @@ class DINTyped(DeepFM):
         encoder = DIN(len(columns) * width, din, generator, width)
         super().__init__(len(layout), hidden, generator, extra=encoder.width // width, width=width)
         self.item_columns, self.encoder = columns, encoder
-        self.type_embedding = glorot(TYPES, encoder.width, generator=generator)
-        self.age_embedding = glorot(age_buckets, encoder.width, generator=generator)
+        # As small as the embeddings they are added to: larger ones would drown the items.
+        self.type_embedding, self.age_embedding = (
+            nn.Parameter(torch.randn(n, encoder.width, generator=generator) * EDGE_STD)
+            for n in (TYPES, age_buckets)
+        )
 
     def pooled(self, rows_RW: Tensor, x_TBFD: Tensor, batch: Batch) -> Tensor:
         """The encoder's vector, cut into field vectors: [T, B, P, D]."""
