@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 from assets.experiments import tune as room
 from assets.experiments.tune import STARTUP, Trial, attempt, distribution, draw, study, value_at
 from assets.experiments.tune_choice import choose, paired_error, summary
+from assets.experiments.tune_page import NOTES, gathered, page, picture
 from assets.experiments.tune_run import tune
 from assets.experiments.tune_settings import TuneSettings
 from assets.experiments.tune_tracking import record
@@ -387,3 +388,22 @@ def test_the_command_writes_what_a_comparison_then_takes(tmp_path, monkeypatch):
         app, ["compare", *days, "--systems", "fm", "--out", str(compared), "--defaults"]
     )
     assert shown.exit_code == 1 and "tuned: {}" in shown.output
+
+
+def test_the_page_shows_every_system_and_keeps_its_notes(result):
+    made = {**result, "days": ["2026-05-01", "2026-05-02"]}
+    text = page([made], f"old\n{NOTES}\n\nmine\n")
+    assert "simulated logs" in text.lower() and "--days 2026-05-01..2026-05-02" in text
+    for name, system in made["systems"].items():
+        assert f"| {name} | 3 | 0 |" in text
+        assert all(f"`{path}={value}`" in text for path, value in system["settings"].items())
+    assert text.endswith("mine\n") and page([made], text) == text
+    assert picture(made).startswith(b"\x89PNG")
+
+
+def test_studies_of_one_source_gather_where_they_had_one_budget(result):
+    one, other = ({**result, "systems": {name: result["systems"][name]}} for name in ("deepfm", "fm"))
+    (both,) = gathered([one, other])
+    assert both["systems"] == result["systems"]
+    with pytest.raises(ValueError, match="trials"):
+        gathered([one, {**other, "trials": 99}])
