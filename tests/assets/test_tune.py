@@ -251,14 +251,24 @@ def test_two_workers_give_the_same_trials_as_one(result, logs, tmp_path):
     assert figures(two)["systems"]["deepfm"]["trials"] == alone, "another system moved its trials"
 
 
+#: A study from a pickle needs none of these; the process of the next test cannot import them.
+WITHOUT_WAREHOUSE = """
+import sys
+from pathlib import Path
+sys.modules.update(dict.fromkeys(("duckdb", "mlflow", "dagster", "pandas", "pyarrow", "great_expectations")))
+from assets.experiments.tune_run import tune
+from assets.experiments.tune_settings import TuneSettings
+from assets.experiments.tune_work import PickledDays
+asked = TuneSettings.model_validate_json(sys.argv[3])
+tune(asked, PickledDays(Path(sys.argv[1])), Path(sys.argv[2]), simulated=True, data_hash="h")
+"""
+
+
 def test_a_killed_process_goes_on_where_it_was(result, logs, tmp_path):
     out = tmp_path / "cut.json"
     lines = out.with_name("cut.json.partial") / "rows.jsonl"
-    code = (
-        "import sys; from pathlib import Path; from tests.assets.test_tune import PickledDays, run;"
-        "run(PickledDays(Path(sys.argv[1])), Path(sys.argv[2]))"
-    )
-    process = subprocess.Popen([sys.executable, "-c", code, str(logs.path), str(out)], cwd=ROOT)
+    words = [str(logs.path), str(out), settings().model_dump_json()]
+    process = subprocess.Popen([sys.executable, "-c", WITHOUT_WAREHOUSE, *words], cwd=ROOT)
     deadline = time.monotonic() + 120
     while process.poll() is None and time.monotonic() < deadline:
         if lines.exists() and lines.read_text().count("\n") >= 2:
