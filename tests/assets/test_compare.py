@@ -12,9 +12,10 @@ from assets.experiments import compare as room
 from assets.experiments.compare import Scored, compare
 from assets.experiments.logs import read_day
 from assets.experiments.prepare import days_named, prepare
-from assets.experiments.settings import CompareSettings
+from assets.experiments.settings import CompareSettings, systems_named
 from assets.experiments.systems import chosen_long_term, chosen_systems, overridden
 from assets.experiments.truth import day_columns, probabilities
+from models.registry import SYSTEMS
 
 DAY = "2025-03-05"
 
@@ -77,12 +78,58 @@ def test_the_true_probability_beats_every_system(result):
     assert len(result["truth"]["rows"]) == 24
 
 
-def test_delong_and_the_pairs_tell_the_same_difference(result):
-    (pair,), (test,) = result["pairs"], result["delong"]
-    assert pair["difference"] == pytest.approx(test["difference"])
+def test_all_tests_tell_the_same_difference(result):
+    (pair,), (test,), (overall,) = result["pairs"], result["delong"], result["tests"]
+    assert pair["difference"] == pytest.approx(test["difference"]) == overall["difference"]
+    assert overall["low"] < overall["difference"] < overall["high"]
+    assert overall["p_delong"] == overall["p_holm"] == test["p_value"]
     assert test["standard_error"] > 0 and 0 <= test["p_value"] <= 1
     one, other = (entry["auc"] for entry in result["summary"])
     assert pair["difference"] == pytest.approx(one - other)
+
+
+def test_static_figures_are_those_of_a_model_that_never_adapts(logs, result, tmp_path):
+    asked = settings(systems=("deepfm",), overrides=("*.adaptation.online=none",))
+    left_alone = compare(asked, logs, tmp_path / "none.json")
+    adapted = [row for row in result["rows"] if row["system"] == "deepfm"]
+    assert [row["auc_static"] for row in adapted] == [row["auc"] for row in left_alone["rows"]]
+    assert [row["auc"] for row in adapted] != [row["auc_static"] for row in adapted]
+    assert result["summary"][0]["auc_static"] == left_alone["summary"][0]["auc"]
+    # What never adapts is its own twin.
+    assert all(row["auc_static"] == row["auc"] for row in left_alone["rows"])
+
+
+def test_parts_of_a_comparison_add_up(result, logs):
+    clicked = day_columns(logs, DAY)["clicked"]
+    for system in ("deepfm", "lsttm"):
+        mine = [entry for entry in result["segments"] if entry["system"] == system]
+        for segment in ("users", "items", "item_age", "hours_since_retrain"):
+            parts = [entry for entry in mine if entry["segment"] == segment]
+            assert sum(part["exposures"] for part in parts) == len(clicked)
+            assert sum(part["clicks"] for part in parts) == clicked.sum()
+    for calibration, entry in zip(result["calibration"], result["summary"], strict=True):
+        shown = np.array([part["exposures"] for part in calibration["bins"]])
+        rates = np.array([part["clicked"] for part in calibration["bins"]])
+        predicted = np.array([part["predicted"] for part in calibration["bins"]])
+        assert shown.sum() == len(clicked) and shown @ rates == pytest.approx(clicked.sum())
+        assert (np.diff(predicted) > 0).all()
+        assert entry["ece"] == pytest.approx(shown @ abs(predicted - rates) / shown.sum())
+
+
+def test_the_gate_is_told_where_there_is_one(result):
+    assert {entry["system"] for entry in result["gate"]} == {"lsttm"}
+    rows = {row["hour"]: row for row in result["rows"] if row["system"] == "lsttm"}
+    for entry in (entry for entry in result["gate"] if entry["by"] == "hour"):
+        row = rows[entry["value"]]
+        assert entry["mean"] == pytest.approx(row["gate_short"])
+        assert entry["exposures"] == row["exposures"]
+    assert all(row["gate_short"] is None for row in result["rows"] if row["system"] == "deepfm")
+
+
+def test_all_names_every_system():
+    assert systems_named("all") == tuple(SYSTEMS)
+    assert systems_named("deepfm, lsttm") == ("deepfm", "lsttm")
+    assert set(SYSTEMS) - set(systems_named("all", ("*.features.counts=false",))) == {"item_rate"}
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,21 @@
+"""A process that compares two systems on simulated logs, to be killed at any point."""
+
+from __future__ import annotations
+
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from assets.experiments.compare import compare
+from assets.experiments.logs import Logs
+from assets.experiments.settings import CompareSettings
+
+SETTINGS = CompareSettings(source="simulator", systems=("fm", "deepfm"), days=("2025-03-05",), size="tiny")
+
+
+def run(logs: Logs, out: Path, told: Connection) -> None:
+    """Compare to the end, telling every stage that reports."""
+    import torch
+
+    torch.set_num_threads(1)
+    compare(SETTINGS, logs, out, progress=lambda *stage: told.send(stage))
+    told.send(("over", 1, 1))
