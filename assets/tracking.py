@@ -43,6 +43,7 @@ class RunRecord:
     step: int = 0
     curves: Mapping[str, Sequence[float]] = field(default_factory=dict)  #: name → values at steps 0, 1, …
     parent: str | None = None  #: run id
+    name: str | None = None  #: as the page lists it, after the source; default: system, kind and partition
     artifacts: Mapping[str, Path] = field(
         default_factory=dict
     )  #: folder in the run → local file, or folder of files
@@ -104,7 +105,7 @@ class Tracking:
         run = self.find(record)
         params: list[Any] = []
         if run is None:
-            name = " ".join((self.label, record.system, record.kind, record.partition))
+            name = " ".join((self.label, record.name or f"{record.system} {record.kind} {record.partition}"))
             tags = {KEY: self.key(record)} | ({"mlflow.parentRunId": record.parent} if record.parent else {})
             run = self.client.create_run(self.experiment, tags=tags, run_name=name)
             values = {

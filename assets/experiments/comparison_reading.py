@@ -59,10 +59,10 @@ def family(result: Result) -> list[str]:
 
 
 def family_of(system: str) -> str:
-    """What kind of system it is, in two words."""
+    """What kind of system it is, in one word that MLflow's axes do not cut."""
     if system.startswith(FAMILY):
         return "lsttm"
-    return "paper baseline" if system in PAPER_BASELINES else "practice"
+    return "baseline" if system in PAPER_BASELINES else "practice"
 
 
 def highlights(result: Result) -> list[str]:

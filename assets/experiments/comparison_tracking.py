@@ -65,6 +65,7 @@ def record(folder: Path, result: Result, out: Path | None = None) -> str:
                     tags=tags | {"tuned": str(system in (result.get("tuned") or {})).lower()},
                     metrics=metrics(result, system, seed),
                     curves=curves(result, system, seed),
+                    name=f"{system} seed {seed}",
                 )
             )
     together = Tracking(folder, result["source"], result["simulated"], COMPARISONS)

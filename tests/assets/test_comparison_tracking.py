@@ -65,7 +65,7 @@ def test_a_run_has_the_figures_of_its_system_and_seed(result, recorded):
     ]
     assert next(p.value for p in curve if p.step == 9) == pytest.approx(np.mean(at_nine))
     assert run.data.tags["simulated"] == "true" and run.data.tags["data_hash"] == result["data_hash"]
-    assert run.info.run_name.startswith("simulated lsttm")
+    assert run.info.run_name == "simulated lsttm seed 1"
 
 
 def test_the_first_differing_parameters_are_those_to_see(result, recorded):
