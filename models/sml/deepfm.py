@@ -10,6 +10,7 @@ from models.baselines.deepfm import DeepFM
 from models.baselines.fields import FieldSettings
 from models.data.features import Layout
 from models.learner import FIELD_ROWS
+from models.search import Range
 from models.sml.settings import SPACE, SMLSettings
 from models.sml.transfer import TransferSettings
 from models.system import SystemEntry
@@ -33,7 +34,10 @@ class SMLDeepFMSettings(SMLSettings, FieldSettings):
 
 
 SML_DEEPFM = SystemEntry(
-    real=SMLDeepFMSettings(),
+    real=SMLDeepFMSettings(
+        training=TrainingSettings(learning_rate=5e-4, average=None, newcomers="hour"),
+        transfer=TransferSettings(fit_rate=0.3),
+    ),
     tiny=SMLDeepFMSettings(
         hidden=(16,),
         training=TrainingSettings(learning_rate=5e-3, average=None, newcomers="hour"),
@@ -41,5 +45,5 @@ SML_DEEPFM = SystemEntry(
     ),
     summary="DeepFM whose weights a learned transfer carries from hour to hour",
     source="LSTTM, WSDM 2022, Table 2; transfer of Zhang et al., SIGIR 2020",
-    space=SPACE,
+    space={"training.learning_rate": Range(1e-4, 3e-3), **SPACE},
 )

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from models.batch import Batch
 from models.data.features import FeatureSettings, Layout
 from models.layers.embedding import gather
+from models.search import Range
 from models.sml.settings import SPACE, SMLSettings
 from models.sml.transfer import ID_GROUPS, TransferSettings
 from models.system import SystemEntry
@@ -48,12 +49,16 @@ class SMLFactorisationSettings(SMLSettings):
 
 
 SML = SystemEntry(
-    real=SMLFactorisationSettings(),
+    real=SMLFactorisationSettings(
+        training=TrainingSettings(learning_rate=5e-3, average=None, newcomers="hour", embedding_std=0.03),
+        transfer=TransferSettings(fit_penalty=0.03),
+        pretrain=0.2,
+    ),
     tiny=SMLFactorisationSettings(
         training=TrainingSettings(learning_rate=2e-2, average=None, newcomers="hour", embedding_std=0.1),
         transfer=TransferSettings(hidden=16),
     ),
     summary="Matrix factorisation whose weights a learned transfer carries from hour to hour",
     source="Zhang et al., How to Retrain Recommender System?, SIGIR 2020",
-    space=SPACE,
+    space={"training.learning_rate": Range(1e-3, 3e-2), **SPACE},
 )

@@ -64,11 +64,11 @@ class SMLSettings(SystemSettings):
         return super().adapter(strategy_state)
 
 
+#: What tuning may change in either system; each adds the range of its training rate.
 SPACE: Space = {
-    "training.learning_rate": Range(1e-4, 1e-2),
-    "transfer.rate": Range(1e-4, 1e-2),
-    "transfer.fit_rate": Range(0.03, 1.0),
-    "transfer.fit_penalty": Range(1e-6, 1e-2),
-    "period": Choice(("hour", "day")),
-    "pretrain": Choice((0.3, 0.6, 0.9)),
+    "transfer.rate": Range(1e-3, 3e-2),
+    "transfer.fit_rate": Range(0.1, 1.0),
+    "transfer.fit_penalty": Range(1e-4, 0.1),
+    "adaptation.batch_size": Choice((32, 64, 128)),
+    "pretrain": Choice((0.2, 0.5, 0.8)),
 }

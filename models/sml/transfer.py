@@ -33,7 +33,7 @@ class TransferSettings(Settings):
     #: to fresh in each dimension, 0 to 2 times the way, 1 to begin with. Applied hour after hour, the printed
     #: form lets rows drift away; ours leaves them where nothing was fitted.
     output: Literal["gate", "row"] = "gate"
-    rate: float = Field(default=1e-3, gt=0)  #: Adam's, of Θ
+    rate: float = Field(default=0.01, gt=0)  #: Adam's, of Θ
     penalty: float = Field(default=1e-4, ge=0)  #: λ2, L2 on the CNN's weights
     #: fresh values minimise the loss at f(old, fresh) (printed) or their own
     fit: Literal["transferred", "plain"] = "transferred"
