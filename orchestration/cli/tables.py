@@ -45,9 +45,9 @@ def figures_table(
     if truth is not None:
         cells = (_figure(truth.get(name)) for name in columns)
         table.add_row("true probability", *cells, style="dim")
-    nulls = sum(entry.get("null_hours") or 0 for entry in entries)
+    nulls = max((entry.get("null_hours") or 0 for entry in entries), default=0)
     if nulls:
-        table.caption = f"{nulls} hours with one class only have no AUC; the periods leave them out"
+        table.caption = f"{nulls} hours of a system have one class only and no AUC; the periods leave them out"
     return table
 
 

@@ -1,0 +1,73 @@
+"""What `hourfold compare` prints."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from orchestration.cli.console import WIDTH_OF_FILES
+from orchestration.cli.tables import comparison_tables, hours_table
+from tests.assets.random_comparison import random_comparison
+
+
+def printed(*tables):
+    file = io.StringIO()
+    for table in tables:
+        Console(file=file, width=WIDTH_OF_FILES).print(table)
+    return file.getvalue()
+
+
+@pytest.fixture(scope="module")
+def result():
+    return random_comparison(seeds=2)
+
+
+def test_every_table_fits_a_file_and_names_its_logs(result):
+    tables = list(comparison_tables("simulated logs: 2 day(s), 2 seed(s)", result))
+    assert len(tables) == 5
+    for table in tables:
+        assert str(table.title).startswith("simulated logs")
+        shown = printed(table)
+        assert "…" not in shown.replace(" … ", " "), "a cell was cut off"
+        assert max(len(line.rstrip()) for line in shown.splitlines()) <= WIDTH_OF_FILES
+
+
+def test_the_gain_is_adapted_less_static(result):
+    (entry,) = (e for e in result["summary"] if e["system"] == "lsttm")
+    line = next(line for line in printed(*comparison_tables("t", result)).splitlines() if "│ lsttm " in line)
+    assert f"{entry['auc'] - entry['auc_static']:+.4f}" in line and f"{entry['ece']:.4f}" in line
+
+
+def test_tests_are_against_the_best_and_read_from_its_side(result):
+    best = max(result["summary"], key=lambda entry: entry["auc"])["system"]
+    table = list(comparison_tables("t", result))[1]
+    assert f"against {best}" in str(table.title)
+    shown = printed(table)
+    for test in result["tests"]:
+        if best in (test["first"], test["second"]):
+            other = test["second"] if best == test["first"] else test["first"]
+            sign = -1 if best == test["first"] else 1
+            line = next(line for line in shown.splitlines() if f"│ {other} " in line)
+            assert f"{sign * test['difference']:+.4f}" in line
+
+
+def test_one_system_has_no_tests():
+    alone = random_comparison(systems=("deepfm",), days=("2025-03-08",), seeds=1)
+    assert len(list(comparison_tables("t", alone))) == 2
+
+
+def test_hours_share_one_scale_and_a_dot_stands_for_no_auc():
+    rows = [
+        {"system": name, "hour": hour, "auc": None if hour == 3 else start + hour / 100}
+        for name, start in (("low", 0.5), ("high", 0.7))
+        for hour in range(24)
+    ]
+    shown = printed(hours_table("t", {"summary": [{"system": "low"}, {"system": "high"}], "rows": rows}))
+    low, high = (
+        next(line for line in shown.splitlines() if f"│ {name} " in line) for name in ("low", "high")
+    )
+    assert low.count("·") == high.count("·") == 1
+    assert "▁" in low and "▁" not in high and high.count("█") >= 2 and "█" not in low
+    assert "0.5000" in low and "0.7300" in low and "0.9300" in high
