@@ -47,7 +47,7 @@ def figures_table(
         table.add_row("true probability", *cells, style="dim")
     nulls = max((entry.get("null_hours") or 0 for entry in entries), default=0)
     if nulls:
-        table.caption = f"{nulls} hours of a system have one class only and no AUC; the periods leave them out"
+        table.caption = f"{nulls} hours of each system have one class only and no AUC; periods leave them out"
     return table
 
 
