@@ -6,12 +6,27 @@ import multiprocessing
 import queue
 import traceback
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 Emit = Callable[[Any], None]
 Work = Callable[[Any, Emit], None]
+ProgressCallback = Callable[[str, int, int], None]  #: (stage, done, total)
 
 POLL_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Moved:
+    """Progress of a worker."""
+
+    stage: str
+    done: int
+    total: int
+
+
+def silent(stage: str, done: int, total: int) -> None:
+    """Progress that nobody watches."""
 
 
 class WorkerFailed(RuntimeError):

@@ -8,8 +8,8 @@ import os
 import numpy as np
 import pytest
 
-from assets.experiments import compare as room
-from assets.experiments.compare import Scored, compare
+from assets.experiments import scoring
+from assets.experiments.compare import compare
 from assets.experiments.logs import read_day
 from assets.experiments.prepare import days_named, prepare
 from assets.experiments.settings import CompareSettings, systems_named
@@ -150,13 +150,13 @@ def test_a_killed_comparison_goes_on_where_it_was(logs, whole, tmp_path, monkeyp
         compare(asked, logs, out, progress=killed_after_one)
     assert not out.exists()
     trained = []
-    plain = room.score_day
+    plain = scoring.score_day
 
-    def counted(name, *args) -> Scored:
+    def counted(name, *args):
         trained.append(name)
         return plain(name, *args)
 
-    monkeypatch.setattr(room, "score_day", counted)
+    monkeypatch.setattr(scoring, "score_day", counted)
     resumed = compare(asked, logs, out)
     assert trained == ["deepfm"], "the finished day was trained again"
     assert resumed["rows"] == whole["rows"], "resumed and uninterrupted results differ"
