@@ -143,8 +143,8 @@ def _lifts_table(title: str, metrics: Sequence[Mapping[str, Any]]) -> Table:
     from rich.table import Table
 
     table = Table(title=title, title_justify="left", caption="intervals: 95 %, users resampled")
-    for heading in ("arm", "metric"):
-        table.add_column(heading, no_wrap=True)
+    table.add_column("arm", min_width=12)  # may be long: a base on another arm's users
+    table.add_column("metric", no_wrap=True)
     for heading in ("base", "arm's", "lift", "interval", "p"):
         table.add_column(heading, justify="right", no_wrap=True)
     for row in metrics:
