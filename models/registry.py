@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from models.baselines import autoint, deepfm, deepfm_external, din, din_typed, fm, item_rate, lightgbm, nfm
-from models.lsttm import ablations, printed, typed
+from models.lsttm import ablations, printed, spectral, typed
 from models.lsttm import system as lsttm
 from models.lsttm.long_term_encoder import LongTermSettings
 from models.sml import deepfm as sml_deepfm
@@ -32,6 +32,7 @@ SYSTEMS: dict[str, SystemEntry] = {
     "lsttm_concat": ablations.LSTTM_CONCAT,
     "lsttm_no_gat": ablations.LSTTM_NO_GAT,
     "lsttm_typed": typed.LSTTM_TYPED,
+    "lsttm_spectral": spectral.LSTTM_SPECTRAL,
 }
 
 

@@ -88,7 +88,11 @@ class LSTTM(nn.Module):
         else:
             users = torch.stack([short, long] if self.fusion == "concat" else [short], dim=-2)
         vectors = torch.cat([users, target.unsqueeze(-2), others], dim=-2)
-        return self.ranker.rank(vectors, first.squeeze(-1)), weights
+        return self.rank(vectors, first.squeeze(-1), batch), weights
+
+    def rank(self, vectors: Tensor, first: Tensor, batch: Batch) -> Tensor:  # noqa: ARG002
+        """Logits [T, B] of user, target and kept fields' vectors [T, B, 1 or 2 + 1 + F, width] (Eq. 6)."""
+        return self.ranker.rank(vectors, first)
 
     def sides(self, rows: Tensor, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
         """u^s and u^l [T, B, width], and whether each of them is known [T, B, 2]."""

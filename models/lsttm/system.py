@@ -26,7 +26,7 @@ from models.training import Strategy, TrainingSettings
 class LSTTMSettings(SystemSettings):
     """LSTTM. What is ours has its printed form as another value, named beside it."""
 
-    kind: Literal["lsttm", "lsttm_typed", "lsttm_no_gat"] = "lsttm"  #: names the class
+    kind: Literal["lsttm", "lsttm_typed", "lsttm_spectral", "lsttm_no_gat"] = "lsttm"  #: names the class
     short_term: ShortTermSettings = ShortTermSettings()
     #: d. `id` is printed; `id_and_fields` (ours) adds a projection of the item's field embeddings, because
     #: the ID of an item first shown this hour says nothing.

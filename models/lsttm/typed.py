@@ -43,7 +43,7 @@ class TypedShortTerm(nn.Module):
 class LSTTMTypedSettings(LSTTMSettings):
     """LSTTM over typed neighbours; `short_term` of the base class is not read."""
 
-    kind: Literal["lsttm_typed"] = "lsttm_typed"  #: names the class
+    kind: Literal["lsttm_typed", "lsttm_spectral"] = "lsttm_typed"  #: names the class
     typed: TypedSettings = TypedSettings(item_side=False)
     meta: MetaSettings | None = None
 

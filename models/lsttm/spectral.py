@@ -1,0 +1,177 @@
+"""The system `lsttm_spectral` **(ours)**: `lsttm_typed` with a factorised click graph and ordered counts.
+
+Three changes, each found on validation days (docs/decisions, 0026):
+- user's and item's vector of the factorised click graph (`models.lsttm.click_factors`) and their product
+  stand beside the fields: what the vectors of L_N should say of a pair, and do not (decision 0014);
+- counts, rates and ages enter the network as ordered numbers, not as embeddings: their neighbours in value
+  need not be learned one by one;
+- the pairwise products of FM leave them out: on small logs they are noise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from models.batch import Batch
+from models.data.event_log import EventLog
+from models.data.features import AGE_LIMITS, COUNT_BINS, RATE_BINS, Layout
+from models.data.neighbours import GraphSample, NeighbourIndex, RowView
+from models.layers.fm import pairwise
+from models.layers.mlp import MLP
+from models.lsttm.click_factors import FactorSettings
+from models.lsttm.factored_days import FactoredDays
+from models.lsttm.model import LSTTM
+from models.lsttm.typed import LSTTMTypedSettings
+from models.lsttm.typed_events import TypedGraphBatch, TypedIndex, TypedSettings
+from models.search import TRAINING, TWO_SPEED, Choice
+from models.system import TINY_TRAINING, WIDTH, SystemEntry
+from models.training import TrainingSettings
+
+FACTOR_LIMIT = 5.0  #: of one number of a vector, in root mean squares: a few heavy users reach far beyond
+
+#: Middle and spread that bring the bins of a kind of number to about -1 … 1 on any log.
+ORDERED = {COUNT_BINS: (8.0, 8.0), RATE_BINS: (13.0, 4.0), len(AGE_LIMITS) + 2: (10.0, 5.0)}
+
+
+@dataclass(frozen=True)
+class SpectralBatch:
+    """Typed neighbours, and both sides' factor vectors [T, B, 2, width]."""
+
+    typed: TypedGraphBatch
+    factors: Tensor
+
+    def to(self, device: torch.device | str) -> SpectralBatch:
+        """The same tensors on another device."""
+        return SpectralBatch(self.typed.to(device), self.factors.to(device))
+
+
+class SpectralIndex:
+    """Typed neighbours, which grow by the hour, and factors, which stand still within the day."""
+
+    def __init__(self, typed: TypedIndex, factors: FactoredDays) -> None:
+        self.typed, self.factors = typed, factors
+
+    def append(self, hour: EventLog) -> None:
+        """Take in what an hour received."""
+        self.typed.append(hour)
+
+    def sample(self, users: np.ndarray, items: np.ndarray, cutoff_ms: np.ndarray) -> GraphSample:
+        """As `TypedIndex.sample`, with the factor vectors of the instances."""
+        found = self.typed.sample(users, items, cutoff_ms)
+        factors = self.factors.vectors(users, items, cutoff_ms)
+        return GraphSample(found.row_ids, lambda rows: SpectralBatch(found.build(rows), factors))
+
+    def save(self, folder: Path) -> None:
+        """Both parts, each in a folder of its own."""
+        folder.mkdir(exist_ok=True)
+        (folder / "typed").mkdir()
+        self.typed.save(folder / "typed")
+        self.factors.save(folder / "factors")
+
+
+class SpectralLSTTM(LSTTM):
+    """Logits [T, B] of a batch with `codes`, `long_term` and a `SpectralBatch` as its graph."""
+
+    middle: Tensor
+    spread: Tensor
+
+    def __init__(
+        self,
+        settings: LSTTMSpectralSettings,
+        layout: Layout,
+        short_term: nn.Module,
+        generator: torch.Generator,
+    ) -> None:
+        super().__init__(
+            layout,
+            short_term,
+            settings.hidden,
+            width=WIDTH,
+            item_fields_in_target=True,
+            context_only=False,
+            see_missing=True,
+            generator=generator,
+        )
+        specs = layout.specs
+        self.ordered = [c for c, spec in enumerate(specs) if spec.kind == "bins" and spec.bins in ORDERED]
+        # Positions among user, target and kept fields of those that stay embeddings.
+        self.embedded = [0, 1] + [2 + k for k, c in enumerate(self.kept) if c not in self.ordered]
+        scale = torch.tensor([ORDERED[specs[c].bins] for c in self.ordered]).reshape(-1, 2)
+        self.register_buffer("middle", scale[:, 0], persistent=False)
+        self.register_buffer("spread", scale[:, 1], persistent=False)
+        numbers = len(self.ordered) + 3 * settings.factors.width
+        self.number_scale = settings.number_scale
+        self.linear = nn.Parameter(torch.zeros(numbers, 1))
+        del self.ranker  # DeepFM over every field; here its parts are put together anew
+        self.network = MLP([len(self.embedded) * WIDTH + numbers, *settings.hidden, 1], generator)
+
+    def sides(self, rows: Tensor, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+        """See `LSTTM.sides`; the short-term graph reads the typed part."""
+        short, present = self.short_term(rows, batch.graph.typed)
+        long = torch.zeros_like(short) if batch.long_term is None else batch.long_term.detach()
+        return short, long, torch.stack([present, (long != 0).any(-1)], dim=-1)
+
+    def rank(self, vectors: Tensor, first: Tensor, batch: Batch) -> Tensor:
+        """First-order terms, FM over what is embedded, and a network over that and the numbers."""
+        numbers = self.numbers(batch)
+        embedded = vectors[..., self.embedded, :]
+        deep = torch.cat([embedded.flatten(-2), self.number_scale * numbers], dim=-1)
+        logits = first.sum(-1) + pairwise(embedded) + (numbers @ self.linear).squeeze(-1)
+        return logits + self.network(deep).squeeze(-1)
+
+    def numbers(self, batch: Batch) -> Tensor:
+        """Ordered counts, rates and ages, and u, v and u·v of the factors: float [T, B, N]."""
+        assert batch.codes is not None  # `reads_codes`
+        codes = batch.codes[..., self.ordered]
+        # Bin 0 of a rate says that nothing was shown: no news, which is the middle.
+        known = (codes > 0) | (self.middle != ORDERED[RATE_BINS][0])
+        counts = (codes - self.middle) / self.spread * known
+        user, item = batch.graph.factors.clamp(-FACTOR_LIMIT, FACTOR_LIMIT).unbind(-2)
+        product = (user * item).clamp(-FACTOR_LIMIT, FACTOR_LIMIT)
+        return torch.cat([counts, user, item, product], dim=-1)
+
+
+class LSTTMSpectralSettings(LSTTMTypedSettings):
+    """`lsttm_typed` with a factorised click graph; target and context have one form."""
+
+    kind: Literal["lsttm_spectral"] = "lsttm_spectral"  #: names the class
+    factors: FactorSettings = FactorSettings()
+    number_scale: float = 0.3  #: of numbers on their way into the network, beside embeddings near zero
+
+    @property
+    def reads_codes(self) -> bool:
+        """Counts are read as numbers."""
+        return True
+
+    def module(self, layout: Layout, generator: torch.Generator) -> LSTTM:
+        """See `SystemSettings.module`."""
+        return SpectralLSTTM(self, layout, self.short_term_module(layout, generator), generator)
+
+    def graph(self, log: EventLog, view: RowView) -> NeighbourIndex:
+        """Typed neighbours and factors of a daily log."""
+        return SpectralIndex(TypedIndex.of(self.typed, view, log), FactoredDays.of(self.factors, log))
+
+    def load_graph(self, folder: Path, view: RowView) -> NeighbourIndex:
+        """What `SpectralIndex.save` wrote, memory-mapped."""
+        typed = TypedIndex.load(self.typed, view, folder / "typed")
+        return SpectralIndex(typed, FactoredDays.load(folder / "factors"))
+
+
+LSTTM_SPECTRAL = SystemEntry(
+    real=LSTTMSpectralSettings(training=TrainingSettings(batch_size=128)),
+    tiny=LSTTMSpectralSettings(
+        typed=TypedSettings(neighbours=5, item_side=False),
+        factors=FactorSettings(width=4, days=3),
+        hidden=(16,),
+        training=TINY_TRAINING,
+    ),
+    summary="Ours: lsttm_typed with a factorised click graph and ordered counts",
+    source="ours",
+    space={**TRAINING, **TWO_SPEED, "typed.item_side": Choice((False, True))},
+)
