@@ -1,0 +1,115 @@
+"""The rows of ranker_peers.py: one span to train on, two later ones, in our form and in the peers'."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from benchmarks.ranker_peer_models import Columns
+from benchmarks.simulated_log import ITEM_FIELDS, USER_FIELDS, simulated_log
+from models.baselines.behaviours import INTERNAL, BehaviourIndex, BehaviourSettings
+from models.baselines.din import item_columns
+from models.data.event_log import HOUR_MS, EventLog, Exposures
+from models.data.features import Features, FeatureSettings
+from models.data.instances import Instances
+from models.data.neighbours import RowView
+from models.data.vocabulary import Vocabulary, hide_newcomers
+
+BEHAVIOURS = 30  #: latest clicks of a user, for DIN
+
+
+@dataclass(frozen=True)
+class Span:
+    """The same instances in both forms; ours carries the click lists, for systems that read them."""
+
+    instances: Instances
+    columns: Columns
+
+
+@dataclass(frozen=True)
+class World:
+    """What is trained on, what learning rates are chosen on, and what is reported: later and later."""
+
+    features: Features
+    vocabulary: Vocabulary
+    train: Span
+    choose: Span
+    report: Span
+
+
+def simulated() -> tuple[EventLog, int, int]:
+    """A simulated log of four days with a planted taste, and when its last two half days begin."""
+    users, items = 20_000, 3_000
+    log = simulated_log(users=users, items=items, hours=96, exposures_per_hour=1000, seed=0)
+    e, rng = log.exposures, np.random.default_rng(3)
+    logit = 0.7 * rng.normal(size=users)[e.user] + 0.7 * rng.normal(size=items)[e.item] - 1.3
+    for of_user, of_item in ((0, 0), (2, 2)):  # age band × topic, region × provider
+        taste = rng.normal(size=(USER_FIELDS[of_user], ITEM_FIELDS[of_item]))
+        logit += 0.5 * taste[log.users.fields[e.user, of_user], log.items.fields[e.item, of_item]]
+    clicked = rng.random(len(e)) < 1 / (1 + np.exp(-logit))
+    half_day = 12 * HOUR_MS
+    log = replace(log, exposures=replace(e, clicked=clicked))
+    return log, log.end_ms - 2 * half_day, log.end_ms - half_day
+
+
+def kuairand(folder: Path) -> tuple[EventLog, int, int]:
+    """KuaiRand until the end of 3 May 2022, and when 2 and 3 May begin: both are validation days."""
+    from assets.experiments.prepare import prepare
+    from assets.experiments.settings import CompareSettings
+    from assets.ranking.reading import read_log
+    from warehouse.service_time import ServiceZone
+    from warehouse.store import Warehouse
+
+    days = ("2022-05-02", "2022-05-03", "2022-05-04")
+    logs = prepare(CompareSettings(source="kuairand", systems=("deepfm",), days=days[:2]), folder)
+    zone = ServiceZone(logs.zone)
+    first, choose, report, end = (zone.day_start_ms(day) for day in (logs.first_day, *days))
+    with Warehouse(logs.warehouse, read_only=True) as warehouse:
+        return read_log(warehouse, zone, first, end), choose, report
+
+
+def world(log: EventLog, choose_ms: int, report_ms: int, most: int) -> World:
+    """The latest `most` instances before `choose_ms` to train on, and the two spans after it."""
+    past, later = log.between(log.start_ms, choose_ms), log.between(choose_ms, log.end_ms)
+    features = Features(FeatureSettings(), past)
+    e = past.exposures
+    latest = Exposures(*(getattr(e, name)[-most:] for name in e.__dataclass_fields__))
+    codes = features.codes(latest)
+    hide_newcomers(features.layout, codes, (latest.shown_at + log.zone_offset_ms) // HOUR_MS, "day")
+    vocabulary = Vocabulary.fit(features.layout, codes)
+    view = RowView(vocabulary, features.users, features.items)
+    index = BehaviourIndex.of(BehaviourSettings(internal=BEHAVIOURS), view, log, fields=True)
+    features.append(later)  # counts and lists are asked for as at each hour's start, whatever has come since
+
+    def span(exposures: Exposures, codes: np.ndarray) -> Span:
+        rows = vocabulary.rows(codes)
+        instances = Instances.of(exposures, rows, log.zone_offset_ms, index, None)
+        return Span(instances, _columns(instances, vocabulary, index))
+
+    parts = (log.between(choose_ms, report_ms).exposures, log.between(report_ms, log.end_ms).exposures)
+    choose, report = (span(part, features.codes(part)) for part in parts)
+    return World(features, vocabulary, span(latest, codes), choose, report)
+
+
+def _columns(n: Instances, vocabulary: Vocabulary, index: BehaviourIndex) -> Columns:
+    layout = vocabulary.layout
+    first_rows = np.array([vocabulary.oov_row(c) for c in range(len(layout))])
+    listed = item_columns(layout)
+    clicks = index.adjacencies[INTERNAL]
+    found = clicks.neighbours(torch.from_numpy(n.user), torch.from_numpy(n.cutoff_ms), BEHAVIOURS)
+    items = clicks.gather("item", found).numpy()
+    rows = np.concatenate(
+        [index.view.item_rows(items)[..., None], index.view.item_field_rows(items)], axis=-1
+    )
+    lists = np.where(found.mask.numpy()[..., None], rows - first_rows[listed] + 1, 0)
+    return Columns(
+        names=tuple(spec.name for spec in layout.specs),
+        sizes=tuple(int(size) + 1 for size in np.diff(np.append(first_rows, vocabulary.size))),
+        listed=tuple(listed),
+        fields=(n.rows - first_rows + 1).astype(np.int32),
+        lists=lists.astype(np.int32),
+        labels=n.labels,
+    )
