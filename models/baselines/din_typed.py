@@ -1,8 +1,8 @@
 """The system `din_typed` **(ours)**: DeepFM and one DIN encoder over `lsttm_typed`'s own event list.
 
 What must be in the table before the graph gets the credit: the same skips, clicks, strong engagement and
-external clicks of the user, the same type and age of each, read by DIN in the place of graph attention, gate
-and long-term vectors.
+external clicks of the user, the same type and age of each, read by DIN in the place of graph attention and
+gate. Long-term vectors are a setting, so that their share can be told from the graph's.
 """
 
 from __future__ import annotations
@@ -41,12 +41,17 @@ class DINTyped(DeepFM):
         hidden: Sequence[int],
         generator: torch.Generator,
         width: int = WIDTH,
+        *,
+        long_term: bool = False,
     ) -> None:
-        """Args: age_buckets of the list's codes; shape of the encoder; widths of the MLP's hidden layers."""
+        """Args: age_buckets of the list's codes; shape of the encoder; widths of the MLP's hidden layers;
+        whether the user's long-term vector stands among the fields.
+        """
         columns = item_columns(layout)
         encoder = DIN(len(columns) * width, din, generator, width)
-        super().__init__(len(layout), hidden, generator, extra=encoder.width // width, width=width)
-        self.item_columns, self.encoder = columns, encoder
+        extra = encoder.width // width + long_term
+        super().__init__(len(layout), hidden, generator, extra=extra, width=width)
+        self.item_columns, self.encoder, self.long_term = columns, encoder, long_term
         # As small as the embeddings they are added to: larger ones would drown the items.
         self.type_embedding, self.age_embedding = (
             nn.Parameter(torch.randn(n, encoder.width, generator=generator) * EDGE_STD)
@@ -60,9 +65,10 @@ class DINTyped(DeepFM):
         edges = self.type_embedding.unsqueeze(-2) + self.age_embedding.unsqueeze(-3)
         listed = batch.graph.of_users
         coded = (edges.flatten(-3, -2), listed.codes)
-        return self.encoder(keys, targets, listed.neighbours, listed.mask, coded).unflatten(
-            -1, (-1, x_TBFD.shape[-1])
-        )
+        vectors = self.encoder(keys, targets, listed.neighbours, listed.mask, coded)
+        if self.long_term and batch.long_term is not None:
+            vectors = torch.cat([vectors, batch.long_term], dim=-1)
+        return vectors.unflatten(-1, (-1, x_TBFD.shape[-1]))
 
 
 class DINTypedSettings(SystemSettings):
@@ -72,10 +78,18 @@ class DINTypedSettings(SystemSettings):
     typed: TypedSettings = TypedSettings(item_side=False)  #: the list; what concerns its graph is not read
     din: DINSettings = DINSettings()
     hidden: tuple[int, ...] = (128, 64)  #: widths of DeepFM's hidden layers
+    long_term: bool = False  #: also the user's long-term vector, as one more field
+
+    @property
+    def uses_long_term(self) -> bool:
+        """Only where `long_term` asks for it."""
+        return self.long_term
 
     def module(self, layout: Layout, generator: torch.Generator) -> DINTyped:
         """See `SystemSettings.module`."""
-        return DINTyped(layout, self.typed.age_buckets, self.din, self.hidden, generator)
+        return DINTyped(
+            layout, self.typed.age_buckets, self.din, self.hidden, generator, long_term=self.long_term
+        )
 
     def graph(self, log: EventLog, view: RowView) -> NeighbourIndex:
         """The typed events of a daily log."""

@@ -10,6 +10,7 @@ from models.baselines.din import item_columns
 from models.layers.embedding import gather
 from models.lsttm.typed_events import CLICK, ENGAGED, EXTERNAL, MINUTE_MS, SKIP
 from models.ranker import Ranker
+from models.registry import SYSTEMS
 from tests.models.toy import TRAIN_HOURS, hour_of, toy_log, train
 
 LOG = toy_log()
@@ -91,3 +92,16 @@ def test_encoders_read_the_log_as_at_the_hour(system: str) -> None:
             expected = [attended(module.encoder, keys, wanted)]
         torch.testing.assert_close(seen[b].flatten(), torch.cat(expected), atol=1e-6, rtol=1e-4)
     assert K in lengths and seen.abs().max() > 1e-3
+
+
+def test_long_term_vectors_are_one_more_field_of_typed_din() -> None:
+    tiny = SYSTEMS["din_typed"].tiny
+    assert not tiny.uses_long_term
+    ranker = train("din_typed", LOG, settings=tiny.model_copy(update={"long_term": True}))
+    seen = pooled(ranker)
+    vectors = torch.from_numpy(ranker.user_vectors[HOUR.exposures.user[:40]])
+    torch.testing.assert_close(seen[:, -1], vectors)
+    assert seen.shape[1] == 1 + ranker.learner.module.encoder.width // 16
+    before = ranker.score(HOUR)
+    ranker.user_vectors = ranker.user_vectors + 1
+    assert (ranker.score(HOUR) != before).all()
