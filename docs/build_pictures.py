@@ -122,7 +122,7 @@ def drawn(page: Page) -> dict[str, float]:
     plot = page.locator(".parcoords").first.bounding_box()
     assert top is not None and plot is not None, "the plot is not on the page"
     left, above = top["x"] - 12, top["y"] - 130
-    right, below = plot["x"] + plot["width"] + 60, plot["y"] + plot["height"] + 16
+    right, below = plot["x"] + plot["width"] + 90, plot["y"] + plot["height"] + 16
     return {"x": left, "y": above, "width": right - left, "height": below - above}
 
 

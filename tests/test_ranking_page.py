@@ -66,7 +66,7 @@ def test_the_page_is_written_again_from_what_is_kept(builder, docs):
 def test_the_kept_form_is_small_and_loses_nothing_that_is_shown(results):
     result = results["kuairand"]
     text = comparison_compact.dumped(result)
-    assert len(text) < len(json.dumps(result)) / 3
+    assert len(text) < len(json.dumps(result)) / 2
     back = comparison_compact.whole(json.loads(text))
     for figure in ("auc", "auc_static", "gate_short"):
         one, other = by_hour(result, figure), by_hour(back, figure)

@@ -121,13 +121,14 @@ def figure(
         left=left, right=right, bottom=0.8 * inch, top=1 - 0.4 * inch, wspace=0.2 if panels > 1 else 0
     )
     axes = [made.add_subplot(1, panels, place + 1) for place in range(panels)]
+    for one in axes:
+        one.tick_params(labelsize=8)
     draw(axes)
     made.suptitle(title, fontsize=11, x=0.02, ha="left", y=1 - 0.06 * inch, va="top")
     made.text(0.02, 0.1 * inch, caption, fontsize=7, color="#555555", va="bottom", wrap=True)
     for one in axes:
         one.grid(alpha=0.25)
         one.spines[["top", "right"]].set_visible(False)
-        one.tick_params(labelsize=8)
     drawn, out = io.BytesIO(), io.BytesIO()
     made.savefig(drawn, format="png", dpi=DPI)
     Image.open(drawn).convert("RGB").quantize(PALETTE).save(out, format="png", optimize=True)

@@ -95,8 +95,8 @@ def gain_picture(result: Result) -> bytes | None:
             none = np.full(len(values), np.nan)
             found = {name: (mean, none) for name, mean in by_system.items()}
             lines(panels[1], np.arange(len(values)), found, chosen)
-            panels[1].set_xlabel("age of the item", fontsize=8)
-            panels[1].set_xticks(range(len(values)), values)
+            panels[1].set_xlabel("age of the item, hours", fontsize=8)
+            panels[1].set_xticks(range(len(values)), values, fontsize=8 if len(values) < 6 else 6.5)
         for axes in panels:
             axes.axhline(0, color=TRUTH, lw=0.8)
 
@@ -125,13 +125,15 @@ def gate_picture(result: Result) -> bytes | None:
                 name: (np.array([means.get((name, value), np.nan) for value in values], dtype=float), none)
                 for name in systems
             }
-            lines(axes, np.arange(len(values)), series, chosen, names=by == kinds[-1])
+            # An hour without exposures has no entry, and leaves its place empty.
+            x = np.array(values) if by == "hour" else np.arange(len(values))
+            lines(axes, x, series, chosen, names=by == kinds[-1])
             if by == "hour":
                 _hours(axes)
             else:
                 axes.set_xticks(range(len(values)), [str(value) for value in values])
-                axes.set_xlabel("activity of the user (events received before)", fontsize=8)
-            axes.set_ylabel("mean gate weight of the short term", fontsize=8)
+                axes.set_xlabel("exposures of the user before the day", fontsize=8)
+        panels[0].set_ylabel("mean gate weight of the short term", fontsize=8)
 
     title = f"Gate weights, {about(result)}"
     caption = "Mean over exposures of the share of the short-term graph; the rest is the long-term graph's."

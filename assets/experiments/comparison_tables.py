@@ -215,7 +215,7 @@ def _image(result: Result, name: str, text: str) -> str:
 
 
 def _share(auc: float, ceiling: float) -> str:
-    return f"{(auc - 0.5) / (ceiling - 0.5):.0%}".replace("%", " %")
+    return f"{(auc - 0.5) / (ceiling - 0.5):.0%}".replace("%", " %").replace("-", "−")
 
 
 def _days(days: Sequence[str]) -> str:

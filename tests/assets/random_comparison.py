@@ -91,7 +91,7 @@ def random_comparison(
             {"system": name, "by": by, "value": value, "exposures": 100, "mean": float(rng.random())}
             for name in systems
             if name in GATED
-            for by, values in (("hour", range(24)), ("activity", ("0", "1-2", "3-9", "10+")))
+            for by, values in (("hour", range(24)), ("activity", ("0", "1-4", "5-19", "20+")))
             for value in values
         ],
         "delong": [{"first": systems[0], "second": systems[-1], "p_value": 0.5}] * 3,
@@ -188,10 +188,10 @@ def _test(first: str, second: str, summary: list[dict], rng: np.random.Generator
 
 def _segments(name: str, quality: float, rng: np.random.Generator) -> list[dict[str, Any]]:
     values = {
-        "users": ("cold", "warm"),
-        "items": ("new", "old"),
-        "hours_since_retrain": ("0-2", "3-5", "6-11", "12-23"),
-        "item_age": ("0-1 h", "1-3 h", "3-6 h", "6-24 h", "older"),
+        "users": ("0", "1-4", "5-19", "20+"),
+        "items": ("first shown that day", "within 24 h", "older"),
+        "hours_since_retrain": ("0-3", "4-7", "8-11", "12-15", "16-19", "20-23"),
+        "item_age": ("0-1", "1-2", "2-4", "4-8", "8-24", "24-72", "72-168", "168+"),
     }
     return [
         {
