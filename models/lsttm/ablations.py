@@ -11,12 +11,13 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from models.baselines.behaviours import BehaviourIndex, BehaviourSettings
 from models.batch import Batch
 from models.data.event_log import EventLog
 from models.data.features import FeatureSettings, Layout
 from models.data.neighbours import RowView
 from models.lsttm.model import LSTTM
-from models.lsttm.raw_behaviours import RawBehaviours, RawIndex
+from models.lsttm.raw_behaviours import RawBehaviours
 from models.lsttm.system import META_SPACE, REAL, TINY, LSTTMSettings
 from models.system import WIDTH, SystemEntry
 
@@ -48,13 +49,18 @@ class LSTTMRawSettings(LSTTMSettings):
         """Both representations of the user."""
         return RawBehaviours(layout, WIDTH, generator)
 
-    def graph(self, log: EventLog, view: RowView) -> RawIndex:
+    def graph(self, log: EventLog, view: RowView) -> BehaviourIndex:
         """The latest internal and external clicks in a daily log."""
-        return RawIndex.of(self.short_term.neighbours, view, log)
+        return BehaviourIndex.of(self._lists, view, log, fields=view.items.width > 0)
 
-    def load_graph(self, folder: Path, view: RowView) -> RawIndex:
-        """The clicks that `RawIndex.save` wrote, memory-mapped."""
-        return RawIndex.load(self.short_term.neighbours, view, folder)
+    def load_graph(self, folder: Path, view: RowView) -> BehaviourIndex:
+        """The clicks that `BehaviourIndex.save` wrote, memory-mapped."""
+        return BehaviourIndex.load(self._lists, view, folder, fields=view.items.width > 0)
+
+    @property
+    def _lists(self) -> BehaviourSettings:
+        k = self.short_term.neighbours
+        return BehaviourSettings(internal=k, external=k)
 
 
 def _raw(settings: LSTTMSettings) -> LSTTMRawSettings:

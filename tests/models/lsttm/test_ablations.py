@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from models.baselines.behaviours import BehaviourIndex, BehaviourSettings
 from models.data.event_log import HOUR_MS, EventLog
 from models.layers.embedding import gather
 from models.lsttm.model import LSTTM
-from models.lsttm.raw_behaviours import RawBehaviours, RawIndex
+from models.lsttm.raw_behaviours import RawBehaviours
 from models.ranker import Ranker
 from tests.models.lsttm.logs import Rows, random_log
 from tests.models.toy import START, TRAIN_HOURS, toy_log, train
@@ -94,7 +95,8 @@ def test_raw_behaviours_are_means_over_the_latest_clicks():
     """Against a loop over users and events; also after hours were appended, and with fewer than K clicks."""
     log = random_log(seed=3, exposures=200, external=90, hours=8)
     view, k, cut = Rows(), 4, 5 * HOUR_MS
-    index = RawIndex.of(k, view, log.between(0, 3 * HOUR_MS))
+    lists = BehaviourSettings(internal=k, external=k)
+    index = BehaviourIndex.of(lists, view, log.between(0, 3 * HOUR_MS), fields=True)
     for h in range(3, 8):
         index.append(log.between(h * HOUR_MS, (h + 1) * HOUR_MS))
     generator = torch.Generator().manual_seed(0)
