@@ -96,12 +96,19 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def _units(settings: CompareSettings, logs: Logs, done: set[tuple[str, str, int]]) -> list[Unit]:
+    """What is left, by day and seed: the systems that share a long-term graph, then the others.
+
+    Two pieces a day and seed keep all workers at work nearly to the end, and train no graph twice.
+    """
+    shares = {name: system.uses_long_term for name, system in chosen_systems(settings).items()}
     units = []
     for day in settings.days:
         for seed in settings.seeds:
-            left = tuple(name for name in settings.systems if (name, day, seed) not in done)
-            if left:
-                units.append(Unit(settings, logs, day, seed, left))
+            for long_term in (True, False):
+                wanted = (name for name in settings.systems if shares[name] == long_term)
+                left = tuple(name for name in wanted if (name, day, seed) not in done)
+                if left:
+                    units.append(Unit(settings, logs, day, seed, left))
     return units
 
 

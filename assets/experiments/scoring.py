@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Unit:
-    """What one worker does in one go: the systems of one day and seed, on one reading of the logs."""
+    """What one worker does in one go: some systems of one day and seed, on one reading of the logs."""
 
     settings: CompareSettings
     logs: Logs

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from assets.experiments import scoring
-from assets.experiments.compare import compare
+from assets.experiments.compare import _units, compare
 from assets.experiments.logs import read_day
 from assets.experiments.prepare import days_named, prepare
 from assets.experiments.settings import CompareSettings, systems_named
@@ -160,6 +160,18 @@ def test_a_killed_comparison_goes_on_where_it_was(logs, whole, tmp_path, monkeyp
     resumed = compare(asked, logs, out)
     assert trained == ["deepfm"], "the finished day was trained again"
     assert resumed["rows"] == whole["rows"], "resumed and uninterrupted results differ"
+
+
+def test_no_graph_is_trained_twice_and_every_piece_is_left_once():
+    asked = settings(systems=("lsttm", "deepfm", "fm", "lsttm_typed"), days=("1", "2"), seeds=(0, 1))
+    units = _units(asked, None, {("lsttm", "1", 0), ("deepfm", "2", 1), ("fm", "2", 1)})
+    left = [(name, unit.day, unit.seed) for unit in units for name in unit.systems]
+    assert len(left) == len(set(left)) == 4 * 2 * 2 - 3
+    sharing = [
+        (unit.day, unit.seed) for unit in units if any(name.startswith("lsttm") for name in unit.systems)
+    ]
+    assert len(sharing) == len(set(sharing)) == 4
+    assert len(units) == 4 + 3
 
 
 @pytest.mark.slow
