@@ -51,7 +51,7 @@ class SMLFactorisationSettings(SMLSettings):
 SML = SystemEntry(
     real=SMLFactorisationSettings(
         training=TrainingSettings(learning_rate=5e-3, average=None, newcomers="hour", embedding_std=0.03),
-        transfer=TransferSettings(fit_penalty=0.03),
+        transfer=TransferSettings(fit_penalty=0.05),
         pretrain=0.2,
     ),
     tiny=SMLFactorisationSettings(

@@ -68,7 +68,7 @@ class SMLSettings(SystemSettings):
 SPACE: Space = {
     "transfer.rate": Range(1e-3, 3e-2),
     "transfer.fit_rate": Range(0.1, 1.0),
-    "transfer.fit_penalty": Range(1e-4, 0.1),
+    "transfer.fit_penalty": Range(1e-4, 0.3),
     "adaptation.batch_size": Choice((32, 64, 128)),
     "pretrain": Choice((0.2, 0.5, 0.8)),
 }
