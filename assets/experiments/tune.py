@@ -88,25 +88,29 @@ def study(
         device: where to train and score.
         long_term: the long-term vectors before each day, for systems that read them.
         finished: trials 0, 1, … of a study that was cut short.
-        default_scores: of trial 0, where it is among them and did not fail.
+        default_scores: of trial 0, where it is among them; without them it is run again if need be.
         progress: told (stage, days done, days in all).
     """
     system = getattr(entry, size)
     defaults = {path: value_at(system, path) for path in entry.space}
     done, total = list(finished), trials if entry.space else 1
+    if default_scores is None and 0 < len(done) < total and done[0].failed is None:
+        default_scores = attempt(0, system, defaults, days, seed, device, long_term)[1]
     for number in range(len(done), total):
         settings = defaults if number == 0 else draw(name, entry.space, defaults, done, seed, sampler)
         same = next((trial for trial in done if trial.settings == settings), None)
         scores: Scores | None = None
+
+        def told(day: int, number: int = number) -> None:
+            if progress is not None:
+                progress(f"{name}: days", number * len(days) + day, total * len(days))
+
+        told(0)
         if same is not None:
             trial = same.model_copy(update={"number": number, "seconds": 0.0})
         else:
-
-            def told(day: int, number: int = number) -> None:
-                if progress is not None:
-                    progress(f"{name}: days", number * len(days) + day, total * len(days))
-
             trial, scores = attempt(number, system, settings, days, seed, device, long_term, told)
+        told(len(days))
         if number == 0:
             default_scores = scores
         elif scores is not None and default_scores is not None:
@@ -123,7 +127,7 @@ def attempt(
     seed: int,
     device: str,
     long_term: Sequence[LongTermVectors] | None,
-    told: Callable[[int], None],
+    told: Callable[[int], None] | None = None,
 ) -> tuple[Trial, Scores | None]:
     """One trial. Whatever its settings bring about is recorded with the reason, and ends nothing else."""
     from models.evaluation import auc
@@ -134,12 +138,12 @@ def attempt(
     try:
         chosen = changed(system, settings)
         for place, day in enumerate(days):
-            told(place)
             vectors = long_term[place] if long_term is not None and chosen.uses_long_term else None
             scores.append(scores_of(chosen, day, seed, device, vectors))
             labels = np.concatenate([hour.exposures.clicked for hour in day[1]])
             figures.append(auc(labels, scores[-1]))
-        told(len(days))
+            if told is not None:
+                told(place + 1)
     except Exception as error:
         failed, figures = f"{type(error).__name__}: {error}", [None] * len(days)
     known = [figure for figure in figures if figure is not None]

@@ -43,17 +43,20 @@ def tune(
 ) -> dict[str, Any]:
     """Run every system's study, write the JSON to `out` and return it.
 
-    The same call after a kill goes on from the last finished trial of each system; with more trials it goes
-    on from there, too, until the JSON is written.
+    The same call after a kill goes on from the last finished trial of each system; with more trials than
+    before it goes on from those, finished or killed.
     """
     from models.registry import SYSTEMS
 
-    partial = PartialLines(out, settings.key(data_hash))
+    key = settings.key(data_hash)
+    partial = PartialLines(out, key)
     report = progress or silent
     found: dict[str, dict[int, Done]] = {name: {} for name in settings.systems}
-    for line in partial.read():
-        done = Done(line["system"], line["git"], Trial.model_validate(line["trial"]))
-        found.setdefault(done.system, {})[done.trial.number] = done
+    stored = [
+        Done(line["system"], line["git"], Trial.model_validate(line["trial"])) for line in partial.read()
+    ]
+    for done in (*_written(out, key), *stored):
+        found[done.system][done.trial.number] = done
     asked = {name: settings.trials if SYSTEMS[name].space else 1 for name in settings.systems}
 
     def finished(name: str) -> list[Done]:
@@ -88,6 +91,7 @@ def tune(
         "simulated": simulated,
         **settings.model_dump(mode="json", include={"size", "days", "trials", "seed", "sampler"}),
         "data_hash": data_hash,
+        "key": key,
         "git": ", ".join(revisions),
         "rule": RULE,
         "systems": {name: summary([done.trial for done in finished(name)]) for name in asked},
@@ -95,6 +99,18 @@ def tune(
     write_json(out, result)
     partial.remove()
     return result
+
+
+def _written(out: Path, key: str) -> list[Done]:
+    """The trials of a study that was written to `out` before, if it was the same but for their number."""
+    before = json.loads(out.read_text()) if out.exists() else {}
+    if not isinstance(before, dict) or before.get("key") != key:
+        return []
+    return [
+        Done(name, before["git"], Trial.model_validate({"number": number, **trial}))
+        for name, system in before["systems"].items()
+        for number, trial in enumerate(system["trials"])
+    ]
 
 
 def _graphs(settings: TuneSettings, read: ReadDays, folder: Path, left: Sequence[str]) -> list[GraphUnit]:

@@ -93,7 +93,7 @@ def run_study(unit: StudyUnit, emit: Emit) -> None:
         long_term = [LongTermState.load(graph_path(unit.folder, day)) for day in settings.days]
     kept = unit.folder / f"{unit.name}.defaults.npz"
     default_scores = None
-    if unit.finished and unit.finished[0].failed is None:
+    if kept.exists():
         with np.load(kept) as stored:
             default_scores = [stored[f"arr_{place}"] for place in range(len(settings.days))]
     for trial, scores in study(

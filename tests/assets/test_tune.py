@@ -95,16 +95,7 @@ def test_trials_differ_and_stay_inside_the_space(whole):
 
 @pytest.mark.parametrize("finished", [1, 6])
 def test_a_study_that_goes_on_ends_like_one_that_was_never_cut(whole, finished):
-    scores = [room.scores_of(DEEPFM.tiny, day, 0, "cpu", None) for day in DAYS]
-    rest = study(
-        "deepfm",
-        DEEPFM,
-        DAYS,
-        trials=finished + 1,
-        size="tiny",
-        finished=whole[:finished],
-        default_scores=scores,
-    )
+    rest = study("deepfm", DEEPFM, DAYS, trials=finished + 1, size="tiny", finished=whole[:finished])
     assert untimed([found for found, _ in rest]) == untimed(whole[finished : finished + 1])
 
 
@@ -139,7 +130,7 @@ def test_a_failed_trial_is_recorded_with_its_reason_and_the_study_goes_on(monkey
 
 def test_scores_that_are_no_numbers_are_a_failure():
     wild = {"training.learning_rate": 1e18}
-    found, scores = attempt(0, DEEPFM.tiny, wild, DAYS[:1], 0, "cpu", None, lambda done: None)
+    found, scores = attempt(0, DEEPFM.tiny, wild, DAYS[:1], 0, "cpu", None)
     assert "Diverged" in found.failed and scores is None
 
 
@@ -284,6 +275,19 @@ def test_a_killed_process_goes_on_where_it_was(result, logs, tmp_path):
     for line in kept:
         again = resumed["systems"][line["system"]]["trials"][line["trial"]["number"]]
         assert again["seconds"] == line["trial"]["seconds"], "a finished trial was run again"
+
+
+def test_a_finished_study_is_not_run_again_and_takes_more_trials(logs, tmp_path, monkeypatch):
+    out, asked = tmp_path / "study.json", settings(systems=("deepfm",), trials=2)
+    two = run(logs, out, asked)
+    calls, plain = [], room.scores_of
+    monkeypatch.setattr(room, "scores_of", lambda *args: (calls.append(1), plain(*args))[1])
+    assert run(logs, out, asked) == two and not calls
+    three = run(logs, out, settings(systems=("deepfm",), trials=3))
+    assert three["systems"]["deepfm"]["trials"][:2] == two["systems"]["deepfm"]["trials"]
+    assert len(calls) == 2 * len(DAYS), "the new trial, and the defaults it is compared with"
+    run(logs, out, settings(systems=("deepfm",), trials=1, seed=1))
+    assert len(calls) == 3 * len(DAYS), "another seed is another study"
 
 
 def test_unknown_systems_are_named():
