@@ -72,7 +72,9 @@ def ranking_comparison_asset() -> dg.AssetsDefinition:
                     "logs": "simulated" if logs.simulated else settings.source,
                     "days": ", ".join(settings.days),
                     "best": best(result) or "none",
-                    "systems": dg.MetadataValue.md(table(result)),
+                    "systems": dg.MetadataValue.md(
+                        table(result).replace("[Definitions](../metrics.md).", "")
+                    ),
                     "tests": dg.MetadataValue.md(tests(result).partition("\n\n![")[0] or "one system only"),
                     **{
                         name.removesuffix(".png"): plots.embedded(png)
