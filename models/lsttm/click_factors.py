@@ -24,9 +24,9 @@ OVERSAMPLED = 8  #: columns beyond the width that make the iteration converge in
 class FactorSettings(Settings):
     """The factorised click graph."""
 
-    width: int = Field(default=32, ge=1)  #: of a vector
-    user_shrinkage: float = Field(default=1.0, ge=0)  #: a: clicks added to every user's
-    item_shrinkage: float = Field(default=3.0, ge=0)  #: b: clicks added to every item's
+    width: int = Field(default=48, ge=1)  #: of a vector
+    user_shrinkage: float = Field(default=10.0, ge=0)  #: a: clicks added to every user's
+    item_shrinkage: float = Field(default=30.0, ge=0)  #: b: clicks added to every item's
     rounds: int = Field(default=8, ge=1)  #: of subspace iteration, from a random start
     warm_rounds: int = Field(default=3, ge=1)  #: from the day before
     #: training days with vectors of their own, counted back from the end; earlier instances have none

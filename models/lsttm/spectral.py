@@ -105,11 +105,13 @@ class SpectralLSTTM(LSTTM):
         scale = torch.tensor([ORDERED[specs[c].bins] for c in self.ordered]).reshape(-1, 2)
         self.register_buffer("middle", scale[:, 0], persistent=False)
         self.register_buffer("spread", scale[:, 1], persistent=False)
-        numbers = len(self.ordered) + 3 * settings.factors.width
+        self.counts_as = settings.counts_as
+        numbers = len(self.ordered) * (self.counts_as != "embeddings") + 3 * settings.factors.width
+        deep = len(self.embedded) if self.counts_as == "numbers" else 2 + len(self.kept)
         self.number_scale = settings.number_scale
         self.linear = nn.Parameter(torch.zeros(numbers, 1))
         del self.ranker  # DeepFM over every field; here its parts are put together anew
-        self.network = MLP([len(self.embedded) * WIDTH + numbers, *settings.hidden, 1], generator)
+        self.network = MLP([deep * WIDTH + numbers, *settings.hidden, 1], generator)
 
     def sides(self, rows: Tensor, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
         """See `LSTTM.sides`; the short-term graph reads the typed part."""
@@ -121,7 +123,8 @@ class SpectralLSTTM(LSTTM):
         """First-order terms, FM over what is embedded, and a network over that and the numbers."""
         numbers = self.numbers(batch)
         embedded = vectors[..., self.embedded, :]
-        deep = torch.cat([embedded.flatten(-2), self.number_scale * numbers], dim=-1)
+        read = embedded if self.counts_as == "numbers" else vectors
+        deep = torch.cat([read.flatten(-2), self.number_scale * numbers], dim=-1)
         logits = first.sum(-1) + pairwise(embedded) + (numbers @ self.linear).squeeze(-1)
         return logits + self.network(deep).squeeze(-1)
 
@@ -134,7 +137,8 @@ class SpectralLSTTM(LSTTM):
         counts = (codes - self.middle) / self.spread * known
         user, item = batch.graph.factors.clamp(-FACTOR_LIMIT, FACTOR_LIMIT).unbind(-2)
         product = (user * item).clamp(-FACTOR_LIMIT, FACTOR_LIMIT)
-        return torch.cat([counts, user, item, product], dim=-1)
+        parts = [counts] if self.counts_as != "embeddings" else []
+        return torch.cat([*parts, user, item, product], dim=-1)
 
 
 class LSTTMSpectralSettings(LSTTMTypedSettings):
@@ -142,6 +146,7 @@ class LSTTMSpectralSettings(LSTTMTypedSettings):
 
     kind: Literal["lsttm_spectral"] = "lsttm_spectral"  #: names the class
     factors: FactorSettings = FactorSettings()
+    counts_as: Literal["numbers", "embeddings", "both"] = "numbers"  #: how counts reach the network
     number_scale: float = 0.3  #: of numbers on their way into the network, beside embeddings near zero
 
     @property
@@ -164,7 +169,7 @@ class LSTTMSpectralSettings(LSTTMTypedSettings):
 
 
 LSTTM_SPECTRAL = SystemEntry(
-    real=LSTTMSpectralSettings(training=TrainingSettings(batch_size=128)),
+    real=LSTTMSpectralSettings(training=TrainingSettings(batch_size=128, learning_rate=5e-4)),
     tiny=LSTTMSpectralSettings(
         typed=TypedSettings(neighbours=5, item_side=False),
         factors=FactorSettings(width=4, days=3),
