@@ -54,13 +54,14 @@ def lifts(result: Test) -> str:
 
 def bounds(result: Test) -> str:
     """Every arm's figures, and those of rules that need no training."""
-    rows = [
-        [row["arm"], *(f"{row[part]:,}" for part in ("users", "exposures", "clicks")), *_figures(row)]
-        for row in [*result["pooled"], *(result.get("bounds") or ())]
+    cells = [
+        [row["arm"] + where, *(f"{row[part]:,}" for part in ("users", "exposures", "clicks")), *_figures(row)]
+        for rows, where in ((result["pooled"], ""), (result.get("bounds") or (), ", all users"))
+        for row in rows
     ]
     columns = ("arm", "users", "exposures", "clicks", *NAMES.values())
     shown = "![click rate by day, simulated users](../images/ranking-ab-ctr-by-day.png)"
-    return f"{markdown(columns, rows)}\n\n{shown}"
+    return f"{markdown(columns, cells)}\n\n{shown}"
 
 
 def _figures(row: Mapping[str, Any]) -> list[str]:
@@ -71,7 +72,7 @@ def _lifts(metrics: Sequence[Mapping[str, Any]], paper: bool) -> str:
     rows = [
         [
             entry["arm"],
-            NAMES.get(entry["metric"], entry["metric"]),
+            NAMES[entry["metric"]],
             *("–" if entry[name] is None else f"{entry[name]:.4g}" for name in ("base_value", "arm_value")),
             "–" if entry["lift"] is None else f"{percent(entry['lift'])} [{_ends(entry)}]",
             p_value(entry, "p_value"),

@@ -40,7 +40,7 @@ def lift_picture(result: Mapping[str, Any]) -> bytes | None:
             if entry["p_value"] is not None:
                 p = f"p = {entry['p_value']:.4f}".replace("0.", ".", 1)
                 axes.text(1.01, place, p, fontsize=7, color="#555555", va="center", transform=across)
-        names = [f"{entry['arm']}, {NAMES.get(entry['metric'], entry['metric'])}" for entry, _ in entries]
+        names = [f"{short(entry['arm'])}, {NAMES[entry['metric']]}" for entry, _ in entries]
         axes.set_yticks(range(len(names)), names[::-1], fontsize=8)
         axes.set_ylim(-0.6, len(names) - 0.4)
         axes.axvline(0, color=TRUTH, lw=0.8)
@@ -50,6 +50,11 @@ def lift_picture(result: Mapping[str, Any]) -> bytes | None:
         len(again) > 0
     )
     return row_figure(draw, f"A/B test on simulated users: lift over {result['base']}", caption, len(entries))
+
+
+def short(arm: str) -> str:
+    """`lsttm (A/A)` for the base on the users of lsttm: what fits beside a figure."""
+    return arm.rpartition(" on the users of ")[2]
 
 
 def day_picture(result: Mapping[str, Any]) -> bytes | None:

@@ -143,6 +143,7 @@ def gate_picture(result: Result) -> bytes | None:
 def _hours(axes: Axes) -> None:
     axes.set_xlabel("hour of service time", fontsize=8)
     axes.set_xticks(range(0, reading.HOURS, 3))
+    axes.set_xlim(-0.5, reading.HOURS - 0.5)
 
 
 def _true_by_hour(result: Result) -> np.ndarray | None:

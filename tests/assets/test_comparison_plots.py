@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assets.experiments import comparison_reading as reading
-from assets.experiments.ab_pictures import ab_pictures
+from assets.experiments.ab_pictures import ab_pictures, short
 from assets.experiments.comparison_drawing import COLOURS, KEPT, QUIET, colours, spread
 from assets.experiments.comparison_plots import pictures
 from tests.assets.random_comparison import SYSTEMS, random_ab, random_comparison
@@ -59,6 +59,7 @@ def test_an_ab_test_always_says_simulated(monkeypatch):
     titles = texts(monkeypatch)
     assert set(ab_pictures(random_ab())) == {"ab-lift.png", "ab-ctr-by-day.png"}
     assert len(titles) == 2 and all("simulated" in title for title in titles)
+    assert short("deepfm on the users of lsttm (A/A)") == "lsttm (A/A)" and short("fm") == "fm"
     assert set(ab_pictures(random_ab() | {"metrics": [], "aa": None})) == {"ab-ctr-by-day.png"}
 
 
