@@ -25,7 +25,6 @@ from models.layers.embedding import gather
 from models.lsttm.typed_events import TYPES, TypedIndex, TypedSettings
 from models.search import TRAINING, TWO_SPEED, Choice
 from models.system import TINY_TRAINING, WIDTH, SystemEntry, SystemSettings
-from models.training import TrainingSettings
 
 EDGE_STD = 0.01
 
@@ -76,7 +75,8 @@ class DINTypedSettings(SystemSettings):
 
     kind: Literal["din_typed"] = "din_typed"  #: names the class
     typed: TypedSettings = TypedSettings(item_side=False)  #: the list; what concerns its graph is not read
-    din: DINSettings = DINSettings()
+    #: as the graph's own messages: as wide as an embedding, weights that sum to one
+    din: DINSettings = DINSettings(softmax=True, projected=True)
     hidden: tuple[int, ...] = (128, 64)  #: widths of DeepFM's hidden layers
     long_term: bool = False  #: also the user's long-term vector, as one more field
 
@@ -101,10 +101,10 @@ class DINTypedSettings(SystemSettings):
 
 
 DIN_TYPED = SystemEntry(
-    real=DINTypedSettings(training=TrainingSettings(learning_rate=5e-4)),
+    real=DINTypedSettings(),
     tiny=DINTypedSettings(
         typed=TypedSettings(neighbours=5, item_side=False),
-        din=DINSettings(hidden=(8,)),
+        din=DINSettings(hidden=(8,), softmax=True, projected=True),
         hidden=(16,),
         training=TINY_TRAINING,
     ),

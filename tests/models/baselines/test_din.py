@@ -45,12 +45,16 @@ def target(ranker: Ranker, position: int) -> torch.Tensor:
     return ranker.learner.table.gather(torch.from_numpy(rows))[:, :-1].flatten()
 
 
-def attended(encoder: torch.nn.Module, keys: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
-    """Σ_j a(e_j, target) e_j of one list, all its places filled."""
+def attended(
+    encoder: torch.nn.Module, keys: torch.Tensor, wanted: torch.Tensor, edges: torch.Tensor | None = None
+) -> torch.Tensor:
+    """The vector of one list, all its places filled; edges [n, D] as it says."""
     if not len(keys):
         return torch.zeros(encoder.width)
     places = torch.arange(len(keys)).view(1, 1, -1)
-    return encoder(keys[None], wanted.view(1, 1, -1), places, torch.ones_like(places, dtype=torch.bool))[0, 0]
+    mask = torch.ones_like(places, dtype=torch.bool)
+    coded = None if edges is None else (edges[None], places)
+    return encoder(keys[None], wanted.view(1, 1, -1), places, mask, coded)[0, 0]
 
 
 def clicks(user: int) -> list[tuple[int, int, int]]:
@@ -87,9 +91,9 @@ def test_encoders_read_the_log_as_at_the_hour(system: str) -> None:
             events = sorted([*external(user), *clicks(user)[-K:]], key=lambda event: event[2])[-K:]
             ages = [int(np.log2((HOUR.start_ms - event[2]) // MINUTE_MS + 1)) for event in events]
             keys = vectors(ranker, [event[0] for event in events])
-            keys = keys + module.type_embedding[[event[1] for event in events]] + module.age_embedding[ages]
+            edges = module.type_embedding[[event[1] for event in events]] + module.age_embedding[ages]
             lengths.add(len(events))
-            expected = [attended(module.encoder, keys, wanted)]
+            expected = [attended(module.encoder, keys, wanted, edges)]
         torch.testing.assert_close(seen[b].flatten(), torch.cat(expected), atol=1e-6, rtol=1e-4)
     assert K in lengths and seen.abs().max() > 1e-3
 

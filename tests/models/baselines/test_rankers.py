@@ -95,5 +95,6 @@ def test_every_dense_parameter_learns(system: str) -> None:
     batch = ranker._hourly(past.exposures, past).batch(torch.arange(200).numpy()[None])
     loss, rows, dense = loss_and_gradients(learner, batch)
     assert torch.isfinite(torch.tensor(loss)) and torch.isfinite(rows).all()
+    unseen = {"encoder.unit.rest.0.bias"}  # shifts every score alike, and a softmax does not see it
     for name, gradient in zip(names, dense, strict=True):
-        assert torch.isfinite(gradient).all() and gradient.abs().max() > 0, name
+        assert torch.isfinite(gradient).all() and (gradient.abs().max() > 0 or name in unseen), name
