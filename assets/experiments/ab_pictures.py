@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from assets.experiments.comparison_bars import row_figure
-from assets.experiments.comparison_drawing import COLOURS, QUIET, TRUTH, figure
+from assets.experiments.comparison_drawing import QUIET, TRUTH, figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 NAMES = {"ctr": "CTR", "acn": "ACN", "hcr": "HCR", "dt": "DT"}
-TINTS = (*COLOURS[True], *COLOURS[False])
+BASE, ARM = "#b3442e", "#0b6e4f"
+TINTS = (BASE, ARM, "#2f6fb3", "#c98a1b", "#7a4fa3")
 
 
 def ab_pictures(result: Mapping[str, Any]) -> dict[str, bytes]:
@@ -33,7 +34,7 @@ def lift_picture(result: Mapping[str, Any]) -> bytes | None:
         (axes,) = panels
         across = axes.get_yaxis_transform()
         for place, (entry, quiet) in enumerate(entries[::-1]):
-            colour = "#7d8287" if quiet else TINTS[0]
+            colour = "#7d8287" if quiet else ARM
             if entry["low"] is not None:
                 axes.plot([100 * entry["low"], 100 * entry["high"]], [place, place], color=colour, lw=2)
             axes.plot(100 * entry["lift"], place, "o", color=colour, ms=5)
