@@ -25,7 +25,6 @@ from models.layers.din import DIN, DINSettings
 from models.layers.embedding import gather
 from models.search import TRAINING, TWO_SPEED, Choice
 from models.system import TINY_TRAINING, WIDTH, SystemEntry
-from models.training import TrainingSettings
 
 
 def item_columns(layout: Layout) -> list[int]:
@@ -86,7 +85,7 @@ class DINDeepFMSettings(FieldSettings):
 
 
 DIN_DEEPFM_EXTERNAL = SystemEntry(
-    real=DINDeepFMSettings(training=TrainingSettings(learning_rate=5e-4)),
+    real=DINDeepFMSettings(),
     tiny=DINDeepFMSettings(
         behaviours=BehaviourSettings(internal=5, external=5),
         din=DINSettings(hidden=(8,)),
