@@ -12,6 +12,7 @@ from models.data.features import Layout
 from models.data.instances import Instances
 from models.data.vocabulary import hide_newcomers
 from models.learner import Learner
+from models.meta.strategy import TemporalMAML
 from models.replay import HeldOut, choose, held_out_from
 from models.training import Phase, Plain, Progress, Strategy, TrainingSettings
 
@@ -57,7 +58,12 @@ def phases(
         strategy: how epochs go.
         training, adaptation: the system's settings.
         progress: told of the replay.
+
+    Raises:
+        ValueError: a replay or a last pass is asked for where training does not go by gradient steps.
     """
+    if len(codes.held_out) or codes.last is not None:
+        _check_steps(strategy)
     data, first = instances(codes.main), codes.kept_back
     out = [Phase(data.part(0, first), strategy, training.epochs)]
     if adaptation.online == "replayed":
@@ -71,6 +77,15 @@ def phases(
         in_order = Plain(training.model_copy(update={"order": "time"}), training.last_pass_rate)
         out.append(Phase(instances(codes.last), in_order, 1, _reset_items))
     return out
+
+
+def _check_steps(strategy: Strategy) -> None:
+    # Others keep more than the weights between steps, or begin anew with every plan.
+    if not isinstance(strategy, Plain | TemporalMAML):
+        raise ValueError(
+            "adaptation.online 'replayed' and training.last_pass 'time' go on training in gradient steps, "
+            f"which {type(strategy).__name__} does not; choose 'two_speed' and 'none'"
+        )
 
 
 def _reset_items(learner: Learner) -> dict[str, Any]:

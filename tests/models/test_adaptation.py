@@ -123,6 +123,12 @@ def test_without_evidence_the_first_candidate_is_taken_and_noise_is_no_evidence(
     assert (step._settings.item_rate, step._settings.continued) == REPLAYED.candidates[1]
 
 
+@pytest.mark.parametrize("update", [{"adaptation": REPLAYED}, {"training": BOTH["training"]}])
+def test_systems_that_do_not_train_by_steps_are_refused(update):
+    with pytest.raises(ValueError, match="gradient steps"):
+        train("lightgbm", toy_log(), settings=tiny("lightgbm", **update))
+
+
 @pytest.mark.parametrize(("hours", "kept"), [(14 * 24, 24), (48, 12), (30, 7), (3, 0)])
 def test_a_day_is_kept_back_or_a_quarter_of_a_short_log(hours, kept):
     of = np.repeat(np.arange(hours), 5)
