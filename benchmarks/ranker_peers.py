@@ -6,7 +6,7 @@ The same rows, fields, embedding width, hidden layers and batch size, one thread
   beforehand, while ours puts its own together inside the clock; beside it stands the peer with its own data
   loader, as published. Processor seconds, medians over rounds in which every side takes its turn.
 - **AUC** on later rows after the same budget: one pass over the same batches. Each side takes that learning
-  rate, of the same three, which is best on the first of two later spans, and is reported on the second.
+  rate, of the same five, which is best on the first of two later spans, and is reported on the second.
   Aim: at least the better peer's, within .002.
 
 First, DeepFM and AutoInt must give deepctr-torch's logits from the same weights, to 1e-4. DIN differs: theirs
@@ -50,7 +50,7 @@ from models.learner import make_learner
 from models.training import Plain, TrainingSettings
 
 BATCH = 256
-RATES = (3e-4, 1e-3, 3e-3)
+RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
 NO_LISTS = BehaviourSettings(internal=0)
 MODELS: dict[str, FieldSettings] = {
     "deepfm": DeepFMSettings(behaviours=NO_LISTS, hidden=HIDDEN),
