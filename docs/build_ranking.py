@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 DOCS = Path(__file__).resolve().parent
-TOP, AB = "ranking.top.md", "ab"
+TOP, AB = "ranking.top.txt", "ab"
 ORDER = ("kuairand", "landing", "simulated", "landing-simulated", AB)  #: of sections
 
 
@@ -49,7 +49,9 @@ def page(docs: Path = DOCS) -> str:
     """The page, from templates and what is kept."""
     parts = docs / "results" / "parts"
     texts = [(parts / TOP).read_text()]
-    texts += [text(result, (parts / f"ranking.{name}.md").read_text()) for name, result in kept(docs).items()]
+    texts += [
+        text(result, (parts / f"ranking.{name}.txt").read_text()) for name, result in kept(docs).items()
+    ]
     return "\n\n".join(part.strip("\n") for part in texts) + "\n"
 
 

@@ -99,7 +99,7 @@ def test_numbers_are_printed_as_probabilities_are(value, text):
 
 def test_one_system_has_a_page_without_comparisons(builder):
     alone = random_comparison(("deepfm",), ("2025-03-08",), 1)
-    page = filled((DOCS / "results" / "parts" / "ranking.simulated.md").read_text(), alone)
+    page = filled((DOCS / "results" / "parts" / "ranking.simulated.txt").read_text(), alone)
     assert "deepfm" in page and "Holm" not in page and "### Gate" not in page
 
 

@@ -33,13 +33,13 @@ UNORDERED = ("hour_of_day", "weekday")  #: bins whose order means nothing to a t
 class TreeSettings(Settings):
     """How the trees are grown; names as in LightGBM where it has one."""
 
-    trees: int = Field(default=400, ge=1)
-    learning_rate: float = Field(default=0.03, gt=0)
-    num_leaves: int = Field(default=15, ge=2)
-    min_data_in_leaf: int = Field(default=200, ge=1)
+    trees: int = Field(default=400, ge=1)  #: rounds of boosting
+    learning_rate: float = Field(default=0.03, gt=0)  #: share of each tree's answer that is taken
+    num_leaves: int = Field(default=15, ge=2)  #: of a tree, at most
+    min_data_in_leaf: int = Field(default=200, ge=1)  #: instances in a leaf, at least
     feature_fraction: float = Field(default=0.5, gt=0, le=1)  #: of the fields, drawn for each tree
     bagging_fraction: float = Field(default=0.8, gt=0, le=1)  #: of the instances, drawn for each tree
-    l2: float = Field(default=1.0, ge=0)
+    l2: float = Field(default=1.0, ge=0)  #: penalty on a leaf's squared answer
     ids: bool = False  #: user and item ID as categories too
     #: a field with more values is left out: trees learn them by heart, and the rates of an item's fields are
     #: among the features anyway

@@ -1,6 +1,6 @@
 """The system `lsttm_spectral` **(ours)**: `lsttm_typed` with a factorised click graph and ordered counts.
 
-Three changes, each found on validation days (docs/decisions, 0026):
+Three changes, each found on validation days (docs/decisions, 0027):
 - user's and item's vector of the factorised click graph (`models.lsttm.click_factors`) and their product
   stand beside the fields: what the vectors of L_N should say of a pair, and do not (decision 0014);
 - counts, rates and ages enter the network as ordered numbers, not as embeddings: their neighbours in value
