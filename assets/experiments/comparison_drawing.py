@@ -30,10 +30,11 @@ def colours(highlights: Sequence[str]) -> dict[str, str]:
     }
 
 
-def spread(values: Sequence[float], gap: float) -> np.ndarray:
+def spread(values: Sequence[float], gap: float, low: float = -np.inf, high: float = np.inf) -> np.ndarray:
     """The places nearest to `values` (least squares) with at least `gap` between neighbours, in their order.
 
     Isotonic regression of the values less their rank times the gap: blocks that would overlap are pooled.
+    All stay between `low` and `high` where there is room for them; else the first stands at `low`.
     """
     order = np.argsort(values, kind="stable")
     wanted = np.asarray(values, dtype=np.float64)[order] - gap * np.arange(len(order))
@@ -44,6 +45,7 @@ def spread(values: Sequence[float], gap: float) -> np.ndarray:
             (upper, many), (lower, few) = blocks.pop(), blocks.pop()
             blocks.append(((upper * many + lower * few) / (many + few), many + few))
     placed = np.concatenate([np.full(count, value) for value, count in blocks]) if blocks else wanted
+    placed = np.clip(placed, low, max(low, high - gap * (len(order) - 1)))
     out = np.empty(len(order))
     out[order] = placed + gap * np.arange(len(order))
     return out
@@ -82,7 +84,7 @@ def _names(axes: Axes, means: dict[str, np.ndarray], x: np.ndarray, chosen: dict
         if len(there):
             ends[system] = (x[there[-1]], mean[there[-1]])
     low, high = axes.get_ylim()
-    places = spread([y for _, y in ends.values()], (high - low) / 26)
+    places = spread([y for _, y in ends.values()], (high - low) / 26, low, high)
     right, width = x[-1], x[-1] - x[0]
     for (system, (end, y)), place in zip(ends.items(), places, strict=True):
         colour = chosen.get(system, QUIET)

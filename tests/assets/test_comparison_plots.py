@@ -73,6 +73,10 @@ def test_names_keep_their_distance_and_their_order(values, gap):
     apart = np.sort(values)
     if len(values) == 1 or np.diff(apart).min() >= gap:
         assert placed == pytest.approx(values), "names that do not overlap do not move"
+    between = spread(values, gap, -0.5, 0.5)
+    assert (np.diff(between[order]) >= gap * (1 - 1e-9)).all()
+    if gap * (len(values) - 1) <= 1:
+        assert between.min() >= -0.5 and between.max() <= 0.5 + 1e-9, "none leaves the picture"
 
 
 def test_seeds_of_a_day_are_averaged_before_the_error_is_taken():
