@@ -112,7 +112,8 @@ def mornings(settings: FactorSettings, log: EventLog, days: range) -> Iterator[t
     users = np.concatenate([e.user[clicked], x.user])
     items = np.concatenate([e.item[clicked], x.item])
     received = np.concatenate([e.shown_at[clicked], x.received_at])
-    sizes = (_size(users), _size(items))
+    # Whoever was shown something counts, clicks or not: instances ask for them.
+    sizes = (_size(e.user, x.user), _size(e.item, x.item))
     before: Factors | None = None
     for day in days:
         known = received < day * DAY_MS - log.zone_offset_ms
@@ -121,8 +122,9 @@ def mornings(settings: FactorSettings, log: EventLog, days: range) -> Iterator[t
         yield day, before
 
 
-def _size(index: np.ndarray) -> int:
-    return int(index.max()) + 1 if len(index) else 1
+def _size(*index: np.ndarray) -> int:
+    """One more than the greatest index; 1 where there is none."""
+    return max(int(part.max(initial=0)) for part in index) + 1
 
 
 def _of_equal_weight(side: DayVectors) -> DayVectors:

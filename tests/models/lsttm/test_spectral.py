@@ -1,5 +1,7 @@
 """The factorised click graph against a dense singular value decomposition, and its point in time."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -87,6 +89,18 @@ def test_instances_read_the_vectors_of_their_morning():
     late = days.vectors(e.user[-5:], e.item[-5:], e.shown_at[-5:] + 7 * DAY_MS)
     assert torch.equal(late, days.vectors(e.user[-5:], e.item[-5:], e.shown_at[-5:]))
     assert not days.vectors(e.user[:5], e.item[:5], e.shown_at[:5] - 7 * DAY_MS).any()
+
+
+def test_who_never_clicked_has_no_vector():
+    """The last users and items of a log may have been shown, and never clicked."""
+    log = toy_log()
+    e = log.exposures
+    clicked = e.clicked & (e.item < e.item.max() - 3) & (e.user < e.user.max() - 3)
+    kept = (log.external.item < e.item.max() - 3) & (log.external.user < e.user.max() - 3)
+    external = type(log.external)(**{name: column[kept] for name, column in vars(log.external).items()})
+    quiet = replace(log, exposures=replace(e, clicked=clicked), external=external)
+    found = FactoredDays.of(FactorSettings(width=4, days=3), quiet).vectors(e.user, e.item, e.shown_at)
+    assert found.any() and not found[torch.from_numpy(e.item == e.item.max()), 1].any()
 
 
 def test_vectors_survive_the_disk(tmp_path):
