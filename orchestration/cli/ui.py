@@ -91,7 +91,9 @@ def run_together(commands: dict[str, list[str]]) -> int:
 
     Each server has a process group of its own: both start children, and a group ends as a whole.
     """
-    signal.signal(signal.SIGTERM, _as_interrupt)
+    # SIGINT too: a shell ignores it for what it runs in the background, and the servers would inherit that.
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signum, _as_interrupt)
     servers: dict[str, subprocess.Popen[bytes]] = {}
     try:
         for name, command in commands.items():
