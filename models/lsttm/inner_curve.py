@@ -51,7 +51,7 @@ def inner_curve(
             np.sort(generator.choice(len(e), size, replace=False))[None] for _ in range(draws if size else 0)
         ]
         for support, index in zip(supports, sets, strict=False):
-            query = data.batch(index)
+            query = data.batch(index).to(ranker.learner.device)
             for name, settings in forms.items():
                 changes[name].append(_step_change(ranker.learner, support, query, settings))
         vocabulary = ranker.learner.vocabulary
@@ -60,7 +60,7 @@ def inner_curve(
         )  # as `adapt` does; rows start at the OOV row: no score moves
         ranker.grow(vocabulary.item_column, e.item)
         data = ranker._hourly(e, hour)
-        supports = [data.batch(index) for index in sets]
+        supports = [data.batch(index).to(ranker.learner.device) for index in sets]
         ranker.receive(hour)
     out: list[dict[str, float | str]] = []
     for name, pairs in changes.items():
@@ -90,7 +90,7 @@ def _step_change(
         rows,
         expand(dense, 1),
         joined,
-        InnerRates(settings)(),
+        InnerRates(settings).to(learner.device)(),
         settings.model_copy(update={"order": 1}),
         learner.row_groups(joined.unique),
         dense_group,

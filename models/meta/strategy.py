@@ -82,6 +82,8 @@ class TemporalMAML:
     def restore(self, state: dict[str, Any]) -> None:
         """Take the state that `state` gave."""
         if self._outer is not None:
+            # Moments go where their parameters lie: with those of a GPU's training, on the GPU.
+            self.rates.to(state["rates"]["moved"].device)
             self.rates.load_state_dict(state["rates"])
             self._outer.load_state_dict(state["outer"])
 

@@ -1,0 +1,83 @@
+"""Every system on a GPU: it trains, scores, adapts, saves and loads there, and does what it does on a CPU."""
+
+import numpy as np
+import pytest
+import torch
+
+from models.lsttm.inner_curve import inner_curve
+from models.meta.rates import MetaSettings
+from models.ranker import Ranker
+from models.registry import SYSTEMS
+from tests.models.toy import TRAIN_HOURS, hour_of, toy_log, train
+
+pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+
+DEVICE = "cuda"
+#: Of a click probability: sums are rounded in another order, and Adam makes much of gradients near zero.
+CLOSE = 5e-3
+
+
+def settings_of(system):
+    """The tiny ones, in time order where training is plain: the first mini-batch has no history at all."""
+    tiny = SYSTEMS[system].tiny
+    training = tiny.training.model_copy(update={"order": "time", "batch_size": 64})
+    return tiny.model_copy(update={"training": training})
+
+
+def day(ranker, log):
+    """Scores of two hours, the second one after a step on the first."""
+    first, second = (hour_of(log, TRAIN_HOURS + n) for n in range(2))
+    before = ranker.score(first)
+    ranker.adapt(first)
+    return np.concatenate([before, ranker.score(second)])
+
+
+@pytest.mark.parametrize("system", sorted(SYSTEMS))
+def test_a_gpu_does_what_a_cpu_does(system, tmp_path):
+    log, settings = toy_log(), settings_of(system)
+    ranker = train(system, log, settings=settings, device=DEVICE)
+    assert {p.device.type for p in ranker.learner.module.parameters()} == {DEVICE}
+    assert ranker.learner.table.base.device.type == DEVICE
+    ranker.save(tmp_path / "daily")
+    scores = day(ranker, log)
+    np.testing.assert_allclose(scores, day(train(system, log, settings=settings), log), atol=CLOSE)
+
+    ranker.save_hour(tmp_path / "hour")
+    second = hour_of(log, TRAIN_HOURS + 1)
+    for device in (DEVICE, "cpu"):
+        loaded = Ranker.load_hour(tmp_path / "daily", tmp_path / "hour", device)
+        assert loaded.learner.table.base.device.type == device
+        np.testing.assert_allclose(loaded.score(second), scores[-len(second.exposures) :], atol=1e-5)
+        np.testing.assert_allclose(day(Ranker.load(tmp_path / "daily", device), log), scores, atol=CLOSE)
+        loaded.adapt(second)  # optimisers' moments came along
+
+
+@pytest.mark.parametrize("system", ["deepfm", "lsttm", "sml"])
+def test_a_training_resumes_on_a_gpu(system, tmp_path):
+    log, settings, checkpoint = toy_log(), SYSTEMS[system].tiny, tmp_path / "checkpoint.pt"
+    changed = {"training": settings.training.model_copy(update={"checkpoint_steps": 3})}
+    if system == "lsttm":
+        changed["meta"] = settings.meta.model_copy(update={"inner_rates": "learned"})
+    settings = settings.model_copy(update=changed)
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(system, log, settings=settings, device=DEVICE, checkpoint=checkpoint, progress=stop)
+    assert checkpoint.exists()
+    resumed = train(system, log, settings=settings, device=DEVICE, checkpoint=checkpoint)
+    straight = train(system, log, settings=settings, device=DEVICE)
+    np.testing.assert_allclose(day(resumed, log), day(straight, log), atol=CLOSE)
+
+
+def test_the_diagnosis_of_an_inner_step(tmp_path):
+    log = toy_log()
+    train("lsttm_no_meta", log).save(tmp_path / "daily")
+    hours = [hour_of(log, TRAIN_HOURS + n) for n in range(2)]
+    forms = {"items": MetaSettings(inner_rate=0.1, inner_groups=("item_rows",), item_row_step="row_mean")}
+    there, here = (
+        inner_curve(Ranker.load(tmp_path / "daily", device), hours, forms)[0] for device in (DEVICE, "cpu")
+    )
+    for change in ("support", "query"):
+        assert there[change] == pytest.approx(here[change], abs=1e-4)
