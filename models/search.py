@@ -40,5 +40,5 @@ TWO_SPEED: Space = {
     "adaptation.continued": Range(0.01, 1.0),
 }
 
-#: The printed hourly step.
-SGD: Space = {"adaptation.sgd_rate": Range(1e-3, 0.1)}
+#: The printed hourly step. Larger rates won no study.
+SGD: Space = {"adaptation.sgd_rate": Range(1e-3, 0.03)}
