@@ -3,8 +3,11 @@
     python -m benchmarks.lsttm_diagnosis --source kuairand --data FOLDER --day 2022-05-02 --systems lsttm
     python -m benchmarks.lsttm_diagnosis --source simulator --day 2025-03-09 --systems lsttm_printed,lsttm
 
-Prints tables, and writes them with `--out` as JSON. Nothing is measured against a peer, so that
-`python -m benchmarks` leaves it out. What it has shown is in docs/decisions.
+The logs are brought through the gate into the home (`HOURFOLD_HOME`), unless they are there. Each system
+is trained on all days before, with the registry's settings and `--set`, not with tuned ones; then the day is
+lived through hour by hour. Prints tables, and writes them with `--out` as JSON. Tables that a system has
+nothing for (no gate, no gradient) are left out. Nothing is measured against a peer, so that `python -m
+benchmarks` leaves it out. What it has shown is in docs/decisions, 0024.
 """
 
 from __future__ import annotations
@@ -20,8 +23,9 @@ import torch
 
 from assets.experiments.logs import read_day
 from assets.experiments.prepare import prepare
-from assets.experiments.settings import CompareSettings
+from assets.experiments.settings import CompareSettings, systems_named
 from assets.experiments.systems import chosen_long_term, chosen_systems
+from assets.logs.ingest import BatchRejected
 from models.data.event_log import EventLog
 from models.lsttm.diagnosis import ACTIVITY_EDGES, AGE_EDGES, walk
 from models.lsttm.inner_curve import inner_curve
@@ -48,13 +52,14 @@ def forms() -> dict[str, MetaSettings]:
 def diagnose(daily: Path, hours: Sequence[EventLog]) -> dict[str, Any]:
     """All tables of the ranker saved in `daily`."""
     day = walk(Ranker.load(daily), Ranker.load(daily), hours)
+    gates = day.fixed_gates()
     return {
         "gain by hour": day.gains("hour"),
         "gain by age of the item (hours since its first exposure)": day.gains("age", AGE_EDGES),
         "gain by activity of the user (exposures before)": day.gains("activity", ACTIVITY_EDGES),
         "gate by hour": day.gate("hour"),
         "gate by activity": day.gate("activity", ACTIVITY_EDGES),
-        "AUC with the gate held at a share": [day.fixed_gates()],
+        "AUC with the gate held at a share": [gates] if len(gates) > 1 else [],
         "moved in an hour": moved_in_an_hour(day.moved),
         "one inner step: change of loss": inner_curve(Ranker.load(daily), hours, forms()),
     }
@@ -82,27 +87,41 @@ def show(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
 
 def run() -> None:
     """The command."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--source", required=True, choices=("simulator", "kuairand", "landing"))
-    parser.add_argument("--data", type=Path)
-    parser.add_argument("--day", required=True)
-    parser.add_argument("--systems", required=True)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--tiny", action="store_true")
-    parser.add_argument("--set", action="append", default=[], metavar="SYSTEM.SETTING=VALUE")
-    parser.add_argument("--out", type=Path)
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.lsttm_diagnosis",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add(
+        "--source",
+        required=True,
+        choices=("simulator", "kuairand", "landing"),
+        help="where the logs come from",
+    )
+    add("--data", type=Path, help="where the source's files are; the simulator needs none")
+    add("--day", required=True, help="the day to look at; at least one day of logs must lie before it")
+    add("--systems", required=True, help="names with commas; all is every registered system")
+    add("--seed", type=int, default=0, help="of training (default 0)")
+    add("--tiny", action="store_true", help="tiny configurations (and simulation)")
+    add(
+        "--set",
+        action="append",
+        default=[],
+        metavar="SYSTEM.SETTING=VALUE",
+        help="override a setting; * is all systems, long_term the graph they share; may be repeated",
+    )
+    add("--out", type=Path, help="JSON file to write")
     given = parser.parse_args()
     torch.set_num_threads(1)
-    settings = CompareSettings(
-        source=given.source,
-        systems=tuple(given.systems.split(",")),
-        days=(given.day,),
-        size="tiny" if given.tiny else "real",
-        overrides=tuple(given.set),
-    )
-    logs = prepare(settings, given.data)
-    history, hours = read_day(logs, given.day)
-    systems, long_term, found = chosen_systems(settings), None, {}
+    try:
+        settings = settings_of(given)
+        systems = chosen_systems(settings)
+        logs = prepare(settings, given.data)
+        history, hours = read_day(logs, given.day)
+    except (ValueError, LookupError, FileNotFoundError, BatchRejected) as error:
+        raise SystemExit(f"{parser.prog}: {error}") from error
+    long_term, found = None, {}
     if any(system.uses_long_term for system in systems.values()):
         long_term = train_long_term(history, chosen_long_term(settings), seed=given.seed)
     for name, system in systems.items():
@@ -113,7 +132,18 @@ def run() -> None:
         for title, rows in found[name].items():
             show(title, rows)
     if given.out is not None:
-        given.out.write_text(json.dumps(found, indent=1) + "\n")
+        given.out.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
+
+
+def settings_of(given: argparse.Namespace) -> CompareSettings:
+    """What the command names, as a comparison of one day."""
+    return CompareSettings(
+        source=given.source,
+        systems=systems_named(given.systems, given.set),
+        days=(given.day,),
+        size="tiny" if given.tiny else "real",
+        overrides=tuple(given.set),
+    )
 
 
 if __name__ == "__main__":

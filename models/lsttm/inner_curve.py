@@ -38,7 +38,7 @@ def inner_curve(
 
     Returns:
         For each form the mean change of support and query loss and the query change's standard error over
-        pairs of sets.
+        pairs of sets; nothing for a model without gradients (trees), or without two hours to compare.
     """
     generator = np.random.default_rng(seed)
     changes: dict[str, list[tuple[float, float]]] = {name: [] for name in forms}
@@ -50,6 +50,8 @@ def inner_curve(
         sets = [
             np.sort(generator.choice(len(e), size, replace=False))[None] for _ in range(draws if size else 0)
         ]
+        if any(not _has_gradients(ranker.learner, support) for support in supports[:1]):
+            return []
         for support, index in zip(supports, sets, strict=False):
             query = data.batch(index).to(ranker.learner.device)
             for name, settings in forms.items():
@@ -64,6 +66,8 @@ def inner_curve(
         ranker.receive(hour)
     out: list[dict[str, float | str]] = []
     for name, pairs in changes.items():
+        if not pairs:
+            continue
         support_change, query_change = np.array(pairs).T
         error = query_change.std(ddof=1) / np.sqrt(len(pairs))
         out.append(
@@ -75,6 +79,11 @@ def inner_curve(
             }
         )
     return out
+
+
+def _has_gradients(learner: Learner, batch: Batch) -> bool:
+    rows = learner.table.gather(batch.unique).requires_grad_()
+    return bool(learner.module(rows, batch).requires_grad)
 
 
 def _step_change(

@@ -29,7 +29,12 @@ class MatrixFactorisation(nn.Module):
     def forward(self, rows_RW: Tensor, batch: Batch) -> Tensor:
         """Logits [T, B]."""
         user, item = (gather(rows_RW, batch.fields[..., column]) for column in self.columns)
-        return (user[..., :-1] * item[..., :-1]).sum(-1) + user[..., -1] + item[..., -1] + self.intercept
+        return (
+            (user[..., :-1] * item[..., :-1]).sum(-1)
+            + user[..., -1]
+            + item[..., -1]
+            + self.intercept.squeeze(-1)
+        )
 
 
 class SMLFactorisationSettings(SMLSettings):

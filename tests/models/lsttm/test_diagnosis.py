@@ -134,6 +134,16 @@ def test_an_inner_step_lowers_the_support_loss_and_none_changes_nothing(daily):
     assert found["all"]["query"] != 0 and found["all"]["error"] > 0
 
 
+@pytest.mark.parametrize(("system", "forms"), [("sml", 1), ("lightgbm", 0)])
+def test_an_inner_step_needs_gradients_and_no_gate(system, forms, tmp_path):
+    log = toy_log()
+    train(system, log).save(tmp_path / "daily")
+    hours = [hour_of(log, number) for number in HOURS]
+    found = inner_curve(Ranker.load(tmp_path / "daily"), hours, {"all": MetaSettings()}, instances=32)
+    assert len(found) == forms and all(row["support"] < 0 for row in found)
+    assert inner_curve(Ranker.load(tmp_path / "daily"), hours[:1], {"all": MetaSettings()}) == []
+
+
 def test_a_system_without_a_gate_has_none(tmp_path):
     log = toy_log()
     settings = SYSTEMS["lsttm_concat"].tiny.model_copy(update={"meta": None})
