@@ -11,7 +11,7 @@ from pathlib import Path
 from filelock import FileLock
 
 ROOT = Path(__file__).parents[1]
-SYSTEMS = "deepfm,lsttm"
+SYSTEMS = "deepfm_external,lsttm_spectral"
 
 
 @dataclass(frozen=True)

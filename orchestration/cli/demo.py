@@ -21,7 +21,7 @@ BROKEN_SHARE = 0.01
 
 
 def demo(
-    systems: Annotated[str, typer.Option(help="Names with commas.")] = "deepfm,lsttm",
+    systems: Annotated[str, typer.Option(help="Names with commas.")] = "deepfm_external,lsttm_spectral",
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     tiny: Annotated[
         bool, typer.Option("--tiny", help="Three small days and tiny models: seconds, for tests.")
@@ -38,7 +38,7 @@ def demo(
 
     Example:
 
-        hourfold demo --systems deepfm,lsttm
+        hourfold demo --systems deepfm_external,lsttm_spectral
     """
     from orchestration.cli.demo_report import print_report, print_where_next
     from orchestration.cli.demo_shop import print_shop, run_shop

@@ -42,7 +42,8 @@ def test_dagster_shows_both_groups_and_no_dialogue_in_front(page, servers):
 def test_an_asset_page_tells_description_owner_kinds_and_figures(page, servers):
     page.goto(f"{servers.dagster}/assets/hourly_auc")
     page.get_by_text("AUC of the hour for each system").first.wait_for()
-    for text in ("ranking", "DuckDB", "PyTorch", "deepfm: auc", "lsttm: auc", "deepfm: base_partition"):
+    figures = ("deepfm_external: auc", "lsttm_spectral: auc", "deepfm_external: base_partition")
+    for text in ("ranking", "DuckDB", "PyTorch", *figures):
         page.get_by_text(text, exact=False).first.wait_for()
 
 
@@ -64,8 +65,8 @@ def test_mlflow_shows_a_run_a_day_and_its_hours(page, servers, demo, monkeypatch
     monkeypatch.setenv("HOURFOLD_HOME", str(demo.home))
     assert runs_page().endswith("/runs")
     page.goto(servers.mlflow + runs_page())
-    page.get_by_text(f"simulated deepfm day {DAY}").first.wait_for()
-    page.get_by_text(f"simulated lsttm day {DAY}").first.wait_for()
+    page.get_by_text(f"simulated deepfm_external day {DAY}").first.wait_for()
+    page.get_by_text(f"simulated lsttm_spectral day {DAY}").first.wait_for()
 
 
 def test_mlflow_shows_the_registered_model_and_its_champion(page, servers):
