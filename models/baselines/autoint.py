@@ -51,7 +51,9 @@ class AutoInt(FieldRanker):
         hidden = x_TBFD
         for layer in self.layers:
             hidden = layer(hidden)
-        logits = first_TBF.sum(-1) + self.read_out(hidden.flatten(-2)).squeeze(-1)
+        # The result has fields last in memory, so the read-out's weights are turned over, not the result.
+        weight = self.read_out.weight.unflatten(-2, hidden.shape[-2:]).transpose(-3, -2).flatten(-3, -2)
+        logits = first_TBF.sum(-1) + (hidden.mT.flatten(-2) @ weight + self.read_out.bias).squeeze(-1)
         return logits if self.mlp is None else logits + self.mlp(x_TBFD.flatten(-2)).squeeze(-1)
 
 
