@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from models.baselines.deepfm import DeepFM
 from models.baselines.din import item_columns
@@ -20,13 +20,12 @@ from models.batch import Batch
 from models.data.event_log import EventLog
 from models.data.features import Layout
 from models.data.neighbours import NeighbourIndex, RowView
-from models.layers.din import DIN, DINSettings
+from models.layers.din import DINSettings
 from models.layers.embedding import gather
-from models.lsttm.typed_events import TYPES, TypedIndex, TypedSettings
+from models.lsttm.typed_din import TypedDIN
+from models.lsttm.typed_events import TypedIndex, TypedSettings
 from models.search import TRAINING, TWO_SPEED, Choice
 from models.system import TINY_TRAINING, WIDTH, SystemEntry, SystemSettings
-
-EDGE_STD = 0.01
 
 
 class DINTyped(DeepFM):
@@ -47,24 +46,16 @@ class DINTyped(DeepFM):
         whether the user's long-term vector stands among the fields.
         """
         columns = item_columns(layout)
-        encoder = DIN(len(columns) * width, din, generator, width)
+        encoder = TypedDIN(len(columns) * width, age_buckets, din, generator, width)
         extra = encoder.width // width + long_term
         super().__init__(len(layout), hidden, generator, extra=extra, width=width)
         self.item_columns, self.encoder, self.long_term = columns, encoder, long_term
-        # As small as the embeddings they are added to: larger ones would drown the items.
-        self.type_embedding, self.age_embedding = (
-            nn.Parameter(torch.randn(n, encoder.width, generator=generator) * EDGE_STD)
-            for n in (TYPES, age_buckets)
-        )
 
     def pooled(self, rows_RW: Tensor, x_TBFD: Tensor, batch: Batch) -> Tensor:
         """The encoder's vector, cut into field vectors: [T, B, P, D]."""
         targets = x_TBFD[..., self.item_columns, :].flatten(-2)
         keys = gather(rows_RW, batch.graph.items)[..., :-1].flatten(-2)
-        edges = self.type_embedding.unsqueeze(-2) + self.age_embedding.unsqueeze(-3)
-        listed = batch.graph.of_users
-        coded = (edges.flatten(-3, -2), listed.codes)
-        vectors = self.encoder(keys, targets, listed.neighbours, listed.mask, coded)
+        vectors = self.encoder(keys, targets, batch.graph.of_users)
         if self.long_term and batch.long_term is not None:
             vectors = torch.cat([vectors, batch.long_term], dim=-1)
         return vectors.unflatten(-1, (-1, x_TBFD.shape[-1]))

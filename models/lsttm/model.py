@@ -87,12 +87,19 @@ class LSTTM(nn.Module):
             users = user.unsqueeze(-2)
         else:
             users = torch.stack([short, long] if self.fusion == "concat" else [short], dim=-2)
-        vectors = torch.cat([users, target.unsqueeze(-2), others], dim=-2)
+        parts = [users, target.unsqueeze(-2), others]
+        if (more := self.beside(rows, batch)) is not None:
+            parts.append(more)
+        vectors = torch.cat(parts, dim=-2)
         return self.rank(vectors, first.squeeze(-1), batch), weights
 
     def rank(self, vectors: Tensor, first: Tensor, batch: Batch) -> Tensor:  # noqa: ARG002
         """Logits [T, B] of user, target and kept fields' vectors [T, B, 1 or 2 + 1 + F, width] (Eq. 6)."""
         return self.ranker.rank(vectors, first)
+
+    def beside(self, rows: Tensor, batch: Batch) -> Tensor | None:  # noqa: ARG002
+        """Vectors [T, B, P, width] that stand behind the kept fields'; None without any."""
+        return None
 
     def sides(self, rows: Tensor, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
         """u^s and u^l [T, B, width], and whether each of them is known [T, B, 2]."""

@@ -1,10 +1,12 @@
-"""The system `lsttm_spectral` **(ours)**: `lsttm_typed` with a factorised click graph and ordered counts.
+"""The system `lsttm_spectral` **(ours)**: LSTTM with DIN over typed events and a factorised click graph.
 
-Three changes, each found on validation days (docs/decisions, 0027):
+Changes to `lsttm_typed`, each found on validation days (docs/decisions, 0027 and 0028):
 - user's and item's vector of the factorised click graph (`models.lsttm.click_factors`) and their product
   stand beside the fields: what the vectors of L_N should say of a pair, and do not (decision 0014);
-- counts, rates and ages enter the network as ordered numbers, not as embeddings: their neighbours in value
-  need not be learned one by one;
+- u^s comes from DIN's attention over the typed events, and the means of the latest clicks of both kinds
+  stand beside the fields;
+- counts, rates and ages enter the network as ordered numbers too: their neighbours in value need not be
+  learned one by one;
 - the pairwise products of FM leave them out: on small logs they are noise.
 """
 
@@ -18,16 +20,19 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from models.baselines.behaviours import BehaviourBatch, BehaviourIndex, BehaviourSettings
 from models.batch import Batch
 from models.data.event_log import EventLog
 from models.data.features import AGE_LIMITS, COUNT_BINS, RATE_BINS, Layout
 from models.data.neighbours import GraphSample, NeighbourIndex, RowView
+from models.layers.din import DINSettings
 from models.layers.fm import pairwise
 from models.layers.mlp import MLP
 from models.lsttm.click_factors import FactorSettings
 from models.lsttm.factored_days import FactoredDays
 from models.lsttm.model import LSTTM
 from models.lsttm.typed import LSTTMTypedSettings
+from models.lsttm.typed_din import DINShortTerm, TypedDIN
 from models.lsttm.typed_events import TypedGraphBatch, TypedIndex, TypedSettings
 from models.search import TRAINING, TWO_SPEED, Choice
 from models.system import TINY_TRAINING, WIDTH, SystemEntry
@@ -41,37 +46,45 @@ ORDERED = {COUNT_BINS: (8.0, 8.0), RATE_BINS: (13.0, 4.0), len(AGE_LIMITS) + 2: 
 
 @dataclass(frozen=True)
 class SpectralBatch:
-    """Typed neighbours, and both sides' factor vectors [T, B, 2, width]."""
+    """Typed neighbours, lists of clicks, and both sides' factor vectors [T, B, 2, width]."""
 
     typed: TypedGraphBatch
+    clicks: BehaviourBatch
     factors: Tensor
 
     def to(self, device: torch.device | str) -> SpectralBatch:
         """The same tensors on another device."""
-        return SpectralBatch(self.typed.to(device), self.factors.to(device))
+        return SpectralBatch(self.typed.to(device), self.clicks.to(device), self.factors.to(device))
 
 
 class SpectralIndex:
-    """Typed neighbours, which grow by the hour, and factors, which stand still within the day."""
+    """Typed neighbours and clicks, which grow by the hour, and factors, which stand still within the day."""
 
-    def __init__(self, typed: TypedIndex, factors: FactoredDays) -> None:
-        self.typed, self.factors = typed, factors
+    def __init__(self, typed: TypedIndex, clicks: BehaviourIndex, factors: FactoredDays) -> None:
+        self.typed, self.clicks, self.factors = typed, clicks, factors
 
     def append(self, hour: EventLog) -> None:
         """Take in what an hour received."""
         self.typed.append(hour)
+        self.clicks.append(hour)
 
     def sample(self, users: np.ndarray, items: np.ndarray, cutoff_ms: np.ndarray) -> GraphSample:
-        """As `TypedIndex.sample`, with the factor vectors of the instances."""
-        found = self.typed.sample(users, items, cutoff_ms)
+        """The parts' samples side by side, with the factor vectors of the instances."""
+        typed, clicks = (part.sample(users, items, cutoff_ms) for part in (self.typed, self.clicks))
         factors = self.factors.vectors(users, items, cutoff_ms)
-        return GraphSample(found.row_ids, lambda rows: SpectralBatch(found.build(rows), factors))
+        first = len(typed.row_ids)
+
+        def build(rows: list[Tensor]) -> SpectralBatch:
+            return SpectralBatch(typed.build(rows[:first]), clicks.build(rows[first:]), factors)
+
+        return GraphSample(typed.row_ids + clicks.row_ids, build)
 
     def save(self, folder: Path) -> None:
-        """Both parts, each in a folder of its own."""
+        """Each part, in a folder of its own."""
         folder.mkdir(exist_ok=True)
-        (folder / "typed").mkdir()
-        self.typed.save(folder / "typed")
+        for name, part in (("typed", self.typed), ("clicks", self.clicks)):
+            (folder / name).mkdir()
+            part.save(folder / name)
         self.factors.save(folder / "factors")
 
 
@@ -80,6 +93,7 @@ class SpectralLSTTM(LSTTM):
 
     middle: Tensor
     spread: Tensor
+    weight: Tensor
 
     def __init__(
         self,
@@ -106,25 +120,34 @@ class SpectralLSTTM(LSTTM):
         self.register_buffer("middle", scale[:, 0], persistent=False)
         self.register_buffer("spread", scale[:, 1], persistent=False)
         self.counts_as = settings.counts_as
-        numbers = len(self.ordered) * (self.counts_as != "embeddings") + 3 * settings.factors.width
-        deep = len(self.embedded) if self.counts_as == "numbers" else 2 + len(self.kept)
-        self.number_scale = settings.number_scale
+        counts = 0 if self.counts_as == "embeddings" else len(self.ordered)
+        numbers = counts + 3 * settings.factors.width
+        lists = len(settings.behaviours.lists)
+        deep = lists + (len(self.embedded) if self.counts_as == "numbers" else 2 + len(self.kept))
+        weight = torch.full((numbers,), settings.factor_scale)
+        weight[:counts] = settings.number_scale
+        self.register_buffer("weight", weight, persistent=False)
         self.linear = nn.Parameter(torch.zeros(numbers, 1))
         del self.ranker  # DeepFM over every field; here its parts are put together anew
         self.network = MLP([deep * WIDTH + numbers, *settings.hidden, 1], generator)
 
     def sides(self, rows: Tensor, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-        """See `LSTTM.sides`; the short-term graph reads the typed part."""
+        """See `LSTTM.sides`; the short-term part reads the typed events."""
         short, present = self.short_term(rows, batch.graph.typed)
         long = torch.zeros_like(short) if batch.long_term is None else batch.long_term.detach()
         return short, long, torch.stack([present, (long != 0).any(-1)], dim=-1)
 
+    def beside(self, rows: Tensor, batch: Batch) -> Tensor:
+        """The mean of the latest clicks of each kind."""
+        return batch.graph.clicks.means(rows)
+
     def rank(self, vectors: Tensor, first: Tensor, batch: Batch) -> Tensor:
         """First-order terms, FM over what is embedded, and a network over that and the numbers."""
         numbers = self.numbers(batch)
-        embedded = vectors[..., self.embedded, :]
+        means = vectors[..., 2 + len(self.kept) :, :]
+        embedded = torch.cat([vectors[..., self.embedded, :], means], dim=-2)
         read = embedded if self.counts_as == "numbers" else vectors
-        deep = torch.cat([read.flatten(-2), self.number_scale * numbers], dim=-1)
+        deep = torch.cat([read.flatten(-2), self.weight * numbers], dim=-1)
         logits = first.sum(-1) + pairwise(embedded) + (numbers @ self.linear).squeeze(-1)
         return logits + self.network(deep).squeeze(-1)
 
@@ -142,41 +165,63 @@ class SpectralLSTTM(LSTTM):
 
 
 class LSTTMSpectralSettings(LSTTMTypedSettings):
-    """`lsttm_typed` with a factorised click graph; target and context have one form."""
+    """`lsttm_typed` with DIN and a factorised click graph; target and context have one form."""
 
     kind: Literal["lsttm_spectral"] = "lsttm_spectral"  #: names the class
+    #: DIN's attention over the typed events; weights that sum to one, as wide as an embedding
+    din: DINSettings = DINSettings(softmax=True, projected=True)
+    behaviours: BehaviourSettings = BehaviourSettings(external=30)  #: whose means are fields too
     factors: FactorSettings = FactorSettings()
-    counts_as: Literal["numbers", "embeddings", "both"] = "numbers"  #: how counts reach the network
-    number_scale: float = 0.3  #: of numbers on their way into the network, beside embeddings near zero
+    #: how counts reach the network
+    counts_as: Literal["numbers", "embeddings", "both"] = "both"
+    number_scale: float = 0.3  #: of counts on their way into the network, beside embeddings near zero
+    factor_scale: float = (
+        0.1  #: of factors on that way; small: users have few clicks, and factors many numbers
+    )
+    hidden: tuple[int, ...] = (256, 128, 64)  #: widths of the network's hidden layers
 
     @property
     def reads_codes(self) -> bool:
         """Counts are read as numbers."""
         return True
 
+    def short_term_module(self, layout: Layout, generator: torch.Generator) -> DINShortTerm:
+        """See `LSTTMSettings.short_term_module`."""
+        width = len(layout.columns("item_id", "item_field")) * WIDTH
+        return DINShortTerm(TypedDIN(width, self.typed.age_buckets, self.din, generator, WIDTH))
+
     def module(self, layout: Layout, generator: torch.Generator) -> LSTTM:
         """See `SystemSettings.module`."""
         return SpectralLSTTM(self, layout, self.short_term_module(layout, generator), generator)
 
     def graph(self, log: EventLog, view: RowView) -> NeighbourIndex:
-        """Typed neighbours and factors of a daily log."""
-        return SpectralIndex(TypedIndex.of(self.typed, view, log), FactoredDays.of(self.factors, log))
+        """Typed neighbours, clicks and factors of a daily log."""
+        return SpectralIndex(
+            TypedIndex.of(self.typed, view, log),
+            BehaviourIndex.of(self.behaviours, view, log),
+            FactoredDays.of(self.factors, log),
+        )
 
     def load_graph(self, folder: Path, view: RowView) -> NeighbourIndex:
         """What `SpectralIndex.save` wrote, memory-mapped."""
-        typed = TypedIndex.load(self.typed, view, folder / "typed")
-        return SpectralIndex(typed, FactoredDays.load(folder / "factors"))
+        return SpectralIndex(
+            TypedIndex.load(self.typed, view, folder / "typed"),
+            BehaviourIndex.load(self.behaviours, view, folder / "clicks"),
+            FactoredDays.load(folder / "factors"),
+        )
 
 
 LSTTM_SPECTRAL = SystemEntry(
     real=LSTTMSpectralSettings(training=TrainingSettings(batch_size=128, learning_rate=5e-4)),
     tiny=LSTTMSpectralSettings(
         typed=TypedSettings(neighbours=5, item_side=False),
+        din=DINSettings(hidden=(8,), softmax=True, projected=True),
+        behaviours=BehaviourSettings(internal=5, external=5),
         factors=FactorSettings(width=4, days=3),
         hidden=(16,),
         training=TINY_TRAINING,
     ),
-    summary="Ours: lsttm_typed with a factorised click graph and ordered counts",
+    summary="Ours: LSTTM with DIN over typed events, a factorised click graph and ordered counts",
     source="ours",
-    space={**TRAINING, **TWO_SPEED, "typed.item_side": Choice((False, True))},
+    space={**TRAINING, **TWO_SPEED, "factor_scale": Choice((0.03, 0.1, 0.3))},
 )

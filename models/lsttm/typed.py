@@ -47,7 +47,7 @@ class LSTTMTypedSettings(LSTTMSettings):
     typed: TypedSettings = TypedSettings(item_side=False)
     meta: MetaSettings | None = None
 
-    def short_term_module(self, layout: Layout, generator: torch.Generator) -> TypedShortTerm:
+    def short_term_module(self, layout: Layout, generator: torch.Generator) -> nn.Module:
         """See `LSTTMSettings.short_term_module`."""
         return TypedShortTerm(self.typed, layout, generator)
 
