@@ -175,9 +175,8 @@ class LSTTMSpectralSettings(LSTTMTypedSettings):
     #: how counts reach the network
     counts_as: Literal["numbers", "embeddings", "both"] = "both"
     number_scale: float = 0.3  #: of counts on their way into the network, beside embeddings near zero
-    factor_scale: float = (
-        0.1  #: of factors on that way; small: users have few clicks, and factors many numbers
-    )
+    #: of factors on that way; small, since most users have few clicks and a vector has many numbers
+    factor_scale: float = 0.1
     hidden: tuple[int, ...] = (256, 128, 64)  #: widths of the network's hidden layers
 
     @property
