@@ -44,11 +44,16 @@ def head(result: Test) -> str:
 
 
 def lifts(result: Test) -> str:
-    """Table 3 of the paper, and the base against itself."""
+    """Table 3 of the paper, the base against itself, and either on the same users."""
     parts = [_lifts(result["metrics"], paper=True)]
     if result.get("aa"):
         parts.append("The base against itself (A/A), where nothing is to be found:")
         parts.append(_lifts(result["aa"]["metrics"], paper=False))
+        parts.append(
+            "The arm against the base on the arm's own users, in two worlds, as a simulator alone can do; the "
+            "luck of the split is out of it:"
+        )
+        parts.append(_lifts(result["aa"]["paired"], paper=False))
     return "\n\n".join((*parts, "![lift, simulated users](../images/ranking-ab-lift.png)"))
 
 

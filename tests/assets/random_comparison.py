@@ -8,15 +8,12 @@ from typing import Any
 import numpy as np
 
 from assets.experiments.ab_settings import ABSettings
+from models import registry
 
-SYSTEMS = (
-    *("item_rate", "fm", "nfm", "deepfm", "autoint", "deepfm_external", "din_deepfm_external", "din_typed"),
-    *("lightgbm", "sml", "sml_deepfm", "lsttm_printed", "lsttm_no_meta", "lsttm", "lsttm_no_external"),
-    *("lsttm_concat", "lsttm_no_gat", "lsttm_typed"),
-)
+SYSTEMS = tuple(registry.SYSTEMS)
 DAYS = ("2025-03-08", "2025-03-09")
 METRICS = ("ctr", "acn", "hcr", "dt")
-GATED = ("lsttm_no_meta", "lsttm", "lsttm_typed")
+GATED = ("lsttm_no_meta", "lsttm", "lsttm_typed", "lsttm_spectral")
 
 
 def random_comparison(
@@ -121,7 +118,10 @@ def random_ab(arms: tuple[str, ...] = ("deepfm", "lsttm"), seed: int = 0) -> dic
         "metrics": [_lift(base, name, metric, rng) for name in others for metric in METRICS],
         "hours": [],
         "resplits": {"arm": base, "splits": 10, "share_below_05": dict.fromkeys(METRICS, 0.05)},
-        "aa": {"metrics": [_lift(base, name, metric, rng) for name in again for metric in METRICS]},
+        "aa": {
+            name: [_lift(base, arm, metric, rng) for arm in compared for metric in METRICS]
+            for name, compared in (("metrics", again), ("paired", others))
+        },
         "bounds": [{"arm": name, **_arm(rng)} for name in ("policy", "random", "truth")],
         "settings": ABSettings(arms=arms, days=len(days), first_day=days[0], aa=True).model_dump(mode="json")
         | {"test_days": days, "of": {name: _settings(rng) for name in arms}},
