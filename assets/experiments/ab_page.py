@@ -50,8 +50,8 @@ def lifts(result: Test) -> str:
         parts.append("The base against itself (A/A), where nothing is to be found:")
         parts.append(_lifts(result["aa"]["metrics"], paper=False))
         parts.append(
-            "The arm against the base on the arm's own users, in two worlds, as a simulator alone can do; the "
-            "luck of the split is out of it:"
+            "The arm against the base on the arm's own users, in two worlds, as a simulator alone can do: "
+            "the luck of the split is out of it."
         )
         parts.append(_lifts(result["aa"]["paired"], paper=False))
     return "\n\n".join((*parts, "![lift, simulated users](../images/ranking-ab-lift.png)"))
