@@ -89,11 +89,12 @@ def test_encoders_read_the_log_as_at_the_hour(system: str) -> None:
             ]
         else:
             events = sorted([*external(user), *clicks(user)[-K:]], key=lambda event: event[2])[-K:]
+            encoder = module.encoder
             ages = [int(np.log2((HOUR.start_ms - event[2]) // MINUTE_MS + 1)) for event in events]
             keys = vectors(ranker, [event[0] for event in events])
-            edges = module.type_embedding[[event[1] for event in events]] + module.age_embedding[ages]
+            edges = encoder.type_embedding[[event[1] for event in events]] + encoder.age_embedding[ages]
             lengths.add(len(events))
-            expected = [attended(module.encoder, keys, wanted, edges)]
+            expected = [attended(encoder.din, keys, wanted, edges)]
         torch.testing.assert_close(seen[b].flatten(), torch.cat(expected), atol=1e-6, rtol=1e-4)
     assert K in lengths and seen.abs().max() > 1e-3
 
