@@ -12,7 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from warehouse.service_time import ServiceZone
 from warehouse.sources.description import FILE_NAME, SourceDescription
 
-SYSTEMS = ("deepfm", "lsttm_no_meta", "lsttm", "lsttm_typed")
+#: the strongest of the simple ones, the paper's model, ours
+SYSTEMS = ("deepfm_external", "lsttm", "lsttm_spectral")
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ class ABConfig(dg.Config):
     """What a test compares, as the launchpad asks for it."""
 
     arms: str = Field(
-        default="deepfm,lsttm_typed",
+        default="deepfm,lsttm_spectral",
         description="systems with commas, base first; also policy, random, truth",
     )
     days: int = Field(default=5, ge=1, description="days of the test")

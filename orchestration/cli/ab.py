@@ -27,7 +27,7 @@ METRICS = {
 def ab(
     arms: Annotated[
         str, typer.Option(help="Systems with commas, base first; also policy, random and truth.")
-    ] = "deepfm,lsttm_typed",
+    ] = "deepfm,lsttm_spectral",
     days: Annotated[int, typer.Option(min=1, help="Days of the test.")] = 5,
     first_day: Annotated[
         str | None, typer.Option(help="First day; without it 2025-03-10, tiny 2025-03-05.")
@@ -70,7 +70,7 @@ def ab(
 
     Example:
 
-        hourfold ab --arms deepfm,lsttm_typed --days 5 --aa --workers 2 --out ab.json
+        hourfold ab --arms deepfm,lsttm_spectral --days 5 --aa --workers 2 --out ab.json
     """
     from pydantic import ValidationError
 

@@ -121,7 +121,7 @@ def test_an_hour_again_is_the_same_state_and_the_same_runs(ready):
         assert run.data.tags["state_hash"]
         assert run.info.run_name.startswith("simulated "), system
     history = ready.tracking.open()
-    parent = _runs(ready, "day")[0]["deepfm", DAY]
+    parent = _runs(ready, "day")[0]["deepfm_external", DAY]
     steps = [point.step for point in history.client.get_metric_history(parent.info.run_id, "auc")]
     assert len(steps) == len(set(steps)), "an hour stands twice on the day's curve"
 
@@ -135,7 +135,7 @@ def test_a_skipped_hour_is_caught_up(ready):
         for hour in HOURS[:2]:
             _remove(States(ready.models).hourly(system, hour))
     metadata = _adapt(ready, HOURS[1])
-    assert metadata["deepfm: caught_up"] == HOURS[0]
+    assert metadata["deepfm_external: caught_up"] == HOURS[0]
     assert {s: record.state_hash for s, record in _states(ready, HOURS[1]).items()} == in_turn
 
 
@@ -156,7 +156,7 @@ def test_an_interrupted_adaptation_leaves_no_half_state(ready, monkeypatch):
             with pytest.raises(KeyboardInterrupt):
                 _adapt(ready, hour)
     assert _states(ready, HOURS[0]) == before, "the state before is not intact"
-    folder = ready.models / "hourly" / "deepfm"
+    folder = ready.models / "hourly" / "deepfm_external"
     assert sorted(path.name for path in folder.iterdir()) == [HOURS[0].replace(":", "-")]
     assert hourly_ranker_module.States(ready.models).record(folder / HOURS[1].replace(":", "-")) is None
     _adapt(ready, HOURS[1])

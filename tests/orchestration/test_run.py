@@ -14,7 +14,7 @@ from orchestration.session import RunFailed, Session
 from tests.deployed import BASE, DAY, HOURS
 
 pytestmark = pytest.mark.slow
-SYSTEMS = ("deepfm", "lsttm")  # one with a gate and one without; the others take the same path
+SYSTEMS = ("deepfm_external", "lsttm")  # one with a gate and one without; the others take the same path
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_an_hour_is_a_run_with_its_figures_on_the_pages(ready, session, instance
     page = _events(instance, "hourly_auc")[HOURS[1]].metadata
     assert "data:image/png;base64," in page["AUC by hour"].value
     assert "data:image/png;base64," in page["gate weights"].value
-    assert page["deepfm: base_partition"].value == BASE
+    assert page["deepfm_external: base_partition"].value == BASE
     page = _events(instance, "hourly_ranker")[HOURS[1]].metadata
     assert page["lsttm: from_state"].value == HOURS[0]
     assert page["lsttm: state_hash"].value
@@ -68,7 +68,7 @@ def test_an_hour_is_a_run_with_its_figures_on_the_pages(ready, session, instance
     assert {"read", "gate", "load", "compute", "write", "record"} <= set(session.spent.work)
     assert session.spent.orchestration > 0
     report = report_day(session, DAY)
-    assert set(report.auc_by_hour["deepfm"]) == {0, 1}
+    assert set(report.auc_by_hour["deepfm_external"]) == {0, 1}
     assert report.base_partitions == dict.fromkeys(SYSTEMS, BASE)
     assert report.simulated
     assert report.plot.read_bytes().startswith(b"\x89PNG")
@@ -80,13 +80,13 @@ def test_a_rejected_hour_is_blocked_and_leaves_the_state_before(ready, session, 
     good, bad = HOURS[:2]
     session.run(HOURLY, good)
     states = States(ready.models)
-    before = states.finished(states.hourly("deepfm", good)), _rows(ready, bad)
+    before = states.finished(states.hourly("deepfm_external", good)), _rows(ready, bad)
     _break(ready, bad)
     with pytest.raises(RunFailed, match="What to do") as caught:
         session.run(HOURLY, bad)
     assert bad in str(caught.value)
-    assert (states.finished(states.hourly("deepfm", good)), _rows(ready, bad)) == before
-    assert states.record(states.hourly("deepfm", bad)) is None
+    assert (states.finished(states.hourly("deepfm_external", good)), _rows(ready, bad)) == before
+    assert states.record(states.hourly("deepfm_external", bad)) is None
     for asset in ("exposures", "hourly_ranker", "hourly_auc"):
         assert set(_events(instance, asset)) == {good}, f"{asset} ran for a rejected hour"
 
