@@ -1,7 +1,8 @@
 """Writes docs/results/ranking.md and its pictures from the JSON of `hourfold compare` and `hourfold ab`.
 
 Run `python docs/build_ranking.py kuairand.json simulated.json ab.json` with whichever of them are new;
-without any, the page is written again from what docs/results/data/ holds. Each JSON is kept there in a small
+without any, the page is written again from what docs/results/data/ holds. A second comparison of one source has
+a section of its own if it is given a name: `simulated-days=path.json`. Each JSON is kept there in a small
 form: without the tests of single days, every setting of every system, and the size of each hour. Prose is in
 docs/results/parts/, one template a section: its numbers too come from the JSON.
 """
@@ -16,7 +17,7 @@ from typing import Any
 
 DOCS = Path(__file__).resolve().parent
 TOP, AB = "ranking.top.txt", "ab"
-ORDER = ("kuairand", "landing", "simulated", "landing-simulated", AB)  #: of sections
+ORDER = ("kuairand", "landing", "simulated", "simulated-days", "landing-simulated", AB)  #: of sections
 
 
 def main(arguments: list[str], docs: Path = DOCS) -> int:
@@ -25,7 +26,10 @@ def main(arguments: list[str], docs: Path = DOCS) -> int:
     data = docs / "results" / "data"
     data.mkdir(parents=True, exist_ok=True)
     for argument in arguments:
-        result = json.loads(Path(argument).read_text())
+        name, _, path = argument.rpartition("=")
+        result = json.loads(Path(path).read_text())
+        if name:
+            result["section"] = name
         (data / f"ranking-{section(result)}.json").write_text(small(result))
     results = kept(docs)
     if not results:
@@ -56,10 +60,10 @@ def page(docs: Path = DOCS) -> str:
 
 
 def section(result: Mapping[str, Any]) -> str:
-    """The name of its section: that of the source, or of the A/B test."""
-    from assets.experiments.comparison_reading import label
+    """The name of its section: its own, that of the source, or of the A/B test."""
+    from assets.experiments.comparison_tables import section as of_comparison
 
-    return AB if "arms" in result else label(result)
+    return AB if "arms" in result else of_comparison(result)
 
 
 def small(result: Mapping[str, Any]) -> str:

@@ -31,18 +31,20 @@ def builder():
 @pytest.fixture(scope="module")
 def results():
     real = random_comparison(SYSTEMS, ("2022-05-01", "2022-05-02"), simulated=False)
-    return {"kuairand": real, "simulated": random_comparison(), "ab": random_ab()}
+    days = random_comparison(SYSTEMS, ("2025-03-10", "2025-03-11"))
+    return {"kuairand": real, "simulated": random_comparison(), "simulated-days": days, "ab": random_ab()}
 
 
 @pytest.fixture(scope="module")
 def docs(builder, results, tmp_path_factory):
-    """A copy of the templates with the page of all three results."""
+    """A copy of the templates with the page of all results."""
     folder = tmp_path_factory.mktemp("docs")
     shutil.copytree(DOCS / "results" / "parts", folder / "results" / "parts")
     (folder / "images").mkdir()
     for name, result in results.items():
         (folder / f"{name}.json").write_text(json.dumps(result))
-    assert builder.main([str(folder / f"{name}.json") for name in results], folder) == 0
+    named = [f"{'simulated-days=' * (name == 'simulated-days')}{folder / name}.json" for name in results]
+    assert builder.main(named, folder) == 0
     return folder
 
 
@@ -60,7 +62,7 @@ def test_the_page_has_every_section_and_every_picture_it_shows(docs, results):
 
 def test_the_page_is_written_again_from_what_is_kept(builder, docs):
     assert builder.page(docs) == (docs / "results" / "ranking.md").read_text()
-    assert list(builder.kept(docs)) == ["kuairand", "simulated", "ab"]
+    assert list(builder.kept(docs)) == ["kuairand", "simulated", "simulated-days", "ab"]
 
 
 def test_the_kept_form_is_small_and_loses_nothing_that_is_shown(results):

@@ -25,9 +25,14 @@ SEGMENT_HEADS = {
 }
 
 
+def section(result: Result) -> str:
+    """The section of the page: named after the source, unless the page has another of the same source."""
+    return str(result.get("section") or reading.label(result))
+
+
 def picture_name(result: Result, name: str) -> str:
     """The file of a figure in docs/images."""
-    return f"ranking-{reading.label(result)}-{name}"
+    return f"ranking-{section(result)}-{name}"
 
 
 def head(result: Result) -> str:
@@ -40,10 +45,9 @@ def head(result: Result) -> str:
     flags += " --tiny" * (settings["size"] == "tiny") + " --defaults" * (not result.get("tuned"))
     flags += "".join(f" --set {override}" for override in settings["overrides"])
     names = ",".join(settings["systems"])
-    label = reading.label(result)
     lines = [
         f"hourfold compare --source {source}{flags}",
-        *([f"  --systems {names} --out {label}.json"]),
+        f"  --systems {names} --out {section(result)}.json",
     ]
     spent = sum(day["train_seconds"] + day["hours_seconds"] for day in result["days"])
     tuned = [name for name in settings["systems"] if name in (result.get("tuned") or {})]
