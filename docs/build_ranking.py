@@ -1,8 +1,8 @@
 """Writes docs/results/ranking.md and its pictures from the JSON of `hourfold compare` and `hourfold ab`.
 
 Run `python docs/build_ranking.py kuairand.json simulated.json ab.json` with whichever of them are new;
-without any, the page is written again from what docs/results/data/ holds. A second comparison of one source has
-a section of its own if it is given a name: `simulated-days=path.json`. Each JSON is kept there in a small
+without any, the page is written again from what docs/results/data/ holds. A second comparison of a source
+has a section of its own if it is given a name: `simulated-days=path.json`. Each JSON is kept there in a small
 form: without the tests of single days, every setting of every system, and the size of each hour. Prose is in
 docs/results/parts/, one template a section: its numbers too come from the JSON.
 """
