@@ -8,6 +8,7 @@ import re
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from assets.experiments import comparison_compact
@@ -80,12 +81,16 @@ def test_the_kept_form_is_small_and_loses_nothing_that_is_shown(results):
         assert filled(f"{{{{{part}}}}}", back) == filled(f"{{{{{part}}}}}", result), part
 
 
+@pytest.mark.filterwarnings("ignore:Mean of empty slice")
 def test_a_sentence_takes_its_figures_from_the_json(results):
     result = results["simulated"]
     entry = next(e for e in result["summary"] if e["system"] == "lsttm")
     said = filled("{{auc lsttm}} {{gain lsttm}} {{figure lsttm ece}} {{truth}} {{p fm lsttm}}", result)
     gain = signed(entry["auc"] - entry["auc_static"])
     assert said.startswith(f"{number(entry['auc'])} {gain} {number(entry['ece'])} {number(0.75)} ")
+    gains = by_hour(result, "auc")["lsttm"] - by_hour(result, "auc_static")["lsttm"]
+    worst = np.nanmin(np.nanmean(np.nanmean(gains, axis=0), axis=0))
+    assert filled("{{worst_hour lsttm}}", result).strip() == signed(worst)
     for wrong in ("{{nonsense}}", "{{auc nobody}}", "{{difference fm nobody}}", "{{auc}}"):
         with pytest.raises(ValueError, match=re.escape(wrong)):
             filled(wrong, result)

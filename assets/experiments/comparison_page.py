@@ -11,6 +11,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
+
 from assets.experiments import comparison_reading as reading
 from assets.experiments.comparison_reading import Result
 from assets.experiments.comparison_tables import (
@@ -90,6 +92,12 @@ def _gain(result: Result, system: str) -> str:
     return signed(less(entry["auc"], entry["auc_static"]))
 
 
+def _worst_hour(result: Result, system: str) -> str:
+    """The smallest of the 24 gains of the update, each a mean over days and seeds of a single hour's AUC."""
+    gains = reading.by_hour(result, "auc")[system] - reading.by_hour(result, "auc_static")[system]
+    return signed(float(np.nanmin(reading.mean_and_error(gains)[0])))
+
+
 PARTS: dict[str, Callable[..., str]] = {
     "head": head,
     "headline": headline,
@@ -106,6 +114,7 @@ FIGURES: dict[str, Callable[..., str]] = {
     "auc": lambda result, system: number(_entry(result, system)["auc"]),
     "static": lambda result, system: number(_entry(result, system)["auc_static"]),
     "gain": _gain,
+    "worst_hour": _worst_hour,
     "figure": lambda result, system, name: number(_entry(result, system)[name]),
     "truth": lambda result: number(result["truth"]["auc"]),
     "difference": difference,
