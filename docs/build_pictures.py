@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 IMAGES = Path(__file__).resolve().parent / "images"
 PORT = 3939
 """Port of the Dagster pages while the picture is taken; those of MLflow are on the next."""
+RANKING = '+key:"promotion"'
+"""The assets of the picture, as Dagster's selections name them."""
 GRAPH = {"x": 420, "y": 130, "width": 1680, "height": 760}
 """The part of the page that holds the graph, in its pixels."""
 SETTLE_SECONDS = 4
@@ -57,13 +60,13 @@ def auc_by_hour() -> bool:
 
 
 def asset_graph() -> bool:
-    """The lineage of all assets."""
+    """The lineage of what the promoted ranker rests on."""
     from warehouse.home import Home
 
     if not (Home.current().root / "deployment.json").exists():
         return False
     with serving("Dagster", "/server_info") as url, chromium_page(2300, 1000, 0.75) as page:
-        page.goto(f"{url}/asset-groups")
+        page.goto(f"{url}/asset-groups~{quote(RANKING)}/")
         for group in ("logs", "ranking"):
             # The first is the name in the list at the side, the last the folded group in the graph.
             page.get_by_text(group, exact=True).first.wait_for()
@@ -72,6 +75,7 @@ def asset_graph() -> bool:
         page.reload()  # fits the unfolded graph into the page
         page.get_by_text("promotion", exact=True).last.wait_for()
         page.get_by_text("Hide navigation").click()
+        page.get_by_text("Loading").first.wait_for(state="detached")
         time.sleep(SETTLE_SECONDS)
         page.screenshot(path=IMAGES / "asset-graph.png", clip=GRAPH)
     return True
