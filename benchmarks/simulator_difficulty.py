@@ -26,6 +26,7 @@ PRIOR = 20.0
 REAL = {"all features": 0.70, "without the item's own rate": 0.69, "the item's recent rate alone": 0.63}
 TREES = {
     "objective": "binary",
+    "num_iterations": 250,
     "num_leaves": 15,
     "learning_rate": 0.05,
     "min_data_in_leaf": 200,
@@ -36,11 +37,8 @@ TREES = {
     "num_threads": 1,
     "verbose": -1,
 }
-
-
 #: without the noise of clicks, capacity is no danger
-NOISELESS = TREES | {"objective": "cross_entropy", "num_leaves": 63}
-ROUNDS, NOISELESS_ROUNDS = 250, 1000
+NOISELESS = TREES | {"objective": "cross_entropy", "num_iterations": 1000, "num_leaves": 63}
 
 
 class Counter:
@@ -121,10 +119,8 @@ def tree_auc(
 
     table = np.stack([values.astype(np.float32) for values in columns.values()], axis=1)
     train, test = (day >= TRAIN[0]) & (day < TRAIN[1]), (day >= TEST[0]) & (day < TEST[1])
-    labels, settings, rounds = (
-        (clicked, TREES, ROUNDS) if truth is None else (truth, NOISELESS, NOISELESS_ROUNDS)
-    )
-    model = lightgbm.train(settings, lightgbm.Dataset(table[train], labels[train]), num_boost_round=rounds)
+    labels, settings = (clicked, TREES) if truth is None else (truth, NOISELESS)
+    model = lightgbm.train(settings, lightgbm.Dataset(table[train], labels[train]))
     return auc(np.asarray(model.predict(table[test])), clicked[test])
 
 

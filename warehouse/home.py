@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from warehouse.service_time import ServiceZone
 from warehouse.sources.description import FILE_NAME, SourceDescription
 
-#: the strongest of the simple ones, the paper's model, ours
+#: a baseline that sees as much, the paper's model, ours
 SYSTEMS = ("deepfm_external", "lsttm", "lsttm_spectral")
 
 

@@ -94,8 +94,8 @@ def _gain(result: Result, system: str) -> str:
 
 def _worst_hour(result: Result, system: str) -> str:
     """The smallest of the 24 gains of the update, each a mean over days and seeds of a single hour's AUC."""
-    gains = reading.by_hour(result, "auc")[system] - reading.by_hour(result, "auc_static")[system]
-    return signed(float(np.nanmin(reading.mean_and_error(gains)[0])))
+    means, _ = reading.mean_and_error(reading.gain_by_hour(result)[system])
+    return signed(float(np.nanmin(means)))
 
 
 PARTS: dict[str, Callable[..., str]] = {

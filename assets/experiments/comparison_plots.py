@@ -75,10 +75,7 @@ def against_picture(result: Result) -> bytes | None:
 
 def gain_picture(result: Result) -> bytes | None:
     """What hourly updates add, by hours since the retrain, and by age of the item where ages are known."""
-    updated, static = by_hour(result, "auc"), by_hour(result, "auc_static")
-    series = {
-        name: mean_and_error(_binned(updated[name] - static[name])) for name in updated if name in static
-    }
+    series = {name: mean_and_error(_binned(gain)) for name, gain in reading.gain_by_hour(result).items()}
     if not series:
         return None
     ages = _gain_by_segment(result, AGE)

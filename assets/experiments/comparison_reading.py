@@ -101,6 +101,12 @@ def by_hour(result: Result, figure: str) -> dict[str, np.ndarray]:
     return {name: table for name, table in found.items() if not np.isnan(table).all()}
 
 
+def gain_by_hour(result: Result) -> dict[str, np.ndarray]:
+    """System → what the update added to the AUC of its hours, float64 [seeds, days, 24]."""
+    updated, still = by_hour(result, "auc"), by_hour(result, "auc_static")
+    return {name: updated[name] - still[name] for name in updated if name in still}
+
+
 def mean_and_error(table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard error of [seeds, days, K] at each K, NaN where nothing is there.
 

@@ -21,18 +21,21 @@ import torch
 from torch import Tensor, nn
 
 from models.baselines.behaviours import BehaviourBatch, BehaviourIndex, BehaviourSettings
+from models.baselines.din import item_columns
 from models.batch import Batch
 from models.data.event_log import EventLog
 from models.data.features import AGE_LIMITS, COUNT_BINS, RATE_BINS, Layout
 from models.data.neighbours import GraphSample, NeighbourIndex, RowView
 from models.layers.din import DINSettings
+from models.layers.embedding import gather
 from models.layers.fm import pairwise
+from models.layers.gat import take_nodes
 from models.layers.mlp import MLP
 from models.lsttm.click_factors import FactorSettings
 from models.lsttm.factored_days import FactoredDays
 from models.lsttm.model import LSTTM
 from models.lsttm.typed import LSTTMTypedSettings
-from models.lsttm.typed_din import DINShortTerm, TypedDIN
+from models.lsttm.typed_din import TypedDIN
 from models.lsttm.typed_events import TypedGraphBatch, TypedIndex, TypedSettings
 from models.search import TRAINING, TWO_SPEED, Choice
 from models.system import TINY_TRAINING, WIDTH, SystemEntry
@@ -88,6 +91,21 @@ class SpectralIndex:
         self.factors.save(folder / "factors")
 
 
+class DINShortTerm(nn.Module):
+    """u^s by `TypedDIN`, in the place of `models.lsttm.typed.TypedShortTerm`."""
+
+    def __init__(self, encoder: TypedDIN) -> None:
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(self, rows: Tensor, graph: SpectralBatch) -> tuple[Tensor, Tensor]:
+        """The user's vector [T, B, D], and whether the user has an event [T, B]."""
+        typed = graph.typed
+        items = gather(rows, typed.items)[..., :-1].flatten(2)
+        targets = take_nodes(items, typed.instance_item)
+        return self.encoder(items, targets, typed.of_users), typed.of_users.mask.any(-1)
+
+
 class SpectralLSTTM(LSTTM):
     """Logits [T, B] of a batch with `codes`, `long_term` and a `SpectralBatch` as its graph."""
 
@@ -130,12 +148,6 @@ class SpectralLSTTM(LSTTM):
         self.linear = nn.Parameter(torch.zeros(numbers, 1))
         del self.ranker  # DeepFM over every field; here its parts are put together anew
         self.network = MLP([deep * WIDTH + numbers, *settings.hidden, 1], generator)
-
-    def sides(self, rows: Tensor, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-        """See `LSTTM.sides`; the short-term part reads the typed events."""
-        short, present = self.short_term(rows, batch.graph.typed)
-        long = torch.zeros_like(short) if batch.long_term is None else batch.long_term.detach()
-        return short, long, torch.stack([present, (long != 0).any(-1)], dim=-1)
 
     def beside(self, rows: Tensor, batch: Batch) -> Tensor:
         """The mean of the latest clicks of each kind."""
@@ -186,7 +198,7 @@ class LSTTMSpectralSettings(LSTTMTypedSettings):
 
     def short_term_module(self, layout: Layout, generator: torch.Generator) -> DINShortTerm:
         """See `LSTTMSettings.short_term_module`."""
-        width = len(layout.columns("item_id", "item_field")) * WIDTH
+        width = len(item_columns(layout)) * WIDTH
         return DINShortTerm(TypedDIN(width, self.typed.age_buckets, self.din, generator, WIDTH))
 
     def module(self, layout: Layout, generator: torch.Generator) -> LSTTM:

@@ -12,9 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from models.layers.din import DIN, DINSettings
-from models.layers.embedding import gather
-from models.layers.gat import take_nodes
-from models.lsttm.typed_events import TYPES, Side, TypedGraphBatch
+from models.lsttm.typed_events import TYPES, Side
 
 EDGE_STD = 0.01
 
@@ -40,17 +38,3 @@ class TypedDIN(nn.Module):
         edges = self.type_embedding.unsqueeze(-2) + self.age_embedding.unsqueeze(-3)
         coded = (edges.flatten(-3, -2), listed.codes)
         return self.din(keys, targets, listed.neighbours, listed.mask, coded)
-
-
-class DINShortTerm(nn.Module):
-    """u^s by `TypedDIN`, in the place of `models.lsttm.typed.TypedShortTerm`."""
-
-    def __init__(self, encoder: TypedDIN) -> None:
-        super().__init__()
-        self.encoder = encoder
-
-    def forward(self, rows: Tensor, graph: TypedGraphBatch) -> tuple[Tensor, Tensor]:
-        """The user's vector [T, B, D], and whether the user has an event [T, B]."""
-        items = gather(rows, graph.items)[..., :-1].flatten(2)
-        targets = take_nodes(items, graph.instance_item)
-        return self.encoder(items, targets, graph.of_users), graph.of_users.mask.any(-1)
