@@ -21,6 +21,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from models.data.sampling import unique_nodes
+from models.layers.embedding import gather
 from models.layers.gat import GATLayer
 from models.settings import Settings
 
@@ -127,7 +128,7 @@ def path_loss(
         window: greatest distance of a pair within its path, or None.
         negative_weight: of all negatives of a pair together.
     """
-    on_path = vectors[path_at]
+    on_path = gather(vectors, path_at)  # its gradient is the same to the bit on any number of threads
     pairs = paths.unsqueeze(2) != paths.unsqueeze(1)
     if window is not None:
         step = torch.arange(paths.shape[1], device=paths.device)
@@ -135,7 +136,7 @@ def path_loss(
     loss = _masked_mean(-F.logsigmoid(on_path @ on_path.transpose(1, 2)), pairs)
     if noise.shape[1]:
         others = paths.unsqueeze(2) != noise.unsqueeze(1)
-        against = _masked_mean(-F.logsigmoid(-(on_path @ vectors[noise_at].transpose(1, 2))), others)
+        against = _masked_mean(-F.logsigmoid(-(on_path @ gather(vectors, noise_at).transpose(1, 2))), others)
         loss = loss + negative_weight * against
     return loss
 

@@ -76,6 +76,23 @@ def test_loss_equals_the_equation_pair_by_pair() -> None:
         torch.testing.assert_close(printed, torch.stack(attract).mean())
 
 
+def test_gradients_of_the_path_loss_are_the_same_to_the_bit_on_several_threads() -> None:
+    generator = torch.Generator().manual_seed(0)
+    vectors = torch.randn(300, 16, generator=generator, requires_grad=True)
+    paths, noise = (torch.randint(300, (2048, n), generator=generator) for n in (11, 50))
+    threads = torch.get_num_threads()
+    torch.set_num_threads(4)
+    try:
+        loss = (
+            path_loss(vectors, paths, noise, paths, noise, window=None, negative_weight=5) for _ in range(5)
+        )
+        first, *others = (torch.autograd.grad(one, vectors)[0] for one in loss)
+    finally:
+        torch.set_num_threads(threads)
+    assert first.abs().max() > 0
+    assert all(torch.equal(first, other) for other in others)
+
+
 def test_visiting_some_nodes_equals_visiting_all() -> None:
     log = random_log(3)
     graph = ClickGraph.of(log)
