@@ -14,8 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.batch import Batch
-from models.lsttm.model import LSTTM
+from models.ranking.features.batch import Batch
+from models.ranking.lsttm.model import LSTTM
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ from benchmarks.heatmap_peers import with_pandas, with_polars
 from benchmarks.simulated_purchases import GENRES, ZONE, prepared
 
 if TYPE_CHECKING:
-    from warehouse.store import Warehouse
+    from warehouse.store.warehouse import Warehouse
 
 EVENTS, USERS = 10_000_000, 100_000
 AS_OF, MONTH_BEFORE = "2018-01-01", "2017-12-01"
@@ -53,7 +53,7 @@ Spent = tuple[float, float]  #: processor seconds, peak memory in GiB
 
 def opened(folder: Path) -> Warehouse:
     """The warehouse, on one thread."""
-    from warehouse.store import Warehouse
+    from warehouse.store.warehouse import Warehouse
 
     found = Warehouse(folder / "warehouse.duckdb", read_only=True)
     found.connection.execute("SET threads = 1")
@@ -64,7 +64,7 @@ def encode(warehouse: Warehouse, out: Path, as_of: str, fitted_at: str) -> None:
     """The project's way: what is missing of the year before a date."""
     from warehouse.heatmaps.settings import default_settings
     from warehouse.heatmaps.store import encode_heatmaps
-    from warehouse.local_time import LocalZone
+    from warehouse.landing.local_time import LocalZone
 
     zone, settings = LocalZone(ZoneInfo(ZONE)), default_settings("balances")
     encode_heatmaps(warehouse, out, zone, settings, as_of, fitted_at=fitted_at)
@@ -75,7 +75,7 @@ def fit(folder: Path, out: Path, as_of: str) -> dict[str, list[int]]:
     from warehouse.heatmaps.manifest import save_vocabulary
     from warehouse.heatmaps.settings import default_settings
     from warehouse.heatmaps.vocabulary import Vocabulary
-    from warehouse.local_time import LocalZone
+    from warehouse.landing.local_time import LocalZone
 
     with opened(folder) as warehouse:
         zone = LocalZone(ZoneInfo(ZONE))

@@ -18,11 +18,11 @@ import numpy as np
 import torch
 
 from benchmarks.simulated_log import START_MS, simulated_log
-from models.data.event_log import HOUR_MS, EventLog
-from models.lsttm.long_term_state import LongTermState
-from models.ranker import Ranker
-from models.registry import SYSTEMS
-from models.system import SystemSettings
+from models.ranking.features.event_log import HOUR_MS, EventLog
+from models.ranking.lsttm.long_term_state import LongTermState
+from models.ranking.ranker import Ranker
+from models.ranking.registry import SYSTEMS
+from models.ranking.training.system import SystemSettings
 
 USERS, ITEMS = 2_000, 1_000
 HOURS, EXPOSURES = 288, 500  #: of the short history

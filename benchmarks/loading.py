@@ -32,9 +32,9 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from assets.logs.ingest import ingest
 from warehouse.home import SourceHome
-from warehouse.service_time import HOUR_MS
-from warehouse.sources.description import SourceDescription
-from warehouse.store import Warehouse
+from warehouse.landing.description import SourceDescription
+from warehouse.landing.service_time import HOUR_MS
+from warehouse.store.warehouse import Warehouse
 
 ROWS, HISTORY_ROWS, USERS, ITEMS = 100_000, 3_000, 30_000, 10_000
 EXECUTEMANY_ROWS = 5_000

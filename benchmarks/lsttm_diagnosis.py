@@ -21,17 +21,17 @@ from typing import Any
 
 import torch
 
-from assets.experiments.logs import read_day
-from assets.experiments.prepare import prepare
-from assets.experiments.settings import CompareSettings, systems_named
-from assets.experiments.systems import chosen_long_term, chosen_systems
+from assets.experiments.comparison.prepare import prepare
+from assets.experiments.comparison.settings import CompareSettings, systems_named
+from assets.experiments.comparison.systems import chosen_long_term, chosen_systems
+from assets.experiments.source_logs import read_day
 from assets.logs.ingest import BatchRejected
-from models.data.event_log import EventLog
-from models.lsttm.diagnosis import ACTIVITY_EDGES, AGE_EDGES, walk
-from models.lsttm.inner_curve import inner_curve
-from models.lsttm.long_term_graph import train_long_term
-from models.meta.rates import MetaSettings
-from models.ranker import Ranker
+from models.ranking.features.event_log import EventLog
+from models.ranking.lsttm.diagnosis import ACTIVITY_EDGES, AGE_EDGES, walk
+from models.ranking.lsttm.inner_curve import inner_curve
+from models.ranking.lsttm.long_term_graph import train_long_term
+from models.ranking.ranker import Ranker
+from models.ranking.training.rates import MetaSettings
 
 ALPHAS = (0.001, 0.01, 0.1, 1.0)
 ITEM_RATES = (0.01, 0.05, 0.2)

@@ -19,14 +19,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from models.meta_profile.cnn import CellBatch, ImageCNN
-from models.meta_profile.data import DAYS, HOURS, ProfileData, PurchaseLog, SparseHeatmaps
-from models.meta_profile.episodes import EpisodeSampler
-from models.meta_profile.inputs import Encoding
-from models.meta_profile.network import ProfileNetwork
-from models.meta_profile.settings import PRINTED
-from models.meta_profile.source_tasks import SourceTasks
-from models.meta_profile.training import Training
+from models.profiling.cnn import CellBatch, ImageCNN
+from models.profiling.data import DAYS, HOURS, ProfileData, PurchaseLog, SparseHeatmaps
+from models.profiling.episodes import EpisodeSampler
+from models.profiling.inputs import Encoding
+from models.profiling.network import ProfileNetwork
+from models.profiling.settings import PRINTED
+from models.profiling.source_tasks import SourceTasks
+from models.profiling.training import Training
 
 USERS, HOURS_WITH_CELLS, CELLS = 400, 50, 134
 

@@ -24,12 +24,12 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from models.meta_profile.gains import Gains
-from models.meta_profile.match import MatchSpace
-from models.meta_profile.prior import PriorScorer
-from models.meta_profile.prospect import EXPLAINED_BY, Audience, prospect
-from models.meta_profile.relation import FullyConnected
-from models.meta_profile.scorer import EmbeddedScorer
+from models.profiling.gains import Gains
+from models.profiling.match import MatchSpace
+from models.profiling.prior import PriorScorer
+from models.profiling.prospect import EXPLAINED_BY, Audience, prospect
+from models.profiling.relation import FullyConnected
+from models.profiling.scorer import EmbeddedScorer
 
 USERS, WIDTH, HIDDEN, CUSTOMERS, TOP = 1_000_000, 128, 64, 100, 10_000
 PRIOR_WIDTH = 256

@@ -10,13 +10,13 @@ import torch
 
 from benchmarks.ranker_peer_models import Columns
 from benchmarks.simulated_log import ITEM_FIELDS, USER_FIELDS, simulated_log
-from models.baselines.behaviours import INTERNAL, BehaviourIndex, BehaviourSettings
-from models.baselines.din import item_columns
-from models.data.event_log import HOUR_MS, EventLog, Exposures
-from models.data.features import Features, FeatureSettings
-from models.data.instances import Instances
-from models.data.neighbours import RowView
-from models.data.vocabulary import Vocabulary, hide_newcomers
+from models.ranking.features.event_log import HOUR_MS, EventLog, Exposures
+from models.ranking.features.features import Features, FeatureSettings
+from models.ranking.features.instances import Instances
+from models.ranking.features.neighbours import RowView
+from models.ranking.features.vocabulary import Vocabulary, hide_newcomers
+from models.ranking.systems.behaviours import INTERNAL, BehaviourIndex, BehaviourSettings
+from models.ranking.systems.din import item_columns
 
 BEHAVIOURS = 30  #: latest clicks of a user, for DIN
 
@@ -57,11 +57,11 @@ def simulated() -> tuple[EventLog, int, int]:
 
 def kuairand(folder: Path) -> tuple[EventLog, int, int]:
     """KuaiRand until the end of 3 May 2022, and when 2 and 3 May begin: both are validation days."""
-    from assets.experiments.prepare import prepare
-    from assets.experiments.settings import CompareSettings
+    from assets.experiments.comparison.prepare import prepare
+    from assets.experiments.comparison.settings import CompareSettings
     from assets.ranking.reading import read_log
-    from warehouse.service_time import ServiceZone
-    from warehouse.store import Warehouse
+    from warehouse.landing.service_time import ServiceZone
+    from warehouse.store.warehouse import Warehouse
 
     days = ("2022-05-02", "2022-05-03", "2022-05-04")
     logs = prepare(CompareSettings(source="kuairand", systems=("deepfm",), days=days[:2]), folder)

@@ -38,16 +38,16 @@ import torch
 
 from benchmarks.ranker_peer_models import ATTENTION, HEADS, HIDDEN, LAYERS, PEERS, WIDTH, DeepCTR
 from benchmarks.ranker_peer_rows import BEHAVIOURS, Span, World, kuairand, simulated, world
-from models.baselines.autoint import AutoInt, AutoIntSettings
-from models.baselines.behaviours import BehaviourSettings
-from models.baselines.deepfm import DeepFM, DeepFMSettings
-from models.baselines.din import DINDeepFMSettings
-from models.baselines.fields import FieldSettings
-from models.evaluation import auc
 from models.layers.din import DINSettings
 from models.layers.embedding import initial_rows
-from models.learner import make_learner
-from models.training import Plain, TrainingSettings
+from models.metrics import auc
+from models.ranking.systems.autoint import AutoInt, AutoIntSettings
+from models.ranking.systems.behaviours import BehaviourSettings
+from models.ranking.systems.deepfm import DeepFM, DeepFMSettings
+from models.ranking.systems.din import DINDeepFMSettings
+from models.ranking.systems.fields import FieldSettings
+from models.ranking.training.learner import make_learner
+from models.ranking.training.loop import Plain, TrainingSettings
 
 BATCH = 256
 RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)

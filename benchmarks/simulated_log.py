@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from models.data.event_log import HOUR_MS, MISSING, Entities, EventLog, Exposures, ExternalClicks
+from models.ranking.features.event_log import HOUR_MS, MISSING, Entities, EventLog, Exposures, ExternalClicks
 
 USER_FIELDS = (6, 3, 12, 4, 3, 3)  #: values of each: age band, gender, region, household, platform, plan
 ITEM_FIELDS = (30, 150, 300, 5, 6, 4)  #: topic, subtopic, provider, kind, length, tone

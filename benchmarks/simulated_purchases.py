@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as parquet
 
-from warehouse.store import Warehouse
+from warehouse.store.warehouse import Warehouse
 
 GENRES = 60
 ZONE = "America/New_York"

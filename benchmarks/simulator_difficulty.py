@@ -16,10 +16,10 @@ from itertools import pairwise
 
 import numpy as np
 
-from warehouse.sources.simulator import SimulatorSettings, World
-from warehouse.sources.simulator.calibration import DAYS
-from warehouse.sources.simulator.statistics import auc
-from warehouse.sources.simulator.world import Hour
+from simulator import SimulatorSettings, World
+from simulator.feed.calibration import DAYS
+from simulator.feed.statistics import auc
+from simulator.feed.world import Hour
 
 TRAIN, TEST = (4, 11), (11, DAYS)
 PRIOR = 20.0

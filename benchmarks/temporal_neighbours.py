@@ -24,8 +24,8 @@ import torch
 from torch import Tensor
 
 from benchmarks.simulated_log import START_MS, simulated_log
-from models.data.event_log import DAY_MS, HOUR_MS, EventLog
 from models.layers.temporal_adjacency import TemporalAdjacency
+from models.ranking.features.event_log import DAY_MS, HOUR_MS, EventLog
 
 K = 30
 USERS, ITEMS, DAYS = 20_000, 6_000, 9

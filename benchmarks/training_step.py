@@ -17,20 +17,20 @@ import torch
 
 from benchmarks.edge_list_lsttm import EdgeListLSTTM, TaskSet, meta_step, task_sets
 from benchmarks.simulated_log import simulated_log
-from models.batch import Batch
-from models.data.event_log import HOUR_MS
-from models.data.features import Features
-from models.data.instances import Instances
-from models.data.neighbours import RowView
-from models.data.vocabulary import Vocabulary
 from models.layers.embedding import initial_rows
-from models.learner import Learner, make_learner
-from models.lsttm.model import dense_group
-from models.lsttm.short_term_graph import ShortTermIndex
-from models.lsttm.system import LSTTMSettings
-from models.meta.maml import expand, inner_step, join, meta_gradient, task_losses
-from models.meta.rates import InnerRates, MetaSettings
-from models.meta.temporal_tasks import TaskBatch, TaskSettings, TemporalTasks
+from models.ranking.features.batch import Batch
+from models.ranking.features.event_log import HOUR_MS
+from models.ranking.features.features import Features
+from models.ranking.features.instances import Instances
+from models.ranking.features.neighbours import RowView
+from models.ranking.features.vocabulary import Vocabulary
+from models.ranking.lsttm.model import dense_group
+from models.ranking.lsttm.short_term_graph import ShortTermIndex
+from models.ranking.lsttm.system import LSTTMSettings
+from models.ranking.training.learner import Learner, make_learner
+from models.ranking.training.maml import expand, inner_step, join, meta_gradient, task_losses
+from models.ranking.training.rates import InnerRates, MetaSettings
+from models.ranking.training.temporal_tasks import TaskBatch, TaskSettings, TemporalTasks
 
 RATE = 0.01
 WARM = 2  #: steps before the timed ones

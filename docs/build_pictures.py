@@ -99,8 +99,8 @@ def newest_comparison(folder: Path) -> str | None:
     """Id of the experiment that was last written to, of those with a comparison's runs; None without any."""
     if not (folder / "mlflow.db").exists():
         return None
-    from assets.experiments.comparison_tracking import KIND
-    from assets.tracking import Tracking
+    from assets.common.tracking import Tracking
+    from assets.experiments.comparison.tracking import KIND
 
     experiments = Tracking(folder, "", False).client.search_experiments()
     found = [one for one in experiments if f" {KIND} " in one.name]

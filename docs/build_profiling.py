@@ -19,10 +19,10 @@ def main(arguments: list[str]) -> int:
         print("usage: python docs/build_profiling.py F.json")
         return 2
     sys.path.insert(0, str(DOCS.parent))
-    from assets.experiments.profile_page import page
-    from assets.experiments.profile_plots import pictures
-    from assets.experiments.profile_rows import ProfileRow
-    from assets.experiments.profile_summary import summary
+    from assets.experiments.profilers.plots import pictures
+    from assets.experiments.profilers.rows import ProfileRow
+    from assets.experiments.profilers.summary import summary
+    from docs.pages.profiling import page
 
     result = json.loads(Path(arguments[0]).read_text())
     rows = [ProfileRow(**row, git=result["git"]) for row in result["rows"]]

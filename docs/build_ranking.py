@@ -61,34 +61,34 @@ def page(docs: Path = DOCS) -> str:
 
 def section(result: Mapping[str, Any]) -> str:
     """The name of its section: its own, that of the source, or of the A/B test."""
-    from assets.experiments.comparison_tables import section as of_comparison
+    from assets.experiments.comparison.report import section as of_comparison
 
     return AB if "arms" in result else of_comparison(result)
 
 
 def small(result: Mapping[str, Any]) -> str:
     """The text that the repository keeps."""
-    from assets.experiments.ab_page import compact
-    from assets.experiments.comparison_compact import dumped, text_of
+    from assets.experiments.ab.report import compact
+    from assets.experiments.comparison.compact_json import dumped, text_of
 
     return text_of(compact(result)) + "\n" if "arms" in result else dumped(result)
 
 
 def text(result: Mapping[str, Any], template: str) -> str:
     """A section."""
-    from assets.experiments.ab_page import PARTS
-    from assets.experiments.comparison_compact import whole
-    from assets.experiments.comparison_page import filled
+    from assets.experiments.ab.report import PARTS
+    from assets.experiments.comparison.compact_json import whole
+    from docs.pages.ranking import filled
 
     return filled(template, result, PARTS) if "arms" in result else filled(template, whole(result))
 
 
 def pictures(result: Mapping[str, Any]) -> dict[str, bytes]:
     """File name in docs/images → PNG."""
-    from assets.experiments.ab_pictures import ab_pictures
-    from assets.experiments.comparison_compact import whole
-    from assets.experiments.comparison_plots import pictures as of_comparison
-    from assets.experiments.comparison_tables import picture_name
+    from assets.experiments.ab.plots import ab_pictures
+    from assets.experiments.comparison.compact_json import whole
+    from assets.experiments.comparison.plots import pictures as of_comparison
+    from assets.experiments.comparison.report import picture_name
 
     if "arms" in result:
         return {f"ranking-{name}": png for name, png in ab_pictures(result).items()}

@@ -18,7 +18,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 REFERENCE = ROOT / "docs" / "reference"
-ROOMS = ("models", "warehouse", "expectations", "assets", "orchestration")
+ROOMS = ("models", "warehouse", "simulator", "expectations", "assets", "orchestration")
 DESCRIBED = {"Deployment", "SourceDescription", "ChannelRule"}
 
 

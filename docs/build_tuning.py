@@ -22,8 +22,8 @@ def main(arguments: list[str]) -> int:
         print("usage: python docs/build_tuning.py STUDY.json …")
         return 2
     sys.path.insert(0, str(DOCS.parent))
-    from assets.experiments.tune_page import gathered, page, picture, picture_name
-    from assets.tuned import Tuned
+    from assets.common.tuned import Tuned
+    from docs.pages.tuning import gathered, page, picture, picture_name
 
     studies = gathered([json.loads(Path(path).read_text()) for path in arguments])
     PAGE.write_text(page(studies, PAGE.read_text() if PAGE.exists() else ""))

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import dagster as dg
 
-from assets.partitions import Partitions
+from assets.common.partitions import Partitions
+from assets.common.resources import HomeResource
 from assets.ranking.reading import EVENT_TABLES
-from assets.resources import HomeResource
 from orchestration.jobs import LOGS
-from warehouse.service_time import HOUR_MS, ServiceZone
+from warehouse.landing.service_time import HOUR_MS, ServiceZone
 
 LOOK_BACK_HOURS = 72  #: hours later than this are loaded by hand, as a backfill
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import dagster as dg
 
-from assets.experiments.ab_asset import ab_test_asset
-from assets.experiments.comparison_asset import ranking_comparison_asset
+from assets.common.partitions import Partitions
+from assets.common.resources import HomeResource, ProgressReport, TrackingResource, WarehouseResource
+from assets.experiments.ab.assets import ab_test_asset
+from assets.experiments.comparison.assets import ranking_comparison_asset
 from assets.logs.assets import log_assets
-from assets.partitions import Partitions
 from assets.profiling.few_shot_job import few_shot_job_asset
 from assets.profiling.heatmaps_asset import time_heatmaps_asset
 from assets.profiling.meta_profile_asset import meta_profile_asset
@@ -19,7 +20,6 @@ from assets.ranking.hourly_ranker import hourly_ranker_asset
 from assets.ranking.long_term_graph import long_term_graph_asset
 from assets.ranking.promotion import promotion_asset
 from assets.ranking.reading import EVENT_TABLES
-from assets.resources import HomeResource, Progress, TrackingResource, WarehouseResource
 from orchestration import automation, jobs, schedules
 from orchestration.requests import requests_sensor
 from warehouse.home import Deployment, Home
@@ -35,7 +35,7 @@ class Built:
     partitions: Partitions
 
 
-def build(home: Home, deployment: Deployment, progress: Progress | None = None) -> Built:
+def build(home: Home, deployment: Deployment, progress: ProgressReport | None = None) -> Built:
     """Definitions for `deployment`; `progress` listens to trainings (default: the run's log alone)."""
     partitions = Partitions.of(deployment, last_day=_last_day(home, deployment))
     root = str(home.root)
@@ -69,7 +69,7 @@ def build(home: Home, deployment: Deployment, progress: Progress | None = None) 
             "home": HomeResource(root=root),
             "warehouse": WarehouseResource(root=root),
             "tracking": TrackingResource(root=root),
-            "progress": progress or Progress(),
+            "progress": progress or ProgressReport(),
         },
         executor=dg.in_process_executor,
     )
@@ -78,7 +78,7 @@ def build(home: Home, deployment: Deployment, progress: Progress | None = None) 
 
 def _last_day(home: Home, deployment: Deployment) -> str | None:
     """The last day of an archive; None where logs go on, or have not landed yet."""
-    from warehouse.sources.description import SourceDescription
+    from warehouse.landing.description import SourceDescription
 
     if deployment.source == GROWING_SOURCE:
         return None

@@ -7,7 +7,7 @@ from typing import Any
 
 import dagster as dg
 
-from assets.partitions import Partitions
+from assets.common.partitions import Partitions
 from assets.profiling.few_shot_job import REQUESTS
 
 HOURLY, LOGS, RANKING, DAILY = "hourly", "hourly_logs", "hourly_ranking", "daily"

@@ -5,9 +5,9 @@ import time
 
 import dagster as dg
 
+from assets.common.resources import HomeResource
+from assets.profiling.audience.inbox import look
 from assets.profiling.few_shot_job import REQUESTS
-from assets.profiling.inbox import look
-from assets.resources import HomeResource
 from orchestration.jobs import FEW_SHOT
 
 

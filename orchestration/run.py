@@ -6,16 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from assets import plots
+from assets.common import plots
+from assets.common.resources import TrackingResource, WarehouseResource
 from assets.ranking.hourly_auc import day_curves
 from assets.ranking.live import read_live_day, record_live
 from assets.ranking.states import States
-from assets.resources import TrackingResource, WarehouseResource
 from orchestration.jobs import DAILY, DAILY_LOGS, DESCRIBING_ASSETS, HOURLY, LOGS, RANKING
 from orchestration.session import RunFailed, Session
-from warehouse.contract import PROFILING_TABLES, RANKING_TABLES
-from warehouse.service_time import DAY_MS, ServiceZone
-from warehouse.sources import layout
+from warehouse.landing import layout
+from warehouse.landing.contract import PROFILING_TABLES, RANKING_TABLES
+from warehouse.landing.service_time import DAY_MS, ServiceZone
 
 #: Of landed files that one run gates at once; a year of 2,469 households is 20 MB of Parquet.
 BYTES_A_RUN = 32_000_000
@@ -66,7 +66,7 @@ def run_ranking_ingest(session: Session, first_day: str, last_day: str, *, again
 def run_profiling_ingest(session: Session, first_day: str, last_day: str, *, again: bool = False) -> None:
     """The part of `run_ingest` that the profiler needs."""
     from assets.logs.ingest import pending
-    from warehouse.sources.landing import describe
+    from warehouse.landing.landing import describe
 
     landing = session.deployment.landing_folder(session.home)
     description = describe(landing)

@@ -5,11 +5,11 @@ from datetime import datetime
 
 import dagster as dg
 
-from assets.partitions import Partitions
+from assets.common.partitions import Partitions
+from assets.common.resources import HomeResource
 from assets.ranking.states import States
-from assets.resources import HomeResource
 from orchestration.jobs import DAILY, HOURLY, LOG_ASSETS, META_TRAINING, PROFILING
-from warehouse.service_time import DAY_MS, HOUR_MS, ServiceZone
+from warehouse.landing.service_time import DAY_MS, HOUR_MS, ServiceZone
 
 HOUR_MINUTE = 10  #: minutes past the hour at which the hour that ended is run
 DAY_TIME = "40 0 * * *"  #: after the run of hour 23

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 
 import dagster as dg
 
-from assets.resources import Progress, ProgressCallback
+from assets.common.resources import ProgressReport
+from models.progress import Progress
 from orchestration.build import build
 from orchestration.settings import prepare_home
 from warehouse.home import Deployment, Home
@@ -46,7 +47,7 @@ class Session:
     """One home's definitions and Dagster instance, open in this process."""
 
     def __init__(
-        self, deployment: Deployment, home: Home | None = None, progress: ProgressCallback | None = None
+        self, deployment: Deployment, home: Home | None = None, progress: Progress | None = None
     ) -> None:
         self.home, self.deployment, self.listener = prepare_home(home), deployment, progress
         deployment.save(self.home)
@@ -55,7 +56,7 @@ class Session:
         import_libraries()
         self.spent.imports += time.perf_counter() - start
         start = time.perf_counter()
-        self._progress = Progress(progress)
+        self._progress = ProgressReport(progress)
         self._definitions = build(self.home, deployment, self._progress).definitions
         self._instance = dg.DagsterInstance.from_config(str(self.home.dagster))
         self.spent.orchestration += time.perf_counter() - start
@@ -104,9 +105,9 @@ def import_libraries() -> None:
         "matplotlib.figure",
         "mlflow.tracking",
         "expectations.gate",
-        "models.ranker",
-        "models.evaluation",
-        "warehouse.store",
+        "models.ranking.ranker",
+        "models.metrics",
+        "warehouse.store.warehouse",
     ):
         importlib.import_module(name)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from assets.resources import HomeResource, TrackingResource, WarehouseResource
+from assets.common.resources import HomeResource, TrackingResource, WarehouseResource
 from warehouse.home import SYSTEMS, Deployment, Home
 
 BASE, DAY = "2026-03-02", "2026-03-03"
@@ -70,7 +70,8 @@ def _make(root: Path) -> None:
     from assets.logs.ingest import ingest
     from orchestration.jobs import DAILY
     from orchestration.session import Session
-    from warehouse.sources.simulator import SimulatorSettings, fill
+    from simulator import SimulatorSettings
+    from simulator.feed import fill
 
     home = Home(root)
     deployment = Deployment(source="simulator", first_day=BASE, systems=systems(), size="tiny")

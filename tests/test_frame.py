@@ -14,7 +14,7 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = {"orchestration", "assets", "models", "expectations", "warehouse"}
+PACKAGES = {"orchestration", "assets", "models", "expectations", "warehouse", "simulator"}
 TARGETS = {"demo", "test", "lint", "ui", "bench", "clean"}
 
 

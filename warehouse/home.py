@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from warehouse.service_time import ServiceZone
-from warehouse.sources.description import FILE_NAME, SourceDescription
+from warehouse.landing.description import FILE_NAME, SourceDescription
+from warehouse.landing.service_time import ServiceZone
 
 #: a baseline that sees as much, the paper's model, ours
 SYSTEMS = ("deepfm_external", "lsttm", "lsttm_spectral")

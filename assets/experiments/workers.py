@@ -11,14 +11,13 @@ from typing import Any
 
 Emit = Callable[[Any], None]
 Work = Callable[[Any, Emit], None]
-ProgressCallback = Callable[[str, int, int], None]  #: (stage, done, total)
 
 POLL_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
 class Moved:
-    """Progress of a worker."""
+    """ProgressReport of a worker."""
 
     stage: str
     done: int
@@ -26,7 +25,7 @@ class Moved:
 
 
 def silent(stage: str, done: int, total: int) -> None:
-    """Progress that nobody watches."""
+    """ProgressReport that nobody watches."""
 
 
 class WorkerFailed(RuntimeError):

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from assets import plots
-from assets.faults import told
-from assets.partitions import Partitions
-from assets.resources import HomeResource, Progress
-from assets.timings import PREFIX, Timings
+from assets.common import plots
+from assets.common.faults import told
+from assets.common.partitions import Partitions
+from assets.common.resources import HomeResource, ProgressReport
+from assets.common.timings import PREFIX, Timings
 
 if TYPE_CHECKING:
     from assets.logs.ingest import IngestReport
@@ -71,7 +71,7 @@ def _dimension(table: str) -> dg.AssetsDefinition:
         pool="duckdb",
     )
     def load(
-        context: dg.AssetExecutionContext, home: HomeResource, progress: dg.ResourceParam[Progress]
+        context: dg.AssetExecutionContext, home: HomeResource, progress: dg.ResourceParam[ProgressReport]
     ) -> dg.MaterializeResult:
         with told(context):
             timings = Timings()
@@ -116,7 +116,7 @@ def _dated(
         pool="duckdb",
     )
     def load(
-        context: dg.AssetExecutionContext, home: HomeResource, progress: dg.ResourceParam[Progress]
+        context: dg.AssetExecutionContext, home: HomeResource, progress: dg.ResourceParam[ProgressReport]
     ) -> Events:
         keys = list(context.partition_keys)
         with told(context):

@@ -5,19 +5,20 @@ here.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from warehouse.contract import PROFILING_TABLES, TableContract, table_contract
+from models.progress import Progress
 from warehouse.home import SourceHome
-from warehouse.sources import landing as reader
-from warehouse.sources import layout
-from warehouse.sources.description import SourceDescription
-from warehouse.store import Warehouse
+from warehouse.landing import landing as reader
+from warehouse.landing import layout
+from warehouse.landing.contract import PROFILING_TABLES, TableContract, table_contract
+from warehouse.landing.description import SourceDescription
+from warehouse.store.warehouse import Warehouse
 
 if TYPE_CHECKING:
     from expectations.gate import BatchFailure, GateContext, GateResult, Lookup
@@ -157,7 +158,7 @@ def ingest_pending(
     landing: Path,
     description: SourceDescription,
     at_once: int,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> None:
     """Pass every landed partition that is not loaded as it is now through the gate, table by table.
 

@@ -12,10 +12,10 @@ import pandas as pd
 
 from assets.logs.ingest import gate_context
 from warehouse.home import SourceHome
-from warehouse.quarantine import move_to_kept, show_quarantine
-from warehouse.sources import landing as reader
-from warehouse.sources.description import SourceDescription
-from warehouse.store import Warehouse
+from warehouse.landing import landing as reader
+from warehouse.landing.description import SourceDescription
+from warehouse.store.quarantine import move_to_kept, show_quarantine
+from warehouse.store.warehouse import Warehouse
 
 if TYPE_CHECKING:
     from expectations.settings import GateSettings

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from models.progress import Progress
+
 if TYPE_CHECKING:
+    from simulator import SimulatorSettings
     from warehouse.home import SourceHome
-    from warehouse.sources.description import SourceDescription
-    from warehouse.sources.simulator import SimulatorSettings
+    from warehouse.landing.description import SourceDescription
 
 SOURCES = ("simulator", "kuairand", "complete-journey", "landing")
-ProgressCallback = Callable[[str, int, int], None]
 
 
 def fill_landing(
@@ -21,7 +22,7 @@ def fill_landing(
     data: Path | None = None,
     *,
     simulation: SimulatorSettings | None = None,
-    progress: ProgressCallback | None = None,
+    progress: Progress | None = None,
 ) -> Path:
     """The landing folder of a source: the user's own for `landing`, else the one under home, filled once.
 
@@ -48,7 +49,7 @@ def fill_landing(
 
         complete_journey.fill(home.landing, progress=progress)
     else:
-        from warehouse.sources import simulator
+        import simulator
 
         simulator.fill(home.landing, simulation, progress=progress)
     return home.landing
@@ -62,8 +63,8 @@ def described(landing: Path) -> SourceDescription:
     Raises:
         ValueError: it is no folder, or `source.json` is missing and cannot be written there.
     """
-    from warehouse.sources import landing as reader
-    from warehouse.sources.description import FILE_NAME
+    from warehouse.landing import landing as reader
+    from warehouse.landing.description import FILE_NAME
 
     if not landing.is_dir():
         raise ValueError(
@@ -82,14 +83,14 @@ def described(landing: Path) -> SourceDescription:
 
 def last_landed_day(landing: Path, description: SourceDescription) -> str:
     """The newest day with events; logs of one's own go on after `source.json` was written."""
-    from warehouse.sources.inference import DATED
+    from warehouse.landing.inference import DATED
 
     return max([description.last_day, *landed_days(landing, description, DATED)])
 
 
 def landed_days(landing: Path, description: SourceDescription, tables: Iterable[str]) -> list[str]:
     """Days on which any of these tables has files, in order."""
-    from warehouse.sources import layout
+    from warehouse.landing import layout
 
     return sorted(
         {day for t in tables for day in layout.dates(layout.partitions(landing, description.contract(t)))}

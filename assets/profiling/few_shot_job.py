@@ -4,19 +4,19 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from assets import plots
-from assets.faults import BadRequest, told
-from assets.profiling.inbox import request_path
-from assets.profiling.requests import load_request
-from assets.resources import HomeResource, Progress, TrackingResource
-from assets.timings import Timings
+from assets.common import plots
+from assets.common.faults import BadRequest, told
+from assets.common.resources import HomeResource, ProgressReport, TrackingResource
+from assets.common.timings import Timings
+from assets.profiling.audience.inbox import request_path
+from assets.profiling.audience.requests import load_request
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import pandas as pd
 
-    from assets.profiling.audience import AudienceResult
+    from assets.profiling.audience.make import AudienceResult
 
 REQUESTS = dg.DynamicPartitionsDefinition(name="audience_requests")
 SHOWN_ROWS = 10
@@ -36,7 +36,7 @@ def few_shot_job_asset() -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext,
         home: HomeResource,
         tracking: TrackingResource,
-        progress: dg.ResourceParam[Progress],
+        progress: dg.ResourceParam[ProgressReport],
     ) -> None:
         """The audience of one request: users ranked by the newest profiler that the as-of date may use.
 
@@ -44,11 +44,11 @@ def few_shot_job_asset() -> dg.AssetsDefinition:
         request's MLflow run. A second run of the same request gives the same bytes.
         """
         with told(context):
-            from assets.profiling.audience import make_audience
+            from assets.common.tracking import PROFILING
+            from assets.profiling.audience.files import AudienceFiles, write
+            from assets.profiling.audience.make import make_audience
             from assets.profiling.recording import record_audience
             from assets.profiling.sources import ProfileSource
-            from assets.profiling.writing import AudienceFiles, write
-            from assets.tracking import PROFILING
             from models.files import replace_folder
 
             name, deployment, timings = context.partition_key, home.deployment, Timings()
@@ -109,8 +109,8 @@ def the_request(folder: "Path", name: str) -> "Path":
 
 def metadata(result: "AudienceResult", page: "Path") -> dict[str, dg.MetadataValue | int | float | str]:
     """What the asset's page shows of an audience."""
-    from assets.profiling.audience_plots import lift_picture, score_picture
-    from assets.profiling.writing import frame
+    from assets.profiling.audience.files import frame
+    from assets.profiling.audience.plots import lift_picture, score_picture
 
     found: dict[str, dg.MetadataValue | int | float | str] = {
         "page": dg.MetadataValue.path(str(page)),

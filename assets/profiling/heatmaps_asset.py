@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from assets import plots
-from assets.faults import told
-from assets.partitions import Partitions
-from assets.profiling.requests import as_day
-from assets.resources import HomeResource, Progress, WarehouseResource
-from assets.timings import Timings
+from assets.common import plots
+from assets.common.faults import told
+from assets.common.partitions import Partitions
+from assets.common.resources import HomeResource, ProgressReport, WarehouseResource
+from assets.common.timings import Timings
+from assets.profiling.audience.requests import as_day
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,7 +48,7 @@ def time_heatmaps_asset(partitions: Partitions) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext,
         home: HomeResource,
         warehouse: WarehouseResource,
-        progress: dg.ResourceParam[Progress],
+        progress: dg.ResourceParam[ProgressReport],
     ) -> None:
         """Time-heatmaps of the 365 local days through the partition's day: sparse cells, one file set a date.
 
@@ -70,8 +70,8 @@ def encode(date: str, home: HomeResource, warehouse: WarehouseResource, timings:
     from warehouse.heatmaps.reading import Heatmaps
     from warehouse.heatmaps.settings import default_settings
     from warehouse.heatmaps.store import encode_heatmaps
-    from warehouse.local_time import LocalZone
-    from warehouse.profiling import users_before
+    from warehouse.landing.local_time import LocalZone
+    from warehouse.store.profiling import users_before
 
     description = home.description
     zone, settings = LocalZone(description.local), default_settings(description.points)

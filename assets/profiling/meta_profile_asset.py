@@ -2,12 +2,12 @@
 
 import dagster as dg
 
-from assets import plots
-from assets.faults import told
-from assets.partitions import Partitions
+from assets.common import plots
+from assets.common.faults import told
+from assets.common.partitions import Partitions
+from assets.common.resources import HomeResource, ProgressReport, TrackingResource
+from assets.common.timings import Timings
 from assets.profiling.heatmaps_asset import as_of
-from assets.resources import HomeResource, Progress, TrackingResource
-from assets.timings import Timings
 
 
 def meta_profile_asset(partitions: Partitions) -> dg.AssetsDefinition:
@@ -25,7 +25,7 @@ def meta_profile_asset(partitions: Partitions) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext,
         home: HomeResource,
         tracking: TrackingResource,
-        progress: dg.ResourceParam[Progress],
+        progress: dg.ResourceParam[ProgressReport],
     ) -> None:
         """The printed Meta-Profile Network and ours, meta-trained before any brand is asked for.
 
@@ -33,10 +33,10 @@ def meta_profile_asset(partitions: Partitions) -> dg.AssetsDefinition:
         is asked as of a date uses the newest model that is not of a later date.
         """
         with told(context):
+            from assets.common.tracking import PROFILING
             from assets.profiling.profilers import PROFILERS
             from assets.profiling.recording import loss_picture
             from assets.profiling.sources import ProfileSource
-            from assets.tracking import PROFILING
 
             date, deployment, timings = as_of(context.partition_key), home.deployment, Timings()
             with timings.phase("read"):

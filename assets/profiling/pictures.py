@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from models.meta_profile.data import DAYS, HOURS, SparseHeatmaps
-from warehouse.local_time import LocalZone
+from models.profiling.data import DAYS, HOURS, SparseHeatmaps
+from warehouse.landing.local_time import LocalZone
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

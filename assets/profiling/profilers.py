@@ -8,17 +8,17 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from assets.common.provenance import flat, git_revision
 from assets.profiling.states import ProfileStates
-from assets.provenance import flat, git_revision
 from assets.ranking.states import StateRecord
+from models.progress import Progress
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from models.meta_profile.data import ProfileData
-    from models.meta_profile.profiler import Scorer
+    from models.profiling.data import ProfileData
+    from models.profiling.profiler import Scorer
 
-ProgressCallback = Callable[[str, int, int], None]
 FITTED_AT = "heatmaps.fitted_at"  #: among the settings of a model's record
 
 
@@ -74,7 +74,7 @@ class Trainer:
     size: str = "real"  #: which configuration
     seed: int = 0
     device: str = "cpu"
-    progress: ProgressCallback | None = None
+    progress: Progress | None = None
     listener: Callable[[Trained], object] | None = None  #: told of every model that was trained
 
     def at(self, system: str, as_of: str) -> Trained:
@@ -123,7 +123,7 @@ def hash_of(data: ProfileData) -> str:
 
 
 def _prior_settings(size: str) -> BaseModel:
-    from models.meta_profile.prior import MetaProfilePriorSettings
+    from models.profiling.prior import MetaProfilePriorSettings
 
     if size == "real":
         return MetaProfilePriorSettings()
@@ -131,11 +131,11 @@ def _prior_settings(size: str) -> BaseModel:
 
 
 def _train_prior(
-    settings: Any, data: ProfileData, *, seed: int, device: str, progress: ProgressCallback | None
+    settings: Any, data: ProfileData, *, seed: int, device: str, progress: Progress | None
 ) -> StoredProfiler:
     import numpy as np
 
-    from models.meta_profile.prior import MetaProfilePrior
+    from models.profiling.prior import MetaProfilePrior
 
     # Nothing is held out: the brand that will be asked about may teach by what it did before the date.
     return MetaProfilePrior.train(
@@ -150,35 +150,35 @@ def _train_prior(
 
 
 def _load_prior(path: Path, device: str) -> StoredProfiler:
-    from models.meta_profile.prior import MetaProfilePrior
+    from models.profiling.prior import MetaProfilePrior
 
     return MetaProfilePrior.load(path, device)
 
 
 def _printed_settings(size: str) -> BaseModel:
-    from models.meta_profile import settings
+    from models.profiling import settings
 
     return settings.PRINTED if size == "real" else settings.TINY
 
 
 def _train_printed(
-    settings: Any, data: ProfileData, *, seed: int, device: str, progress: ProgressCallback | None
+    settings: Any, data: ProfileData, *, seed: int, device: str, progress: Progress | None
 ) -> StoredProfiler:
     import numpy as np
 
-    from models.meta_profile.meta_profile import MetaProfile
+    from models.profiling.meta_profile import MetaProfile
 
     everybody = np.ones(len(data), dtype=bool)
     return MetaProfile.train(settings, data, everybody, seed=seed, device=device, progress=progress)
 
 
 def _load_printed(path: Path, device: str) -> StoredProfiler:
-    from models.meta_profile.meta_profile import MetaProfile
+    from models.profiling.meta_profile import MetaProfile
 
     return MetaProfile.load(path, device)
 
 
-#: What can be asked for; MODELS in assets/profiling/requests.py names the same.
+#: What can be asked for; MODELS in assets/profiling/audience/requests.py names the same.
 PROFILERS: dict[str, ProfilerEntry] = {
     "meta_profile_prior": ProfilerEntry(_prior_settings, _train_prior, _load_prior),
     "meta_profile": ProfilerEntry(_printed_settings, _train_printed, _load_printed),

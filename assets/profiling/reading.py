@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from models.meta_profile.data import MISSING, Demographics, Labels, ProfileData, PurchaseLog, SparseHeatmaps
-from warehouse import profiling
+from models.profiling.data import MISSING, Demographics, Labels, ProfileData, PurchaseLog, SparseHeatmaps
 from warehouse.heatmaps.reading import Heatmaps
 from warehouse.heatmaps.settings import HeatmapSettings, default_settings
 from warehouse.heatmaps.store import encode_heatmaps
-from warehouse.local_time import LocalZone
-from warehouse.store import Warehouse
+from warehouse.landing.local_time import LocalZone
+from warehouse.store import profiling
+from warehouse.store.warehouse import Warehouse
 
 if TYPE_CHECKING:
     from warehouse.home import SourceHome
-    from warehouse.profiling import DemographicColumns, LabelColumns, PurchaseColumns
-    from warehouse.sources.description import SourceDescription
+    from warehouse.landing.description import SourceDescription
+    from warehouse.store.profiling import DemographicColumns, LabelColumns, PurchaseColumns
 
 FOREVER_MS = 2**62
 GENRE_SEPARATOR = "/"

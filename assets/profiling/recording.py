@@ -9,16 +9,16 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from assets import model_registry, plots
-from assets.profiling.requests import as_day
-from assets.provenance import flat
-from assets.tracking import RunRecord, Tracking
+from assets.common import model_registry, plots
+from assets.common.provenance import flat
+from assets.common.tracking import RunRecord, Tracking
+from assets.profiling.audience.requests import as_day
 
 if TYPE_CHECKING:
-    from assets.profiling.audience import AudienceResult
+    from assets.profiling.audience.files import AudienceFiles
+    from assets.profiling.audience.make import AudienceResult
     from assets.profiling.profilers import Trained
     from assets.profiling.states import ProfileStates
-    from assets.profiling.writing import AudienceFiles
 
 
 def record_audience(tracking: Tracking, result: AudienceResult, files: AudienceFiles, name: str) -> str:

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from assets.faults import NoPurchases
+from assets.common.faults import NoPurchases
+from assets.profiling.audience.requests import as_day
 from assets.profiling.profilers import Trainer
-from assets.profiling.requests import as_day
 from assets.profiling.states import ProfileStates
+from models.progress import Progress
 from warehouse.home import Deployment, Home
 
 if TYPE_CHECKING:
-    from assets.tracking import Tracking
-    from models.meta_profile.data import ProfileData
+    from assets.common.tracking import Tracking
+    from models.profiling.data import ProfileData
     from warehouse.home import SourceHome
-    from warehouse.sources.description import SourceDescription
+    from warehouse.landing.description import SourceDescription
 
-ProgressCallback = Callable[[str, int, int], None]
 PARTITIONS_PER_LOAD = 400  #: days in one run of the gate and one transaction: a year of a middling shop
 MOST_KEPT = 2  #: readings held in memory: the as-of date's and the held-back one's
 
@@ -38,7 +37,7 @@ class ProfileSource:
 
     @classmethod
     def opened(
-        cls, home: Home, name: str, data: Path | None = None, *, progress: ProgressCallback | None = None
+        cls, home: Home, name: str, data: Path | None = None, *, progress: Progress | None = None
     ) -> ProfileSource:
         """The source; one that was never loaded under this home is filled, gated and loaded first.
 
@@ -102,7 +101,7 @@ class ProfileSource:
 
     def days(self) -> tuple[str, str]:
         """The first and the last day of purchases that are loaded. Raises NoPurchases where none are."""
-        from warehouse.store import Warehouse
+        from warehouse.store.warehouse import Warehouse
 
         with Warehouse(self.home.warehouse, read_only=True) as warehouse:
             loaded = warehouse.loaded("purchases")
@@ -119,7 +118,7 @@ class ProfileSource:
         size: str = "real",
         seed: int = 0,
         device: str = "cpu",
-        progress: ProgressCallback | None = None,
+        progress: Progress | None = None,
         tracking: Tracking | None = None,
     ) -> Trainer:
         """Finds and trains profilers on this source; trainings are recorded where `tracking` is given."""
@@ -131,11 +130,11 @@ class ProfileSource:
 
 
 def load_profiling(
-    home: SourceHome, landing: Path, description: SourceDescription, progress: ProgressCallback | None
+    home: SourceHome, landing: Path, description: SourceDescription, progress: Progress | None
 ) -> None:
     """Gate and load every landed partition of the profiler's tables that is not loaded as it is now."""
     from assets.logs.ingest import ingest_pending
-    from warehouse.contract import PROFILING_TABLES
+    from warehouse.landing.contract import PROFILING_TABLES
 
     ingest_pending(
         home,

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from assets.faults import DamagedState
-from assets.provenance import content_hash
+from assets.common.faults import DamagedState
+from assets.common.provenance import content_hash
 from assets.ranking.states import RECORD, StateRecord
 
 PROFILER = "profiler"

@@ -6,22 +6,23 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from assets import model_registry, plots
-from assets.faults import told
-from assets.partitions import Partitions
-from assets.provenance import flat, git_revision
+from assets.common import model_registry, plots
+from assets.common.faults import told
+from assets.common.partitions import Partitions
+from assets.common.provenance import flat, git_revision
+from assets.common.resources import HomeResource, ProgressReport, TrackingResource, WarehouseResource
+from assets.common.timings import Timings
+from assets.common.tuned import Values, tuned_settings, with_tuned
 from assets.ranking.reading import read_log
 from assets.ranking.recording import record_training
 from assets.ranking.states import StateRecord, States
-from assets.resources import HomeResource, Progress, ProgressCallback, TrackingResource, WarehouseResource
-from assets.timings import Timings
-from assets.tuned import Values, tuned_settings, with_tuned
-from warehouse.service_time import DAY_MS
+from models.progress import Progress
+from warehouse.landing.service_time import DAY_MS
 
 if TYPE_CHECKING:
-    from assets.tracking import Tracking
-    from models.data.event_log import EventLog
-    from models.ranker import Ranker
+    from assets.common.tracking import Tracking
+    from models.ranking.features.event_log import EventLog
+    from models.ranking.ranker import Ranker
     from warehouse.home import Deployment
 
 
@@ -42,7 +43,7 @@ def daily_ranker_asset(partitions: Partitions) -> dg.AssetsDefinition:
         home: HomeResource,
         warehouse: WarehouseResource,
         tracking: TrackingResource,
-        progress: dg.ResourceParam[Progress],
+        progress: dg.ResourceParam[ProgressReport],
     ) -> None:
         """Each system of the deployment, trained on everything received through the day, with the settings
         that `hourfold tune` chose, if it did.
@@ -84,15 +85,15 @@ def train(
     deployment: "Deployment",
     tuned: Values,
     states: States,
-    listen: ProgressCallback,
+    listen: Progress,
 ) -> "Ranker":
     """Train one system on `log`, everything through `day`, and store it whole.
 
     `tuned` are the settings that `hourfold tune` chose for it; the record shows what they made of it.
     """
-    from models.lsttm.long_term_graph import LongTermState
-    from models.ranker import Ranker
-    from models.registry import SYSTEMS
+    from models.ranking.lsttm.long_term_graph import LongTermState
+    from models.ranking.ranker import Ranker
+    from models.ranking.registry import SYSTEMS
 
     settings = with_tuned(system, getattr(SYSTEMS[system], deployment.size), tuned)
     long_term = None

@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from assets.faults import told
+from assets.common.faults import told
+from assets.common.resources import ProgressReport, WarehouseResource
+from assets.common.timings import Timings
 from assets.ranking.reading import HourLog, loaded_hours, read_hours
 from assets.ranking.states import StateRecord, States, since
-from assets.resources import Progress, WarehouseResource
-from assets.timings import Timings
-from warehouse.service_time import HOUR_MS
+from warehouse.landing.service_time import HOUR_MS
 
 if TYPE_CHECKING:
-    from models.ranker import Ranker
+    from models.ranking.ranker import Ranker
 
 
 def each_hour(
     context: dg.AssetExecutionContext,
-    progress: Progress,
+    progress: ProgressReport,
     work: Callable[[str, Timings], Mapping[str, object]],
 ) -> None:
     """Do `work` on every hour of a run, in order; its page shows what it returns, and the time it took.
@@ -127,7 +127,7 @@ def start_of(states: States, system: str, key: str, loaded: Mapping[str, str]) -
 
 def ranker_before(states: States, start: Start, hour: Hour, device: str) -> Ranker:
     """The ranker as it stands at the hour's start: adapted on every loaded hour between base and hour."""
-    from models.ranker import Ranker
+    from models.ranking.ranker import Ranker
 
     base = states.ranker_path(states.daily(start.system, start.base.partition))
     if start.previous is None:

@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from assets import plots
-from assets.partitions import DAY_BEFORE, HOUR_BEFORE, Partitions
+from assets.common import plots
+from assets.common.partitions import DAY_BEFORE, HOUR_BEFORE, Partitions
+from assets.common.resources import HomeResource, ProgressReport, TrackingResource, WarehouseResource
+from assets.common.timings import Timings
 from assets.ranking.hour import each_hour, open_hour, ranker_before
 from assets.ranking.recording import record_day, record_hour
 from assets.ranking.states import States
-from assets.resources import HomeResource, Progress, TrackingResource, WarehouseResource
-from assets.timings import Timings
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from assets.common.tracking import Tracking
     from assets.ranking.hour import Hour
     from assets.ranking.reading import HourLog
-    from assets.tracking import Tracking
-    from warehouse.store import Warehouse
+    from warehouse.store.warehouse import Warehouse
 
 Curves = dict[str, dict[int, float | None]]  #: system → hour of day → value
 Figures = dict[str, dict[str, float | None]]  #: system → figure → value
@@ -54,7 +54,7 @@ def hourly_auc_asset(partitions: Partitions, late: dg.AutomationCondition) -> dg
         home: HomeResource,
         warehouse: WarehouseResource,
         tracking: TrackingResource,
-        progress: dg.ResourceParam[Progress],
+        progress: dg.ResourceParam[ProgressReport],
     ) -> None:
         """AUC of the hour for each system, its exposures scored by the state adapted through the hour before.
 
@@ -109,7 +109,7 @@ def evaluate(hour: "HourLog", details: Mapping[str, "np.ndarray"]) -> dict[str, 
 
     `details` holds `probability` float64 [E] and, for systems with a gate, `gate_short` [E].
     """
-    from models import evaluation
+    from models import metrics as evaluation
 
     clicked, user, scores = hour.log.exposures.clicked, hour.log.exposures.user, details["probability"]
     figures = {
@@ -128,7 +128,7 @@ def _store(
     warehouse: WarehouseResource, hour: "Hour", scores: Mapping[str, "np.ndarray"], figures: Figures
 ) -> dict[str, Curves]:
     """Write scores and figures; returns the day so far, figure → system → hour of day → value."""
-    from warehouse.results import Metric
+    from warehouse.store.results import Metric
 
     with warehouse.open(read_only=False) as opened:
         for start in hour.starts:

@@ -4,16 +4,16 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from assets.partitions import DAY_BEFORE, HOUR_BEFORE, Partitions
-from assets.provenance import git_revision
+from assets.common.partitions import DAY_BEFORE, HOUR_BEFORE, Partitions
+from assets.common.provenance import git_revision
+from assets.common.resources import HomeResource, ProgressReport, TrackingResource, WarehouseResource
+from assets.common.timings import Timings
 from assets.ranking.hour import Hour, Start, each_hour, open_hour, ranker_before
 from assets.ranking.recording import record_day, record_hour
 from assets.ranking.states import StateRecord, States, since
-from assets.resources import HomeResource, Progress, TrackingResource, WarehouseResource
-from assets.timings import Timings
 
 if TYPE_CHECKING:
-    from assets.tracking import Tracking
+    from assets.common.tracking import Tracking
 
 
 def hourly_ranker_asset(partitions: Partitions, late: dg.AutomationCondition) -> dg.AssetsDefinition:
@@ -39,7 +39,7 @@ def hourly_ranker_asset(partitions: Partitions, late: dg.AutomationCondition) ->
         home: HomeResource,
         warehouse: WarehouseResource,
         tracking: TrackingResource,
-        progress: dg.ResourceParam[Progress],
+        progress: dg.ResourceParam[ProgressReport],
     ) -> None:
         """State after the hour: each system adapted in one pass over the hour's exposures, in time order.
 

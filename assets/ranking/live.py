@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from assets.common.resources import WarehouseResource
 from assets.ranking.reading import loaded_hours, read_hours
 from assets.ranking.recording import record_day
 from assets.ranking.states import States
-from assets.resources import WarehouseResource
-from warehouse.service_time import DAY_MS
+from warehouse.landing.service_time import DAY_MS
 
 if TYPE_CHECKING:
-    from assets.tracking import Tracking
-    from warehouse.service_time import ServiceZone
-    from warehouse.store import Warehouse
+    from assets.common.tracking import Tracking
+    from warehouse.landing.service_time import ServiceZone
+    from warehouse.store.warehouse import Warehouse
 
 Figures = dict[str, float | None]
 
@@ -33,7 +33,7 @@ class LiveDay:
 
     def figures(self) -> dict[str, Figures]:
         """auc, auc_se, log_loss, gauc, exposures of each system; empty if nothing was scored."""
-        from models import evaluation
+        from models import metrics as evaluation
 
         if not len(self.clicked):
             return {}
@@ -50,7 +50,7 @@ class LiveDay:
 
     def lead(self, system: str, other: str) -> tuple[float, float] | None:
         """Difference of two systems' AUCs and its paired standard error (DeLong); None where undefined."""
-        from models import evaluation
+        from models import metrics as evaluation
 
         if not len(self.clicked):
             return None
@@ -89,7 +89,7 @@ def record_live(
     """Keep a day's figures: in `metrics` under the day's key, and on the day's MLflow runs as `day_auc` and
     so on.
     """
-    from warehouse.results import Metric
+    from warehouse.store.results import Metric
 
     if not live:
         return

@@ -5,16 +5,16 @@ from pathlib import Path
 
 import dagster as dg
 
-from assets import plots
-from assets.faults import told
-from assets.partitions import Partitions
-from assets.provenance import flat, git_revision
+from assets.common import plots
+from assets.common.faults import told
+from assets.common.partitions import Partitions
+from assets.common.provenance import flat, git_revision
+from assets.common.resources import HomeResource, ProgressReport, TrackingResource, WarehouseResource
+from assets.common.timings import Timings
 from assets.ranking.reading import read_log
 from assets.ranking.recording import record_training
 from assets.ranking.states import StateRecord, States
-from assets.resources import HomeResource, Progress, TrackingResource, WarehouseResource
-from assets.timings import Timings
-from warehouse.service_time import DAY_MS
+from warehouse.landing.service_time import DAY_MS
 
 NAME = "long_term_graph"
 
@@ -36,7 +36,7 @@ def long_term_graph_asset(partitions: Partitions) -> dg.AssetsDefinition:
         home: HomeResource,
         warehouse: WarehouseResource,
         tracking: TrackingResource,
-        progress: dg.ResourceParam[Progress],
+        progress: dg.ResourceParam[ProgressReport],
     ) -> None:
         """Long-term vectors of users and items from every click of every application received through the
         day.
@@ -44,8 +44,8 @@ def long_term_graph_asset(partitions: Partitions) -> dg.AssetsDefinition:
         One for all systems. `collapse` is the mean cosine of 1,000 random users: near 1 all users look alike,
         which is what the printed loss (no negatives) leads to.
         """
-        from models.lsttm.long_term_graph import train_long_term
-        from models.registry import long_term_settings
+        from models.ranking.lsttm.long_term_graph import train_long_term
+        from models.ranking.registry import long_term_settings
 
         with told(context):
             day, deployment, timings = context.partition_key, home.deployment, Timings()

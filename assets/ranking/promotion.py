@@ -5,24 +5,24 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from assets import model_registry
-from assets.faults import told
-from assets.partitions import Partitions
+from assets.common import model_registry
+from assets.common.faults import told
+from assets.common.partitions import Partitions
+from assets.common.resources import HomeResource, ProgressReport, TrackingResource, WarehouseResource
+from assets.common.timings import Timings
 from assets.ranking.live import read_live_day, record_live
 from assets.ranking.promotion_rule import Candidate, decide
 from assets.ranking.reading import loaded_hours, read_hours
 from assets.ranking.states import States
-from assets.resources import HomeResource, Progress, TrackingResource, WarehouseResource
-from assets.timings import Timings
-from warehouse.service_time import DAY_MS, HOUR_MS
+from warehouse.landing.service_time import DAY_MS, HOUR_MS
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from assets.tracking import Tracking
-    from models.data.event_log import EventLog
-    from warehouse.service_time import ServiceZone
-    from warehouse.store import Warehouse
+    from assets.common.tracking import Tracking
+    from models.ranking.features.event_log import EventLog
+    from warehouse.landing.service_time import ServiceZone
+    from warehouse.store.warehouse import Warehouse
 
 LEAST_SPREAD = 1e-4  #: standard deviation of scores below which a model ranks nothing
 MOST_COLLAPSE = 0.99  #: mean cosine of long-term vectors above which all users look alike
@@ -51,7 +51,7 @@ def promotion_asset(partitions: Partitions) -> dg.AssetsDefinition:
         home: HomeResource,
         warehouse: WarehouseResource,
         tracking: TrackingResource,
-        progress: dg.ResourceParam[Progress],
+        progress: dg.ResourceParam[ProgressReport],
     ) -> dg.MaterializeResult:
         """Which version of the registered model is to be served: the alias `champion` moves only on a pass.
 
@@ -140,8 +140,8 @@ def _rehearsal(opened: "Warehouse", zone: "ServiceZone", day: str) -> "EventLog"
 
 def _faults(states: States, system: str, day: str, rehearsal: "EventLog", device: str) -> list[str]:
     """The guard rails that a new daily model breaks."""
-    from models.lsttm.long_term_graph import LongTermState
-    from models.ranker import Ranker
+    from models.ranking.lsttm.long_term_graph import LongTermState
+    from models.ranking.ranker import Ranker
 
     ranker = Ranker.load(states.ranker_path(states.daily(system, day)), device=device)
     faults = score_faults(ranker.score(rehearsal))

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from models.data.event_log import Entities, EventLog, Exposures, ExternalClicks
+from models.ranking.features.event_log import Entities, EventLog, Exposures, ExternalClicks
 
 if TYPE_CHECKING:
-    from warehouse.service_time import ServiceZone
-    from warehouse.store import Warehouse
+    from warehouse.landing.service_time import ServiceZone
+    from warehouse.store.warehouse import Warehouse
 
 EVENT_TABLES = ("exposures", "external_clicks")
 

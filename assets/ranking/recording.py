@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from assets.common.tracking import RunRecord, Tracking
 from assets.ranking.states import StateRecord
-from assets.tracking import RunRecord, Tracking
 
 
 def record_training(

@@ -16,8 +16,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from assets.faults import DamagedState, NoBaseModel
-from assets.provenance import content_hash
+from assets.common.faults import DamagedState, NoBaseModel
+from assets.common.provenance import content_hash
 
 RECORD = "state.json"
 RANKER = "ranker"

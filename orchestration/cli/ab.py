@@ -74,11 +74,11 @@ def ab(
     """
     from pydantic import ValidationError
 
-    from assets.experiments.ab import ab_test
-    from assets.experiments.ab_settings import SCRIPTED, ABSettings
-    from assets.experiments.ab_tracking import record as record_ab
+    from assets.common.tuned import tuned_settings
+    from assets.experiments.ab.run import ab_test
+    from assets.experiments.ab.settings import SCRIPTED, ABSettings
+    from assets.experiments.ab.tracking import record as record_ab
     from assets.experiments.workers import WorkerFailed
-    from assets.tuned import tuned_settings
     from orchestration.settings import prepare_home
     from warehouse.home import Home
 

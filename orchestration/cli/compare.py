@@ -52,13 +52,13 @@ def compare(
     """
     from pydantic import ValidationError
 
-    from assets.experiments.compare import compare as run
-    from assets.experiments.comparison_tracking import record as record_comparison
-    from assets.experiments.prepare import days_named, prepare
-    from assets.experiments.settings import CompareSettings, systems_named
+    from assets.common.tuned import tuned_settings
+    from assets.experiments.comparison.prepare import days_named, prepare
+    from assets.experiments.comparison.run import compare as run
+    from assets.experiments.comparison.settings import CompareSettings, systems_named
+    from assets.experiments.comparison.tracking import record as record_comparison
     from assets.experiments.workers import WorkerFailed
     from assets.logs.ingest import BatchRejected
-    from assets.tuned import tuned_settings
     from orchestration.cli.tables import comparison_tables
     from orchestration.settings import prepare_home
     from warehouse.home import Home

@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -14,7 +14,6 @@ from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
-    Progress,
     ProgressColumn,
     SpinnerColumn,
     Task,
@@ -23,7 +22,12 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.progress import (
+    Progress as ProgressBar,
+)
 from rich.text import Text
+
+from models.progress import Progress
 
 WIDTH_OF_FILES = 120  #: columns where nobody says how wide the page is: a pipe or a file
 
@@ -34,7 +38,6 @@ out = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH_OF_F
 err = Console(stderr=True, highlight=False)
 
 #: (stage, done, total): how every long computation of the other rooms reports
-ProgressCallback = Callable[[str, int, int], None]
 
 
 class RateColumn(ProgressColumn):
@@ -49,13 +52,13 @@ class RateColumn(ProgressColumn):
 
 
 @contextmanager
-def progress_bars() -> Iterator[ProgressCallback]:
+def progress_bars() -> Iterator[Progress]:
     """One bar a stage, made when the stage first reports. Drawn on stderr, so that stdout stays pipeable.
 
     Of the finished bars the latest few stay: a comparison has hundreds.
     """
     bars: dict[str, TaskID] = {}
-    with Progress(
+    with ProgressBar(
         SpinnerColumn(),
         TextColumn("{task.description}"),
         BarColumn(),

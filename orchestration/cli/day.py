@@ -63,7 +63,7 @@ def check_day(deployment: Deployment, date: str) -> None:
 
 def entries(report: DayReport) -> list[dict[str, Any]]:
     """A day's report in the form of a comparison's summary."""
-    from assets.experiments.summary import PERIODS, mean
+    from assets.experiments.comparison.summary import PERIODS, mean
 
     found = []
     for system, by_hour in report.auc_by_hour.items():
@@ -78,8 +78,8 @@ def entries(report: DayReport) -> list[dict[str, Any]]:
 
 def ceiling(home: Home, deployment: Deployment, date: str) -> dict[str, Any]:
     """AUC of the true click probability on a simulated day."""
-    from assets.experiments.logs import Logs
-    from assets.experiments.truth import truth
+    from assets.experiments.comparison.truth import truth
+    from assets.experiments.source_logs import Logs
 
     logs = Logs(
         warehouse=deployment.paths(home).warehouse,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from models.progress import Progress
 from orchestration.cli.console import Stopwatch, out, plain_errors, progress_bars
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def _run(session: Session, days: int, watch: Stopwatch) -> DayReport:
     """Load all days, train on all but the last, and run that one hour by hour."""
     from orchestration.jobs import DAILY
     from orchestration.run import run_day, run_ingest
-    from warehouse.service_time import DAY_MS
+    from warehouse.landing.service_time import DAY_MS
 
     zone, first = session.deployment.service_zone, session.deployment.first_day
     start = zone.day_start_ms(first)
@@ -85,12 +85,12 @@ def _run(session: Session, days: int, watch: Stopwatch) -> DayReport:
         return run_day(session, last)
 
 
-def _simulated(days: int, tiny: bool, progress: Callable[[str, int, int], None]) -> tuple[Broken, Deployment]:
+def _simulated(days: int, tiny: bool, progress: Progress) -> tuple[Broken, Deployment]:
     """The simulated landing folder, with what was broken in it, and the deployment that reads it."""
     from orchestration.cli.deploying import deploy
     from orchestration.cli.simulated import simulate_into
+    from simulator import SimulatorSettings
     from warehouse.home import Home
-    from warehouse.sources.simulator import SimulatorSettings
 
     settings = SimulatorSettings.tiny(days=days) if tiny else SimulatorSettings(days=days)
     landing = Home.current().source("simulator").landing

@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
     from orchestration.run import DayReport
     from orchestration.session import Session
-    from warehouse.store import Warehouse
+    from warehouse.store.warehouse import Warehouse
 
 Broken = Mapping[str, Mapping[str, int]]  #: table → rule that must catch it → rows broken
 
 
 def print_report(session: Session, report: DayReport, broken: Broken, watch: Stopwatch) -> None:
     """Everything: what came in, what was caught, AUC by period and hour, time, memory, where to look next."""
-    from warehouse.store import Warehouse
+    from warehouse.store.warehouse import Warehouse
 
     with watch.stage("report"):
         with Warehouse(session.deployment.paths(session.home).warehouse, read_only=True) as warehouse:
@@ -55,7 +55,7 @@ def caught(warehouse: Warehouse, broken: Broken) -> Table:
     """By table and rule: rows broken on purpose, and rows in quarantine."""
     from rich.table import Table
 
-    from warehouse.quarantine import list_quarantine
+    from warehouse.store.quarantine import list_quarantine
 
     found = list_quarantine(warehouse).groupby(["table", "rule"])["rows"].sum().to_dict()
     told = {(table, rule): rows for table, rules in broken.items() for rule, rows in rules.items()}

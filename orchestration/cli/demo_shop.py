@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from models.progress import Progress
 from orchestration.cli.console import Stopwatch, out
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from assets.profiling.audience import AudienceResult
-    from assets.profiling.outcome import Outcome
-    from assets.profiling.writing import AudienceFiles
+    from assets.profiling.audience.files import AudienceFiles
+    from assets.profiling.audience.make import AudienceResult
+    from assets.profiling.audience.outcome import Outcome
     from warehouse.home import Home
 
 SOURCE, AS_OF, TOP = "complete-journey", "2017-10-01", 250
@@ -30,15 +30,15 @@ class ShopDemo:
     files: AudienceFiles
 
 
-def run_shop(home: Home, watch: Stopwatch, progress: Callable[[str, int, int], None]) -> ShopDemo:
+def run_shop(home: Home, watch: Stopwatch, progress: Progress) -> ShopDemo:
     """Load the shop, train on what was known at the as-of date, rank, and look at what happened after it."""
-    from assets.profiling.audience import make_audience
-    from assets.profiling.outcome import busiest_brand, outcome
+    from assets.common.tracking import PROFILING, Tracking
+    from assets.profiling.audience.files import AudienceFiles, write
+    from assets.profiling.audience.make import make_audience
+    from assets.profiling.audience.outcome import busiest_brand, outcome
+    from assets.profiling.audience.requests import AudienceSettings
     from assets.profiling.recording import record_audience
-    from assets.profiling.requests import AudienceSettings
     from assets.profiling.sources import ProfileSource
-    from assets.profiling.writing import AudienceFiles, write
-    from assets.tracking import PROFILING, Tracking
 
     with watch.stage("shop: gate and load"):
         source = ProfileSource.opened(home, SOURCE, progress=progress)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from warehouse.home import Deployment
-    from warehouse.sources.simulator import SimulatorSettings
+from models.progress import Progress
 
-ProgressCallback = Callable[[str, int, int], None]
+if TYPE_CHECKING:
+    from simulator import SimulatorSettings
+    from warehouse.home import Deployment
 
 
 class OtherDeployment(ValueError):
@@ -22,7 +21,7 @@ def deploy(
     data: Path | None = None,
     *,
     simulation: SimulatorSettings | None = None,
-    progress: ProgressCallback | None = None,
+    progress: Progress | None = None,
     **changes: Any,
 ) -> Deployment:
     """Fill the source's landing folder where that is needed, and describe the deployment that reads it.
@@ -82,7 +81,7 @@ def names(text: str | None) -> tuple[str, ...] | None:
     """`a,b` as a tuple, checked against the registry; None stays None."""
     if text is None:
         return None
-    from models.registry import SYSTEMS
+    from models.ranking.registry import SYSTEMS
 
     found = tuple(name.strip() for name in text.split(","))
     unknown = [name for name in found if name not in SYSTEMS]

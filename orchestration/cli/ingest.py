@@ -42,8 +42,8 @@ def ingest(
     from orchestration.cli.tables import loaded_table
     from orchestration.run import run_ingest
     from orchestration.session import RunFailed, Session
-    from warehouse.sources.files import FileRejected
-    from warehouse.store import Warehouse
+    from warehouse.landing.files import FileRejected
+    from warehouse.store.warehouse import Warehouse
 
     expected = (ValueError, FileNotFoundError, FileExistsError, FileRejected, BatchRejected, RunFailed)
     with plain_errors(*expected):
@@ -73,7 +73,7 @@ def ingest(
 def _load_anyway(home: SourceHome, landing: Path) -> None:
     """Load what the batch rules stopped; the batches record that they were forced."""
     from assets.logs.ingest import ingest as load
-    from warehouse.contract import TABLES
+    from warehouse.landing.contract import TABLES
 
     for table in TABLES:
         load(home, table, landing=landing, force=True)

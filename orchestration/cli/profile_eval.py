@@ -46,14 +46,14 @@ def profile_eval(
     """
     from pydantic import ValidationError
 
-    from assets.experiments.profile_eval import profile_eval as run
-    from assets.experiments.profile_prepare import prepare_shop
-    from assets.experiments.profile_settings import ProfileEvalSettings
-    from assets.experiments.profile_systems import PROFILE_SYSTEMS
-    from assets.experiments.profile_tracking import record
+    from assets.common.tracking import PROFILING, Tracking
+    from assets.experiments.profilers.prepare import prepare_shop
+    from assets.experiments.profilers.run import profile_eval as run
+    from assets.experiments.profilers.settings import ProfileEvalSettings
+    from assets.experiments.profilers.systems import PROFILE_SYSTEMS
+    from assets.experiments.profilers.tracking import record
     from assets.experiments.workers import WorkerFailed
     from assets.logs.ingest import BatchRejected
-    from assets.tracking import PROFILING, Tracking
     from orchestration.settings import prepare_home
     from warehouse.home import Home
 

@@ -13,7 +13,7 @@ from orchestration.cli.console import out as console
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from assets.profiling.audience import AudienceResult
+    from assets.profiling.audience.make import AudienceResult
 
 
 def prospect(
@@ -50,14 +50,14 @@ def prospect(
     """
     from pydantic import ValidationError
 
-    from assets.faults import DamagedState
+    from assets.common.faults import DamagedState
+    from assets.common.tracking import PROFILING, Tracking
     from assets.logs.ingest import BatchRejected
-    from assets.profiling.audience import make_audience
+    from assets.profiling.audience.files import AudienceFiles, write
+    from assets.profiling.audience.make import make_audience
+    from assets.profiling.audience.requests import AudienceSettings
     from assets.profiling.recording import record_audience
-    from assets.profiling.requests import AudienceSettings
     from assets.profiling.sources import ProfileSource
-    from assets.profiling.writing import AudienceFiles, write
-    from assets.tracking import PROFILING, Tracking
     from orchestration.settings import prepare_home
     from warehouse.home import Deployment, Home
 

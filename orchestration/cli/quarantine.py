@@ -11,7 +11,7 @@ from orchestration.cli.console import out, plain_errors
 
 if TYPE_CHECKING:
     from warehouse.home import SourceHome
-    from warehouse.store import Warehouse
+    from warehouse.store.warehouse import Warehouse
 
 app = typer.Typer(
     no_args_is_help=True, help="What the gate kept out: count it, look at it, replay it after a fix."
@@ -37,7 +37,7 @@ def list_(table: TableName = None, source: Source = None) -> None:
     """
     from rich.table import Table
 
-    from warehouse.quarantine import list_quarantine
+    from warehouse.store.quarantine import list_quarantine
 
     with plain_errors(FileNotFoundError, ValueError), _opened(source) as warehouse:
         found = list_quarantine(warehouse, table)
@@ -70,7 +70,7 @@ def show(
     """
     from rich.table import Table
 
-    from warehouse.quarantine import show_quarantine
+    from warehouse.store.quarantine import show_quarantine
 
     with plain_errors(FileNotFoundError, ValueError), _opened(source) as warehouse:
         most = None if csv else limit
@@ -143,7 +143,7 @@ def _home(source: str | None) -> tuple[SourceHome, Path]:
 
 
 def _opened(source: str | None) -> Warehouse:
-    from warehouse.store import Warehouse
+    from warehouse.store.warehouse import Warehouse
 
     return Warehouse(_home(source)[0].warehouse, read_only=True)
 

@@ -10,7 +10,7 @@ import typer
 from orchestration.cli.console import out, plain_errors, progress_bars
 
 if TYPE_CHECKING:
-    from warehouse.sources.simulator import SimulatorSettings
+    from simulator import SimulatorSettings
 
 
 def simulate(
@@ -54,9 +54,9 @@ def simulate(
         hourfold simulate --check
     """
     from orchestration.cli.simulated import simulate_into
+    from simulator import ShopSettings, SimulatorSettings
     from warehouse.home import Home
-    from warehouse.sources.description import SourceDescription
-    from warehouse.sources.simulator import ShopSettings, SimulatorSettings
+    from warehouse.landing.description import SourceDescription
 
     if not shop and (shop_days is not None or not feed):
         raise typer.BadParameter("--shop-days and --no-feed are for a simulation with --shop")
@@ -79,7 +79,7 @@ def simulate(
 
 def _check(settings: SimulatorSettings) -> int:
     """Print every figure beside the real one; returns 1 if one leaves its band."""
-    from warehouse.sources.simulator import check, check_shop, table
+    from simulator import check, check_shop, table
 
     with progress_bars() as progress:
         rows = (

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from warehouse.sources.simulator import SimulatorSettings
+from models.progress import Progress
 
-ProgressCallback = Callable[[str, int, int], None]
+if TYPE_CHECKING:
+    from simulator import SimulatorSettings
+
 RECORD = "simulation.json"
 
 
@@ -21,7 +21,7 @@ def simulate_into(
     share: float,
     *,
     feed: bool = True,
-    progress: ProgressCallback | None = None,
+    progress: Progress | None = None,
 ) -> dict[str, dict[str, int]]:
     """Fill `landing` with simulated logs and break a share of the rows; returns how many by table and rule.
 
@@ -29,9 +29,9 @@ def simulate_into(
     Without the feed, the shop's tables are written alone.
     The record is written last, so that an interrupted simulation is begun anew.
     """
-    from warehouse.contract import TABLES
-    from warehouse.sources.corruption import corrupt
-    from warehouse.sources.simulator import fill
+    from simulator.corruption import corrupt
+    from simulator.feed.fill import fill
+    from warehouse.landing.contract import TABLES
 
     key = f"{settings.settings_hash()} {share}" + ("" if feed else " without feed")
     path = landing / RECORD
@@ -53,8 +53,8 @@ def simulate_into(
 
 def _clear(landing: Path) -> None:
     """Remove a former simulation; a folder of another source is never touched."""
-    from warehouse.sources.description import FILE_NAME, SourceDescription
-    from warehouse.sources.simulator.fill import UNFINISHED
+    from simulator.feed.fill import UNFINISHED
+    from warehouse.landing.description import FILE_NAME, SourceDescription
 
     if (landing / FILE_NAME).exists():
         if not SourceDescription.load(landing).simulated:

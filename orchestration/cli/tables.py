@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from warehouse.store import Warehouse
+    from warehouse.store.warehouse import Warehouse
 
 #: figure → heading; definitions in docs/metrics.md
 FIGURES = {
@@ -55,7 +55,7 @@ def tests_table(title: str, result: Mapping[str, Any], others: Sequence[str], re
     """Each of `others` less `reference`: the interval over users, p by DeLong, and corrected by Holm."""
     from rich.table import Table
 
-    from assets.experiments.comparison_reading import between
+    from assets.experiments.comparison.results import between
 
     table = Table("system", title=title, title_justify="left")
     for heading in ("difference", "95 % over users", "p", "p corrected"):
@@ -74,7 +74,7 @@ def tests_table(title: str, result: Mapping[str, Any], others: Sequence[str], re
 
 def comparison_tables(title: str, result: Mapping[str, Any]) -> Iterator[Table]:
     """The paper's Tables 2 and 4 and its Figure 3 for a comparison, with what is sure of them."""
-    from assets.experiments.comparison_reading import ABLATIONS, REFERENCE, best
+    from assets.experiments.comparison.results import ABLATIONS, REFERENCE, best
 
     yield figures_table(title, result["summary"], result.get("truth"))
     names = [entry["system"] for entry in result["summary"]]
@@ -94,7 +94,7 @@ def hours_table(title: str, result: Mapping[str, Any]) -> Table:
     """A line of blocks a system, one an hour, all on one scale; a dot where no exposure tells."""
     from rich.table import Table
 
-    from assets.experiments.summary import mean
+    from assets.experiments.comparison.summary import mean
 
     curves: dict[str, list[float | None]] = {}
     for name in (entry["system"] for entry in result["summary"]):
@@ -115,7 +115,7 @@ def loaded_table(warehouse: Warehouse, title: str) -> Table:
     """Rows in, kept and quarantined, by table that has any partition."""
     from rich.table import Table
 
-    from warehouse.contract import TABLES
+    from warehouse.landing.contract import TABLES
 
     table = Table("table", "partitions", "rows in", "kept", "quarantined", title=title, title_justify="left")
     for name in TABLES:

@@ -42,17 +42,17 @@ def tune(
     """
     from pydantic import ValidationError
 
-    from assets.experiments.logs import hash_of
-    from assets.experiments.prepare import days_named, prepare
-    from assets.experiments.settings import CompareSettings
-    from assets.experiments.tune_run import tune as run
-    from assets.experiments.tune_settings import TuneSettings
-    from assets.experiments.tune_tracking import record
-    from assets.experiments.tune_work import LoggedDays
+    from assets.common.tuned import FILE, Tuned
+    from assets.experiments.comparison.prepare import days_named, prepare
+    from assets.experiments.comparison.settings import CompareSettings
+    from assets.experiments.source_logs import hash_of
+    from assets.experiments.tuning.run import tune as run
+    from assets.experiments.tuning.settings import TuneSettings
+    from assets.experiments.tuning.tracking import record
+    from assets.experiments.tuning.workers import LoggedDays
     from assets.experiments.workers import WorkerFailed
     from assets.logs.ingest import BatchRejected
-    from assets.tuned import FILE, Tuned
-    from models.registry import SYSTEMS
+    from models.ranking.registry import SYSTEMS
     from orchestration.settings import prepare_home
     from warehouse.home import Home
 

@@ -19,7 +19,7 @@ import typer
 from orchestration.cli.console import err, out
 
 GRACE_SECONDS = 15
-EXPERIMENT = "ranking"  #: as assets/tracking.py names it
+EXPERIMENT = "ranking"  #: as assets/common/tracking.py names it
 
 
 def ui(

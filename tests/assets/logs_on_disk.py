@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from warehouse.home import SourceHome
-from warehouse.service_time import HOUR_MS
-from warehouse.sources import layout
-from warehouse.sources.description import SourceDescription
+from warehouse.landing import layout
+from warehouse.landing.description import SourceDescription
+from warehouse.landing.service_time import HOUR_MS
 
 DESCRIPTION = SourceDescription(
     name="test",

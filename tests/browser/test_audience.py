@@ -8,9 +8,9 @@ import time
 
 import pytest
 
+from assets.profiling.audience.inbox import SETTLED_SECONDS
 from assets.profiling.heatmaps_asset import as_of
-from assets.profiling.inbox import SETTLED_SECONDS
-from tests.assets import shop_on_disk
+from tests.assets.profiling import shop_on_disk
 from tests.browser.servers import START_SECONDS, chromium_page, needs_browser, serving, shows_picture
 
 DAY, BRAND = "2017-09-30", "brand1"

@@ -6,8 +6,8 @@ import importlib.util
 
 import pytest
 
-from assets.experiments.comparison_tracking import record
-from tests.assets.random_comparison import random_comparison
+from assets.experiments.comparison.tracking import record
+from tests.assets.experiments.random_comparison import random_comparison
 from tests.browser.servers import chromium_page, free_ports, needs_browser
 from tests.demo_home import ROOT
 from warehouse.home import Home

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from expectations.gate import ColumnSpec, GateContext, GateResult, gate
-from warehouse.contract import TABLES, PartitionKind
+from warehouse.landing.contract import TABLES, PartitionKind
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from expectations.gate import gate
 from expectations.suites import rules
+from simulator.corruption import WAYS, corrupt, corrupt_frame
 from tests.expectations.frames import (
     FIELDS,
     ITEMS,
@@ -23,10 +24,9 @@ from tests.expectations.frames import (
     hour_key,
     judge,
 )
-from warehouse.contract import RANKING_TABLES, TABLES
-from warehouse.sources import landing
-from warehouse.sources.corruption import WAYS, corrupt, corrupt_frame
-from warehouse.sources.description import SourceDescription
+from warehouse.landing import landing
+from warehouse.landing.contract import RANKING_TABLES, TABLES
+from warehouse.landing.description import SourceDescription
 
 CONTRACTS = {
     table: contract.with_fields(FIELDS[table], NUMBERS.get(table, ())) for table, contract in TABLES.items()

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from expectations.gate import ColumnSpec, GateContext, GateResult, gate
+from simulator import ShopSettings, SimulatorSettings
+from simulator.corruption import corrupt
+from simulator.feed import fill
 from tests.expectations.frames import DAY_MS
-from warehouse.contract import TABLES
-from warehouse.sources import landing, layout
-from warehouse.sources.corruption import corrupt
-from warehouse.sources.simulator import ShopSettings, SimulatorSettings, fill
+from warehouse.landing import landing, layout
+from warehouse.landing.contract import TABLES
 
 
 def judge_landing(folder) -> dict[str, GateResult]:

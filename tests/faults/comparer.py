@@ -5,9 +5,9 @@ from __future__ import annotations
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from assets.experiments.compare import compare
-from assets.experiments.logs import Logs
-from assets.experiments.settings import CompareSettings
+from assets.experiments.comparison.run import compare
+from assets.experiments.comparison.settings import CompareSettings
+from assets.experiments.source_logs import Logs
 
 SETTINGS = CompareSettings(source="simulator", systems=("fm", "deepfm"), days=("2025-03-05",), size="tiny")
 

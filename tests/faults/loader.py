@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 
 from warehouse.home import SourceHome
-from warehouse.service_time import HOUR_MS
-from warehouse.sources import landing
-from warehouse.sources.description import SourceDescription
-from warehouse.store import Warehouse
+from warehouse.landing import landing
+from warehouse.landing.description import SourceDescription
+from warehouse.landing.service_time import HOUR_MS
+from warehouse.store.warehouse import Warehouse
 
 DESCRIPTION = SourceDescription(
     name="test",

@@ -5,7 +5,7 @@ import multiprocessing
 
 import pytest
 
-from assets.experiments.prepare import prepare
+from assets.experiments.comparison.prepare import prepare
 from tests.faults import comparer
 
 DAYS = "days scored"
@@ -15,7 +15,7 @@ TOTAL = len(comparer.SETTINGS.systems) * len(comparer.SETTINGS.seeds)
 @pytest.fixture(scope="module")
 def process():
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.faults.comparer", "models.registry"])
+    context.set_forkserver_preload(["tests.faults.comparer", "models.ranking.registry"])
     return context
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.faults import loader
 from tests.faults.loader import DESCRIPTION, HOURS
-from warehouse.store import Warehouse
+from warehouse.store.warehouse import Warehouse
 
 KILLS = 10
 ROWS = 20_000

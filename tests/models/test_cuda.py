@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from models.data.event_log import HOUR_MS
-from models.lsttm.inner_curve import inner_curve
-from models.meta.rates import MetaSettings
-from models.ranker import Ranker
-from models.registry import SYSTEMS
-from tests.models.toy import START, TRAIN_HOURS, hour_of, toy_log, train
+from models.ranking.features.event_log import HOUR_MS
+from models.ranking.lsttm.inner_curve import inner_curve
+from models.ranking.ranker import Ranker
+from models.ranking.registry import SYSTEMS
+from models.ranking.training.rates import MetaSettings
+from tests.models.ranking.toy import START, TRAIN_HOURS, hour_of, toy_log, train
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
 

@@ -5,14 +5,14 @@ from datetime import UTC, datetime
 import dagster as dg
 import pytest
 
-from assets.partitions import Partitions
+from assets.common.partitions import Partitions
+from assets.common.resources import HomeResource
 from assets.ranking.states import StateRecord, States
-from assets.resources import HomeResource
 from orchestration.automation import fingerprint
 from orchestration.build import build
 from warehouse.home import Deployment, Home
-from warehouse.service_time import DAY_MS, HOUR_MS
-from warehouse.sources.description import SourceDescription
+from warehouse.landing.description import SourceDescription
+from warehouse.landing.service_time import DAY_MS, HOUR_MS
 
 FIRST, LAST = "2026-03-02", "2026-03-05"
 DEPLOYMENT = Deployment(source="landing", first_day=FIRST, systems=("deepfm",))

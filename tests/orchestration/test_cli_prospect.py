@@ -9,9 +9,9 @@ from typer.testing import CliRunner
 from assets.profiling import profilers
 from orchestration.cli import app, demo_shop
 from orchestration.cli.console import Stopwatch
-from tests.assets import shop_on_disk
-from tests.assets.profiler_stand_in import ENTRY
-from tests.models.meta_profile.toy import AS_OF
+from tests.assets.profiling import shop_on_disk
+from tests.assets.profiling.profiler_stand_in import ENTRY
+from tests.models.profiling.toy import AS_OF
 
 pytestmark = pytest.mark.slow
 AS_OF_KEY = str(np.datetime64(AS_OF, "D"))

@@ -77,7 +77,7 @@ def test_a_taken_port_is_said_at_once():
 
 
 def test_the_runs_page_is_the_one_of_the_trackers_experiment(tmp_path, monkeypatch):
-    from assets.tracking import Tracking
+    from assets.common.tracking import Tracking
 
     monkeypatch.setenv("HOURFOLD_HOME", str(tmp_path))
     assert runs_page() == ""

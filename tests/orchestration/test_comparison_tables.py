@@ -9,7 +9,7 @@ from rich.console import Console
 
 from orchestration.cli.console import WIDTH_OF_FILES
 from orchestration.cli.tables import comparison_tables, hours_table
-from tests.assets.random_comparison import random_comparison
+from tests.assets.experiments.random_comparison import random_comparison
 
 
 def printed(*tables):

@@ -9,8 +9,8 @@ from typer.testing import CliRunner
 from orchestration.cli import app
 from orchestration.run import BYTES_A_RUN, _runs
 from warehouse.home import Deployment, Home
-from warehouse.service_time import ServiceZone
-from warehouse.store import Warehouse
+from warehouse.landing.service_time import ServiceZone
+from warehouse.store.warehouse import Warehouse
 
 DAYS = [f"2026-03-{day:02d}" for day in (2, 3, 4, 6)]  # the shop was closed on the 5th
 UTC = ServiceZone("UTC")

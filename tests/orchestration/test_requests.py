@@ -7,9 +7,9 @@ import time
 import dagster as dg
 import pytest
 
+from assets.common.resources import HomeResource
+from assets.profiling.audience.inbox import SETTLED_SECONDS, look
 from assets.profiling.few_shot_job import REQUESTS
-from assets.profiling.inbox import SETTLED_SECONDS, look
-from assets.resources import HomeResource
 from orchestration.build import build
 from warehouse.home import Deployment, Home
 

@@ -6,7 +6,7 @@ import dagster as dg
 import pandas as pd
 import pytest
 
-from assets import model_registry
+from assets.common import model_registry
 from assets.ranking.states import States
 from orchestration.jobs import HOURLY, LOGS
 from orchestration.run import report_day, run_day, run_ingest

@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from orchestration.cli import app
 from orchestration.cli.simulated import simulate_into
-from warehouse.sources.simulator import ShopSettings, SimulatorSettings
+from simulator import ShopSettings, SimulatorSettings
 
 TINY = SimulatorSettings.tiny(days=1, shop=ShopSettings.tiny().model_copy(update={"days_before": 6}))
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from warehouse.service_time import HOUR_MS
-from warehouse.sources.description import SourceDescription
-from warehouse.staging import PartitionLoad, SourceFile
+from warehouse.landing.description import SourceDescription
+from warehouse.landing.service_time import HOUR_MS
+from warehouse.store.staging import PartitionLoad, SourceFile
 
 DAY = "2026-05-01"
 DESCRIPTION = SourceDescription(

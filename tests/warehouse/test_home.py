@@ -3,9 +3,9 @@
 import pytest
 from pydantic import ValidationError
 
+from simulator import SimulatorSettings
 from warehouse.home import Deployment, Home
-from warehouse.sources.description import SourceDescription
-from warehouse.sources.simulator import SimulatorSettings
+from warehouse.landing.description import SourceDescription
 
 
 def test_home_follows_the_environment(monkeypatch, tmp_path):

@@ -19,8 +19,8 @@ import numpy as np
 
 from warehouse.heatmaps.cells import Cells, run_starts
 from warehouse.heatmaps.plan import NO_CHANNEL, Plan
-from warehouse.local_time import QUARTER_MS, LocalZone
-from warehouse.statements import statement
+from warehouse.landing.local_time import QUARTER_MS, LocalZone
+from warehouse.store.statements import statement
 
 _KEY_BITS = 63
 _RUNS_AT_ONCE = 4096  #: in a chunk: with 50 channels a dense block of 1.6 MB

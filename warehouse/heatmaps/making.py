@@ -16,8 +16,8 @@ from warehouse.heatmaps.manifest import SegmentEntry, Stretch
 from warehouse.heatmaps.plan import Plan
 from warehouse.heatmaps.segments import read_segment, read_sources, write_segment
 from warehouse.heatmaps.vocabulary import Vocabulary, largest_user
-from warehouse.local_time import LocalZone
-from warehouse.store import Warehouse
+from warehouse.landing.local_time import LocalZone
+from warehouse.store.warehouse import Warehouse
 
 FORMAT = 1  #: part of every digest: segments of another layout are encoded anew
 #: Encoded together and stored as one row group, so that memory does not grow with the number of users.

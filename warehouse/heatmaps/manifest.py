@@ -9,7 +9,7 @@ from typing import NamedTuple
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from warehouse.heatmaps.vocabulary import DAYS, Vocabulary
-from warehouse.local_time import LocalZone
+from warehouse.landing.local_time import LocalZone
 
 
 class HeatmapsMissing(LookupError):

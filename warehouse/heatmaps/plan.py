@@ -8,7 +8,7 @@ import numpy as np
 
 from warehouse.heatmaps.settings import SHOPPING_EVENTS, ChannelRule
 from warehouse.heatmaps.vocabulary import Channel, Vocabulary, category_values, genre_at
-from warehouse.store import Warehouse
+from warehouse.store.warehouse import Warehouse
 
 NO_CHANNEL = -1
 

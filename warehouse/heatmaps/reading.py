@@ -12,7 +12,7 @@ from warehouse.heatmaps.cells import Cells
 from warehouse.heatmaps.manifest import Manifest, vocabulary_path
 from warehouse.heatmaps.segments import read_segment, read_sources, read_users
 from warehouse.heatmaps.vocabulary import DAYS, Vocabulary
-from warehouse.local_time import LocalZone
+from warehouse.landing.local_time import LocalZone
 
 _NOT_WANTED = -1
 

@@ -23,10 +23,10 @@ from warehouse.heatmaps.manifest import Manifest, save_vocabulary, stretches, vo
 from warehouse.heatmaps.plan import Plan
 from warehouse.heatmaps.settings import HeatmapSettings
 from warehouse.heatmaps.vocabulary import DAYS, Vocabulary
-from warehouse.local_time import LocalZone
-from warehouse.service_time import DAY_MS
-from warehouse.statements import statement
-from warehouse.store import Warehouse
+from warehouse.landing.local_time import LocalZone
+from warehouse.landing.service_time import DAY_MS
+from warehouse.store.statements import statement
+from warehouse.store.warehouse import Warehouse
 
 
 class NothingToEncode(ValueError):

@@ -19,9 +19,9 @@ from warehouse.heatmaps.settings import (
     Event,
     HeatmapSettings,
 )
-from warehouse.local_time import LocalZone
-from warehouse.statements import statement
-from warehouse.store import Warehouse
+from warehouse.landing.local_time import LocalZone
+from warehouse.store.statements import statement
+from warehouse.store.warehouse import Warehouse
 
 DAYS = 365  #: of a heatmap (paper 3.1)
 OTHER = "other"

@@ -26,11 +26,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from warehouse.contract import PartitionKind
-from warehouse.service_time import ServiceZone
+from warehouse.landing.contract import PartitionKind
+from warehouse.landing.description import SourceDescription
+from warehouse.landing.progress import Progress
+from warehouse.landing.service_time import ServiceZone
+from warehouse.landing.writing import clear, write_file, write_partitions
 from warehouse.sources.complete_journey_labels import SURVEY_FIELDS, label_rows, survey_rows
-from warehouse.sources.description import SourceDescription
-from warehouse.sources.writing import clear, write_file, write_partitions
 
 NAME = "complete-journey"
 ZONE, LOCAL_ZONE = "Etc/GMT+5", "America/New_York"
@@ -42,10 +43,8 @@ TABLES = (
 #: Column of the package → kind of points.
 KINDS = {"retail_disc": "standard", "coupon_match_disc": "limited", "coupon_disc": "used"}
 
-ProgressCallback = Callable[[str, int, int], None]
 
-
-def fill(landing: Path, *, progress: ProgressCallback | None = None) -> SourceDescription:
+def fill(landing: Path, *, progress: Progress | None = None) -> SourceDescription:
     """Write the package's tables as a landing folder with its `source.json`; an earlier fill is replaced.
 
     Raises ImportError naming the package where it is not installed, FileExistsError where the folder holds
@@ -88,7 +87,7 @@ def fill(landing: Path, *, progress: ProgressCallback | None = None) -> SourceDe
     return description
 
 
-def _steps(progress: ProgressCallback | None, steps: int) -> Callable[[str, int], None]:
+def _steps(progress: Progress | None, steps: int) -> Callable[[str, int], None]:
     def report(stage: str, done: int) -> None:
         if progress:
             progress(stage, done, steps)

@@ -15,11 +15,11 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
-from warehouse.contract import PartitionKind
-from warehouse.service_time import HOUR_MS, ServiceZone
-from warehouse.sources.description import SourceDescription
+from warehouse.landing.contract import PartitionKind
+from warehouse.landing.description import SourceDescription
+from warehouse.landing.service_time import HOUR_MS, ServiceZone
+from warehouse.landing.writing import clear, write_file, write_partitions
 from warehouse.sources.kuairand_fields import ITEM_FIELDS, USER_FIELDS, item_rows, user_rows
-from warehouse.sources.writing import clear, write_file, write_partitions
 
 NAME = "kuairand"
 LOG = "log_standard_4_22_to_5_08_pure"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from warehouse.service_time import ServiceZone
+from warehouse.landing.service_time import ServiceZone
 
 USER_FIELDS: dict[str, str] = {
     "onehot_feat1": "AUC .546, the strongest of all, with 7 values only",

@@ -1,0 +1,99 @@
+"""Trained models as versions of one registered model a source and purpose, with aliases.
+
+Rankers have the aliases `challenger` and `champion`, profilers one a system that points at its newest. A
+version points at the folder that the asset wrote; nothing is copied. mlflow/serving.md says
+what it takes to serve one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from assets.common.tracking import EXPERIMENT, PROFILING, Tracking
+
+if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion
+
+CHAMPION, CHALLENGER = "champion", "challenger"
+KEY = "hourfold.key"
+
+_WHAT = {
+    EXPERIMENT: "Daily rankers; `champion` is what to serve, `challenger` what was tried last.",
+    PROFILING: "Profilers by as-of date; the alias of a system points at its newest one.",
+}
+
+
+def model_name(tracking: Tracking) -> str:
+    """`ranking-<source>` or `profiling-<source>`; a simulated source is named so."""
+    return f"{tracking.purpose}-{tracking.label}"
+
+
+def register(
+    tracking: Tracking,
+    system: str,
+    day: str,
+    folder: Path,
+    run_id: str,
+    state_hash: str,
+    tags: Mapping[str, str],
+) -> str:
+    """The version of `(system, day, state)`, found again if it is there; returns its number."""
+    name, client = model_name(tracking), tracking.client
+    key = f"{system}/{day}/{state_hash}"
+    _ensure(tracking, name)
+    found = client.search_model_versions(f"name='{name}' and tags.`{KEY}`='{key}'", max_results=1)
+    if found:
+        return str(found[0].version)
+    simulated = " Trained on simulated logs." if tracking.simulated else ""
+    version = client.create_model_version(
+        name,
+        source=folder.as_uri(),
+        run_id=run_id,
+        tags={KEY: key, "system": system, "day": day, "state_hash": state_hash, **tags},
+        description=f"{system}, trained on everything received through {day}.{simulated}",
+    )
+    return str(version.version)
+
+
+def at_alias(tracking: Tracking, alias: str) -> ModelVersion | None:
+    """The version an alias points at, or None."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return tracking.client.get_model_version_by_alias(model_name(tracking), alias)
+    except MlflowException as error:
+        if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            return None
+        raise
+
+
+def point(tracking: Tracking, alias: str, version: str, tags: Mapping[str, str]) -> None:
+    """Move an alias to a version, and write on the version why."""
+    name = model_name(tracking)
+    for tag, value in tags.items():
+        tracking.client.set_model_version_tag(name, version, tag, value)
+    tracking.client.set_registered_model_alias(name, alias, version)
+
+
+def version_of(tracking: Tracking, system: str, day: str, state_hash: str) -> str | None:
+    """The number of a registered version, or None."""
+    found = tracking.client.search_model_versions(
+        f"name='{model_name(tracking)}' and tags.`{KEY}`='{system}/{day}/{state_hash}'", max_results=1
+    )
+    return str(found[0].version) if found else None
+
+
+def _ensure(tracking: Tracking, name: str) -> None:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        tracking.client.create_registered_model(
+            name,
+            tags={"source": tracking.source, "simulated": str(tracking.simulated).lower()},
+            description=_WHAT[tracking.purpose],
+        )
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise

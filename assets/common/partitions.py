@@ -1,0 +1,65 @@
+"""Hours and days of a deployment as Dagster partitions, and how they lean on each other.
+
+Everything is in service time: a zone of fixed offset, so that 24 hourly partitions are always one day.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+
+import dagster as dg
+
+from warehouse.home import Deployment
+from warehouse.landing.service_time import DAY_MS
+
+# Dagster calls its partitioned checks a preview and some mapping parameters beta. Both are leaned on here and
+# held by tests, and dagster is capped below its next minor version; a warning on every command would help
+# nobody.
+warnings.filterwarnings("ignore", category=dg.PreviewWarning)
+warnings.filterwarnings("ignore", category=dg.BetaWarning)
+
+#: All 24 hours lean on the *day before*. Offsets -1, -1 would give 23 of them their own day: a leak.
+DAY_BEFORE = dg.TimeWindowPartitionMapping(
+    start_offset=-24, end_offset=-24, allow_nonexistent_upstream_partitions=True
+)
+
+#: An hour leans on the hour before it; the first hour of the logs leans on nothing.
+HOUR_BEFORE = dg.TimeWindowPartitionMapping(
+    start_offset=-1, end_offset=-1, allow_nonexistent_upstream_partitions=True
+)
+
+
+@dataclass(frozen=True)
+class Partitions:
+    """The hourly and daily partitions of one deployment."""
+
+    hourly: dg.HourlyPartitionsDefinition
+    daily: dg.DailyPartitionsDefinition
+    shop: dg.DailyPartitionsDefinition  #: of purchases, points and what is made of them
+
+    @classmethod
+    def of(cls, deployment: Deployment, last_day: str | None = None) -> Partitions:
+        """Partitions from the deployment's first day on.
+
+        Args:
+            deployment: names the zone and the first day.
+            last_day: last day with logs, included, of a closed archive; None leaves the end open.
+        """
+        zone = deployment.service_zone
+        after = None if last_day is None else zone.day_key(zone.day_start_ms(last_day) + DAY_MS)
+        return cls(
+            hourly=dg.HourlyPartitionsDefinition(
+                start_date=f"{deployment.first_day}-00:00",
+                end_date=None if after is None else f"{after}-00:00",
+                timezone=deployment.zone,
+            ),
+            daily=dg.DailyPartitionsDefinition(
+                start_date=deployment.first_day, end_date=after, timezone=deployment.zone
+            ),
+            shop=dg.DailyPartitionsDefinition(
+                start_date=deployment.shop_first_day or deployment.first_day,
+                end_date=after,
+                timezone=deployment.zone,
+            ),
+        )

@@ -1,0 +1,163 @@
+"""MLflow as this project uses it: runs found again by tag, few calls, a registered model a system.
+
+A run's identity is a tag made of what it is about (kind, source, system, partition) and of its settings and
+seed. It is looked up before it is created, so that re-materialising overwrites figures and never leaves a
+second run. Parameters cannot change in MLflow, so a changed setting is another run; what may change between
+two materialisations (git revision, data hash, base partition) is a tag. A metric that stands already with the
+same value is not logged again.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from assets.common.provenance import git_revision, settings_digest
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+    from mlflow.tracking import MlflowClient
+
+EXPERIMENT = "ranking"
+PROFILING = "profiling"  #: the profiler keeps an experiment and registered models of its own
+KEY = "hourfold.key"
+MOST_PARAMS, MOST_METRICS = 100, 900  #: what MLflow takes in one call, the second with room for tags
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """One run to be found or made, and what to write on it."""
+
+    kind: str  #: day, hour, training, long_term; audience
+    system: str
+    partition: str
+    seed: int
+    settings: Mapping[str, str]  #: flat; the same for all runs of a system
+    tags: Mapping[str, str] = field(default_factory=dict)
+    metrics: Mapping[str, float | None] = field(default_factory=dict)  #: None and NaN are left out
+    step: int = 0
+    curves: Mapping[str, Sequence[float]] = field(default_factory=dict)  #: name → values at steps 0, 1, …
+    parent: str | None = None  #: run id
+    name: str | None = None  #: as the page lists it, after the source; default: system, kind and partition
+    artifacts: Mapping[str, Path] = field(
+        default_factory=dict
+    )  #: folder in the run → local file, or folder of files
+
+
+class Tracking:
+    """The MLflow store of one home, seen from one source and one purpose (the experiment's name)."""
+
+    def __init__(self, folder: Path, source: str, simulated: bool, purpose: str = EXPERIMENT) -> None:
+        self.folder, self.source, self.simulated, self.purpose = folder, source, simulated, purpose
+
+    @property
+    def label(self) -> str:
+        """The source as names show it; a simulated one is always called so."""
+        if not self.simulated:
+            return self.source
+        return "simulated" if self.source == "simulator" else f"{self.source}-simulated"
+
+    @cached_property
+    def client(self) -> MlflowClient:
+        """A client on `<home>/mlflow/mlflow.db`; importing it takes seconds, hence only when used."""
+        import os
+
+        os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+        from mlflow.tracking import MlflowClient
+
+        self.folder.mkdir(parents=True, exist_ok=True)
+        uri = f"sqlite:///{self.folder / 'mlflow.db'}"
+        return MlflowClient(tracking_uri=uri, registry_uri=uri)
+
+    @cached_property
+    def experiment(self) -> str:
+        """The experiment's id; its artifacts lie inside the home, not in the working directory."""
+        found = self.client.get_experiment_by_name(self.purpose)
+        if found is not None:
+            return str(found.experiment_id)
+        return str(
+            self.client.create_experiment(
+                self.purpose, artifact_location=(self.folder / "artifacts").as_uri()
+            )
+        )
+
+    def key(self, record: RunRecord) -> str:
+        """The identity of a run."""
+        digest = settings_digest(record.settings, record.seed)
+        return "/".join((record.kind, self.source, record.system, record.partition, digest))
+
+    def find(self, record: RunRecord) -> Run | None:
+        """The run of this identity, if there is one."""
+        runs = self.client.search_runs(
+            [self.experiment], filter_string=f"tags.`{KEY}` = '{self.key(record)}'", max_results=1
+        )
+        return runs[0] if runs else None
+
+    def record(self, record: RunRecord) -> str:
+        """Write `record` on its run, made if it is not there yet; returns the run's id."""
+        from mlflow.entities import Param, RunTag
+
+        run = self.find(record)
+        params: list[Any] = []
+        if run is None:
+            name = " ".join((self.label, record.name or f"{record.system} {record.kind} {record.partition}"))
+            tags = {KEY: self.key(record)} | ({"mlflow.parentRunId": record.parent} if record.parent else {})
+            run = self.client.create_run(self.experiment, tags=tags, run_name=name)
+            values = {
+                "seed": str(record.seed),
+                "system": record.system,
+                "source": self.source,
+                **record.settings,
+            }
+            params = [Param(name, value[:6000]) for name, value in values.items()]
+        run_id = run.info.run_id
+        about = {
+            "source": self.source,
+            "simulated": str(self.simulated).lower(),
+            "system": record.system,
+            "kind": record.kind,
+            "partition": record.partition,
+            "git_revision": git_revision(),
+            **record.tags,
+        }
+        fresh = [RunTag(name, value) for name, value in about.items() if run.data.tags.get(name) != value]
+        metrics = self._changed(run, record)
+        self.client.log_batch(run_id, metrics=metrics[:MOST_METRICS], params=params[:MOST_PARAMS], tags=fresh)
+        for start in range(MOST_METRICS, len(metrics), MOST_METRICS):
+            self.client.log_batch(run_id, metrics=metrics[start : start + MOST_METRICS])
+        for start in range(MOST_PARAMS, len(params), MOST_PARAMS):
+            self.client.log_batch(run_id, params=params[start : start + MOST_PARAMS])
+        for folder, path in record.artifacts.items():
+            if path.is_dir():
+                self.client.log_artifacts(run_id, str(path), folder)
+            else:
+                self.client.log_artifact(run_id, str(path), folder)
+        if run.info.status != "FINISHED":
+            self.client.set_terminated(run_id)
+        return str(run_id)
+
+    def _changed(self, run: Run, record: RunRecord) -> list[Any]:
+        """The metrics that the run does not carry yet with this value at this step."""
+        from mlflow.entities import Metric
+
+        wanted = [(name, record.step, value) for name, value in record.metrics.items()]
+        wanted += [
+            (name, step, value) for name, curve in record.curves.items() for step, value in enumerate(curve)
+        ]
+        there: dict[tuple[str, int], float] = {}
+        for name in {name for name, _, _ in wanted} & set(run.data.metrics):
+            for point in sorted(
+                self.client.get_metric_history(run.info.run_id, name), key=lambda point: point.timestamp
+            ):
+                there[name, point.step] = point.value
+        now = int(time.time() * 1000)
+        return [
+            Metric(name, float(value), now, step)
+            for name, step, value in wanted
+            if value is not None and math.isfinite(value) and there.get((name, step)) != float(value)
+        ]

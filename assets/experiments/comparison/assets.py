@@ -1,0 +1,138 @@
+"""ranking_comparison: every system that is asked for, on the deployment's own logs."""
+
+from typing import TYPE_CHECKING
+
+import dagster as dg
+from pydantic import Field
+
+from assets.common import plots
+from assets.common.faults import told
+from assets.common.resources import HomeResource, ProgressReport, WarehouseResource
+from assets.common.timings import Timings
+
+if TYPE_CHECKING:
+    from assets.experiments.comparison.settings import CompareSettings
+    from assets.experiments.source_logs import Logs
+
+
+class ComparisonConfig(dg.Config):
+    """What a comparison compares, as the launchpad asks for it."""
+
+    systems: str = Field(default="", description="names with commas, or all; empty: the deployment's")
+    days: str = Field(
+        default="", description="test days: one, FIRST..LAST, or several with commas; empty: the last loaded"
+    )
+    seeds: int = Field(default=1, ge=1, description="trainings of each system and day")
+    size: str = Field(default="", description="real or tiny; empty: the deployment's")
+    workers: int = Field(default=1, ge=1, description="processes, one thread each")
+
+
+def ranking_comparison_asset() -> dg.AssetsDefinition:
+    """The asset; it has no partitions, for a comparison is of several days."""
+
+    # Not in the pool `duckdb`: it reads a day at a time and closes, and would hold hourly loads back.
+    @dg.asset(
+        deps=["exposures", "external_clicks"],
+        group_name="experiments",
+        owners=["team:ranking"],
+        kinds={"pytorch", "mlflow"},
+    )
+    def ranking_comparison(
+        context: dg.AssetExecutionContext,
+        config: ComparisonConfig,
+        home: HomeResource,
+        warehouse: WarehouseResource,
+        progress: dg.ResourceParam[ProgressReport],
+    ) -> None:
+        """Systems retrained before each test day, scored hour by hour on loaded logs, and tested in pairs.
+
+        As `hourfold compare`: figures by hour, gain of the hourly updates, DeLong's test for every pair,
+        segments, calibration. The JSON lies in reports/comparisons/; MLflow has an experiment for it. A run
+        that was killed goes on where it was.
+        """
+        with told(context):
+            from assets.experiments.comparison.plots import pictures
+            from assets.experiments.comparison.report import table, tests
+            from assets.experiments.comparison.results import best, span
+            from assets.experiments.comparison.run import compare
+            from assets.experiments.comparison.tracking import experiment_name, record
+
+            timings = Timings()
+            with timings.phase("read"):
+                logs, settings = asked(config, home, warehouse)
+            out = home.paths.reports / "comparisons" / f"{span({'settings': settings.model_dump()})}.json"
+            with timings.phase("compute"):
+                listen = progress.to(context.log)
+                result = compare(settings, logs, out, workers=config.workers, progress=listen)
+            with timings.phase("record"):
+                run_id = record(home.home.mlflow, result, out)
+            progress.spent(timings.seconds)
+            context.add_asset_metadata(
+                {
+                    "logs": "simulated" if logs.simulated else settings.source,
+                    "days": ", ".join(settings.days),
+                    "best": best(result) or "none",
+                    "systems": dg.MetadataValue.md(
+                        table(result).replace("[Definitions](../metrics.md).", "")
+                    ),
+                    "tests": dg.MetadataValue.md(tests(result).partition("\n\n![")[0] or "one system only"),
+                    **{
+                        name.removesuffix(".png"): plots.embedded(png)
+                        for name, png in pictures(result).items()
+                    },
+                    "data_hash": result["data_hash"],
+                    "json": dg.MetadataValue.path(str(out)),
+                    "mlflow_experiment": experiment_name(result),
+                    "mlflow_run": run_id,
+                    **timings.metadata(),
+                }
+            )
+
+    return ranking_comparison
+
+
+def asked(
+    config: ComparisonConfig, home: HomeResource, warehouse: WarehouseResource
+) -> "tuple[Logs, CompareSettings]":
+    """The deployment's logs as a comparison reads them, and its settings.
+
+    Raises:
+        LookupError: no days were asked for, and fewer than two are loaded.
+    """
+    from assets.common.tuned import tuned_settings
+    from assets.experiments.comparison.prepare import days_named
+    from assets.experiments.comparison.settings import CompareSettings, systems_named
+    from assets.experiments.source_logs import Logs
+
+    deployment, paths = home.deployment, home.paths
+    size = config.size or deployment.size
+    names = systems_named(config.systems) if config.systems else deployment.systems
+    days = days_named(config.days) if config.days else (_last_day(warehouse),)
+    logs = Logs(
+        warehouse=paths.warehouse,
+        landing=deployment.landing_folder(home.home),
+        zone=deployment.zone,
+        first_day=deployment.first_day,
+        simulated=home.description.simulated,
+    )
+    settings = CompareSettings.model_validate(
+        {
+            "source": deployment.source,
+            "systems": names,
+            "days": days,
+            "seeds": tuple(range(config.seeds)),
+            "size": size,
+            "device": deployment.device,
+            "tuned": tuned_settings(paths, deployment.source, size, names),
+        }
+    )
+    return logs, settings
+
+
+def _last_day(warehouse: WarehouseResource) -> str:
+    """The latest day with loaded exposures that has a day before it."""
+    with warehouse.open() as opened:
+        days = sorted({str(key)[:10] for key in opened.loaded("exposures")["partition"]})
+    if len(days) < 2:
+        raise LookupError(f"{len(days)} day(s) of exposures are loaded: a comparison needs one to train on")
+    return days[-1]

@@ -1,0 +1,62 @@
+"""What segments need to know of a day's exposures, in the order of their scores."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from warehouse.landing.service_time import HOUR_MS
+
+if TYPE_CHECKING:
+    from models.ranking.features.event_log import EventLog
+
+
+@dataclass(frozen=True)
+class DayFacts:
+    """A day's exposures [E], as they were received."""
+
+    clicked: np.ndarray  #: bool
+    user: np.ndarray  #: int64
+    hour: np.ndarray  #: int64, 0 … 23
+    user_seen: np.ndarray  #: int64, exposures of the user before the day
+    item_shown: np.ndarray  #: float64, hours since the item was first shown to anybody
+    item_age: np.ndarray  #: float64, hours since it was published, or first shown where that is unknown
+    day_age: np.ndarray  #: float64, hours since the day began
+
+    def __len__(self) -> int:
+        return len(self.clicked)
+
+    @classmethod
+    def of(cls, history: EventLog, hours: Sequence[EventLog]) -> DayFacts:
+        """The facts of a day's hours, given all that was received before the day."""
+        past = history.exposures
+        user, item, shown_at, clicked = (
+            np.concatenate([getattr(hour.exposures, name) for hour in hours])
+            for name in ("user", "item", "shown_at", "clicked")
+        )
+        seen = np.bincount(past.user, minlength=int(user.max(initial=0)) + 1)
+        first = _first_shown(np.append(past.item, item), np.append(past.shown_at, shown_at))
+        published = first.copy()
+        for log in (history, *hours):
+            known = log.items.published_at >= 0
+            here = log.items.index[known]
+            published[here[here < len(first)]] = log.items.published_at[known][here < len(first)]
+        return cls(
+            clicked=clicked,
+            user=user,
+            hour=np.repeat(np.arange(len(hours)), [len(hour.exposures) for hour in hours]),
+            user_seen=seen[user],
+            item_shown=(shown_at - first[item]) / HOUR_MS,
+            item_age=np.maximum(shown_at - published[item], 0) / HOUR_MS,
+            day_age=(shown_at - history.end_ms) / HOUR_MS,
+        )
+
+
+def _first_shown(item: np.ndarray, shown_at: np.ndarray) -> np.ndarray:
+    """When each item was first shown, int64 by item index, for exposures in time order."""
+    first = np.zeros(int(item.max(initial=-1)) + 1, np.int64)
+    first[item[::-1]] = shown_at[::-1]  # of equal indices the last one written stays: the earliest exposure
+    return first

@@ -1,0 +1,230 @@
+"""Paragraphs of the page of a comparison: where it comes from, tables and the pictures beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from assets.experiments.comparison import results as reading
+from assets.experiments.comparison.results import PERIODS, Result
+from assets.experiments.number_format import count, duration, less, markdown, number, p_value, ranged, signed
+
+IMAGES = "../images"
+PAPER = {  #: AUC of the paper's Tables 2 and 4 by period; ablations are read against its `lsttm`
+    "lsttm": (0.8395, 0.8504, 0.8502),
+    "lsttm_no_meta": (0.8373, 0.8428, 0.8421),
+    "lsttm_no_external": (0.8385, 0.8459, 0.8459),
+    "lsttm_concat": (0.8378, 0.8488, 0.8489),
+    "lsttm_no_gat": (0.8304, 0.8410, 0.8411),
+}
+DATA = {"kuairand": "path/to/KuaiRand-Pure", "landing": "path/to/your/logs"}
+WIDE = 60  #: characters of a command line's names before it is broken
+SEGMENT_HEADS = {
+    "users": "AUC by exposures of the user before the day",
+    "items": "AUC by novelty of the item",
+}
+
+
+def section(result: Result) -> str:
+    """The section of the page: named after the source, unless the page has another of the same source."""
+    return str(result.get("section") or reading.label(result))
+
+
+def picture_name(result: Result, name: str) -> str:
+    """The file of a figure in docs/images."""
+    return f"ranking-{section(result)}-{name}"
+
+
+def head(result: Result) -> str:
+    """The command, and what it ran on."""
+    settings, made = result["settings"], result.get("made") or {}
+    source = settings["source"]
+    flags = f" --data {DATA[source]}" if source in DATA else ""
+    flags += f" --days {_days(settings['days'])} --seeds {len(settings['seeds'])}"
+    flags += f" --workers {made['workers']}" * (made.get("workers", 1) > 1)
+    flags += " --tiny" * (settings["size"] == "tiny") + " --defaults" * (not result.get("tuned"))
+    flags += "".join(f" --set {override}" for override in settings["overrides"])
+    names = ",".join(settings["systems"])
+    lines = [
+        f"hourfold compare --source {source}{flags}",
+        f"  --systems {names} --out {section(result)}.json",
+    ]
+    spent = sum(day["train_seconds"] + day["hours_seconds"] for day in result["days"])
+    tuned = [name for name in settings["systems"] if name in (result.get("tuned") or {})]
+    nulls = max(entry["null_hours"] for entry in result["summary"])
+    said = [
+        "Simulated logs." * result["simulated"],
+        f"Commit {result['git']}, data hash `{result['data_hash'][:16]}`"
+        + (f", {made['date']}, {made['machine']}." if made else "."),
+        f"Training and scoring took {duration(spent)} in all, added up over {len(result['summary'])} "
+        f"systems, {count(settings['days'], 'day')} and {count(settings['seeds'], 'seed')}.",
+        f"Settings: `hourfold tune` chose those of {count(tuned, 'system')}; the others have their defaults."
+        if tuned
+        else "Settings: all defaults.",
+        f"At most {nulls} hours of a system had one class only and have no AUC." * (nulls > 0),
+    ]
+    return "```\n" + " \\\n".join(lines) + "\n```\n\n" + " ".join(part for part in said if part)
+
+
+def table(result: Result) -> str:
+    """Every system's figures, the best first; the ceiling of simulated logs below."""
+    there, truth = reading.entries(result), result.get("truth")
+    columns = ["system", "0–8 h", "8–16 h", "16–24 h", "AUC", "± seeds", "not updated", "gain"]
+    columns += ["log-loss", "GAUC", "ECE", "training, s"] + ["share of the possible"] * bool(truth)
+    rows = []
+    for name in reading.ranked(result):
+        entry = there[name]
+        rows.append(
+            [
+                f"**{name}**" if name == reading.best(result) else name,
+                *(number(entry[period]) for period in PERIODS),
+                number(entry["auc"]),
+                number(entry["auc_std"]),
+                number(entry["auc_static"]),
+                signed(less(entry["auc"], entry["auc_static"])),
+                *(number(entry.get(figure)) for figure in ("log_loss", "gauc", "ece")),
+                f"{entry['train_seconds']:.0f}",
+                *([_share(entry["auc"], truth["auc"])] if truth else []),
+            ]
+        )
+    if truth:
+        figures = [number(truth.get(name)) for name in (*PERIODS, "auc")]
+        ends = [number(truth.get("log_loss")), number(truth.get("gauc")), "", "", "100 %"]
+        rows.append(["true probability", *figures, "", "", "", *ends])
+    said = (
+        "AUC: all exposures of a day pooled, mean over days and seeds. *Not updated*: the same daily model, "
+        "which received each hour but took no step. *Gain*: what the hourly step adds. Training: mean of a "
+        "day. [Definitions](../metrics.md)."
+    )
+    if truth:
+        said += " *Share of the possible*: (AUC − .5) / (AUC of the true probability − .5)."
+    return f"{said}\n\n{markdown(columns, rows)}"
+
+
+def tests(result: Result) -> str:
+    """Every system against the best."""
+    order = reading.ranked(result)
+    found = [reading.between(result, name, order[0]) for name in order[1:]]
+    rows = [
+        [test["first"], ranged(test), p_value(test, "p_delong"), p_value(test)]
+        for test in found
+        if test is not None
+    ]
+    if not rows:
+        return ""
+    columns = ("less the best", f"AUC − AUC of {order[0]} [95 %]", "p", "p, Holm")
+    return (
+        "p: DeLong's test on placements averaged over seeds, days independent. Interval: bootstrap over "
+        f"users. Holm's correction is over all {len(result['tests'])} pairs.\n\n"
+        f"{markdown(columns, rows)}\n\n{_image(result, 'differences.png', 'differences to the best')}"
+    )
+
+
+def hours(result: Result) -> str:
+    """Figure 3 of the paper."""
+    shown = [_image(result, "auc-by-hour.png", "AUC by hour")]
+    if reading.best(result, reading.PAPER_BASELINES) is not None and len(result["summary"]) > 1:
+        shown.append(_image(result, "auc-against.png", "AUC by hour less the best baseline"))
+    return "\n\n".join(shown)
+
+
+def ages(result: Result) -> str:
+    """The gain of hourly updates by hours since the retrain and by the item's age."""
+    if not reading.by_hour(result, "auc_static"):
+        return ""
+    parts = [_image(result, "gain.png", "gain of hourly updates")]
+    heads = {
+        "hours_since_retrain": "Gain by hours since the retrain",
+        "item_age": "Gain by age of the item, hours",
+    }
+    parts += [
+        _segment(result, segment, title, lambda entry: signed(less(entry["auc"], entry["auc_static"])))
+        for segment, title in heads.items()
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def segments(result: Result) -> str:
+    """AUC of kinds of users and items."""
+    parts = [
+        _segment(result, segment, title, lambda entry: number(entry["auc"]))
+        for segment, title in SEGMENT_HEADS.items()
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def gates(result: Result) -> str:
+    """Where the gate looks."""
+    return _image(result, "gate.png", "gate weights") if result.get("gate") else ""
+
+
+def calibration(result: Result) -> str:
+    """Predicted and clicked."""
+    return _image(result, "calibration.png", "calibration") if result.get("calibration") else ""
+
+
+def ablations(result: Result) -> str:
+    """Table 4 of the paper: every other system of the family against `lsttm`, and the paper's own figures."""
+    there, base = reading.entries(result), reading.REFERENCE
+    others = [name for name in reading.family(result) if name != base]
+    if base not in there or not others:
+        return ""
+    rows = []
+    for name in others:
+        paper = ""
+        if name in PAPER:
+            paper = " ".join(signed(one - other) for one, other in zip(PAPER[name], PAPER[base], strict=True))
+        test = reading.between(result, name, base)
+        rows.append(
+            [
+                name,
+                *(signed(less(there[name][period], there[base][period])) for period in PERIODS),
+                "" if test is None else ranged(test),
+                p_value(test),
+                paper,
+            ]
+        )
+    columns = (f"less {base}", "0–8 h", "8–16 h", "16–24 h", "AUC [95 %]", "p, Holm", "in the paper")
+    return (
+        f"Differences to `{base}`; *in the paper*: its Table 4, the three periods, on its own log.\n\n"
+        f"{markdown(columns, rows)}\n\n{_image(result, 'ablations.png', 'ablations')}"
+    )
+
+
+def difference(result: Result, first: str, second: str) -> str:
+    """`+.0043 [+.0031, +.0055]`; raises LookupError where the two were not tested."""
+    test = reading.between(result, first, second)
+    if test is None:
+        raise LookupError(f"{first} and {second} were not compared")
+    return ranged(test)
+
+
+def _segment(result: Result, segment: str, title: str, cell: Callable[[Any], str]) -> str:
+    found = [entry for entry in result.get("segments") or () if entry["segment"] == segment]
+    values = list(dict.fromkeys(entry["value"] for entry in found))
+    if len(values) < 2:
+        return ""
+    by = {(entry["system"], entry["value"]): entry for entry in found}
+    sizes = {entry["value"]: entry["exposures"] for entry in found}
+    rows = [
+        [name, *(cell(by[name, value]) if (name, value) in by else "" for value in values)]
+        for name in reading.ranked(result)
+    ]
+    columns = ("system", *(f"{value} ({sizes[value]:,})" for value in values))
+    return f"{title}; in brackets: exposures.\n\n{markdown(columns, rows)}"
+
+
+def _image(result: Result, name: str, text: str) -> str:
+    return f"![{text}, {reading.about(result)}]({IMAGES}/{picture_name(result, name)})"
+
+
+def _share(auc: float, ceiling: float) -> str:
+    return f"{(auc - 0.5) / (ceiling - 0.5):.0%}".replace("%", " %").replace("-", "−")
+
+
+def _days(days: Sequence[str]) -> str:
+    """As the command line names them."""
+    from assets.experiments.comparison.prepare import days_named
+
+    whole = f"{days[0]}..{days[-1]}"
+    return whole if len(days) > 1 and days_named(whole) == tuple(days) else ",".join(days)

@@ -1,0 +1,52 @@
+"""Bring a source's purchases through the real gate, unless they are there already, and read them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from assets.experiments.profilers.data import Shop
+from assets.experiments.profilers.settings import ProfileEvalSettings
+from models.profiling.data import ProfileData
+from models.progress import Progress
+from warehouse.home import Deployment, Home
+
+
+def prepare_shop(
+    settings: ProfileEvalSettings, data: Path | None, *, progress: Progress | None = None
+) -> Shop:
+    """Fill the landing folder, load every partition of the profiler's tables that the warehouse lacks.
+
+    Channels of heatmaps are fitted at the as-of date of the evaluation, whatever this home fitted before, so
+    that the figures depend on the log alone.
+
+    Raises:
+        ValueError: the source needs `--data`, or another folder was loaded under this home.
+        BatchRejected: a batch rule stopped a partition.
+    """
+    from assets.logs.sources import described, fill_landing
+    from assets.profiling.reading import profile_data, profile_data_hash, purchase_log
+    from assets.profiling.sources import load_profiling
+
+    home = Home.current()
+    deployment, paths = Deployment.load(home), home.source(settings.source)
+    if settings.source == deployment.source and deployment.landing and data is None:
+        data = Path(deployment.landing)
+    landing = fill_landing(settings.source, paths, data, progress=progress)
+    description = described(landing)
+    load_profiling(paths, landing, description, progress)
+    user_ids, purchases = purchase_log(paths, description)
+
+    def before(day: int) -> ProfileData:
+        as_of = str(np.datetime64(day, "D"))
+        return profile_data(paths, description, as_of, fitted_at=as_of)
+
+    return Shop(
+        source=settings.source,
+        simulated=description.simulated,
+        data_hash=profile_data_hash(paths, description),
+        user_ids=user_ids,
+        purchases=purchases,
+        before=before,
+    )

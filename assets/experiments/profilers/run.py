@@ -1,0 +1,245 @@
+"""Profilers against normal training and honest opponents: every system, target, fold, seed and label budget.
+
+Each learned system is trained once a fold and seed, on train users and purchases before D alone, then
+scores all cases of that fold and seed. Rows are kept as they come; the same call after a kill goes on from
+there.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from assets.common.provenance import git_revision
+from assets.experiments.comparison.run import Moved, silent, write_json
+from assets.experiments.profilers.cases import Case, Given, by_target, cases, given, source_ways
+from assets.experiments.profilers.data import Evaluation, Shop, evaluation_of
+from assets.experiments.profilers.rows import ProfileRow, case_key
+from assets.experiments.profilers.settings import ProfileEvalSettings
+from assets.experiments.profilers.systems import PROFILE_SYSTEMS, Fold, known_systems, settings_of
+from assets.experiments.resumable import PartialLines
+from assets.experiments.workers import Emit, run_units
+from models.progress import Progress
+
+EVALUATION = "evaluation.pickle"  #: in the partial folder: read by the workers, written by this module
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What one worker does in one go: the cases of one system, fold and seed."""
+
+    settings: ProfileEvalSettings
+    evaluation: Path
+    system: str
+    cases: tuple[Case, ...]
+
+
+def profile_eval(
+    settings: ProfileEvalSettings,
+    shop: Shop,
+    out: Path,
+    *,
+    workers: int = 1,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Score every system on every case, write the JSON to `out` and return it.
+
+    Raises:
+        ValueError: an unknown system, or a log on which the protocol cannot be followed.
+    """
+    from assets.experiments.profilers.summary import summary
+
+    known_systems(settings.systems)
+    report = progress or silent
+    evaluation = evaluation_of(shop, settings)
+    of_systems = settings_of(settings.systems, settings.size)
+    partial = PartialLines(out, settings.key(shop.data_hash, of_systems))
+    rows = [ProfileRow.model_validate(line) for line in partial.read()]
+    wanted = cases(settings, evaluation)
+    units = list(_units(settings, evaluation, partial.folder / EVALUATION, wanted, rows))
+    total, done = len(rows) + sum(len(unit.cases) for unit in units), len(rows)
+    report("cases scored", done, total)
+
+    def keep(found: list[ProfileRow] | Moved | int) -> None:
+        nonlocal done
+        if isinstance(found, Moved):
+            report(found.stage, found.done, found.total)
+            return
+        if isinstance(found, int):  # cases without any label to give
+            done += found
+        else:
+            partial.append([row.model_dump_json() for row in found])
+            rows.extend(found)
+            done += len(found)
+        report("cases scored", done, total)
+
+    if units:
+        (partial.folder / EVALUATION).write_bytes(pickle.dumps(evaluation))
+    run_units(score_unit, units, workers, keep)
+    rows = in_order(settings, wanted, evaluation, rows)
+    result = {
+        "source": shop.source,
+        "simulated": shop.simulated,
+        "settings": settings.model_dump(mode="json") | {"of": of_systems},
+        "protocol": described(evaluation),
+        "git": ", ".join(dict.fromkeys(row.git for row in rows)),
+        "data_hash": shop.data_hash,
+        "rows": [row.model_dump(exclude={"git"}) for row in rows],
+        "summary": summary(rows, settings.systems),
+    }
+    write_json(out, result)
+    partial.remove()
+    return result
+
+
+def score_unit(unit: Unit, emit: Emit) -> None:
+    """Train a system for one fold and seed, and emit its rows as they come."""
+    import torch
+
+    if unit.settings.device == "cpu":
+        torch.set_num_threads(1)
+    evaluation = _read(unit.evaluation)
+    first = unit.cases[0]
+    about = f"{unit.system} fold {first.fold} seed {first.seed}"
+
+    def report(stage: str, done: int, total: int) -> None:
+        emit(Moved(f"{about} {stage}", done, total))
+
+    fold = Fold(
+        evaluation,
+        first.fold,
+        first.seed,
+        unit.settings.size,
+        unit.settings.device,
+        scratch=unit.evaluation.parent,
+        progress=report,
+        target=evaluation.name(first.target) if PROFILE_SYSTEMS[unit.system].trains_on_brand else "",
+    )
+    ways = []
+    if any(case.study == "ood" for case in unit.cases):
+        ways = source_ways(evaluation, fold.train_users, fold.source.brands, fold.source.customers)
+    scorer = PROFILE_SYSTEMS[unit.system].make(fold)
+    for _, mine in by_target(unit.cases):
+        found = []
+        for case in mine:
+            labels = given(case, evaluation, ways)
+            if labels is None:
+                emit(1)
+                continue
+            scores = scorer.score(labels.customers, labels.others)
+            found.append(_row(unit.system, case, evaluation, labels, scores))
+            if PROFILE_SYSTEMS[unit.system].trains_on_brand:  # a case is minutes: none is lost
+                emit(found)
+                found = []
+        if found:
+            emit(found)
+
+
+def in_order(
+    settings: ProfileEvalSettings, wanted: Sequence[Case], evaluation: Evaluation, rows: Sequence[ProfileRow]
+) -> list[ProfileRow]:
+    """By system as the settings name them, then by case, whatever the order of arrival."""
+    found = {(row.system, row.case): row for row in rows}
+    keys = [case_key(case, evaluation.name(case.target)) for case in wanted]
+    return [found[name, key] for name in settings.systems for key in keys if (name, key) in found]
+
+
+def described(evaluation: Evaluation) -> dict[str, Any]:
+    """Dates, targets and users as the protocol chose them."""
+    dates = evaluation.dates
+    as_of, end = (str(np.datetime64(day, "D")) for day in (dates.as_of_day, dates.end_day))
+    return {
+        "as_of": as_of,
+        "labels_until": end,
+        "horizon_days": dates.horizon,
+        "targets": [evaluation.name(target) for target in range(len(evaluation.targets))],
+        "users": int(evaluation.known.sum()),
+        "train_users": [int(evaluation.train_users(f).sum()) for f in range(len(evaluation.folds))],
+        "test_users": [int(fold.sum()) for fold in evaluation.folds],
+        "excluded_brands": len(evaluation.excluded),
+        "remarks": list(evaluation.remarks),
+    }
+
+
+def _units(
+    settings: ProfileEvalSettings,
+    evaluation: Evaluation,
+    path: Path,
+    wanted: Sequence[Case],
+    rows: Sequence[ProfileRow],
+) -> Iterator[Unit]:
+    """One a system, fold and seed; one a target besides where scoring means training."""
+    done = {(row.system, row.case) for row in rows}
+    for name in settings.systems:
+        system = PROFILE_SYSTEMS[name]
+        groups: dict[tuple[int, ...], list[Case]] = {}
+        for case in wanted:
+            if (name, case_key(case, evaluation.name(case.target))) in done:
+                continue
+            if system.trains_on_brand and not _afforded(case, settings):
+                continue
+            where = (case.fold, case.seed, case.target if system.trains_on_brand else 0)
+            groups.setdefault(where, []).append(case)
+        for left in groups.values():
+            yield Unit(settings, path, name, tuple(left))
+
+
+def _afforded(case: Case, settings: ProfileEvalSettings) -> bool:
+    """Whether systems that train for every case are asked it: one seed a fold, and brands with all customers.
+
+    Support draws are spread over folds and seeds already.
+    """
+    if case.study == "ood":
+        return True
+    own = settings.seeds[case.fold % len(settings.seeds)]
+    return case.seed == own and (case.study != "brands" or case.shots is None)
+
+
+def _row(system: str, case: Case, evaluation: Evaluation, labels: Given, scores: np.ndarray) -> ProfileRow:
+    from models.profiling.profile_metrics import figures
+
+    asked = evaluation.test(case.target, case.fold)
+    if not np.isfinite(scores[asked]).all():
+        raise ValueError(
+            f"{system} gave {int((~np.isfinite(scores[asked])).sum())} test users no finite score: {case}"
+        )
+    found = figures(
+        evaluation.newcomers[case.target][asked],
+        scores[asked],
+        evaluation.quintiles[case.fold][asked],
+    )
+    others = 0 if labels.others is None else len(labels.others)
+    return ProfileRow(
+        study=case.study,
+        target=evaluation.name(case.target),
+        system=system,
+        fold=case.fold,
+        seed=case.seed,
+        shots=case.shots,
+        fraction=case.fraction,
+        ratio=case.ratio,
+        draw=case.draw,
+        labels=len(labels.customers) + others,
+        customers=len(labels.customers),
+        aupr=found.aupr,
+        auroc=found.auroc,
+        within_quintiles=found.within_quintiles,
+        base_rate=found.base_rate,
+        test_users=found.users,
+        newcomers=found.newcomers,
+        git=git_revision(),
+    )
+
+
+@lru_cache(maxsize=1)
+def _read(path: Path) -> Evaluation:
+    """The evaluation as this run wrote it, read once a process."""
+    found = pickle.loads(path.read_bytes())
+    assert isinstance(found, Evaluation)
+    return found

@@ -1,0 +1,66 @@
+"""What a profile evaluation evaluates; the protocol itself is fixed (profile_protocol.py)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+Study = Literal["brands", "labels", "imbalance", "ood"]
+STUDIES: dict[str, tuple[Study, ...]] = {
+    "brands": ("brands",),
+    "studies": ("labels", "imbalance", "ood"),
+    "all": ("brands", "labels", "imbalance", "ood"),
+}
+
+
+class ProfileEvalSettings(BaseModel):
+    """One evaluation of profilers: systems × targets × folds × seeds on one source."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: Literal["complete-journey", "simulator", "landing"] = Field(
+        description="where the logs come from"
+    )
+    as_of: str | None = Field(
+        default=None, description="as-of date of the report; default: the latest that leaves the horizon"
+    )
+    horizon: int | None = Field(
+        default=None, ge=1, description="days in which newcomers are counted; default 92, less in a short log"
+    )
+    targets: int = Field(default=8, ge=1, description="target brands of the studies")
+    brands: int = Field(default=39, ge=1, description="target brands of the table of brands, at most 39")
+    draws: int = Field(default=100, ge=1, description="support draws of a target in the OOD study")
+    seeds: tuple[int, ...] = Field(default=(0,), min_length=1, description="of trainings and label draws")
+    systems: tuple[str, ...] = Field(
+        min_length=1, description="names of assets.experiments.profilers.systems"
+    )
+    table: Literal["brands", "studies", "all"] = Field(
+        default="all", description="the table over brands, the three studies, or both"
+    )
+    size: Literal["real", "tiny"] = Field(default="real", description="which configuration of the networks")
+    device: str = Field(default="cpu", description="torch device of training and scoring")
+    development: bool = Field(
+        default=False,
+        description="one horizon earlier, other brands, other test users: where choices are made",
+    )
+
+    @field_validator("systems", "seeds")
+    @classmethod
+    def _distinct(cls, value: tuple[object, ...]) -> tuple[object, ...]:
+        if len(set(value)) != len(value):
+            raise ValueError(f"named twice: {', '.join(str(item) for item in value)}")
+        return value
+
+    @property
+    def studies(self) -> tuple[Study, ...]:
+        """The studies that `table` names."""
+        return STUDIES[self.table]
+
+    def key(self, data_hash: str, of_systems: Mapping[str, Mapping[str, str]]) -> str:
+        """Twelve hex digits of all that moves a score, the code aside: the key of partial results."""
+        text = json.dumps([self.model_dump(mode="json"), data_hash, of_systems], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]

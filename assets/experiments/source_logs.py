@@ -1,0 +1,64 @@
+"""The logs of a comparison: a gated source, read a day at a time as production reads it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from warehouse.landing.service_time import DAY_MS, HOUR_MS, ServiceZone
+
+if TYPE_CHECKING:
+    from models.ranking.features.event_log import EventLog
+
+
+@dataclass(frozen=True)
+class Logs:
+    """A source that has passed the gate: where it is stored, and in which zone its days are cut."""
+
+    warehouse: Path
+    landing: Path
+    zone: str
+    first_day: str
+    simulated: bool
+
+
+def read_day(logs: Logs, day: str) -> tuple[EventLog, list[EventLog]]:
+    """Everything received before the day, and its 24 hours; the warehouse is closed before any training.
+
+    Raises:
+        LookupError: the warehouse holds no exposures before the day, or none in it.
+    """
+    from assets.ranking.reading import read_log
+    from warehouse.store.warehouse import Warehouse
+
+    zone = ServiceZone(logs.zone)
+    start, end = zone.day_start_ms(logs.first_day), zone.day_start_ms(day)
+    with Warehouse(logs.warehouse, read_only=True) as warehouse:
+        history = read_log(warehouse, zone, start, end)
+        hours = [
+            read_log(warehouse, zone, hour, hour + HOUR_MS, "mentioned")
+            for hour in range(end, end + DAY_MS, HOUR_MS)
+        ]
+    if not len(history.exposures) or not any(len(hour.exposures) for hour in hours):
+        empty = "before" if not len(history.exposures) else "on"
+        raise LookupError(
+            f"{logs.warehouse} holds no exposures {empty} {day} (first day {logs.first_day}): choose days "
+            "that the logs cover, or ingest the missing ones"
+        )
+    return history, hours
+
+
+def hash_of(logs: Logs, days: Sequence[str]) -> str:
+    """Hash of the loaded batches that the days and all before them draw on."""
+    from warehouse.store.warehouse import Warehouse
+
+    zone = ServiceZone(logs.zone)
+    start = zone.day_start_ms(logs.first_day)
+    digest = hashlib.sha256()
+    with Warehouse(logs.warehouse, read_only=True) as warehouse:
+        for day in sorted(days):
+            digest.update(warehouse.data_hash(start, zone.day_start_ms(day) + DAY_MS).encode())
+    return digest.hexdigest()[:16]

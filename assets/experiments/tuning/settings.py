@@ -1,0 +1,53 @@
+"""What a study tries: systems, validation days, one number of trials."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from assets.common.provenance import flat
+from assets.experiments.tuning.study import Sampler
+
+
+class TuneSettings(BaseModel):
+    """One study: systems × trials, each scored on all validation days."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: str = Field(description="where the logs come from")
+    systems: tuple[str, ...] = Field(min_length=1, description="names of models.ranking.registry.SYSTEMS")
+    days: tuple[str, ...] = Field(min_length=1, description="validation days, which no result is reported on")
+    trials: int = Field(default=12, ge=1, description="of each system, the defaults included")
+    seed: int = Field(default=0, description="of every training, and of what is drawn")
+    sampler: Sampler = Field(default="tpe", description="Optuna's: tpe, or gp, a Gaussian process")
+    size: Literal["real", "tiny"] = Field(default="real", description="configuration to begin from")
+    device: str = Field(default="cpu", description="torch device of training and scoring")
+
+    @field_validator("systems")
+    @classmethod
+    def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        from models.ranking.registry import SYSTEMS
+
+        unknown = [name for name in value if name not in SYSTEMS]
+        if unknown:
+            raise ValueError(f"unknown system {', '.join(unknown)}; known: {', '.join(SYSTEMS)}")
+        return tuple(dict.fromkeys(value))
+
+    def key(self, data_hash: str) -> str:
+        """Twelve hex digits of all that moves a trial, the code and what else is tried aside."""
+        from models.ranking.registry import SYSTEMS, long_term_settings
+
+        entries = {name: SYSTEMS[name] for name in self.systems}
+        of_systems = {name: flat(getattr(entry, self.size)) for name, entry in entries.items()}
+        spaces = {
+            name: {path: [type(spread).__name__, asdict(spread)] for path, spread in entry.space.items()}
+            for name, entry in entries.items()
+        }
+        shared = flat(long_term_settings(self.size))
+        about = self.model_dump(mode="json", exclude={"trials"})
+        text = json.dumps([about, data_hash, of_systems, spaces, shared], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -1,0 +1,126 @@
+"""What an audience can be expected to be worth, seen with the clock held back by one horizon.
+
+At that earlier date the question is asked again, with a model and data that know nothing later; who became a
+customer in the horizon since then is the answer. It is an estimate from the past of the same shop and leans
+on no future. The curve is the brand's own where the list is a brand of the log with enough newcomers, else
+the mean over brands that are near to it in number of customers, with as many of them known.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from assets.common.faults import BadRequest
+from assets.profiling.audience.requests import AudienceSettings, day_number
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from assets.profiling.profilers import Trainer
+    from models.profiling.brands import FirstPurchases
+    from models.profiling.data import ProfileData
+    from models.profiling.lift import LiftCurve
+
+
+@dataclass(frozen=True)
+class ExpectedLift:
+    """A curve, and what it rests on."""
+
+    curve: LiftCurve
+    basis: Literal["brand", "like brands"]
+    brand: str | None  #: of the list, where it is one of the log's
+    why: str  #: in words, for the reader
+    since: str  #: the held-back date
+    until: str  #: the as-of date
+    model_as_of: str  #: of the model that ranked at the held-back date
+    rate: float | None  #: share of the brand's candidates that became customers; None without a brand
+
+
+def expected_lift(
+    settings: AudienceSettings, customers: np.ndarray, data: ProfileData, trainer: Trainer
+) -> ExpectedLift | str:
+    """The expected lift of an audience, or the reason why none can be told.
+
+    Args:
+        settings: the request.
+        customers: int64 [K] positions in `data`.
+        data: all known before the as-of date.
+        trainer: gives models and data of the held-back date.
+
+    Raises:
+        BadRequest: the brand that the request names is not in the log.
+    """
+    from models.profiling.brands import FirstPurchases
+    from models.profiling.data import MISSING
+    from models.profiling.lift import held_back, like_brands, mean_curve
+
+    since, until = settings.held_back, settings.as_of
+    start, end = day_number(since), day_number(until)
+    first = FirstPurchases.of(data.purchases, len(data))
+    brand = _brand(settings, first, customers, data)
+    try:
+        model = trainer.at(settings.model, since)
+        then = trainer.source.read(since, model.fitted_at)
+        scorer = model.profiler.ready(then)
+    except (LookupError, ValueError, FileNotFoundError) as error:
+        return f"nothing can be held back to {since}: {error}"
+
+    def curve_of(number: int, known: int | None = None) -> tuple[LiftCurve | None, int]:
+        was, became = first.day[number] < start, (first.day[number] >= start) & (first.day[number] < end)
+        old, new = _positions(then, data, was), _mask(then, data, became)
+        return held_back(scorer, old, new, len(then), known)
+
+    name = None if brand == MISSING else data.purchases.brand_names[brand]
+    period = f"between {since} and {until}"
+    why, rate = "the list is no brand of the log", None
+    if brand != MISSING:
+        own, came = curve_of(brand)
+        before = int(first.customers(start)[brand].sum())
+        rate = came / max(len(then) - before, 1)
+        if own is not None:
+            why = f"{came} users became customers of {name} {period}; the ranking is tried on them"
+            return ExpectedLift(own, "brand", name, why, since, until, model.record.partition, rate)
+        why = f"{name} had {before} customers before {since} and {came} newcomers {period}, too few to see"
+    like = like_brands(first, start, end, len(customers))
+    curves = [curve for number in like if (curve := curve_of(number, len(customers))[0]) is not None]
+    if not curves:
+        return f"{why}, and no brand had enough newcomers {period}"
+    mean = mean_curve(curves)
+    why = (
+        f"{why}, so this is the mean over the {mean.brands} brands nearest to it in number of customers, "
+        f"with {len(customers)} customers known of each at most and {mean.newcomers} newcomers {period}"
+    )
+    return ExpectedLift(mean, "like brands", name, why, since, until, model.record.partition, rate)
+
+
+def _brand(
+    settings: AudienceSettings, first: FirstPurchases, customers: np.ndarray, data: ProfileData
+) -> int:
+    from models.profiling.lift import brand_of
+
+    names = data.purchases.brand_names
+    if settings.brand is None:
+        return brand_of(first, customers, data.as_of_day)
+    if settings.brand not in names:
+        raise BadRequest(
+            f"brand {settings.brand!r} is not in the log before {settings.as_of}; there are {len(names)}, "
+            f"such as {', '.join(names[:5]) or 'none'}"
+        )
+    return names.index(settings.brand)
+
+
+def _positions(then: ProfileData, data: ProfileData, users: np.ndarray) -> np.ndarray:
+    """Users (bool, of the later date) as positions of the earlier one; who was unknown then is left out."""
+    from models.profiling.data import MISSING
+
+    found = then.positions(data.user_ids[users])
+    return found[found != MISSING]
+
+
+def _mask(then: ProfileData, data: ProfileData, users: np.ndarray) -> np.ndarray:
+    import numpy as np
+
+    mask = np.zeros(len(then), dtype=bool)
+    mask[_positions(then, data, users)] = True
+    return mask

@@ -1,0 +1,173 @@
+"""From a request to an audience: read the list, choose the model, rank, explain, estimate the lift."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from assets.common.faults import BadRequest
+from assets.profiling.audience.expected_lift import ExpectedLift, expected_lift
+from assets.profiling.audience.requests import AudienceSettings, CustomerList, read_customers
+from assets.ranking.states import StateRecord
+from models.progress import Progress
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from assets.profiling.profilers import Trainer
+    from models.profiling.data import ProfileData
+    from models.profiling.portrait import Trait
+    from models.profiling.profiler import Scorer
+    from models.profiling.prospect import Audience
+
+GROUPS = ("customers", "audience", "everyone")  #: of the portrait
+
+
+@dataclass(frozen=True)
+class AudienceResult:
+    """A request carried out."""
+
+    settings: AudienceSettings
+    source: str
+    simulated: bool
+    model: StateRecord
+    data_hash: str  #: of all that was known before the as-of date
+    customers: CustomerList
+    known: int  #: of the customers' ids, those in the log
+    unknown: tuple[str, ...]
+    audience: Audience
+    user_ids: np.ndarray  #: str [N], in the order of the audience
+    nearest_ids: np.ndarray  #: str [N, E]; empty where there is none
+    scores: np.ndarray  #: float64 [candidates], of everybody ranked
+    traits: tuple[Trait, ...]
+    lift: ExpectedLift | None
+    no_lift: str  #: why there is none; empty where there is one
+
+    @property
+    def share(self) -> float:
+        """Of the candidates, how many the audience holds."""
+        return len(self.audience) / max(self.audience.candidates, 1)
+
+
+def make_audience(
+    settings: AudienceSettings,
+    trainer: Trainer,
+    *,
+    source: str,
+    simulated: bool,
+    progress: Progress | None = None,
+) -> AudienceResult:
+    """Carry out a request.
+
+    Raises:
+        BadRequest: the list cannot be read, is empty or wholly unknown, or leaves nobody to rank.
+        LookupError, ValueError: what the reader says of a date without data.
+    """
+    from assets.profiling.profilers import hash_of
+
+    report = progress or _silent
+    customers = read_customers(Path(settings.customers))
+    report("audience", 0, 4)
+    # A list that helps nobody is refused before anything is trained.
+    places, unknown = _known(settings, customers, trainer.source.read(settings.as_of))
+    report("audience", 1, 4)
+    model = trainer.at(settings.model, settings.as_of)
+    data = trainer.source.read(settings.as_of, model.fitted_at)
+    scorer = model.profiler.ready(data)
+    report("audience", 2, 4)
+    audience, scores = _ranked(settings, scorer, places, data)
+    lift: ExpectedLift | str = "not asked for"
+    if settings.lift:
+        lift = expected_lift(settings, places, data, trainer)
+    report("audience", 3, 4)
+    result = AudienceResult(
+        settings=settings,
+        source=source,
+        simulated=simulated,
+        model=model.record,
+        data_hash=hash_of(data),
+        customers=customers,
+        known=len(places),
+        unknown=unknown,
+        audience=audience,
+        user_ids=data.user_ids[audience.user],
+        nearest_ids=_ids(data, audience.nearest),
+        scores=scores,
+        traits=_traits(data, places, audience),
+        lift=None if isinstance(lift, str) else lift,
+        no_lift=lift if isinstance(lift, str) else "",
+    )
+    report("audience", 4, 4)
+    return result
+
+
+def _known(
+    settings: AudienceSettings, customers: CustomerList, data: ProfileData
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Positions of the known customers, ascending, and the ids that nobody has."""
+    import numpy as np
+
+    from models.profiling.data import MISSING
+
+    places = data.positions(customers.ids)
+    unknown = tuple(name for name, place in zip(customers.ids, places, strict=True) if place == MISSING)
+    known = np.unique(places[places != MISSING])
+    if len(known) == 0:
+        raise BadRequest(
+            f"{customers.path}: none of its {len(customers.ids)} user ids is known before {settings.as_of} "
+            f"(the first: {customers.ids[0]!r}; known ones look like {str(data.user_ids[0])!r}): check that "
+            "it lists ids of this source, as the logs write them"
+        )
+    if len(known) == len(data) and not settings.keep_customers:
+        raise BadRequest(
+            f"{customers.path} lists all {len(data)} users known before {settings.as_of}: nobody is left to "
+            "find; leave some out, or keep customers in the audience"
+        )
+    return known, unknown
+
+
+def _ranked(
+    settings: AudienceSettings, scorer: Scorer, customers: np.ndarray, data: ProfileData
+) -> tuple[Audience, np.ndarray]:
+    """The audience, and the scores of all candidates."""
+    import numpy as np
+
+    from models.profiling.prospect import prospect
+
+    scores = scorer.score(customers)
+    audience = prospect(
+        scores,
+        customers,
+        settings.top,
+        vectors=_vectors(scorer),
+        keep_customers=settings.keep_customers,
+    )
+    ranked = np.ones(len(data), dtype=bool)
+    ranked[customers] = settings.keep_customers
+    return audience, scores[ranked]
+
+
+def _vectors(scorer: Scorer) -> np.ndarray | None:
+    """The space in which a profiler matches users; None where it has none."""
+    vectors = getattr(scorer, "vectors", None)
+    return getattr(scorer, "embeddings", None) if vectors is None else vectors
+
+
+def _ids(data: ProfileData, places: np.ndarray) -> np.ndarray:
+    import numpy as np
+
+    return np.where(places >= 0, data.user_ids[places], "")
+
+
+def _traits(data: ProfileData, customers: np.ndarray, audience: Audience) -> tuple[Trait, ...]:
+    import numpy as np
+
+    from models.profiling.portrait import portrait
+
+    groups = dict(zip(GROUPS, (customers, audience.user, np.arange(len(data))), strict=True))
+    return tuple(portrait(data, groups))
+
+
+def _silent(stage: str, done: int, total: int) -> None:
+    """ProgressReport that nobody watches."""

@@ -1,0 +1,62 @@
+"""Users embedded at an as-of date, ranked by similarity to a brand's customers without a gradient step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from models.profiling.inputs import ProfileInputs
+from models.profiling.network import ProfileNetwork
+from models.profiling.relation import Relation
+
+
+@dataclass(frozen=True)
+class EmbeddedScorer:
+    """Users embedded at an as-of date, and the similarity that ranks them: no gradient step."""
+
+    embeddings: np.ndarray  #: float32 [U, E]; rows of NaN are users who are not asked about, and score NaN
+    relation: Relation
+
+    @torch.no_grad()
+    def score(self, customers: np.ndarray, others: np.ndarray | None = None) -> np.ndarray:  # noqa: ARG002
+        """σ of the mean of f over all customers: float64 [U]. `others` say nothing to the relation head.
+
+        Raises:
+            ValueError: no customers.
+        """
+        if len(customers) == 0:
+            raise ValueError("a brand needs at least one known customer: the support is empty")
+        known = ~np.isnan(self.embeddings[:, 0])
+        users = self._tensor(self.embeddings if known.all() else self.embeddings[known])
+        logits = self.relation.mean(users, self._tensor(self.embeddings[np.asarray(customers)]))
+        out = np.full(len(known), np.nan)
+        out[known] = torch.sigmoid(logits.double()).cpu().numpy()
+        return out
+
+    @torch.no_grad()
+    def pair_scores(self, support: np.ndarray) -> np.ndarray:
+        """Logits f(g(x), g(s)) of every user against each support member (int64 [S]): float32 [U, S].
+
+        The score of a way is σ of their mean over the way's members; a 9-way evaluation draws one target
+        support and eight contrast supports and reads their columns.
+        """
+        members = self._tensor(self.embeddings[np.asarray(support)])
+        return self.relation(self._tensor(self.embeddings), members).cpu().numpy()
+
+    def _tensor(self, array: np.ndarray) -> Tensor:
+        return torch.from_numpy(array).to(next(self.relation.parameters()).device)
+
+
+@torch.no_grad()
+def embed(
+    network: ProfileNetwork, inputs: ProfileInputs, batch: int, users: np.ndarray | None = None
+) -> np.ndarray:
+    """Embeddings float32 [U, E] of prepared users (int64 [U] positions, default all), `batch` at once."""
+    network.eval()
+    users = np.arange(len(inputs)) if users is None else users
+    parts = np.split(users, range(batch, len(users), batch)) if len(users) else []
+    found = [network(inputs.take(part)).cpu().numpy() for part in parts]
+    return np.concatenate(found or [np.zeros((0, network.embedding_width), np.float32)])

@@ -1,0 +1,140 @@
+"""Point-in-time counts: how often a key was seen before a period, all time or within the last w periods.
+
+All events of a key in one period are one row of a table sorted by (key, period), with running sums beside
+it, so that a count before any period is the difference of two running sums found by binary search: exact for
+every period, with no snapshot. Counts add up over parts; a new hour is a new small part, and parts of similar
+size are merged (each row is merged O(log of the day) times), so that appending never touches the base.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+PERIOD_BITS = 15  #: 32,768 hours: 3.7 years from a history's first hour
+CODE_BITS = 22  #: category codes and item indexes below 4,194,303
+USER_BITS = 26  #: user indexes below 67,108,864
+
+
+def pair_key(left: np.ndarray, right: np.ndarray | int = -1) -> np.ndarray:
+    """Join two code arrays (each ≥ -1) into one key int64 below 2^48.
+
+    Raises:
+        ValueError: a code does not fit its bits.
+    """
+    right_codes = np.asarray(right, np.int64) + 1
+    for name, codes, bits in (("first", left, USER_BITS), ("second", right_codes - 1, CODE_BITS)):
+        if codes.size and (int(codes.max()) >= (1 << bits) - 1 or int(codes.min()) < -1):
+            raise ValueError(
+                f"count key: the {name} code reaches {int(codes.max())}, but counts hold codes from -1 to "
+                f"{(1 << bits) - 2}; "
+                f"widen the bit fields in models/ranking/features/cells.py"
+            )
+    return ((left + 1) << CODE_BITS) | right_codes
+
+
+@dataclass(frozen=True)
+class _Part:
+    keys: np.ndarray  # int64 [N] key << PERIOD_BITS | period, ascending
+    sums: np.ndarray  # int64 [N + 1, M] running sums of the measures
+
+    @classmethod
+    def build(cls, keys: np.ndarray, measures: np.ndarray) -> _Part:
+        order = np.argsort(keys, kind="stable")
+        keys = keys[order]
+        ends = np.flatnonzero(np.append(keys[1:] != keys[:-1], True)) if len(keys) else order
+        sums = np.zeros((len(ends) + 1, measures.shape[1]), np.int64)
+        sums[1:] = np.cumsum(measures[order], axis=0)[ends]
+        return cls(keys[ends], sums)
+
+    def merge(self, other: _Part) -> _Part:
+        measures = np.concatenate([np.diff(self.sums, axis=0), np.diff(other.sums, axis=0)])
+        return _Part.build(np.concatenate([self.keys, other.keys]), measures)
+
+
+@dataclass(frozen=True)
+class Counted:
+    """Answers for Q queries."""
+
+    windows: list[np.ndarray]  #: one int64 [Q, M] for each window asked for
+    first: (
+        np.ndarray
+    )  #: int64 [Q] period of the key's first event, -1 if it has none before the query's period
+    last: np.ndarray  #: int64 [Q] period of the key's latest event before the query's period, -1 if none
+
+
+class Cells:
+    """Counts of one kind of key (say user × topic), with M measures an event (shown, clicked, …)."""
+
+    def __init__(self, measures: int) -> None:
+        self._measures = measures
+        self._parts: list[_Part] = [_Part.build(np.empty(0, np.int64), np.empty((0, measures), np.int64))]
+
+    def append(self, keys: np.ndarray, periods: np.ndarray, measures: np.ndarray) -> None:
+        """Add events: keys int64 [n] of `pair_key`, periods int64 [n] ≥ 0, measures integer [n, M].
+
+        The first call fills the base; later ones cost in proportion to what was appended since.
+
+        Raises:
+            ValueError: a period outside the range that keys can hold.
+        """
+        if len(keys) == 0:
+            return
+        if int(periods.min()) < 0 or int(periods.max()) >= 1 << PERIOD_BITS:
+            raise ValueError(
+                f"counts span {1 << PERIOD_BITS} hours from the first hour of the history, got hour "
+                f"{int(periods.min())} to {int(periods.max())}; retrain on a later start of the log"
+            )
+        part = _Part.build((keys << PERIOD_BITS) | periods, measures)
+        if len(self._parts[0].keys) == 0:
+            self._parts = [part]
+            return
+        self._parts.append(part)
+        while len(self._parts) > 2 and len(self._parts[-2].keys) <= 2 * len(self._parts[-1].keys):
+            last = self._parts.pop()
+            self._parts[-1] = self._parts[-1].merge(last)
+
+    def query(self, keys: np.ndarray, periods: np.ndarray, windows: tuple[int | None, ...]) -> Counted:
+        """Counts strictly before `periods` int64 [Q], for keys int64 [Q].
+
+        Args:
+            windows: lengths in periods counted back from each query's period; None is all time.
+        """
+        low = keys << PERIOD_BITS
+        # Distinct sorted queries keep the binary searches close together in memory, and items repeat a lot.
+        high, inverse = np.unique(low | periods, return_inverse=True)
+        low = high >> PERIOD_BITS << PERIOD_BITS
+        totals = [np.zeros((len(high), self._measures), np.int64) for _ in windows]
+        first = np.full(len(high), np.iinfo(np.int64).max)
+        last = np.full(len(high), -1, np.int64)
+        for part in self._parts:
+            if len(part.keys) == 0:
+                continue
+            end = np.searchsorted(part.keys, high)
+            begin = np.searchsorted(part.keys, low)
+            upper = part.sums[end]
+            for total, window in zip(totals, windows, strict=True):
+                start = (
+                    begin if window is None else np.searchsorted(part.keys, np.maximum(high - window, low))
+                )
+                total += upper - part.sums[start]
+            some = end > begin
+            first[some] = np.minimum(first[some], part.keys[begin[some]] - low[some])
+            last[some] = np.maximum(last[some], part.keys[end[some] - 1] - low[some])
+        first[last < 0] = -1
+        return Counted([total[inverse] for total in totals], first[inverse], last[inverse])
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Everything as one part: `keys`, `sums`."""
+        whole = self._parts[0]
+        for part in self._parts[1:]:
+            whole = whole.merge(part)
+        return {"keys": whole.keys, "sums": whole.sums}
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, np.ndarray]) -> Cells:
+        """The counts that `arrays` gave, the arrays used as they are (they may be memory-mapped)."""
+        cells = cls(arrays["sums"].shape[1])
+        cells._parts = [_Part(arrays["keys"], arrays["sums"])]
+        return cells

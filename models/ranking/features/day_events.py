@@ -1,0 +1,83 @@
+"""The events that a day's hours appended to the history: what an hourly save holds instead of the history."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import fields
+
+import numpy as np
+
+from models.ranking.features.event_log import Entities, EventLog, Exposures, ExternalClicks
+
+
+def mentioned(log: EventLog) -> EventLog:
+    """The same events with the entities that they mention, and no others."""
+    return EventLog(
+        log.exposures,
+        log.external,
+        _only(log.users, np.concatenate([log.exposures.user, log.external.user])),
+        _only(log.items, np.concatenate([log.exposures.item, log.external.item])),
+        log.start_ms,
+        log.end_ms,
+        log.zone_offset_ms,
+    )
+
+
+def pack(hours: list[EventLog]) -> dict[str, np.ndarray]:
+    """Arrays of a day's hours, in order, integers as narrow as they fit; `unpack` gives the hours back."""
+    out = {
+        "bounds": np.array([(h.start_ms, h.end_ms, h.zone_offset_ms) for h in hours], np.int64).reshape(-1, 3)
+    }
+    for part in ("exposures", "external", "users", "items"):
+        pieces = [getattr(hour, part) for hour in hours]
+        out[f"{part}.length"] = np.array([len(piece) for piece in pieces], np.int64)
+        for field in fields(pieces[0]) if pieces else ():
+            out[f"{part}.{field.name}"] = _narrow(
+                np.concatenate([getattr(piece, field.name) for piece in pieces])
+            )
+    return out
+
+
+def unpack(arrays: dict[str, np.ndarray]) -> list[EventLog]:
+    """The hours that `pack` took."""
+    hours = []
+    types = {"exposures": Exposures, "external": ExternalClicks, "users": Entities, "items": Entities}
+    arrays = {name: a.astype(np.int64) if a.dtype.kind == "i" else a for name, a in arrays.items()}
+    ends = {part: np.concatenate([[0], np.cumsum(arrays[f"{part}.length"])]) for part in types}
+    for h, (start, end, zone) in enumerate(arrays["bounds"].tolist()):
+        parts = {
+            part: kind(
+                **{
+                    f.name: arrays[f"{part}.{f.name}"][ends[part][h] : ends[part][h + 1]]
+                    for f in fields(kind)
+                }
+            )
+            for part, kind in types.items()
+        }
+        hours.append(EventLog(**parts, start_ms=start, end_ms=end, zone_offset_ms=zone))
+    return hours
+
+
+def digest(log: EventLog) -> str:
+    """A hash of every event of a log, and of its bounds: two logs with the same one train the same model."""
+    found = hashlib.sha256(f"{log.start_ms} {log.end_ms} {log.zone_offset_ms}".encode())
+    for part in (log.exposures, log.external, log.users, log.items):
+        for field in fields(part):
+            found.update(np.ascontiguousarray(getattr(part, field.name)).tobytes())
+    return found.hexdigest()
+
+
+def _narrow(column: np.ndarray) -> np.ndarray:
+    """The same numbers in the narrowest signed integers that hold them; other types as they are."""
+    if column.dtype.kind != "i" or not column.size:
+        return column
+    low, high = int(column.min()), int(column.max())
+    return column.astype(np.promote_types(np.min_scalar_type(min(low, -1)), np.min_scalar_type(-high - 1)))
+
+
+def _only(entities: Entities, index: np.ndarray) -> Entities:
+    wanted = np.unique(index)
+    at = np.searchsorted(entities.index, wanted)
+    at = at[at < len(entities)]
+    at = at[np.isin(entities.index[at], wanted)]
+    return Entities(entities.index[at], entities.fields[at], entities.published_at[at])

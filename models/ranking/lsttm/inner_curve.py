@@ -1,0 +1,116 @@
+"""What one inner step on an hour's support set does to the next hour's loss, by rate and by what it moves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from models.ranking.features.batch import Batch
+from models.ranking.features.event_log import EventLog
+from models.ranking.lsttm.model import dense_group
+from models.ranking.ranker import Ranker
+from models.ranking.training.learner import Learner
+from models.ranking.training.maml import expand, inner_step, join, task_losses
+from models.ranking.training.rates import InnerRates, MetaSettings
+
+
+def inner_curve(
+    ranker: Ranker,
+    hours: Sequence[EventLog],
+    forms: Mapping[str, MetaSettings],
+    *,
+    instances: int = 128,
+    draws: int = 4,
+    seed: int = 0,
+) -> list[dict[str, float | str]]:
+    """Mean change of loss by one inner step, on the support set itself and on the next hour's query set.
+
+    Args:
+        ranker: a daily model at the day's start; it receives the hours without learning from them.
+        hours: in order.
+        forms: kinds of inner step by name (rate, groups, row mean); a rate of 0 changes nothing.
+        instances: of a support and of a query set.
+        draws: of both sets for each pair of adjacent hours.
+        seed: of the draws.
+
+    Returns:
+        For each form the mean change of support and query loss and the query change's standard error over
+        pairs of sets; nothing for a model without gradients (trees), or without two hours to compare.
+    """
+    generator = np.random.default_rng(seed)
+    changes: dict[str, list[tuple[float, float]]] = {name: [] for name in forms}
+    supports: list[Batch] = []
+    for hour in hours:
+        e = hour.exposures
+        data = ranker._hourly(e, hour)
+        size = min(instances, len(e))
+        sets = [
+            np.sort(generator.choice(len(e), size, replace=False))[None] for _ in range(draws if size else 0)
+        ]
+        if any(not _has_gradients(ranker.learner, support) for support in supports[:1]):
+            return []
+        for support, index in zip(supports, sets, strict=False):
+            query = data.batch(index).to(ranker.learner.device)
+            for name, settings in forms.items():
+                changes[name].append(_step_change(ranker.learner, support, query, settings))
+        vocabulary = ranker.learner.vocabulary
+        ranker.grow(
+            vocabulary.user_column, e.user
+        )  # as `adapt` does; rows start at the OOV row: no score moves
+        ranker.grow(vocabulary.item_column, e.item)
+        data = ranker._hourly(e, hour)
+        supports = [data.batch(index).to(ranker.learner.device) for index in sets]
+        ranker.receive(hour)
+    out: list[dict[str, float | str]] = []
+    for name, pairs in changes.items():
+        if not pairs:
+            continue
+        support_change, query_change = np.array(pairs).T
+        error = query_change.std(ddof=1) / np.sqrt(len(pairs))
+        out.append(
+            {
+                "form": name,
+                "support": float(support_change.mean()),
+                "query": float(query_change.mean()),
+                "error": float(error),
+            }
+        )
+    return out
+
+
+def _has_gradients(learner: Learner, batch: Batch) -> bool:
+    rows = learner.table.gather(batch.unique).requires_grad_()
+    return bool(learner.module(rows, batch).requires_grad)
+
+
+def _step_change(
+    learner: Learner, support: Batch, query: Batch, settings: MetaSettings
+) -> tuple[float, float]:
+    """Change of support and query loss by one inner step at the present weights."""
+    joined = join(support, query)
+    rows = learner.table.gather(joined.unique).requires_grad_()
+    dense = dict(learner.module.named_parameters())
+    module = learner.module
+    adapted_rows, adapted, before = inner_step(
+        module,
+        rows,
+        expand(dense, 1),
+        joined,
+        InnerRates(settings).to(learner.device)(),
+        settings.model_copy(update={"order": 1}),
+        learner.row_groups(joined.unique),
+        dense_group,
+    )
+
+    def loss(values: Tensor, parameters: dict[str, Tensor], at: Tensor, batch: Batch) -> float:
+        logits = torch.func.functional_call(module, parameters, (values[at], batch))
+        return float(task_losses(logits, batch)[0])
+
+    with torch.no_grad():
+        after = loss(adapted_rows, adapted, joined.support_at, joined.support)
+        query_before = loss(rows, expand(dense, 1), joined.query_at, joined.query)
+        query_after = loss(adapted_rows, adapted, joined.query_at, joined.query)
+    return after - float(before[0].detach()), query_after - query_before

@@ -1,0 +1,145 @@
+"""The layers of the global long-term graph (paper 3.3) and its loss over random walks (3.5.2, Eq. 8).
+
+    L_N = −Σ_paths Σ_{q_i ≠ q_j in path} [ log σ(q_i·q_j) + Σ_neg log σ(−q_i·q_neg) ]
+
+The second sum in the bracket is **ours** (`negatives: 0` is the printed loss). Without it the loss is least
+where all vectors point one way and grow, whatever the graph: `collapse` then goes to 1.
+
+Two GAT layers as in the short-term graph, with weights per layer and per side, over up to K neighbours drawn
+anew each epoch; layer 0 are trainable ID embeddings of users and of internal and external items alike. A step
+visits the nodes of its paths, their neighbours and the neighbours' neighbours, and moves those rows only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor, nn
+
+from models.layers.embedding import gather
+from models.layers.gat import GATLayer
+from models.ranking.features.sampling import unique_nodes
+from models.settings import Settings
+
+
+class LongTermSettings(Settings):
+    """The long-term graph; values that the paper gives are its own, the rest is **ours**."""
+
+    width: int = Field(default=16, ge=1)  #: of every vector
+    neighbours: int = Field(default=30, ge=1)  #: K
+    #: how K neighbours are drawn anew each epoch
+    neighbor_sampling: Literal["uniform", "recency", "frequency"] = "uniform"
+    half_life_hours: float = Field(default=24.0, gt=0)  #: of `neighbor_sampling: recency`
+    hops: int = Field(default=10, ge=1)  #: of a random walk: 10 hops, 11 nodes
+    window: int | None = Field(
+        default=None, ge=1
+    )  #: only pairs at most so many hops apart; None: all (printed)
+    negatives: int = Field(default=5, ge=0)  #: per ordered positive pair; 0: printed
+    #: What a pair's negatives weigh together. None: as many as they are, the plain sum. The best q·q' is then
+    #: pointwise mutual information − log weight; vectors that serve both sides of the product cannot hold
+    #: that shift, and the loss hardly leaves its value at zero vectors. With 1 there is no shift.
+    negative_weight: float | None = Field(default=None, gt=0)
+    noise_power: float = 0.75  #: negatives are drawn in proportion to degree^noise_power
+    walks_per_node: int = Field(default=1, ge=1)  #: per epoch
+    epochs: int = Field(default=5, ge=1)  #: passes over all walks
+    paths_per_step: int = Field(default=2048, ge=1)  #: walks in one optimiser step
+    learning_rate: float = Field(default=0.001, gt=0)  #: of Adam
+    initial_std: float = Field(default=0.1, gt=0)  #: of the ID embeddings
+
+
+@dataclass(frozen=True)
+class Hop:
+    """N target nodes and the M distinct nodes that one layer reads for them, users before items."""
+
+    nodes: Tensor  #: int64 [M] node numbers: targets and their neighbours
+    targets: Tensor  #: int64 [N] → M
+    neighbours: Tensor  #: int64 [N, K] → M
+    mask: Tensor  #: bool [N, K]
+    users: int  #: how many of the targets are users; they stand first
+
+    @classmethod
+    def of(cls, targets: Tensor, neighbours: Tensor, mask: Tensor, users: int) -> Hop:
+        """Args: targets int64 [N] ascending; neighbours, mask [nodes, K] of all nodes; users U."""
+        around, known = neighbours[targets], mask[targets]
+        wanted = torch.cat([torch.ones_like(targets, dtype=torch.bool), known.flatten()])
+        found = unique_nodes(torch.cat([targets, around.flatten()])[None], wanted[None], targets[:1])
+        own, rest = found.positions[0].split([len(targets), around.numel()])
+        return cls(found.values[0], own, rest.view(around.shape), known, int((targets < users).sum()))
+
+
+class LongTermEncoder(nn.Module):
+    """Two GAT layers of both sides, from ID embeddings to long-term vectors."""
+
+    def __init__(self, width: int, *, generator: torch.Generator) -> None:
+        super().__init__()
+        self.users = nn.ModuleList(GATLayer(width, width, width, generator=generator) for _ in range(2))
+        self.items = nn.ModuleList(GATLayer(width, width, width, generator=generator) for _ in range(2))
+
+    def forward(self, rows: Tensor, first: Hop, second: Hop) -> Tensor:
+        """Long-term vectors of the second hop's targets.
+
+        Args:
+            rows: float [M, width], ID embeddings of `first.nodes`.
+            first: hop whose targets are `second.nodes`.
+            second: hop whose targets are asked for.
+        """
+        for layer, hop in enumerate((first, second)):
+            rows = self._layer(layer, rows, hop)
+        return rows
+
+    def _layer(self, layer: int, rows: Tensor, hop: Hop) -> Tensor:
+        sides = []
+        for side, part in ((self.users, slice(hop.users)), (self.items, slice(hop.users, None))):
+            arguments = (t[part][None] for t in (hop.neighbours, hop.mask, hop.targets))
+            sides.append(side[layer](rows[None], rows[None], *arguments)[0][0])
+        return torch.cat(sides)
+
+
+def hops(nodes: Tensor, neighbours: Tensor, mask: Tensor, users: int) -> tuple[Hop, Hop]:
+    """The first and second hop that `LongTermEncoder` needs for `nodes` int64 [N], ascending and distinct."""
+    second = Hop.of(nodes, neighbours, mask, users)
+    return Hop.of(second.nodes, neighbours, mask, users), second
+
+
+def path_loss(
+    vectors: Tensor,
+    paths: Tensor,
+    noise: Tensor,
+    path_at: Tensor,
+    noise_at: Tensor,
+    *,
+    window: int | None,
+    negative_weight: float,
+) -> Tensor:
+    """L_N of a batch of paths, per ordered pair (Eq. 8): mean of pairs + weight · mean of negatives.
+
+    Every node of a path has `hops` partners and shares the path's `negatives · hops` noise nodes, which makes
+    `negatives` of them per ordered pair. Pairs of a node with itself, and noise that is the node itself,
+    count not.
+
+    Args:
+        vectors: float [N, D].
+        paths: int64 [P, L] node numbers; path_at: int64 [P, L] → N.
+        noise: int64 [P, S] node numbers, S may be 0; noise_at: int64 [P, S] → N.
+        window: greatest distance of a pair within its path, or None.
+        negative_weight: of all negatives of a pair together.
+    """
+    on_path = gather(vectors, path_at)  # its gradient is the same to the bit on any number of threads
+    pairs = paths.unsqueeze(2) != paths.unsqueeze(1)
+    if window is not None:
+        step = torch.arange(paths.shape[1], device=paths.device)
+        pairs = pairs & ((step.unsqueeze(0) - step.unsqueeze(1)).abs() <= window)
+    loss = _masked_mean(-F.logsigmoid(on_path @ on_path.transpose(1, 2)), pairs)
+    if noise.shape[1]:
+        others = paths.unsqueeze(2) != noise.unsqueeze(1)
+        against = _masked_mean(-F.logsigmoid(-(on_path @ gather(vectors, noise_at).transpose(1, 2))), others)
+        loss = loss + negative_weight * against
+    return loss
+
+
+def _masked_mean(values: Tensor, mask: Tensor) -> Tensor:
+    return (values * mask).sum() / mask.sum().clamp_min(1)

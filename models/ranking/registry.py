@@ -1,0 +1,55 @@
+"""Every system by name. A system's file holds its settings, real and tiny, and what tuning may change."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from models.ranking.lsttm import ablations, din_typed, printed, spectral, typed
+from models.ranking.lsttm import system as lsttm
+from models.ranking.lsttm.long_term_encoder import LongTermSettings
+from models.ranking.sml import deepfm as sml_deepfm
+from models.ranking.sml import factorisation as sml
+from models.ranking.systems import autoint, deepfm, deepfm_external, din, fm, item_rate, lightgbm, nfm
+from models.ranking.training.system import SystemEntry, SystemSettings
+
+#: In the order of a table: plain before deep before sequential, the paper's before ours.
+SYSTEMS: dict[str, SystemEntry] = {
+    "item_rate": item_rate.ITEM_RATE,
+    "fm": fm.FACTORISATION_MACHINE,
+    "nfm": nfm.NEURAL_FM,
+    "deepfm": deepfm.DEEPFM,
+    "autoint": autoint.AUTOINT,
+    "deepfm_external": deepfm_external.DEEPFM_EXTERNAL,
+    "din_deepfm_external": din.DIN_DEEPFM_EXTERNAL,
+    "din_typed": din_typed.DIN_TYPED,
+    "lightgbm": lightgbm.LIGHTGBM,
+    "sml": sml.SML,
+    "sml_deepfm": sml_deepfm.SML_DEEPFM,
+    "lsttm_printed": printed.LSTTM_PRINTED,
+    "lsttm_no_meta": lsttm.LSTTM_NO_META,
+    "lsttm": lsttm.LSTTM_PAPER,
+    "lsttm_no_external": ablations.LSTTM_NO_EXTERNAL,
+    "lsttm_concat": ablations.LSTTM_CONCAT,
+    "lsttm_no_gat": ablations.LSTTM_NO_GAT,
+    "lsttm_typed": typed.LSTTM_TYPED,
+    "lsttm_spectral": spectral.LSTTM_SPECTRAL,
+}
+
+
+def long_term_settings(size: Literal["real", "tiny"]) -> LongTermSettings:
+    """The long-term graph that all systems of a deployment share."""
+    return LongTermSettings() if size == "real" else LongTermSettings(neighbours=5, epochs=2)
+
+
+def settings_of(kind: str, document: str) -> SystemSettings:
+    """Settings from their JSON; `kind` is the one written in it.
+
+    Raises:
+        ValueError: no registered system is of that kind.
+    """
+    classes = {entry.real.kind: type(entry.real) for entry in SYSTEMS.values()}
+    if kind not in classes:
+        raise ValueError(
+            f"a saved ranker is of kind {kind!r}; this version knows {sorted(classes)}: retrain it"
+        )
+    return classes[kind].model_validate_json(document)

@@ -1,0 +1,150 @@
+"""Rankers on disk: a daily folder with everything, and hourly folders with what moved since.
+
+- daily/<…>/: ranker.json, dense.pt, arrays/*.npy (memory-mapped when read), graph/
+- hourly/<…>/: hour.json, moved.pt (touched rows with their moments, dense weights), events.npz (the hours)
+
+Folders appear whole or not at all.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from models.files import replace_folder
+from models.layers.embedding import Rows
+from models.ranking.features.day_events import pack, unpack
+from models.ranking.features.features import Features
+from models.ranking.features.neighbours import RowView
+from models.ranking.features.vocabulary import Vocabulary
+from models.ranking.registry import settings_of
+from models.ranking.training.learner import Learner
+from models.ranking.training.optim import RowOptimizer, dense_optimizer
+
+if TYPE_CHECKING:
+    from models.ranking.ranker import Ranker
+
+
+def save_daily(ranker: Ranker, path: Path) -> None:
+    """Write `ranker` whole; what its hours appended becomes part of the base."""
+    learner = ranker.learner
+    arrays = {f"features.{name}": a for name, a in ranker.features.arrays().items()}
+    arrays |= {f"vocabulary.{name}": a for name, a in learner.vocabulary.arrays().items()}
+    arrays["table"] = learner.table.merged().cpu().numpy()
+    for i, part in enumerate(learner.rows.state):
+        arrays[f"moments{i}"] = part.merged().cpu().numpy()
+    if ranker.user_vectors is not None:
+        arrays["user_vectors"] = ranker.user_vectors
+    about = {
+        "kind": ranker.settings.kind,
+        "settings": ranker.settings.model_dump_json(),
+        "features": ranker.features.describe(),
+        "end_ms": ranker.end_ms,
+        "fingerprint": ranker.fingerprint,
+        "losses": ranker.losses,
+        "row_steps": learner.rows.steps,
+    }
+    with replace_folder(path) as folder:
+        (folder / "arrays").mkdir()
+        for name, array in arrays.items():
+            np.save(folder / "arrays" / f"{name}.npy", array)
+        torch.save(_dense_state(ranker), folder / "dense.pt")
+        if ranker.graph is not None:
+            ranker.graph.save(folder / "graph")
+        (folder / "ranker.json").write_text(json.dumps(about))
+
+
+def load_daily(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
+    """What `Ranker` is made of, from `save_daily`. Tables are copy-on-write maps: opening costs little."""
+    about = json.loads(_existing(path / "ranker.json").read_text())
+    writable = {"table", "moments0"}
+    arrays = {
+        file.stem: np.load(file, mmap_mode="c" if file.stem in writable else "r")
+        for file in sorted((path / "arrays").iterdir())
+    }
+    settings = settings_of(about["kind"], about["settings"])
+    features = Features.restore(about["features"], _part("features", arrays))
+    vocabulary = Vocabulary.from_arrays(features.layout, _part("vocabulary", arrays))
+    module = settings.module(features.layout, torch.Generator().manual_seed(0)).to(device)
+    t = settings.training
+    rows = RowOptimizer(t.optimizer, t.learning_rate, 0, 1, device)
+    rows.steps = about["row_steps"]
+    rows.state = [Rows(_tensor(arrays[f"moments{i}"], device)) for i in range(len(rows.state))]
+    dense = dense_optimizer(t.optimizer, t.learning_rate, module)
+    learner = Learner(module, Rows(_tensor(arrays["table"], device)), rows, dense, vocabulary)
+    graph = settings.load_graph(path / "graph", RowView(vocabulary, features.users, features.items))
+    state = torch.load(path / "dense.pt", map_location=device, weights_only=True)
+    learner.restore_dense(state["learner"])
+    return {
+        "settings": settings,
+        "features": features,
+        "learner": learner,
+        "graph": graph,
+        "user_vectors": arrays.get("user_vectors"),
+        "strategy_state": state["strategy"],
+        "end_ms": about["end_ms"],
+        "fingerprint": about["fingerprint"],
+        "losses": about["losses"],
+    }
+
+
+def save_hour(ranker: Ranker, path: Path) -> None:
+    """Write what moved since the daily model: its size follows the day, not the tables."""
+    learner = ranker.learner
+    touched = learner.touched()
+    moved = {
+        "rows": touched,
+        "table": learner.table.gather(touched),
+        "moments": [part.gather(touched) for part in learner.rows.state],
+        "grown": [(column, torch.from_numpy(ids)) for column, ids in ranker.grown],
+    }
+    about = {"fingerprint": ranker.fingerprint, "end_ms": ranker.end_ms, "row_steps": learner.rows.steps}
+    with replace_folder(path) as folder:
+        torch.save(moved | _dense_state(ranker), folder / "moved.pt")
+        np.savez(folder / "events.npz", **pack(ranker.hours))  # type: ignore[arg-type]
+        (folder / "hour.json").write_text(json.dumps(about))
+
+
+def load_hour(ranker: Ranker, path: Path, device: torch.device | str = "cpu") -> None:
+    """Bring the daily `ranker` to what `save_hour` wrote: bit for bit the one that was saved (CPU)."""
+    about = json.loads(_existing(path / "hour.json").read_text())
+    if about["fingerprint"] != ranker.fingerprint:
+        raise ValueError(
+            f"{path} was saved from another daily model than the one given (retrained since?): "
+            f"run the day's hours again from its first one"
+        )
+    moved = torch.load(path / "moved.pt", map_location=device, weights_only=True)
+    with np.load(path / "events.npz") as events:
+        for hour in unpack(dict(events)):
+            ranker.receive(hour)
+    for column, ids in moved["grown"]:
+        ranker.grow(column, ids.cpu().numpy())
+    learner = ranker.learner
+    learner.table.scatter(moved["rows"], moved["table"])
+    for part, values in zip(learner.rows.state, moved["moments"], strict=True):
+        part.scatter(moved["rows"], values)
+    learner.rows.steps = about["row_steps"]
+    learner.touch(moved["rows"])
+    learner.restore_dense(moved["learner"])
+
+
+def _dense_state(ranker: Ranker) -> dict[str, Any]:
+    return {"learner": ranker.learner.dense_state(), "strategy": ranker.strategy_state}
+
+
+def _part(prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {name[len(prefix) + 1 :]: a for name, a in arrays.items() if name.startswith(f"{prefix}.")}
+
+
+def _tensor(array: np.ndarray, device: torch.device | str) -> torch.Tensor:
+    return torch.from_numpy(np.asarray(array)).to(device)
+
+
+def _existing(file: Path) -> Path:
+    if not file.is_file():
+        raise FileNotFoundError(f"{file}: no ranker was saved here; materialise it first")
+    return file

@@ -1,0 +1,49 @@
+"""The system `fm`: a factorisation machine of second order (Rendle 2010) over the shared fields.
+
+logit = w_0 + Σ_f w_f + Σ_{f<g} ⟨v_f, v_g⟩
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from models.layers.fm import pairwise
+from models.ranking.features.features import Layout
+from models.ranking.systems.fields import FieldRanker, FieldSettings
+from models.ranking.training.loop import TrainingSettings
+from models.ranking.training.search_space import TRAINING, TWO_SPEED
+from models.ranking.training.system import TINY_TRAINING, SystemEntry
+
+
+class FM(FieldRanker):
+    """Every field has one value, so that a feature's weight and vector are its row."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bias = nn.Parameter(torch.zeros(1, 1))
+
+    def rank(self, x_TBFD: Tensor, first_TBF: Tensor) -> Tensor:
+        """See `FieldRanker.rank`."""
+        return self.bias.squeeze(-1) + first_TBF.sum(-1) + pairwise(x_TBFD)
+
+
+class FMSettings(FieldSettings):
+    """FM; its rows are all it has."""
+
+    kind: Literal["fm"] = "fm"  #: names the class
+
+    def module(self, layout: Layout, generator: torch.Generator) -> FM:  # noqa: ARG002
+        """See `SystemSettings.module`."""
+        return FM()
+
+
+FACTORISATION_MACHINE = SystemEntry(
+    real=FMSettings(training=TrainingSettings(learning_rate=1e-3)),
+    tiny=FMSettings(training=TINY_TRAINING),
+    summary="Factorisation machine: first-order terms and all pairs of fields",
+    source="Rendle, Factorization Machines, ICDM 2010",
+    space={**TRAINING, **TWO_SPEED},
+)

@@ -1,0 +1,136 @@
+"""The hourly one-pass update (spec 5 and 9.2): every instance in exactly one gradient step, in time order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from models.ranking.features.batch import Batch
+from models.ranking.training.learner import ITEM_ROWS, Learner
+from models.ranking.training.loop import loss_and_gradients
+from models.settings import Settings
+
+
+class AdaptationSettings(Settings):
+    """The hourly step: the printed rule, ours, or none (a static daily model).
+
+    `replayed` takes the two-speed step at the rates that would have paid on the last training day, or none
+    if none would (`replay.py`). `learned` takes the rates that meta-training learned; only systems
+    trained with learned rates know it.
+    """
+
+    #: `sgd` is printed; `two_speed`, `replayed` and `learned` are ours; `none` is static
+    online: Literal["two_speed", "replayed", "sgd", "learned", "none"] = "two_speed"
+    batch_size: int = Field(default=128, ge=1)  #: instances a step, in time order
+    #: `sgd`: the inner-loop rate, on batch-mean gradients, for everything
+    sgd_rate: float = Field(default=0.01, gt=0)
+    #: `two_speed`: of item-ID rows, on the mean gradient of a row's own instances
+    item_rate: float = Field(default=0.02, ge=0)
+    continued: float = Field(default=0.1, ge=0)  #: `two_speed`: everything else, times the training rate
+    #: `replayed`: pairs of item_rate and continued to try, beside no step at all; the first is taken where
+    #: there is nothing to try them on
+    candidates: tuple[tuple[float, float], ...] = Field(default=((0.02, 0.1), (0.05, 0.3)), min_length=1)
+    #: `replayed`: a candidate must gain so many standard errors over the still model
+    margin: float = Field(default=1.0, ge=0)
+
+
+@dataclass(frozen=True)
+class AdaptReport:
+    """What an hour's adaptation did."""
+
+    instances: int
+    steps: int
+    loss: float  #: mean cross-entropy before each step; NaN without a step
+    new_users: int  #: that got a row of their own
+    new_items: int
+    seconds: float
+
+
+class Adapter(Protocol):
+    """The online step: called once for every mini-batch of an hour, in time order."""
+
+    def step(self, learner: Learner, batch: Batch) -> float:
+        """One gradient step on a batch with T = 1; returns its mean loss before the step."""
+
+    def finish(self, learner: Learner) -> None:
+        """The hour's last mini-batch has been used."""
+
+
+class StepByStep:
+    """What the rules share that have done with an hour as soon as its last step is taken."""
+
+    def finish(self, learner: Learner) -> None:
+        """Nothing is left to do."""
+
+
+class Sgd(StepByStep):
+    """The printed rule: the inner loop's plain SGD on everything."""
+
+    def __init__(self, settings: AdaptationSettings) -> None:
+        self._rate = settings.sgd_rate
+
+    def step(self, learner: Learner, batch: Batch) -> float:
+        """θ ← θ − α ∇ mean loss."""
+        loss, gradient, dense = loss_and_gradients(learner, batch)
+        learner.table.scatter(batch.unique, learner.table.gather(batch.unique) - self._rate * gradient)
+        learner.touch(batch.unique)
+        with torch.no_grad():
+            for parameter, slope in zip(learner.module.parameters(), dense, strict=True):
+                parameter.sub_(self._rate * slope)
+        return loss
+
+
+class TwoSpeed(StepByStep):
+    """Item-ID rows by the mean gradient of the row's own instances; the rest continues training, slowly."""
+
+    def __init__(self, settings: AdaptationSettings) -> None:
+        self._settings = settings
+
+    def step(self, learner: Learner, batch: Batch) -> float:
+        """One step at both speeds, from the same gradient."""
+        loss, gradient, dense = loss_and_gradients(learner, batch)
+        items = learner.row_groups(batch.unique) == ITEM_ROWS
+        rows = batch.unique[items]
+        scale = instances_per_row(batch)[items]
+        moved = learner.table.gather(rows) - self._settings.item_rate * scale.unsqueeze(1) * gradient[items]
+        learner.apply(batch.unique[~items], gradient[~items], dense, scale=self._settings.continued)
+        learner.table.scatter(rows, moved)
+        learner.touch(rows)
+        return loss
+
+
+def instances_per_row(batch: Batch) -> Tensor:
+    """[R] instances of the batch ÷ those that have the row as a field: turns a batch mean into a row mean.
+
+    1 for rows that are in the batch only as neighbours.
+    """
+    mentioned = batch.fields.reshape(-1)
+    weight = batch.weight.unsqueeze(-1).expand(batch.fields.shape).reshape(-1)
+    count = weight.new_zeros(len(batch.unique)).index_add_(0, mentioned, weight)
+    return torch.where(count > 0, batch.weight.sum() / count.clamp(min=1.0), torch.ones_like(count))
+
+
+def adapter(settings: AdaptationSettings, strategy_state: dict[str, Any]) -> Adapter | None:
+    """The step that the settings name; None where the model stays as it is.
+
+    Args:
+        settings: the rule.
+        strategy_state: what training left; `replayed` finds there under `replay` what was chosen.
+    """
+    if settings.online == "none":
+        return None
+    if settings.online == "learned":
+        raise ValueError("adaptation.online is 'learned', which needs a system with learned meta.inner_rates")
+    if settings.online == "sgd":
+        return Sgd(settings)
+    if settings.online == "two_speed":
+        return TwoSpeed(settings)
+    chosen = strategy_state["replay"]["chosen"]
+    if chosen < 0:
+        return None
+    item_rate, continued = settings.candidates[chosen]
+    return TwoSpeed(settings.model_copy(update={"item_rate": item_rate, "continued": continued}))

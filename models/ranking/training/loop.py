@@ -1,0 +1,206 @@
+"""The training loop that every system shares: a strategy's steps, checkpoints, exact resume, progress.
+
+A plan is drawn from (seed, epoch) alone, so a run that was killed draws the same steps again, skips those
+that its checkpoint holds, and ends with the same weights, bit for bit (CPU).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from pydantic import Field
+from torch import Tensor
+
+from models.files import replace_file
+from models.progress import Progress
+from models.ranking.features.batch import Batch
+from models.ranking.features.instances import Instances
+from models.ranking.training.learner import Learner
+from models.settings import Settings
+
+
+class TrainingSettings(Settings):
+    """How a daily model is trained."""
+
+    epochs: int = Field(default=1, ge=1)  #: passes over the training instances
+    batch_size: int = Field(default=256, ge=1)  #: instances a step, in plain training
+    optimizer: Literal["adam", "adagrad"] = "adam"  #: of dense parameters and of the touched rows
+    learning_rate: float = Field(default=1e-3, gt=0)  #: of that optimiser
+    order: Literal["shuffled", "time"] = "shuffled"  #: of instances in plain training
+    #: decay of the moving average of weights; None keeps the last weights
+    average: float | None = Field(default=0.99, gt=0, lt=1)
+    embedding_std: float = Field(default=0.01, gt=0)  #: standard deviation of fresh embeddings
+    #: train on the last days only; counts still see everything
+    window_days: int | None = Field(default=None, ge=1)
+    #: the row that a user or item reads in training on its first day (or in its first hour only): its own, or
+    #: the OOV row, as when the model will rank newcomers (`hide_newcomers`)
+    newcomers: Literal["own", "hour", "day"] = "day"
+    #: `time` (ours, spec 9.4): after the epochs, one more plain pass in time order for which item rows are
+    #: reset, and an item is new in its first hour only: the model learns to live with young item rows
+    last_pass: Literal["none", "time"] = "none"
+    last_pass_rate: float = Field(default=1.0, gt=0)  #: of that pass, times the training rate
+    checkpoint_steps: int = Field(default=2000, ge=1)  #: a checkpoint is also written after every epoch
+
+
+class Strategy(Protocol):
+    """A way of training: plain mini-batches, or temporal MAML."""
+
+    def plan(self, data: Instances, epoch: int, generator: np.random.Generator) -> Sequence[Any]:
+        """The steps of an epoch, drawn from `generator` alone."""
+
+    def step(self, learner: Learner, data: Instances, item: Any) -> float:
+        """Take one step of the plan; returns its mean loss."""
+
+    def state(self) -> dict[str, Any]:
+        """What it learned beyond the weights (learned rates, say), for checkpoints and adaptation."""
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take what `state` gave."""
+
+
+class Plain:
+    """Mini-batches over all instances, each once an epoch."""
+
+    def __init__(self, settings: TrainingSettings, scale: float = 1.0) -> None:
+        """Args: `scale` times the training rate is that of a step."""
+        self._settings, self._scale = settings, scale
+
+    def plan(self, data: Instances, epoch: int, generator: np.random.Generator) -> Sequence[np.ndarray]:  # noqa: ARG002
+        """Instance positions [1, B] of each step."""
+        order = np.arange(len(data)) if self._settings.order == "time" else generator.permutation(len(data))
+        return [
+            chunk[None]
+            for chunk in np.split(
+                order, range(self._settings.batch_size, len(order), self._settings.batch_size)
+            )
+        ]
+
+    def step(self, learner: Learner, data: Instances, item: np.ndarray) -> float:
+        """One optimiser step on a mini-batch."""
+        batch = data.batch(item).to(learner.device)
+        loss, gradient, dense = loss_and_gradients(learner, batch)
+        learner.apply(batch.unique, gradient, dense, scale=self._scale)
+        return loss
+
+    def state(self) -> dict[str, Any]:
+        """Nothing of its own."""
+        return {}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Nothing to take."""
+
+
+def cross_entropy(logits: Tensor, batch: Batch) -> Tensor:
+    """Mean cross-entropy (Eq. 7) over the weighted instances of all tasks: a scalar."""
+    losses = F.binary_cross_entropy_with_logits(logits, batch.labels, reduction="none")
+    return (losses * batch.weight).sum() / batch.weight.sum().clamp(min=1.0)
+
+
+def loss_and_gradients(learner: Learner, batch: Batch) -> tuple[float, Tensor, list[Tensor]]:
+    """Mean loss of a batch, its gradient for the touched rows [R, W], and those of the dense parameters."""
+    rows = learner.table.gather(batch.unique).requires_grad_()
+    loss = cross_entropy(learner.module(rows, batch), batch)
+    gradient, *dense = torch.autograd.grad(
+        loss, [rows, *learner.module.parameters()], allow_unused=True, materialize_grads=True
+    )
+    return float(loss.detach()), gradient, dense
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A part of a training: some epochs over some instances, in one way."""
+
+    data: Instances
+    strategy: Strategy
+    epochs: int
+    #: done once before the phase; what it returns is kept in checkpoints and handed back with the losses
+    begin: Callable[[Learner], dict[str, Any]] | None = None
+
+
+@dataclass
+class _State:
+    """Where a training stands, beside the weights."""
+
+    phase: int = 0
+    begun: bool = False
+    epoch: int = 0
+    done: int = 0
+    losses: list[float] = field(default_factory=list)
+    total: float = 0.0
+    notes: dict[str, Any] = field(default_factory=dict)
+
+
+def fit(
+    learner: Learner,
+    phases: Sequence[Phase],
+    settings: TrainingSettings,
+    *,
+    seed: int,
+    checkpoint: Path | None = None,
+    fingerprint: str = "",
+    progress: Progress | None = None,
+) -> tuple[list[float], dict[str, Any]]:
+    """Train to the end of the last phase, from `checkpoint` if it holds a state of the same `fingerprint`.
+
+    Returns:
+        Mean training loss of each epoch, and all that the phases' beginnings told.
+    """
+    strategies = list({id(phase.strategy): phase.strategy for phase in phases}.values())
+    state = _resume(checkpoint, fingerprint, learner, strategies)
+    reported = time.monotonic()
+
+    def save() -> None:
+        _checkpoint(checkpoint, fingerprint, learner, strategies, state)
+
+    while state.phase < len(phases):
+        phase = phases[state.phase]
+        if phase.begin is not None and not state.begun:
+            state.notes |= phase.begin(learner)
+            state.begun = True
+            save()
+        # One count of epochs over all phases: no two of them draw alike.
+        generator = np.random.default_rng([seed, len(state.losses)])
+        plan = phase.strategy.plan(phase.data, state.epoch, generator)
+        while state.done < len(plan):
+            state.total += phase.strategy.step(learner, phase.data, plan[state.done])
+            state.done += 1
+            if progress is not None and (time.monotonic() - reported > 0.5 or state.done == len(plan)):
+                progress("train", state.epoch * len(plan) + state.done, phase.epochs * len(plan))
+                reported = time.monotonic()
+            if state.done % settings.checkpoint_steps == 0 and state.done < len(plan):
+                save()
+        state.losses.append(state.total / max(len(plan), 1))
+        state.epoch, state.done, state.total = state.epoch + 1, 0, 0.0
+        if state.epoch == phase.epochs:
+            state.phase, state.epoch, state.begun = state.phase + 1, 0, False
+        save()
+    return state.losses, state.notes
+
+
+def _checkpoint(
+    path: Path | None, fingerprint: str, learner: Learner, strategies: Sequence[Strategy], state: _State
+) -> None:
+    if path is None:
+        return
+    saved = vars(state) | {"fingerprint": fingerprint, "learner": learner.state()}
+    with replace_file(path) as temporary:
+        torch.save(saved | {"strategies": [strategy.state() for strategy in strategies]}, temporary)
+
+
+def _resume(path: Path | None, fingerprint: str, learner: Learner, strategies: Sequence[Strategy]) -> _State:
+    if path is None or not path.exists():
+        return _State()
+    saved = torch.load(path, map_location=learner.device, weights_only=True)
+    if saved.pop("fingerprint") != fingerprint:  # of other settings or another log: start anew
+        return _State()
+    learner.restore(saved.pop("learner"))
+    for strategy, its_own in zip(strategies, saved.pop("strategies"), strict=True):
+        strategy.restore(its_own)
+    return _State(**saved)

@@ -1,0 +1,114 @@
+"""The hourly step chosen by replaying the last day before the daily model is finished **(ours)**.
+
+Whether an hourly step pays, and how large it should be, differs from log to log and from system to system
+(spec 9). So the last day of training instances is kept back; a copy of the weights lives through it hour by
+hour, once for each candidate and once without any step; and the candidate with the best AUC is taken if it
+beats the still model by more than the standard error of the difference. Only then is the day trained on.
+Nothing of the day to be ranked is read.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import torch
+
+from models.metrics import auc_difference
+from models.progress import Progress
+from models.ranking.features.instances import Instances
+from models.ranking.training.adaptation import AdaptationSettings, Adapter, TwoSpeed
+from models.ranking.training.learner import Learner
+
+HOURS_OF_DAY = 24
+CHUNK = 512  #: instances scored at once
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """The instances kept back, and their codes before newcomers were hidden: online, newcomers get rows."""
+
+    data: Instances
+    codes: np.ndarray  #: int64 [N, F]
+
+
+def held_out_from(hours: np.ndarray) -> int:
+    """Position of the first instance to keep back: the last day's, or the last quarter of a short log's.
+
+    Args:
+        hours: int64 [N] ascending, service hours since the epoch.
+    """
+    span = int(hours[-1] - hours[0]) + 1
+    return int(np.searchsorted(hours, hours[-1] + 1 - min(HOURS_OF_DAY, span // 4)))
+
+
+def choose(
+    learner: Learner,
+    held_out: HeldOut,
+    settings: AdaptationSettings,
+    told: Progress | None = None,
+) -> dict[str, Any]:
+    """Replay the held-out hours for every candidate.
+
+    Returns:
+        `chosen`, the place of a candidate in `settings.candidates` or −1 for none, and for each candidate its
+        gain in AUC over the still model and the gain's standard error (DeLong, paired). With nothing held
+        out, or one class only, there is no evidence and the first candidate is taken.
+    """
+    labels = held_out.data.labels > 0
+    found: dict[str, Any] = {"chosen": 0, "gains": [], "errors": []}
+    if not len(labels) or labels.all() or not labels.any():
+        return found
+    adapters: Sequence[Adapter | None] = [None, *(two_speed(settings, c) for c in settings.candidates)]
+    scores = []
+    for place, adapter in enumerate(adapters):
+        scores.append(replayed(learner, held_out, adapter, settings.batch_size))
+        if told is not None:
+            told("replay", place + 1, len(adapters))
+    for other in scores[1:]:
+        test = auc_difference(labels, other, scores[0])
+        found["gains"].append(0.0 if test is None else float(test[0]))
+        found["errors"].append(0.0 if test is None else float(test[1]))
+    best = int(np.argmax(found["gains"]))
+    found["chosen"] = best if found["gains"][best] > settings.margin * found["errors"][best] else -1
+    return found
+
+
+def two_speed(settings: AdaptationSettings, candidate: tuple[float, float]) -> TwoSpeed:
+    """The two-speed step at a candidate's rates."""
+    item_rate, continued = candidate
+    return TwoSpeed(settings.model_copy(update={"item_rate": item_rate, "continued": continued}))
+
+
+def replayed(learner: Learner, held_out: HeldOut, adapter: Adapter | None, batch_size: int) -> np.ndarray:
+    """Scores float64 [N] of the held-out instances, each hour's by a copy adapted on the hours before it."""
+    vocabulary, data = learner.vocabulary, held_out.data
+    # The graph looks rows up in this very vocabulary, so newcomers are added to it and taken back at the end.
+    learner = copy.deepcopy(learner, {id(vocabulary): vocabulary})
+    learner.finish()
+    scores = []
+    edges = np.flatnonzero(np.diff(data.hour, prepend=data.hour[0] - 1, append=data.hour[-1] + 1))
+    for first, last in pairwise(edges.tolist()):
+        hour, codes = data.part(first, last), held_out.codes[first:last]
+        hour = replace(hour, rows=vocabulary.rows(codes))
+        for chunk in _chunks(len(hour), CHUNK):
+            batch = hour.batch(chunk[None]).to(learner.device)
+            scores.append(torch.sigmoid(learner.logits(batch)[0].double()).cpu().numpy())
+        if adapter is None:
+            continue
+        learner.grow(vocabulary.user_column, hour.user)
+        learner.grow(vocabulary.item_column, hour.item)
+        hour = replace(hour, rows=vocabulary.rows(codes))
+        for chunk in _chunks(len(hour), batch_size):
+            adapter.step(learner, hour.batch(chunk[None]).to(learner.device))
+        adapter.finish(learner)
+    vocabulary.shrink()
+    return np.concatenate(scores)
+
+
+def _chunks(length: int, size: int) -> list[np.ndarray]:
+    return np.split(np.arange(length), range(size, length, size))

@@ -1,0 +1,172 @@
+"""The simulator's settings: calibrated once to figures of real news logs, then frozen by a hash.
+
+No value here was chosen by which ranker wins: only by the figures that `check` prints beside the real ones.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from pydantic import Field
+
+from simulator.feed.part import Part
+from simulator.shop.settings import ShopSettings
+
+
+class PopulationSettings(Part):
+    """Who reads, how often, and how accounts come and go."""
+
+    users: int = Field(default=15_000, ge=10, description="accounts on the first day")
+    daily_arrivals: float = Field(
+        default=0.02, ge=0, lt=1, description="new accounts a day, share of `users`; as many leave"
+    )
+    impressions_per_day: float = Field(
+        default=0.46, gt=0, description="mean impressions of an account on a day"
+    )
+    impressions_per_session: float = Field(default=2.0, ge=1)  #: mean impressions of one visit
+    activity_spread: float = Field(
+        default=1.3, ge=0, description="σ of the log-normal of activity over accounts"
+    )
+    interest_by_demography: float = Field(
+        default=0.35, ge=0, le=1, description="share of interest variance that user fields tell"
+    )
+    drift: float = Field(
+        default=0.35, ge=0, description="amplitude of the slow drift of interests, in their σ"
+    )
+    drift_days: tuple[float, float] = Field(
+        default=(20.0, 60.0), description="periods of the drift, shortest and longest"
+    )
+    habit: float = Field(
+        default=0.5, ge=0, le=1, description="how far morning, afternoon and evening readers differ"
+    )
+
+
+class NewsSettings(Part):
+    """News items: how many, on what, for how long, and what is hot."""
+
+    items_per_day: int = Field(default=330, ge=1, description="published on a day")
+    topics: int = Field(default=24, ge=2)  #: of news and of the other applications
+    subtopics_per_topic: int = Field(default=4, ge=1)  #: finer interests within a topic
+    providers: int = Field(default=48, ge=1)  #: of news items
+    life_hours: float = Field(default=15.5, gt=0, description="median time constant of an item's attention")
+    life_spread: float = Field(default=0.72, ge=0, description="σ of its logarithm")
+    burning: float = Field(
+        default=0.52, ge=0, description="how much shorter a pushed item lives (log, per σ of push)"
+    )
+    direct_share: float = Field(
+        default=0.38, ge=0, le=1, description="share that the feed takes up within the hour of publication"
+    )
+    take_up_hours: float = Field(
+        default=16.5, gt=0, description="median hours until the feed takes up the others"
+    )
+    take_up_spread: float = Field(default=1.15, ge=0)  #: σ of the logarithm of take_up_hours
+    hot_topics_per_day: float = Field(default=4.0, ge=0)  #: mean number that rise on a day
+    hot_peak_hours: tuple[float, float] = Field(
+        default=(1.5, 5.0), description="hours from rise to peak, least and most"
+    )
+    hot_publication: float = Field(
+        default=0.4, ge=0, description="how a hot topic raises its share of new items (log)"
+    )
+
+
+class ClickSettings(Part):
+    """What makes a click: terms of one logit, each by its σ or amplitude."""
+
+    base: float = Field(default=-2.93)  #: intercept of the logit
+    quality: float = Field(default=0.6, ge=0, description="σ of an item's own appeal")
+    provider: float = Field(default=0.2, ge=0, description="σ of a provider's appeal")
+    novelty: float = Field(
+        default=0.3, ge=0, description="what an item lacks at its first minute, gone within hours"
+    )
+    novelty_hours: float = Field(default=0.5, gt=0)  #: time constant with which the lack of novelty goes
+    fading: float = Field(default=0.2, ge=0, description="loss of appeal of old news")
+    fading_hours: float = Field(default=16.0, gt=0, description="hours since publication that make news old")
+    hot: float = Field(default=0.7, ge=0, description="gain at the peak of a hot topic of strength 1")
+    interest: float = Field(default=0.66, ge=0, description="weight of an account's interest in the topic")
+    style: float = Field(default=0.3, ge=0, description="weight of taste for a provider's and kind's style")
+    propensity: float = Field(default=0.48, ge=0, description="σ of how readily an account clicks")
+    position: float = Field(default=0.12, ge=0, description="loss per log of the position")
+    repeat: float = Field(
+        default=0.15, ge=0, description="loss per earlier sight of the same item, three at most"
+    )
+    dwell_seconds: float = Field(default=45.0, gt=0, description="median dwell of a click on a short item")
+    dwell_spread: float = Field(default=0.8, ge=0)  #: σ of the logarithm of dwell
+
+
+class PolicySettings(Part):
+    """The logging policy: what it knows and how sharply it chooses."""
+
+    slots: float = Field(default=11.6, gt=1, description="mean exposures of an impression")
+    most_slots: int = Field(default=30, ge=2, le=32)  #: exposures of the longest impression
+    pool: int = Field(default=600, ge=32, description="items in the running at once")
+    push_spread: float = Field(default=2.6, ge=0, description="σ of an editor's push of an item (log)")
+    push_quality: float = Field(
+        default=0.3, ge=-1, le=1, description="correlation of the push with the item's appeal"
+    )
+    ageing: float = Field(default=1.0, ge=0, description="loss of attention at one life of an item (log)")
+    ageing_power: float = Field(default=1.05, gt=0, description="above 1: attention holds, then falls faster")
+    click_rate: float = Field(
+        default=1.0, ge=0, description="weight of the click rate measured until the hour's start"
+    )
+    #: exposures at the mean rate that a measured click rate starts from
+    prior_exposures: float = Field(default=60.0, gt=0)
+    interest: float = Field(
+        default=0.35, ge=0, description="weight of what it knows of an account's interests"
+    )
+    #: time constant with which it learns an account's interests
+    knows_after_days: float = Field(default=3.0, gt=0)
+    hot: float = Field(default=1.5, ge=0)  #: weight of hot topics in the choice
+
+
+class ExternalSettings(Part):
+    """Other applications of the same accounts."""
+
+    clicks_per_day: float = Field(
+        default=2.5, ge=0, description="mean external clicks of an account on a day"
+    )
+    items_per_topic: int = Field(default=25, ge=1, description="catalogue of each application")
+    interest: float = Field(default=1.0, ge=0, description="how sharply interests decide the topic")
+    hot: float = Field(default=0.7, ge=0)  #: how strongly hot topics decide the topic
+    delay_hours: float = Field(default=2.0, gt=0, description="median delay until receipt")
+    delay_spread: float = Field(
+        default=1.2, ge=0, description="σ of its logarithm: about 2 % take more than a day"
+    )
+
+
+class SimulatorSettings(Part):
+    """Everything that decides the simulated logs: the same settings give the same bytes."""
+
+    seed: int = Field(default=7, ge=0)  #: same seed, same bytes
+    days: int = Field(default=9, ge=1)  #: days simulated
+    first_day: str = "2025-03-03"  #: the first of them, a day key
+    warm_up_hours: int = Field(
+        default=36, ge=0, description="hours simulated, and not logged, before the first day"
+    )
+    population: PopulationSettings = PopulationSettings()
+    news: NewsSettings = NewsSettings()
+    click: ClickSettings = ClickSettings()
+    policy: PolicySettings = PolicySettings()
+    external: ExternalSettings = ExternalSettings()
+    shop: ShopSettings | None = Field(default=None, description="a shop of the same accounts; None: no shop")
+
+    @classmethod
+    def tiny(cls, *, days: int = 3, seed: int = 7, shop: ShopSettings | None = None) -> SimulatorSettings:
+        """A few hundred accounts for tests: the same mechanisms, no calibration."""
+        return cls(
+            seed=seed,
+            days=days,
+            warm_up_hours=6,
+            population=PopulationSettings(users=300),
+            news=NewsSettings(items_per_day=120, topics=8, providers=12),
+            policy=PolicySettings(pool=120),
+            external=ExternalSettings(items_per_topic=6),
+            shop=shop,
+        )
+
+    def settings_hash(self) -> str:
+        """SHA-256 of the canonical JSON of all settings, its first 16 hex digits.
+
+        Without a shop it is the hash of the feed's settings alone, as it was before there was a shop.
+        """
+        settings = self.model_dump_json(exclude={"shop"} if self.shop is None else None)
+        return hashlib.sha256(settings.encode()).hexdigest()[:16]

@@ -1,0 +1,123 @@
+"""Runs are found again by tag; nothing is logged twice; a simulated source is called so."""
+
+import time
+
+import pytest
+
+from assets.common import model_registry
+from assets.common.tracking import EXPERIMENT, RunRecord, Tracking
+
+
+@pytest.fixture(scope="module")
+def tracking(tmp_path_factory):
+    return Tracking(tmp_path_factory.mktemp("home") / "mlflow", "simulator", simulated=True)
+
+
+def _record(**changes):
+    values = {
+        "kind": "hour",
+        "system": "deepfm",
+        "partition": "2026-03-05-07:00",
+        "seed": 0,
+        "settings": {"rate": "0.1", "layers": "[64, 32]"},
+        "metrics": {"auc": 0.61, "gauc": None, "log_loss": float("nan")},
+        "tags": {"base_partition": "2026-03-04"},
+    }
+    return RunRecord(**(values | changes))
+
+
+def _runs(tracking, kind):
+    return tracking.client.search_runs([tracking.experiment], filter_string=f"tags.kind = '{kind}'")
+
+
+def test_a_second_materialisation_finds_its_run(tracking):
+    first = tracking.record(_record())
+    again = tracking.record(_record(metrics={"auc": 0.61}, tags={"base_partition": "2026-03-03"}))
+    assert first == again
+    (run,) = _runs(tracking, "hour")
+    assert run.data.tags["base_partition"] == "2026-03-03"
+    assert run.data.metrics == {"auc": 0.61}
+    assert len(tracking.client.get_metric_history(first, "auc")) == 1, "the same value was logged twice"
+    assert run.info.status == "FINISHED"
+    assert run.data.params["rate"] == "0.1"
+    assert run.data.params["seed"] == "0"
+    assert run.data.tags["git_revision"]
+
+
+def test_a_changed_figure_is_the_latest(tracking):
+    record = _record(kind="changed")
+    run_id = tracking.record(record)
+    time.sleep(0.002)
+    tracking.record(_record(kind="changed", metrics={"auc": 0.42}))
+    assert tracking.client.get_run(run_id).data.metrics["auc"] == 0.42
+
+
+@pytest.mark.parametrize("change", [{"settings": {"rate": "0.2"}}, {"seed": 1}, {"system": "lsttm"}])
+def test_another_setting_is_another_run(tracking, change):
+    assert tracking.record(_record(kind="other")) != tracking.record(_record(kind="other", **change))
+
+
+def test_a_day_carries_its_hours_as_steps(tracking):
+    day = {"kind": "day", "partition": "2026-03-05"}
+    for hour in (0, 1, 2, 1):
+        parent = tracking.record(_record(**day, metrics={"auc": 0.6 + hour / 100}, step=hour))
+        child = tracking.record(_record(kind="child", partition=f"2026-03-05-{hour:02d}:00", parent=parent))
+    history = tracking.client.get_metric_history(parent, "auc")
+    assert sorted((point.step, point.value) for point in history) == [(0, 0.6), (1, 0.61), (2, 0.62)]
+    assert tracking.client.get_run(child).data.tags["mlflow.parentRunId"] == parent
+    assert len(_runs(tracking, "day")) == 1
+    assert len(_runs(tracking, "child")) == 3
+
+
+def test_more_than_one_call_holds(tracking):
+    settings = {f"s{i}": str(i) for i in range(150)}
+    curve = [1.0 / (1 + i) for i in range(1000)]
+    run_id = tracking.record(_record(kind="long", settings=settings, curves={"loss": curve}))
+    run = tracking.client.get_run(run_id)
+    assert run.data.params["s149"] == "149"
+    assert run.data.metrics["loss"] == curve[-1]
+
+
+def test_everything_simulated_is_named_so(tracking):
+    run_id = tracking.record(_record())
+    run = tracking.client.get_run(run_id)
+    assert run.info.run_name.startswith("simulated ")
+    assert run.data.tags["simulated"] == "true"
+    assert model_registry.model_name(tracking) == "ranking-simulated"
+    assert Tracking(tracking.folder, "landing", simulated=True).label == "landing-simulated"
+    assert Tracking(tracking.folder, "kuairand", simulated=False).label == "kuairand"
+
+
+def test_artifacts_stay_in_the_home(tracking, tmp_path):
+    plot = tmp_path / "plot.png"
+    plot.write_bytes(b"png")
+    run_id = tracking.record(_record(kind="plotted", artifacts={"plots": plot}))
+    experiment = tracking.client.get_experiment_by_name(EXPERIMENT)
+    assert experiment.artifact_location.startswith(tracking.folder.as_uri())
+    assert [p.name for p in tracking.folder.rglob("plot.png")] == ["plot.png"]
+    assert run_id in str(next(tracking.folder.rglob("plot.png")))
+
+
+def test_aliases_move_only_when_pointed(tracking, tmp_path):
+    assert model_registry.at_alias(tracking, model_registry.CHAMPION) is None
+    run_id = tracking.record(_record(kind="training"))
+    one = model_registry.register(tracking, "lsttm", "2026-03-04", tmp_path, run_id, "aa", {"auc": "0.6"})
+    assert model_registry.at_alias(tracking, model_registry.CHAMPION) is None
+    model_registry.point(tracking, model_registry.CHAMPION, one, {"promoted": "guard rails passed"})
+    two = model_registry.register(tracking, "lsttm", "2026-03-05", tmp_path, run_id, "bb", {})
+    assert two != one
+    assert model_registry.register(tracking, "lsttm", "2026-03-05", tmp_path, run_id, "bb", {}) == two
+    champion = model_registry.at_alias(tracking, model_registry.CHAMPION)
+    assert str(champion.version) == one
+    assert champion.tags["promoted"] == "guard rails passed"
+    assert "simulated" in champion.description
+    assert model_registry.version_of(tracking, "lsttm", "2026-03-05", "bb") == two
+    assert model_registry.version_of(tracking, "lsttm", "2026-03-05", "cc") is None
+
+
+def test_a_run_costs_little(tracking):
+    tracking.record(_record(kind="warm"))
+    start = time.perf_counter()
+    for hour in range(5):
+        tracking.record(_record(kind="cost", partition=f"2026-03-06-{hour:02d}:00"))
+    assert (time.perf_counter() - start) / 5 < 0.3

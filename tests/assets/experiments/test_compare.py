@@ -1,0 +1,250 @@
+"""A comparison end to end on a small simulated source: its JSON, its resumption, its fairness."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import numpy as np
+import pytest
+
+from assets.experiments.comparison import scores as scoring
+from assets.experiments.comparison.prepare import days_named, prepare
+from assets.experiments.comparison.run import _units, compare
+from assets.experiments.comparison.settings import CompareSettings, systems_named
+from assets.experiments.comparison.systems import chosen_long_term, chosen_systems, overridden
+from assets.experiments.comparison.truth import day_columns, probabilities
+from assets.experiments.source_logs import read_day
+from models.ranking.registry import SYSTEMS
+
+DAY = "2025-03-05"
+
+
+def settings(**changes):
+    fields = {"source": "simulator", "systems": ("deepfm",), "days": (DAY,), "size": "tiny"}
+    return CompareSettings(**{**fields, **changes})
+
+
+@pytest.fixture(scope="module")
+def logs(tmp_path_factory):
+    """A tiny simulated source that has passed the real gate, in a home of this module's own."""
+    before = os.environ.get("HOURFOLD_HOME")
+    os.environ["HOURFOLD_HOME"] = str(tmp_path_factory.mktemp("compare"))
+    try:
+        yield prepare(settings(), None)
+    finally:
+        os.environ["HOURFOLD_HOME"] = before or ""
+
+
+@pytest.fixture(scope="module")
+def result(logs, tmp_path_factory):
+    out = tmp_path_factory.mktemp("out") / "c.json"
+    found = compare(settings(systems=("deepfm", "lsttm")), logs, out)
+    assert json.loads(out.read_text()) == json.loads(json.dumps(found))
+    assert not out.with_name("c.json.partial").exists()
+    return found
+
+
+def test_the_json_has_the_promised_keys(result):
+    assert set(result) == {
+        *("source", "simulated", "settings", "tuned", "git", "data_hash", "made", "rows", "days", "summary"),
+        *("pairs", "delong", "tests", "segments", "calibration", "gate", "truth"),
+    }
+    assert len(result["rows"]) == 2 * 24
+    named = {"system", "seed", "day", "hour", "exposures", "auc", "auc_static", "gate_short"}
+    assert all(set(row) == named for row in result["rows"])
+    for entry in result["summary"]:
+        assert set(entry) >= {"system", "period1", "period2", "period3", "auc", "auc_std", "auc_error"}
+        assert set(entry) >= {"auc_static", "log_loss", "gauc", "ece", "null_hours"}
+    assert [entry["system"] for entry in result["summary"]] == ["deepfm", "lsttm"]
+    assert result["settings"]["of"]["long_term"], "the shared graph's settings are recorded too"
+
+
+def test_an_hour_with_one_class_is_null_and_counted(result):
+    rows = [row for row in result["rows"] if row["system"] == "deepfm"]
+    nulls = [row for row in rows if row["auc"] is None]
+    assert nulls and result["summary"][0]["null_hours"] == len(nulls)
+    first = [row["auc"] for row in rows if row["hour"] < 8 and row["auc"] is not None]
+    assert result["summary"][0]["period1"] == pytest.approx(np.mean(first))
+
+
+def test_every_kept_exposure_of_the_day_is_scored(result, logs):
+    exposures = sum(row["exposures"] for row in result["rows"] if row["system"] == "lsttm")
+    assert exposures == len(day_columns(logs, DAY)["clicked"])
+
+
+def test_the_true_probability_beats_every_system(result):
+    assert result["truth"]["auc"] > max(entry["auc"] for entry in result["summary"])
+    assert len(result["truth"]["rows"]) == 24
+
+
+def test_all_tests_tell_the_same_difference(result):
+    (pair,), (test,), (overall,) = result["pairs"], result["delong"], result["tests"]
+    assert pair["difference"] == pytest.approx(test["difference"]) == overall["difference"]
+    assert overall["low"] < overall["difference"] < overall["high"]
+    assert overall["p_delong"] == overall["p_holm"] == test["p_value"]
+    assert test["standard_error"] > 0 and 0 <= test["p_value"] <= 1
+    one, other = (entry["auc"] for entry in result["summary"])
+    assert pair["difference"] == pytest.approx(one - other)
+
+
+def test_static_figures_are_those_of_a_model_that_never_adapts(logs, result, tmp_path):
+    asked = settings(systems=("deepfm",), overrides=("*.adaptation.online=none",))
+    left_alone = compare(asked, logs, tmp_path / "none.json")
+    adapted = [row for row in result["rows"] if row["system"] == "deepfm"]
+    assert [row["auc_static"] for row in adapted] == [row["auc"] for row in left_alone["rows"]]
+    assert [row["auc"] for row in adapted] != [row["auc_static"] for row in adapted]
+    assert result["summary"][0]["auc_static"] == left_alone["summary"][0]["auc"]
+    # What never adapts is its own twin.
+    assert all(row["auc_static"] == row["auc"] for row in left_alone["rows"])
+
+
+def test_parts_of_a_comparison_add_up(result, logs):
+    clicked = day_columns(logs, DAY)["clicked"]
+    for system in ("deepfm", "lsttm"):
+        mine = [entry for entry in result["segments"] if entry["system"] == system]
+        for segment in ("users", "items", "item_age", "hours_since_retrain"):
+            parts = [entry for entry in mine if entry["segment"] == segment]
+            assert sum(part["exposures"] for part in parts) == len(clicked)
+            assert sum(part["clicks"] for part in parts) == clicked.sum()
+    for calibration, entry in zip(result["calibration"], result["summary"], strict=True):
+        shown = np.array([part["exposures"] for part in calibration["bins"]])
+        rates = np.array([part["clicked"] for part in calibration["bins"]])
+        predicted = np.array([part["predicted"] for part in calibration["bins"]])
+        assert shown.sum() == len(clicked) and shown @ rates == pytest.approx(clicked.sum())
+        assert (np.diff(predicted) > 0).all()
+        assert entry["ece"] == pytest.approx(shown @ abs(predicted - rates) / shown.sum())
+
+
+def test_the_gate_is_told_where_there_is_one(result):
+    assert {entry["system"] for entry in result["gate"]} == {"lsttm"}
+    rows = {row["hour"]: row for row in result["rows"] if row["system"] == "lsttm"}
+    for entry in (entry for entry in result["gate"] if entry["by"] == "hour"):
+        row = rows[entry["value"]]
+        assert entry["mean"] == pytest.approx(row["gate_short"])
+        assert entry["exposures"] == row["exposures"]
+    assert all(row["gate_short"] is None for row in result["rows"] if row["system"] == "deepfm")
+
+
+def test_all_names_every_system():
+    assert systems_named("all") == tuple(SYSTEMS)
+    assert systems_named("deepfm, lsttm") == ("deepfm", "lsttm")
+    assert set(SYSTEMS) - set(systems_named("all", ("*.features.counts=false",))) == {"item_rate"}
+
+
+@pytest.fixture(scope="module")
+def whole(logs, tmp_path_factory):
+    """Two seeds without interruption, on one worker."""
+    return compare(settings(seeds=(0, 1)), logs, tmp_path_factory.mktemp("whole") / "whole.json")
+
+
+def test_a_killed_comparison_goes_on_where_it_was(logs, whole, tmp_path, monkeypatch):
+    asked = settings(seeds=(0, 1))
+
+    def killed_after_one(stage, done, total):
+        if stage == "days scored" and done == 1:
+            raise KeyboardInterrupt
+
+    out = tmp_path / "cut.json"
+    with pytest.raises(KeyboardInterrupt):
+        compare(asked, logs, out, progress=killed_after_one)
+    assert not out.exists()
+    trained = []
+    plain = scoring.score_day
+
+    def counted(name, *args):
+        trained.append(name)
+        return plain(name, *args)
+
+    monkeypatch.setattr(scoring, "score_day", counted)
+    resumed = compare(asked, logs, out)
+    assert trained == ["deepfm"], "the finished day was trained again"
+    assert resumed["rows"] == whole["rows"], "resumed and uninterrupted results differ"
+
+
+def test_no_graph_is_trained_twice_and_every_piece_is_left_once():
+    asked = settings(systems=("lsttm", "deepfm", "fm", "lsttm_typed"), days=("1", "2"), seeds=(0, 1))
+    units = _units(asked, None, {("lsttm", "1", 0), ("deepfm", "2", 1), ("fm", "2", 1)})
+    left = [(name, unit.day, unit.seed) for unit in units for name in unit.systems]
+    assert len(left) == len(set(left)) == 4 * 2 * 2 - 3
+    sharing = [
+        (unit.day, unit.seed) for unit in units if any(name.startswith("lsttm") for name in unit.systems)
+    ]
+    assert len(sharing) == len(set(sharing)) == 4
+    assert len(units) == 4 + 3
+
+
+@pytest.mark.slow
+def test_two_workers_give_the_same_rows_as_one(logs, whole, tmp_path):
+    two = compare(settings(seeds=(0, 1)), logs, tmp_path / "two.json", workers=2)
+    assert two["rows"] == whole["rows"]
+
+
+def test_overrides_reach_their_setting_and_nothing_else():
+    asked = settings(
+        systems=("deepfm", "lsttm"),
+        overrides=("*.training.epochs=2", "deepfm.training.average=null", "long_term.epochs=3"),
+    )
+    found = chosen_systems(asked)
+    assert [system.training.epochs for system in found.values()] == [2, 2]
+    assert found["deepfm"].training.average is None
+    assert (
+        found["lsttm"].training.average
+        == chosen_systems(settings(systems=("lsttm",)))["lsttm"].training.average
+    )
+    assert chosen_long_term(asked).epochs == 3
+
+
+@pytest.mark.parametrize(
+    "override",
+    ["deepfm.training.epoch=2", "training.epochs=2", "other.training.epochs=2", "deepfm.training.epochs"],
+)
+def test_an_override_that_reaches_nothing_is_refused(override):
+    with pytest.raises(ValueError):
+        chosen_systems(settings(overrides=(override,)))
+
+
+def test_an_impossible_value_is_refused():
+    system = chosen_systems(settings())["deepfm"]
+    with pytest.raises(ValueError):
+        overridden(system, "training.epochs", "0")
+
+
+def test_an_unknown_system_is_named():
+    with pytest.raises(ValueError, match="nonsense"):
+        chosen_systems(settings(systems=("nonsense",)))
+
+
+def test_a_day_without_history_is_refused(logs):
+    with pytest.raises(ValueError, match="cannot be a test day"):
+        prepare(settings(days=("2025-03-03",)), None)
+
+
+def test_history_ends_where_the_day_begins(logs):
+    history, hours = read_day(logs, DAY)
+    assert history.end_ms == hours[0].start_ms and len(hours) == 24
+    assert history.exposures.shown_at.max() < hours[0].start_ms
+    assert history.external.received_at.max() < hours[0].start_ms
+
+
+def test_truth_names_what_it_does_not_know(logs):
+    with pytest.raises(KeyError, match="does not know"):
+        probabilities(logs, DAY, np.array(["nobody-saw-this"], object))
+
+
+@pytest.mark.parametrize(
+    "text, days",
+    [
+        ("2022-05-08", ("2022-05-08",)),
+        ("2022-04-30..2022-05-02", ("2022-04-30", "2022-05-01", "2022-05-02")),
+        ("2022-05-08, 2022-05-01", ("2022-05-08", "2022-05-01")),
+    ],
+)
+def test_days_are_named_singly_or_as_a_range(text, days):
+    assert days_named(text) == days
+
+
+@pytest.mark.parametrize("text", ["", "yesterday", "2022-05-08..2022-05-04", "2022-02-30"])
+def test_days_that_are_none_are_refused(text):
+    with pytest.raises(ValueError):
+        days_named(text)

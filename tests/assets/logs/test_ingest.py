@@ -1,0 +1,138 @@
+"""Ingest with the real gate: what is kept, what is set aside, and what a broken batch leaves behind."""
+
+import shutil
+
+import pandas as pd
+import pytest
+
+from assets.logs.ingest import BatchRejected, ingest, pending
+from tests.assets.logs_on_disk import COUNT, DESCRIPTION, HOURS, NOW, ZONE, exposures, make, put
+from warehouse.home import SourceHome
+from warehouse.landing.files import FileRejected
+from warehouse.landing.service_time import HOUR_MS
+from warehouse.store.quarantine import show_quarantine
+from warehouse.store.warehouse import Warehouse
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory):
+    """A home with users, items and two hours, ingested once: the real gate takes most of a second a call."""
+    home = make(tmp_path_factory.mktemp("loaded"))
+    for table in ("users", "items", "exposures"):
+        ingest(home, table, now_ms=NOW)
+    return home
+
+
+@pytest.fixture
+def home(loaded, tmp_path):
+    """A copy of it for one test."""
+    shutil.copytree(loaded.root, tmp_path / "home")
+    return SourceHome(tmp_path / "home")
+
+
+def state(home):
+    with Warehouse(home.warehouse, read_only=True) as warehouse:
+        warehouse.check_invariant()
+        tables = ("exposures", "user_index", "item_index", "category_index", "batches", "quarantine")
+        return [warehouse.connection.execute(f"FROM {name} ORDER BY ALL").fetchall() for name in tables]
+
+
+def test_landing_to_events(home):
+    with Warehouse(home.warehouse, read_only=True) as warehouse:
+        assert (
+            warehouse.loaded("exposures")[["rows_in", "kept", "quarantined"]].values.tolist()
+            == [[COUNT, COUNT, 0]] * 2
+        )
+        start = ZONE.hour_start_ms(HOURS[0])
+        events = warehouse.events(start, start + 2 * HOUR_MS)
+    wanted = pd.concat([exposures(hour) for hour in HOURS[:2]])
+    assert events["exposures.exposure_id"].tolist() == wanted["exposure_id"].tolist()
+    assert events["exposures.clicked"].tolist() == wanted["clicked"].tolist()
+    assert (events["users.fields"] >= 0).all() and (events["items.fields"] >= 0).all()
+    assert (events["exposures.context"] >= 0).all()
+
+
+def test_bad_rows_are_set_aside_with_their_file(home):
+    bad = exposures(HOURS[2])
+    bad.loc[3, "dwell_seconds"] = -5.0
+    bad.loc[7, "user_id"] = 999
+    # An id of another hour is a duplicate.
+    bad.loc[9, "exposure_id"] = exposures(HOURS[0]).loc[0, "exposure_id"]
+    put(home.landing, "exposures", HOURS[2], bad)
+    report = ingest(home, "exposures", now_ms=NOW)
+    assert (report.kept, report.quarantined) == (COUNT - 3, 3)
+    assert sum(report.rules.values()) == 3 and report.seconds.keys() == {"read", "gate", "load"}
+    with Warehouse(home.warehouse, read_only=True) as warehouse:
+        warehouse.check_invariant()
+        rows = show_quarantine(warehouse, "exposures")
+        # Neither the unknown user nor anything else of a quarantined row is numbered.
+        assert (
+            "999"
+            not in warehouse.connection.execute("SELECT user_id FROM user_index").df()["user_id"].tolist()
+        )
+    assert rows["row"].tolist() == [3, 7, 9]
+    assert rows["column"].tolist() == ["dwell_seconds", "user_id", "exposure_id"]
+    assert set(rows["file"]) == {"exposures/date=2026-05-01/hour=02/a.parquet"}
+    assert "_file" not in rows["row_json"].iloc[0]
+
+
+def test_twice_is_once_and_only_what_changed_is_pending(home):
+    first = state(home)
+    assert pending(home, "exposures") == [] and pending(home, "users") == []
+    ingest(home, "exposures", HOURS[:2], now_ms=NOW)
+    assert state(home)[:4] == first[:4]
+    put(
+        home.landing,
+        "exposures",
+        HOURS[1],
+        exposures(HOURS[1]).head(10).assign(exposure_id=range(10)),
+        "late.parquet",
+    )
+    assert pending(home, "exposures") == [HOURS[1]]
+    report = ingest(home, "exposures", now_ms=NOW)
+    assert report.rows.loc[HOURS[1]].tolist() == [COUNT + 10, COUNT + 10, 0]
+    state(home)
+
+
+def test_nothing_pending_is_nothing_done(home):
+    before = state(home)
+    report = ingest(home, "exposures", now_ms=NOW)
+    assert len(report.rows) == 0 and report.kept == 0
+    assert state(home) == before
+
+
+def test_a_broken_batch_leaves_the_state_before(home):
+    before = state(home)
+    # A feed whose clock is an hour off: every row lies outside its partition.
+    late = exposures(HOURS[0]).assign(exposure_id=[f"x{i}" for i in range(COUNT)])
+    put(home.landing, "exposures", HOURS[1], late)
+    put(home.landing, "exposures", HOURS[2], exposures(HOURS[2]))
+    with pytest.raises(BatchRejected, match=HOURS[1]) as caught:
+        ingest(home, "exposures", [HOURS[1], HOURS[2]], now_ms=NOW)
+    assert state(home) == before
+    assert list(caught.value.report.failures) == [HOURS[1]]
+    assert "nothing was written" in str(caught.value) and "force" in str(caught.value)
+    # The hour that is sound can still be loaded by itself, and a person may overrule the other: that is
+    # recorded.
+    assert ingest(home, "exposures", [HOURS[2]], now_ms=NOW).kept == COUNT
+    report = ingest(home, "exposures", [HOURS[1]], now_ms=NOW, force=True)
+    assert (report.kept, report.quarantined) == (0, COUNT)
+    with Warehouse(home.warehouse, read_only=True) as warehouse:
+        assert warehouse.loaded("exposures")["forced"].tolist() == [False, True, False]
+        warehouse.check_invariant()
+
+
+def test_a_rejected_file_leaves_the_state_before(home):
+    before = state(home)
+    put(home.landing, "exposures", HOURS[1], exposures(HOURS[1]).drop(columns="clicked"), "second.parquet")
+    with pytest.raises(FileRejected, match=r"second\.parquet.*clicked"):
+        ingest(home, "exposures", now_ms=NOW)
+    assert state(home) == before
+
+
+def test_a_folder_outside_home_is_read_in_place(tmp_path):
+    home, other = SourceHome(tmp_path / "a"), make(tmp_path / "b", hours=1)
+    assert pending(home, "users", landing=other.landing) == ["all.csv"]
+    report = ingest(home, "users", landing=other.landing, description=DESCRIPTION, now_ms=NOW)
+    assert report.kept == 20
+    assert pending(home, "users", landing=other.landing) == []

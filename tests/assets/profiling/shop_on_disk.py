@@ -1,0 +1,67 @@
+"""The toy shop as a landing folder of purchases alone, loaded through the gate."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from filelock import FileLock
+
+from assets.common.tracking import PROFILING, Tracking
+from assets.logs.sources import described
+from assets.profiling.sources import load_profiling
+from tests.models.profiling.toy import AS_OF, toy_log
+from warehouse.home import Deployment, Home
+
+USERS, DAYS = 150, 150
+FIRST_DAY, LAST_DAY = (str(np.datetime64(AS_OF + 60 - back, "D")) for back in (DAYS, 1))
+
+
+def purchases() -> pd.DataFrame:
+    """Rows of the landing contract, with the day that they belong to."""
+    log = toy_log(users=USERS, days=DAYS, per_user=40)
+    brands = np.array([*log.brand_names, None], dtype=object)
+    return pd.DataFrame(
+        {
+            "user_id": [f"u{user:05d}" for user in log.user],
+            "purchased_at": log.at_ms,
+            "price": log.price.astype(float),
+            "genre": np.array(log.genre_names[1], dtype=object)[log.genre[:, 1]],
+            "brand": brands[log.brand],
+            "cancelled": False,
+            "day": np.datetime_as_string(log.day.astype("datetime64[D]")),
+        }
+    )
+
+
+def shop(tmp_path_factory) -> tuple[Home, Deployment]:
+    """A copy of a home that is deployed on the shop, everything loaded; made once for all test processes."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    with FileLock(shared / "shop.lock"):
+        if not (shared / "shop.done").exists():
+            _make(shared / "shop")
+            (shared / "shop.done").touch()
+    # MLflow keeps the artifacts' place in its database, so copies write theirs beside the original's.
+    root = tmp_path_factory.mktemp("shop") / "home"
+    shutil.copytree(shared / "shop" / "home", root, ignore=shutil.ignore_patterns("artifacts"))
+    return Home(root), Deployment.load(Home(root))
+
+
+def _make(root: Path) -> None:
+    landing = root / "shop"
+    for day, rows in purchases().groupby("day"):
+        folder = landing / "purchases" / f"date={day}"
+        folder.mkdir(parents=True)
+        rows.drop(columns="day").to_parquet(folder / "a.parquet", index=False)
+    home = Home(root / "home")
+    deployment = Deployment(source="landing", first_day=FIRST_DAY, size="tiny", landing=str(landing))
+    deployment.save(home)
+    load_profiling(deployment.paths(home), landing, described(landing), None)
+    assert Tracking(
+        home.mlflow, "landing", simulated=False, purpose=PROFILING
+    ).experiment  # its tables take long

@@ -1,0 +1,168 @@
+"""Hours through the real assets: no leak, the same again, nothing half done."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from assets.common.timings import Timings
+from assets.logs.ingest import ingest
+from assets.ranking import hourly_ranker as hourly_ranker_module
+from assets.ranking.hourly_auc import score_hour
+from assets.ranking.hourly_ranker import adapt_hour
+from assets.ranking.states import States
+from tests.deployed import DAY, HOURS, systems
+
+pytestmark = pytest.mark.slow
+
+
+def _score(ready, hour):
+    return score_hour(hour, ready.resource, ready.warehouse, ready.tracking.open(), Timings())
+
+
+def _adapt(ready, hour):
+    return adapt_hour(hour, ready.resource, ready.warehouse, ready.tracking.open(), Timings())
+
+
+def _predictions(ready, hours):
+    with ready.warehouse.open() as opened:
+        frame = opened.read_predictions()
+    frame = frame[frame["partition"].isin(hours)]
+    return frame.sort_values(["system", "partition", "exposure_id"]).reset_index(drop=True)
+
+
+def _states(ready, hour):
+    states = States(ready.models)
+    return {system: states.finished(states.hourly(system, hour)) for system in ready.deployment.systems}
+
+
+def _runs(ready, kind):
+    tracking = ready.tracking.open()
+    found = tracking.client.search_runs([tracking.experiment], filter_string=f"tags.kind = '{kind}'")
+    return {(run.data.tags["system"], run.data.tags["partition"]): run for run in found}, len(found)
+
+
+def _perturb(ready, hour):
+    """Change, delete and add what is received in `hour`, and load it: labels flipped, a third of exposures
+    and external clicks dropped, some given to other users.
+    """
+    for table in ("exposures", "external_clicks"):
+        folder = ready.landing / table / f"date={hour[:10]}" / f"hour={hour[11:13]}"
+        (path,) = folder.glob("*.parquet")
+        frame = pd.read_parquet(path)
+        assert len(frame) >= 6, f"too few {table} to perturb"
+        kept = frame[np.arange(len(frame)) % 3 != 0].copy()
+        added = kept.iloc[: len(kept) // 2].copy()
+        added["user_id"] = kept["user_id"].to_numpy()[::-1][: len(added)]
+        if table == "exposures":
+            added["exposure_id"] += 10**9
+            kept["clicked"] = (1 - kept["clicked"].astype(int)).astype(frame["clicked"].dtype)
+        pd.concat([kept, added]).to_parquet(path, index=False)
+        ingest(ready.deployment.paths(ready.home), table, [hour], force=True)
+
+
+def test_nothing_received_at_or_after_an_hour_moves_its_scores(ready):
+    """For every system: scores of hours up to h are the same bit for bit, whatever is received from h on."""
+    first, second, third = HOURS[:3]
+    for hour in (first, second, third):
+        _score(ready, hour)
+        _adapt(ready, hour)
+    before = _predictions(ready, [first, second])
+    shown_before = _predictions(ready, [third])
+    _perturb(ready, third)
+    for hour in (first, second, third):
+        _score(ready, hour)
+        _adapt(ready, hour)
+    after = _predictions(ready, [first, second])
+    assert set(after["system"]) == set(systems())
+    pd.testing.assert_frame_equal(before, after)
+    # The perturbed hour itself: exposures that are still there keep their scores, since its labels are not
+    # read.
+    shown_after = _predictions(ready, [third])
+    both = shown_before.merge(shown_after, on=["system", "exposure_id"], suffixes=("_before", "_after"))
+    assert len(both) > 0
+    assert len(shown_after) != len(shown_before), "the perturbation must reach the warehouse"
+    np.testing.assert_array_equal(both["score_before"], both["score_after"])
+
+
+def test_labels_of_the_hour_before_do_move_scores(ready):
+    """The test above could pass with scores that depend on nothing."""
+    first, second = HOURS[:2]
+    _adapt(ready, first)
+    _score(ready, second)
+    before = _predictions(ready, [second])
+    _perturb(ready, first)
+    _score(ready, second)
+    after = _predictions(ready, [second])
+    for system in systems():
+        one, other = (f[f["system"] == system]["score"].to_numpy() for f in (before, after))
+        assert not np.array_equal(one, other), system
+
+
+def test_an_hour_again_is_the_same_state_and_the_same_runs(ready):
+    for hour in HOURS[:2]:
+        _adapt(ready, hour)
+        _score(ready, hour)
+    states, scores = _states(ready, HOURS[1]), _predictions(ready, HOURS[:2])
+    runs, count = _runs(ready, "hour")
+    for hour in HOURS[:2]:
+        _adapt(ready, hour)
+        _score(ready, hour)
+    assert _states(ready, HOURS[1]) == states
+    assert {record.state_hash for record in states.values()} != {""}
+    pd.testing.assert_frame_equal(_predictions(ready, HOURS[:2]), scores)
+    again, count_again = _runs(ready, "hour")
+    assert count_again == count == 2 * len(systems())
+    assert {key: run.info.run_id for key, run in again.items()} == {
+        key: run.info.run_id for key, run in runs.items()
+    }
+    assert _runs(ready, "day")[1] == len(systems())
+    for (system, _), run in again.items():
+        assert run.data.tags["base_partition"] == "2026-03-02"
+        assert run.data.tags["state_hash"]
+        assert run.info.run_name.startswith("simulated "), system
+    history = ready.tracking.open()
+    parent = _runs(ready, "day")[0]["deepfm_external", DAY]
+    steps = [point.step for point in history.client.get_metric_history(parent.info.run_id, "auc")]
+    assert len(steps) == len(set(steps)), "an hour stands twice on the day's curve"
+
+
+def test_a_skipped_hour_is_caught_up(ready):
+    """The state after hour 1 is the same, whether hour 0 was adapted in its turn or is caught up."""
+    for hour in HOURS[:2]:
+        _adapt(ready, hour)
+    in_turn = {system: record.state_hash for system, record in _states(ready, HOURS[1]).items()}
+    for system in systems():
+        for hour in HOURS[:2]:
+            _remove(States(ready.models).hourly(system, hour))
+    metadata = _adapt(ready, HOURS[1])
+    assert metadata["deepfm_external: caught_up"] == HOURS[0]
+    assert {s: record.state_hash for s, record in _states(ready, HOURS[1]).items()} == in_turn
+
+
+def test_an_interrupted_adaptation_leaves_no_half_state(ready, monkeypatch):
+    _adapt(ready, HOURS[0])
+    before = _states(ready, HOURS[0])
+
+    def killed(self, path):
+        path.mkdir()
+        (path / "moved.pt").write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    from models.ranking.ranker import Ranker
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Ranker, "save_hour", killed)
+        for hour in HOURS[:2]:
+            with pytest.raises(KeyboardInterrupt):
+                _adapt(ready, hour)
+    assert _states(ready, HOURS[0]) == before, "the state before is not intact"
+    folder = ready.models / "hourly" / "deepfm_external"
+    assert sorted(path.name for path in folder.iterdir()) == [HOURS[0].replace(":", "-")]
+    assert hourly_ranker_module.States(ready.models).record(folder / HOURS[1].replace(":", "-")) is None
+    _adapt(ready, HOURS[1])
+
+
+def _remove(folder):
+    import shutil
+
+    shutil.rmtree(folder)

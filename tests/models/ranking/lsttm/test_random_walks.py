@@ -1,0 +1,97 @@
+"""Walks go along edges only; neighbours and noise are drawn from what is there."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+
+from models.ranking.features.event_log import HOUR_MS
+from models.ranking.lsttm.random_walks import ClickGraph, NoiseDistribution, draw_neighbours, random_walks
+from tests.models.ranking.lsttm.logs import random_log
+
+
+def edges(seed: int = 0) -> tuple[ClickGraph, list[tuple[int, int, int]]]:
+    """A graph and its clicks (user node, item node, time), listed by hand."""
+    log = random_log(seed, users=20, items=25)
+    e, x = log.exposures, log.external
+    clicks = [(int(e.user[i]), 20 + int(e.item[i]), int(e.shown_at[i])) for i in np.flatnonzero(e.clicked)]
+    clicks += [(int(u), 20 + int(i), int(t)) for u, i, t in zip(x.user, x.item, x.occurred_at, strict=True)]
+    return ClickGraph.of(log), clicks
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def test_every_click_is_an_edge_in_both_directions() -> None:
+    graph, clicks = edges()
+    sources = torch.repeat_interleave(torch.arange(45), graph.degrees)
+    found = sorted(zip(sources.tolist(), graph.targets.tolist(), graph.times.tolist(), strict=True))
+    assert found == sorted([(u, i, t) for u, i, t in clicks] + [(i, u, t) for u, i, t in clicks])
+
+
+def test_walks_only_along_edges() -> None:
+    graph, clicks = edges()
+    origins = (graph.degrees > 0).nonzero().squeeze(1).repeat(20)
+    paths = random_walks(graph, origins, 10, generator())
+    assert paths.shape == (len(origins), 11)
+    assert torch.equal(paths[:, 0], origins)
+    there = {(u, i) for u, i, _ in clicks} | {(i, u) for u, i, _ in clicks}
+    walked = {pair for path in paths.tolist() for pair in pairwise(path)}
+    assert walked <= there
+    assert len(walked) > 0.95 * len(there)  # and every edge gets its turn
+
+
+def test_a_hop_is_as_likely_as_its_clicks() -> None:
+    log = random_log(0, users=1, items=2, external=0, exposures=4)
+    clicks = replace(log.exposures, clicked=np.ones(4, bool), item=np.array([0, 1, 1, 1]))
+    paths = random_walks(
+        ClickGraph.of(replace(log, exposures=clicks)), torch.zeros(4000, dtype=torch.int64), 1, generator()
+    )
+    assert abs((paths[:, 1] == 2).double().mean() - 0.75) < 0.03
+
+
+@pytest.mark.parametrize("sampling", ["uniform", "recency", "frequency"])
+def test_neighbours_are_distinct_and_connected(sampling: str) -> None:
+    graph, clicks = edges(1)
+    there: dict[int, set[int]] = {}
+    for u, i, _ in clicks:
+        there.setdefault(u, set()).add(i)
+        there.setdefault(i, set()).add(u)
+    neighbours, mask = draw_neighbours(graph, 4, sampling, generator())
+    for node in range(45):
+        drawn = neighbours[node][mask[node]].tolist()
+        assert len(set(drawn)) == len(drawn) == min(4, len(there.get(node, ())))
+        assert set(drawn) <= there.get(node, set())
+    assert not torch.equal(neighbours, draw_neighbours(graph, 4, sampling, generator(1))[0])
+
+
+def test_importance_decides_which_neighbours() -> None:
+    """One user; item 0 was clicked 50 times long ago, item 1 once just now, eight others once in between."""
+    log = random_log(0, users=1, items=10, external=0, exposures=59)
+    item = np.array([0] * 50 + list(range(2, 10)) + [1])
+    time = np.array([0] * 50 + [100 * HOUR_MS] * 8 + [500 * HOUR_MS])
+    clicks = replace(log.exposures, clicked=np.ones(59, bool), item=item, shown_at=time)
+    graph = ClickGraph.of(replace(log, exposures=clicks))
+    share = {}
+    for sampling in ("uniform", "recency", "frequency"):
+        draws = (
+            torch.stack([draw_neighbours(graph, 1, sampling, generator(s))[0][0, 0] for s in range(300)]) - 1
+        )
+        share[sampling] = [(draws == i).double().mean().item() for i in range(10)]
+    assert abs(share["uniform"][0] - 0.1) < 0.06
+    assert abs(share["frequency"][0] - 50 / 59) < 0.07
+    assert share["recency"][1] > 0.95
+
+
+def test_noise_follows_degree_to_the_power() -> None:
+    degrees = torch.tensor([0, 16, 0, 81, 1, 0])
+    drawn = NoiseDistribution(degrees, 0.75).draw(60_000, generator())
+    share = torch.bincount(drawn, minlength=6).double() / 60_000
+    expected = torch.tensor([0, 8, 0, 27, 1, 0]).double() / 36
+    assert (share - expected).abs().max() < 0.01
+    assert share[[0, 2, 5]].sum() == 0

@@ -1,0 +1,261 @@
+"""A landing folder: hours and days, mixed formats, what is kept out, what is told without source.json."""
+
+import logging
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.warehouse.frames import DESCRIPTION, HOURS, START, ZONE
+from warehouse.landing import landing, layout
+from warehouse.landing.files import FileRejected
+from warehouse.landing.instants import UNREADABLE, epoch_ms
+from warehouse.landing.service_time import HOUR_MS
+
+ISO = "%Y-%m-%dT%H:%M:%SZ"
+
+
+def rows(hour, count, first=0, **more):
+    times = pd.to_datetime(ZONE.hour_start_ms(hour) + np.arange(count) * 1000, unit="ms", utc=True)
+    numbers = range(first, first + count)
+    return pd.DataFrame(
+        {
+            "exposure_id": [f"e{n}" for n in numbers],
+            "user_id": [n % 7 for n in numbers],
+            "item_id": [f"i{n % 5}" for n in numbers],
+            "shown_at": times.strftime(ISO),
+            "clicked": [n % 2 for n in numbers],
+        }
+        | more
+    )
+
+
+def put(root, hour, name, frame):
+    day, clock = layout.split_hour(hour)
+    folder = root / "exposures" / f"date={day}" / f"hour={clock}"
+    folder.mkdir(parents=True, exist_ok=True)
+    if name.endswith(".parquet"):
+        frame.to_parquet(folder / name)
+    elif name.endswith(".jsonl"):
+        frame.to_json(folder / name, orient="records", lines=True)
+    else:
+        frame.to_csv(folder / name, index=False)
+
+
+def test_formats_mix_freely_and_rows_are_numbered(tmp_path):
+    put(tmp_path, HOURS[0], "b.csv", rows(HOURS[0], 3, 0))
+    put(tmp_path, HOURS[0], "a.parquet", rows(HOURS[0], 2, 10))
+    put(tmp_path, HOURS[2], "c.jsonl", rows(HOURS[2], 4, 20))
+    found = landing.read(tmp_path, DESCRIPTION, "exposures")
+    assert found.frame["_partition"].tolist() == [HOURS[0]] * 5 + [HOURS[2]] * 4
+    assert found.frame["_row"].tolist() == [0, 1, 2, 3, 4, 0, 1, 2, 3]
+    assert found.frame["exposure_id"].tolist() == ["e10", "e11", "e0", "e1", "e2", "e20", "e21", "e22", "e23"]
+    # Integers of Parquet and JSON stay integers, CSV is text: the gate settles it.
+    assert found.frame["user_id"].astype(str).tolist()[:3] == ["3", "4", "0"]
+    assert found.frame["_file"].iloc[0] == "exposures/date=2026-05-01/hour=00/a.parquet"
+    assert [file.path.split("/")[-1] for file in found.files[HOURS[0]]] == ["a.parquet", "b.csv"]
+
+
+def test_only_the_partitions_asked_for_and_empty_ones_too(tmp_path):
+    for hour in HOURS[:3]:
+        put(tmp_path, hour, "a.parquet", rows(hour, 2))
+    found = landing.read(tmp_path, DESCRIPTION, "exposures", [HOURS[1], HOURS[5]])
+    assert found.rows() == {HOURS[1]: 2, HOURS[5]: 0}
+    assert [(load.partition, load.start_ms, len(load.files)) for load in found.records()] == [
+        (HOURS[1], ZONE.hour_start_ms(HOURS[1]), 1), (HOURS[5], ZONE.hour_start_ms(HOURS[5]), 0),
+    ]  # fmt: skip
+
+
+def test_nothing_landed_is_an_empty_frame_with_the_contract(tmp_path):
+    found = landing.read(tmp_path, DESCRIPTION, "exposures", [HOURS[0]])
+    assert found.frame.empty and "shown_at" in found.frame and "_row" in found.frame
+
+
+def test_a_day_folder_is_cut_into_hours_and_no_row_is_lost(tmp_path):
+    folder = tmp_path / "exposures" / "date=2026-05-01"
+    folder.mkdir(parents=True)
+    day = pd.concat([rows(HOURS[h], 3, 10 * h) for h in (0, 5, 23)], ignore_index=True)
+    day.loc[1, "shown_at"] = "nonsense"
+    day.loc[4, "shown_at"] = "2026-05-03T00:00:00Z"
+    day.to_csv(folder / "all.csv", index=False)
+    put(tmp_path, HOURS[5], "more.parquet", rows(HOURS[5], 2, 90))
+    assert layout.partitions(tmp_path, DESCRIPTION.contract("exposures")) == HOURS[:24]
+    found = landing.read(tmp_path, DESCRIPTION, "exposures")
+    counts = {hour: count for hour, count in found.rows().items() if count}
+    assert counts == {HOURS[0]: 4, HOURS[5]: 4, HOURS[23]: 3}
+    one = landing.read(tmp_path, DESCRIPTION, "exposures", [HOURS[5]])
+    whole = found.frame[found.frame["_partition"] == HOURS[5]]
+    assert one.frame["exposure_id"].tolist() == whole["exposure_id"].tolist() == ["e50", "e52", "e90", "e91"]
+    assert one.files[HOURS[5]] == found.files[HOURS[5]]
+
+
+def test_extra_columns_and_strange_files_give_one_warning_each(tmp_path, caplog):
+    for hour in HOURS[:3]:
+        put(tmp_path, hour, "a.parquet", rows(hour, 2, secret=1, ctx_place="x"))
+    put(tmp_path, HOURS[0], "notes.xlsx", rows(HOURS[0], 1))
+    put(tmp_path, HOURS[0], "_SUCCESS.csv", rows(HOURS[0], 1))
+    with caplog.at_level(logging.WARNING):
+        found = landing.read(tmp_path, DESCRIPTION, "exposures")
+    assert "secret" not in found.frame and "ctx_place" in found.frame
+    assert len(found.frame) == 6
+    assert len(found.warnings) == 2 and len(caplog.records) == 2
+    assert "secret" in found.warnings[0] and "notes.xlsx" in found.warnings[1]
+
+
+def test_a_rejected_file_rejects_the_call(tmp_path):
+    put(tmp_path, HOURS[0], "a.parquet", rows(HOURS[0], 2))
+    put(tmp_path, HOURS[1], "a.parquet", rows(HOURS[1], 2).drop(columns="clicked"))
+    with pytest.raises(FileRejected, match=r"hour=01/a\.parquet.*'clicked'"):
+        landing.read(tmp_path, DESCRIPTION, "exposures")
+
+
+@pytest.mark.parametrize(
+    ("path", "start"),
+    [
+        ("users.csv", 0),
+        ("2026-05-01.parquet", START),
+        ("2026-05-01T03.parquet", START + 3 * HOUR_MS),
+        ("date=2026-05-01/hour=03/a.csv", START + 3 * HOUR_MS),
+        ("date=2026-05-01/a.csv", START),
+        ("export-2026-05-01x.csv", 0),
+    ],
+)
+def test_dimension_files_count_from_the_date_in_their_path(tmp_path, path, start):
+    target = tmp_path / "users" / path
+    target.parent.mkdir(parents=True)
+    pd.DataFrame({"user_id": [1], "age": [20]}).to_csv(target.with_suffix(".csv"), index=False)
+    name = path.replace(".parquet", ".csv")
+    found = landing.read(tmp_path, DESCRIPTION, "users")
+    assert found.starts == {name: start}
+    assert found.frame["_partition"].tolist() == [name]
+
+
+def test_a_dimension_file_that_is_gone_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"users/x\.csv"):
+        landing.read(tmp_path, DESCRIPTION, "users", ["x.csv"])
+
+
+def test_fingerprints_follow_content_and_chosen_columns(tmp_path):
+    put(tmp_path, HOURS[0], "a.csv", rows(HOURS[0], 2))
+    put(tmp_path, HOURS[1], "a.csv", rows(HOURS[1], 2))
+    first = landing.fingerprints(tmp_path, DESCRIPTION, "exposures")
+    read = landing.read(tmp_path, DESCRIPTION, "exposures")
+    assert first == {load.partition: load.files_hash for load in read.records()}
+    put(tmp_path, HOURS[1], "b.csv", rows(HOURS[1], 1, 50))
+    second = landing.fingerprints(tmp_path, DESCRIPTION, "exposures")
+    assert second[HOURS[0]] == first[HOURS[0]] and second[HOURS[1]] != first[HOURS[1]]
+    other = landing.fingerprints(tmp_path, DESCRIPTION.model_copy(update={"context_fields": ()}), "exposures")
+    assert other[HOURS[0]] != first[HOURS[0]]
+
+
+def test_description_is_inferred_where_there_is_none(tmp_path):
+    put(tmp_path, HOURS[0], "a.csv", rows(HOURS[0], 2, ctx_device="phone", ctx_place="x"))
+    put(tmp_path, HOURS[30], "a.csv", rows(HOURS[30], 2))
+    (tmp_path / "users").mkdir()
+    n = 40
+    users = {
+        "user_id": range(n),
+        "name": [f"person {i}" for i in range(n)],
+        "age": [i % 5 for i in range(n)],
+        "constant": ["x"] * n,
+        "height": np.linspace(1.5, 2.0, n),
+        "member": [i % 2 == 0 for i in range(n)],
+    } | {f"group{i}": [f"g{j % 3}" for j in range(n)] for i in range(6)}
+    pd.DataFrame(users).to_parquet(tmp_path / "users" / "users.parquet")
+    found = landing.describe(tmp_path)
+    assert found.user_fields == ("age", "member", "group0", "group1", "group2", "group3")
+    assert found.item_fields == ()
+    assert found.context_fields == ("ctx_device", "ctx_place")
+    assert (found.zone, found.first_day, found.last_day) == ("UTC", "2026-05-01", "2026-05-02")
+    found.save(tmp_path)
+    assert landing.describe(tmp_path) == found
+
+
+def test_neither_exposures_nor_purchases_is_said_clearly(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"date=YYYY-MM-DD/hour=HH.*purchases/date="):
+        landing.describe(tmp_path)
+
+
+def shop(folder, extension="csv"):
+    """A shop's folder: three days of purchases, one of them in hours; people with columns of all kinds."""
+    frame = pd.DataFrame(
+        {"user_id": [1, 2], "purchased_at": 0, "price": 1.5, "genre": "a/b", "cancelled": [0, 1]}
+    )
+    for place in ("date=2026-05-03", "date=2026-05-01", "date=2026-05-02/hour=07", "date=2026-05-02/hour=19"):
+        path = folder / "purchases" / place / "rows.csv"
+        path.parent.mkdir(parents=True)
+        frame.to_csv(path, index=False)
+    n = 60
+    people = pd.DataFrame(
+        {
+            "user_id": range(n),
+            "age": [None if i == 3 else 18 + i % 50 for i in range(n)],
+            "household": [1 + i % 5 for i in range(n)],
+            "score": np.linspace(-1, 1, n),
+            "region": [f"r{i % 4}" for i in range(n)],
+            "name": [f"person {i}" for i in range(n)],
+            "constant": "x",
+            "member": [i % 2 == 0 for i in range(n)],
+        }
+    )
+    (folder / "demographics").mkdir()
+    path = folder / "demographics" / f"people.{extension}"
+    people.to_csv(path, index=False) if extension == "csv" else people.to_parquet(path)
+
+
+@pytest.mark.parametrize("extension", ["csv", "parquet"])
+def test_a_shop_is_described_from_its_files(tmp_path, extension):
+    shop(tmp_path, extension)
+    found = landing.describe(tmp_path)
+    assert (found.first_day, found.last_day, found.zone) == ("2026-05-01", "2026-05-03", "UTC")
+    assert found.demographic_numbers == ("age", "score")
+    assert found.demographic_fields == ("household", "region", "member")
+    assert (found.user_fields, found.item_fields, found.context_fields) == ((), (), ())
+    assert found.points == "balances" and found.local_zone is None
+    assert found.shop_first_day is None
+
+
+def test_a_feed_beside_a_shop_begins_with_its_own_first_day(tmp_path):
+    shop(tmp_path, "csv")
+    hour = tmp_path / "exposures" / "date=2026-05-02" / "hour=09"
+    hour.mkdir(parents=True)
+    (hour / "a.csv").write_text("exposure_id,user_id,item_id,shown_at,clicked\n")
+    found = landing.describe(tmp_path)
+    assert (found.first_day, found.shop_first_day, found.last_day) == (
+        "2026-05-02",
+        "2026-05-01",
+        "2026-05-03",
+    )
+
+
+def test_days_may_lie_in_hours(tmp_path):
+    shop(tmp_path)
+    description = landing.describe(tmp_path)
+    read = landing.read(tmp_path, description, "purchases")
+    assert read.rows() == {"2026-05-01": 2, "2026-05-02": 4, "2026-05-03": 2}
+    assert read.frame["_row"].tolist() == [0, 1, 0, 1, 2, 3, 0, 1]
+    marks = landing.fingerprints(tmp_path, description, "purchases")
+    assert marks == {record.partition: record.files_hash for record in read.records()}
+    (tmp_path / "purchases" / "date=2026-05-02" / "hour=19" / "rows.csv").write_text(
+        "user_id,purchased_at,price,genre,cancelled\n"
+    )
+    changed = landing.fingerprints(tmp_path, description, "purchases")
+    assert [day for day in marks if changed[day] != marks[day]] == ["2026-05-02"]
+
+
+@given(st.lists(st.integers(0, 2**45), max_size=8), st.sampled_from(["int64", "double", "digits", "iso"]))
+def test_instants_of_raw_columns(instants, kind):
+    import pyarrow as pa
+
+    if kind == "iso":
+        values = pa.array(
+            [f"{pd.Timestamp(ms, unit='ms', tz='UTC').isoformat()}" for ms in instants], pa.string()
+        )
+    elif kind == "digits":
+        values = pa.array([str(ms) for ms in instants], pa.string())
+    else:
+        values = pa.array(instants, pa.int64()).cast(kind)
+    column = pa.chunked_array([values, pa.nulls(1, values.type)])
+    assert epoch_ms(column).tolist() == [*instants, UNREADABLE]

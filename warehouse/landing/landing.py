@@ -1,0 +1,224 @@
+"""Reading a landing folder: raw rows of many partitions in one frame, with partition, row and file."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from warehouse.landing import layout
+from warehouse.landing.contract import PartitionKind, TableContract
+from warehouse.landing.description import FILE_NAME, SourceDescription
+from warehouse.landing.files import read_file, record_of
+from warehouse.landing.inference import infer
+from warehouse.landing.instants import epoch_ms
+from warehouse.landing.service_time import HOUR_MS, ServiceZone
+from warehouse.store.staging import PartitionLoad, SourceFile
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Landed:
+    """Raw rows of some partitions of a table.
+
+    `frame` has the contract's columns that the files have, values as they lie there, and `_partition`, `_row`
+    (position in the partition, files by name) and `_file` (path relative to the landing folder). `files` has
+    an entry for every partition asked for, empty where nothing landed.
+    """
+
+    table: str
+    frame: pd.DataFrame
+    files: dict[str, tuple[SourceFile, ...]]
+    starts: dict[str, int]
+    columns: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
+
+    def rows(self) -> dict[str, int]:
+        """Rows of each partition."""
+        counts = self.frame["_partition"].value_counts()
+        return {partition: int(counts.get(partition, 0)) for partition in self.files}
+
+    def records(self) -> list[PartitionLoad]:
+        """A load record a partition, without statistics."""
+        rows = self.rows()
+        return [
+            PartitionLoad(partition, self.starts[partition], files, rows[partition], self.columns)
+            for partition, files in self.files.items()
+        ]
+
+
+def describe(landing: Path) -> SourceDescription:
+    """What `source.json` says; without one, what the files show (see `warehouse.landing.inference`)."""
+    return SourceDescription.load(landing) if (landing / FILE_NAME).exists() else infer(landing)
+
+
+def read(
+    landing: Path, description: SourceDescription, table: str, partitions: Sequence[str] | None = None
+) -> Landed:
+    """Raw rows of `partitions` (default: all that have files).
+
+    A folder `date=…/` with files of its own holds a whole day: its rows go to the hour of their time, those
+    without a readable time of that day to the first hour, where the gate finds them. Raises FileRejected (see
+    `warehouse.landing.files`) and FileNotFoundError for a dimension file that is not there.
+    """
+    contract = description.contract(table)
+    asked = layout.partitions(landing, contract) if partitions is None else list(dict.fromkeys(partitions))
+    reader = _Reader(landing, contract, description.service_zone, asked)
+    if contract.partition is PartitionKind.FILE:
+        for partition in asked:
+            reader.take(landing / table / partition, partition)
+    elif contract.partition is PartitionKind.DAY:
+        for partition in asked:
+            for folder in layout.day_folders(landing / table / f"date={partition}"):
+                reader.take_folder(folder, partition)
+    else:
+        for day in layout.dates(asked):
+            reader.take_day(landing / table / f"date={day}", day)
+        for partition in asked:
+            day, hour = layout.split_hour(partition)
+            reader.take_folder(landing / table / f"date={day}" / f"hour={hour}", partition)
+    return reader.landed(description.chosen(table))
+
+
+class _Reader:
+    """Collects the files of one call, then joins them column by column."""
+
+    def __init__(
+        self, landing: Path, contract: TableContract, zone: ServiceZone, asked: Sequence[str]
+    ) -> None:
+        self.landing, self.contract, self.zone = landing, contract, zone
+        self.partitions = list(asked)
+        self.number = {partition: place for place, partition in enumerate(asked)}
+        self.files: dict[str, list[SourceFile]] = {partition: [] for partition in asked}
+        self.tables: list[pa.Table] = []
+        self.places: list[np.ndarray] = []  #: of each table's rows: position of the partition
+        self.names: list[str] = []  #: path of each table
+        self.extra: dict[str, str] = {}
+        self.unknown: list[str] = []
+
+    def take_folder(self, folder: Path, partition: str) -> None:
+        """All files of a partition's own folder."""
+        known, unknown = layout.landed_files(folder)
+        self.unknown += [self._relative(path) for path in unknown]
+        for path in known:
+            self.take(path, partition)
+
+    def take(self, path: Path, partition: str) -> None:
+        """One file that belongs to one partition."""
+        table, record = self._read(path)
+        self.files[partition].append(record)
+        self._add(table, np.full(len(table), self.number[partition]), record.path)
+
+    def take_day(self, folder: Path, day: str) -> None:
+        """Files that hold a whole day of an hourly table; only the hours asked for are taken."""
+        known, unknown = layout.landed_files(folder)
+        self.unknown += [self._relative(path) for path in unknown]
+        numbers = np.array([self.number.get(key, -1) for key in layout.hours_of(day)])
+        for path in known:
+            table, record = self._read(path)
+            for key in layout.hours_of(day):
+                if key in self.files:
+                    self.files[key].append(record)
+            times = epoch_ms(table[self.contract.partition_time])
+            hour = (times - self.zone.day_start_ms(day)) // HOUR_MS
+            places = numbers[np.where((hour >= 0) & (hour < 24), hour, 0)]
+            wanted = places >= 0
+            self._add(table.filter(pa.array(wanted)), places[wanted], record.path)
+
+    def landed(self, fields: tuple[str, ...]) -> Landed:
+        """Everything taken, as one frame sorted by partition, then by file and row in the file."""
+        warnings = self._warnings()
+        for text in warnings:
+            log.warning(text)
+        place = np.concatenate([np.empty(0, np.int64), *self.places])
+        order = np.argsort(place, kind="stable")
+        place = place[order]
+        columns = {name: _joined([(t, name) for t in self.tables], order) for name in self._column_names()}
+        sizes = [len(table) for table in self.tables]
+        file = np.repeat(np.arange(len(sizes)), sizes)[order]
+        columns["_partition"] = pd.Series(pd.Categorical.from_codes(place, self.partitions)).astype("str")
+        columns["_row"] = pd.Series(np.arange(len(place)) - np.searchsorted(place, place))
+        columns["_file"] = pd.Series(np.array([*self.names, ""], dtype=object)[file], dtype="str")
+        return Landed(
+            table=self.contract.name,
+            frame=pd.DataFrame(columns),
+            files={partition: tuple(files) for partition, files in self.files.items()},
+            starts={p: layout.start_ms(self.contract, self.zone, p) for p in self.partitions},
+            columns=fields,
+            warnings=tuple(warnings),
+        )
+
+    def _column_names(self) -> list[str]:
+        found = dict.fromkeys(name for table in self.tables for name in table.column_names)
+        return list(found) or [column.name for column in self.contract.columns]
+
+    def _read(self, path: Path) -> tuple[pa.Table, SourceFile]:
+        if not path.exists():
+            raise FileNotFoundError(f"{path} is not there: {self.contract.name} has no such file")
+        table, record, extra = read_file(path, self.contract, self._relative(path))
+        for name in extra:
+            self.extra.setdefault(name, record.path)
+        return table, record
+
+    def _add(self, table: pa.Table, places: np.ndarray, name: str) -> None:
+        self.tables.append(table)
+        self.places.append(places)
+        self.names.append(name)
+
+    def _warnings(self) -> list[str]:
+        found = []
+        if self.extra:
+            names = ", ".join(sorted(self.extra))
+            example = next(iter(self.extra.values()))
+            found.append(
+                f"{self.contract.name}: columns not in the contract were kept out: {names} ({example})"
+            )
+        if self.unknown:
+            kinds = ", ".join(layout.EXTENSIONS)
+            found.append(
+                f"{self.contract.name}: {len(self.unknown)} files were left out, being none of {kinds}, "
+                f"such as {self.unknown[0]}"
+            )
+        return found
+
+    def _relative(self, path: Path) -> str:
+        return path.relative_to(self.landing).as_posix()
+
+
+def _joined(parts: Sequence[tuple[pa.Table, str]], order: np.ndarray) -> pd.Series:
+    """A column over all tables in `order`: Arrow-backed where its files agree on the type, else Python
+    objects.
+    """
+    chunks = [
+        table[name] if name in table.column_names else pa.chunked_array([pa.nulls(len(table))])
+        for table, name in parts
+    ]
+    types = {chunk.type for chunk in chunks if not pa.types.is_null(chunk.type)}
+    if len(types) > 1:
+        values = np.concatenate([chunk.to_pandas().astype(object).to_numpy() for chunk in chunks])
+        return pd.Series(values[order], dtype=object)
+    wanted = types.pop() if types else pa.string()
+    arrays = [array for chunk in chunks for array in chunk.cast(wanted).chunks]
+    column = pa.chunked_array(arrays, type=wanted)
+    if len(order) and (np.diff(order) != 1).any():
+        column = column.take(pa.array(order))
+    return pd.Series(column.to_pandas(types_mapper=pd.ArrowDtype))
+
+
+def fingerprints(landing: Path, description: SourceDescription, table: str) -> dict[str, str]:
+    """Every landed partition → `PartitionLoad.files_hash` of what is there now; nothing is parsed."""
+    contract = description.contract(table)
+    found = {}
+    for partition in layout.partitions(landing, contract):
+        files = tuple(
+            record_of(path.read_bytes(), path.relative_to(landing).as_posix())
+            for path in layout.files_of(landing, contract, partition)
+        )
+        found[partition] = PartitionLoad(partition, 0, files, 0, description.chosen(table)).files_hash
+    return found

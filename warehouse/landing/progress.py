@@ -1,0 +1,8 @@
+"""How long work tells of its progress."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+#: Called with (stage, units done, units in all).
+Progress = Callable[[str, int, int], None]

@@ -1,0 +1,70 @@
+"""Events as integer columns: the form in which logs reach the models."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from warehouse.store.statements import quoted, statement
+
+Columns = dict[str, np.ndarray]
+
+
+def read_events(
+    connection: duckdb.DuckDBPyConnection,
+    fields: Mapping[str, Sequence[str]],
+    start_ms: int,
+    end_ms: int,
+    entities: Literal["all", "mentioned"],
+) -> Columns:
+    """Everything received in `[start_ms, end_ms)`; see `Warehouse.events`."""
+    window = {"start_ms": start_ms, "end_ms": end_ms}
+    exposures = _fetch(connection, "exposures", fields["exposures"], window)
+    external = _fetch(connection, "external", (), window)
+    columns: Columns = {}
+    for name in ("exposure_id", "user", "item", "shown_at", "clicked", "dwell_seconds"):
+        columns[f"exposures.{name}"] = exposures[name]
+    columns["exposures.context"] = _codes(exposures, fields["exposures"])
+    for name in ("user", "item", "domain", "occurred_at", "received_at"):
+        columns[f"external.{name}"] = external[name]
+    for table, name in (("users", "user"), ("items", "item")):
+        mentioned = np.unique(np.concatenate([exposures[name], external[name]]))
+        connection.register("mentioned", pa.table({"index": mentioned}))
+        try:
+            found = _fetch(connection, f"{table}_{entities}", fields[table], {"end_ms": end_ms})
+        finally:
+            connection.unregister("mentioned")
+        columns[f"{table}.index"] = found["index"]
+        columns[f"{table}.fields"] = _codes(found, fields[table])
+        columns[f"{table}.published_at"] = found["published_at"]
+    return columns
+
+
+def _fetch(
+    connection: duckdb.DuckDBPyConnection, name: str, fields: Sequence[str], window: Mapping[str, int]
+) -> Columns:
+    codes = [
+        f", coalesce({quoted(field)}, -1)::BIGINT AS {_alias(place)}" for place, field in enumerate(fields)
+    ]
+    text = (
+        statement("events", name, codes="".join(codes)) if name != "external" else statement("events", name)
+    )
+    found = connection.execute(text, dict(window)).fetchnumpy()
+    return {key: np.ma.getdata(values) for key, values in found.items()}
+
+
+def _alias(place: int) -> str:
+    return f"code_{place}"
+
+
+def _codes(found: Columns, fields: Sequence[str]) -> np.ndarray:
+    """Category codes, int64 [N, F]."""
+    rows = len(next(iter(found.values())))
+    codes = np.empty((rows, len(fields)), dtype=np.int64)
+    for place in range(len(fields)):
+        codes[:, place] = found[_alias(place)]
+    return codes

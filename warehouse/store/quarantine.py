@@ -1,0 +1,91 @@
+"""Rows that were set aside: counting, showing, and moving those that pass the gate after a fix.
+
+A replay moves rows from quarantine to the kept ones in one transaction, so rows in = kept + quarantined
+before and after. Loading the partition again starts over from its landed files: mend those too, or replay
+again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from warehouse.store.load import check_stored, insert_rows
+from warehouse.store.staging import stage_kept
+from warehouse.store.statements import statement
+from warehouse.store.warehouse import Warehouse
+
+
+def list_quarantine(warehouse: Warehouse, table: str | None = None) -> pd.DataFrame:
+    """Counts by table, rule and column: `table, rule, column, rows, partitions, first_partition,
+    last_partition`.
+    """
+    return warehouse.connection.execute(statement("quarantine", "counts"), {"table": table}).df()
+
+
+def show_quarantine(
+    warehouse: Warehouse,
+    table: str | None = None,
+    *,
+    rule: str | None = None,
+    partition: str | None = None,
+    ids: Sequence[int] | None = None,
+    limit: int | None = None,
+) -> pd.DataFrame:
+    """Quarantined rows: `id, table, partition, row, file, rule, rules, column, value, remedy, row_json`.
+
+    `rule` matches any rule that the row broke, not only the first.
+    """
+    values = {
+        "table": table,
+        "rule": rule,
+        "partition": partition,
+        "ids": None if ids is None else [int(number) for number in ids],
+        "most": np.iinfo(np.int64).max if limit is None else limit,
+    }
+    return warehouse.connection.execute(statement("quarantine", "rows"), values).df()
+
+
+def move_to_kept(warehouse: Warehouse, table: str, kept: pd.DataFrame) -> None:
+    """Move quarantined rows that passed the gate to the kept ones, in one transaction.
+
+    `kept` has the gate's columns (`_partition`, `_row`, the contract's, typed) and `_id`, the quarantine id
+    of each row. Raises InvariantBroken, with nothing moved, where an id is not in quarantine (any more).
+    """
+    connection, contract = warehouse.connection, warehouse.contract(table)
+    moves = pa.table(
+        {
+            "id": pa.array(kept["_id"], type=pa.int64()),
+            "partition": pa.array(kept["_partition"], type=pa.string()),
+            "row": pa.array(kept["_row"], type=pa.int64()),
+            "digest": pa.array(_digests(kept), type=pa.string()),
+        }
+    )
+    connection.begin()
+    try:
+        connection.register("staged_moves", moves)
+        loads = connection.execute(statement("quarantine", "staged_loads"), {"table": table}).df()
+        connection.register("staged_loads", loads)
+        order = {partition: place for place, partition in enumerate(loads["partition"])}
+        insert_rows(connection, contract, stage_kept(contract, kept, order))
+        connection.execute(statement("quarantine", "delete_moved"))
+        connection.execute(statement("quarantine", "update_batches"), {"table": table})
+        check_stored(connection, contract)
+        warehouse.check_invariant(table, list(order))
+        connection.commit()
+    except BaseException:
+        connection.rollback()
+        raise
+    finally:
+        for view in ("staged", "staged_loads", "staged_moves"):
+            connection.unregister(view)
+
+
+def _digests(kept: pd.DataFrame) -> list[str]:
+    """A short hash of each row's values, so that the data hash of its partition tells what came in."""
+    rows = kept.drop(columns=["_id"]).astype(object).to_dict("records")
+    return [hashlib.sha256(repr(row).encode()).hexdigest()[:16] for row in rows]

@@ -1,0 +1,164 @@
+"""The record of a load, and its rows as Arrow tables of the types that the warehouse stores."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from warehouse.landing.contract import ColumnType, TableContract
+
+QUARANTINE_COLUMNS = (
+    "partition",
+    "row",
+    "file",
+    "rule",
+    "rules",
+    "column_name",
+    "value",
+    "remedy",
+    "row_json",
+)
+
+_ARROW_TYPES = {
+    ColumnType.ID: pa.string(),
+    ColumnType.TIME: pa.int64(),
+    ColumnType.FLAG: pa.bool_(),
+    ColumnType.NUMBER: pa.float64(),
+    ColumnType.CATEGORY: pa.string(),
+}
+
+
+class InvariantBroken(RuntimeError):
+    """Rows in ≠ rows kept + rows quarantined: a defect, and the load was rolled back."""
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """One file that a partition was read from: path relative to the landing folder, bytes, SHA-256."""
+
+    path: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class PartitionLoad:
+    """The record of one partition: where it begins (0 for undated dimension files), its files and row count.
+
+    `statistics` is the gate's row for the partition, handed back to it as history; `columns` are the chosen
+    columns with which the files were read; `forced` says that a batch rule was overruled by a person.
+    """
+
+    partition: str
+    start_ms: int
+    files: tuple[SourceFile, ...]
+    rows_in: int
+    columns: tuple[str, ...] = ()
+    statistics: Mapping[str, Any] = field(default_factory=dict)
+    forced: bool = False
+
+    @property
+    def files_hash(self) -> str:
+        """Hash of what was read: the files' names and contents, and the chosen columns."""
+        parts = sorted((file.path, file.sha256) for file in self.files)
+        return hashlib.sha256(json.dumps([parts, list(self.columns)]).encode()).hexdigest()
+
+
+def stage_kept(contract: TableContract, kept: pd.DataFrame, order: Mapping[str, int]) -> pa.Table:
+    """Kept rows as Arrow columns of the contract's types, absent optional columns as nulls, with their
+    `position`.
+    """
+    partition = kept["_partition"].astype(object)
+    unknown = set(partition.unique()) - set(order)
+    if unknown:
+        raise KeyError(f"{contract.name}: kept rows of partitions without a record: {sorted(unknown)[:5]}")
+    place = partition.map(order).to_numpy(dtype="int64")
+    row = kept["_row"].to_numpy(dtype="int64")
+    columns = {
+        "_partition": pa.array(partition, type=pa.string()),
+        "_row": pa.array(row, type=pa.int32()),
+        "position": pa.array((place << 32) + row),
+    }
+    for column in contract.columns:
+        values = _arrow(kept, column.name, column.type)
+        if column.required and values.null_count:
+            empty = int(np.argmax(values.is_null().to_numpy(zero_copy_only=False)))
+            raise InvariantBroken(
+                f"{contract.name}, partition {partition.iloc[empty]}, row {row[empty]}: kept without the "
+                f"required column {column.name!r}; nothing was written"
+            )
+        columns[column.name] = values
+    return pa.table(columns)
+
+
+def stage_quarantine(quarantined: pd.DataFrame) -> pa.Table:
+    """Quarantined rows as the warehouse stores them; absent optional columns as nulls, values as text."""
+    frame = quarantined.rename(columns={"column": "column_name"})
+    if "rules" not in frame and len(frame):
+        frame = frame.assign(rules=frame["rule"])
+    columns = {}
+    for name in QUARANTINE_COLUMNS:
+        if name == "row":
+            columns[name] = pa.array(frame.get("row", []), type=pa.int32())
+        elif name in frame:
+            text = [
+                None if value is None or value is pd.NA or value != value else str(value)
+                for value in frame[name]
+            ]
+            columns[name] = pa.array(text, type=pa.string())
+        else:
+            columns[name] = pa.nulls(len(frame), pa.string())
+    return pa.table(columns)
+
+
+def _arrow(frame: pd.DataFrame, name: str, type_: ColumnType) -> pa.Array:
+    wanted = _ARROW_TYPES[type_]
+    if name not in frame:
+        return pa.nulls(len(frame), wanted)
+    array = pa.array(frame[name], from_pandas=True)
+    if isinstance(array, pa.ChunkedArray):
+        array = array.combine_chunks()
+    return array if array.type == wanted else array.cast(wanted)
+
+
+def stage_records(loads: Sequence[PartitionLoad], kept: pd.DataFrame, quarantined: pd.DataFrame) -> pa.Table:
+    """One row a partition for `batches`; InvariantBroken unless rows in = kept + quarantined."""
+    kept_rows = kept["_partition"].value_counts()
+    set_aside = quarantined["partition"].value_counts() if len(quarantined) else pd.Series(dtype="int64")
+    rows = []
+    for load in loads:
+        counts = int(kept_rows.get(load.partition, 0)), int(set_aside.get(load.partition, 0))
+        if load.rows_in != sum(counts):
+            raise InvariantBroken(
+                f"partition {load.partition}: {load.rows_in} rows in, but {counts[0]} kept "
+                f"and {counts[1]} quarantined"
+            )
+        rows.append(
+            {
+                "partition": load.partition,
+                "start_ms": load.start_ms,
+                "files": json.dumps([asdict(file) for file in load.files]),
+                "columns": json.dumps(list(load.columns)),
+                "files_hash": load.files_hash,
+                "data_hash": load.files_hash,
+                "rows_in": load.rows_in,
+                "kept": counts[0],
+                "quarantined": counts[1],
+                "forced": load.forced,
+                "statistics": json.dumps({name: _plain(value) for name, value in load.statistics.items()}),
+            }
+        )
+    return pa.Table.from_pylist(rows)
+
+
+def _plain(value: Any) -> Any:
+    """A statistic as JSON: NumPy scalars as Python's, NaN and pandas' missing value as null."""
+    plain = value.item() if hasattr(value, "item") else value
+    return None if plain is pd.NA or plain is pd.NaT or plain != plain else plain

@@ -1,0 +1,219 @@
+"""The warehouse: typed tables in one DuckDB file, written a partition at a time, whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from warehouse.landing.contract import TableContract, table_contract
+from warehouse.landing.description import SourceDescription
+from warehouse.store import results
+from warehouse.store.connection import connect
+from warehouse.store.events import Columns, read_events
+from warehouse.store.load import load_partitions
+from warehouse.store.results import Metric
+from warehouse.store.staging import InvariantBroken, PartitionLoad
+from warehouse.store.statements import quoted, statement
+
+#: Tables whose chosen columns are added to the schema when a source is configured.
+FIELD_TABLES = ("users", "items", "exposures", "demographics")
+
+
+class Warehouse:
+    """One DuckDB file, open for as long as the `with` block lasts; close it before anything long.
+
+    While one process writes, no other can even read: opening waits up to `wait_seconds`, then raises
+    WarehouseBusy.
+    """
+
+    def __init__(self, path: Path, *, read_only: bool = False, wait_seconds: float = 60.0) -> None:
+        self.path = Path(path)
+        self.read_only = read_only
+        self.connection = connect(self.path, read_only=read_only, wait_seconds=wait_seconds)
+
+    def __enter__(self) -> Warehouse:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self.connection.close()
+
+    def configure(self, description: SourceDescription) -> None:
+        """Add the source's chosen columns to the schema and remember their order; twice is the same as once.
+
+        A column that is no longer chosen stays stored. One that is newly chosen is empty until its partitions
+        are loaded again.
+        """
+        wanted = {table: (description.fields(table), description.numbers(table)) for table in FIELD_TABLES}
+        if wanted == {table: (self.fields(table), self.numbers(table)) for table in FIELD_TABLES}:
+            return
+        self.connection.begin()
+        try:
+            for store, place, sql_type in (("fields", 0, "INTEGER"), ("number_fields", 1, "DOUBLE")):
+                self.connection.execute(f"DELETE FROM {store}")
+                for table, chosen in wanted.items():
+                    for position, name in enumerate(chosen[place]):
+                        self.connection.execute(
+                            f"INSERT INTO {store} VALUES (?, ?, ?)", [table, name, position]
+                        )
+                        self._add_column(table, name, sql_type)
+            self.connection.commit()
+        except BaseException:
+            self.connection.rollback()
+            raise
+
+    def _add_column(self, table: str, name: str, sql_type: str) -> None:
+        """A column of this type, empty if it is new or was of another type."""
+        found = self.connection.execute(
+            "SELECT data_type FROM duckdb_columns() WHERE table_name = ? AND column_name = ?", [table, name]
+        ).fetchone()
+        if found is None:
+            self.connection.execute(f"ALTER TABLE {table} ADD COLUMN {quoted(name)} {sql_type}")
+        elif found[0] != sql_type:
+            self.connection.execute(
+                f"ALTER TABLE {table} ALTER COLUMN {quoted(name)} SET DATA TYPE {sql_type} USING NULL"
+            )
+
+    def fields(self, table: str) -> tuple[str, ...]:
+        """The categorical columns of a table that are kept, in the order in which models see them."""
+        return table_contract(table).coded + self._chosen("fields", table)
+
+    def numbers(self, table: str) -> tuple[str, ...]:
+        """The chosen numeric columns of a table, in order."""
+        return self._chosen("number_fields", table)
+
+    def contract(self, table: str) -> TableContract:
+        """The landing contract of a table with the chosen columns."""
+        return table_contract(table).with_fields(self.fields(table), self.numbers(table))
+
+    def _chosen(self, store: str, table: str) -> tuple[str, ...]:
+        query = f"SELECT column_name FROM {store} WHERE table_name = ? ORDER BY position"
+        return tuple(name for (name,) in self.connection.execute(query, [table]).fetchall())
+
+    def load(
+        self, table: str, loads: Sequence[PartitionLoad], kept: pd.DataFrame, quarantined: pd.DataFrame
+    ) -> None:
+        """Replace the partitions of `loads` by these rows, in one transaction; twice is the same as once.
+
+        Args:
+            table: name in the landing contract.
+            loads: one record a partition, also of an empty one.
+            kept: rows of all these partitions with `_partition`, `_row` and the contract's columns, typed.
+            quarantined: `partition, row, rule, rules, column, value, remedy, row_json, file`; one row each.
+
+        New ids and category values get the next dense numbers in the order (partition start, row). Raises
+        InvariantBroken, with nothing written, unless rows in = kept + quarantined for every partition.
+        """
+        load_partitions(self.connection, self.contract(table), loads, kept, quarantined)
+
+    def loaded(self, table: str) -> pd.DataFrame:
+        """One row a loaded partition: partition, start_ms, files_hash, data_hash, rows_in, kept, …."""
+        return self.connection.execute(statement("batches", "loaded"), {"table": table}).df()
+
+    def history(
+        self, table: str, *, before_ms: int | None = None, except_partitions: Collection[str] = ()
+    ) -> pd.DataFrame:
+        """The gate's statistics of former batches, one row a partition (index), the columns that it gave."""
+        limit = np.iinfo(np.int64).max if before_ms is None else before_ms
+        found = self.connection.execute(
+            statement("batches", "history"),
+            {"table": table, "before_ms": int(limit), "except_partitions": list(except_partitions)},
+        ).fetchall()
+        rows = [json.loads(row[-1]) for row in found]
+        return pd.DataFrame(rows, index=pd.Index([row[0] for row in found], name="partition", dtype="str"))
+
+    def known_ids(self, table: Literal["users", "items"]) -> np.ndarray:
+        """Ids with a dimension row, sorted, object [N]."""
+        found = self.connection.execute(statement("batches", f"known_{table}")).fetchnumpy()
+        return np.ma.getdata(next(iter(found.values())))
+
+    def existing_exposure_ids(self, ids: Collection[str], except_partitions: Collection[str]) -> set[str]:
+        """Those of `ids` that are stored in partitions other than the named ones."""
+        self.connection.register("asked", pa.table({"exposure_id": pa.array(ids, type=pa.string())}))
+        try:
+            found = self.connection.execute(
+                statement("batches", "existing_exposure_ids"), {"except_partitions": list(except_partitions)}
+            ).fetchall()
+        finally:
+            self.connection.unregister("asked")
+        return {exposure_id for (exposure_id,) in found}
+
+    def first_purchases(self, asked: pd.DataFrame, except_partitions: Collection[str]) -> np.ndarray:
+        """Epoch ms of the first purchase, not cancelled, of each row of `asked` (user, genre, brand as text).
+
+        A missing brand is any. The named partitions do not count. float64 [rows], NaN where there is none.
+        """
+        names = {"user": "user_id", "genre": "genre", "brand": "brand"}
+        columns = {name: pa.array(asked[key], pa.string(), from_pandas=True) for key, name in names.items()}
+        self.connection.register("asked", pa.table({"place": np.arange(len(asked)), **columns}))
+        try:
+            found = self.connection.execute(
+                statement("batches", "first_purchases"), {"except_partitions": list(except_partitions)}
+            ).fetchnumpy()
+        finally:
+            self.connection.unregister("asked")
+        first = np.full(len(asked), np.nan)
+        first[found["place"]] = found["first"]
+        return first
+
+    def events(self, start_ms: int, end_ms: int, entities: Literal["all", "mentioned"] = "all") -> Columns:
+        """Everything received in `[start_ms, end_ms)`, as integer columns for the models.
+
+        Keys: `exposures.` exposure_id (object), user, item, shown_at, clicked (bool), dwell_seconds (float32,
+        NaN where unknown), context [E, C]; `external.` user, item, domain, occurred_at, received_at; `users.`
+        and `items.` index (ascending), fields [N, F], published_at. int64 unless said, -1 where unknown.
+        Exposures are sorted by shown_at, external clicks by received_at, ties by row of the landed partition.
+        Entities are those that the events mention and, with `all`, every one described before `end_ms`; the
+        description is the latest that was valid before `end_ms`.
+        """
+        fields = {table: self.fields(table) for table in FIELD_TABLES}
+        return read_events(self.connection, fields, start_ms, end_ms, entities)
+
+    def data_hash(self, start_ms: int, end_ms: int) -> str:
+        """Hash of the loaded batches that `events(start_ms, end_ms)` draws on: same files, same hash."""
+        found = self.connection.execute(
+            statement("batches", "hashes"), {"start_ms": start_ms, "end_ms": end_ms}
+        ).fetchall()
+        return hashlib.sha256(json.dumps(found).encode()).hexdigest()
+
+    def check_invariant(self, table: str | None = None, partitions: Collection[str] | None = None) -> None:
+        """Raise InvariantBroken if a partition's rows in differ from its stored and quarantined rows."""
+        only = {"table": table, "partitions": None if partitions is None else list(partitions)}
+        broken = self.connection.execute(statement("batches", "broken_invariant"), only).fetchall()
+        if broken:
+            table, partition, rows_in, _, _, stored, set_aside = broken[0]
+            raise InvariantBroken(
+                f"{table}, partition {partition}: {rows_in} rows in, {stored or 0} stored, "
+                f"{set_aside or 0} quarantined ({len(broken)} partitions in all)"
+            )
+
+    def write_predictions(
+        self, system: str, model_version: str, partition: str, exposure_ids: np.ndarray, scores: np.ndarray
+    ) -> None:
+        """Replace a system's scores of a partition: exposure_ids object [E], scores float64 [E]."""
+        results.write_predictions(self.connection, system, model_version, partition, exposure_ids, scores)
+
+    def read_predictions(self, system: str | None = None, partition: str | None = None) -> pd.DataFrame:
+        """Stored scores: exposure_id, system, model_version, partition, score."""
+        return results.read_predictions(self.connection, system, partition)
+
+    def write_metrics(self, metrics: Sequence[Metric]) -> None:
+        """Store metrics, replacing those of the same name, system and partition."""
+        results.write_metrics(self.connection, metrics)
+
+    def read_metrics(self, name: str | None = None, system: str | None = None) -> pd.DataFrame:
+        """Stored metrics: name, system, partition, value (NaN where undefined), extra (dictionary)."""
+        return results.read_metrics(self.connection, name, system)
