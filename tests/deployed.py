@@ -71,7 +71,7 @@ def _make(root: Path) -> None:
     from orchestration.jobs import DAILY
     from orchestration.session import Session
     from simulator import SimulatorSettings
-    from simulator.feed import fill
+    from simulator.feed.fill import fill
 
     home = Home(root)
     deployment = Deployment(source="simulator", first_day=BASE, systems=systems(), size="tiny")

@@ -19,7 +19,7 @@ from simulator.feed.users import user_ids
 from simulator.shop.baskets import Calendar, intensity
 from simulator.shop.choice import STEP_DAYS, Choice
 from simulator.shop.customers import Customers
-from simulator.shop.fill import Shop
+from simulator.shop.shop import Shop
 from warehouse.landing.service_time import DAY_MS, ServiceZone
 
 

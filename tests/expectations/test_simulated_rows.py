@@ -8,7 +8,7 @@ import pytest
 from expectations.gate import ColumnSpec, GateContext, GateResult, gate
 from simulator import ShopSettings, SimulatorSettings
 from simulator.corruption import corrupt
-from simulator.feed import fill
+from simulator.feed.fill import fill
 from tests.expectations.frames import DAY_MS
 from warehouse.landing import landing, layout
 from warehouse.landing.contract import TABLES

@@ -8,12 +8,12 @@ from orchestration.cli import console
 def test_old_finished_bars_leave_the_screen(monkeypatch):
     drawn = []
 
-    class Kept(console.Progress):
+    class Kept(console.ProgressBar):
         def __init__(self, *args, **kwargs):
             super().__init__(*args, **kwargs)
             drawn.append(self)
 
-    monkeypatch.setattr(console, "Progress", Kept)
+    monkeypatch.setattr(console, "ProgressBar", Kept)
     with console.progress_bars() as report:
         report("days scored", 0, 90)
         for stage in range(30):
@@ -29,12 +29,12 @@ def test_the_time_left_is_told_from_steps_that_take_minutes(monkeypatch):
     """The library looks back 30 seconds only: a bar that moves once a minute would never tell."""
     drawn, clock = [], [0.0]
 
-    class Kept(console.Progress):
+    class Kept(console.ProgressBar):
         def __init__(self, *args, **kwargs):
             super().__init__(*args, get_time=lambda: clock[0], auto_refresh=False, **kwargs)
             drawn.append(self)
 
-    monkeypatch.setattr(console, "Progress", Kept)
+    monkeypatch.setattr(console, "ProgressBar", Kept)
     with console.progress_bars() as report:
         report("days scored", 4, 10)  # of an earlier run, before the clock began
         for done in (5, 6):

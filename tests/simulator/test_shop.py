@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from simulator import ShopSettings, SimulatorSettings
-from simulator.feed import fill
-from simulator.shop.fill import Purchases, Shop
+from simulator.feed.fill import fill
+from simulator.shop.shop import Purchases, Shop
 from simulator.shop.labels import TASKS
 from simulator.shop.writer import fill_shop
 from warehouse.landing.description import SourceDescription

@@ -14,7 +14,7 @@ from simulator.feed.settings import PopulationSettings
 from simulator.feed.statistics import auc
 from simulator.shop import statistics
 from simulator.shop.calibration import check_shop, shop_figures, simulated_shop_log
-from simulator.shop.fill import Shop
+from simulator.shop.shop import Shop
 from simulator.shop.statistics import ShopLog
 
 SMALL = SimulatorSettings(days=1, population=PopulationSettings(users=1_500), shop=ShopSettings())

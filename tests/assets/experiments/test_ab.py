@@ -12,13 +12,13 @@ from typer.testing import CliRunner
 from assets.experiments.ab.partial import PlayedDays
 from assets.experiments.ab.play import Play, PlayedDay, run_play, split
 from assets.experiments.ab.run import ab_test
-from assets.experiments.ab.run import play as ab_play
+from assets.experiments.ab import play as ab_play
 from assets.experiments.ab.settings import ABSettings
 from assets.experiments.ab.simulated_log import SimulatedLog
 from models.ranking.features.event_log import DAY_MS, HOUR_MS
 from orchestration.cli import app
 from simulator import SimulatorSettings, World
-from simulator.feed import fill
+from simulator.feed.fill import fill
 from simulator.feed.users import FIRST_ID
 from warehouse.landing.service_time import ServiceZone
 

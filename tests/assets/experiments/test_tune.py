@@ -33,7 +33,7 @@ from orchestration.cli import app
 from tests.models.ranking.toy import START, hour_of, toy_log
 from warehouse.home import Deployment, Home
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 DEEPFM = SYSTEMS["deepfm"]
 DEFAULTS = {path: value_at(DEEPFM.tiny, path) for path in DEEPFM.space}
 
