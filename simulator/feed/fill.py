@@ -11,8 +11,8 @@ from simulator.feed.settings import SimulatorSettings
 from simulator.feed.world import World
 from simulator.feed.writer import CONTEXT_FIELDS, ZONE, Writer
 from simulator.shop import surveys
-from simulator.shop.shop import Shop
 from simulator.shop.settings import ShopSettings
+from simulator.shop.shop import Shop
 from simulator.shop.writer import fill_shop
 from warehouse.landing.contract import TABLES
 from warehouse.landing.description import SourceDescription

@@ -16,8 +16,8 @@ from simulator.feed.calibration import Figure
 from simulator.feed.settings import PopulationSettings, SimulatorSettings
 from simulator.feed.statistics import auc
 from simulator.shop import statistics
-from simulator.shop.shop import Shop
 from simulator.shop.settings import ShopSettings
+from simulator.shop.shop import Shop
 from simulator.shop.statistics import ShopLog
 from simulator.shop.truth import shop_truth
 from warehouse.landing.progress import Progress

@@ -14,9 +14,9 @@ import pyarrow as pa
 from simulator.feed.users import user_ids
 from simulator.feed.writer import TIME, ZONE, write_parquet
 from simulator.shop.choice import NO_BRAND
-from simulator.shop.shop import BLOCK, Purchases, Shop
 from simulator.shop.labels import TASKS, Labels
 from simulator.shop.points import KINDS, Points
+from simulator.shop.shop import BLOCK, Purchases, Shop
 from simulator.shop.spool import Spool
 from simulator.shop.surveys import CATEGORIES, NUMBERS, UNKNOWN, Surveys
 from warehouse.landing.progress import Progress

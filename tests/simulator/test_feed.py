@@ -10,8 +10,8 @@ import pytest
 from pydantic import ValidationError
 
 from simulator import SimulatorSettings, World
-from simulator.feed.fill import fill
 from simulator.feed.exposures import READ_ALREADY, Memory
+from simulator.feed.fill import fill
 from simulator.feed.users import FIRST_ID
 from warehouse.landing.contract import RANKING_TABLES
 from warehouse.landing.description import SourceDescription

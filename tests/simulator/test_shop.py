@@ -14,8 +14,8 @@ from pydantic import ValidationError
 
 from simulator import ShopSettings, SimulatorSettings
 from simulator.feed.fill import fill
-from simulator.shop.shop import Purchases, Shop
 from simulator.shop.labels import TASKS
+from simulator.shop.shop import Purchases, Shop
 from simulator.shop.writer import fill_shop
 from warehouse.landing.description import SourceDescription
 from warehouse.landing.service_time import DAY_MS

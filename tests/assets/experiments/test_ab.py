@@ -9,10 +9,10 @@ import pytest
 from pydantic import ValidationError
 from typer.testing import CliRunner
 
+from assets.experiments.ab import play as ab_play
 from assets.experiments.ab.partial import PlayedDays
 from assets.experiments.ab.play import Play, PlayedDay, run_play, split
 from assets.experiments.ab.run import ab_test
-from assets.experiments.ab import play as ab_play
 from assets.experiments.ab.settings import ABSettings
 from assets.experiments.ab.simulated_log import SimulatedLog
 from models.ranking.features.event_log import DAY_MS, HOUR_MS
