@@ -74,12 +74,12 @@ def fit(folder: Path, out: Path, as_of: str) -> dict[str, list[int]]:
     """Fix the channels of `out`; by event, the channel of each genre."""
     from warehouse.heatmaps.manifest import save_vocabulary
     from warehouse.heatmaps.settings import default_settings
-    from warehouse.heatmaps.vocabulary import Vocabulary
+    from warehouse.heatmaps.vocabulary import HeatmapVocabulary
     from warehouse.landing.local_time import LocalZone
 
     with opened(folder) as warehouse:
         zone = LocalZone(ZoneInfo(ZONE))
-        found = Vocabulary.fit(warehouse, default_settings("balances"), zone, as_of, 365)
+        found = HeatmapVocabulary.fit(warehouse, default_settings("balances"), zone, as_of, 365)
     save_vocabulary(out, found)
     number = {channel.name: place for place, channel in enumerate(found.channels)}
     channels = {

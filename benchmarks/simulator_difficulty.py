@@ -19,7 +19,7 @@ import numpy as np
 from simulator import SimulatorSettings, World
 from simulator.feed.calibration import DAYS
 from simulator.feed.statistics import auc
-from simulator.feed.world import Hour
+from simulator.feed.world import SimulatedHour
 
 TRAIN, TEST = (4, 11), (11, DAYS)
 PRIOR = 20.0
@@ -63,7 +63,7 @@ class Counter:
         return rates, counts
 
 
-def features(world: World, hours: list[Hour]) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+def features(world: World, hours: list[SimulatedHour]) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Columns without the item's own counts, and the item's own rates and counts, [E] each."""
     user, item, at, clicked = (
         np.concatenate([getattr(hour, name) for hour in hours]) for name in ("user", "item", "at", "clicked")
@@ -98,7 +98,7 @@ def features(world: World, hours: list[Hour]) -> tuple[dict[str, np.ndarray], di
     return columns, own
 
 
-def external_counts(world: World, hours: list[Hour]) -> tuple[np.ndarray, np.ndarray]:
+def external_counts(world: World, hours: list[SimulatedHour]) -> tuple[np.ndarray, np.ndarray]:
     """External clicks of the user received before the hour: all, and those on the item's topic."""
     topics = world.settings.news.topics
     known = np.zeros((len(world.users), topics))

@@ -21,7 +21,7 @@ OPEN_SHARDS = 8  #: runs whose files stay open; each run has one, and there is a
 BUSY_SECONDS = 60  #: how long to wait for another process that writes, as Dagster does
 
 
-class EventLog(SqliteEventLogStorage):
+class OpenSqliteEventLog(SqliteEventLogStorage):
     """`SqliteEventLogStorage` under DAGSTER_HOME, where the default instance keeps it."""
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
@@ -34,7 +34,9 @@ class EventLog(SqliteEventLogStorage):
         return {}
 
     @classmethod
-    def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Any) -> EventLog:
+    def from_config_value(
+        cls, inst_data: ConfigurableClassData | None, config_value: Any
+    ) -> OpenSqliteEventLog:
         """The event log of the home that DAGSTER_HOME names."""
         return cls(os.path.join(os.environ["DAGSTER_HOME"], "history", "runs"), inst_data, **config_value)
 
@@ -68,3 +70,7 @@ class EventLog(SqliteEventLogStorage):
         with self._db_lock:
             while self._engines:
                 self._engines.popitem()[1].dispose()
+
+
+#: As the `dagster.yaml` of homes made before version 0.2 names it.
+EventLog = OpenSqliteEventLog

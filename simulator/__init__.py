@@ -2,7 +2,7 @@
 
 from simulator.feed.calibration import Figure, check, table
 from simulator.feed.fill import describe, fill
-from simulator.feed.serving import Audience, Requests, Serving, best_first
+from simulator.feed.serving import Requests, Serving, SimulatedReaders, best_first
 from simulator.feed.settings import SimulatorSettings
 from simulator.feed.world import World
 from simulator.shop.calibration import check_shop
@@ -10,12 +10,12 @@ from simulator.shop.settings import ShopSettings
 from simulator.shop.truth import ShopTruth, shop_truth
 
 __all__ = [
-    "Audience",
     "Figure",
     "Requests",
     "Serving",
     "ShopSettings",
     "ShopTruth",
+    "SimulatedReaders",
     "SimulatorSettings",
     "World",
     "best_first",

@@ -16,7 +16,7 @@ POLL_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
-class Moved:
+class WorkProgress:
     """ProgressReport of a worker."""
 
     stage: str

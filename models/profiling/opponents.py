@@ -49,7 +49,7 @@ def user_prior(data: ProfileData, train_users: np.ndarray, source: SourceBrands)
 
 
 @dataclass(frozen=True)
-class Cosine:
+class CosineProfiler:
     """Cosine of a user's spend by category to the mean of the customers'."""
 
     spend: np.ndarray  #: float64 [U, G] log1p
@@ -59,9 +59,9 @@ class Cosine:
         return unit_rows(self.spend) @ unit_rows(self.spend[customers].mean(0, keepdims=True))[0]
 
 
-def cosine_to_customers(data: ProfileData) -> Cosine:
+def cosine_to_customers(data: ProfileData) -> CosineProfiler:
     """Cosine on spend by category (genre level 1)."""
-    return Cosine(spend_by_genre(data.purchases, CATEGORY_LEVEL, len(data)))
+    return CosineProfiler(spend_by_genre(data.purchases, CATEGORY_LEVEL, len(data)))
 
 
 @dataclass(frozen=True)

@@ -86,7 +86,7 @@ class FullyConnected(Relation):
         return torch.cat(out) + self.logit.bias
 
 
-class Cosine(Relation):
+class CosineRelation(Relation):
     """Scaled cosine of the two embeddings."""
 
     def __init__(self) -> None:
@@ -131,4 +131,4 @@ def make_relation(settings: RelationSettings, width: int) -> Relation:
     """The head of these settings, for embeddings of `width`."""
     if settings.kind == "relation":
         return FullyConnected(width, settings.hidden)
-    return Cosine() if settings.kind == "cosine" else Prototype()
+    return CosineRelation() if settings.kind == "cosine" else Prototype()

@@ -22,7 +22,7 @@ from models.profiling.geometry import Geometry
 
 
 @dataclass(frozen=True)
-class Bags:
+class CellBags:
     """Sums over groups of rows: output o is the sum of `weight · rows[index]` over its group."""
 
     index: Tensor  #: int64 [n], grouped by output
@@ -30,7 +30,7 @@ class Bags:
     weight: Tensor | None  #: float [n]
 
     @classmethod
-    def of(cls, output: Tensor, index: Tensor, weight: Tensor | None, outputs: int) -> Bags:
+    def of(cls, output: Tensor, index: Tensor, weight: Tensor | None, outputs: int) -> CellBags:
         """Group `index` by `output` (int64 [n], in [0, outputs)); the order within a group is that given."""
         order = torch.sort(output, stable=True).indices
         counts = torch.bincount(output, minlength=outputs)
@@ -48,7 +48,7 @@ class _WeightedSums(torch.autograd.Function):
     """`z = forward_bags.sum(weight)`, whose gradient is `backward_bags.sum(dz)`."""
 
     @staticmethod
-    def forward(ctx: Any, rows: Tensor, forward_bags: Bags, backward_bags: Bags) -> Tensor:
+    def forward(ctx: Any, rows: Tensor, forward_bags: CellBags, backward_bags: CellBags) -> Tensor:
         ctx.bags = backward_bags
         return forward_bags.sum(rows)
 
@@ -65,7 +65,7 @@ class _RowSums(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, rows: Tensor, at_edge: Tensor, bags: Bags, bag_of_row: Tensor, edge: Tensor, users: int
+        ctx: Any, rows: Tensor, at_edge: Tensor, bags: CellBags, bag_of_row: Tensor, edge: Tensor, users: int
     ) -> Tensor:
         ctx.save_for_backward(bag_of_row, edge)
         y = bags.sum(rows).view(users, -1, rows.shape[1])
@@ -156,8 +156,8 @@ def first_level(
     output = rank[window] * geometry.places + slot % geometry.places
     weight_row = tap * conv.in_channels + channel[cell]
     weight = value[cell]
-    forward_bags = Bags.of(output, weight_row, weight, len(active) * geometry.places)
-    backward_bags = Bags.of(weight_row, output, weight, geometry.taps * conv.in_channels)
+    forward_bags = CellBags.of(output, weight_row, weight, len(active) * geometry.places)
+    backward_bags = CellBags.of(weight_row, output, weight, geometry.taps * conv.in_channels)
 
     sign = _sign(norm)
     by_tap = (conv.weight * sign[:, None, None, None]).permute(2, 3, 1, 0).reshape(-1, conv.out_channels)
@@ -189,7 +189,7 @@ def second_level(conv: nn.Conv2d, norm: nn.BatchNorm2d, geometry: Geometry, imag
     bag_of_row = slots + (images.at // geometry.positions * per_user)[:, None]
     bag_of_row = bag_of_row.masked_fill_(slots < 0, -1).flatten()
     inside = (bag_of_row >= 0).nonzero().squeeze(1)
-    bags = Bags.of(bag_of_row[inside], inside, None, images.users * per_user)
+    bags = CellBags.of(bag_of_row[inside], inside, None, images.users * per_user)
 
     through_taps = ((images.rows - images.constant) @ weight).view(-1, conv.out_channels)
     of_constant = (images.constant @ weight).view(geometry.taps, -1)

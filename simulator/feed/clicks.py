@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simulator.feed.items import HotTopics, Items
+from simulator.feed.items import FeedItems, HotTopics
 from simulator.feed.settings import SimulatorSettings
 from simulator.feed.users import STYLES, Population
 
@@ -23,7 +23,7 @@ class ClickModel:
 
     settings: SimulatorSettings
     users: Population
-    items: Items
+    items: FeedItems
     hot: HotTopics
 
     def probability(

@@ -8,7 +8,7 @@ import numpy as np
 
 from simulator.feed.clicks import READ_ALREADY
 from simulator.feed.habits import READING, chronotype_weights
-from simulator.feed.items import HotTopics, Items
+from simulator.feed.items import FeedItems, HotTopics
 from simulator.feed.randomness import gumbel
 from simulator.feed.settings import SimulatorSettings
 from simulator.feed.users import Population
@@ -137,7 +137,9 @@ class Memory:
 class Policy:
     """The logging policy: editors' push, age, measured click rates, heat, and some personal choice."""
 
-    def __init__(self, settings: SimulatorSettings, users: Population, items: Items, hot: HotTopics) -> None:
+    def __init__(
+        self, settings: SimulatorSettings, users: Population, items: FeedItems, hot: HotTopics
+    ) -> None:
         self._settings, self._users, self._items, self._hot = settings, users, items, hot
         self._exposures = np.zeros(len(items))
         self._clicks = np.zeros(len(items))

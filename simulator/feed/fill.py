@@ -12,7 +12,7 @@ from simulator.feed.world import World
 from simulator.feed.writer import CONTEXT_FIELDS, ZONE, Writer
 from simulator.shop import surveys
 from simulator.shop.settings import ShopSettings
-from simulator.shop.shop import Shop
+from simulator.shop.shop import SimulatedShop
 from simulator.shop.writer import fill_shop
 from warehouse.landing.contract import TABLES
 from warehouse.landing.description import SourceDescription
@@ -53,7 +53,7 @@ def fill(
     if feed:
         _fill_feed(landing, settings, days, first_day, progress)
     if settings.shop is not None:
-        fill_shop(landing, Shop(settings, days, first_day), progress=progress)
+        fill_shop(landing, SimulatedShop(settings, days, first_day), progress=progress)
     source = describe_simulation(first_day, days, settings.shop, feed=feed)
     if corrupt_share:
         contracts = {name: source.contract(name) for name in TABLES}

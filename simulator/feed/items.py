@@ -24,7 +24,7 @@ _GRID = 4  # points an hour of the table of hot topics
 
 
 @dataclass(frozen=True)
-class Items:
+class FeedItems:
     """News in order of publication, float64 hours since the first day's start."""
 
     published: np.ndarray  #: float64 [N]
@@ -94,11 +94,11 @@ def build_hot_topics(settings: SimulatorSettings, days: int) -> HotTopics:
     return HotTopics(start=start, table=table)
 
 
-def build_items(settings: SimulatorSettings, hot: HotTopics, days: int) -> Items:
+def build_items(settings: SimulatorSettings, hot: HotTopics, days: int) -> FeedItems:
     """News of the look-back and of all simulated days; the news of more days begin with those of fewer."""
     tables = _NewsTables(settings)
     hours = [_published_in(settings, tables, hot, hour) for hour in range(-24 * LOOK_BACK_DAYS, 24 * days)]
-    return Items(**{name: np.concatenate([hour[name] for hour in hours]) for name in hours[0]})
+    return FeedItems(**{name: np.concatenate([hour[name] for hour in hours]) for name in hours[0]})
 
 
 def build_catalogue(settings: SimulatorSettings) -> Catalogue:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict
 
 
-class Part(BaseModel):
+class SimulatorPart(BaseModel):
     """Frozen, closed to unknown names, its defaults checked too."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)

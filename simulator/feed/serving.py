@@ -15,7 +15,7 @@ import numpy as np
 from simulator.feed.exposures import NOBODY, Impressions, Memory, Shown
 from simulator.feed.external import External
 from simulator.feed.randomness import hashed_normal, hashed_uniform
-from simulator.feed.world import SLOT_BITS, Hour, Play, World
+from simulator.feed.world import SLOT_BITS, SimulatedHour, World, WorldRun
 
 _CLICK, _DWELL, _EXPLORE, _WHICH = range(4)  # what a hashed number decides
 _ITEM_BITS = 32
@@ -61,9 +61,9 @@ class Serving:
                 f"{candidates} candidates cannot fill {world.settings.policy.most_slots} places: ask for more"
             )
         self.world, self.candidates = world, candidates
-        self._play = Play(world)
+        self._play = WorldRun(world)
 
-    def log(self, until: int) -> list[Hour]:
+    def log(self, until: int) -> list[SimulatedHour]:
         """The hours from the first day up to hour `until`, shown by the logging policy."""
         played = []
         while self._play.hour < until:
@@ -82,12 +82,12 @@ class Serving:
             external=step.played.external,
         )
 
-    def audience(self) -> Audience:
+    def audience(self) -> SimulatedReaders:
         """Accounts that remember what they were shown until now: take each ranker's own before `next`."""
-        return Audience(self.world, self._play.memory.copy())
+        return SimulatedReaders(self.world, self._play.memory.copy())
 
 
-class Audience:
+class SimulatedReaders:
     """The accounts as one ranker meets them: they remember what *it* has shown them."""
 
     def __init__(self, world: World, memory: Memory) -> None:
@@ -107,7 +107,7 @@ class Audience:
         )
         return np.where(there, found, 0.0)
 
-    def react(self, requests: Requests, shown: Shown) -> Hour:
+    def react(self, requests: Requests, shown: Shown) -> SimulatedHour:
         """Clicks and dwell on what was shown (`shown.impression`: rows of `requests`); it is remembered."""
         opened, rows, clicks = requests.opened, shown.impression, self._world.clicks
         user, at, device = opened.user[rows], opened.at[rows], opened.device[rows]
@@ -116,7 +116,7 @@ class Audience:
         chance = clicks.probability(user, shown.item, at, position=shown.position, device=device, seen=seen)
         clicked = hashed_uniform(seed, number, shown.item, _CLICK) < chance
         normal = hashed_normal(seed, number, shown.item, _DWELL)
-        played = Hour(
+        played = SimulatedHour(
             hour=requests.hour,
             exposure=(number << SLOT_BITS) + shown.position - 1,
             user=user,
@@ -134,7 +134,7 @@ class Audience:
         self.remember(played)
         return played
 
-    def remember(self, played: Hour) -> None:
+    def remember(self, played: SimulatedHour) -> None:
         """Take in an hour that was shown to them before: for going on where a killed run was."""
         self._memory.remember(played.user, played.item, played.clicked, played.hour)
 

@@ -9,11 +9,11 @@ import hashlib
 
 from pydantic import Field
 
-from simulator.feed.part import Part
+from simulator.feed.part import SimulatorPart
 from simulator.shop.settings import ShopSettings
 
 
-class PopulationSettings(Part):
+class PopulationSettings(SimulatorPart):
     """Who reads, how often, and how accounts come and go."""
 
     users: int = Field(default=15_000, ge=10, description="accounts on the first day")
@@ -41,7 +41,7 @@ class PopulationSettings(Part):
     )
 
 
-class NewsSettings(Part):
+class NewsSettings(SimulatorPart):
     """News items: how many, on what, for how long, and what is hot."""
 
     items_per_day: int = Field(default=330, ge=1, description="published on a day")
@@ -69,7 +69,7 @@ class NewsSettings(Part):
     )
 
 
-class ClickSettings(Part):
+class ClickSettings(SimulatorPart):
     """What makes a click: terms of one logit, each by its σ or amplitude."""
 
     base: float = Field(default=-2.93)  #: intercept of the logit
@@ -93,7 +93,7 @@ class ClickSettings(Part):
     dwell_spread: float = Field(default=0.8, ge=0)  #: σ of the logarithm of dwell
 
 
-class PolicySettings(Part):
+class PolicySettings(SimulatorPart):
     """The logging policy: what it knows and how sharply it chooses."""
 
     slots: float = Field(default=11.6, gt=1, description="mean exposures of an impression")
@@ -118,7 +118,7 @@ class PolicySettings(Part):
     hot: float = Field(default=1.5, ge=0)  #: weight of hot topics in the choice
 
 
-class ExternalSettings(Part):
+class ExternalSettings(SimulatorPart):
     """Other applications of the same accounts."""
 
     clicks_per_day: float = Field(
@@ -133,7 +133,7 @@ class ExternalSettings(Part):
     )
 
 
-class SimulatorSettings(Part):
+class SimulatorSettings(SimulatorPart):
     """Everything that decides the simulated logs: the same settings give the same bytes."""
 
     seed: int = Field(default=7, ge=0)  #: same seed, same bytes

@@ -10,7 +10,7 @@ import numpy as np
 from simulator.feed.clicks import ClickModel
 from simulator.feed.exposures import Impressions, Memory, Policy, Recalled, draw_impressions
 from simulator.feed.external import LOOK_BACK_HOURS, External, ExternalWorld
-from simulator.feed.items import Catalogue, Items, build_catalogue, build_hot_topics, build_items
+from simulator.feed.items import Catalogue, FeedItems, build_catalogue, build_hot_topics, build_items
 from simulator.feed.randomness import Stream, stream
 from simulator.feed.settings import SimulatorSettings
 from simulator.feed.users import Population, build_population
@@ -19,7 +19,7 @@ SLOT_BITS = 5  #: an exposure's id is its impression's number times 2^5 plus its
 
 
 @dataclass(frozen=True)
-class Hour:
+class SimulatedHour:
     """What one hour brought; all columns in order of time."""
 
     hour: int  #: hours since the first day's start
@@ -45,13 +45,13 @@ class World:
         self.days = settings.days if days is None else days
         hot = build_hot_topics(settings, self.days)
         self.users: Population = build_population(settings, self.days)
-        self.items: Items = build_items(settings, hot, self.days)
+        self.items: FeedItems = build_items(settings, hot, self.days)
         self.catalogue: Catalogue = build_catalogue(settings)
         self.clicks = ClickModel(settings, self.users, self.items, hot)
 
-    def hours(self) -> Iterator[Hour]:
+    def hours(self) -> Iterator[SimulatedHour]:
         """All hours of the simulated days, in order. Each call plays the same world anew."""
-        play = Play(self)
+        play = WorldRun(self)
         for hour in range(-self.settings.warm_up_hours, 24 * self.days):
             played = play.next(self.settings.policy.most_slots).played
             if hour >= 0:
@@ -63,16 +63,16 @@ class World:
 
 
 @dataclass(frozen=True)
-class Step:
+class SimulatorStep:
     """An hour of a play: the openings of the feed, what could be shown, and what the policy did with it."""
 
     impressions: Impressions
     recalled: Recalled
     first_impression: int  #: number of the hour's first impression; exposure ids derive from it
-    played: Hour
+    played: SimulatedHour
 
 
-class Play:
+class WorldRun:
     """One run through a world under the logging policy, hour by hour from the warm-up on."""
 
     def __init__(self, world: World) -> None:
@@ -85,7 +85,7 @@ class Play:
         self.hour = -settings.warm_up_hours  #: the next one
         self._impressions = 0
 
-    def next(self, most: int) -> Step:
+    def next(self, most: int) -> SimulatorStep:
         """Play the next hour; `most` candidates an impression (no fewer than are shown) are told of."""
         world, hour = self._world, self.hour
         impressions = draw_impressions(
@@ -99,9 +99,9 @@ class Play:
         if hour >= 0:
             self._impressions += len(impressions)
         self.hour += 1
-        return Step(impressions, recalled, first, played)
+        return SimulatorStep(impressions, recalled, first, played)
 
-    def _play(self, impressions: Impressions, recalled: Recalled, first: int) -> Hour:
+    def _play(self, impressions: Impressions, recalled: Recalled, first: int) -> SimulatedHour:
         world, shown = self._world, recalled.shown()
         rng = world.stream(Stream.CLICKS, self.hour)
         user, at = impressions.user[shown.impression], impressions.at[shown.impression]
@@ -112,7 +112,7 @@ class Play:
         )
         clicked = rng.uniform(size=len(user)) < probability
         spread = rng.standard_normal(len(user))
-        return Hour(
+        return SimulatedHour(
             hour=self.hour,
             exposure=((first + shown.impression) << SLOT_BITS) + shown.position - 1,
             user=user,

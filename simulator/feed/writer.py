@@ -14,7 +14,7 @@ from simulator.feed import users as user_room
 from simulator.feed.clicks import DEVICES
 from simulator.feed.external import External
 from simulator.feed.items import DOMAINS
-from simulator.feed.world import Hour, World
+from simulator.feed.world import SimulatedHour, World
 from warehouse.landing.service_time import HOUR_MS, ServiceZone
 
 ZONE = "UTC"
@@ -61,7 +61,7 @@ class Writer:
         day, clock = self._date_hour(hour)
         self._write(f"items/{day}T{clock}.parquet", columns)
 
-    def hour(self, played: Hour) -> dict[str, dict[str, pa.Array]]:
+    def hour(self, played: SimulatedHour) -> dict[str, dict[str, pa.Array]]:
         """Columns of the hour's two event tables, in the order of the landing contract."""
         return {"exposures": self._exposures(played), "external_clicks": self._external(played.external)}
 
@@ -69,7 +69,7 @@ class Writer:
         """`<table>/date=/hour=/part-0.parquet`."""
         self._write(f"{table}/{self.partition(hour)}/part-0.parquet", columns)
 
-    def truth(self, played: Hour) -> None:
+    def truth(self, played: SimulatedHour) -> None:
         """`truth/…`: the click probabilities, outside the landing contract and never loaded."""
         columns = {"exposure_id": pa.array(played.exposure), "probability": pa.array(played.probability)}
         self.events("truth", played.hour, columns)
@@ -79,7 +79,7 @@ class Writer:
         day, clock = self._date_hour(hour)
         return f"date={day}/hour={clock}"
 
-    def _exposures(self, played: Hour) -> dict[str, pa.Array]:
+    def _exposures(self, played: SimulatedHour) -> dict[str, pa.Array]:
         context = context_codes(played.device, played.position, played.number)
         return {
             "exposure_id": pa.array(played.exposure),

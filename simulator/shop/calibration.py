@@ -17,7 +17,7 @@ from simulator.feed.settings import PopulationSettings, SimulatorSettings
 from simulator.feed.statistics import auc
 from simulator.shop import statistics
 from simulator.shop.settings import ShopSettings
-from simulator.shop.shop import Shop
+from simulator.shop.shop import SimulatedShop
 from simulator.shop.statistics import ShopLog
 from simulator.shop.truth import shop_truth
 from warehouse.landing.progress import Progress
@@ -40,7 +40,7 @@ def simulated_shop_log(
     seed: int, shop: ShopSettings, users: int = HOUSEHOLDS, *, progress: Progress | None = None
 ) -> ShopLog:
     """The purchases of a year before the feed's first day."""
-    played = Shop(_settings(seed, shop, users))
+    played = SimulatedShop(_settings(seed, shop, users))
     parts = []
     for start, stop in played.blocks():
         parts.append(played.block(start, stop).purchases)
@@ -65,7 +65,7 @@ def _settings(seed: int, shop: ShopSettings, users: int) -> SimulatorSettings:
 def _best(seed: int, log: ShopLog) -> Figure:
     """AUROC of the true probability, mean over every tenth mid-size brand: nothing can do better."""
     settings = _settings(seed, ShopSettings.groceries(), HOUSEHOLDS)
-    shop = Shop(settings)
+    shop = SimulatedShop(settings)
     brands = [shop.catalogue.brands[brand] for brand in statistics.mid_size_brands(log)[::10]]
     as_of = ServiceZone("UTC").day_key(shop.start_ms + statistics.AS_OF * DAY_MS)
     truth = shop_truth(settings, brands, as_of, statistics.YEAR - statistics.AS_OF)

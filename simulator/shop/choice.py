@@ -28,7 +28,7 @@ _PRICE_NOISE = 0.08  # σ of the log of a price around its level
 
 
 @dataclass(frozen=True)
-class Items:
+class ShopItems:
     """Items of baskets in order of account, then of time."""
 
     basket: np.ndarray  #: int64 [i], row of the baskets
@@ -41,7 +41,7 @@ class Items:
         return len(self.basket)
 
 
-class Choice:
+class BrandChoice:
     """Tastes and the draws made from them, over all days of a shop."""
 
     def __init__(
@@ -80,7 +80,7 @@ class Choice:
         own = people.novelty[row]
         return own + (1 - own) * self.shop.explore_items / (self.shop.explore_items + before)
 
-    def draw(self, people: Customers, baskets: Baskets) -> Items:
+    def draw(self, people: Customers, baskets: Baskets) -> ShopItems:
         """The items of all baskets of a block of accounts."""
         basket = np.repeat(np.arange(len(baskets)), baskets.items)
         nth = np.arange(len(basket)) - np.repeat(np.cumsum(baskets.items) - baskets.items, baskets.items)
@@ -96,7 +96,7 @@ class Choice:
         place[fresh] = np.arange(len(fresh))
         brand, kind = brand[place[source]], kind[place[source]]
         path = category * self.shop.types_per_category + kind
-        return Items(basket, path, brand, self._cents(brand, category, kind, day, draws), draws)
+        return ShopItems(basket, path, brand, self._cents(brand, category, kind, day, draws), draws)
 
     def _pull(self, brands: slice) -> np.ndarray:
         """Popularity of brands day by day, births and promotions included, float64 [W, brands]."""

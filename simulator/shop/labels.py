@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from simulator.shop.baskets import Baskets
-from simulator.shop.choice import NO_BRAND, Items
+from simulator.shop.choice import NO_BRAND, ShopItems
 from simulator.shop.customers import Customers
 from simulator.shop.points import KINDS, Campaigns, Points
 from simulator.shop.settings import ShopSettings
@@ -23,7 +23,7 @@ _PROMOTED_SHARE = 0.25  # of the items that a promotion buyer bought
 
 
 @dataclass(frozen=True)
-class Labels:
+class SurveyLabels:
     """Labels of a block of accounts, in order of time, then of account, then of task."""
 
     user: np.ndarray  #: int64 [l], index of the account
@@ -39,12 +39,12 @@ def label(
     shop: ShopSettings,
     people: Customers,
     baskets: Baskets,
-    items: Items,
+    items: ShopItems,
     promoted: np.ndarray,
     points: Points,
     campaigns: Campaigns,
     surveys: Surveys,
-) -> Labels:
+) -> SurveyLabels:
     """All labels of a block of accounts; `promoted` is bool [days, brands].
 
     Use is observed in the last second of each whole period of `label_days`, of accounts that bought in it.
@@ -52,7 +52,7 @@ def label(
     parts = [*_surveyed(surveys), *_usage(shop, people, baskets, items, promoted, points, campaigns)]
     user, at_ms, task, value = (np.concatenate(columns) for columns in zip(*parts, strict=True))
     order = np.lexsort((task, user, at_ms))
-    return Labels(user[order], at_ms[order], task[order], value[order])
+    return SurveyLabels(user[order], at_ms[order], task[order], value[order])
 
 
 _Part = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
@@ -80,7 +80,7 @@ def _usage(
     shop: ShopSettings,
     people: Customers,
     baskets: Baskets,
-    items: Items,
+    items: ShopItems,
     promoted: np.ndarray,
     points: Points,
     campaigns: Campaigns,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from simulator.shop.baskets import Baskets
-from simulator.shop.choice import Items
+from simulator.shop.choice import ShopItems
 from simulator.shop.customers import Customers
 from simulator.shop.draws import Draw, branch, root, uniform
 from simulator.shop.settings import ShopSettings
@@ -45,7 +45,7 @@ class Campaigns:
 
 
 def draw_points(
-    seed: int, shop: ShopSettings, people: Customers, baskets: Baskets, items: Items, days: int
+    seed: int, shop: ShopSettings, people: Customers, baskets: Baskets, items: ShopItems, days: int
 ) -> tuple[Points, Campaigns]:
     """All movements of points of a block of accounts over `days`, and its campaigns."""
     accounts = branch(root(seed, Draw.POINTS), people.start + np.arange(len(people)))

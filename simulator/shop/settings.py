@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pydantic import Field, model_validator
 
-from simulator.feed.part import Part
+from simulator.feed.part import SimulatorPart
 
 
-class ShopSettings(Part):
+class ShopSettings(SimulatorPart):
     """A shop of the feed's accounts; the defaults buy little at a time, as from a mail-order shop."""
 
     days_before: int = Field(default=365, ge=0, description="days of shopping before the feed's first day")

@@ -11,10 +11,10 @@ from simulator.feed.settings import SimulatorSettings
 from simulator.feed.users import Population, build_population
 from simulator.shop.baskets import Baskets, Calendar, draw_baskets
 from simulator.shop.catalogue import build_shop_catalogue
-from simulator.shop.choice import Choice, Items
+from simulator.shop.choice import BrandChoice, ShopItems
 from simulator.shop.customers import Customers, customers
 from simulator.shop.draws import branch, exponential, uniform
-from simulator.shop.labels import Labels, label
+from simulator.shop.labels import SurveyLabels, label
 from simulator.shop.points import Points, draw_points
 from simulator.shop.settings import ShopSettings
 from simulator.shop.surveys import Surveys, draw_surveys
@@ -45,11 +45,11 @@ class Block:
 
     purchases: Purchases
     points: Points
-    labels: Labels
+    labels: SurveyLabels
     demographics: Surveys
 
 
-class Shop:
+class SimulatedShop:
     """A shop from `days_before` days before the feed's first day to the end of the feed's days."""
 
     def __init__(
@@ -71,7 +71,7 @@ class Shop:
     def extend(self, calendar: Calendar) -> None:
         """Play on to the end of another calendar from the same day on; what came before stays the same."""
         self.calendar = calendar
-        self.choice = Choice(self.settings, self.shop, self.catalogue, calendar)
+        self.choice = BrandChoice(self.settings, self.shop, self.catalogue, calendar)
 
     @property
     def start_ms(self) -> int:
@@ -91,7 +91,7 @@ class Shop:
         """All baskets of a block of accounts."""
         return draw_baskets(self.settings.seed, self.shop, people, self.calendar)
 
-    def purchases(self, people: Customers, baskets: Baskets, items: Items) -> Purchases:
+    def purchases(self, people: Customers, baskets: Baskets, items: ShopItems) -> Purchases:
         """The items bought, and beside them the cancelled ones once more, later."""
         end_ms = self.calendar.days * DAY_MS
         at = baskets.at_ms[items.basket]

@@ -17,9 +17,9 @@ import numpy as np
 from simulator.feed.settings import SimulatorSettings
 from simulator.feed.users import user_ids
 from simulator.shop.baskets import Calendar, intensity
-from simulator.shop.choice import STEP_DAYS, Choice
+from simulator.shop.choice import STEP_DAYS, BrandChoice
 from simulator.shop.customers import Customers
-from simulator.shop.shop import Shop
+from simulator.shop.shop import SimulatedShop
 from warehouse.landing.service_time import DAY_MS, ServiceZone
 
 
@@ -62,7 +62,7 @@ def shop_truth(
         raise ValueError("these settings simulate no shop: give SimulatorSettings(shop=ShopSettings())")
     if horizon < 1:
         raise ValueError(f"horizon is {horizon} days: it must be 1 at least")
-    shop = Shop(settings, days, first_day)
+    shop = SimulatedShop(settings, days, first_day)
     start = ServiceZone("UTC").day_start_ms(as_of) // DAY_MS - shop.calendar.first_epoch_day
     if start < 1:
         raise ValueError(f"as_of {as_of} lies before the second day of the simulated shop")
@@ -81,7 +81,7 @@ def shop_truth(
 
 
 def _block(
-    shop: Shop, people: Customers, brands: np.ndarray, start: int
+    shop: SimulatedShop, people: Customers, brands: np.ndarray, start: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Probability, customers and newcomers of a block of n accounts, [b, n] each."""
     baskets = shop.baskets(people)
@@ -104,7 +104,12 @@ def _block(
 
 
 def _first_purchase(
-    choice: Choice, people: Customers, brands: np.ndarray, history: np.ndarray, rate: np.ndarray, start: int
+    choice: BrandChoice,
+    people: Customers,
+    brands: np.ndarray,
+    history: np.ndarray,
+    rate: np.ndarray,
+    start: int,
 ) -> np.ndarray:
     """Chance that one who never bought a brand buys it from day `start` on, float64 [b, n]."""
     offsets = choice.catalogue.brand_offsets
@@ -129,7 +134,7 @@ def _first_purchase(
 
 
 def _in_category(
-    choice: Choice,
+    choice: BrandChoice,
     people: Customers,
     category: int,
     brands: np.ndarray,
@@ -161,7 +166,7 @@ class _Search:
     in the category are a thinned geometric number.
     """
 
-    def __init__(self, choice: Choice, people: Customers, history: np.ndarray) -> None:
+    def __init__(self, choice: BrandChoice, people: Customers, history: np.ndarray) -> None:
         points, weights = np.polynomial.legendre.leggauss(12)
         self._weights = weights / 2
         self._own, self._people = people.novelty, people

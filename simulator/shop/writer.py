@@ -14,9 +14,9 @@ import pyarrow as pa
 from simulator.feed.users import user_ids
 from simulator.feed.writer import TIME, ZONE, write_parquet
 from simulator.shop.choice import NO_BRAND
-from simulator.shop.labels import TASKS, Labels
+from simulator.shop.labels import TASKS, SurveyLabels
 from simulator.shop.points import KINDS, Points
-from simulator.shop.shop import BLOCK, Purchases, Shop
+from simulator.shop.shop import BLOCK, Purchases, SimulatedShop
 from simulator.shop.spool import Spool
 from simulator.shop.surveys import CATEGORIES, NUMBERS, UNKNOWN, Surveys
 from warehouse.landing.progress import Progress
@@ -35,7 +35,9 @@ _SPOOLED = {
 _DAILY = ("purchases", "points")
 
 
-def fill_shop(landing: Path, shop: Shop, *, block: int = BLOCK, progress: Progress | None = None) -> None:
+def fill_shop(
+    landing: Path, shop: SimulatedShop, *, block: int = BLOCK, progress: Progress | None = None
+) -> None:
     """Write the shop's tables below `landing`; `block` accounts are in memory at once, and change no byte."""
     days, period = shop.calendar.days, shop.shop.label_days
     with ExitStack() as stack:
@@ -68,7 +70,7 @@ def fill_shop(landing: Path, shop: Shop, *, block: int = BLOCK, progress: Progre
                 progress("simulated days of shopping", day + 1, days)
 
 
-def _packed(dtype: np.dtype, table: Purchases | Points | Labels | Surveys) -> np.ndarray:
+def _packed(dtype: np.dtype, table: Purchases | Points | SurveyLabels | Surveys) -> np.ndarray:
     """The columns of a table as one structured array."""
     rows = np.empty(len(table), dtype)
     for name in dtype.names or ():
@@ -79,7 +81,7 @@ def _packed(dtype: np.dtype, table: Purchases | Points | Labels | Surveys) -> np
     return rows
 
 
-def _purchases(shop: Shop, rows: np.ndarray) -> Columns:
+def _purchases(shop: SimulatedShop, rows: np.ndarray) -> Columns:
     return {
         "user_id": pa.array(user_ids(rows["user"])),
         "purchased_at": _instants(shop, rows),
@@ -90,7 +92,7 @@ def _purchases(shop: Shop, rows: np.ndarray) -> Columns:
     }
 
 
-def _points(shop: Shop, rows: np.ndarray) -> Columns:
+def _points(shop: SimulatedShop, rows: np.ndarray) -> Columns:
     return {
         "user_id": pa.array(user_ids(rows["user"])),
         "occurred_at": _instants(shop, rows),
@@ -99,7 +101,7 @@ def _points(shop: Shop, rows: np.ndarray) -> Columns:
     }
 
 
-def _labels(shop: Shop, rows: np.ndarray) -> Columns:
+def _labels(shop: SimulatedShop, rows: np.ndarray) -> Columns:
     return {
         "user_id": pa.array(user_ids(rows["user"])),
         "task": _coded(rows["task"], TASKS),
@@ -108,7 +110,7 @@ def _labels(shop: Shop, rows: np.ndarray) -> Columns:
     }
 
 
-def _demographics(_: Shop, rows: np.ndarray) -> Columns:
+def _demographics(_: SimulatedShop, rows: np.ndarray) -> Columns:
     columns: Columns = {"user_id": pa.array(user_ids(rows["user"]))}
     for name in NUMBERS:
         columns[name] = pa.array(rows[name], mask=rows[name] == UNKNOWN)
@@ -117,7 +119,7 @@ def _demographics(_: Shop, rows: np.ndarray) -> Columns:
     return columns
 
 
-def _instants(shop: Shop, rows: np.ndarray) -> pa.Array:
+def _instants(shop: SimulatedShop, rows: np.ndarray) -> pa.Array:
     return pa.array(shop.start_ms + rows["at_ms"]).cast(TIME)
 
 

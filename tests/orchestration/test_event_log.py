@@ -4,7 +4,7 @@ import dagster as dg
 import pytest
 from dagster._core.storage.event_log.sqlite import SqliteEventLogStorage
 
-from orchestration.event_log import OPEN_SHARDS, EventLog
+from orchestration.event_log import OPEN_SHARDS, OpenSqliteEventLog
 from orchestration.settings import prepare_home
 from warehouse.home import Home
 
@@ -19,7 +19,7 @@ def instance(tmp_path, monkeypatch):
 
 
 def test_a_home_uses_it_and_dagsters_own_reads_the_same_files(instance, tmp_path):
-    assert isinstance(instance.event_log_storage, EventLog)
+    assert isinstance(instance.event_log_storage, OpenSqliteEventLog)
 
     @dg.asset(name="thing")
     def thing() -> dg.MaterializeResult:

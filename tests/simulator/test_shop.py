@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from simulator import ShopSettings, SimulatorSettings
 from simulator.feed.fill import fill
 from simulator.shop.labels import TASKS
-from simulator.shop.shop import Purchases, Shop
+from simulator.shop.shop import Purchases, SimulatedShop
 from simulator.shop.writer import fill_shop
 from warehouse.landing.description import SourceDescription
 from warehouse.landing.service_time import DAY_MS
@@ -78,7 +78,7 @@ def test_the_shop_alone_is_the_shop_beside_the_feed(landing, tmp_path):
 @given(block=st.integers(17, 400))
 def test_the_size_of_blocks_changes_no_byte(block, landing, tmp_path_factory):
     folder = tmp_path_factory.mktemp("blocks")
-    fill_shop(folder, Shop(TINY), block=block)
+    fill_shop(folder, SimulatedShop(TINY), block=block)
     found, expected = bytes_of(folder), bytes_of(landing)
     assert found == {name: expected[name] for name in expected if name.split("/")[0] in {
         "purchases", "points", "labels", "demographics"
@@ -86,14 +86,19 @@ def test_the_size_of_blocks_changes_no_byte(block, landing, tmp_path_factory):
 
 
 def test_another_seed_is_another_shop():
-    first, other = (Shop(TINY.model_copy(update={"seed": seed})).block(0, 300).purchases for seed in (7, 8))
+    first, other = (
+        SimulatedShop(TINY.model_copy(update={"seed": seed})).block(0, 300).purchases for seed in (7, 8)
+    )
     assert len(first) != len(other)
-    assert Shop(TINY).catalogue.brands != Shop(TINY.model_copy(update={"seed": 8})).catalogue.brands
+    assert (
+        SimulatedShop(TINY).catalogue.brands
+        != SimulatedShop(TINY.model_copy(update={"seed": 8})).catalogue.brands
+    )
 
 
 def test_a_longer_simulation_begins_with_the_shorter_one():
-    short = rows_of(Shop(TINY).block(0, 300).purchases)
-    long = rows_of(Shop(TINY, days=9).block(0, 300).purchases)
+    short = rows_of(SimulatedShop(TINY).block(0, 300).purchases)
+    long = rows_of(SimulatedShop(TINY, days=9).block(0, 300).purchases)
     assert long["at_ms"].max() > short["at_ms"].max()
     same = long[long["at_ms"] < DAYS * DAY_MS].reset_index(drop=True)
     pd.testing.assert_frame_equal(same, short)
@@ -136,7 +141,7 @@ def test_a_cancelled_row_repeats_an_earlier_purchase(tables):
 def test_accounts_are_those_of_the_feed_and_buy_while_they_are_there(tables):
     purchases = tables["purchases"][~tables["purchases"]["cancelled"]]
     assert set(purchases["user_id"]) <= set(tables["users"]["user_id"])
-    shop = Shop(TINY)
+    shop = SimulatedShop(TINY)
     people = shop.people(0, len(shop.accounts))
     row = purchases["user_id"].to_numpy() - 100_001
     day = (purchases["purchased_at"].dt.tz_localize(None).to_numpy("datetime64[ms]").astype(np.int64)
@@ -186,7 +191,7 @@ def test_settings_that_contradict_each_other_are_refused():
     with pytest.raises(ValidationError, match="campaign_lasts"):
         ShopSettings(campaign_days=7, campaign_lasts=8)
     with pytest.raises(ValueError, match=r"shop.brands is 5 for 15 categories"):
-        Shop(TINY.model_copy(update={"shop": TINY.shop.model_copy(update={"brands": 5})}))
+        SimulatedShop(TINY.model_copy(update={"shop": TINY.shop.model_copy(update={"brands": 5})}))
 
 
 def test_the_shop_is_part_of_the_settings_hash_only_where_there_is_one():

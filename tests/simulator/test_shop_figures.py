@@ -14,7 +14,7 @@ from simulator.feed.settings import PopulationSettings
 from simulator.feed.statistics import auc
 from simulator.shop import statistics
 from simulator.shop.calibration import check_shop, shop_figures, simulated_shop_log
-from simulator.shop.shop import Shop
+from simulator.shop.shop import SimulatedShop
 from simulator.shop.statistics import ShopLog
 
 SMALL = SimulatorSettings(days=1, population=PopulationSettings(users=1_500), shop=ShopSettings())
@@ -22,7 +22,7 @@ SMALL = SimulatorSettings(days=1, population=PopulationSettings(users=1_500), sh
 
 @pytest.fixture(scope="module")
 def truth():
-    shop = Shop(SMALL)
+    shop = SimulatedShop(SMALL)
     return shop_truth(SMALL, shop.catalogue.brands[::8], "2024-12-01", 92)
 
 
@@ -52,7 +52,7 @@ def test_nothing_finds_newcomers_as_the_truth_does(truth):
 
 
 def test_the_outcome_is_what_the_log_says(truth):
-    shop = Shop(SMALL)
+    shop = SimulatedShop(SMALL)
     bought = shop.block(0, len(shop.accounts)).purchases
     number = shop.catalogue.brands.index(truth.brands[3])
     mine = (bought.brand == number) & ~bought.cancelled
@@ -67,7 +67,7 @@ def test_the_outcome_is_what_the_log_says(truth):
 
 
 def test_the_future_behind_the_log_is_known_and_the_past_stays():
-    brand = Shop(SMALL).catalogue.brands[0]
+    brand = SimulatedShop(SMALL).catalogue.brands[0]
     near, far = (shop_truth(SMALL, brand, "2025-02-20", horizon) for horizon in (12, 60))
     assert (near.customer == far.customer).all()
     assert (near.newcomer <= far.newcomer).all()
@@ -86,7 +86,7 @@ def test_wrong_questions_are_refused():
 
 
 def test_interests_of_the_feed_show_in_what_is_bought():
-    shop = Shop(SMALL)
+    shop = SimulatedShop(SMALL)
     bought = shop.block(0, len(shop.accounts)).purchases
     genre = bought.path // (shop.shop.types_per_category * shop.shop.categories_per_genre)
     spend = np.zeros((len(shop.accounts), shop.shop.genres))

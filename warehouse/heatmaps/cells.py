@@ -9,7 +9,7 @@ import numpy as np
 
 
 @dataclass(frozen=True)
-class Cells:
+class HeatmapCells:
     """Users ascending; the cells of `user[i]` lie at `offsets[i]:offsets[i + 1]`, by day, hour, channel."""
 
     user: np.ndarray  #: int32 [U] user_index
@@ -25,7 +25,7 @@ class Cells:
     @classmethod
     def of_rows(
         cls, user: np.ndarray, day: np.ndarray, hour: np.ndarray, channel: np.ndarray, value: np.ndarray
-    ) -> Cells:
+    ) -> HeatmapCells:
         """From one row a cell, already in order."""
         first = run_starts(user)
         return cls(
@@ -42,15 +42,15 @@ class Cells:
         """The user of every cell, int32 [n]."""
         return np.repeat(self.user, np.diff(self.offsets))
 
-    def of_days(self, days: Sequence[int]) -> Cells:
+    def of_days(self, days: Sequence[int]) -> HeatmapCells:
         """The cells of these days only."""
         kept = np.isin(self.day, np.asarray(days, dtype=np.uint16))
-        return Cells.of_rows(
+        return HeatmapCells.of_rows(
             self.users[kept], self.day[kept], self.hour[kept], self.channel[kept], self.value[kept]
         )
 
     @classmethod
-    def together(cls, parts: Sequence[Cells]) -> Cells:
+    def together(cls, parts: Sequence[HeatmapCells]) -> HeatmapCells:
         """The cells of parts that have no day in common, in order again."""
         user = np.concatenate([part.users for part in parts] or [np.zeros(0, np.int32)])
         columns = {

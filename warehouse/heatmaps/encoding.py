@@ -17,7 +17,7 @@ from itertools import pairwise
 import duckdb
 import numpy as np
 
-from warehouse.heatmaps.cells import Cells, run_starts
+from warehouse.heatmaps.cells import HeatmapCells, run_starts
 from warehouse.heatmaps.plan import NO_CHANNEL, Plan
 from warehouse.landing.local_time import QUARTER_MS, LocalZone
 from warehouse.store.statements import statement
@@ -28,7 +28,7 @@ _SLOTS = 32  #: a day has 24 slots; keys leave room for 32, so that day and hour
 
 
 @dataclass(frozen=True)
-class Period:
+class HeatmapPeriod:
     """Whole local days, with the slot of every quarter hour."""
 
     first_day: int
@@ -38,7 +38,7 @@ class Period:
     slot: np.ndarray  #: int64 [quarters]: (local day - first_day) · 32 + local hour
 
     @classmethod
-    def of(cls, zone: LocalZone, first_day: int, end_day: int) -> Period:
+    def of(cls, zone: LocalZone, first_day: int, end_day: int) -> HeatmapPeriod:
         """The local days `[first_day, end_day)`."""
         start, end = zone.midnight_ms(first_day), zone.midnight_ms(end_day)
         hours = zone.slots(start, end - 1)
@@ -75,8 +75,11 @@ class _Hours:
 
 
 def encode(
-    connection: duckdb.DuckDBPyConnection, plan: Plan, period: Period, users: tuple[int, int] | None = None
-) -> Cells:
+    connection: duckdb.DuckDBPyConnection,
+    plan: Plan,
+    period: HeatmapPeriod,
+    users: tuple[int, int] | None = None,
+) -> HeatmapCells:
     """The cells of a period's events; of users with an index in `[users[0], users[1])` where given."""
     bits = _bits((period.end_day - period.first_day) * _SLOTS)
     hours = []
@@ -88,7 +91,7 @@ def encode(
 
 
 def _runs(
-    connection: duckdb.DuckDBPyConnection, table: str, period: Period, users: tuple[int, int] | None
+    connection: duckdb.DuckDBPyConnection, table: str, period: HeatmapPeriod, users: tuple[int, int] | None
 ) -> _Runs:
     asked = {"start_ms": period.start_ms, "end_ms": period.end_ms}
     only = ""
@@ -184,10 +187,10 @@ def _payments(hour: np.ndarray, at_ms: np.ndarray, paid: np.ndarray, hours: int)
     return np.bincount(hour[fresh], minlength=hours)
 
 
-def _together(hours: list[_Hours], period: Period, slot_bits: int, mixed: bool) -> Cells:
+def _together(hours: list[_Hours], period: HeatmapPeriod, slot_bits: int, mixed: bool) -> HeatmapCells:
     """The cells of all chunks by user; `mixed` where two tables may have cells in the same hour."""
     if not hours:
-        return Cells.of_rows(*(np.zeros(0, dtype=np.int64) for _ in range(5)))
+        return HeatmapCells.of_rows(*(np.zeros(0, dtype=np.int64) for _ in range(5)))
     key, cells, channel, value = (
         np.concatenate([getattr(found, name) for found in hours])
         for name in ("key", "cells", "channel", "value")
@@ -205,13 +208,13 @@ def _together(hours: list[_Hours], period: Period, slot_bits: int, mixed: bool) 
     user = key >> slot_bits
     if mixed:
         order = np.lexsort((channel, np.repeat(key, cells)))
-        return Cells.of_rows(
+        return HeatmapCells.of_rows(
             np.repeat(user, cells)[order], day[order], hour[order], channel[order], value[order]
         )
     first = run_starts(user)
     offsets = np.append((ends - cells)[first], len(value))
     kept = np.diff(offsets) > 0  # nobody without a cell
-    return Cells(
+    return HeatmapCells(
         user=user[first][kept].astype(np.int32),
         offsets=np.append(offsets[:-1][kept], len(value)).astype(np.int32),
         day=day,

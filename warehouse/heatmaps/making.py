@@ -10,12 +10,12 @@ from pathlib import Path
 
 import duckdb
 
-from warehouse.heatmaps.cells import Cells
-from warehouse.heatmaps.encoding import Period, encode
+from warehouse.heatmaps.cells import HeatmapCells
+from warehouse.heatmaps.encoding import HeatmapPeriod, encode
 from warehouse.heatmaps.manifest import SegmentEntry, Stretch
 from warehouse.heatmaps.plan import Plan
 from warehouse.heatmaps.segments import read_segment, read_sources, write_segment
-from warehouse.heatmaps.vocabulary import Vocabulary, largest_user
+from warehouse.heatmaps.vocabulary import HeatmapVocabulary, largest_user
 from warehouse.landing.local_time import LocalZone
 from warehouse.store.warehouse import Warehouse
 
@@ -37,7 +37,7 @@ class Segment:
     def of(
         cls,
         folder: Path,
-        vocabulary: Vocabulary,
+        vocabulary: HeatmapVocabulary,
         modality: str,
         stretch: Stretch,
         hashes: Mapping[str, Mapping[int, str]],
@@ -94,18 +94,18 @@ def write(
     missing = sorted(set(segment.sources) - {day for days in stored.values() for day in days})
     if 2 * len(missing) > len(segment.sources):
         stored, missing = {}, sorted(segment.sources)
-        periods = [Period.of(zone, missing[0], missing[-1] + 1)]
+        periods = [HeatmapPeriod.of(zone, missing[0], missing[-1] + 1)]
     else:
-        periods = [Period.of(zone, day, day + 1) for day in missing]
+        periods = [HeatmapPeriod.of(zone, day, day + 1) for day in missing]
 
-    def groups() -> Iterator[Cells]:
+    def groups() -> Iterator[HeatmapCells]:
         for group in users:
             parts = [
                 encode(connection, plan, period, group if len(users) > 1 else None) for period in periods
             ]
             for path, days in stored.items():
                 parts += [cells.of_days(days) for cells in read_segment(path, group)]
-            cells = parts[0] if len(parts) == 1 else Cells.together(parts)
+            cells = parts[0] if len(parts) == 1 else HeatmapCells.together(parts)
             if len(cells):
                 yield cells
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from warehouse.heatmaps.vocabulary import DAYS, Vocabulary
+from warehouse.heatmaps.vocabulary import DAYS, HeatmapVocabulary
 from warehouse.landing.local_time import LocalZone
 
 
@@ -83,7 +83,7 @@ def as_of_dates(folder: Path) -> list[str]:
     return sorted(path.stem for path in (folder / "as_of").glob("*.json"))
 
 
-def vocabularies(folder: Path) -> list[Vocabulary]:
+def vocabularies(folder: Path) -> list[HeatmapVocabulary]:
     """Every vocabulary in the folder, by the date at which it was fitted.
 
     Those that another version of the program wrote in another form are as if they were not there.
@@ -91,11 +91,11 @@ def vocabularies(folder: Path) -> list[Vocabulary]:
     found = []
     for path in sorted((folder / "vocabularies").glob("*.json")):
         with suppress(ValidationError):
-            found.append(Vocabulary.model_validate_json(path.read_text()))
+            found.append(HeatmapVocabulary.model_validate_json(path.read_text()))
     return sorted(found, key=lambda vocabulary: (vocabulary.fitted_at, vocabulary.digest))
 
 
-def save_vocabulary(folder: Path, vocabulary: Vocabulary) -> None:
+def save_vocabulary(folder: Path, vocabulary: HeatmapVocabulary) -> None:
     """Write a vocabulary under its digest."""
     replace_text(vocabulary_path(folder, vocabulary.digest), vocabulary.model_dump_json(indent=1) + "\n")
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from warehouse.heatmaps.settings import SHOPPING_EVENTS, ChannelRule
-from warehouse.heatmaps.vocabulary import Channel, Vocabulary, category_values, genre_at
+from warehouse.heatmaps.vocabulary import Channel, HeatmapVocabulary, category_values, genre_at
 from warehouse.store.warehouse import Warehouse
 
 NO_CHANNEL = -1
@@ -40,7 +40,7 @@ class Plan:
         return sorted({layer.table for layer in self.layers} | set(counted))
 
     @classmethod
-    def of(cls, warehouse: Warehouse, vocabulary: Vocabulary, modality: str) -> Plan:
+    def of(cls, warehouse: Warehouse, vocabulary: HeatmapVocabulary, modality: str) -> Plan:
         """For one modality of a vocabulary."""
         channels = vocabulary.of(modality)
         genres = category_values(warehouse, "purchases", "genre")

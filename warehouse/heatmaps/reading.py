@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from warehouse.heatmaps.cells import Cells
+from warehouse.heatmaps.cells import HeatmapCells
 from warehouse.heatmaps.manifest import Manifest, vocabulary_path
 from warehouse.heatmaps.segments import read_segment, read_sources, read_users
-from warehouse.heatmaps.vocabulary import DAYS, Vocabulary
+from warehouse.heatmaps.vocabulary import DAYS, HeatmapVocabulary
 from warehouse.landing.local_time import LocalZone
 
 _NOT_WANTED = -1
@@ -34,14 +34,14 @@ class Heatmaps:
 
     folder: Path
     manifest: Manifest
-    vocabulary: Vocabulary
+    vocabulary: HeatmapVocabulary
 
     @classmethod
     def open(cls, folder: Path, as_of: str) -> Heatmaps:
         """Those that were encoded for `as_of`; HeatmapsMissing where none were."""
         manifest = Manifest.load(folder, as_of)
         text = vocabulary_path(folder, manifest.vocabulary).read_text()
-        return cls(folder, manifest, Vocabulary.model_validate_json(text))
+        return cls(folder, manifest, HeatmapVocabulary.model_validate_json(text))
 
     @property
     def modalities(self) -> tuple[str, ...]:
@@ -74,7 +74,7 @@ class Heatmaps:
         place = np.full(int(wanted.max()) + 1 if len(wanted) else 0, _NOT_WANTED)
         place[wanted] = np.arange(len(wanted))
         first_day = LocalZone.day(self.manifest.as_of) - DAYS
-        parts = [_Part.of(cells, place, first_day) for cells in self._segments(modality)]
+        parts = [_SegmentPart.of(cells, place, first_day) for cells in self._segments(modality)]
         lengths = np.zeros(len(wanted), dtype=np.int64)
         for part in parts:
             lengths[part.place] += part.lengths
@@ -92,14 +92,14 @@ class Heatmaps:
         columns["day"] -= first_day
         return CellColumns(offsets, **columns)
 
-    def _segments(self, modality: str) -> Iterator[Cells]:
+    def _segments(self, modality: str) -> Iterator[HeatmapCells]:
         for segment in self.manifest.segments:
             if segment.modality == modality:
                 yield from read_segment(self.folder / segment.file)
 
 
 @dataclass(frozen=True)
-class _Part:
+class _SegmentPart:
     """What one segment has for the wanted users, in its own order of users."""
 
     place: np.ndarray  #: int64 [u], position among the wanted users
@@ -110,7 +110,7 @@ class _Part:
     value: np.ndarray
 
     @classmethod
-    def of(cls, cells: Cells, place: np.ndarray, first_day: int) -> _Part:
+    def of(cls, cells: HeatmapCells, place: np.ndarray, first_day: int) -> _SegmentPart:
         known = cells.user < len(place)
         at = np.where(known, place[np.where(known, cells.user, 0)] if len(place) else 0, _NOT_WANTED)
         lengths = np.diff(cells.offsets).astype(np.int64)

@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as parquet
 
-from warehouse.heatmaps.cells import Cells
+from warehouse.heatmaps.cells import HeatmapCells
 
 _SOURCES = b"hourfold.sources"
 _LISTS = {"day": pa.uint16(), "hour": pa.uint8(), "channel": pa.uint16(), "value": pa.float32()}
@@ -36,8 +36,8 @@ SCHEMA = pa.schema(
 _ENCODING = {f"{name}.list.element": "DELTA_BINARY_PACKED" for name in ("day", "hour", "channel")}
 
 
-def write_segment(path: Path, groups: Iterable[Cells], sources: Mapping[int, str]) -> None:
-    """Write a segment, one row group a `Cells`, users ascending over all; `sources` are hashes by day."""
+def write_segment(path: Path, groups: Iterable[HeatmapCells], sources: Mapping[int, str]) -> None:
+    """Write a segment, a row group each, users ascending over all; `sources` are hashes by day."""
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
     text = json.dumps({str(day): sources[day] for day in sorted(sources)})
@@ -70,7 +70,7 @@ def read_users(path: Path) -> np.ndarray:
     return parquet.read_table(path, columns=["user"], use_threads=False)["user"].to_numpy()
 
 
-def read_segment(path: Path, users: tuple[int, int] | None = None) -> Iterator[Cells]:
+def read_segment(path: Path, users: tuple[int, int] | None = None) -> Iterator[HeatmapCells]:
     """The cells of a segment, a row group at a time; only groups with an index in `[users[0], users[1])`."""
     with parquet.ParquetFile(path) as file:
         for group in range(file.num_row_groups):
@@ -79,7 +79,7 @@ def read_segment(path: Path, users: tuple[int, int] | None = None) -> Iterator[C
                 yield _cells(file.read_row_group(group, use_threads=False))
 
 
-def _table(cells: Cells) -> pa.Table:
+def _table(cells: HeatmapCells) -> pa.Table:
     lists = [
         pa.ListArray.from_arrays(cells.offsets, pa.array(getattr(cells, name)), type=SCHEMA.field(name).type)
         for name in _LISTS
@@ -87,10 +87,10 @@ def _table(cells: Cells) -> pa.Table:
     return pa.table([pa.array(cells.user), *lists], schema=SCHEMA)
 
 
-def _cells(table: pa.Table) -> Cells:
+def _cells(table: pa.Table) -> HeatmapCells:
     lists = {name: table[name].combine_chunks() for name in _LISTS}
     offsets = lists["day"].offsets.to_numpy()
-    return Cells(
+    return HeatmapCells(
         user=table["user"].to_numpy(),
         offsets=offsets - offsets[0],
         **{name: found.flatten().to_numpy() for name, found in lists.items()},

@@ -22,7 +22,7 @@ from warehouse.heatmaps.making import Segment, digest_of, user_groups, write
 from warehouse.heatmaps.manifest import Manifest, save_vocabulary, stretches, vocabularies
 from warehouse.heatmaps.plan import Plan
 from warehouse.heatmaps.settings import HeatmapSettings
-from warehouse.heatmaps.vocabulary import DAYS, Vocabulary
+from warehouse.heatmaps.vocabulary import DAYS, HeatmapVocabulary
 from warehouse.landing.local_time import LocalZone
 from warehouse.landing.service_time import DAY_MS
 from warehouse.store.statements import statement
@@ -38,7 +38,7 @@ class EncodeReport:
     """What an encoding did."""
 
     manifest: Manifest
-    vocabulary: Vocabulary
+    vocabulary: HeatmapVocabulary
     fitted: bool  #: whether the vocabulary was fitted now
     encoded: tuple[str, ...]  #: segments made from events, wholly or by the days that changed
     compacted: tuple[str, ...]  #: months laid together from segments that were there
@@ -158,7 +158,7 @@ def _vocabulary(
     as_of: str,
     fitted_at: str | None,
     history: int,
-) -> tuple[Vocabulary, bool]:
+) -> tuple[HeatmapVocabulary, bool]:
     """The vocabulary to use, and whether it was fitted now."""
     stored = [
         found
@@ -178,7 +178,7 @@ def _vocabulary(
         day = zone.day(fitted_at)
         hashes = day_hashes(warehouse, zone, day - DAYS, day)
         history = day - _known(warehouse, hashes, day - DAYS, fitted_at)[0]
-    fitted = Vocabulary.fit(warehouse, settings, zone, fitted_at or as_of, history)
+    fitted = HeatmapVocabulary.fit(warehouse, settings, zone, fitted_at or as_of, history)
     if not fitted.channels:
         raise NothingToEncode(
             f"none of the {len(settings.rules)} channel rules has an event in the year before "
@@ -191,7 +191,7 @@ def _vocabulary(
 def _make(
     warehouse: Warehouse,
     zone: LocalZone,
-    vocabulary: Vocabulary,
+    vocabulary: HeatmapVocabulary,
     segments: Sequence[Segment],
     workers: int,
 ) -> list[int]:

@@ -42,7 +42,7 @@ class Channel(BaseModel):
     aggregate: Aggregate
 
 
-class Vocabulary(BaseModel):
+class HeatmapVocabulary(BaseModel):
     """Channels fitted to a year before a date, and the users whose dense numbers they were fitted with."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -82,7 +82,7 @@ class Vocabulary(BaseModel):
     @classmethod
     def fit(
         cls, warehouse: Warehouse, settings: HeatmapSettings, zone: LocalZone, as_of: str, history: int
-    ) -> Vocabulary:
+    ) -> HeatmapVocabulary:
         """From the 365 days before `as_of`: the genres of most users, and rules that have any event at all.
 
         A rule without a single event in that time (nothing cancelled, no points) gets no channel; what it

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from assets.experiments.ab.simulated_log import SimulatedLog
     from models.ranking.features.event_log import EventLog
     from models.ranking.ranker import Ranker
-    from simulator import Audience, Requests
-    from simulator.feed.world import Hour
+    from simulator import Requests, SimulatedReaders
+    from simulator.feed.world import SimulatedHour
 
 _ANY_ORDER = 11  # keeps the draws of `random` apart from those of others
 
@@ -31,7 +31,7 @@ class Arm(Protocol):
     def scores(self, requests: Requests) -> np.ndarray:
         """Float64 [M, N], as at the hour's start; what stands where no candidate is does not matter."""
 
-    def learn(self, played: Hour) -> None:
+    def learn(self, played: SimulatedHour) -> None:
         """An hour has ended."""
 
 
@@ -67,7 +67,7 @@ class RankerArm:
         found[requests.item >= 0] = self._trained().score(self._logs.candidates(requests))
         return found
 
-    def learn(self, played: Hour) -> None:
+    def learn(self, played: SimulatedHour) -> None:
         """One pass over the hour."""
         self._trained().adapt(self._logs.hour(played))
 
@@ -82,7 +82,7 @@ class RuleArm:
 
     learns = False
 
-    def __init__(self, name: str, settings: ABSettings, audience: Audience) -> None:
+    def __init__(self, name: str, settings: ABSettings, audience: SimulatedReaders) -> None:
         self._name, self._seed, self._audience = name, settings.seed, audience
 
     def retrain(self, log: EventLog, report: Progress) -> None:
@@ -98,5 +98,5 @@ class RuleArm:
             return hashed_uniform(self._seed, requests.impression[:, None], requests.item, _ANY_ORDER)
         return np.zeros(requests.item.shape)
 
-    def learn(self, played: Hour) -> None:
+    def learn(self, played: SimulatedHour) -> None:
         """Nothing to learn."""

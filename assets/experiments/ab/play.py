@@ -16,19 +16,19 @@ import numpy as np
 
 from assets.common.provenance import git_revision
 from assets.experiments.ab.settings import SCRIPTED, ABSettings
-from assets.experiments.workers import Emit
+from assets.experiments.workers import Emit, WorkProgress
 
 if TYPE_CHECKING:
     from assets.experiments.ab.arms import Arm
-    from simulator import Audience, Requests, Serving, World
+    from simulator import Requests, Serving, SimulatedReaders, World
     from simulator.feed.external import External
-    from simulator.feed.world import Hour
+    from simulator.feed.world import SimulatedHour
 
 HOURS = 24
 
 
 @dataclass(frozen=True)
-class Play:
+class ArmRun:
     """What one worker does in one go: a system on the users of an arm, or on everybody."""
 
     settings: ABSettings
@@ -53,15 +53,6 @@ class PlayedDay:
     seconds: float
 
 
-@dataclass(frozen=True)
-class Moved:
-    """Progress of a worker."""
-
-    stage: str
-    done: int
-    total: int
-
-
 def split(salt: str, users: np.ndarray, arms: int) -> np.ndarray:
     """Arm of each user int64 [n]: equal shares by hash of salt and user."""
     from hashlib import blake2b
@@ -72,7 +63,7 @@ def split(salt: str, users: np.ndarray, arms: int) -> np.ndarray:
     return (hashed_uniform(seed, users) * arms).astype(np.int64)
 
 
-def run_play(play: Play, emit: Emit) -> None:
+def run_play(play: ArmRun, emit: Emit) -> None:
     """Play what is left of the test's days, and emit each as it is done."""
     import torch
 
@@ -95,17 +86,19 @@ def run_play(play: Play, emit: Emit) -> None:
 class _Run:
     """A play under way: the arm's log so far, and what its users remember."""
 
-    def __init__(self, play: Play, world: World, serving: Serving, history: list[Hour], emit: Emit) -> None:
+    def __init__(
+        self, play: ArmRun, world: World, serving: Serving, history: list[SimulatedHour], emit: Emit
+    ) -> None:
         from assets.experiments.ab.simulated_log import SimulatedLog
 
         self._play, self._world, self._serving, self._emit = play, world, serving, emit
         self._hours = history
         self._external: list[External] = [hour.external for hour in history]
         self._logs = SimulatedLog(world)
-        self._audience: Audience = serving.audience()
+        self._audience: SimulatedReaders = serving.audience()
         self._arm = _arm(play, self._logs, self._audience)
 
-    def repeat(self, hours: Sequence[Hour]) -> None:
+    def repeat(self, hours: Sequence[SimulatedHour]) -> None:
         """A day that was finished before: it is remembered and joins the log."""
         for hour in hours:
             self._keep(replace(hour, external=self._requests().external))
@@ -123,7 +116,7 @@ class _Run:
         seconds = time.perf_counter() - began
         return PlayedDay(self._play.name, day, columns_of(played), git_revision(), seconds)
 
-    def _hour(self, requests: Requests) -> Hour:
+    def _hour(self, requests: Requests) -> SimulatedHour:
         from simulator import best_first
 
         settings = self._play.settings
@@ -133,7 +126,7 @@ class _Run:
         self._keep(played)
         return played
 
-    def _keep(self, played: Hour) -> None:
+    def _keep(self, played: SimulatedHour) -> None:
         if self._arm.learns:
             self._hours.append(played)
             self._external.append(played.external)
@@ -158,10 +151,10 @@ class Report:
 
     def __call__(self, stage: str, done: int, total: int) -> None:
         """Tell it."""
-        self.emit(Moved(f"{self.prefix} {stage}", done, total))
+        self.emit(WorkProgress(f"{self.prefix} {stage}", done, total))
 
 
-def _arm(play: Play, logs: object, audience: Audience) -> Arm:
+def _arm(play: ArmRun, logs: object, audience: SimulatedReaders) -> Arm:
     from assets.experiments.ab.arms import RankerArm, RuleArm
 
     if play.system in SCRIPTED:
@@ -169,23 +162,23 @@ def _arm(play: Play, logs: object, audience: Audience) -> Arm:
     return RankerArm(play.system, play.settings, logs)  # type: ignore[arg-type]
 
 
-def columns_of(hours: Sequence[Hour]) -> dict[str, np.ndarray]:
+def columns_of(hours: Sequence[SimulatedHour]) -> dict[str, np.ndarray]:
     """The exposures of consecutive hours, column by column, and the hour of each."""
     found = {name: np.concatenate([getattr(hour, name) for hour in hours]) for name in _columns()}
     found["hour"] = np.repeat([hour.hour for hour in hours], [len(hour.user) for hour in hours])
     return found | {"hours": np.array([hour.hour for hour in hours])}
 
 
-def load_hours(path: Path) -> list[Hour]:
+def load_hours(path: Path) -> list[SimulatedHour]:
     """The hours whose columns were saved at `path`; their external clicks are empty."""
     from simulator.feed.external import External
-    from simulator.feed.world import Hour
+    from simulator.feed.world import SimulatedHour
 
     none = np.zeros(0, dtype=np.int64)
     with np.load(path) as stored:
         columns = {name: stored[name] for name in stored.files}
     return [
-        Hour(
+        SimulatedHour(
             hour=int(number),
             external=External(none, none, none.astype(np.float64), none.astype(np.float64)),
             **{name: columns[name][columns["hour"] == number] for name in _columns()},
@@ -195,6 +188,6 @@ def load_hours(path: Path) -> list[Hour]:
 
 
 def _columns() -> list[str]:
-    from simulator.feed.world import Hour
+    from simulator.feed.world import SimulatedHour
 
-    return [field.name for field in fields(Hour) if field.name not in ("hour", "external")]
+    return [field.name for field in fields(SimulatedHour) if field.name not in ("hour", "external")]

@@ -23,7 +23,7 @@ from assets.experiments.ab.metrics import (
     user_table,
 )
 from assets.experiments.ab.partial import PlayedDays
-from assets.experiments.ab.play import HOURS, Moved, Play, PlayedDay, run_play
+from assets.experiments.ab.play import HOURS, ArmRun, PlayedDay, WorkProgress, run_play
 from assets.experiments.ab.settings import SCRIPTED, ABSettings
 from assets.experiments.comparison.run import silent, write_json
 from assets.experiments.comparison.systems import LONG_TERM, chosen_long_term, chosen_systems
@@ -56,9 +56,9 @@ def ab_test(
     done = sum(len(partial.finished(play.name)) for play in plays)
     report("days played", done, total)
 
-    def keep(result: PlayedDay | Moved) -> None:
+    def keep(result: PlayedDay | WorkProgress) -> None:
         nonlocal done
-        if isinstance(result, Moved):
+        if isinstance(result, WorkProgress):
             report(result.stage, result.done, result.total)
             return
         partial.add(result)
@@ -74,28 +74,28 @@ def ab_test(
     return result
 
 
-def _plays(settings: ABSettings) -> list[Play]:
+def _plays(settings: ABSettings) -> list[ArmRun]:
     """The arms first, then the base on the other arms' users, then the bounds."""
-    plays = [Play(settings, system, group) for group, system in enumerate(settings.arms)]
+    plays = [ArmRun(settings, system, group) for group, system in enumerate(settings.arms)]
     if settings.aa:
-        plays += [Play(settings, settings.base, group) for group in range(1, len(settings.arms))]
+        plays += [ArmRun(settings, settings.base, group) for group in range(1, len(settings.arms))]
     if settings.bounds:
-        plays += [Play(settings, rule, None) for rule in SCRIPTED]
+        plays += [ArmRun(settings, rule, None) for rule in SCRIPTED]
     return plays
 
 
-def _left(plays: list[Play], partial: PlayedDays) -> list[Play]:
+def _left(plays: list[ArmRun], partial: PlayedDays) -> list[ArmRun]:
     """The plays that have days to go, with the exposures of those behind them."""
     left = []
     for play in plays:
         days = [line["day"] for line in partial.finished(play.name)]
         if len(days) < play.settings.days:
             paths = tuple(partial.exposures_path(play.name, day) for day in days)
-            left.append(Play(play.settings, play.system, play.group, paths))
+            left.append(ArmRun(play.settings, play.system, play.group, paths))
     return left
 
 
-def _result(settings: ABSettings, plays: list[Play], partial: PlayedDays) -> dict[str, Any]:
+def _result(settings: ABSettings, plays: list[ArmRun], partial: PlayedDays) -> dict[str, Any]:
     told = [line for play in plays for line in partial.finished(play.name)]
     arms = {system: _days(plays[group], partial) for group, system in enumerate(settings.arms)}
     tables = {name: _table(days) for name, days in arms.items()}
@@ -136,7 +136,9 @@ def _aa(
     """The base on the users of every arm: no effect should be found. And what it would have been for them."""
     base = settings.base
     again = {
-        name: _days(Play(settings, base, group), partial) for group, name in enumerate(settings.arms) if group
+        name: _days(ArmRun(settings, base, group), partial)
+        for group, name in enumerate(settings.arms)
+        if group
     }
     same = {name: _table(days) for name, days in again.items()}
     labels = {name: f"{base} on the users of {name}{AA}" for name in same}
@@ -156,7 +158,7 @@ def _aa(
     }
 
 
-def _bounds(plays: list[Play], partial: PlayedDays) -> list[dict[str, Any]]:
+def _bounds(plays: list[ArmRun], partial: PlayedDays) -> list[dict[str, Any]]:
     rules = [play for play in plays if play.group is None]
     return [{"arm": play.system, **_row(_table(_days(play, partial))[1])} for play in rules]
 
@@ -172,7 +174,7 @@ def _metrics(
     ]
 
 
-def _days(play: Play, partial: PlayedDays) -> dict[str, dict[str, np.ndarray]]:
+def _days(play: ArmRun, partial: PlayedDays) -> dict[str, dict[str, np.ndarray]]:
     return {day: partial.exposures(play.name, day) for day in play.settings.test_days}
 
 

@@ -15,7 +15,7 @@ from warehouse.landing.service_time import HOUR_MS, ServiceZone
 if TYPE_CHECKING:
     from simulator import Requests, World
     from simulator.feed.external import External
-    from simulator.feed.world import Hour
+    from simulator.feed.world import SimulatedHour
 
 
 class SimulatedLog:
@@ -31,7 +31,7 @@ class SimulatedLog:
         )
         self._item_fields, self._published = self._items()
 
-    def history(self, hours: Sequence[Hour], external: Sequence[External], end: int) -> EventLog:
+    def history(self, hours: Sequence[SimulatedHour], external: Sequence[External], end: int) -> EventLog:
         """Everything received before hour `end`, with all accounts and items known by then."""
         return self._log(
             Exposures(*map(np.concatenate, zip(*(self._shown(hour) for hour in hours), strict=True))),
@@ -40,7 +40,7 @@ class SimulatedLog:
             end,
         )
 
-    def hour(self, played: Hour) -> EventLog:
+    def hour(self, played: SimulatedHour) -> EventLog:
         """What an hour brought."""
         return mentioned(
             self._log(Exposures(*self._shown(played)), (played.external,), played.hour, played.hour + 1)
@@ -61,7 +61,7 @@ class SimulatedLog:
         )
         return mentioned(self._log(exposures, (), requests.hour, requests.hour + 1))
 
-    def _shown(self, played: Hour) -> tuple[np.ndarray, ...]:
+    def _shown(self, played: SimulatedHour) -> tuple[np.ndarray, ...]:
         return (
             played.user,
             played.item + self._first_news,

@@ -13,13 +13,13 @@ from typing import Any
 from assets.common.provenance import flat, made_today
 from assets.experiments.comparison.details import details
 from assets.experiments.comparison.partial import PartialResults
-from assets.experiments.comparison.scores import Known, Scored, Unit, score_unit
+from assets.experiments.comparison.scores import Scored, ScoringUnit, SegmentFacts, score_unit
 from assets.experiments.comparison.settings import CompareSettings
 from assets.experiments.comparison.summary import DayScore, pairs, rows, summary
 from assets.experiments.comparison.systems import LONG_TERM, chosen_long_term, chosen_systems
 from assets.experiments.comparison.truth import truth
 from assets.experiments.source_logs import Logs, hash_of
-from assets.experiments.workers import Moved, run_units, silent
+from assets.experiments.workers import WorkProgress, run_units, silent
 from models.progress import Progress
 
 
@@ -43,11 +43,11 @@ def compare(
     total = len(settings.systems) * len(settings.days) * len(settings.seeds)
     report("days scored", len(done), total)
 
-    def keep(result: Scored | Known | Moved) -> None:
-        if isinstance(result, Moved):
+    def keep(result: Scored | SegmentFacts | WorkProgress) -> None:
+        if isinstance(result, WorkProgress):
             report(result.stage, result.done, result.total)
             return
-        if isinstance(result, Known):
+        if isinstance(result, SegmentFacts):
             partial.add_facts(result.day, result.facts)
             return
         partial.add(result.day, result.scores)
@@ -96,7 +96,7 @@ def write_json(path: Path, value: Any) -> None:
     fresh.replace(path)
 
 
-def _units(settings: CompareSettings, logs: Logs, done: set[tuple[str, str, int]]) -> list[Unit]:
+def _units(settings: CompareSettings, logs: Logs, done: set[tuple[str, str, int]]) -> list[ScoringUnit]:
     """What is left, by day and seed: the systems that share a long-term graph, then the others.
 
     Two pieces a day and seed keep all workers at work nearly to the end, and train no graph twice.
@@ -109,7 +109,7 @@ def _units(settings: CompareSettings, logs: Logs, done: set[tuple[str, str, int]
                 wanted = (name for name in settings.systems if shares[name] == long_term)
                 left = tuple(name for name in wanted if (name, day, seed) not in done)
                 if left:
-                    units.append(Unit(settings, logs, day, seed, left))
+                    units.append(ScoringUnit(settings, logs, day, seed, left))
     return units
 
 

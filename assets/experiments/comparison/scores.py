@@ -21,7 +21,7 @@ from assets.experiments.comparison.settings import CompareSettings
 from assets.experiments.comparison.summary import DayScore, HourScore
 from assets.experiments.comparison.systems import chosen_long_term, chosen_systems
 from assets.experiments.source_logs import Logs, read_day
-from assets.experiments.workers import Emit, Moved
+from assets.experiments.workers import Emit, WorkProgress
 from models.progress import Progress
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Unit:
+class ScoringUnit:
     """What one worker does in one go: some systems of one day and seed, on one reading of the logs."""
 
     settings: CompareSettings
@@ -50,25 +50,25 @@ class Scored:
 
 
 @dataclass(frozen=True)
-class Known:
+class SegmentFacts:
     """What segments need to know of a day."""
 
     day: str
     facts: DayFacts
 
 
-def score_unit(unit: Unit, emit: Emit) -> None:
+def score_unit(unit: ScoringUnit, emit: Emit) -> None:
     """Score the systems of one day with one seed, and emit each as it is done."""
     import torch
 
     if unit.settings.device == "cpu":
         torch.set_num_threads(1)
     history, hours = read_day(unit.logs, unit.day)
-    emit(Known(unit.day, DayFacts.of(history, hours)))
+    emit(SegmentFacts(unit.day, DayFacts.of(history, hours)))
     systems = chosen_systems(unit.settings)
 
     def report(stage: str, done: int, total: int) -> None:
-        emit(Moved(f"{unit.day} seed {unit.seed} {stage}", done, total))
+        emit(WorkProgress(f"{unit.day} seed {unit.seed} {stage}", done, total))
 
     long_term = None
     if any(systems[name].uses_long_term for name in unit.systems):
@@ -86,7 +86,7 @@ def score_day(
     system: SystemSettings,
     history: EventLog,
     hours: Sequence[EventLog],
-    unit: Unit,
+    unit: ScoringUnit,
     long_term: LongTermState | None,
     report: Progress,
 ) -> Scored:
@@ -130,7 +130,7 @@ def score_day(
 
 def evaluate(
     name: str,
-    unit: Unit,
+    unit: ScoringUnit,
     hours: Sequence[EventLog],
     adapted: Sequence[np.ndarray],
     static: Sequence[np.ndarray],

@@ -18,7 +18,7 @@ from models.profiling.data import ProfileData, PurchaseLog
 
 
 @dataclass(frozen=True)
-class Shop:
+class PurchaseSource:
     """A source as it is read: all purchases, and the data of any as-of date."""
 
     source: str
@@ -62,7 +62,7 @@ class Evaluation:
         return np.stack([activity_quintile(columns, fold) for fold in self.folds])
 
 
-def evaluation_of(shop: Shop, settings: ProfileEvalSettings) -> Evaluation:
+def evaluation_of(shop: PurchaseSource, settings: ProfileEvalSettings) -> Evaluation:
     """Apply the protocol to a source.
 
     Raises:
@@ -123,7 +123,9 @@ def _of_other_side(log: PurchaseLog, dates: Dates, half: int, least: int) -> np.
         return np.array([], dtype=np.int64)
 
 
-def _first_purchases(shop: Shop, data: ProfileData, brands: np.ndarray, end_day: int) -> FirstPurchases:
+def _first_purchases(
+    shop: PurchaseSource, data: ProfileData, brands: np.ndarray, end_day: int
+) -> FirstPurchases:
     """First purchases of target brands by users who were known before D, at their positions in `data`."""
     log = only_brands(shop.purchases.before(end_day), brands)
     place = data.positions(shop.user_ids.tolist())

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from assets.experiments.profilers.data import Shop
+from assets.experiments.profilers.data import PurchaseSource
 from assets.experiments.profilers.settings import ProfileEvalSettings
 from models.profiling.data import ProfileData
 from models.progress import Progress
@@ -15,7 +15,7 @@ from warehouse.home import Deployment, Home
 
 def prepare_shop(
     settings: ProfileEvalSettings, data: Path | None, *, progress: Progress | None = None
-) -> Shop:
+) -> PurchaseSource:
     """Fill the landing folder, load every partition of the profiler's tables that the warehouse lacks.
 
     Channels of heatmaps are fitted at the as-of date of the evaluation, whatever this home fitted before, so
@@ -42,7 +42,7 @@ def prepare_shop(
         as_of = str(np.datetime64(day, "D"))
         return profile_data(paths, description, as_of, fitted_at=as_of)
 
-    return Shop(
+    return PurchaseSource(
         source=settings.source,
         simulated=description.simulated,
         data_hash=profile_data_hash(paths, description),

@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 
 from assets.common.provenance import git_revision
-from assets.experiments.comparison.run import Moved, silent, write_json
+from assets.experiments.comparison.run import WorkProgress, silent, write_json
 from assets.experiments.profilers.cases import Case, Given, by_target, cases, given, source_ways
-from assets.experiments.profilers.data import Evaluation, Shop, evaluation_of
+from assets.experiments.profilers.data import Evaluation, PurchaseSource, evaluation_of
 from assets.experiments.profilers.rows import ProfileRow, case_key
 from assets.experiments.profilers.settings import ProfileEvalSettings
 from assets.experiments.profilers.systems import PROFILE_SYSTEMS, Fold, known_systems, settings_of
@@ -31,7 +31,7 @@ EVALUATION = "evaluation.pickle"  #: in the partial folder: read by the workers,
 
 
 @dataclass(frozen=True)
-class Unit:
+class ProfilingUnit:
     """What one worker does in one go: the cases of one system, fold and seed."""
 
     settings: ProfileEvalSettings
@@ -42,7 +42,7 @@ class Unit:
 
 def profile_eval(
     settings: ProfileEvalSettings,
-    shop: Shop,
+    shop: PurchaseSource,
     out: Path,
     *,
     workers: int = 1,
@@ -66,9 +66,9 @@ def profile_eval(
     total, done = len(rows) + sum(len(unit.cases) for unit in units), len(rows)
     report("cases scored", done, total)
 
-    def keep(found: list[ProfileRow] | Moved | int) -> None:
+    def keep(found: list[ProfileRow] | WorkProgress | int) -> None:
         nonlocal done
-        if isinstance(found, Moved):
+        if isinstance(found, WorkProgress):
             report(found.stage, found.done, found.total)
             return
         if isinstance(found, int):  # cases without any label to give
@@ -98,7 +98,7 @@ def profile_eval(
     return result
 
 
-def score_unit(unit: Unit, emit: Emit) -> None:
+def score_unit(unit: ProfilingUnit, emit: Emit) -> None:
     """Train a system for one fold and seed, and emit its rows as they come."""
     import torch
 
@@ -109,7 +109,7 @@ def score_unit(unit: Unit, emit: Emit) -> None:
     about = f"{unit.system} fold {first.fold} seed {first.seed}"
 
     def report(stage: str, done: int, total: int) -> None:
-        emit(Moved(f"{about} {stage}", done, total))
+        emit(WorkProgress(f"{about} {stage}", done, total))
 
     fold = Fold(
         evaluation,
@@ -173,7 +173,7 @@ def _units(
     path: Path,
     wanted: Sequence[Case],
     rows: Sequence[ProfileRow],
-) -> Iterator[Unit]:
+) -> Iterator[ProfilingUnit]:
     """One a system, fold and seed; one a target besides where scoring means training."""
     done = {(row.system, row.case) for row in rows}
     for name in settings.systems:
@@ -187,7 +187,7 @@ def _units(
             where = (case.fold, case.seed, case.target if system.trains_on_brand else 0)
             groups.setdefault(where, []).append(case)
         for left in groups.values():
-            yield Unit(settings, path, name, tuple(left))
+            yield ProfilingUnit(settings, path, name, tuple(left))
 
 
 def _afforded(case: Case, settings: ProfileEvalSettings) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from assets.experiments.comparison.run import Moved, silent, write_json
+from assets.experiments.comparison.run import WorkProgress, silent, write_json
 from assets.experiments.resumable import PartialLines
 from assets.experiments.tuning.choice import RULE, summary
 from assets.experiments.tuning.settings import TuneSettings
@@ -64,8 +64,8 @@ def tune(
     def tell() -> None:
         report("trials", sum(len(finished(name)) for name in asked), sum(asked.values()))
 
-    def keep(result: Done | Moved) -> None:
-        if isinstance(result, Moved):
+    def keep(result: Done | WorkProgress) -> None:
+        if isinstance(result, WorkProgress):
             report(result.stage, result.done, result.total)
             return
         line = {"system": result.system, "git": result.git, "trial": result.trial.model_dump(mode="json")}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from assets.common.provenance import git_revision
-from assets.experiments.comparison.run import Moved
+from assets.experiments.comparison.run import WorkProgress
 from assets.experiments.tuning.settings import TuneSettings
 from assets.experiments.tuning.study import Day, Trial, study
 from assets.experiments.workers import Emit
@@ -108,7 +108,7 @@ def run_study(unit: StudyUnit, emit: Emit) -> None:
         long_term=long_term,
         finished=unit.finished,
         default_scores=default_scores,
-        progress=lambda stage, done, total: emit(Moved(stage, done, total)),
+        progress=lambda stage, done, total: emit(WorkProgress(stage, done, total)),
     ):
         if trial.number == 0 and scores is not None:
             from models.files import replace_file
@@ -127,7 +127,7 @@ def train_graph(unit: GraphUnit, emit: Emit) -> None:
     _one_thread(settings)
 
     def report(stage: str, done: int, total: int) -> None:
-        emit(Moved(f"{settings.days[unit.place]} {stage}", done, total))
+        emit(WorkProgress(f"{settings.days[unit.place]} {stage}", done, total))
 
     state = train_long_term(
         days_read(unit.read)[unit.place][0],

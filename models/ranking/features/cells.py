@@ -35,12 +35,12 @@ def pair_key(left: np.ndarray, right: np.ndarray | int = -1) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class _Part:
+class _CellPart:
     keys: np.ndarray  # int64 [N] key << PERIOD_BITS | period, ascending
     sums: np.ndarray  # int64 [N + 1, M] running sums of the measures
 
     @classmethod
-    def build(cls, keys: np.ndarray, measures: np.ndarray) -> _Part:
+    def build(cls, keys: np.ndarray, measures: np.ndarray) -> _CellPart:
         order = np.argsort(keys, kind="stable")
         keys = keys[order]
         ends = np.flatnonzero(np.append(keys[1:] != keys[:-1], True)) if len(keys) else order
@@ -48,9 +48,9 @@ class _Part:
         sums[1:] = np.cumsum(measures[order], axis=0)[ends]
         return cls(keys[ends], sums)
 
-    def merge(self, other: _Part) -> _Part:
+    def merge(self, other: _CellPart) -> _CellPart:
         measures = np.concatenate([np.diff(self.sums, axis=0), np.diff(other.sums, axis=0)])
-        return _Part.build(np.concatenate([self.keys, other.keys]), measures)
+        return _CellPart.build(np.concatenate([self.keys, other.keys]), measures)
 
 
 @dataclass(frozen=True)
@@ -64,12 +64,14 @@ class Counted:
     last: np.ndarray  #: int64 [Q] period of the key's latest event before the query's period, -1 if none
 
 
-class Cells:
+class CountCells:
     """Counts of one kind of key (say user × topic), with M measures an event (shown, clicked, …)."""
 
     def __init__(self, measures: int) -> None:
         self._measures = measures
-        self._parts: list[_Part] = [_Part.build(np.empty(0, np.int64), np.empty((0, measures), np.int64))]
+        self._parts: list[_CellPart] = [
+            _CellPart.build(np.empty(0, np.int64), np.empty((0, measures), np.int64))
+        ]
 
     def append(self, keys: np.ndarray, periods: np.ndarray, measures: np.ndarray) -> None:
         """Add events: keys int64 [n] of `pair_key`, periods int64 [n] ≥ 0, measures integer [n, M].
@@ -86,7 +88,7 @@ class Cells:
                 f"counts span {1 << PERIOD_BITS} hours from the first hour of the history, got hour "
                 f"{int(periods.min())} to {int(periods.max())}; retrain on a later start of the log"
             )
-        part = _Part.build((keys << PERIOD_BITS) | periods, measures)
+        part = _CellPart.build((keys << PERIOD_BITS) | periods, measures)
         if len(self._parts[0].keys) == 0:
             self._parts = [part]
             return
@@ -133,8 +135,8 @@ class Cells:
         return {"keys": whole.keys, "sums": whole.sums}
 
     @classmethod
-    def from_arrays(cls, arrays: dict[str, np.ndarray]) -> Cells:
+    def from_arrays(cls, arrays: dict[str, np.ndarray]) -> CountCells:
         """The counts that `arrays` gave, the arrays used as they are (they may be memory-mapped)."""
         cells = cls(arrays["sums"].shape[1])
-        cells._parts = [_Part(arrays["keys"], arrays["sums"])]
+        cells._parts = [_CellPart(arrays["keys"], arrays["sums"])]
         return cells

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from models.ranking.features.cells import Cells, Counted, pair_key
+from models.ranking.features.cells import CountCells, Counted, pair_key
 from models.ranking.features.entities import EntityTable
 from models.ranking.features.event_log import HOUR_MS, EventLog, ExternalClicks
 
@@ -54,9 +54,9 @@ class CountHistory:
         self._long_seconds = long_seconds
         fields = [np.empty((0, item_fields), np.int64)]
         none = np.empty(0, np.int64)
-        self.kinds = {kind: Cells(3) for kind in exposure_keys(none, none, fields[0])}
-        self.kinds |= {kind: Cells(1) for kind in external_keys(none, none, fields[0])}
-        self.kinds["external_user_domain"] = Cells(1)
+        self.kinds = {kind: CountCells(3) for kind in exposure_keys(none, none, fields[0])}
+        self.kinds |= {kind: CountCells(1) for kind in external_keys(none, none, fields[0])}
+        self.kinds["external_user_domain"] = CountCells(1)
 
     def period(self, at_ms: np.ndarray) -> np.ndarray:
         """Periods of instants: service hours since the first hour of the history."""
@@ -84,7 +84,7 @@ class CountHistory:
     def query(
         self, kind: str, keys: np.ndarray, periods: np.ndarray, windows: tuple[int | None, ...]
     ) -> Counted:
-        """Counts of `kind` strictly before `periods`; see `Cells.query`."""
+        """Counts of `kind` strictly before `periods`; see `CountCells.query`."""
         return self.kinds[kind].query(keys, periods, windows)
 
     def arrays(self) -> dict[str, np.ndarray]:
@@ -96,6 +96,6 @@ class CountHistory:
     def restore(self, arrays: dict[str, np.ndarray]) -> None:
         """Take the state that `arrays` gave; the arrays may be memory-mapped."""
         self.kinds = {
-            kind: Cells.from_arrays({name: arrays[f"{kind}.{name}"] for name in ("keys", "sums")})
+            kind: CountCells.from_arrays({name: arrays[f"{kind}.{name}"] for name in ("keys", "sums")})
             for kind in self.kinds
         }

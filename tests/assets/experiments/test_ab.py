@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from assets.experiments.ab import play as ab_play
 from assets.experiments.ab.partial import PlayedDays
-from assets.experiments.ab.play import Play, PlayedDay, run_play, split
+from assets.experiments.ab.play import ArmRun, PlayedDay, run_play, split
 from assets.experiments.ab.run import ab_test
 from assets.experiments.ab.settings import ABSettings
 from assets.experiments.ab.simulated_log import SimulatedLog
@@ -49,7 +49,7 @@ def by_rules(tmp_path_factory):
 @pytest.fixture(scope="module")
 def trained():
     """A tiny DeepFM on the users of its arm, for two days."""
-    return played(Play(TRAINED, "deepfm", 0))
+    return played(ArmRun(TRAINED, "deepfm", 0))
 
 
 def test_the_truth_beats_chance_on_every_metric(by_rules):
@@ -106,7 +106,7 @@ def test_users_are_split_evenly_for_good_and_anew_by_another_salt():
 
 
 def test_the_same_system_on_the_same_users_does_the_same_to_the_bit(trained):
-    again = played(Play(TRAINED.model_copy(update={"days": 1}), "deepfm", 0))
+    again = played(ArmRun(TRAINED.model_copy(update={"days": 1}), "deepfm", 0))
     assert same(trained[0], again[0])
 
 
@@ -114,7 +114,7 @@ def test_a_killed_arm_goes_on_as_if_nothing_had_happened(trained, tmp_path):
     partial = PlayedDays(tmp_path / "ab.json", "key")
     partial.add(trained[0])
     path = partial.exposures_path("deepfm@0", trained[0].day)
-    rest = played(Play(TRAINED, "deepfm", 0, (path,)))
+    rest = played(ArmRun(TRAINED, "deepfm", 0, (path,)))
     assert [day.day for day in rest] == ["2025-03-05"]
     assert same(rest[0], trained[1])
 
@@ -168,7 +168,7 @@ def test_an_arm_learns_from_the_shared_log_and_its_own_users_alone(monkeypatch):
         return made[-1]
 
     monkeypatch.setattr(ab_play, "_arm", recorder)
-    played(Play(TRAINED, "policy", 1))
+    played(ArmRun(TRAINED, "policy", 1))
     (arm,) = made
     first, second = (log.exposures for log in arm.told)
     assert [log.end_ms for log in arm.told] == [START_MS + DAY_MS, START_MS + 2 * DAY_MS]

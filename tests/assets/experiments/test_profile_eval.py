@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from assets.experiments.profilers import protocol
 from assets.experiments.profilers import run as room
 from assets.experiments.profilers.cases import Case, cases, given, source_ways
-from assets.experiments.profilers.data import Shop, evaluation_of
+from assets.experiments.profilers.data import PurchaseSource, evaluation_of
 from assets.experiments.profilers.plots import pictures
 from assets.experiments.profilers.rows import ProfileRow
 from assets.experiments.profilers.run import profile_eval
@@ -29,14 +29,14 @@ CLOSED = ("activity", "prior", "cosine", "ridge", "joint_logistic")
 DATE = str(np.datetime64(AS_OF, "D"))
 
 
-def shop_of(log, users=USERS) -> Shop:
+def shop_of(log, users=USERS) -> PurchaseSource:
     ids = np.array([f"u{user:05d}" for user in range(users)])
 
     def before(day: int) -> ProfileData:
         known = log.before(day)
         return ProfileData(day, ids, (toy_heatmaps(known, day, users),), known)
 
-    return Shop("landing", True, "hash", ids, log, before)
+    return PurchaseSource("landing", True, "hash", ids, log, before)
 
 
 @pytest.fixture(scope="module")

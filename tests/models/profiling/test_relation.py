@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.profiling.relation import FEW, Cosine, FullyConnected, Prototype, Relation, make_relation
+from models.profiling.relation import FEW, CosineRelation, FullyConnected, Prototype, Relation, make_relation
 from models.profiling.settings import RelationSettings
 
 WIDTH = 5
@@ -37,7 +37,7 @@ def test_relation_is_a_network_on_the_joined_pair() -> None:
 def test_cosine_and_prototype_by_hand() -> None:
     users, support = torch.randn(4, WIDTH), torch.randn(3, WIDTH)
     cosine, prototype = head("cosine"), head("prototype")
-    assert isinstance(cosine, Cosine) and isinstance(prototype, Prototype)
+    assert isinstance(cosine, CosineRelation) and isinstance(prototype, Prototype)
     wanted = F.cosine_similarity(users[:, None], support[None], dim=2)
     torch.testing.assert_close(cosine(users, support), cosine.scale * wanted + cosine.offset)
     square = (users - support.mean(0)).square().mean(1)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.ranking.features.cells import Cells, pair_key
+from models.ranking.features.cells import CountCells, pair_key
 from models.ranking.features.event_log import DAY_MS, HOUR_MS, MISSING
 from models.ranking.features.features import Features, FeatureSettings, count_bins, rate_bins
 from tests.models.ranking.toy import START, toy_log
@@ -122,7 +122,7 @@ events = st.lists(st.tuples(st.integers(-1, 3), st.integers(0, 20), st.integers(
 
 @given(events, events, st.lists(st.tuples(st.integers(-1, 4), st.integers(0, 25)), min_size=1, max_size=10))
 def test_cells_count_strictly_before_the_period(base, later, queries):
-    cells = Cells(2)
+    cells = CountCells(2)
     for part in (base, later[:20], later[20:]):
         table = np.array(part, np.int64).reshape(-1, 3)
         measures = np.stack([np.ones(len(table), np.int64), table[:, 2]], axis=1)
@@ -143,7 +143,7 @@ def test_codes_that_keys_cannot_hold_are_refused():
     with pytest.raises(ValueError, match="4194304"):
         pair_key(np.array([0]), np.array([1 << 22]))
     with pytest.raises(ValueError, match="hour"):
-        Cells(1).append(pair_key(np.array([0])), np.array([1 << 15]), np.ones((1, 1), np.int64))
+        CountCells(1).append(pair_key(np.array([0])), np.array([1 << 15]), np.ones((1, 1), np.int64))
 
 
 def test_bins_are_monotonic_and_stay_in_range():
