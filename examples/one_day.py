@@ -2,8 +2,8 @@
 
     python examples/one_day.py
 
-The logs are simulated, three small days of them, and the models are tiny, so that it takes a minute; the steps
-are those of production. `hourfold day` runs them as Dagster partitions.
+The logs are four simulated days of a small feed and the models are tiny, so that it takes half a minute. The
+steps are those of production; `hourfold day` runs them as Dagster partitions.
 """
 
 import tempfile
@@ -59,7 +59,9 @@ def main(system: str = "lsttm") -> float:
         scores.append(ranker.score(hour))
         clicked.append(hour.exposures.clicked)
         ranker.adapt(hour)
-        print(f"hour {number:02d}: {len(hour.exposures):5d} exposures, AUC {auc(clicked[-1], scores[-1]):.3f}")
+        print(
+            f"hour {number:02d}, {len(hour.exposures):5d} exposures: AUC {auc(clicked[-1], scores[-1]):.3f}"
+        )
     day = auc(np.concatenate(clicked), np.concatenate(scores))
     print(f"{system} on simulated logs, AUC of the day: {day:.3f}")
     return day
