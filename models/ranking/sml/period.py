@@ -34,12 +34,10 @@ class Period:
         self.fresh_dense: list[Tensor] = []
 
     def fit(self, learner: Learner, batch: Batch, settings: TransferSettings) -> float:
-        """One gradient step on ŵ, at the loss of f_Θ(w before, ŵ) or of ŵ; returns the loss before it."""
+        """One gradient step on ŵ, at the loss of f_Θ(w before, ŵ); returns the loss before it."""
         module = transferred(learner)
         groups = learner.row_groups(batch.unique)
         self._see(learner.table, batch.unique[module.moving(groups)])
-        if settings.fit == "plain":
-            return fit(learner, batch, settings, scale=settings.fit_rate)
 
         def through(fresh: Tensor, dense: Mapping[str, Tensor]) -> Tensor:
             old, place = fresh.detach().clone(), torch.searchsorted(self.touched, batch.unique)
@@ -134,7 +132,8 @@ def fit(
     gradient, *slopes = torch.autograd.grad(
         loss, [rows, *dense.values()], allow_unused=True, materialize_grads=True
     )
-    gradient = gradient + settings.fit_penalty * _presence(batch).unsqueeze(1) * rows.detach()
+    presence = batch.mentions() / batch.weight.sum().clamp(min=1.0)
+    gradient = gradient + settings.fit_penalty * presence.unsqueeze(1) * rows.detach()
     others = [None] * (len(list(module.parameters())) - len(slopes))  # Θ stands after the ranker
     moving = module.moving(learner.row_groups(batch.unique))
     learner.apply(batch.unique[moving], gradient[moving], [*slopes, *others], scale=scale)
@@ -149,10 +148,3 @@ def transferred(learner: Learner) -> Transferred:
 
 def _copies(learner: Learner) -> list[Tensor]:
     return [parameter.detach().clone() for parameter in transferred(learner).ranker.parameters()]
-
-
-def _presence(batch: Batch) -> Tensor:
-    """[R] how often a row stands in an instance of the batch, on average."""
-    weight = batch.weight.unsqueeze(-1).expand(batch.fields.shape).reshape(-1)
-    count = weight.new_zeros(len(batch.unique)).index_add_(0, batch.fields.reshape(-1), weight)
-    return count / batch.weight.sum().clamp(min=1.0)

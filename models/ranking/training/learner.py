@@ -11,10 +11,8 @@ from torch import Tensor, nn
 
 from models.layers.embedding import Rows
 from models.ranking.features.batch import Batch
-from models.ranking.features.vocabulary import Vocabulary
+from models.ranking.features.vocabulary import ITEM_ROWS, Vocabulary
 from models.ranking.training.optim import RowOptimizer, dense_optimizer
-
-ITEM_ROWS, USER_ROWS, FIELD_ROWS = 0, 1, 2
 
 
 class Average:
