@@ -59,5 +59,6 @@ def settings_of(kind: str, document: str) -> SystemSettings:
     except ValidationError as error:
         names = ", ".join(".".join(map(str, fault["loc"])) for fault in error.errors())
         raise ValueError(
-            f"a saved ranker of kind {kind!r} has settings that this version does not take: {names}; retrain it"
+            f"a saved ranker of kind {kind!r} has settings that this version does not take: {names}; "
+            "retrain it"
         ) from error

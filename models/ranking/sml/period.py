@@ -40,9 +40,9 @@ class Period:
         self._see(learner.table, batch.unique[module.moving(groups)])
 
         def through(fresh: Tensor, dense: Mapping[str, Tensor]) -> Tensor:
-            old, place = fresh.detach().clone(), torch.searchsorted(self.touched, batch.unique)
-            at = module.moving(groups)
-            old[at] = self.old[place[at]]
+            old, position = fresh.detach().clone(), torch.searchsorted(self.touched, batch.unique)
+            moving = module.moving(groups)
+            old[moving] = self.old[position[moving]]
             return module.logits(module.rows(groups, old, fresh), module.dense(self.old_dense, dense), batch)
 
         return fit(learner, batch, settings, scale=settings.fit_rate, logits=through)
@@ -73,11 +73,11 @@ class Period:
         module = transferred(learner)
         rows = learner.table.gather(batch.unique)
         if len(self.touched):
-            place = torch.searchsorted(self.touched, batch.unique).clamp(max=len(self.touched) - 1)
-            at = (self.touched[place] == batch.unique).nonzero().squeeze(1)
-            place = place[at]
+            position = torch.searchsorted(self.touched, batch.unique).clamp(max=len(self.touched) - 1)
+            at = (self.touched[position] == batch.unique).nonzero().squeeze(1)
+            position = position[at]
             groups = learner.row_groups(batch.unique[at])
-            rows = rows.index_copy(0, at, module.rows(groups, self.old[place], self.fresh[place]))
+            rows = rows.index_copy(0, at, module.rows(groups, self.old[position], self.fresh[position]))
         names = [name for name, _ in module.ranker.named_parameters()]
         dense = module.dense(self.old_dense, dict(zip(names, self.fresh_dense, strict=True)))
         return cross_entropy(module.logits(rows, dense, batch), batch)
@@ -95,10 +95,10 @@ class Period:
 
     def _see(self, table: Rows, rows: Tensor) -> None:
         """Remember what rows int64 [r], ascending, hold now, if this is the first time they are touched."""
-        place = torch.searchsorted(self.touched, rows)
+        position = torch.searchsorted(self.touched, rows)
         known = torch.zeros_like(rows, dtype=torch.bool)
-        inside = place < len(self.touched)
-        known[inside] = self.touched[place[inside]] == rows[inside]
+        inside = position < len(self.touched)
+        known[inside] = self.touched[position[inside]] == rows[inside]
         new = rows[~known]
         if len(new):
             self.touched, order = torch.cat([self.touched, new]).sort()

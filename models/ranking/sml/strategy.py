@@ -1,8 +1,8 @@
 """Sequential training (SML, algorithm 1): hours in time order, each fitted, carried on, then judged.
 
 For each period t, an hour that holds instances: fit ŵ on D_t from w_{t−1}; w_t = f_Θ(w_{t−1}, ŵ); then train
-Θ on D_{t+1}, by the loss of f_Θ(w_{t−1}, ŵ) there. So w_t has seen nothing later than t, just as online, where
-it ranks the next hour. The first periods are fitted plainly, as in the paper's pre-training.
+Θ on D_{t+1}, by its loss at f_Θ(w_{t−1}, ŵ). So w_t has seen nothing later than t, just as online, where it
+ranks the next hour. The first periods are fitted plainly, as in the paper's pre-training.
 """
 
 from __future__ import annotations

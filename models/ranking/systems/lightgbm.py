@@ -19,7 +19,7 @@ from models.ranking.features.features import Layout
 from models.ranking.features.instances import Instances
 from models.ranking.training.adaptation import Adapter
 from models.ranking.training.learner import Learner
-from models.ranking.training.loop import Strategy, TrainingSettings
+from models.ranking.training.loop import Stateless, Strategy, TrainingSettings
 from models.ranking.training.search_space import Choice, Range
 from models.ranking.training.system import SystemEntry, SystemSettings
 from models.settings import Settings
@@ -121,8 +121,8 @@ class Trees(nn.Module):
         return codes[:, self.columns].astype(np.float32)
 
 
-class Boosting:
-    """A strategy of one step: all trees on all instances."""
+class Boosting(Stateless):
+    """A strategy of one step: all trees on all instances; the module holds them."""
 
     def __init__(self, settings: TreeSettings) -> None:
         self._settings = settings
@@ -135,13 +135,6 @@ class Boosting:
         """Grow the trees."""
         assert isinstance(learner.module, Trees) and data.codes is not None
         return learner.module.fit(data.codes, data.labels, self._settings, item)
-
-    def state(self) -> dict[str, Any]:
-        """Nothing of its own: the module holds the trees."""
-        return {}
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Nothing to take."""
 
 
 class LightGBMSettings(SystemSettings):

@@ -73,7 +73,7 @@ class TemporalTasks:
     def __init__(self, hours: np.ndarray, settings: TaskSettings, groups: np.ndarray | None = None) -> None:
         """Args: `hours` int64 [N], service hour since the epoch of each instance; `groups` int64 [N] or None.
 
-        Raises ValueError when there is no instance, or `hour_x_group` is asked for without groups.
+        Raises ValueError when there is no instance, or no group for `hour_x_group`.
         """
         if not len(hours):
             raise ValueError("no training instance: temporal tasks need at least one exposure")
@@ -138,14 +138,15 @@ class _Chunk:
 def _diversify(hours: list[int], tasks: int, generator: np.random.Generator) -> list[list[int]]:
     """Partition chunks into batches of at most `tasks`: no hour of day twice in a batch, days spread.
 
-    Each batch takes the hours of day with the most chunks left (which needs the fewest batches possible),
+    Each batch takes the hours of day with the most chunks to go (which needs the fewest batches possible),
     and for each of them a chunk of the day that the batch has used least. Batches are shuffled at the end,
     because the greedy order would put the busiest hours first.
     """
-    left: dict[int, dict[int, list[int]]] = {}
+    waiting: dict[int, dict[int, list[int]]] = {}  # chunks by hour of day and day
     for i in generator.permutation(len(hours)):
-        left.setdefault(hours[i] % HOURS_OF_DAY, {}).setdefault(hours[i] // HOURS_OF_DAY, []).append(int(i))
-    remaining = {hour: sum(map(len, days.values())) for hour, days in left.items()}
+        day, hour = divmod(hours[i], HOURS_OF_DAY)
+        waiting.setdefault(hour, {}).setdefault(day, []).append(int(i))
+    remaining = {hour: sum(map(len, days.values())) for hour, days in waiting.items()}
     batches = []
     while remaining:
         tie = generator.permutation(HOURS_OF_DAY)
@@ -153,8 +154,8 @@ def _diversify(hours: list[int], tasks: int, generator: np.random.Generator) -> 
         used: dict[int, int] = {}
         members = []
         # The hour with the fewest days to choose from chooses first.
-        for hour in sorted(chosen, key=lambda hour: len(left[hour])):
-            days = left[hour]
+        for hour in sorted(chosen, key=lambda hour: len(waiting[hour])):
+            days = waiting[hour]
             day = min(days, key=lambda day: (used.get(day, 0), -len(days[day])))
             members.append(days[day].pop())
             used[day] = used.get(day, 0) + 1
