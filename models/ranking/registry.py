@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import ValidationError
+
 from models.ranking.lsttm import ablations, din_typed, printed, spectral, typed
 from models.ranking.lsttm import system as lsttm
 from models.ranking.lsttm.long_term_encoder import LongTermSettings
@@ -45,11 +47,18 @@ def settings_of(kind: str, document: str) -> SystemSettings:
     """Settings from their JSON; `kind` is the one written in it.
 
     Raises:
-        ValueError: no registered system is of that kind.
+        ValueError: no registered system is of that kind, or it no longer has one of those settings.
     """
     classes = {entry.real.kind: type(entry.real) for entry in SYSTEMS.values()}
     if kind not in classes:
         raise ValueError(
             f"a saved ranker is of kind {kind!r}; this version knows {sorted(classes)}: retrain it"
         )
-    return classes[kind].model_validate_json(document)
+    try:
+        return classes[kind].model_validate_json(document)
+    except ValidationError as error:
+        names = ", ".join(".".join(map(str, fault["loc"])) for fault in error.errors())
+        raise ValueError(
+            f"a saved ranker of kind {kind!r} has settings that this version does not take: {names}; "
+            "retrain it"
+        ) from error

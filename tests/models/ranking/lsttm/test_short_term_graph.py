@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.func import functional_call
 
-from models.ranking.features.batch import localise
+from models.ranking.features.batch import localise_tasks
 from models.ranking.features.event_log import HOUR_MS, EventLog
 from models.ranking.features.sampling import unique_nodes
 from models.ranking.lsttm.short_term_graph import ShortTermGraph, ShortTermIndex, ShortTermSettings
@@ -49,7 +49,7 @@ def run(
     params=None,
 ):
     sample = sampler.sample(*(column.numpy() for column in asked))
-    unique, positions = localise(sample.row_ids)
+    unique, _, positions = localise_tasks(sample.row_ids)
     graph = sample.build(positions).to(device)
     rows = TABLE[unique].to(device).requires_grad_()
     params = dict(model.named_parameters()) if params is None else params
