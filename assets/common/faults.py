@@ -79,7 +79,7 @@ def remedy(error: BaseException) -> str:
 
 
 @contextmanager
-def told(context: dg.AssetExecutionContext) -> Iterator[None]:
+def retried_or_explained(context: dg.AssetExecutionContext) -> Iterator[None]:
     """Turn an error into a retry with back-off, or a failure naming asset, partition, cause and remedy."""
     try:
         yield

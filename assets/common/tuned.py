@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from warehouse.landing.writing import replace_text
+
 if TYPE_CHECKING:
     from models.settings import Settings
     from warehouse.home import SourceHome
@@ -80,10 +82,7 @@ class Tuned(BaseModel):
             getattr(held, name) == getattr(self, name) for name in ("size", "days", "trials", "data_hash")
         )
         whole = self.model_copy(update={"systems": {**(held.systems if same else {}), **self.systems}})
-        path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = path.with_name(path.name + ".new")
-        fresh.write_text(whole.model_dump_json(indent=1) + "\n")
-        fresh.replace(path)
+        replace_text(path, whole.model_dump_json(indent=1) + "\n")
         return whole
 
 

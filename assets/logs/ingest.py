@@ -5,17 +5,15 @@ here.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from models.progress import Progress
 from warehouse.home import SourceHome
-from warehouse.landing import landing as reader
-from warehouse.landing import layout
+from warehouse.landing import layout, reading
 from warehouse.landing.contract import PROFILING_TABLES, TableContract, table_contract
 from warehouse.landing.description import SourceDescription
 from warehouse.store.warehouse import Warehouse
@@ -96,11 +94,11 @@ def ingest(
     from expectations.gate import gate
 
     landing = landing or home.landing
-    description = description or reader.describe(landing)
+    description = description or reading.describe(landing)
     if partitions is None:
         partitions = pending(home, table, landing=landing, description=description)
     started = time.perf_counter()
-    landed = reader.read(landing, description, table, partitions)
+    landed = reading.read(landing, description, table, partitions)
     read_at = time.perf_counter()
     with Warehouse(home.warehouse) as warehouse:
         warehouse.configure(description)
@@ -141,41 +139,14 @@ def pending(
 ) -> list[str]:
     """Landed partitions that are not loaded, or were loaded from other files or columns than now."""
     landing = landing or home.landing
-    description = description or reader.describe(landing)
-    present = reader.fingerprints(landing, description, table)
+    description = description or reading.describe(landing)
+    present = reading.fingerprints(landing, description, table)
     if not home.warehouse.exists():
         return list(present)
     with Warehouse(home.warehouse, read_only=True) as warehouse:
         loaded = warehouse.loaded(table)
     stored = dict(zip(loaded["partition"], loaded["files_hash"], strict=True))
     return [partition for partition, found in present.items() if stored.get(partition) != found]
-
-
-def ingest_pending(
-    home: SourceHome,
-    tables: Iterable[str],
-    *,
-    landing: Path,
-    description: SourceDescription,
-    at_once: int,
-    progress: Progress | None = None,
-) -> None:
-    """Pass every landed partition that is not loaded as it is now through the gate, table by table.
-
-    Args:
-        at_once: partitions in one run of the gate and one transaction; bounds memory.
-        progress: told of every such run.
-
-    Raises:
-        BatchRejected: a batch rule is broken; what was loaded before stands.
-    """
-    for table in tables:
-        missing = pending(home, table, landing=landing, description=description)
-        for first in range(0, len(missing), at_once):
-            chunk = missing[first : first + at_once]
-            ingest(home, table, chunk, landing=landing, description=description)
-            if progress:
-                progress(f"gate and load {table}", first + len(chunk), len(missing))
 
 
 def gate_context(
@@ -228,7 +199,7 @@ def _known(warehouse: Warehouse, contract: TableContract) -> dict[str, Lookup]:
     return {table: warehouse.known_ids(table) for table, key in refers.items() if contract.column(key)}  # type: ignore[arg-type]
 
 
-def _report(landed: reader.Landed, result: GateResult) -> IngestReport:
+def _report(landed: reading.Landed, result: GateResult) -> IngestReport:
     counts = pd.DataFrame({"rows_in": landed.rows()})
     for name, column in (
         ("kept", result.kept["_partition"]),

@@ -4,7 +4,7 @@ import dagster as dg
 from pydantic import Field
 
 from assets.common import plots
-from assets.common.faults import told
+from assets.common.faults import retried_or_explained
 from assets.common.resources import HomeResource, ProgressReport
 from assets.common.timings import Timings
 
@@ -45,7 +45,7 @@ def ab_test_asset() -> dg.AssetsDefinition:
         a sample-ratio test stand guard. The JSON lies in reports/ab/; MLflow has a run in `ab tests`. A run
         that was killed goes on where it was.
         """
-        with told(context):
+        with retried_or_explained(context):
             from assets.common.tuned import tuned_settings
             from assets.experiments.ab.plots import ab_pictures
             from assets.experiments.ab.report import bounds, lifts

@@ -6,7 +6,7 @@ import dagster as dg
 from pydantic import Field
 
 from assets.common import plots
-from assets.common.faults import told
+from assets.common.faults import retried_or_explained
 from assets.common.resources import HomeResource, ProgressReport, WarehouseResource
 from assets.common.timings import Timings
 
@@ -50,7 +50,7 @@ def ranking_comparison_asset() -> dg.AssetsDefinition:
         segments, calibration. The JSON lies in reports/comparisons/; MLflow has an experiment for it. A run
         that was killed goes on where it was.
         """
-        with told(context):
+        with retried_or_explained(context):
             from assets.experiments.comparison.plots import pictures
             from assets.experiments.comparison.report import table, tests
             from assets.experiments.comparison.results import best, span
