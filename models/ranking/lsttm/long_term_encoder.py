@@ -21,7 +21,6 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from models.layers.embedding import gather
-from models.layers.gat import GATLayer
 from models.ranking.features.sampling import unique_nodes
 from models.settings import Settings
 
@@ -75,6 +74,8 @@ class LongTermEncoder(nn.Module):
     """Two GAT layers of both sides, from ID embeddings to long-term vectors."""
 
     def __init__(self, width: int, *, generator: torch.Generator) -> None:
+        from models.layers.gat import GATLayer  # it brings torch_geometric, which only this model needs
+
         super().__init__()
         self.users = nn.ModuleList(GATLayer(width, width, width, generator=generator) for _ in range(2))
         self.items = nn.ModuleList(GATLayer(width, width, width, generator=generator) for _ in range(2))
@@ -95,7 +96,7 @@ class LongTermEncoder(nn.Module):
         sides = []
         for side, part in ((self.users, slice(hop.users)), (self.items, slice(hop.users, None))):
             arguments = (t[part][None] for t in (hop.neighbours, hop.mask, hop.targets))
-            sides.append(side[layer](rows[None], rows[None], *arguments)[0][0])
+            sides.append(side[layer].over_lists(rows[None], rows[None], *arguments)[0][0])
         return torch.cat(sides)
 
 
