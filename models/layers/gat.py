@@ -17,14 +17,7 @@ from torch_geometric.nn.conv import GATConv
 
 from models.layers.attention import Nodes, glorot, masked_softmax, take_nodes
 from models.layers.bags import Edges, weighted_bag_sum
-
-#: What the parameters were called, and each of them transposed, before this was a `GATConv` (decision 0029).
-FORMER_NAMES = {
-    "query_weight": "lin_dst.weight",
-    "key_weight": "lin_src.weight",
-    "query_attention": "att_dst",
-    "key_attention": "att_src",
-}
+from models.layers.former_names import FORMER_NAMES, as_today
 
 
 class GATLayer(GATConv):
@@ -92,5 +85,5 @@ class GATLayer(GATConv):
         """Take a state of today's names, or of the former ones."""
         for former, name in FORMER_NAMES.items():
             if (value := state_dict.pop(prefix + former, None)) is not None:
-                state_dict[prefix + name] = value.T.reshape(self.get_parameter(name).shape)
+                state_dict[prefix + name] = as_today(value, self.get_parameter(name))
         super()._load_from_state_dict(state_dict, prefix, *rest)
