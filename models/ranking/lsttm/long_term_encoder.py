@@ -13,7 +13,7 @@ visits the nodes of its paths, their neighbours and the neighbours' neighbours, 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 import torch
 import torch.nn.functional as F
@@ -23,6 +23,9 @@ from torch import Tensor, nn
 from models.layers.embedding import gather
 from models.ranking.features.sampling import unique_nodes
 from models.settings import Settings
+
+if TYPE_CHECKING:
+    from models.layers.gat import GATLayer
 
 
 class LongTermSettings(Settings):
@@ -95,8 +98,9 @@ class LongTermEncoder(nn.Module):
     def _layer(self, layer: int, rows: Tensor, hop: Hop) -> Tensor:
         sides = []
         for side, part in ((self.users, slice(hop.users)), (self.items, slice(hop.users, None))):
-            arguments = (t[part][None] for t in (hop.neighbours, hop.mask, hop.targets))
-            sides.append(side[layer].over_lists(rows[None], rows[None], *arguments)[0][0])
+            neighbours, mask, targets = (t[part][None] for t in (hop.neighbours, hop.mask, hop.targets))
+            gat = cast("GATLayer", side[layer])
+            sides.append(gat.over_lists(rows[None], rows[None], neighbours, mask, targets)[0][0])
         return torch.cat(sides)
 
 

@@ -223,14 +223,12 @@ class ShortTermGraph(nn.Module):
             users, items, graph.user_items, graph.user_mask, graph.pair_user, first
         )
         if self.items_first is not None and self.users_second is not None:
-            tensors = (graph.item_users, graph.item_mask, graph.user_item_pairs)
-            assert all(tensor is not None for tensor in tensors), "a batch sampled with one layer"
-            hidden, _ = self.items_first.over_lists(
-                items, users, graph.item_users, graph.item_mask, graph.pair_item, hop
+            pairs, item_users, item_mask = graph.user_item_pairs, graph.item_users, graph.item_mask
+            assert pairs is not None and item_users is not None and item_mask is not None, (
+                "a batch sampled with one layer"
             )
-            short, present = self.users_second.over_lists(
-                short, hidden, graph.user_item_pairs, graph.user_mask, edges=second
-            )
+            hidden, _ = self.items_first.over_lists(items, users, item_users, item_mask, graph.pair_item, hop)
+            short, present = self.users_second.over_lists(short, hidden, pairs, graph.user_mask, edges=second)
         return take_nodes(short, graph.instance_pair), present.gather(1, graph.instance_pair)
 
 
