@@ -96,6 +96,12 @@ class Warehouse:
         """The chosen numeric columns of a table, in order."""
         return self._chosen("number_fields", table)
 
+    def category_names(self, table: str, column: str) -> tuple[str, ...]:
+        """The values of a coded column, by code."""
+        named = {"table": table, "column": column}
+        rows = self.connection.execute(statement("profiling", "category_names"), named).fetchall()
+        return tuple(value for (value,) in rows)
+
     def contract(self, table: str) -> TableContract:
         """The landing contract of a table with the chosen columns."""
         return table_contract(table).with_fields(self.fields(table), self.numbers(table))

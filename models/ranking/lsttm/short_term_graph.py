@@ -11,21 +11,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from models.layers.attention import Nodes, take_nodes
 from models.layers.embedding import gather
-from models.layers.gat import GATLayer, Nodes, take_nodes
 from models.layers.temporal_adjacency import TemporalAdjacency
 from models.ranking.features.event_log import EventLog
 from models.ranking.features.neighbours import GraphSample, RowView
 from models.ranking.features.sampling import Adjacencies, load_adjacencies, unique_nodes, unique_pairs
 from models.ranking.lsttm.graph_bags import GraphBags, by_profile, profiles
 from models.settings import Settings
+
+if TYPE_CHECKING:
+    from models.layers.gat import GATLayer
 
 
 class ShortTermSettings(Settings):
@@ -187,6 +190,8 @@ class ShortTermGraph(nn.Module):
         self, settings: ShortTermSettings, user_width: int, item_width: int, *, generator: torch.Generator
     ) -> None:
         """Args: user_width, item_width the widths of u⁰ and d⁰: number of fields × width of an embedding."""
+        from models.layers.gat import GATLayer  # it brings torch_geometric, which only this model needs
+
         super().__init__()
         width = settings.width
         self.users_first = GATLayer(user_width, item_width, width, generator=generator)
@@ -214,18 +219,16 @@ class ShortTermGraph(nn.Module):
         else:
             users, items = bags.users.over(values), bags.items.over(values)
             first, hop, second = bags.user_items, bags.item_users, bags.user_item_pairs
-        short, present = self.users_first(
+        short, present = self.users_first.over_lists(
             users, items, graph.user_items, graph.user_mask, graph.pair_user, first
         )
         if self.items_first is not None and self.users_second is not None:
-            tensors = (graph.item_users, graph.item_mask, graph.user_item_pairs)
-            assert all(tensor is not None for tensor in tensors), "a batch sampled with one layer"
-            hidden, _ = self.items_first(
-                items, users, graph.item_users, graph.item_mask, graph.pair_item, hop
+            pairs, item_users, item_mask = graph.user_item_pairs, graph.item_users, graph.item_mask
+            assert pairs is not None and item_users is not None and item_mask is not None, (
+                "a batch sampled with one layer"
             )
-            short, present = self.users_second(
-                short, hidden, graph.user_item_pairs, graph.user_mask, edges=second
-            )
+            hidden, _ = self.items_first.over_lists(items, users, item_users, item_mask, graph.pair_item, hop)
+            short, present = self.users_second.over_lists(short, hidden, pairs, graph.user_mask, edges=second)
         return take_nodes(short, graph.instance_pair), present.gather(1, graph.instance_pair)
 
 

@@ -20,10 +20,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from models.layers.attention import take_nodes
 from models.layers.din import DINSettings
 from models.layers.embedding import gather
 from models.layers.fm import pairwise
-from models.layers.gat import take_nodes
 from models.layers.mlp import MLP
 from models.ranking.features.batch import Batch
 from models.ranking.features.event_log import EventLog

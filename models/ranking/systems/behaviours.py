@@ -14,9 +14,9 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from models.layers.attention import take_nodes
 from models.layers.bags import Edges, bag_sum
 from models.layers.embedding import gather
-from models.layers.gat import take_nodes
 from models.layers.temporal_adjacency import TemporalAdjacency
 from models.ranking.features.event_log import EventLog
 from models.ranking.features.neighbours import GraphSample, RowView

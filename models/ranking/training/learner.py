@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from models.layers.embedding import Rows
+from models.layers.former_names import in_present_order, moments_in_present_order
 from models.ranking.features.batch import Batch
 from models.ranking.features.vocabulary import ITEM_ROWS, Vocabulary
 from models.ranking.training.optim import RowOptimizer, dense_optimizer
@@ -183,7 +184,9 @@ class Learner:
     def restore_dense(self, state: dict[str, Any]) -> None:
         """Take what `dense_state` gave."""
         self.module.load_state_dict(state["module"])
-        self.dense.load_state_dict(state["dense"])
+        self.dense.load_state_dict(
+            moments_in_present_order(state["dense"], list(state["module"]), self.module)
+        )
 
     def state(self) -> dict[str, Any]:
         """All weights and moments, in tensors; costs O(table)."""
@@ -202,6 +205,7 @@ class Learner:
         self.rows.steps = state["row_steps"]
         if self.average is not None:
             self.average.restore(state["average"])
+            self.average.dense = in_present_order(self.average.dense, list(state["module"]), self.module)
 
 
 def make_learner(

@@ -77,13 +77,13 @@ class Slow:
         return self.table[rows, :-1].flatten()
 
     def layer(self, gat, query: torch.Tensor, keys: list[torch.Tensor]) -> torch.Tensor:
+        query_weight, key_weight = gat.lin_dst.weight.T, gat.lin_src.weight.T
         if not keys:
-            return torch.zeros(gat.key_weight.shape[1])
-        w = torch.cat([gat.query_attention, gat.key_attention]).flatten()
-        projected = [key @ gat.key_weight for key in keys]
+            return torch.zeros(key_weight.shape[1])
+        w = torch.cat([gat.att_dst.flatten(), gat.att_src.flatten()])
+        projected = [key @ key_weight for key in keys]
         scores = [
-            torch.nn.functional.leaky_relu(w @ torch.cat([query @ gat.query_weight, p]), 0.2)
-            for p in projected
+            torch.nn.functional.leaky_relu(w @ torch.cat([query @ query_weight, p]), 0.2) for p in projected
         ]
         alpha = torch.softmax(torch.stack(scores), 0)
         return torch.nn.functional.elu(sum(a * p for a, p in zip(alpha, projected, strict=True)))
