@@ -74,7 +74,11 @@ class EdgeListLSTTM(nn.Module):
     def __init__(self, ours: LSTTM, table: Tensor) -> None:
         """Take over the weights of `ours` and of its fused table [V, 17]."""
         super().__init__()
-        self.item_column, self.item_fields, self.kept = ours.item_column, ours.item_fields, ours.kept
+        self.item_column, self.item_fields, self.context = (
+            ours.columns.item,
+            ours.columns.item_fields,
+            ours.columns.context,
+        )
         self.embedding = nn.Embedding.from_pretrained(table[:, :-1].clone(), freeze=False)
         self.first_order = nn.Embedding.from_pretrained(table[:, -1:].clone(), freeze=False)
 
@@ -121,7 +125,7 @@ class EdgeListLSTTM(nn.Module):
         )
         weights = torch.softmax(scores + self.missing * unknown, dim=1)
         user = weights[:, :1] * short + weights[:, 1:] * s.long_term
-        vectors = torch.cat([user.unsqueeze(1), item.unsqueeze(1), x[:, self.kept]], dim=1)
+        vectors = torch.cat([user.unsqueeze(1), item.unsqueeze(1), x[:, self.context]], dim=1)
         pairs = 0.5 * (vectors.sum(1).square() - vectors.square().sum(1)).sum(1)
         return self.first_order(s.fields).sum((1, 2)) + pairs + self.mlp(vectors.flatten(1)).squeeze(1)
 

@@ -115,7 +115,7 @@ def test_printed_form_reads_what_the_paper_reads(log, long_term):
     ranker = train(tiny(target_item="id", context="context_only", see_missing=False), log, long_term)
     module = ranker.learner.module
     assert isinstance(module, LSTTM)
-    names = [ranker.learner.vocabulary.layout.specs[c].name for c in module.kept]
+    names = [ranker.learner.vocabulary.layout.specs[c].name for c in module.columns.context]
     assert names == ["hour_of_day", "weekday"]
     assert module.target is None
     assert module.gate.missing is None
