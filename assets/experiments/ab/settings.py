@@ -36,7 +36,9 @@ class ABSettings(BaseModel):
         default=None, description="first day; without it 2025-03-10, tiny 2025-03-05"
     )
     days: int = Field(default=5, ge=1, description="days of the test")
-    seed: int = Field(default=0, ge=0, description="of every training, of exploration and of the bootstrap")
+    seed: int = Field(
+        default=0, ge=0, description="seed of every training, of exploration and of the bootstrap"
+    )
     size: Literal["real", "tiny"] = Field(default="real", description="which systems and which simulation")
     users: int | None = Field(
         default=None,
@@ -44,13 +46,13 @@ class ABSettings(BaseModel):
         description="simulated accounts on the first simulated day; without it as calibrated",
     )
     world_seed: int | None = Field(
-        default=None, ge=0, description="of another world; without it the calibrated one"
+        default=None, ge=0, description="seed of another world; without it the calibrated one"
     )
     candidates: int = Field(default=100, ge=30, description="items recalled for an impression")
     explore: float = Field(
         default=0.05, ge=0, le=1, description="share of places that show a random candidate, in every arm"
     )
-    salt: str = Field(default="hourfold", description="of the hash that splits the users")
+    salt: str = Field(default="hourfold", description="salt of the hash that splits the users")
     aa: bool = Field(
         default=False, description="also the base on the other arms' users (A/A): no effect may be found"
     )
@@ -64,7 +66,7 @@ class ABSettings(BaseModel):
         default={}, description="settings that tuning chose, by system; overrides win over them"
     )
     overrides: Overrides = Field(
-        default=(), description="`system.setting=value`, as in a comparison; `*` is all systems"
+        default=(), description="override `system.setting=value`, as in a comparison; `*` is all systems"
     )
 
     @field_validator("arms")

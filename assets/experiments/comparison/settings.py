@@ -38,7 +38,7 @@ class CompareSettings(BaseModel):
     )
     overrides: Overrides = Field(
         default=(),
-        description="`system.setting=value`, dots into nested settings; `*` is all systems, "
+        description="override `system.setting=value`, dots into nested settings; `*` is all systems, "
         "`long_term` the graph they share",
     )
 

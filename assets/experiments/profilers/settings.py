@@ -38,7 +38,7 @@ class ProfileEvalSettings(BaseModel):
     draws: int = Field(default=100, ge=1, description="support draws of a target, 9-way 1-shot")
     seeds: Seeds = Field(default=(0,), min_length=1, description="seeds of trainings and label draws")
     systems: Names = Field(
-        default=ALL, validate_default=True, min_length=1, description="profilers and opponents, or all"
+        default=("all",), validate_default=True, min_length=1, description="profilers and opponents, or all"
     )
     table: Literal["brands", "studies", "all"] = Field(
         default="all", description="the table over brands, the three studies, or both"

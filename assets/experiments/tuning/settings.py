@@ -22,11 +22,11 @@ class TuneSettings(BaseModel):
 
     source: str = Field(description="where the logs come from (simulator, kuairand or landing)")
     systems: Names = Field(
-        default=ALL, validate_default=True, min_length=1, description="registered systems, or all"
+        default=("all",), validate_default=True, min_length=1, description="registered systems, or all"
     )
     days: Days = Field(min_length=1, description="validation days, which no result is reported on")
-    trials: int = Field(default=12, ge=1, description="of each system, the defaults included")
-    seed: int = Field(default=0, description="of every training, and of what is drawn")
+    trials: int = Field(default=12, ge=1, description="trials of each system, the defaults included")
+    seed: int = Field(default=0, description="seed of every training, and of what is drawn")
     sampler: Sampler = Field(default="tpe", description="Optuna's; gp is a Gaussian process")
     size: Literal["real", "tiny"] = Field(default="real", description="configuration to begin from")
     device: str = Field(default="cpu", description="torch device of training and scoring: cpu or cuda")
