@@ -135,9 +135,9 @@ def fill_landing(
 
         complete_journey.fill(home.landing, progress=progress)
     else:
-        import simulator
+        from simulator.feed.fill import fill
 
-        simulator.fill(home.landing, simulation, progress=progress)
+        fill(home.landing, simulation, progress=progress)
     return home.landing
 
 

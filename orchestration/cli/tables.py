@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from rich.table import Table
+from rich.table import Table
 
+if TYPE_CHECKING:
     from warehouse.store.warehouse import Warehouse
 
 #: figure → heading; definitions in docs/metrics.md
@@ -28,22 +28,32 @@ SIGNED = ("gain",)
 BLOCKS = "▁▂▃▄▅▆▇█"
 
 
+def new_table(title: str | None, *headings: str, words: int = 1) -> Table:
+    """An empty table: the first `words` columns are flush left, the figures behind them flush right."""
+    table = Table(title=title, title_justify="left")
+    for number, heading in enumerate(headings):
+        table.add_column(heading, justify="left" if number < words else "right", no_wrap=True)
+    return table
+
+
+def or_dash(value: float | None, form: str = ".4f") -> str:
+    """A figure in a format of Python; a dash for one that does not exist."""
+    return "–" if value is None else format(value, form)
+
+
 def figures_table(
     title: str, entries: Sequence[Mapping[str, Any]], truth: Mapping[str, Any] | None = None
 ) -> Table:
     """One row a system; the ceiling of simulated logs below, dimmed. Columns without a value are left out."""
-    from rich.table import Table
-
     entries = [_with_gain(entry) for entry in entries]
     columns = [name for name in FIGURES if any(entry.get(name) is not None for entry in entries)]
-    table = Table(title=title, title_justify="left", collapse_padding=True)
-    table.add_column("system", no_wrap=True)
-    for name in columns:
-        table.add_column(FIGURES[name], justify="right", no_wrap=True)
+    table = new_table(title, "system", *(FIGURES[name] for name in columns))
+    table.collapse_padding = True
     for entry in entries:
-        table.add_row(entry["system"], *(_figure(entry.get(name), name in SIGNED) for name in columns))
+        cells = (or_dash(entry.get(name), "+.4f" if name in SIGNED else ".4f") for name in columns)
+        table.add_row(entry["system"], *cells)
     if truth is not None:
-        cells = (_figure(truth.get(name)) for name in columns)
+        cells = (or_dash(truth.get(name)) for name in columns)
         table.add_row("true probability", *cells, style="dim")
     nulls = max((entry.get("null_hours") or 0 for entry in entries), default=0)
     if nulls:
@@ -53,13 +63,9 @@ def figures_table(
 
 def tests_table(title: str, result: Mapping[str, Any], others: Sequence[str], reference: str) -> Table:
     """Each of `others` less `reference`: the interval over users, p by DeLong, and corrected by Holm."""
-    from rich.table import Table
-
     from assets.experiments.comparison.results import between
 
-    table = Table("system", title=title, title_justify="left")
-    for heading in ("difference", "95 % over users", "p", "p corrected"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    table = new_table(title, "system", "difference", "95 % over users", "p", "p corrected")
     for name in others:
         test = between(result, name, reference)
         if test is None:
@@ -67,7 +73,7 @@ def tests_table(title: str, result: Mapping[str, Any], others: Sequence[str], re
             continue
         interval = f"{test['low']:+.4f} … {test['high']:+.4f}"
         p_values = (_p_value(test[name]) for name in ("p_delong", "p_holm"))
-        table.add_row(name, _figure(test["difference"], signed=True), interval, *p_values)
+        table.add_row(name, or_dash(test["difference"], "+.4f"), interval, *p_values)
     table.caption = f"p: DeLong's test; corrected by Holm's rule over all {len(result['tests'])} pairs"
     return table
 
@@ -84,16 +90,14 @@ def comparison_tables(title: str, result: Mapping[str, Any]) -> Iterator[Table]:
         yield tests_table(f"{title}: against {ahead}, the best", result, others, ahead)
     ablations = [name for name in ABLATIONS if name in names]
     if REFERENCE in names and ablations:
-        kept = [entry for entry in result["summary"] if entry["system"] in (REFERENCE, *ablations)]
-        yield figures_table(f"{title}: ablations of {REFERENCE}", kept)
+        entries = [entry for entry in result["summary"] if entry["system"] in (REFERENCE, *ablations)]
+        yield figures_table(f"{title}: ablations of {REFERENCE}", entries)
         yield tests_table(f"{title}: ablations against {REFERENCE}", result, ablations, REFERENCE)
     yield hours_table(f"{title}: AUC by hour", result)
 
 
 def hours_table(title: str, result: Mapping[str, Any]) -> Table:
-    """A line of blocks a system, one an hour, all on one scale; a dot where no exposure tells."""
-    from rich.table import Table
-
+    """A line of blocks a system, one an hour, all on one scale; a dot where an hour has no AUC."""
     from assets.experiments.comparison.summary import mean
 
     curves: dict[str, list[float | None]] = {}
@@ -102,28 +106,25 @@ def hours_table(title: str, result: Mapping[str, Any]) -> Table:
         curves[name] = [mean(row["auc"] for row in rows if row["hour"] == hour) for hour in range(24)]
     known = [value for curve in curves.values() for value in curve if value is not None]
     low, high = min(known, default=0.0), max(known, default=0.0)
-    table = Table("system", "0     6     12    18", "lowest", "highest", title=title, title_justify="left")
+    table = new_table(title, "system", "0     6     12    18", "lowest", "highest", words=4)
     for name, curve in curves.items():
-        there = [value for value in curve if value is not None]
+        aucs = [value for value in curve if value is not None]
         blocks = "".join(_block(value, low, high) for value in curve)
-        table.add_row(name, blocks, _figure(min(there, default=None)), _figure(max(there, default=None)))
+        table.add_row(name, blocks, or_dash(min(aucs, default=None)), or_dash(max(aucs, default=None)))
     table.caption = f"{BLOCKS[0]} {low:.3f} … {BLOCKS[-1]} {high:.3f}"
     return table
 
 
 def loaded_table(warehouse: Warehouse, title: str) -> Table:
     """Rows in, kept and quarantined, by table that has any partition."""
-    from rich.table import Table
-
     from warehouse.landing.contract import TABLES
 
-    table = Table("table", "partitions", "rows in", "kept", "quarantined", title=title, title_justify="left")
+    table = new_table(title, "table", "partitions", "rows in", "kept", "quarantined", words=5)
     for name in TABLES:
-        found = warehouse.loaded(name)
-        if found.empty:
-            continue
-        sums = (int(found[column].sum()) for column in ("rows_in", "kept", "quarantined"))
-        table.add_row(name, f"{len(found):,}", *(f"{value:,}" for value in sums))
+        partitions = warehouse.loaded(name)
+        if not partitions.empty:
+            sums = (int(partitions[column].sum()) for column in ("rows_in", "kept", "quarantined"))
+            table.add_row(name, f"{len(partitions):,}", *(f"{value:,}" for value in sums))
     return table
 
 
@@ -131,10 +132,6 @@ def _with_gain(entry: Mapping[str, Any]) -> dict[str, Any]:
     """With what the hourly update gains over the same model left alone, where both are known."""
     adapted, static = entry.get("auc"), entry.get("auc_static")
     return {**entry, "gain": None if adapted is None or static is None else adapted - static}
-
-
-def _figure(value: float | None, signed: bool = False) -> str:
-    return "–" if value is None else f"{value:{'+' if signed else ''}.4f}"
 
 
 def _p_value(value: float) -> str:

@@ -224,7 +224,7 @@ def _share(auc: float, ceiling: float) -> str:
 
 def _days(days: Sequence[str]) -> str:
     """As the command line names them."""
-    from assets.experiments.comparison.prepare import days_named
+    from assets.common.options import days_named
 
     whole = f"{days[0]}..{days[-1]}"
     return whole if len(days) > 1 and days_named(whole) == tuple(days) else ",".join(days)

@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict
 
 from assets.common.tuned import Scalar, changed
 from assets.experiments.tuning.choice import paired_error
+from assets.experiments.tuning.settings import Sampler
 from models.progress import Progress
 
 if TYPE_CHECKING:
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
 
 Day = tuple["EventLog", Sequence["EventLog"]]  #: all received before a day, and its hours
 Scores = Sequence[np.ndarray]  #: of each day, float64 [E], in the order of its exposures
-
-Sampler = Literal["tpe", "gp"]
 
 #: Trials before a sampler takes over from chance, the defaults included. Optuna's own ten would leave two of
 #: twelve to it; a Gaussian process needs but one.
