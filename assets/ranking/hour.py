@@ -26,7 +26,7 @@ def each_hour(
 ) -> None:
     """Do `work` on every hour of a run, in order; its page shows what it returns, and the time it took.
 
-    A fault names asset, partition and remedy.
+    A fault names the asset, the partition and what to do.
     """
     with told(context):
         for key in context.partition_keys:
@@ -52,7 +52,7 @@ class Start:
         return f"{self.base.partition}/{last.partition}@{last.state_hash}"
 
     def tags(self) -> dict[str, str]:
-        """What a run says of its beginning."""
+        """Where it begins, as tags of a run."""
         return {
             "base_partition": self.base.partition,
             "base_hash": self.base.state_hash,
@@ -74,6 +74,11 @@ class Hour:
     def day(self) -> str:
         """The day key."""
         return self.key[:10]
+
+    @property
+    def of_day(self) -> int:
+        """The hour of the day, 0 to 23."""
+        return int(self.key[11:13])
 
 
 def open_hour(warehouse: WarehouseResource, states: States, key: str) -> Hour:
