@@ -107,9 +107,9 @@ def open_hour(warehouse: WarehouseResource, states: States, key: str) -> Hour:
 def start_of(states: States, system: str, key: str, loaded: Mapping[str, str]) -> Start:
     """Where a system begins the hour `key`.
 
-    Later hours of a day keep to the base that its first hour chose. The first one takes the newest finished
-    base of an earlier day; when the night's training is late, that base has states of the day before, which
-    go on.
+    Later hours of a day stay with the base that its first hour chose. The first one takes the newest finished
+    base of an earlier day; when the night's training is late, it goes on from that base's states of the day
+    before.
     """
     day = key[:10]
     previous = states.newest_hour(system, [day], key, loaded)

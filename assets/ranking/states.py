@@ -82,16 +82,16 @@ class States:
         return self.root / "long_term" / day
 
     def checkpoint(self, system: str, day: str) -> Path:
-        """Where an unfinished training keeps its last epoch."""
+        """The file with the last epoch of an unfinished training."""
         return self.root / "checkpoints" / system / day
 
     def record(self, folder: Path) -> StateRecord | None:
-        """The record of a finished state; None where there is none."""
+        """The record of a finished state; None for an unfinished one."""
         path = folder / RECORD
         return StateRecord.model_validate_json(path.read_text()) if path.exists() else None
 
     def finished(self, folder: Path) -> StateRecord:
-        """The record of a state that must be there; raises DamagedState if it is not."""
+        """The record of a state that must be finished; raises DamagedState if it is not."""
         record = self.record(folder)
         if record is None:
             raise DamagedState(f"{folder} holds no finished state of partition {folder.name}")
