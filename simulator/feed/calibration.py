@@ -32,7 +32,7 @@ _NOTE_EXPECTED = "of expected clicks, which stand in for a log of the real size"
 
 
 @dataclass(frozen=True)
-class Figure:
+class BandedFigure:
     """One row of the table: a real figure, its band, and what the simulator shows."""
 
     name: str
@@ -48,13 +48,15 @@ class Figure:
         return self.low <= self.simulated <= self.high
 
 
-def figures(log: Log) -> list[Figure]:
+def figures(log: Log) -> list[BandedFigure]:
     """All figures of a simulated log of `DAYS` days, in the order of the page of real figures."""
     parts = (_concentration, _ages, _lives, _rates, _users, _difficulty)
     return [figure for part in parts for figure in part(log)]
 
 
-def check(settings: SimulatorSettings | None = None, *, progress: Progress | None = None) -> list[Figure]:
+def check(
+    settings: SimulatorSettings | None = None, *, progress: Progress | None = None
+) -> list[BandedFigure]:
     """Simulate `DAYS` days in memory (nothing is written, no row is broken) and return all figures."""
     return figures(simulated_log(World(settings or SimulatorSettings(), DAYS), progress))
 
@@ -89,7 +91,7 @@ def expected_articles(clicks: float) -> float:
     return float((1 - (1 - share) ** clicks).sum())
 
 
-def table(rows: Sequence[Figure]) -> str:
+def table(rows: Sequence[BandedFigure]) -> str:
     """The rows as plain text, simulated beside real."""
     lines = [f"{'figure':58} {'real':>9} {'band':>15} {'simulated':>10}"]
     for row in rows:
@@ -99,15 +101,15 @@ def table(rows: Sequence[Figure]) -> str:
     return "\n".join(lines)
 
 
-def _near(name: str, real: float, width: float, simulated: float, note: str = "") -> Figure:
-    return Figure(name, f"{real:.3g}", real - width, real + width, float(simulated), note)
+def _near(name: str, real: float, width: float, simulated: float, note: str = "") -> BandedFigure:
+    return BandedFigure(name, f"{real:.3g}", real - width, real + width, float(simulated), note)
 
 
-def _times(name: str, real: float, factor: float, simulated: float, note: str = "") -> Figure:
-    return Figure(name, f"{real:.3g}", real / factor, real * factor, float(simulated), note)
+def _times(name: str, real: float, factor: float, simulated: float, note: str = "") -> BandedFigure:
+    return BandedFigure(name, f"{real:.3g}", real / factor, real * factor, float(simulated), note)
 
 
-def _concentration(log: Log) -> Iterator[Figure]:
+def _concentration(log: Log) -> Iterator[BandedFigure]:
     sizes = (1, 10, 50, 100)
     shares = statistics.top_shares(log, sizes)
     for size, real, simulated in zip(sizes, (0.13, 0.55, 0.80, 0.87), shares, strict=True):
@@ -118,15 +120,17 @@ def _concentration(log: Log) -> Iterator[Figure]:
         yield _near(f"overlap of the top 20 with those {lag} h later", real, 0.08, simulated, _NOTE_EXPECTED)
 
 
-def _ages(log: Log) -> Iterator[Figure]:
+def _ages(log: Log) -> Iterator[BandedFigure]:
     shares = statistics.younger_than(log, _AGES, clicks=True)
     for age, real, simulated in zip(_AGES, _CLICKS_YOUNGER, shares, strict=True):
         yield _near(f"share of clicks on articles younger than {age} h", real, 0.08, simulated)
     shares = statistics.younger_than(log, _AGES[:-1], clicks=False)
     for age, low, high, simulated in zip(_AGES, _CLICKS_YOUNGER, _EXPOSURES_YOUNGER, shares, strict=False):
         name = f"share of exposures on articles younger than {age} h"
-        yield Figure(name, f"{high:.3g}", low, high, float(simulated), "between the feed and the click log")
-    yield Figure(
+        yield BandedFigure(
+            name, f"{high:.3g}", low, high, float(simulated), "between the feed and the click log"
+        )
+    yield BandedFigure(
         "share of exposures on articles first shown that day",
         "0.61",
         0.5,
@@ -135,7 +139,7 @@ def _ages(log: Log) -> Iterator[Figure]:
     )
 
 
-def _lives(log: Log) -> Iterator[Figure]:
+def _lives(log: Log) -> Iterator[BandedFigure]:
     half = np.quantile(statistics.hours_to_share(log, 0.5), (0.1, 0.5, 0.9))
     note = "articles with 20 clicks or more"
     for name, real, simulated in zip(("p10", "median", "p90"), (2.7, 7.2, 19.8), half, strict=True):
@@ -152,32 +156,32 @@ def _lives(log: Log) -> Iterator[Figure]:
         yield _near(name, real, 0.4 * real, float(np.quantile(values, quantile)), note)
 
 
-def _rates(log: Log) -> Iterator[Figure]:
+def _rates(log: Log) -> Iterator[BandedFigure]:
     by_age = statistics.click_rate_by_age(log, _AGE_EDGES)
     likeness = float(np.corrcoef(by_age, _RATE_BY_AGE)[0, 1])
-    yield Figure("click rate by age: correlation with the real shape", "1", 0.9, 1.0, likeness)
+    yield BandedFigure("click rate by age: correlation with the real shape", "1", 0.9, 1.0, likeness)
     for low, high, real, simulated in zip(
         _AGE_EDGES, (*_AGE_EDGES[1:], np.inf), _RATE_BY_AGE, by_age, strict=True
     ):
         name = f"click rate at {low}–{high} h" if np.isfinite(high) else f"click rate beyond {low} h"
-        yield Figure(name, f"{real:.3g}", -np.inf, np.inf, float(simulated), "its shape has the band")
+        yield BandedFigure(name, f"{real:.3g}", -np.inf, np.inf, float(simulated), "its shape has the band")
     yield _near(
         "correlation of click rates in consecutive hours", 0.55, 0.1, statistics.rate_persistence(log)
     )
     slots = len(log.at) / len(np.unique(log.impression))
-    yield Figure("exposures an impression", "11.6", 8, 14, slots)
-    yield Figure("click rate", "0.086", 0.06, 0.12, float(log.clicked.mean()))
+    yield BandedFigure("exposures an impression", "11.6", 8, 14, slots)
+    yield BandedFigure("click rate", "0.086", 0.06, 0.12, float(log.clicked.mean()))
 
 
-def _users(log: Log) -> Iterator[Figure]:
+def _users(log: Log) -> Iterator[BandedFigure]:
     clicks = statistics.clicks_per_user(log, _QUANTILES)
     for quantile, real, simulated in zip(_QUANTILES, (2, 2, 4, 10, 21, 67), clicks, strict=True):
         yield _times(f"clicks a user in {DAYS} days, p{100 * quantile:.0f}", real, 2, simulated, "same order")
-    yield Figure(
+    yield BandedFigure(
         "users of a day already seen, after a week", "0.81–0.85", 0.76, 0.90, statistics.seen_before(log)
     )
     distance = float(np.abs(statistics.clicks_by_hour_of_day(log) - READING).sum() / 2)
-    yield Figure("clicks by hour of day: share at other hours", "0", 0.0, 0.05, distance, "same shape")
+    yield BandedFigure("clicks by hour of day: share at other hours", "0", 0.0, 0.05, distance, "same shape")
     in_hour, in_all = statistics.articles_with_click(log)
     rows = log.item_hours
     clicks_by_hour = np.bincount(rows.hour, weights=rows.clicks)
@@ -191,14 +195,14 @@ def _users(log: Log) -> Iterator[Figure]:
     )
     for name, expected, simulated in counts:
         note = f"real × {smaller:.3f} (clicks a day) to × {rarefied:.3f} (an hour of {typical:.0f} clicks)"
-        yield Figure(name, f"{expected:.0f}", expected * smaller, expected * rarefied, simulated, note)
+        yield BandedFigure(name, f"{expected:.0f}", expected * smaller, expected * rarefied, simulated, note)
 
 
-def _difficulty(log: Log) -> Iterator[Figure]:
+def _difficulty(log: Log) -> Iterator[BandedFigure]:
     late = log.at >= 7 * statistics.DAY
     recent = statistics.auc(statistics.recent_rate(log)[late], log.clicked[late])
     yield _near("AUC of the item's recent click rate alone", 0.63, 0.02, recent)
     best = statistics.auc(log.weight[late], log.clicked[late])
-    yield Figure(
+    yield BandedFigure(
         "AUC of the true click probability", "–", 0.5, 1.0, best, "the best possible; unknown of a real log"
     )

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from simulator.feed.calibration import Figure
+from simulator.feed.calibration import BandedFigure
 from simulator.feed.settings import PopulationSettings, SimulatorSettings
 from simulator.feed.statistics import auc
 from simulator.shop import statistics
@@ -27,13 +27,13 @@ HOUSEHOLDS = 2_469  #: of Complete Journey
 _ANYTHING = (-np.inf, np.inf)
 
 
-def check_shop(seed: int = 7, *, progress: Progress | None = None) -> list[Figure]:
+def check_shop(seed: int = 7, *, progress: Progress | None = None) -> list[BandedFigure]:
     """Simulate a year of groceries in memory (nothing is written) and return all figures."""
     log = simulated_shop_log(seed, ShopSettings.groceries(), progress=progress)
     rows = [*shop_figures(log), _best(seed, log)]
     usual = simulated_shop_log(seed, ShopSettings(), progress=progress)
     cells = statistics.heat_cells(usual)
-    return [*rows, Figure("heat cells an account, default shop", "134", 67, 268, cells, "same order")]
+    return [*rows, BandedFigure("heat cells an account, default shop", "134", 67, 268, cells, "same order")]
 
 
 def simulated_shop_log(
@@ -62,7 +62,7 @@ def _settings(seed: int, shop: ShopSettings, users: int) -> SimulatorSettings:
     return SimulatorSettings(seed=seed, days=1, shop=shop, population=PopulationSettings(users=users))
 
 
-def _best(seed: int, log: ShopLog) -> Figure:
+def _best(seed: int, log: ShopLog) -> BandedFigure:
     """AUROC of the true probability, mean over every tenth mid-size brand: nothing can do better."""
     settings = _settings(seed, ShopSettings.groceries(), HOUSEHOLDS)
     shop = SimulatedShop(settings)
@@ -73,25 +73,25 @@ def _best(seed: int, log: ShopLog) -> Figure:
         auc(chance[~customer], new[~customer])
         for chance, customer, new in zip(truth.probability, truth.customer, truth.newcomer, strict=True)
     ]
-    return Figure(
+    return BandedFigure(
         "AUROC of the true probability", "–", 0.5, 1.0, float(np.mean(found)), "unknown of a real log"
     )
 
 
-def shop_figures(log: ShopLog) -> list[Figure]:
+def shop_figures(log: ShopLog) -> list[BandedFigure]:
     """All figures of a year's log."""
     return [figure for part in (_baskets, _breadth, _brands, _newcomers) for figure in part(log)]
 
 
-def _within(name: str, real: float, low: float, high: float, found: float, note: str = "") -> Figure:
-    return Figure(name, f"{real:.3g}", low, high, float(found), note)
+def _within(name: str, real: float, low: float, high: float, found: float, note: str = "") -> BandedFigure:
+    return BandedFigure(name, f"{real:.3g}", low, high, float(found), note)
 
 
-def _about(name: str, real: float, part: float, found: float, note: str = "") -> Figure:
+def _about(name: str, real: float, part: float, found: float, note: str = "") -> BandedFigure:
     return _within(name, real, real * (1 - part), real * (1 + part), found, note)
 
 
-def _baskets(log: ShopLog) -> Iterator[Figure]:
+def _baskets(log: ShopLog) -> Iterator[BandedFigure]:
     items, baskets = statistics.items_by_basket(log), statistics.baskets_by_account(log)
     yield _about("items a basket, mean", 9.41, 0.1, items.mean(), "by its setting")
     yield _about("items a basket, p90", 24, 0.25, np.quantile(items, 0.9))
@@ -105,14 +105,14 @@ def _baskets(log: ShopLog) -> Iterator[Figure]:
     yield _about("correlation of an account's two halves", 0.707, 0.1, statistics.likeness_of_halves(log))
 
 
-def _breadth(log: ShopLog) -> Iterator[Figure]:
+def _breadth(log: ShopLog) -> Iterator[BandedFigure]:
     genres = np.sort(np.bincount(log.genre) / len(log.genre))[::-1]
     yield _within("share of the first genre", 0.634, *_ANYTHING, genres[0])
     yield _about("share of all categories an account buys", 0.302, 0.2, statistics.categories_bought(log))
     yield _about("heat cells an account", 153, 0.5, statistics.heat_cells(log), "a cell a genre")
 
 
-def _brands(log: ShopLog) -> Iterator[Figure]:
+def _brands(log: ShopLog) -> Iterator[BandedFigure]:
     pairs = log.pairs
     yield _about("brands an account", 119, 0.3, len(pairs.user) / log.users)
     found = statistics.share_of_customers(log, (0.5, 0.9, 0.99))
@@ -131,7 +131,7 @@ def _brands(log: ShopLog) -> Iterator[Figure]:
     yield _about("share of a category's first brand, 5 rows or more", 0.662, 0.2, statistics.loyalty(log))
 
 
-def _newcomers(log: ShopLog) -> Iterator[Figure]:
+def _newcomers(log: ShopLog) -> Iterator[BandedFigure]:
     found = statistics.newcomers(log)
     yield _within("mid-size brands with newcomers", 195, *_ANYTHING, found.brands)
     note = "newcomers of mid-size brands in the last quarter"

@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from simulator.feed import statistics
-from simulator.feed.calibration import Figure, expected_articles, table
+from simulator.feed.calibration import BandedFigure, expected_articles, table
 from simulator.feed.statistics import Log
 
 
@@ -101,7 +101,7 @@ def test_fewer_clicks_meet_fewer_articles():
 
 
 def test_table_marks_what_leaves_its_band():
-    rows = [Figure("inside", "1", 0, 2, 1.5), Figure("outside", "1", 0, 2, 2.5)]
+    rows = [BandedFigure("inside", "1", 0, 2, 1.5), BandedFigure("outside", "1", 0, 2, 2.5)]
     lines = table(rows).splitlines()
     assert not lines[1].endswith("OUT") and lines[2].endswith("OUT")
     assert "simulated" in lines[0]

@@ -26,7 +26,7 @@ from models.ranking.systems.deepfm import DeepFM
 Fusion = Literal["gate", "concat", "short_only"]
 
 
-class Columns:
+class RankerColumns:
     """Which columns of a layout LSTTM reads, and as what."""
 
     def __init__(self, layout: Layout, *, context_only: bool) -> None:
@@ -43,7 +43,7 @@ class LSTTM(nn.Module):
 
     def __init__(
         self,
-        columns: Columns,
+        columns: RankerColumns,
         *,
         short_term: nn.Module,
         target: Dense | None,
@@ -84,7 +84,7 @@ class LSTTM(nn.Module):
         """Logits [T, B] and gate weights (g_s, g_l) [T, B, 2]; None without a gate."""
         columns = self.columns
         parts = batch.graph if isinstance(batch.graph, GraphParts) else GraphParts(batch.graph)
-        # Columns are picked before the gather; picking afterwards costs a scatter on the way back.
+        # RankerColumns are picked before the gather; picking afterwards costs a scatter on the way back.
         gathered = gather(rows, batch.fields[..., [columns.item, *columns.context]])
         # `split`, not slices: the gradient is then one concatenation, not a sum of padded parts.
         values, first = gathered.split([gathered.shape[-1] - 1, 1], dim=-1)

@@ -19,7 +19,7 @@ from models.ranking.features.neighbours import NeighbourIndex, RowView
 from models.ranking.lsttm.encoders import AnyEncoder, ClickGraphSettings
 from models.ranking.lsttm.factored_days import FactoredDays
 from models.ranking.lsttm.graph_parts import CLICKS, ENCODER, FACTORS, PartsIndex
-from models.ranking.lsttm.model import LSTTM, Columns, dense_group
+from models.ranking.lsttm.model import LSTTM, RankerColumns, dense_group
 from models.ranking.lsttm.numbers import Numbers, NumbersDeepFM, NumberSettings, skip_draws
 from models.ranking.lsttm.older_states import settings_in_parts
 from models.ranking.systems.behaviours import BehaviourIndex, BehaviourSettings
@@ -73,7 +73,7 @@ class LSTTMSettings(SystemSettings):
 
     def module(self, layout: Layout, generator: torch.Generator) -> LSTTM:
         """The parts in the order in which their weights are drawn."""
-        columns = Columns(layout, context_only=self.context == "context_only")
+        columns = RankerColumns(layout, context_only=self.context == "context_only")
         short_term = self.short_term.module(layout, generator)
         fields = len(columns.item_fields) * WIDTH
         target = Dense(fields, WIDTH, generator) if self.target_item == "id_and_fields" and fields else None
@@ -92,7 +92,7 @@ class LSTTMSettings(SystemSettings):
         )
 
     def _ranker(
-        self, columns: Columns, numbers: Numbers | None, generator: torch.Generator
+        self, columns: RankerColumns, numbers: Numbers | None, generator: torch.Generator
     ) -> DeepFM | NumbersDeepFM:
         first = 3 if self.fusion == "concat" else 2  # u, or its two parts, and d
         beside = self.short_term.item_vectors

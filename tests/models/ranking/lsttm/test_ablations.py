@@ -25,7 +25,7 @@ def scored(name: str, log: EventLog) -> tuple[Ranker, LSTTM, torch.Tensor, objec
     """A trained ranker, its module, and rows and batch of some of the day's first exposures."""
     ranker = train(name, log)
     hour = log.between(START + TRAIN_HOURS * HOUR_MS, START + (TRAIN_HOURS + 1) * HOUR_MS)
-    batch = ranker._hourly(hour.exposures, hour).batch(np.arange(20)[None])
+    batch = ranker.instances(hour.exposures, hour).batch(np.arange(20)[None])
     module = ranker.learner.module
     assert isinstance(module, LSTTM)
     return ranker, module, ranker.learner.table.gather(batch.unique), batch

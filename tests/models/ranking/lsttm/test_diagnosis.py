@@ -91,7 +91,7 @@ def test_the_gates_pull_is_the_slope_of_the_loss(daily):
     ranker = Ranker.load(daily)
     hour = hour_of(log, TRAIN_HOURS)
     module, learner = ranker.learner.module, ranker.learner
-    batch = ranker._hourly(hour.exposures, hour).batch(np.arange(40)[None])
+    batch = ranker.instances(hour.exposures, hour).batch(np.arange(40)[None])
     rows = learner.table.gather(batch.unique)
     logits, weights, slope = _gate_slope(module, rows, batch)
     with torch.no_grad():

@@ -167,7 +167,7 @@ def double(batch: Batch) -> Batch:
 def lsttm_tasks(log: EventLog, long_term: LongTermState) -> tuple[Ranker, Joined]:
     ranker = train(tiny(meta=None), log, long_term)
     daily = log.between(0, 6 * HOUR_MS)
-    data = ranker._hourly(daily.exposures, daily)
+    data = ranker.instances(daily.exposures, daily)
     g = np.random.default_rng(0)
     pairs = [(h, np.flatnonzero(data.hour == h), np.flatnonzero(data.hour == h + 1)) for h in (1, 2, 3)]
     support = np.stack([g.choice(s, 8, replace=False) for _, s, _ in pairs])
