@@ -112,10 +112,10 @@ def _edges(log: EventLog, domains: Sequence[str]) -> dict[EdgeType, _Edges]:
     clicks = {"time": next_hour, "occurred_at": shown_at}
     edges = {CLICK: _between(log, e.user[clicked], e.item[clicked], clicks)}
     for domain, name in _edge_names(np.unique(x.domain), domains).items():
-        of = x.domain == domain
-        received_at = x.received_at[of]
-        times = {"time": received_at, "occurred_at": x.occurred_at[of], "received_at": received_at}
-        edges["user", name, "item"] = _between(log, x.user[of], x.item[of], times)
+        in_domain = x.domain == domain
+        received_at = x.received_at[in_domain]
+        times = {"time": received_at, "occurred_at": x.occurred_at[in_domain], "received_at": received_at}
+        edges["user", name, "item"] = _between(log, x.user[in_domain], x.item[in_domain], times)
     return edges
 
 

@@ -7,6 +7,7 @@ from torch import nn
 
 from models.layers.former_names import FORMER_NAMES, in_present_order, moments_in_present_order
 from models.layers.gat import GATLayer
+from tests.models.ranking.toy import toy_log, train
 
 FORMER_LAYER = ("query_weight", "key_weight", "query_attention", "key_attention")
 
@@ -70,3 +71,35 @@ def test_a_state_of_today_is_left_alone() -> None:
     model, optimizer = trained(0)
     saved = optimizer.state_dict()
     assert moments_in_present_order(saved, list(model.state_dict()), model) == saved
+
+
+def test_a_ranker_goes_on_from_a_former_state() -> None:
+    learner = train("lsttm", toy_log()).learner
+    state = learner.dense_state()
+    expected = {name: value.clone() for name, value in state["module"].items()}
+    sums = {n: learner.dense.state[p]["sum"].clone() for n, p in learner.module.named_parameters()}
+    former_name = {name: former for former, name in FORMER_NAMES.items()}
+
+    def as_formerly(values: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        former = {}
+        for name, value in values.items():
+            last = next((known for known in former_name if name.endswith(f".{known}")), None)
+            if last is not None:
+                turned = value.view(-1, 1) if last.startswith("att") else value.T.contiguous()
+                former[name.removesuffix(last) + former_name[last]] = turned
+            else:
+                former[name] = value
+        in_order = sorted(former, key=lambda name: name.rpartition(".")[2] in FORMER_NAMES)
+        return {name: former[name] for name in reversed(in_order)}
+
+    step = next(iter(state["dense"]["state"].values()))["step"]
+    moments = {i: {"step": step, "sum": value} for i, value in enumerate(as_formerly(sums).values())}
+    former = {"module": as_formerly(expected), "dense": state["dense"] | {"state": moments}}
+    with torch.no_grad():
+        for p in learner.module.parameters():
+            p.zero_()
+            learner.dense.state[p]["sum"].zero_()
+    learner.restore_dense(former)
+    for name, p in learner.module.named_parameters():
+        assert torch.equal(p, expected[name]), name
+        assert torch.equal(learner.dense.state[p]["sum"], sums[name]), name
