@@ -61,9 +61,10 @@ def page(docs: Path = DOCS) -> str:
 
 def section(result: Mapping[str, Any]) -> str:
     """The name of its section: its own, that of the source, or of the A/B test."""
+    from assets.experiments.comparison.compact_json import read
     from assets.experiments.comparison.report import section as of_comparison
 
-    return AB if "arms" in result else of_comparison(result)
+    return AB if "arms" in result else of_comparison(read(result))
 
 
 def small(result: Mapping[str, Any]) -> str:
@@ -77,22 +78,23 @@ def small(result: Mapping[str, Any]) -> str:
 def text(result: Mapping[str, Any], template: str) -> str:
     """A section."""
     from assets.experiments.ab.report import PARTS
-    from assets.experiments.comparison.compact_json import whole
+    from assets.experiments.comparison.compact_json import read
     from docs.pages.ranking import filled
 
-    return filled(template, result, PARTS) if "arms" in result else filled(template, whole(result))
+    return filled(template, result, PARTS) if "arms" in result else filled(template, read(result))
 
 
 def pictures(result: Mapping[str, Any]) -> dict[str, bytes]:
     """File name in docs/images → PNG."""
     from assets.experiments.ab.plots import ab_pictures
-    from assets.experiments.comparison.compact_json import whole
+    from assets.experiments.comparison.compact_json import read
     from assets.experiments.comparison.plots import pictures as of_comparison
     from assets.experiments.comparison.report import picture_name
 
     if "arms" in result:
         return {f"ranking-{name}": png for name, png in ab_pictures(result).items()}
-    return {picture_name(result, name): png for name, png in of_comparison(whole(result)).items()}
+    comparison = read(result)
+    return {picture_name(comparison, name): png for name, png in of_comparison(comparison).items()}
 
 
 if __name__ == "__main__":

@@ -93,9 +93,7 @@ class Study(Generic[Row]):
 
     def write(self, document: Any) -> None:
         """Write the result, then forget the partial ones."""
-        with replace_file(self.out) as fresh:
-            fresh.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n")
-        self._partial.remove()
+        self._partial.finish(document)
 
     def _keep(self, emitted: Finished[Row] | WorkProgress) -> None:
         if isinstance(emitted, WorkProgress):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from assets.experiments.comparison.results import FAMILY
+from assets.experiments.comparison.roles import FAMILY
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

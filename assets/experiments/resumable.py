@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from models.files import replace_file
+
 
 class PartialLines:
     """The folder `<out>.partial`, kept for one key; a line cut short by a kill is dropped when read."""
@@ -22,6 +24,7 @@ class PartialLines:
             out: the output file that will hold them in the end.
             key: of all that moves a figure.
         """
+        self.out = out
         self.folder = out.with_name(out.name + ".partial")
         self.key = key
         self.discarded = False
@@ -54,8 +57,10 @@ class PartialLines:
             file.flush()
             os.fsync(file.fileno())
 
-    def remove(self) -> None:
-        """Forget everything; the output file holds it now."""
+    def finish(self, document: Any) -> None:
+        """Write the result, then forget the pieces."""
+        with replace_file(self.out) as fresh:
+            fresh.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n")
         shutil.rmtree(self.folder)
 
     def _cut_short(self) -> bool:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from assets.experiments.comparison.parts import SystemFigures, Truth
+    from assets.experiments.comparison.results import Comparison
     from warehouse.store.warehouse import Warehouse
 
 #: figure → heading; definitions in docs/metrics.md
@@ -28,78 +30,73 @@ SIGNED = ("gain",)
 BLOCKS = "▁▂▃▄▅▆▇█"
 
 
-def figures_table(
-    title: str, entries: Sequence[Mapping[str, Any]], truth: Mapping[str, Any] | None = None
-) -> Table:
+def figures_table(title: str, entries: Sequence[SystemFigures], truth: Truth | None = None) -> Table:
     """One row a system; the ceiling of simulated logs below, dimmed. Columns without a value are left out."""
     from rich.table import Table
 
-    entries = [_with_gain(entry) for entry in entries]
-    columns = [name for name in FIGURES if any(entry.get(name) is not None for entry in entries)]
+    columns = [name for name in FIGURES if any(getattr(entry, name) is not None for entry in entries)]
     table = Table(title=title, title_justify="left", collapse_padding=True)
     table.add_column("system", no_wrap=True)
     for name in columns:
         table.add_column(FIGURES[name], justify="right", no_wrap=True)
     for entry in entries:
-        table.add_row(entry["system"], *(_figure(entry.get(name), name in SIGNED) for name in columns))
+        table.add_row(entry.system, *(_figure(getattr(entry, name), name in SIGNED) for name in columns))
     if truth is not None:
-        cells = (_figure(truth.get(name)) for name in columns)
+        cells = (_figure(getattr(truth, name, None)) for name in columns)
         table.add_row("true probability", *cells, style="dim")
-    nulls = max((entry.get("null_hours") or 0 for entry in entries), default=0)
+    nulls = max((entry.null_hours for entry in entries), default=0)
     if nulls:
         table.caption = f"{nulls} hours of each system have one class only and no AUC; periods leave them out"
     return table
 
 
-def tests_table(title: str, result: Mapping[str, Any], others: Sequence[str], reference: str) -> Table:
+def tests_table(title: str, result: Comparison, others: Sequence[str], reference: str) -> Table:
     """Each of `others` less `reference`: the interval over users, p by DeLong, and corrected by Holm."""
     from rich.table import Table
-
-    from assets.experiments.comparison.results import between
 
     table = Table("system", title=title, title_justify="left")
     for heading in ("difference", "95 % over users", "p", "p corrected"):
         table.add_column(heading, justify="right", no_wrap=True)
     for name in others:
-        test = between(result, name, reference)
+        test = result.between(name, reference)
         if test is None:
             table.add_row(name, *"––––")
             continue
-        interval = f"{test['low']:+.4f} … {test['high']:+.4f}"
-        p_values = (_p_value(test[name]) for name in ("p_delong", "p_holm"))
-        table.add_row(name, _figure(test["difference"], signed=True), interval, *p_values)
-    table.caption = f"p: DeLong's test; corrected by Holm's rule over all {len(result['tests'])} pairs"
+        interval = f"{_figure(test.low, signed=True)} … {_figure(test.high, signed=True)}"
+        p_values = map(_p_value, (test.p_delong, test.p_holm))
+        table.add_row(name, _figure(test.difference, signed=True), interval, *p_values)
+    table.caption = f"p: DeLong's test; corrected by Holm's rule over all {len(result.tests)} pairs"
     return table
 
 
-def comparison_tables(title: str, result: Mapping[str, Any]) -> Iterator[Table]:
+def comparison_tables(title: str, result: Comparison) -> Iterator[Table]:
     """The paper's Tables 2 and 4 and its Figure 3 for a comparison, with what is sure of them."""
-    from assets.experiments.comparison.results import ABLATIONS, REFERENCE, best
+    from assets.experiments.comparison.roles import ABLATIONS, REFERENCE
 
-    yield figures_table(title, result["summary"], result.get("truth"))
-    names = [entry["system"] for entry in result["summary"]]
-    ahead = best(result)
+    yield figures_table(title, result.summary, result.truth)
+    names = list(result.systems)
+    ahead = result.best()
     if len(names) > 1 and ahead is not None:
         others = [name for name in names if name != ahead]
         yield tests_table(f"{title}: against {ahead}, the best", result, others, ahead)
     ablations = [name for name in ABLATIONS if name in names]
     if REFERENCE in names and ablations:
-        kept = [entry for entry in result["summary"] if entry["system"] in (REFERENCE, *ablations)]
-        yield figures_table(f"{title}: ablations of {REFERENCE}", kept)
+        entries = [entry for entry in result.summary if entry.system in (REFERENCE, *ablations)]
+        yield figures_table(f"{title}: ablations of {REFERENCE}", entries)
         yield tests_table(f"{title}: ablations against {REFERENCE}", result, ablations, REFERENCE)
     yield hours_table(f"{title}: AUC by hour", result)
 
 
-def hours_table(title: str, result: Mapping[str, Any]) -> Table:
+def hours_table(title: str, result: Comparison) -> Table:
     """A line of blocks a system, one an hour, all on one scale; a dot where no exposure tells."""
     from rich.table import Table
 
-    from assets.experiments.comparison.summary import mean
+    from assets.experiments.comparison.averages import mean
 
     curves: dict[str, list[float | None]] = {}
-    for name in (entry["system"] for entry in result["summary"]):
-        rows = [row for row in result["rows"] if row["system"] == name]
-        curves[name] = [mean(row["auc"] for row in rows if row["hour"] == hour) for hour in range(24)]
+    for name in result.systems:
+        rows = [row for row in result.rows if row.system == name]
+        curves[name] = [mean(row.auc for row in rows if row.hour == hour) for hour in range(24)]
     known = [value for curve in curves.values() for value in curve if value is not None]
     low, high = min(known, default=0.0), max(known, default=0.0)
     table = Table("system", "0     6     12    18", "lowest", "highest", title=title, title_justify="left")
@@ -127,17 +124,13 @@ def loaded_table(warehouse: Warehouse, title: str) -> Table:
     return table
 
 
-def _with_gain(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """With what the hourly update gains over the same model left alone, where both are known."""
-    adapted, static = entry.get("auc"), entry.get("auc_static")
-    return {**entry, "gain": None if adapted is None or static is None else adapted - static}
-
-
 def _figure(value: float | None, signed: bool = False) -> str:
     return "–" if value is None else f"{value:{'+' if signed else ''}.4f}"
 
 
-def _p_value(value: float) -> str:
+def _p_value(value: float | None) -> str:
+    if value is None:
+        return "–"
     return f"{value:.3f}" if value >= 0.001 else f"{value:.0e}" if value >= 1e-300 else "0"
 
 

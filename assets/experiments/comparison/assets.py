@@ -53,14 +53,13 @@ def ranking_comparison_asset() -> dg.AssetsDefinition:
         with told(context):
             from assets.experiments.comparison.plots import pictures
             from assets.experiments.comparison.report import table, tests
-            from assets.experiments.comparison.results import best, span
             from assets.experiments.comparison.run import compare
             from assets.experiments.comparison.tracking import experiment_name, record
 
             timings = Timings()
             with timings.phase("read"):
                 logs, settings = asked(config, home, warehouse)
-            out = home.paths.reports / "comparisons" / f"{span({'settings': settings.model_dump()})}.json"
+            out = home.paths.reports / "comparisons" / f"{settings.span}.json"
             with timings.phase("compute"):
                 listen = progress.to(context.log)
                 result = compare(settings, logs, out, workers=config.workers, progress=listen)
@@ -71,7 +70,7 @@ def ranking_comparison_asset() -> dg.AssetsDefinition:
                 {
                     "logs": "simulated" if logs.simulated else settings.source,
                     "days": ", ".join(settings.days),
-                    "best": best(result) or "none",
+                    "best": result.best() or "none",
                     "systems": dg.MetadataValue.md(
                         table(result).replace("[Definitions](../metrics.md).", "")
                     ),
@@ -80,7 +79,7 @@ def ranking_comparison_asset() -> dg.AssetsDefinition:
                         name.removesuffix(".png"): plots.embedded(png)
                         for name, png in pictures(result).items()
                     },
-                    "data_hash": result["data_hash"],
+                    "data_hash": result.data_hash,
                     "json": dg.MetadataValue.path(str(out)),
                     "mlflow_experiment": experiment_name(result),
                     "mlflow_run": run_id,

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
 from assets.common.tuned import Scalar
+from assets.experiments.frame import Record, key_of
 
 NO_COUNTS = "*.features.counts=false"  #: the override that takes point-in-time counts from every system
 
 
-class CompareSettings(BaseModel):
+class CompareSettings(Record):
     """One comparison: systems × days × seeds on one source."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     source: Literal["simulator", "kuairand", "landing"] = Field(description="where the logs come from")
     systems: tuple[str, ...] = Field(min_length=1, description="names of models.ranking.registry.SYSTEMS")
@@ -43,10 +40,14 @@ class CompareSettings(BaseModel):
             raise ValueError(f"named twice: {', '.join(str(item) for item in value)}")
         return value
 
+    @property
+    def span(self) -> str:
+        """The test days, as `first` or `first..last`."""
+        return "..".join(dict.fromkeys((min(self.days), max(self.days))))
+
     def key(self, data_hash: str, of_systems: Mapping[str, Mapping[str, str]]) -> str:
-        """Twelve hex digits of all that moves a score, the code aside: the key of partial results."""
-        text = json.dumps([self.model_dump(mode="json"), data_hash, of_systems], sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
+        """All that moves a score, the code aside, in twelve hex digits: the key of partial results."""
+        return key_of(self.model_dump(mode="json"), data_hash, of_systems)
 
 
 def systems_named(text: str, overrides: Sequence[str] = ()) -> tuple[str, ...]:

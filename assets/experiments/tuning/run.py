@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from assets.experiments.comparison.run import WorkProgress, silent, write_json
 from assets.experiments.resumable import PartialLines
 from assets.experiments.tuning.choice import RULE, summary
 from assets.experiments.tuning.settings import TuneSettings
@@ -26,7 +25,7 @@ from assets.experiments.tuning.workers import (
     run_study,
     train_graph,
 )
-from assets.experiments.workers import run_units
+from assets.experiments.workers import WorkProgress, run_units, silent
 from models.progress import Progress
 
 
@@ -95,8 +94,7 @@ def tune(
         "rule": RULE,
         "systems": {name: summary([done.trial for done in finished(name)]) for name in asked},
     }
-    write_json(out, result)
-    partial.remove()
+    partial.finish(result)
     return result
 
 

@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from assets.common.provenance import git_revision
-from assets.experiments.comparison.run import WorkProgress
 from assets.experiments.tuning.settings import TuneSettings
 from assets.experiments.tuning.study import Day, Trial, study
-from assets.experiments.workers import Emit
+from assets.experiments.workers import Emit, WorkProgress
 
 if TYPE_CHECKING:
     from assets.experiments.source_logs import Logs
