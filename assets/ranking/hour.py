@@ -16,7 +16,7 @@ from assets.ranking.states import StateRecord, States, since
 from warehouse.landing.service_time import HOUR_MS
 
 if TYPE_CHECKING:
-    from models.ranking.ranker import Ranker
+    from models.ranking.day import ServedDay
 
 
 def each_hour(
@@ -125,8 +125,9 @@ def start_of(states: States, system: str, key: str, loaded: Mapping[str, str]) -
     )
 
 
-def ranker_before(states: States, start: Start, hour: Hour, device: str) -> Ranker:
-    """The ranker as it stands at the hour's start: adapted on every loaded hour between base and hour."""
+def day_before(states: States, start: Start, hour: Hour, device: str) -> ServedDay:
+    """The served day as it stands at the hour's start: adapted on every loaded hour between base and hour."""
+    from models.ranking.day import ServedDay
     from models.ranking.ranker import Ranker
 
     base = states.ranker_path(states.daily(start.system, start.base.partition))
@@ -135,7 +136,8 @@ def ranker_before(states: States, start: Start, hour: Hour, device: str) -> Rank
     else:
         state = states.checked(states.hourly(start.system, start.previous.partition))
         ranker = Ranker.load_hour(base, state, device=device)
-    # A late hour is adapted on in its place: what comes after it begins from there.
+    day = ServedDay(ranker)
+    # A late hour is adapted on in its order: what comes after it begins from there.
     for missed in start.catch_up:
-        ranker.adapt(hour.logs[missed].log)
-    return ranker
+        day.adapt(hour.logs[missed].log)
+    return day

@@ -12,7 +12,7 @@ from assets.common import plots
 from assets.common.partitions import DAY_BEFORE, HOUR_BEFORE, Partitions
 from assets.common.resources import HomeResource, ProgressReport, TrackingResource, WarehouseResource
 from assets.common.timings import Timings
-from assets.ranking.hour import each_hour, open_hour, ranker_before
+from assets.ranking.hour import day_before, each_hour, open_hour
 from assets.ranking.recording import record_day, record_hour
 from assets.ranking.states import States
 
@@ -76,16 +76,14 @@ def score_hour(
     with timings.phase("read"):
         hour = open_hour(warehouse, states, key)
     with timings.phase("compute"):
-        told = {
-            start.system: ranker_before(states, start, hour, home.deployment.device).score_details(
-                hour.logs[key].log
-            )
+        scored = {
+            start.system: day_before(states, start, hour, home.deployment.device).score(hour.logs[key].log)
             for start in hour.starts
         }
-        figures = {system: evaluate(hour.logs[key], details) for system, details in told.items()}
+        figures = {system: evaluate(hour.logs[key], scores.details) for system, scores in scored.items()}
     with timings.phase("write"):
-        scores = {system: details["probability"] for system, details in told.items()}
-        curves = _store(warehouse, hour, scores, figures)
+        probabilities = {system: scores.probability for system, scores in scored.items()}
+        curves = _store(warehouse, hour, probabilities, figures)
     with timings.phase("record"):
         about = f"{hour.day}, {tracking.source}{' (simulated)' if tracking.simulated else ''}"
         drawn = {"AUC by hour": plots.by_hour(curves["auc"], f"AUC by hour, {about}", "AUC")}

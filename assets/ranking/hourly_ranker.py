@@ -8,7 +8,7 @@ from assets.common.partitions import DAY_BEFORE, HOUR_BEFORE, Partitions
 from assets.common.provenance import git_revision
 from assets.common.resources import HomeResource, ProgressReport, TrackingResource, WarehouseResource
 from assets.common.timings import Timings
-from assets.ranking.hour import Hour, Start, each_hour, open_hour, ranker_before
+from assets.ranking.hour import Hour, Start, day_before, each_hour, open_hour
 from assets.ranking.recording import record_day, record_hour
 from assets.ranking.states import StateRecord, States, since
 
@@ -65,11 +65,11 @@ def adapt_hour(
     metadata: dict[str, object] = {"exposures": len(hour.logs[key].log.exposures)}
     for start in hour.starts:
         with timings.phase("compute"):
-            ranker = ranker_before(states, start, hour, home.deployment.device)
-            report = ranker.adapt(hour.logs[key].log)
+            day = day_before(states, start, hour, home.deployment.device)
+            report = day.adapt(hour.logs[key].log)
             folder = states.hourly(start.system, key)
             with states.write(folder, _record(start, hour)) as path:
-                ranker.save_hour(path)
+                day.ranker.save_hour(path)
         record = states.finished(folder)
         tags = start.tags() | {
             "state": str(folder.relative_to(home.home.root)),

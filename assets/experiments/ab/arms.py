@@ -12,8 +12,8 @@ from models.progress import Progress
 
 if TYPE_CHECKING:
     from assets.experiments.ab.simulated_log import SimulatedLog
+    from models.ranking.day import ServedDay
     from models.ranking.features.event_log import EventLog
-    from models.ranking.ranker import Ranker
     from simulator import Requests, SimulatedReaders
     from simulator.feed.world import SimulatedHour
 
@@ -46,35 +46,35 @@ class RankerArm:
         self._system = chosen_systems(comparison)[name]
         self._long_term = chosen_long_term(comparison)
         self._settings, self._logs = settings, logs
-        self._ranker: Ranker | None = None
+        self._day: ServedDay | None = None
 
     def retrain(self, log: EventLog, report: Progress) -> None:
         """Train the daily model, with its long-term graph where the system needs one."""
+        from models.ranking.day import ServedDay
         from models.ranking.lsttm.long_term_graph import train_long_term
-        from models.ranking.ranker import Ranker
 
         seed, device = self._settings.seed, self._settings.device
         long_term = None
         if self._system.uses_long_term:
             long_term = train_long_term(log, self._long_term, seed=seed, device=device, progress=report)
-        self._ranker = Ranker.train(
+        self._day = ServedDay.train(
             self._system, log, seed=seed, device=device, long_term=long_term, progress=report
         )
 
     def scores(self, requests: Requests) -> np.ndarray:
         """Click probabilities at the first position."""
         found = np.full(requests.item.shape, -np.inf)
-        found[requests.item >= 0] = self._trained().score(self._logs.candidates(requests))
+        found[requests.item >= 0] = self._trained().score(self._logs.candidates(requests)).probability
         return found
 
     def learn(self, played: SimulatedHour) -> None:
         """One pass over the hour."""
         self._trained().adapt(self._logs.hour(played))
 
-    def _trained(self) -> Ranker:
-        if self._ranker is None:
+    def _trained(self) -> ServedDay:
+        if self._day is None:
             raise RuntimeError("an hour came before the day's training")
-        return self._ranker
+        return self._day
 
 
 class RuleArm:

@@ -6,8 +6,6 @@ long-term graph is trained once for each (day, seed) and shared by the systems t
 
 from __future__ import annotations
 
-import copy
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -103,36 +101,29 @@ def score_day(
 
     A copy of the trained model scores the hours too: it receives each, but never adapts.
     """
-    from models.ranking.ranker import Ranker
+    from models.ranking.day import ServedDay
 
-    def told(stage: str, done: int, total: int) -> None:
+    def of_system(stage: str, done: int, total: int) -> None:
         report(f"{name}: {stage}", done, total)
 
-    started = time.perf_counter()
-    ranker = Ranker.train(
+    day = ServedDay.train(
         system,
         history,
         seed=unit.seed,
         device=unit.settings.device,
-        long_term=long_term if system.uses_long_term else None,
-        progress=told,
+        long_term=long_term,
+        progress=of_system,
+        with_twin=True,
     )
-    trained, spent = time.perf_counter() - started, 0.0
-    still = copy.deepcopy(ranker) if ranker.adapts else None
     adapted, gate, static = [], [], []
-    for done, hour in enumerate(hours, start=1):
-        started = time.perf_counter()
-        told_of = ranker.score_details(hour)
-        ranker.adapt(hour)
-        spent += time.perf_counter() - started
-        adapted.append(told_of["probability"])
-        gate.append(told_of.get("gate_short"))
-        if still is not None:
-            static.append(still.score(hour))
-            still.receive(hour)
-        told("hours", done, len(hours))
+    for scored in day.live(hours, of_system):
+        adapted.append(scored.probability)
+        gate.append(scored.details.get("gate_short"))
+        if scored.static is not None:
+            static.append(scored.static)
+    seconds = {"train_seconds": day.train_seconds, "hours_seconds": day.hours_seconds}
     return (
-        evaluate(name, unit, hours, adapted, static, gate, train_seconds=trained, hours_seconds=spent),
+        evaluate(name, unit, hours, adapted, static, gate, **seconds),
         Scores(np.concatenate(adapted), np.concatenate(static) if static else None, _joined(gate)),
     )
 

@@ -169,16 +169,15 @@ def scores_of(
     Raises:
         Diverged: some are no numbers.
     """
-    from models.ranking.ranker import Ranker
+    from models.ranking.day import ServedDay
 
     history, hours = day
-    ranker = Ranker.train(system, history, seed=seed, device=device, long_term=long_term)
+    served = ServedDay.train(system, history, seed=seed, device=device, long_term=long_term)
     scores = []
-    for hour in hours:
-        scores.append(ranker.score(hour))
-        if not np.isfinite(scores[-1]).all():
+    for scored in served.live(hours):
+        if not np.isfinite(scored.probability).all():
             raise Diverged("scores are not finite")
-        ranker.adapt(hour)
+        scores.append(scored.probability)
     return np.concatenate(scores)
 
 
