@@ -5,14 +5,13 @@ here.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from models.progress import Progress
 from warehouse.home import SourceHome
 from warehouse.landing import landing as reader
 from warehouse.landing import layout
@@ -149,33 +148,6 @@ def pending(
         loaded = warehouse.loaded(table)
     stored = dict(zip(loaded["partition"], loaded["files_hash"], strict=True))
     return [partition for partition, found in present.items() if stored.get(partition) != found]
-
-
-def ingest_pending(
-    home: SourceHome,
-    tables: Iterable[str],
-    *,
-    landing: Path,
-    description: SourceDescription,
-    at_once: int,
-    progress: Progress | None = None,
-) -> None:
-    """Pass every landed partition that is not loaded as it is now through the gate, table by table.
-
-    Args:
-        at_once: partitions in one run of the gate and one transaction; bounds memory.
-        progress: told of every such run.
-
-    Raises:
-        BatchRejected: a batch rule is broken; what was loaded before stands.
-    """
-    for table in tables:
-        missing = pending(home, table, landing=landing, description=description)
-        for first in range(0, len(missing), at_once):
-            chunk = missing[first : first + at_once]
-            ingest(home, table, chunk, landing=landing, description=description)
-            if progress:
-                progress(f"gate and load {table}", first + len(chunk), len(missing))
 
 
 def gate_context(

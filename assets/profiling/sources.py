@@ -13,7 +13,7 @@ from assets.profiling.audience.requests import as_day
 from assets.profiling.profilers import Trainer
 from assets.profiling.states import ProfileStates
 from models.progress import Progress
-from warehouse.home import Deployment, Home
+from warehouse.home import Home
 
 if TYPE_CHECKING:
     from assets.common.tracking import Tracking
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from warehouse.home import SourceHome
     from warehouse.landing.description import SourceDescription
 
-PARTITIONS_PER_LOAD = 400  #: days in one run of the gate and one transaction: a year of a middling shop
 MOST_KEPT = 2  #: readings held in memory: the as-of date's and the held-back one's
 
 
@@ -45,20 +44,13 @@ class ProfileSource:
             ValueError: an unknown source, or one that needs `data` without it.
             BatchRejected: a batch rule stopped a partition while loading.
         """
-        from assets.logs.sources import described, fill_landing
+        from assets.logs.sources import open_source
+        from warehouse.landing.contract import PROFILING_TABLES
 
-        deployment, paths = Deployment.load(home), home.source(name)
-        if name == deployment.source and paths.warehouse.exists():
-            return cls(name, paths, described(deployment.landing_folder(home)))
-        stamp = paths.root / "landing-folder"  # of one's own logs: where they lie was said once
-        if data is None and stamp.exists():
-            data = Path(stamp.read_text())
-        fresh = not paths.warehouse.exists()
-        landing = fill_landing(name, paths, data, progress=progress)
-        description = described(landing)
-        if fresh:
-            load_profiling(paths, landing, description, progress)
-        return cls(name, paths, description)
+        source = open_source(name, home, data, progress=progress)
+        if not source.home.warehouse.exists():
+            source.load(PROFILING_TABLES, progress)
+        return cls(name, source.home, source.description)
 
     def read(self, as_of: str, fitted_at: str | None = None) -> ProfileData:
         """All that was known before an as-of date; the last readings are kept.
@@ -127,23 +119,6 @@ class ProfileSource:
         states = ProfileStates(self.home.models)
         listener = None if tracking is None else partial(record_model, tracking, states)
         return Trainer(states, self, size, seed, device, progress, listener)
-
-
-def load_profiling(
-    home: SourceHome, landing: Path, description: SourceDescription, progress: Progress | None
-) -> None:
-    """Gate and load every landed partition of the profiler's tables that is not loaded as it is now."""
-    from assets.logs.ingest import ingest_pending
-    from warehouse.landing.contract import PROFILING_TABLES
-
-    ingest_pending(
-        home,
-        PROFILING_TABLES,
-        landing=landing,
-        description=description,
-        at_once=PARTITIONS_PER_LOAD,
-        progress=progress,
-    )
 
 
 def channels_fitted_at(heatmaps: Path, as_of: str) -> str:

@@ -36,7 +36,7 @@ def deploy(
     Raises:
         OtherDeployment: the home serves another source already.
     """
-    from assets.logs.sources import described, fill_landing
+    from assets.logs.sources import open_source
     from warehouse.home import Deployment, Home
 
     home = Home.current()
@@ -45,15 +45,15 @@ def deploy(
         raise OtherDeployment(
             f"{home.root} serves the source {former.source}: set HOURFOLD_HOME to another folder for {source}"
         )
-    landing = fill_landing(source, home.source(source), data, simulation=simulation, progress=progress)
-    description = described(landing)
+    opened = open_source(source, home, data, simulation=simulation, progress=progress)
+    description = opened.description
     fields = former.model_dump() if former is not None else {}
     fields |= {
         "source": source,
         "zone": description.zone,
         "first_day": description.first_day,
         "shop_first_day": description.shop_first_day,
-        "landing": str(landing) if source == "landing" else None,
+        "landing": str(opened.landing) if source == "landing" else None,
     }
     fields |= {name: value for name, value in changes.items() if value is not None}
     return Deployment(**fields)

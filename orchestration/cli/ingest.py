@@ -37,7 +37,7 @@ def ingest(
         hourfold ingest --source kuairand --data path/to/KuaiRand-Pure
     """
     from assets.logs.ingest import BatchRejected
-    from assets.logs.sources import described, last_landed_day
+    from assets.logs.sources import open_source
     from orchestration.cli.deploying import deploy
     from orchestration.cli.tables import loaded_table
     from orchestration.run import run_ingest
@@ -51,19 +51,19 @@ def ingest(
             deployment = deploy(source, data, progress=progress)
             with Session(deployment, progress=progress) as session:
                 home = session.home
-                landing = deployment.landing_folder(home)
-                description = described(landing)
+                opened = open_source(source, home, data)
+                description = opened.description
                 try:
                     first, last = (
                         first or description.shop_first_day or description.first_day,
-                        last or last_landed_day(landing, description),
+                        last or opened.last_day,
                     )
                     run_ingest(session, first, last, again=again)
                 except RunFailed as failed:
                     if not force:
                         raise
                     err.print(str(failed), markup=False)
-                    _load_anyway(deployment.paths(home), landing)
+                    _load_anyway(opened.home, opened.landing)
         with Warehouse(deployment.paths(home).warehouse, read_only=True) as warehouse:
             made = "simulated logs" if description.simulated else f"source {source}"
             out.print(loaded_table(warehouse, f"{made}, {first} to {last}"))

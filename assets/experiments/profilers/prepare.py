@@ -10,7 +10,7 @@ from assets.experiments.profilers.data import PurchaseSource
 from assets.experiments.profilers.settings import ProfileEvalSettings
 from models.profiling.data import ProfileData
 from models.progress import Progress
-from warehouse.home import Deployment, Home
+from warehouse.home import Home
 
 
 def prepare_shop(
@@ -25,17 +25,13 @@ def prepare_shop(
         ValueError: the source needs `--data`, or another folder was loaded under this home.
         BatchRejected: a batch rule stopped a partition.
     """
-    from assets.logs.sources import described, fill_landing
+    from assets.logs.sources import open_source
     from assets.profiling.reading import profile_data, profile_data_hash, purchase_log
-    from assets.profiling.sources import load_profiling
+    from warehouse.landing.contract import PROFILING_TABLES
 
-    home = Home.current()
-    deployment, paths = Deployment.load(home), home.source(settings.source)
-    if settings.source == deployment.source and deployment.landing and data is None:
-        data = Path(deployment.landing)
-    landing = fill_landing(settings.source, paths, data, progress=progress)
-    description = described(landing)
-    load_profiling(paths, landing, description, progress)
+    opened = open_source(settings.source, Home.current(), data, progress=progress)
+    opened.load(PROFILING_TABLES, progress)
+    paths, description = opened.home, opened.description
     user_ids, purchases = purchase_log(paths, description)
 
     def before(day: int) -> ProfileData:

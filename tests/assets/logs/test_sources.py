@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from assets.logs.sources import described, fill_landing, last_landed_day
+from assets.logs.sources import described, fill_landing, open_source
 from warehouse.home import Home
 from warehouse.landing.description import FILE_NAME
+from warehouse.store.warehouse import Warehouse
 
 
 def write_hour(landing, day, hour="09"):
@@ -41,10 +42,10 @@ def test_a_folder_without_source_json_gets_one_that_stays(tmp_path):
 
 def test_days_that_land_after_source_json_count(tmp_path):
     write_hour(tmp_path, "2026-05-08")
-    description = described(tmp_path)
+    source = open_source("landing", Home.current(), tmp_path)
     write_hour(tmp_path, "2026-05-09")
     assert described(tmp_path).last_day == "2026-05-08"
-    assert last_landed_day(tmp_path, description) == "2026-05-09"
+    assert source.last_day == "2026-05-09"
 
 
 def test_a_home_takes_one_folder_only(home, tmp_path):
@@ -54,11 +55,32 @@ def test_a_home_takes_one_folder_only(home, tmp_path):
         fill_landing("landing", home, tmp_path / "b")
 
 
+def test_a_folder_that_was_named_once_needs_no_second_naming(tmp_path):
+    write_hour(tmp_path, "2026-05-08")
+    first = open_source("landing", Home.current(), tmp_path)
+    assert open_source("landing", Home.current()) == first
+
+
+def test_loading_takes_what_the_warehouse_lacks_and_nothing_twice(tmp_path):
+    write_hour(tmp_path, "2026-05-08")
+    write_users(tmp_path)
+    (tmp_path / "items").mkdir()
+    (tmp_path / "items" / "a.csv").write_text("item_id\nx\ny\n")
+    source = open_source("landing", Home.current(), tmp_path)
+    loads = []
+    source.load(("users", "items", "exposures"), lambda *progress: loads.append(progress))
+    assert loads == [(f"gate and load {table}", 1, 1) for table in ("users", "items", "exposures")]
+    source.load(("users", "items", "exposures"), lambda *progress: loads.append(progress))
+    assert len(loads) == 3
+    with Warehouse(source.home.warehouse, read_only=True) as warehouse:
+        assert warehouse.loaded("exposures")["kept"].tolist() == [2]
+
+
 @pytest.mark.parametrize(
-    "source, told", [("landing", "--data"), ("kuairand", "--data"), ("nonsense", "known")]
+    "source, message", [("landing", "--data"), ("kuairand", "--data"), ("nonsense", "known")]
 )
-def test_what_is_missing_is_named(home, source, told):
-    with pytest.raises(ValueError, match=told):
+def test_what_is_missing_is_named(home, source, message):
+    with pytest.raises(ValueError, match=message):
         fill_landing(source, home)
 
 

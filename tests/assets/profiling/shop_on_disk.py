@@ -11,10 +11,10 @@ import pandas as pd
 from filelock import FileLock
 
 from assets.common.tracking import PROFILING, Tracking
-from assets.logs.sources import described
-from assets.profiling.sources import load_profiling
+from assets.logs.sources import open_source
 from tests.models.profiling.toy import AS_OF, toy_log
 from warehouse.home import Deployment, Home
+from warehouse.landing.contract import PROFILING_TABLES
 
 USERS, DAYS = 150, 150
 FIRST_DAY, LAST_DAY = (str(np.datetime64(AS_OF + 60 - back, "D")) for back in (DAYS, 1))
@@ -61,7 +61,7 @@ def _make(root: Path) -> None:
     home = Home(root / "home")
     deployment = Deployment(source="landing", first_day=FIRST_DAY, size="tiny", landing=str(landing))
     deployment.save(home)
-    load_profiling(deployment.paths(home), landing, described(landing), None)
+    open_source("landing", home, landing).load(PROFILING_TABLES)
     assert Tracking(
         home.mlflow, "landing", simulated=False, purpose=PROFILING
     ).experiment  # its tables take long
