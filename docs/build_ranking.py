@@ -21,7 +21,7 @@ ORDER = ("kuairand", "landing", "simulated", "simulated-days", "landing-simulate
 
 
 def main(arguments: list[str], docs: Path = DOCS) -> int:
-    """Take in new JSONs, then write pictures and page from all that are kept."""
+    """Take in new JSONs, then write pictures and page from all that are stored."""
     sys.path.insert(0, str(DOCS.parent))
     data = docs / "results" / "data"
     data.mkdir(parents=True, exist_ok=True)
@@ -31,7 +31,7 @@ def main(arguments: list[str], docs: Path = DOCS) -> int:
         if name:
             result["section"] = name
         (data / f"ranking-{section(result)}.json").write_text(small(result))
-    results = kept(docs)
+    results = stored(docs)
     if not results:
         print("usage: python docs/build_ranking.py COMPARISON.json … [AB.json]")
         return 2
@@ -42,19 +42,19 @@ def main(arguments: list[str], docs: Path = DOCS) -> int:
     return 0
 
 
-def kept(docs: Path = DOCS) -> dict[str, Any]:
+def stored(docs: Path = DOCS) -> dict[str, Any]:
     """Section → JSON in its small form, in the order of the page."""
-    found = {path.stem.removeprefix("ranking-"): path for path in (docs / "results" / "data").glob("*.json")}
-    order = [*(name for name in ORDER if name in found), *sorted(set(found) - set(ORDER))]
-    return {name: json.loads(found[name].read_text()) for name in order}
+    files = {path.stem.removeprefix("ranking-"): path for path in (docs / "results" / "data").glob("*.json")}
+    order = [*(name for name in ORDER if name in files), *sorted(set(files) - set(ORDER))]
+    return {name: json.loads(files[name].read_text()) for name in order}
 
 
 def page(docs: Path = DOCS) -> str:
-    """The page, from templates and what is kept."""
+    """The page, from templates and what is stored."""
     parts = docs / "results" / "parts"
     texts = [(parts / TOP).read_text()]
     texts += [
-        text(result, (parts / f"ranking.{name}.txt").read_text()) for name, result in kept(docs).items()
+        text(result, (parts / f"ranking.{name}.txt").read_text()) for name, result in stored(docs).items()
     ]
     return "\n\n".join(part.strip("\n") for part in texts) + "\n"
 

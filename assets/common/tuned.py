@@ -1,4 +1,4 @@
-"""Settings that `hourfold tune` chose: how they are stored, found, and put on a system.
+"""Settings that `hourfold tune` chose: how they are stored, looked up, and put on a system.
 
 A home's own study, `<source home>/tuned.json`, wins over the settings that come with the package for the
 public sources, `models/tuned/<source>.json`. Both hold for one size: a tiny study says nothing about real
@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+
+from models.files import replace_file
 
 if TYPE_CHECKING:
     from models.settings import Settings
@@ -47,15 +49,6 @@ class Tuned(BaseModel):
     systems: dict[str, TunedSystem]
 
     @classmethod
-    def of(cls, study: Mapping[str, Any]) -> Tuned:
-        """The choices in the JSON of a study."""
-        chosen = {
-            name: TunedSystem(**{field: system[field] for field in TunedSystem.model_fields})
-            for name, system in study["systems"].items()
-        }
-        return cls(systems=chosen, **{name: study[name] for name in ("size", "days", "trials", "data_hash")})
-
-    @classmethod
     def load(cls, path: Path) -> Tuned:
         """Read `path`.
 
@@ -80,10 +73,8 @@ class Tuned(BaseModel):
             getattr(held, name) == getattr(self, name) for name in ("size", "days", "trials", "data_hash")
         )
         whole = self.model_copy(update={"systems": {**(held.systems if same else {}), **self.systems}})
-        path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = path.with_name(path.name + ".new")
-        fresh.write_text(whole.model_dump_json(indent=1) + "\n")
-        fresh.replace(path)
+        with replace_file(path) as fresh:
+            fresh.write_text(whole.model_dump_json(indent=1) + "\n")
         return whole
 
 
@@ -96,12 +87,12 @@ def tuned_settings(
     """
     own = home.root / FILE
     packaged = Path(str(files("models"))) / "tuned" / f"{source}.json"
-    found: dict[str, TunedSystem] = {}
+    chosen: dict[str, TunedSystem] = {}
     for path in (packaged, own):
         tuned = Tuned.load(path) if path.exists() else None
         if tuned is not None and tuned.size == size and (path == own or size == "real"):
-            found |= tuned.systems
-    return {name: found[name].settings for name in systems if name in found and found[name].settings}
+            chosen |= tuned.systems
+    return {name: chosen[name].settings for name in systems if name in chosen and chosen[name].settings}
 
 
 def changed(settings: S, values: Values) -> S:

@@ -99,7 +99,7 @@ class Study(Generic[Row]):
         if isinstance(emitted, WorkProgress):
             self._report(emitted.stage, emitted.done, emitted.total)
             return
-        for name, arrays in emitted.arrays.items():  # before the row that says they are there
+        for name, arrays in emitted.arrays.items():  # before the row that speaks of them
             with replace_file(self.path(name)) as fresh, fresh.open("wb") as file:
                 np.savez(file, allow_pickle=False, **arrays)
         if emitted.rows:

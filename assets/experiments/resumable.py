@@ -42,13 +42,13 @@ class PartialLines:
 
     def read(self) -> list[Any]:
         """Every value stored so far."""
-        found = []
+        lines = []
         for line in self.path.read_text().splitlines() if self.path.exists() else []:
             try:
-                found.append(json.loads(line))
+                lines.append(json.loads(line))
             except ValueError:
                 continue
-        return found
+        return lines
 
     def append(self, lines: Sequence[str]) -> None:
         """Store JSON texts, one a line; they survive a kill as soon as this returns."""

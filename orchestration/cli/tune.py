@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from orchestration.cli.console import out as console
 from orchestration.cli.console import plain_errors, progress_bars
+
+if TYPE_CHECKING:
+    from assets.experiments.tuning.results import TuningResult
 
 
 def tune(
@@ -42,7 +45,7 @@ def tune(
     """
     from pydantic import ValidationError
 
-    from assets.common.tuned import FILE, Tuned
+    from assets.common.tuned import FILE
     from assets.experiments.comparison.prepare import days_named, prepare
     from assets.experiments.comparison.settings import CompareSettings
     from assets.experiments.source_logs import hash_of
@@ -86,34 +89,31 @@ def tune(
         if mlflow:
             record(home.mlflow, settings, result, out, progress)
         if write:
-            Tuned.of(result).save(home.source(source).root / FILE)
+            result.choices().save(home.source(source).root / FILE)
     _print(result)
     console.print(f"Written: {out}" + (f", {home.source(source).root / FILE}" if write else ""))
 
 
-def _print(result: dict[str, Any]) -> None:
+def _print(result: TuningResult) -> None:
     """What was chosen for each system."""
     from rich.table import Table
 
-    made = "simulated logs" if result["simulated"] else result["source"]
     table = Table(
-        title=f"{made}: {len(result['days'])} validation day(s), {result['trials']} trials a system"
+        title=f"{result.about}: {len(result.days)} validation day(s), {result.trials} trials a system"
     )
     for name in ("system", "defaults", "chosen", "trials", "failed", "seconds a trial"):
         table.add_column(name, justify="left" if name == "system" else "right", no_wrap=True)
     table.add_column("settings")
-    for name, system in result["systems"].items():
-        ran = [trial["seconds"] for trial in system["trials"] if trial["seconds"]]
+    for name, system in result.systems.items():
         table.add_row(
             name,
-            *("–" if auc is None else f"{auc:.4f}" for auc in (system["default_auc"], system["auc"])),
-            str(len(system["trials"])),
-            str(sum(trial["failed"] is not None for trial in system["trials"])),
-            f"{sum(ran) / len(ran):.1f}" if ran else "–",
-            ", ".join(f"{path}={value}" for path, value in system["settings"].items()) or "the defaults",
+            *("–" if auc is None else f"{auc:.4f}" for auc in (system.default_auc, system.auc)),
+            str(len(system.trials)),
+            str(len(system.failures)),
+            "–" if system.seconds is None else f"{system.seconds:.1f}",
+            ", ".join(f"{path}={value}" for path, value in system.settings.items()) or "the defaults",
         )
     console.print(table)
-    for name, system in result["systems"].items():
-        for number, trial in enumerate(system["trials"]):
-            if trial["failed"] is not None:
-                console.print(f"{name}, trial {number} failed: {trial['failed']}", markup=False)
+    for name, system in result.systems.items():
+        for number, reason in system.failures.items():
+            console.print(f"{name}, trial {number} failed: {reason}", markup=False)

@@ -64,7 +64,7 @@ def test_the_page_has_every_section_and_every_picture_it_shows(docs, results):
 
 def test_the_page_is_written_again_from_what_is_kept(builder, docs):
     assert builder.page(docs) == (docs / "results" / "ranking.md").read_text()
-    assert list(builder.kept(docs)) == ["kuairand", "simulated", "simulated-days", "ab"]
+    assert list(builder.stored(docs)) == ["kuairand", "simulated", "simulated-days", "ab"]
 
 
 def test_the_kept_form_is_small_and_loses_nothing_that_is_shown(results):
@@ -114,6 +114,6 @@ def test_one_system_has_a_page_without_comparisons(builder):
 
 def test_the_page_of_the_repository_is_what_its_data_say(builder):
     """Somebody's edit of the page, the parts or the data alone is seen here."""
-    if not builder.kept():
+    if not builder.stored():
         pytest.skip("no result is kept yet")
     assert builder.page() == (DOCS / "results" / "ranking.md").read_text(), "run docs/build_ranking.py"

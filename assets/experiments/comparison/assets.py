@@ -1,4 +1,4 @@
-"""ranking_comparison: every system that is asked for, on the deployment's own logs."""
+"""The asset ranking_comparison: systems against each other on the deployment's own logs."""
 
 from typing import TYPE_CHECKING
 
@@ -11,12 +11,13 @@ from assets.common.resources import HomeResource, ProgressReport, WarehouseResou
 from assets.common.timings import Timings
 
 if TYPE_CHECKING:
+    from assets.experiments.comparison.results import Comparison
     from assets.experiments.comparison.settings import CompareSettings
     from assets.experiments.source_logs import Logs
 
 
 class ComparisonConfig(dg.Config):
-    """What a comparison compares, as the launchpad asks for it."""
+    """What a comparison compares, as the launchpad takes it."""
 
     systems: str = Field(default="", description="names with commas, or all; empty: the deployment's")
     days: str = Field(
@@ -51,14 +52,12 @@ def ranking_comparison_asset() -> dg.AssetsDefinition:
         that was killed goes on where it was.
         """
         with told(context):
-            from assets.experiments.comparison.plots import pictures
-            from assets.experiments.comparison.report import table, tests
             from assets.experiments.comparison.run import compare
-            from assets.experiments.comparison.tracking import experiment_name, record
+            from assets.experiments.comparison.tracking import record
 
             timings = Timings()
             with timings.phase("read"):
-                logs, settings = asked(config, home, warehouse)
+                logs, settings = configured(config, home, warehouse)
             out = home.paths.reports / "comparisons" / f"{settings.span}.json"
             with timings.phase("compute"):
                 listen = progress.to(context.log)
@@ -68,20 +67,8 @@ def ranking_comparison_asset() -> dg.AssetsDefinition:
             progress.spent(timings.seconds)
             context.add_asset_metadata(
                 {
-                    "logs": "simulated" if logs.simulated else settings.source,
-                    "days": ", ".join(settings.days),
-                    "best": result.best() or "none",
-                    "systems": dg.MetadataValue.md(
-                        table(result).replace("[Definitions](../metrics.md).", "")
-                    ),
-                    "tests": dg.MetadataValue.md(tests(result).partition("\n\n![")[0] or "one system only"),
-                    **{
-                        name.removesuffix(".png"): plots.embedded(png)
-                        for name, png in pictures(result).items()
-                    },
-                    "data_hash": result.data_hash,
+                    **shown(result),
                     "json": dg.MetadataValue.path(str(out)),
-                    "mlflow_experiment": experiment_name(result),
                     "mlflow_run": run_id,
                     **timings.metadata(),
                 }
@@ -90,13 +77,31 @@ def ranking_comparison_asset() -> dg.AssetsDefinition:
     return ranking_comparison
 
 
-def asked(
+def shown(result: "Comparison") -> dict[str, dg.RawMetadataValue]:
+    """What the asset's page says of a comparison: tables, pictures, the experiment's name."""
+    from assets.experiments.comparison.plots import pictures
+    from assets.experiments.comparison.report import table, tests
+    from assets.experiments.comparison.tracking import experiment_name
+
+    return {
+        "logs": "simulated" if result.simulated else result.source,
+        "days": ", ".join(result.settings.days),
+        "best": result.best() or "none",
+        "systems": dg.MetadataValue.md(table(result).replace("[Definitions](../metrics.md).", "")),
+        "tests": dg.MetadataValue.md(tests(result).partition("\n\n![")[0] or "one system only"),
+        **{name.removesuffix(".png"): plots.embedded(png) for name, png in pictures(result).items()},
+        "data_hash": result.data_hash,
+        "mlflow_experiment": experiment_name(result),
+    }
+
+
+def configured(
     config: ComparisonConfig, home: HomeResource, warehouse: WarehouseResource
 ) -> "tuple[Logs, CompareSettings]":
     """The deployment's logs as a comparison reads them, and its settings.
 
     Raises:
-        LookupError: no days were asked for, and fewer than two are loaded.
+        LookupError: the launchpad names no days, and fewer than two are loaded.
     """
     from assets.common.tuned import tuned_settings
     from assets.experiments.comparison.prepare import days_named

@@ -27,10 +27,10 @@ def days_named(text: str) -> tuple[str, ...]:
     days: list[str] = []
     for part in text.split(","):
         first, dots, last = part.strip().partition("..")
-        found = zone.days_between(first, last if dots else first)
-        if not found:
+        of_part = zone.days_between(first, last if dots else first)
+        if not of_part:
             raise ValueError(f"--days {text!r}: {last} lies before {first}")
-        days += found
+        days += of_part
     return tuple(days)
 
 

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import asdict
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
 from assets.common.provenance import flat
-from assets.experiments.tuning.study import Sampler
+from assets.experiments.frame import Record, key_of
+from assets.experiments.tuning.trial import Sampler
 
 
-class TuneSettings(BaseModel):
+class TuneSettings(Record):
     """One study: systems × trials, each scored on all validation days."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     source: str = Field(description="where the logs come from")
     systems: tuple[str, ...] = Field(min_length=1, description="names of models.ranking.registry.SYSTEMS")
@@ -38,7 +35,7 @@ class TuneSettings(BaseModel):
         return tuple(dict.fromkeys(value))
 
     def key(self, data_hash: str) -> str:
-        """Twelve hex digits of all that moves a trial, the code and what else is tried aside."""
+        """All that moves a trial, the code and what else is tried aside, in twelve hex digits."""
         from models.ranking.registry import SYSTEMS, long_term_settings
 
         entries = {name: SYSTEMS[name] for name in self.systems}
@@ -49,5 +46,4 @@ class TuneSettings(BaseModel):
         }
         shared = flat(long_term_settings(self.size))
         about = self.model_dump(mode="json", exclude={"trials"})
-        text = json.dumps([about, data_hash, of_systems, spaces, shared], sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
+        return key_of(about, data_hash, of_systems, spaces, shared)

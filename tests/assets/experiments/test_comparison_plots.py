@@ -11,7 +11,7 @@ from assets.experiments.ab.plots import ab_pictures, short
 from assets.experiments.comparison import roles
 from assets.experiments.comparison.averages import mean_and_error
 from assets.experiments.comparison.plots import pictures
-from assets.experiments.plotting import COLOURS, KEPT, QUIET, colours, spread
+from assets.experiments.plotting import COLOURS, FIXED, QUIET, colours, spread
 from tests.assets.experiments.random_comparison import SYSTEMS, random_ab, random_comparison
 
 EVERY = {
@@ -111,6 +111,6 @@ def test_few_are_highlighted_each_in_a_colour_of_its_own(result):
     found = colours(roles.highlights(result))
     assert 4 <= len(found) <= 6 and QUIET not in found.values()
     assert len(set(found.values())) == len(found)
-    assert not {tint for tints in COLOURS.values() for tint in tints} & set(KEPT.values())
+    assert not {tint for tints in COLOURS.values() for tint in tints} & set(FIXED.values())
     assert result.best(roles.family(result)) in found
     assert result.best(roles.PAPER_BASELINES) in found
