@@ -1,6 +1,6 @@
 """The asset ranking_comparison: systems against each other on the deployment's own logs."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 from pydantic import Field
@@ -77,7 +77,7 @@ def ranking_comparison_asset() -> dg.AssetsDefinition:
     return ranking_comparison
 
 
-def shown(result: "Comparison") -> dict[str, dg.RawMetadataValue]:
+def shown(result: "Comparison") -> dict[str, Any]:
     """What the asset's page says of a comparison: tables, pictures, the experiment's name."""
     from assets.experiments.comparison.plots import pictures
     from assets.experiments.comparison.report import table, tests
