@@ -24,7 +24,7 @@ setup: $(STAMP) ## Create the virtual environment with the pinned packages
 demo: $(STAMP) ## Nine simulated days through gate, training and 24 hourly adaptations (minutes)
 	$(BIN)/hourfold demo
 
-lint: $(STAMP) ## Style, types and the doors between the rooms
+lint: $(STAMP) ## Style, types and import rules
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch_geometric.nn.conv import GATConv
 
 from models.ranking.features.batch import Batch
 from models.ranking.lsttm.model import LSTTM
@@ -72,22 +73,19 @@ class EdgeListLSTTM(nn.Module):
 
     def __init__(self, ours: LSTTM, table: Tensor) -> None:
         """Take over the weights of `ours` and of its fused table [V, 17]."""
-        from torch_geometric.nn import GATConv
-
         super().__init__()
-        self.item_column, self.item_fields, self.kept = ours.item_column, ours.item_fields, ours.kept
+        self.item_column, self.item_fields, self.context = (
+            ours.columns.item,
+            ours.columns.item_fields,
+            ours.columns.context,
+        )
         self.embedding = nn.Embedding.from_pretrained(table[:, :-1].clone(), freeze=False)
         self.first_order = nn.Embedding.from_pretrained(table[:, -1:].clone(), freeze=False)
 
         def conv(name: str) -> nn.Module:
             layer = getattr(ours.short_term, name)
-            (q, width), (k, _) = layer.query_weight.shape, layer.key_weight.shape
-            made = GATConv((k, q), width, add_self_loops=False, bias=False)
-            with torch.no_grad():
-                made.lin_src.weight.copy_(layer.key_weight.T)
-                made.lin_dst.weight.copy_(layer.query_weight.T)
-                made.att_src.copy_(layer.key_attention.view(1, 1, width))
-                made.att_dst.copy_(layer.query_attention.view(1, 1, width))
+            made = GATConv(layer.in_channels, layer.out_channels, add_self_loops=False, bias=False)
+            made.load_state_dict(layer.state_dict())
             return made
 
         def linear(weight: Tensor, bias: Tensor | None) -> nn.Linear:
@@ -127,7 +125,7 @@ class EdgeListLSTTM(nn.Module):
         )
         weights = torch.softmax(scores + self.missing * unknown, dim=1)
         user = weights[:, :1] * short + weights[:, 1:] * s.long_term
-        vectors = torch.cat([user.unsqueeze(1), item.unsqueeze(1), x[:, self.kept]], dim=1)
+        vectors = torch.cat([user.unsqueeze(1), item.unsqueeze(1), x[:, self.context]], dim=1)
         pairs = 0.5 * (vectors.sum(1).square() - vectors.square().sum(1)).sum(1)
         return self.first_order(s.fields).sum((1, 2)) + pairs + self.mlp(vectors.flatten(1)).squeeze(1)
 

@@ -16,10 +16,10 @@ from itertools import pairwise
 
 import numpy as np
 
-from simulator import SimulatorSettings, World
+from simulator import SimulatorSettings
 from simulator.feed.calibration import DAYS
 from simulator.feed.statistics import auc
-from simulator.feed.world import SimulatedHour
+from simulator.feed.world import SimulatedHour, World
 
 TRAIN, TEST = (4, 11), (11, DAYS)
 PRIOR = 20.0

@@ -8,22 +8,23 @@ from the source text, so that no heavy library is imported for them: an explanat
 from __future__ import annotations
 
 import ast
+import inspect
 import json
 import re
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise, takewhile
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, get_args
 
 ROOT = Path(__file__).resolve().parents[1]
 REFERENCE = ROOT / "docs" / "reference"
-ROOMS = ("models", "warehouse", "simulator", "expectations", "assets", "orchestration")
+PACKAGES = ("models", "warehouse", "simulator", "expectations", "assets", "orchestration")
+WRITTEN_AS_TEXT = ("Names", "Days", "Seeds", "Overrides")  #: types of assets/common/options.py
 DESCRIBED = {"Deployment", "SourceDescription", "ChannelRule"}
 
 
-@dataclass(frozen=True)
-class Field:
+class Field(NamedTuple):
     """One setting."""
 
     name: str
@@ -32,8 +33,7 @@ class Field:
     meaning: str
 
 
-@dataclass(frozen=True)
-class SettingsClass:
+class SettingsClass(NamedTuple):
     """One settings class."""
 
     name: str
@@ -43,18 +43,19 @@ class SettingsClass:
 
 
 def settings_classes() -> list[SettingsClass]:
-    """Every settings class of the rooms, in the order of rooms and files."""
-    found = []
-    for room in ROOMS:
-        for path in sorted((ROOT / room).rglob("*.py")):
-            text = path.read_text()
-            for node in ast.parse(text).body:
-                if isinstance(node, ast.ClassDef) and _is_settings(node):
-                    module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
-                    fields = tuple(_fields(node, text.splitlines()))
-                    doc = (ast.get_docstring(node) or "").split("\n\n")[0]
-                    found.append(SettingsClass(node.name, module, doc, fields))
-    return found
+    """Every settings class, in the order of packages and files."""
+    return [
+        SettingsClass(
+            name=node.name,
+            module=".".join(path.relative_to(ROOT).with_suffix("").parts),
+            doc=(ast.get_docstring(node) or "").split("\n\n")[0],
+            fields=tuple(_fields(node, path.read_text().splitlines())),
+        )
+        for package in PACKAGES
+        for path in sorted((ROOT / package).rglob("*.py"))
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.ClassDef) and _is_settings(node)
+    ]
 
 
 def _is_settings(node: ast.ClassDef) -> bool:
@@ -63,48 +64,34 @@ def _is_settings(node: ast.ClassDef) -> bool:
 
 
 def _fields(node: ast.ClassDef, lines: list[str]) -> Iterator[Field]:
-    for position, statement in enumerate(node.body):
+    from assets.common import options
+
+    plain = {name: str(get_args(getattr(options, name))[0]) for name in WRITTEN_AS_TEXT}
+    for statement, following in pairwise([*node.body, ast.Pass()]):
         if not isinstance(statement, ast.AnnAssign) or not isinstance(statement.target, ast.Name):
             continue
-        name = statement.target.id
-        annotation = ast.unparse(statement.annotation)
+        name, annotation = statement.target.id, ast.unparse(statement.annotation)
         if name == "model_config" or name.startswith("_") or annotation.startswith("ClassVar"):
             continue
-        following = node.body[position + 1] if position + 1 < len(node.body) else None
-        meaning = (
-            _keyword(statement.value, "description") or _docstring(following) or _comment(statement, lines)
-        )
-        yield Field(name, annotation, _default(statement.value), " ".join(meaning.split()))
+        keywords = {each.arg: each.value for each in getattr(statement.value, "keywords", ())}
+        described = ast.literal_eval(keywords["description"]) if "description" in keywords else ""
+        meaning = described or _docstring(following) or _comment(statement, lines)
+        default = _default(statement.value, keywords)
+        yield Field(name, plain.get(annotation, annotation), default, meaning)
 
 
-def _default(value: ast.expr | None) -> str:
+def _default(value: ast.expr | None, keywords: dict[str | None, ast.expr]) -> str:
     if value is None:
         return "required"
-    if isinstance(value, ast.Call) and getattr(value.func, "id", "") == "Field":
-        given = _keyword_node(value, "default")
-        if given is not None:
-            return ast.unparse(given)
-        factory = _keyword_node(value, "default_factory")
-        if factory is not None:
-            return f"{ast.unparse(factory)}()"
-        return (
-            ast.unparse(value.args[0]) if value.args and ast.unparse(value.args[0]) != "..." else "required"
-        )
-    return ast.unparse(value)
+    if not (isinstance(value, ast.Call) and getattr(value.func, "id", "") == "Field"):
+        return ast.unparse(value)
+    if "default_factory" in keywords:
+        return f"{ast.unparse(keywords['default_factory'])}()"
+    default = keywords.get("default") or next(iter(value.args), None)
+    return "required" if default is None else ast.unparse(default).replace("...", "required")
 
 
-def _keyword_node(value: ast.expr | None, name: str) -> ast.expr | None:
-    if not isinstance(value, ast.Call):
-        return None
-    return next((keyword.value for keyword in value.keywords if keyword.arg == name), None)
-
-
-def _keyword(value: ast.expr | None, name: str) -> str:
-    node = _keyword_node(value, name)
-    return str(ast.literal_eval(node)) if node is not None else ""
-
-
-def _docstring(statement: ast.stmt | None) -> str:
+def _docstring(statement: ast.stmt) -> str:
     if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
         return str(statement.value.value)
     return ""
@@ -115,13 +102,8 @@ def _comment(statement: ast.AnnAssign, lines: list[str]) -> str:
     last = re.search(r"#: (.*)$", lines[(statement.end_lineno or statement.lineno) - 1])
     if last:
         return last.group(1)
-    above = []
-    for line in reversed(lines[: statement.lineno - 1]):
-        match = re.match(r"\s*#: ?(.*)$", line)
-        if not match:
-            break
-        above.insert(0, match.group(1))
-    return " ".join(above)
+    matches = (re.match(r"\s*#: ?(.*)$", line) for line in reversed(lines[: statement.lineno - 1]))
+    return " ".join(reversed([match.group(1) for match in takewhile(bool, matches) if match]))
 
 
 def settings_page() -> str:
@@ -132,51 +114,36 @@ def settings_page() -> str:
         "Environment: `HOURFOLD_HOME` moves the folder of all state (default `./var`); `HOURFOLD_SOURCE` "
         "names the source of a home without a `deployment.json`.",
     ]
-    for found in settings_classes():
-        table = ["| setting | type | default | meaning |", "|---|---|---|---|"]
-        table += [
-            f"| `{f.name}` | `{_cell(f.type)}` | `{_cell(f.default)}` | {_cell(f.meaning)} |"
-            for f in found.fields
-        ]
-        parts.append(f"## {found.name}\n\n`{found.module}`. {found.doc}\n\n" + "\n".join(table))
+    for each in settings_classes():
+        rows = [(f"`{f.name}`", f"`{f.type}`", f"`{f.default}`", f.meaning) for f in each.fields]
+        table = _table(("setting", "type", "default", "meaning"), rows)
+        parts.append(f"## {each.name}\n\n`{each.module}`. {each.doc}\n\n{table}")
     return "\n\n".join(parts) + "\n"
 
 
 def rules_page() -> str:
     """docs/reference/rules.md: every rule of every suite with its remedy."""
-    rows: dict[tuple[str, str], list[str]] = {}
-    batches: dict[tuple[str, str, str], list[str]] = {}
+    tables_of: dict[tuple[str, ...], list[str]] = {}  # (rule, remedy), of a batch (rule, message, remedy)
     for path in sorted((ROOT / "expectations" / "suites").glob("*.json")):
         table = path.stem.removesuffix("_batch")
         for expectation in json.loads(path.read_text())["expectations"]:
             meta = expectation["meta"]
-            remedy = _cell(meta["remedy"])
-            if path.stem.endswith("_batch"):
-                batches.setdefault((meta["rule"], _cell(meta["message"]), remedy), []).append(table)
-            else:
-                rows.setdefault((meta["rule"], remedy), []).append(table)
-    row_table = ["| rule | tables | what to do |", "|---|---|---|"]
-    row_table += [f"| `{rule}` | {_names(tables)} | {remedy} |" for (rule, remedy), tables in rows.items()]
-    batch_table = ["| rule | tables | message | what to do |", "|---|---|---|---|"]
-    batch_table += [
-        f"| `{rule}` | {_names(tables)} | {message} | {remedy} |"
-        for (rule, message, remedy), tables in batches.items()
+            message = (meta["message"],) if path.stem.endswith("_batch") else ()
+            tables_of.setdefault((meta["rule"], *message, meta["remedy"]), []).append(table)
+    rows = [
+        (f"`{rule}`", ", ".join(dict.fromkeys(tables)), *texts)
+        for (rule, *texts), tables in tables_of.items()
     ]
-    return "\n\n".join(
-        [
-            "# Rules of the quality gate",
-            "Written by `docs/build_reference.py` from `expectations/suites/`: do not edit. Limits are in "
-            "[settings](settings.md#gatesettings).",
-            "## Row rules\n\nA row that breaks one goes to quarantine; the others are loaded.",
-            "\n".join(row_table),
-            "## Batch rules\n\nA batch that breaks one is not written; the state before stays.",
-            "\n".join(batch_table) + "\n",
-        ]
-    )
-
-
-def _names(tables: list[str]) -> str:
-    return ", ".join(dict.fromkeys(tables))
+    parts = [
+        "# Rules of the quality gate",
+        "Written by `docs/build_reference.py` from `expectations/suites/`: do not edit. Limits are in "
+        "[settings](settings.md#gatesettings).",
+        "## Row rules\n\nA row that breaks one goes to quarantine; the others are loaded.",
+        _table(("rule", "tables", "what to do"), [row for row in rows if len(row) == 3]),
+        "## Batch rules\n\nA batch that breaks one is not written; the state before stays.",
+        _table(("rule", "tables", "message", "what to do"), [row for row in rows if len(row) == 4]),
+    ]
+    return "\n\n".join(parts) + "\n"
 
 
 def commands(group: Any = None, prefix: str = "hourfold") -> Iterator[tuple[str, Any]]:
@@ -188,30 +155,24 @@ def commands(group: Any = None, prefix: str = "hourfold") -> Iterator[tuple[str,
 
         group = typer.main.get_command(app)
     for name, command in group.commands.items():
-        if hasattr(command, "commands"):
-            yield from commands(command, f"{prefix} {name}")
-        else:
-            yield f"{prefix} {name}", command
+        full = f"{prefix} {name}"
+        yield from commands(command, full) if hasattr(command, "commands") else [(full, command)]
 
 
 def commands_page() -> str:
     """docs/reference/commands.md."""
     parts = ["# Commands\n\nWritten by `docs/build_reference.py` from the command line itself: do not edit."]
     for name, command in commands():
-        options = [_option(parameter) for parameter in command.params if parameter.name != "help"]
-        table = (
-            "\n".join(["| option | default | meaning |", "|---|---|---|", *options])
-            if options
-            else "No options."
-        )
-        parts.append(f"## {name}\n\n{_dedent(command.help)}\n\n{table}")
+        rows = [_option(parameter) for parameter in command.params if parameter.name != "help"]
+        table = _table(("option", "default", "meaning"), rows) if rows else "No options."
+        parts.append(f"## {name}\n\n{_cleaned(command.help)}\n\n{table}")
     return "\n\n".join(parts) + "\n"
 
 
-def _option(parameter: Any) -> str:
+def _option(parameter: Any) -> tuple[str, str, str]:
     name = " ".join(parameter.opts) if parameter.param_type_name == "option" else parameter.name.upper()
-    default = "" if parameter.default in (None, False, ...) else _cell(str(parameter.default))
-    return f"| `{name}` | {default} | {_cell(parameter.help or '')} |"
+    default = "" if parameter.default in (None, False, ..., []) else str(parameter.default)
+    return f"`{name}`", default, parameter.help or ""
 
 
 def assets_page() -> str:
@@ -221,44 +182,43 @@ def assets_page() -> str:
     parts = ["# Assets\n\nWritten by `docs/build_reference.py` from the definitions: do not edit."]
     repository = defs.get_repository_def()
     graph = repository.asset_graph
-    for key in sorted(graph.get_all_asset_keys(), key=lambda key: (graph.get(key).group_name, key.path)):
-        node = graph.get(key)
-        partitions = type(node.partitions_def).__name__.removesuffix("PartitionsDefinition") or "none"
-        facts = [
-            f"group `{node.group_name}`",
-            f"partitions: {partitions.lower() if node.partitions_def else 'none'}",
-            f"kinds: {', '.join(sorted(node.kinds)) or 'none'}",
-            f"owners: {', '.join(node.owners) or 'none'}",
-            f"after: {', '.join(f'`{p.to_user_string()}`' for p in sorted(node.parent_keys)) or 'nothing'}",
-        ]
-        parts.append(f"## {key.to_user_string()}\n\n{_dedent(node.description)}\n\n- " + "\n- ".join(facts))
-    checks = sorted(
-        (f"| `{key.asset_key.to_user_string()}` | `{key.name}` | {_cell(graph.get(key).description or '')} |")
+    keys = sorted(graph.get_all_asset_keys(), key=lambda key: (graph.get(key).group_name, key.path))
+    parts += [f"## {key.to_user_string()}\n\n{_asset(graph.get(key))}" for key in keys]
+    checks = [
+        (f"`{key.asset_key.to_user_string()}`", f"`{key.name}`", graph.get(key).description or "")
         for key in graph.asset_check_keys
-    )
-    parts.append("## Checks\n\n" + "\n".join(["| asset | check | what it holds |", "|---|---|---|", *checks]))
-    runs = [
-        f"| `{kind}` | `{thing.name}` | {_cell(thing.description or '')} |"
-        for kind, things in (
-            ("job", [job for job in repository.get_all_jobs() if not job.name.startswith("__")]),
-            ("schedule", repository.schedule_defs),
-            ("sensor", repository.sensor_defs),
-        )
-        for thing in sorted(things, key=lambda thing: thing.name)
     ]
-    parts.append(
-        "## Jobs, schedules, sensors\n\n" + "\n".join(["| kind | name | what |", "|---|---|---|", *runs])
-    )
+    jobs = [job for job in repository.get_all_jobs() if not job.name.startswith("__")]
+    kinds = {"job": jobs, "schedule": repository.schedule_defs, "sensor": repository.sensor_defs}
+    runs = [
+        (f"`{kind}`", f"`{each.name}`", each.description or "")
+        for kind, definitions in kinds.items()
+        for each in sorted(definitions, key=lambda definition: definition.name)
+    ]
+    parts.append(f"## Checks\n\n{_table(('asset', 'check', 'what it holds'), sorted(checks))}")
+    parts.append(f"## Jobs, schedules, sensors\n\n{_table(('kind', 'name', 'what'), runs)}")
     return "\n\n".join(parts) + "\n"
 
 
-def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|")
+def _asset(node: Any) -> str:
+    partitions = type(node.partitions_def).__name__.removesuffix("PartitionsDefinition").lower()
+    facts = [
+        f"group `{node.group_name}`",
+        f"partitions: {partitions if node.partitions_def else 'none'}",
+        f"kinds: {', '.join(sorted(node.kinds)) or 'none'}",
+        f"owners: {', '.join(node.owners) or 'none'}",
+        f"after: {', '.join(f'`{p.to_user_string()}`' for p in sorted(node.parent_keys)) or 'nothing'}",
+    ]
+    return f"{_cleaned(node.description)}\n\n- " + "\n- ".join(facts)
 
 
-def _dedent(text: str | None) -> str:
-    import inspect
+def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    head = f"| {' | '.join(headings)} |\n{'|---' * len(headings)}|"
+    cells = ([" ".join(text.split()).replace("|", "\\|") for text in row] for row in rows)
+    return "\n".join([head, *(f"| {' | '.join(row)} |" for row in cells)])
 
+
+def _cleaned(text: str | None) -> str:
     return inspect.cleandoc(text or "").replace("\f", "")
 
 
@@ -282,8 +242,7 @@ def main(arguments: list[str]) -> int:
                 path.write_text(text)
     if stale and "--check" in arguments:
         print(f"stale: {', '.join(stale)}; run python docs/build_reference.py")
-        return 1
-    return 0
+    return int(bool(stale) and "--check" in arguments)
 
 
 if __name__ == "__main__":

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from expectations.admission import BatchFailure, ColumnSpec, GateContext, GateResult, Kind, Lookup
 from expectations.data_docs import render
-from expectations.door import BatchFailure, ColumnSpec, GateContext, GateResult, Kind, Lookup
 from expectations.engine import Engine, Verdict
 from expectations.parsing import typed_column
 from expectations.row_facts import RowFacts, subject

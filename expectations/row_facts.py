@@ -15,7 +15,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from expectations.door import GateContext, Lookup
+from expectations.admission import GateContext, Lookup
 from expectations.parsing import ParsedColumn, parse
 from expectations.settings import HOUR_MS
 

@@ -21,7 +21,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from expectations.door import ColumnSpec
+from expectations.admission import ColumnSpec
 
 FOLDER = Path(__file__).parent / "suites"
 

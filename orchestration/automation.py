@@ -10,6 +10,8 @@ from assets.common.partitions import Partitions
 from assets.common.resources import HomeResource
 from assets.ranking.reading import EVENT_TABLES
 from orchestration.jobs import LOGS
+from warehouse.landing import layout
+from warehouse.landing.contract import table_contract
 from warehouse.landing.service_time import HOUR_MS, ServiceZone
 
 LOOK_BACK_HOURS = 72  #: hours later than this are loaded by hand, as a backfill
@@ -59,23 +61,23 @@ def late_files_sensor(partitions: Partitions, zone: ServiceZone) -> dg.SensorDef
         landing = home.deployment.landing_folder(home.home)
         now_ms = int(datetime.now(UTC).timestamp() * 1000)
         keys = zone.hours_between(now_ms - LOOK_BACK_HOURS * HOUR_MS, now_ms - 2 * HOUR_MS)
-        there = {key: mark for key in keys if (mark := fingerprint(landing, key))}
-        changed = [key for key, mark in there.items() if seen.get(key) != mark] if context.cursor else []
+        marks = {key: mark for key in keys if (mark := fingerprint(landing, key))}
+        changed = [key for key, mark in marks.items() if seen.get(key) != mark] if context.cursor else []
         requests = [
-            dg.RunRequest(run_key=f"{key} {there[key]}", partition_key=key)
+            dg.RunRequest(run_key=f"{key} {marks[key]}", partition_key=key)
             for key in changed
             if partitions.hourly.has_partition_key(key)
         ]
-        return dg.SensorResult(run_requests=requests, cursor=json.dumps(there))
+        return dg.SensorResult(run_requests=requests, cursor=json.dumps(marks))
 
     return late_files
 
 
 def fingerprint(landing: Path, hour: str) -> str:
-    """Names, sizes and times of an hour's files in the landing folder; empty where there are none."""
+    """Names, sizes and times of the files that an hour is read from; empty where there are none."""
     marks = []
     for table in EVENT_TABLES:
-        folder = landing / table / f"date={hour[:10]}" / f"hour={hour[11:13]}"
-        files = sorted(path for path in folder.glob("*") if path.is_file())
-        marks += [f"{table}/{path.name} {path.stat().st_size} {path.stat().st_mtime_ns}" for path in files]
+        for path in layout.files_of(landing, table_contract(table), hour):
+            status = path.stat()
+            marks.append(f"{table}/{path.name} {status.st_size} {status.st_mtime_ns}")
     return "; ".join(marks)

@@ -66,7 +66,7 @@ def run_ranking_ingest(session: Session, first_day: str, last_day: str, *, again
 def run_profiling_ingest(session: Session, first_day: str, last_day: str, *, again: bool = False) -> None:
     """The part of `run_ingest` that the profiler needs."""
     from assets.logs.ingest import pending
-    from warehouse.landing.landing import describe
+    from warehouse.landing.reading import describe
 
     landing = session.deployment.landing_folder(session.home)
     description = describe(landing)

@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 
 from simulator.breakage import TIMED, WAYS, Way, Work
 from warehouse.landing.contract import TABLES, ColumnType, PartitionKind, TableContract
+from warehouse.landing.writing import replace_file
 
 __all__ = ["WAYS", "CorruptionReport", "corrupt", "corrupt_frame"]
 
@@ -81,9 +82,8 @@ def corrupt(
             name = path.relative_to(landing).as_posix()
             rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
             result, counts, good = _corrupt(contract, frame, share, rng, former)
-            fresh = path.with_name(path.name + ".new")
-            pq.write_table(pa.Table.from_pandas(result, preserve_index=False), fresh)
-            fresh.replace(path)
+            with replace_file(path) as temporary:
+                pq.write_table(pa.Table.from_pandas(result, preserve_index=False), temporary)
             rows[table] = rows.get(table, 0) + len(frame)
             broken.setdefault(table, Counter()).update(counts)
             if "exposure_id" in frame:

@@ -1,7 +1,8 @@
-"""The frame itself: what ships, what is pinned, which doors exist, no machine's path in a file."""
+"""The project itself: what ships, what is pinned, which imports are allowed, no machine's path in a file."""
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
@@ -59,7 +60,7 @@ def test_wheel_holds_the_named_packages_only(tmp_path):
     assert sources <= set(names), f"left out of the wheel: {sorted(sources - set(names))}"
 
 
-def test_doors_between_the_rooms_hold():
+def test_import_rules_hold():
     ran = subprocess.run(
         [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"],
         cwd=ROOT,
@@ -97,8 +98,8 @@ def test_every_dependency_has_a_floor_and_a_cap():
 
 def test_make_help_names_every_target():
     ran = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
-    told = set(re.findall(r"^\s+make (\w+)\s+\S", ran.stdout, re.MULTILINE))
-    assert told >= TARGETS, f"make help is silent about {sorted(TARGETS - told)}"
+    listed = set(re.findall(r"^\s+make (\w+)\s+\S", ran.stdout, re.MULTILINE))
+    assert listed >= TARGETS, f"make help is silent about {sorted(TARGETS - listed)}"
 
 
 def test_ci_and_readme_name_the_commands():
@@ -146,14 +147,81 @@ def test_relative_links_of_the_documentation_lead_somewhere():
     assert not broken
 
 
-def test_decisions_have_their_three_parts_and_are_listed():
+def test_decisions_begin_with_what_was_decided_and_are_listed():
     listed = (ROOT / "docs" / "decisions" / "README.md").read_text()
     pages = sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md"))
     assert [int(page.name[:4]) for page in pages] == list(range(1, len(pages) + 1))
     for page in pages:
-        text = page.read_text()
-        assert all(f"**{part}.**" in text for part in ("Context", "Decision", "Consequences")), page.name
+        parts = re.findall(r"^\*\*(Decision|Context|Consequences)\.\*\*", page.read_text(), re.MULTILINE)
+        assert parts == ["Decision", "Context", "Consequences"], page.name
         assert f"({page.name})" in listed, f"{page.name} is not in the list"
+
+
+def sources() -> dict[str, ast.Module]:
+    """The packages' own files by module name, parsed."""
+    paths = [
+        path
+        for path in tracked_files()
+        if path.suffix == ".py" and path.relative_to(ROOT).parts[0] in PACKAGES
+    ]
+    names = {path: ".".join(path.relative_to(ROOT).with_suffix("").parts) for path in paths}
+    return {names[path].removesuffix(".__init__"): ast.parse(path.read_text()) for path in paths}
+
+
+def test_no_files_import_each_other_in_a_circle():
+    """Imports inside functions and for types count too."""
+    trees = sources()
+    imports = {
+        name: {
+            module
+            for node in ast.walk(tree)
+            if isinstance(node, ast.ImportFrom) and node.module
+            for alias in node.names
+            for module in (f"{node.module}.{alias.name}", node.module)
+            if module in trees and module != name
+        }
+        for name, tree in trees.items()
+    }
+    reached = dict(imports)
+    while (further := {n: t.union(*(imports[m] for m in t)) for n, t in reached.items()}) != reached:
+        reached = further
+    circles = sorted(name for name, targets in reached.items() if name in targets)
+    assert not circles, f"files that import each other in a circle: {circles}"
+
+
+def test_files_and_functions_are_short():
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
+    long = [
+        f"{name}.{node.name}: {node.end_lineno - node.lineno + 1} lines"
+        for name, tree in sources().items()
+        for node in ast.walk(tree)
+        if isinstance(node, functions) and (node.end_lineno or 0) - node.lineno >= 50
+    ]
+    for path in tracked_files():
+        own = path.suffix == ".py" and path.relative_to(ROOT).parts[0] in PACKAGES
+        if own and (lines := path.read_text().count("\n")) > 250:
+            long.append(f"{path.relative_to(ROOT)}: {lines} lines")
+    assert not long
+
+
+def test_names_say_what_they_hold():
+    empty = {"found", "told", "there", "kept", "place"}
+    named = [
+        f"{module}:{node.lineno}: {node.id}"
+        for module, tree in sources().items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id in empty
+    ]
+    assert not named
+
+
+def test_a_class_name_means_one_thing():
+    homes: dict[str, list[str]] = {}
+    for module, tree in sources().items():
+        for node in tree.body:
+            if isinstance(node, ast.ClassDef):
+                homes.setdefault(node.name, []).append(module)
+    assert not {name: modules for name, modules in homes.items() if len(modules) > 1}
 
 
 def _normal(name: str) -> str:

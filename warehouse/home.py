@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from warehouse.landing.description import FILE_NAME, SourceDescription
 from warehouse.landing.service_time import ServiceZone
+from warehouse.landing.writing import replace_text
 
 #: a baseline that sees as much, the paper's model, ours
 SYSTEMS = ("deepfm_external", "lsttm", "lsttm_spectral")
@@ -119,11 +120,7 @@ class Deployment(BaseModel):
 
     def save(self, home: Home) -> None:
         """Write `<home>/deployment.json`, whole or not at all."""
-        home.root.mkdir(parents=True, exist_ok=True)
-        path = home.root / "deployment.json"
-        fresh = path.with_suffix(".json.new")
-        fresh.write_text(self.model_dump_json(indent=2) + "\n")
-        fresh.replace(path)
+        replace_text(home.root / "deployment.json", self.model_dump_json(indent=2) + "\n")
 
     @classmethod
     def load(cls, home: Home) -> Deployment:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-import dagster as dg
+if TYPE_CHECKING:
+    import dagster as dg
 
 MOST_RETRIES = 6
 LONGEST_WAIT_SECONDS = 60.0
@@ -79,8 +81,10 @@ def remedy(error: BaseException) -> str:
 
 
 @contextmanager
-def told(context: dg.AssetExecutionContext) -> Iterator[None]:
+def retried_or_explained(context: dg.AssetExecutionContext) -> Iterator[None]:
     """Turn an error into a retry with back-off, or a failure naming asset, partition, cause and remedy."""
+    import dagster as dg
+
     try:
         yield
     except (dg.Failure, dg.RetryRequested):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from models.files import replace_file
+from warehouse.landing.writing import replace_text
 
 if TYPE_CHECKING:
     from models.settings import Settings
@@ -73,8 +73,7 @@ class Tuned(BaseModel):
             getattr(held, name) == getattr(self, name) for name in ("size", "days", "trials", "data_hash")
         )
         whole = self.model_copy(update={"systems": {**(held.systems if same else {}), **self.systems}})
-        with replace_file(path) as fresh:
-            fresh.write_text(whole.model_dump_json(indent=1) + "\n")
+        replace_text(path, whole.model_dump_json(indent=1) + "\n")
         return whole
 
 

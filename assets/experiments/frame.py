@@ -7,8 +7,6 @@ that is opened after a kill begins with the rows that it has already.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,19 +15,15 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
+from assets.experiments.record import Record, key_of
 from assets.experiments.resumable import PartialLines
 from assets.experiments.workers import Work, WorkProgress, run_units, silent
 from models.files import replace_file
 from models.progress import Progress
 
-
-class Record(BaseModel):
-    """A part of a study's result: frozen, and closed to unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
+__all__ = ["Finished", "Record", "Study", "artifacts", "key_of", "load_arrays"]
 
 Row = TypeVar("Row", bound=BaseModel)
 
@@ -41,11 +35,6 @@ class Finished(Generic[Row]):
     rows: tuple[Row, ...] = ()
     arrays: Mapping[str, Mapping[str, np.ndarray]] = field(default_factory=dict)  #: file's stem → by name
     without_row: int = 0  #: pieces of work that are over and have no row
-
-
-def key_of(*about: Any) -> str:
-    """Twelve hex digits of all that moves a figure, the code aside: JSON values."""
-    return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:12]
 
 
 class Study(Generic[Row]):

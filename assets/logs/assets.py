@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from assets.common import plots
-from assets.common.faults import told
+from assets.common.faults import retried_or_explained
 from assets.common.partitions import Partitions
 from assets.common.resources import HomeResource, ProgressReport
 from assets.common.timings import PREFIX, Timings
@@ -73,7 +73,7 @@ def _dimension(table: str) -> dg.AssetsDefinition:
     def load(
         context: dg.AssetExecutionContext, home: HomeResource, progress: dg.ResourceParam[ProgressReport]
     ) -> dg.MaterializeResult:
-        with told(context):
+        with retried_or_explained(context):
             timings = Timings()
             with timings.phase("read"):
                 wanted = pending(home, table)
@@ -119,7 +119,7 @@ def _dated(
         context: dg.AssetExecutionContext, home: HomeResource, progress: dg.ResourceParam[ProgressReport]
     ) -> Events:
         keys = list(context.partition_keys)
-        with told(context):
+        with retried_or_explained(context):
             report, failures = load_partitions(home, table, keys)
             metadata = _metadata(report) if report else {}
             progress.spent(report.seconds if report else {})

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from warehouse.home import SourceHome
-from warehouse.landing import landing as reader
-from warehouse.landing import layout
+from warehouse.landing import layout, reading
 from warehouse.landing.contract import PROFILING_TABLES, TableContract, table_contract
 from warehouse.landing.description import SourceDescription
 from warehouse.store.warehouse import Warehouse
@@ -95,11 +94,11 @@ def ingest(
     from expectations.gate import gate
 
     landing = landing or home.landing
-    description = description or reader.describe(landing)
+    description = description or reading.describe(landing)
     if partitions is None:
         partitions = pending(home, table, landing=landing, description=description)
     started = time.perf_counter()
-    landed = reader.read(landing, description, table, partitions)
+    landed = reading.read(landing, description, table, partitions)
     read_at = time.perf_counter()
     with Warehouse(home.warehouse) as warehouse:
         warehouse.configure(description)
@@ -140,8 +139,8 @@ def pending(
 ) -> list[str]:
     """Landed partitions that are not loaded, or were loaded from other files or columns than now."""
     landing = landing or home.landing
-    description = description or reader.describe(landing)
-    present = reader.fingerprints(landing, description, table)
+    description = description or reading.describe(landing)
+    present = reading.fingerprints(landing, description, table)
     if not home.warehouse.exists():
         return list(present)
     with Warehouse(home.warehouse, read_only=True) as warehouse:
@@ -200,7 +199,7 @@ def _known(warehouse: Warehouse, contract: TableContract) -> dict[str, Lookup]:
     return {table: warehouse.known_ids(table) for table, key in refers.items() if contract.column(key)}  # type: ignore[arg-type]
 
 
-def _report(landed: reader.Landed, result: GateResult) -> IngestReport:
+def _report(landed: reading.Landed, result: GateResult) -> IngestReport:
     counts = pd.DataFrame({"rows_in": landed.rows()})
     for name, column in (
         ("kept", result.kept["_partition"]),

@@ -12,7 +12,7 @@ import pandas as pd
 
 from assets.logs.ingest import gate_context
 from warehouse.home import SourceHome
-from warehouse.landing import landing as reader
+from warehouse.landing import reading
 from warehouse.landing.description import SourceDescription
 from warehouse.store.quarantine import move_to_kept, show_quarantine
 from warehouse.store.warehouse import Warehouse
@@ -72,7 +72,7 @@ def replay(
     from expectations.gate import gate
     from expectations.row_json import decode_rows
 
-    description = description or reader.describe(landing or home.landing)
+    description = description or reading.describe(landing or home.landing)
     if fixed is not None:
         ids = [int(number) for number in fixed["id"]]
     with Warehouse(home.warehouse) as warehouse:

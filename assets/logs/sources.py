@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from models.progress import Progress
 from warehouse.landing.contract import PartitionKind
+from warehouse.landing.writing import replace_text
 
 if TYPE_CHECKING:
     from simulator import SimulatorSettings
@@ -134,9 +135,9 @@ def fill_landing(
 
         complete_journey.fill(home.landing, progress=progress)
     else:
-        import simulator
+        from simulator.feed.fill import fill
 
-        simulator.fill(home.landing, simulation, progress=progress)
+        fill(home.landing, simulation, progress=progress)
     return home.landing
 
 
@@ -148,14 +149,14 @@ def described(landing: Path) -> SourceDescription:
     Raises:
         ValueError: it is no folder, or `source.json` is missing and cannot be written there.
     """
-    from warehouse.landing import landing as reader
+    from warehouse.landing import reading
     from warehouse.landing.description import FILE_NAME
 
     if not landing.is_dir():
         raise ValueError(
             f"{landing} is not a folder: --data must name the folder that holds exposures/, purchases/ …"
         )
-    description = reader.describe(landing)
+    description = reading.describe(landing)
     if not (landing / FILE_NAME).exists():
         try:
             description.save(landing)
@@ -173,6 +174,5 @@ def _only(home: SourceHome, landing: Path) -> Path:
         raise ValueError(
             f"{home.root} already holds the logs of {stamp.read_text()}: set HOURFOLD_HOME to another folder"
         )
-    home.root.mkdir(parents=True, exist_ok=True)
-    stamp.write_text(str(landing))
+    replace_text(stamp, str(landing))
     return landing

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from assets.common import plots
-from assets.common.faults import BadRequest, told
+from assets.common.faults import BadRequest, retried_or_explained
 from assets.common.resources import HomeResource, ProgressReport, TrackingResource
 from assets.common.timings import Timings
 from assets.profiling.audience.inbox import request_path
@@ -43,7 +43,7 @@ def few_shot_job_asset() -> dg.AssetsDefinition:
         The rows, the expected lift and a page to mail lie in reports/audiences/<request>/, and on the
         request's MLflow run. A second run of the same request gives the same bytes.
         """
-        with told(context):
+        with retried_or_explained(context):
             from assets.common.tracking import PROFILING
             from assets.profiling.audience.files import AudienceFiles, write
             from assets.profiling.audience.make import make_audience

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from assets.common import plots
-from assets.common.faults import told
+from assets.common.faults import retried_or_explained
 from assets.common.partitions import Partitions
 from assets.common.resources import HomeResource, ProgressReport, WarehouseResource
 from assets.common.timings import Timings
@@ -55,7 +55,7 @@ def time_heatmaps_asset(partitions: Partitions) -> dg.AssetsDefinition:
         What stands already is kept, so moving on by a day costs a day. The picture is the year of one user
         with a middling number of cells.
         """
-        with told(context):
+        with retried_or_explained(context):
             for day in context.partition_keys:
                 timings = Timings()
                 shown = encode(as_of(day), home, warehouse, timings)

@@ -3,7 +3,7 @@
 import dagster as dg
 
 from assets.common import plots
-from assets.common.faults import told
+from assets.common.faults import retried_or_explained
 from assets.common.partitions import Partitions
 from assets.common.resources import HomeResource, ProgressReport, TrackingResource
 from assets.common.timings import Timings
@@ -32,7 +32,7 @@ def meta_profile_asset(partitions: Partitions) -> dg.AssetsDefinition:
         Each becomes a version of the registered model; the alias of a system points at its newest one. What
         is asked as of a date uses the newest model that is not of a later date.
         """
-        with told(context):
+        with retried_or_explained(context):
             from assets.common.tracking import PROFILING
             from assets.profiling.profilers import PROFILERS
             from assets.profiling.recording import loss_picture

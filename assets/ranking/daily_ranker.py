@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from assets.common import model_registry, plots
-from assets.common.faults import told
+from assets.common.faults import retried_or_explained
 from assets.common.partitions import Partitions
 from assets.common.provenance import flat, git_revision
 from assets.common.resources import HomeResource, ProgressReport, TrackingResource, WarehouseResource
@@ -51,7 +51,7 @@ def daily_ranker_asset(partitions: Partitions) -> dg.AssetsDefinition:
         A killed training resumes from its last epoch. Each model becomes a version of the registered model;
         which one is to be served is for `promotion` to say.
         """
-        with told(context):
+        with retried_or_explained(context):
             day, deployment, timings = context.partition_key, home.deployment, Timings()
             states, zone = States(home.paths.models), deployment.service_zone
             start_ms, end_ms = zone.day_start_ms(deployment.first_day), zone.day_start_ms(day) + DAY_MS

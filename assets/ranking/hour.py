@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from assets.common.faults import told
+from assets.common.faults import retried_or_explained
 from assets.common.resources import ProgressReport, WarehouseResource
 from assets.common.timings import Timings
 from assets.ranking.reading import HourLog, loaded_hours, read_hours
@@ -28,7 +28,7 @@ def each_hour(
 
     A fault names asset, partition and remedy.
     """
-    with told(context):
+    with retried_or_explained(context):
         for key in context.partition_keys:
             timings = Timings()
             metadata = work(key, timings)

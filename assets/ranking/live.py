@@ -54,8 +54,8 @@ class LiveDay:
 
         if not len(self.clicked):
             return None
-        found = evaluation.auc_difference(self.clicked, self.scores[system], self.scores[other])
-        return found and found[:2]
+        test = evaluation.auc_difference(self.clicked, self.scores[system], self.scores[other])
+        return test and test[:2]
 
 
 def read_live_day(warehouse: Warehouse, zone: ServiceZone, day: str, systems: Sequence[str]) -> LiveDay:
@@ -64,9 +64,11 @@ def read_live_day(warehouse: Warehouse, zone: ServiceZone, day: str, systems: Se
     hours = read_hours(warehouse, zone, list(loaded_hours(warehouse, start_ms, start_ms + DAY_MS)))
     clicked, user, scores = [np.empty(0, bool)], [np.empty(0, np.int64)], [np.empty((0, len(systems)))]
     for key, hour in hours.items():
-        found = np.column_stack([_scores(warehouse, system, key, hour.exposure_ids) for system in systems])
-        scored = ~np.isnan(found).any(axis=1)
-        scores.append(found[scored])
+        by_system = np.column_stack(
+            [_scores(warehouse, system, key, hour.exposure_ids) for system in systems]
+        )
+        scored = ~np.isnan(by_system).any(axis=1)
+        scores.append(by_system[scored])
         clicked.append(hour.log.exposures.clicked[scored])
         user.append(hour.log.exposures.user[scored])
     columns = dict(zip(systems, np.concatenate(scores).T, strict=True))

@@ -6,7 +6,7 @@ from pathlib import Path
 import dagster as dg
 
 from assets.common import plots
-from assets.common.faults import told
+from assets.common.faults import retried_or_explained
 from assets.common.partitions import Partitions
 from assets.common.provenance import flat, git_revision
 from assets.common.resources import HomeResource, ProgressReport, TrackingResource, WarehouseResource
@@ -47,7 +47,7 @@ def long_term_graph_asset(partitions: Partitions) -> dg.AssetsDefinition:
         from models.ranking.lsttm.long_term_graph import train_long_term
         from models.ranking.registry import long_term_settings
 
-        with told(context):
+        with retried_or_explained(context):
             day, deployment, timings = context.partition_key, home.deployment, Timings()
             states, zone = States(home.paths.models), deployment.service_zone
             settings = long_term_settings(deployment.size)

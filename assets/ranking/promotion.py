@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from assets.common import model_registry
-from assets.common.faults import told
+from assets.common.faults import retried_or_explained
 from assets.common.partitions import Partitions
 from assets.common.resources import HomeResource, ProgressReport, TrackingResource, WarehouseResource
 from assets.common.timings import Timings
@@ -59,7 +59,7 @@ def promotion_asset(partitions: Partitions) -> dg.AssetsDefinition:
         not constant, its long-term vectors have not collapsed, and no other system was clearly better live on
         the day.
         """
-        with told(context):
+        with retried_or_explained(context):
             timings = Timings()
             result = promote(context.partition_key, home, warehouse, tracking.open(), timings)
             progress.spent(timings.seconds)

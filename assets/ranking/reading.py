@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from models.ranking.features.event_log import Entities, EventLog, Exposures, ExternalClicks
+from models.ranking.features.event_log import HOUR_MS, Entities, EventLog, Exposures, ExternalClicks
 
 if TYPE_CHECKING:
     from warehouse.landing.service_time import ServiceZone
@@ -28,7 +28,7 @@ class HourLog:
 
 
 def event_log(columns: Mapping[str, np.ndarray], start_ms: int, end_ms: int, zone_offset_ms: int) -> EventLog:
-    """The `EventLog` of what `Warehouse.events` gave for the same bounds."""
+    """The `EventLog` of what `Warehouse.events` returned for the same bounds."""
     groups: dict[str, dict[str, np.ndarray]] = {}
     for name, values in columns.items():
         table, column = name.split(".")
@@ -58,14 +58,14 @@ def read_log(
 
 def read_hours(warehouse: Warehouse, zone: ServiceZone, hours: Sequence[str]) -> dict[str, HourLog]:
     """Each of these hours by itself, with the entities that it mentions."""
-    found = {}
+    logs = {}
     for key in hours:
         start = zone.hour_start_ms(key)
-        end = start + 3_600_000
+        end = start + HOUR_MS
         columns = warehouse.events(start, end, "mentioned")
         log = event_log(columns, start, end, zone.offset_ms)
-        found[key] = HourLog(key, log, columns["exposures.exposure_id"])
-    return found
+        logs[key] = HourLog(key, log, columns["exposures.exposure_id"])
+    return logs
 
 
 def loaded_hours(warehouse: Warehouse, start_ms: int, end_ms: int) -> dict[str, str]:

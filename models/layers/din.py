@@ -16,8 +16,8 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from models.layers.attention import glorot, masked_softmax
 from models.layers.bags import Bags, bag_sum, weighted_bag_sum
-from models.layers.gat import glorot, masked_softmax
 from models.layers.mlp import Dense
 from models.settings import Settings
 

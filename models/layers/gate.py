@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from models.layers.gat import glorot
+from models.layers.attention import glorot
 
 
 class FusionGate(nn.Module):

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from models.layers.gat import glorot
+from models.layers.attention import glorot
 
 LOG2_E = math.log2(math.e)
 SCORES = 2**19  #: of a piece on a processor: 2 MiB

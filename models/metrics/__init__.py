@@ -9,11 +9,14 @@ from models.metrics.delong import (
     paired,
     placements,
 )
+from models.metrics.figures import FIGURES, Figure, ranking_figures
 from models.metrics.probabilities import BINS, calibration_sums, expected_calibration_error, log_loss
 from models.metrics.resampling import holm, influences, merged, resampled
 
 __all__ = [
     "BINS",
+    "FIGURES",
+    "Figure",
     "Grouped",
     "Ordered",
     "Placements",
@@ -31,5 +34,6 @@ __all__ = [
     "merged",
     "paired",
     "placements",
+    "ranking_figures",
     "resampled",
 ]

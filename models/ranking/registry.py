@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-from models.ranking.lsttm import ablations, din_typed, printed, spectral, typed
-from models.ranking.lsttm import system as lsttm
+from pydantic import ValidationError
+
+from models.ranking.lsttm import din_typed, older_states
+from models.ranking.lsttm import variants as lsttm
 from models.ranking.lsttm.long_term_encoder import LongTermSettings
+from models.ranking.lsttm.system import LSTTMSettings
 from models.ranking.sml import deepfm as sml_deepfm
 from models.ranking.sml import factorisation as sml
 from models.ranking.systems import autoint, deepfm, deepfm_external, din, fm, item_rate, lightgbm, nfm
@@ -25,14 +28,14 @@ SYSTEMS: dict[str, SystemEntry] = {
     "lightgbm": lightgbm.LIGHTGBM,
     "sml": sml.SML,
     "sml_deepfm": sml_deepfm.SML_DEEPFM,
-    "lsttm_printed": printed.LSTTM_PRINTED,
+    "lsttm_printed": lsttm.LSTTM_PRINTED,
     "lsttm_no_meta": lsttm.LSTTM_NO_META,
     "lsttm": lsttm.LSTTM_PAPER,
-    "lsttm_no_external": ablations.LSTTM_NO_EXTERNAL,
-    "lsttm_concat": ablations.LSTTM_CONCAT,
-    "lsttm_no_gat": ablations.LSTTM_NO_GAT,
-    "lsttm_typed": typed.LSTTM_TYPED,
-    "lsttm_spectral": spectral.LSTTM_SPECTRAL,
+    "lsttm_no_external": lsttm.LSTTM_NO_EXTERNAL,
+    "lsttm_concat": lsttm.LSTTM_CONCAT,
+    "lsttm_no_gat": lsttm.LSTTM_NO_GAT,
+    "lsttm_typed": lsttm.LSTTM_TYPED,
+    "lsttm_spectral": lsttm.LSTTM_SPECTRAL,
 }
 
 
@@ -45,11 +48,19 @@ def settings_of(kind: str, document: str) -> SystemSettings:
     """Settings from their JSON; `kind` is the one written in it.
 
     Raises:
-        ValueError: no registered system is of that kind.
+        ValueError: no registered system is of that kind, or it no longer has one of those settings.
     """
     classes = {entry.real.kind: type(entry.real) for entry in SYSTEMS.values()}
+    classes |= dict.fromkeys(older_states.KINDS, LSTTMSettings)
     if kind not in classes:
         raise ValueError(
             f"a saved ranker is of kind {kind!r}; this version knows {sorted(classes)}: retrain it"
         )
-    return classes[kind].model_validate_json(document)
+    try:
+        return classes[kind].model_validate_json(document)
+    except ValidationError as error:
+        names = ", ".join(".".join(map(str, fault["loc"])) for fault in error.errors())
+        raise ValueError(
+            f"a saved ranker of kind {kind!r} has settings that this version does not take: {names}; "
+            "retrain it"
+        ) from error

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,44 +22,42 @@ from models.ranking.features.features import Features
 from models.ranking.features.neighbours import RowView
 from models.ranking.features.vocabulary import Vocabulary
 from models.ranking.registry import settings_of
+from models.ranking.state import RankerState
 from models.ranking.training.learner import Learner
 from models.ranking.training.optim import RowOptimizer, dense_optimizer
 
-if TYPE_CHECKING:
-    from models.ranking.ranker import Ranker
 
-
-def save_daily(ranker: Ranker, path: Path) -> None:
-    """Write `ranker` whole; what its hours appended becomes part of the base."""
-    learner = ranker.learner
-    arrays = {f"features.{name}": a for name, a in ranker.features.arrays().items()}
+def save_daily(state: RankerState, path: Path) -> None:
+    """Write `state` whole; what its hours appended becomes part of the base."""
+    learner = state.learner
+    arrays = {f"features.{name}": a for name, a in state.features.arrays().items()}
     arrays |= {f"vocabulary.{name}": a for name, a in learner.vocabulary.arrays().items()}
     arrays["table"] = learner.table.merged().cpu().numpy()
     for i, part in enumerate(learner.rows.state):
         arrays[f"moments{i}"] = part.merged().cpu().numpy()
-    if ranker.user_vectors is not None:
-        arrays["user_vectors"] = ranker.user_vectors
+    if state.user_vectors is not None:
+        arrays["user_vectors"] = state.user_vectors
     about = {
-        "kind": ranker.settings.kind,
-        "settings": ranker.settings.model_dump_json(),
-        "features": ranker.features.describe(),
-        "end_ms": ranker.end_ms,
-        "fingerprint": ranker.fingerprint,
-        "losses": ranker.losses,
+        "kind": state.settings.kind,
+        "settings": state.settings.model_dump_json(),
+        "features": state.features.describe(),
+        "end_ms": state.end_ms,
+        "fingerprint": state.fingerprint,
+        "losses": state.losses,
         "row_steps": learner.rows.steps,
     }
     with replace_folder(path) as folder:
         (folder / "arrays").mkdir()
         for name, array in arrays.items():
             np.save(folder / "arrays" / f"{name}.npy", array)
-        torch.save(_dense_state(ranker), folder / "dense.pt")
-        if ranker.graph is not None:
-            ranker.graph.save(folder / "graph")
+        torch.save(_dense_state(state), folder / "dense.pt")
+        if state.graph is not None:
+            state.graph.save(folder / "graph")
         (folder / "ranker.json").write_text(json.dumps(about))
 
 
-def load_daily(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]:
-    """What `Ranker` is made of, from `save_daily`. Tables are copy-on-write maps: opening costs little."""
+def load_daily(path: Path, device: torch.device | str = "cpu") -> RankerState:
+    """The state that `save_daily` wrote. Tables are copy-on-write maps: opening costs little."""
     about = json.loads(_existing(path / "ranker.json").read_text())
     writable = {"table", "moments0"}
     arrays = {
@@ -77,42 +75,42 @@ def load_daily(path: Path, device: torch.device | str = "cpu") -> dict[str, Any]
     dense = dense_optimizer(t.optimizer, t.learning_rate, module)
     learner = Learner(module, Rows(_tensor(arrays["table"], device)), rows, dense, vocabulary)
     graph = settings.load_graph(path / "graph", RowView(vocabulary, features.users, features.items))
-    state = torch.load(path / "dense.pt", map_location=device, weights_only=True)
-    learner.restore_dense(state["learner"])
-    return {
-        "settings": settings,
-        "features": features,
-        "learner": learner,
-        "graph": graph,
-        "user_vectors": arrays.get("user_vectors"),
-        "strategy_state": state["strategy"],
-        "end_ms": about["end_ms"],
-        "fingerprint": about["fingerprint"],
-        "losses": about["losses"],
-    }
+    dense_state = torch.load(path / "dense.pt", map_location=device, weights_only=True)
+    learner.restore_dense(dense_state["learner"])
+    return RankerState(
+        settings,
+        features,
+        learner,
+        graph,
+        arrays.get("user_vectors"),
+        dense_state["strategy"],
+        about["end_ms"],
+        about["fingerprint"],
+        about["losses"],
+    )
 
 
-def save_hour(ranker: Ranker, path: Path) -> None:
+def save_hour(state: RankerState, path: Path) -> None:
     """Write what moved since the daily model: its size follows the day, not the tables."""
-    learner = ranker.learner
+    learner = state.learner
     touched = learner.touched()
     moved = {
         "rows": touched,
         "table": learner.table.gather(touched),
         "moments": [part.gather(touched) for part in learner.rows.state],
-        "grown": [(column, torch.from_numpy(ids)) for column, ids in ranker.grown],
+        "grown": [(column, torch.from_numpy(ids)) for column, ids in state.grown],
     }
-    about = {"fingerprint": ranker.fingerprint, "end_ms": ranker.end_ms, "row_steps": learner.rows.steps}
+    about = {"fingerprint": state.fingerprint, "end_ms": state.end_ms, "row_steps": learner.rows.steps}
     with replace_folder(path) as folder:
-        torch.save(moved | _dense_state(ranker), folder / "moved.pt")
-        np.savez(folder / "events.npz", **pack(ranker.hours))  # type: ignore[arg-type]
+        torch.save(moved | _dense_state(state), folder / "moved.pt")
+        np.savez(folder / "events.npz", **pack(state.hours))  # type: ignore[arg-type]
         (folder / "hour.json").write_text(json.dumps(about))
 
 
-def load_hour(ranker: Ranker, path: Path, device: torch.device | str = "cpu") -> None:
-    """Bring the daily `ranker` to what `save_hour` wrote: bit for bit the one that was saved (CPU)."""
+def load_hour(state: RankerState, path: Path, device: torch.device | str = "cpu") -> None:
+    """Bring the daily `state` to what `save_hour` wrote: bit for bit the one that was saved (CPU)."""
     about = json.loads(_existing(path / "hour.json").read_text())
-    if about["fingerprint"] != ranker.fingerprint:
+    if about["fingerprint"] != state.fingerprint:
         raise ValueError(
             f"{path} was saved from another daily model than the one given (retrained since?): "
             f"run the day's hours again from its first one"
@@ -120,10 +118,10 @@ def load_hour(ranker: Ranker, path: Path, device: torch.device | str = "cpu") ->
     moved = torch.load(path / "moved.pt", map_location=device, weights_only=True)
     with np.load(path / "events.npz") as events:
         for hour in unpack(dict(events)):
-            ranker.receive(hour)
+            state.receive(hour)
     for column, ids in moved["grown"]:
-        ranker.grow(column, ids.cpu().numpy())
-    learner = ranker.learner
+        state.grow(column, ids.cpu().numpy())
+    learner = state.learner
     learner.table.scatter(moved["rows"], moved["table"])
     for part, values in zip(learner.rows.state, moved["moments"], strict=True):
         part.scatter(moved["rows"], values)
@@ -132,8 +130,8 @@ def load_hour(ranker: Ranker, path: Path, device: torch.device | str = "cpu") ->
     learner.restore_dense(moved["learner"])
 
 
-def _dense_state(ranker: Ranker) -> dict[str, Any]:
-    return {"learner": ranker.learner.dense_state(), "strategy": ranker.strategy_state}
+def _dense_state(state: RankerState) -> dict[str, Any]:
+    return {"learner": state.learner.dense_state(), "strategy": state.strategy_state}
 
 
 def _part(prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -9,6 +9,7 @@ from orchestration.cli import (
     compare,
     day,
     demo,
+    graph,
     heatmap,
     ingest,
     profile_eval,
@@ -36,6 +37,7 @@ app.command("day")(day.day)
 app.command("compare")(compare.compare)
 app.command("ab")(ab.ab)
 app.command("tune")(tune.tune)
+app.add_typer(graph.app, name="graph")
 app.command("heatmap")(heatmap.heatmap)
 app.command("prospect")(prospect.prospect)
 app.command("profile-eval")(profile_eval.profile_eval)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
-
+from assets.experiments.ab.settings import ABSettings
 from orchestration.cli.console import out as console
 from orchestration.cli.console import plain_errors, progress_bars
+from orchestration.cli.options import Chosen, Defaults, Out, Record, Workers, from_settings
+from orchestration.cli.tables import new_table, or_dash
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,44 +25,13 @@ METRICS = {
 }
 
 
+@from_settings(ABSettings, leave_out=("draws", "resplits", "tuned"))
 def ab(
-    arms: Annotated[
-        str, typer.Option(help="Systems with commas, base first; also policy, random and truth.")
-    ] = "deepfm,lsttm_spectral",
-    days: Annotated[int, typer.Option(min=1, help="Days of the test.")] = 5,
-    first_day: Annotated[
-        str | None, typer.Option(help="First day; without it 2025-03-10, tiny 2025-03-05.")
-    ] = None,
-    out: Annotated[Path, typer.Option(help="JSON file to write.")] = Path("ab.json"),
-    aa: Annotated[
-        bool, typer.Option("--aa", help="Also the base on the other arms' users: no effect may be found.")
-    ] = False,
-    bounds: Annotated[
-        bool, typer.Option(help="Also the logging policy, chance and the true probability on all users.")
-    ] = True,
-    users: Annotated[
-        int | None, typer.Option(min=10, help="Simulated accounts; without it as calibrated (15,000).")
-    ] = None,
-    candidates: Annotated[int, typer.Option(min=30, help="Items recalled for an impression.")] = 100,
-    explore: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="Share of places that show a random candidate.")
-    ] = 0.05,
-    salt: Annotated[str, typer.Option(help="Of the hash that splits the users.")] = "hourfold",
-    seed: Annotated[int, typer.Option(min=0, help="Of trainings, exploration and bootstrap.")] = 0,
-    world_seed: Annotated[
-        int | None, typer.Option(min=0, help="Another simulated world; without it the calibrated one.")
-    ] = None,
-    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
-    workers: Annotated[int, typer.Option(min=1, help="Processes, one thread each.")] = 1,
-    tiny: Annotated[bool, typer.Option("--tiny", help="Tiny systems and a tiny simulation.")] = False,
-    defaults: Annotated[
-        bool, typer.Option("--defaults", help="The registry's settings, even where tuned ones are there.")
-    ] = False,
-    record: Annotated[bool, typer.Option(help="Put the test on a run of the home's MLflow.")] = True,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="Override a setting: system.setting=value, * for all systems."),
-    ] = None,
+    chosen: Chosen,
+    out: Out = Path("ab.json"),
+    workers: Workers = 1,
+    defaults: Defaults = False,
+    record: Record = True,
 ) -> None:
     """Test systems against each other online, on simulated users: no real user is in it.
 
@@ -72,40 +42,16 @@ def ab(
 
         hourfold ab --arms deepfm,lsttm_spectral --days 5 --aa --workers 2 --out ab.json
     """
-    from pydantic import ValidationError
-
-    from assets.common.tuned import tuned_settings
     from assets.experiments.ab.run import ab_test
-    from assets.experiments.ab.settings import SCRIPTED, ABSettings
     from assets.experiments.ab.tracking import record as record_ab
     from assets.experiments.workers import WorkerFailed
     from orchestration.settings import prepare_home
     from warehouse.home import Home
 
-    with plain_errors(ValueError, ValidationError, WorkerFailed), progress_bars() as progress:
-        names = tuple(name.strip() for name in arms.split(","))
-        size = "tiny" if tiny else "real"
-        home = Home.current().source("simulator")
-        tuned = {} if defaults else tuned_settings(home, "simulator", size, set(names) - set(SCRIPTED))
-        settings = ABSettings.model_validate(
-            {
-                "arms": names,
-                "first_day": first_day,
-                "days": days,
-                "seed": seed,
-                "size": size,
-                "users": users,
-                "world_seed": world_seed,
-                "candidates": candidates,
-                "explore": explore,
-                "salt": salt,
-                "aa": aa,
-                "bounds": bounds,
-                "device": device,
-                "tuned": tuned,
-                "overrides": tuple(set_ or ()),
-            }
-        )
+    with plain_errors(ValueError, WorkerFailed), progress_bars() as progress:
+        settings = ABSettings.model_validate(chosen)
+        if not defaults:
+            settings = settings.with_tuned(Home.current().source("simulator"))
         result = ab_test(settings, out, workers=workers, progress=progress)
         if record:
             record_ab(prepare_home().mlflow, result, out)
@@ -123,16 +69,12 @@ def ab(
 
 
 def _arms_table(title: str, result: Mapping[str, Any]) -> Table:
-    from rich.table import Table
-
-    table = Table(title=title, title_justify="left")
-    table.add_column("arm", no_wrap=True)
-    for heading in ("users", "exposures", "clicks", *(name for name, _, _ in METRICS.values())):
-        table.add_column(heading, justify="right", no_wrap=True)
+    names = (name for name, _, _ in METRICS.values())
+    table = new_table(title, "arm", "users", "exposures", "clicks", *names)
     for rows, style in ((result["pooled"], None), (result["bounds"], "dim")):
         for row in rows:
             counts = (f"{row[name]:,}" for name in ("users", "exposures", "clicks"))
-            values = (_number(row[name], digits) for name, (_, _, digits) in METRICS.items())
+            values = (or_dash(row[name], f".{digits}f") for name, (_, _, digits) in METRICS.items())
             table.add_row(row["arm"], *counts, *values, style=style)
     if result["bounds"]:
         table.caption = "dimmed: on all users, not part of the test"
@@ -140,24 +82,16 @@ def _arms_table(title: str, result: Mapping[str, Any]) -> Table:
 
 
 def _lifts_table(title: str, metrics: Sequence[Mapping[str, Any]]) -> Table:
-    from rich.table import Table
-
-    table = Table(title=title, title_justify="left", caption="intervals: 95 %, users resampled")
-    table.add_column("arm", min_width=12)  # may be long: a base on another arm's users
-    table.add_column("metric", no_wrap=True)
-    for heading in ("base", "arm's", "lift", "interval", "p"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    table = new_table(title, "arm", "metric", "base", "arm's", "lift", "interval", "p", words=2)
+    table.caption = "intervals: 95 %, users resampled"
+    table.columns[0].no_wrap, table.columns[0].min_width = False, 12  # long for a base on an arm's users
     for row in metrics:
         name, meaning, digits = METRICS[row["metric"]]
-        values = (_number(row[side], digits) for side in ("base_value", "arm_value"))
-        between = " … ".join(_percent(row[end]) for end in ("low", "high"))
-        p = "–" if row["p_value"] is None else f"{row['p_value']:.3g}"
-        table.add_row(row["arm"], f"{name} ({meaning})", *values, _percent(row["lift"]), between, p)
+        values = (or_dash(row[side], f".{digits}f") for side in ("base_value", "arm_value"))
+        interval = " … ".join(_percent(row[end]) for end in ("low", "high"))
+        lift, p = _percent(row["lift"]), or_dash(row["p_value"], ".3g")
+        table.add_row(row["arm"], f"{name} ({meaning})", *values, lift, interval, p)
     return table
-
-
-def _number(value: float | None, digits: int) -> str:
-    return "–" if value is None else f"{value:.{digits}f}"
 
 
 def _percent(value: float | None) -> str:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from orchestration.cli.console import err, out, plain_errors, progress_bars
+from orchestration.cli.options import Data, SourceOfHome
 
 
 def heatmap(
@@ -22,12 +23,8 @@ def heatmap(
         bool,
         typer.Option("--text", help="Print the cells, `day, hour, channel: value; …`, a modality a line."),
     ] = False,
-    source: Annotated[
-        str | None, typer.Option(help="Source of the logs; default: the one of this home.")
-    ] = None,
-    data: Annotated[
-        Path | None, typer.Option(help="Where the source's files are, if it was not loaded before.")
-    ] = None,
+    source: SourceOfHome = None,
+    data: Data = None,
 ) -> None:
     """Draw a user's year: one panel a channel, days across, hours of the local day upwards.
 
@@ -50,19 +47,19 @@ def heatmap(
         home = Home.current()
         name = source or Deployment.load(home).source
         opened = ProfileSource.opened(home, name, data, progress=progress)
-        found = user_heatmaps(opened.home, opened.description, user, as_of)
+        heatmaps = user_heatmaps(opened.home, opened.description, user, as_of)
     if text:
-        for one in found:
-            cells = to_text(CellColumns(one.offsets, one.day, one.hour, one.channel, one.value))[0]
-            out.print(f"{one.modality}: {cells}", soft_wrap=True, markup=False)
+        for one in heatmaps:
+            text_of = to_text(CellColumns(one.offsets, one.day, one.hour, one.channel, one.value))[0]
+            out.print(f"{one.modality}: {text_of}", soft_wrap=True, markup=False)
             numbered = ", ".join(f"{number} {channel}" for number, channel in enumerate(one.channels))
             err.print(f"channels of {one.modality}: {numbered}", markup=False)
     if out_file is None and text:
         return
-    plain = re.sub(r"[^\w.-]", "_", user)
-    path = out_file or Path(f"heatmap-{plain}-{as_of}.png")
+    file_name = re.sub(r"[^\w.-]", "_", user)
+    path = out_file or Path(f"heatmap-{file_name}-{as_of}.png")
     path.parent.mkdir(parents=True, exist_ok=True)
-    picture = heatmap_picture(found, user, as_of, simulated=opened.description.simulated)
+    picture = heatmap_picture(heatmaps, user, as_of, simulated=opened.description.simulated)
     path.write_bytes(picture)
-    told = ", ".join(f"{len(one.value):,} cells of {one.modality}" for one in found)
-    out.print(f"{path}: {told}", markup=False)
+    cells = ", ".join(f"{len(one.value):,} cells of {one.modality}" for one in heatmaps)
+    out.print(f"{path}: {cells}", markup=False)

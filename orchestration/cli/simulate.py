@@ -3,33 +3,31 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from orchestration.cli.console import out, plain_errors, progress_bars
+from orchestration.cli.options import Chosen, from_setting, from_settings
+from simulator import ShopSettings, SimulatorSettings
+from simulator.feed.settings import PopulationSettings
 
-if TYPE_CHECKING:
-    from simulator import SimulatorSettings
 
-
+@from_settings(SimulatorSettings, only=("seed", "days"))
 def simulate(
+    chosen: Chosen,
     to: Annotated[
         Path | None,
         typer.Option(help="Landing folder to fill; default: the simulator's own in HOURFOLD_HOME."),
     ] = None,
-    days: Annotated[int, typer.Option(min=1, help="Days to simulate.")] = 9,
-    users: Annotated[int | None, typer.Option(min=50, help="Accounts; default: as calibrated.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Same seed, same bytes.")] = 7,
+    users: Annotated[int | None, from_setting(PopulationSettings, "users")] = None,
     corrupt: Annotated[
         float, typer.Option(min=0.0, max=0.5, help="Share of rows to break, in every way the gate knows.")
     ] = 0.0,
     shop: Annotated[
         bool, typer.Option("--shop", help="A shop of the same accounts too, from a year before on.")
     ] = False,
-    shop_days: Annotated[
-        int | None, typer.Option(min=0, help="Days of shopping before the first day; default 365.")
-    ] = None,
+    shop_days: Annotated[int | None, from_setting(ShopSettings, "days_before")] = None,
     feed: Annotated[
         bool, typer.Option("--feed/--no-feed", help="Without the feed, the shop's tables are written alone.")
     ] = True,
@@ -54,22 +52,19 @@ def simulate(
         hourfold simulate --check
     """
     from orchestration.cli.simulated import simulate_into
-    from simulator import ShopSettings, SimulatorSettings
     from warehouse.home import Home
     from warehouse.landing.description import SourceDescription
 
     if not shop and (shop_days is not None or not feed):
         raise typer.BadParameter("--shop-days and --no-feed are for a simulation with --shop")
-    changes = {} if shop_days is None else {"days_before": shop_days}
-    chosen = SimulatorSettings(seed=seed, days=days, shop=ShopSettings(**changes) if shop else None)
-    if users is not None:
-        population = chosen.population.model_copy(update={"users": users})
-        chosen = chosen.model_copy(update={"population": population})
+    with_shop = ({} if shop_days is None else {"days_before": shop_days}) if shop else None
+    population = {} if users is None else {"users": users}
+    settings = SimulatorSettings.model_validate(chosen | {"population": population, "shop": with_shop})
     if check:
-        raise typer.Exit(_check(chosen))
+        raise typer.Exit(_check(settings))
     landing = to or Home.current().source("simulator").landing
     with plain_errors(ValueError, FileExistsError), progress_bars() as progress:
-        broken = simulate_into(landing, chosen, corrupt, feed=feed, progress=progress)
+        broken = simulate_into(landing, settings, corrupt, feed=feed, progress=progress)
     description = SourceDescription.load(landing)
     out.print(f"Simulated logs of {description.first_day} to {description.last_day}: {landing}")
     if broken:
@@ -79,14 +74,14 @@ def simulate(
 
 def _check(settings: SimulatorSettings) -> int:
     """Print every figure beside the real one; returns 1 if one leaves its band."""
-    from simulator import check, check_shop, table
+    from simulator.feed.calibration import check, table
+    from simulator.shop.calibration import check_shop
 
     with progress_bars() as progress:
-        rows = (
-            check(settings, progress=progress)
-            if settings.shop is None
-            else check_shop(settings.seed, progress=progress)
-        )
+        if settings.shop is None:
+            rows = check(settings, progress=progress)
+        else:
+            rows = check_shop(settings.seed, progress=progress)
     out.print(table(rows), markup=False, soft_wrap=True)
     outside = [row for row in rows if not row.within]
     out.print(f"{len(rows) - len(outside)} of {len(rows)} figures of the simulation lie in their bands")

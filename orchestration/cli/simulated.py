@@ -32,6 +32,7 @@ def simulate_into(
     from simulator.corruption import corrupt
     from simulator.feed.fill import fill
     from warehouse.landing.contract import TABLES
+    from warehouse.landing.writing import replace_text
 
     key = f"{settings.settings_hash()} {share}" + ("" if feed else " without feed")
     path = landing / RECORD
@@ -47,7 +48,7 @@ def simulate_into(
         contracts = {table: description.contract(table) for table in TABLES}
         report = corrupt(landing, share, settings.seed, contracts)
         broken = {table: dict(rules) for table, rules in report.broken.items()}
-    path.write_text(json.dumps({"key": key, "broken": broken}, indent=1) + "\n")
+    replace_text(path, json.dumps({"key": key, "broken": broken}, indent=1) + "\n")
     return broken
 
 

@@ -5,44 +5,46 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from rich.table import Table
+from rich.table import Table
 
+if TYPE_CHECKING:
     from assets.experiments.comparison.parts import SystemFigures, Truth
     from assets.experiments.comparison.results import Comparison
     from warehouse.store.warehouse import Warehouse
 
-#: figure → heading; definitions in docs/metrics.md
-FIGURES = {
-    "period1": "0–8 h",
-    "period2": "8–16 h",
-    "period3": "16–24 h",
-    "auc": "AUC",
-    "auc_static": "static",
-    "gain": "gain",
-    "auc_error": "± error",
-    "auc_std": "± seeds",
-    "log_loss": "log-loss",
-    "gauc": "GAUC",
-    "ece": "ECE",
-}
-SIGNED = ("gain",)
+#: in their order; definitions in docs/metrics.md
+COLUMNS = (
+    *("period1", "period2", "period3", "auc", "auc_static", "gain", "auc_error", "auc_std"),
+    *("log_loss", "gauc", "ece"),
+)
 BLOCKS = "▁▂▃▄▅▆▇█"
+
+
+def new_table(title: str | None, *headings: str, words: int = 1) -> Table:
+    """An empty table: the first `words` columns are flush left, the figures behind them flush right."""
+    table = Table(title=title, title_justify="left")
+    for number, heading in enumerate(headings):
+        table.add_column(heading, justify="left" if number < words else "right", no_wrap=True)
+    return table
+
+
+def or_dash(value: float | None, form: str = ".4f") -> str:
+    """A figure in a format of Python; a dash for one that does not exist."""
+    return "–" if value is None else format(value, form)
 
 
 def figures_table(title: str, entries: Sequence[SystemFigures], truth: Truth | None = None) -> Table:
     """One row a system; the ceiling of simulated logs below, dimmed. Columns without a value are left out."""
-    from rich.table import Table
+    from models.metrics import FIGURES
 
-    columns = [name for name in FIGURES if any(getattr(entry, name) is not None for entry in entries)]
-    table = Table(title=title, title_justify="left", collapse_padding=True)
-    table.add_column("system", no_wrap=True)
-    for name in columns:
-        table.add_column(FIGURES[name], justify="right", no_wrap=True)
+    columns = [name for name in COLUMNS if any(getattr(entry, name) is not None for entry in entries)]
+    table = new_table(title, "system", *(FIGURES[name].label for name in columns))
+    table.collapse_padding = True
     for entry in entries:
-        table.add_row(entry.system, *(_figure(getattr(entry, name), name in SIGNED) for name in columns))
+        cells = (_cell(name, getattr(entry, name)) for name in columns)
+        table.add_row(entry.system, *cells)
     if truth is not None:
-        cells = (_figure(getattr(truth, name, None)) for name in columns)
+        cells = (_cell(name, getattr(truth, name, None)) for name in columns)
         table.add_row("true probability", *cells, style="dim")
     nulls = max((entry.null_hours for entry in entries), default=0)
     if nulls:
@@ -52,19 +54,15 @@ def figures_table(title: str, entries: Sequence[SystemFigures], truth: Truth | N
 
 def tests_table(title: str, result: Comparison, others: Sequence[str], reference: str) -> Table:
     """Each of `others` less `reference`: the interval over users, p by DeLong, and corrected by Holm."""
-    from rich.table import Table
-
-    table = Table("system", title=title, title_justify="left")
-    for heading in ("difference", "95 % over users", "p", "p corrected"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    table = new_table(title, "system", "difference", "95 % over users", "p", "p corrected")
     for name in others:
         test = result.between(name, reference)
         if test is None:
             table.add_row(name, *"––––")
             continue
-        interval = f"{_figure(test.low, signed=True)} … {_figure(test.high, signed=True)}"
+        interval = f"{or_dash(test.low, '+.4f')} … {or_dash(test.high, '+.4f')}"
         p_values = map(_p_value, (test.p_delong, test.p_holm))
-        table.add_row(name, _figure(test.difference, signed=True), interval, *p_values)
+        table.add_row(name, or_dash(test.difference, "+.4f"), interval, *p_values)
     table.caption = f"p: DeLong's test; corrected by Holm's rule over all {len(result.tests)} pairs"
     return table
 
@@ -88,9 +86,7 @@ def comparison_tables(title: str, result: Comparison) -> Iterator[Table]:
 
 
 def hours_table(title: str, result: Comparison) -> Table:
-    """A line of blocks a system, one an hour, all on one scale; a dot where no exposure tells."""
-    from rich.table import Table
-
+    """A line of blocks a system, one an hour, all on one scale; a dot where an hour has no AUC."""
     from assets.experiments.comparison.averages import mean
 
     curves: dict[str, list[float | None]] = {}
@@ -99,33 +95,33 @@ def hours_table(title: str, result: Comparison) -> Table:
         curves[name] = [mean(row.auc for row in rows if row.hour == hour) for hour in range(24)]
     known = [value for curve in curves.values() for value in curve if value is not None]
     low, high = min(known, default=0.0), max(known, default=0.0)
-    table = Table("system", "0     6     12    18", "lowest", "highest", title=title, title_justify="left")
+    table = new_table(title, "system", "0     6     12    18", "lowest", "highest", words=4)
     for name, curve in curves.items():
-        there = [value for value in curve if value is not None]
+        aucs = [value for value in curve if value is not None]
         blocks = "".join(_block(value, low, high) for value in curve)
-        table.add_row(name, blocks, _figure(min(there, default=None)), _figure(max(there, default=None)))
+        table.add_row(name, blocks, or_dash(min(aucs, default=None)), or_dash(max(aucs, default=None)))
     table.caption = f"{BLOCKS[0]} {low:.3f} … {BLOCKS[-1]} {high:.3f}"
     return table
 
 
 def loaded_table(warehouse: Warehouse, title: str) -> Table:
     """Rows in, kept and quarantined, by table that has any partition."""
-    from rich.table import Table
-
     from warehouse.landing.contract import TABLES
 
-    table = Table("table", "partitions", "rows in", "kept", "quarantined", title=title, title_justify="left")
+    table = new_table(title, "table", "partitions", "rows in", "kept", "quarantined", words=5)
     for name in TABLES:
-        found = warehouse.loaded(name)
-        if found.empty:
-            continue
-        sums = (int(found[column].sum()) for column in ("rows_in", "kept", "quarantined"))
-        table.add_row(name, f"{len(found):,}", *(f"{value:,}" for value in sums))
+        partitions = warehouse.loaded(name)
+        if not partitions.empty:
+            sums = (int(partitions[column].sum()) for column in ("rows_in", "kept", "quarantined"))
+            table.add_row(name, f"{len(partitions):,}", *(f"{value:,}" for value in sums))
     return table
 
 
-def _figure(value: float | None, signed: bool = False) -> str:
-    return "–" if value is None else f"{value:{'+' if signed else ''}.4f}"
+def _cell(figure: str, value: float | None) -> str:
+    from models.metrics import FIGURES
+
+    declared = FIGURES[figure]
+    return or_dash(value, f"{'+' * declared.signed}.{declared.digits}f")
 
 
 def _p_value(value: float | None) -> str:

@@ -136,8 +136,8 @@ class ExternalSettings(SimulatorPart):
 class SimulatorSettings(SimulatorPart):
     """Everything that decides the simulated logs: the same settings give the same bytes."""
 
-    seed: int = Field(default=7, ge=0)  #: same seed, same bytes
-    days: int = Field(default=9, ge=1)  #: days simulated
+    seed: int = Field(default=7, ge=0, description="same seed, same bytes")
+    days: int = Field(default=9, ge=1, description="days simulated")
     first_day: str = "2025-03-03"  #: the first of them, a day key
     warm_up_hours: int = Field(
         default=36, ge=0, description="hours simulated, and not logged, before the first day"

@@ -16,6 +16,7 @@ from simulator.feed.external import External
 from simulator.feed.items import DOMAINS
 from simulator.feed.world import SimulatedHour, World
 from warehouse.landing.service_time import HOUR_MS, ServiceZone
+from warehouse.landing.writing import replace_file
 
 ZONE = "UTC"
 CONTEXT_FIELDS = ("ctx_device", "ctx_position", "ctx_impression")
@@ -150,13 +151,11 @@ class Writer:
 
 def write_parquet(path: Path, columns: dict[str, pa.Array]) -> None:
     """One file, whole or not at all; columns of a dictionary are written as what they stand for."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_suffix(".new")
     table = pa.table(columns)
     coded = any(pa.types.is_dictionary(field.type) for field in table.schema)
     # Without Arrow's own schema in the file, a reader meets plain text.
-    pq.write_table(table, fresh, compression="zstd", store_schema=not coded)
-    fresh.replace(path)
+    with replace_file(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd", store_schema=not coded)
 
 
 def _category(codes: np.ndarray, values: tuple[str, ...]) -> pa.Array:

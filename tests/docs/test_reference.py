@@ -30,16 +30,16 @@ def test_reference_pages_are_what_the_code_says(builder, name):
 
 def test_every_setting_says_what_it_does(builder):
     silent = [
-        f"{found.module}.{found.name}.{field.name}"
-        for found in builder.settings_classes()
-        for field in found.fields
+        f"{one.module}.{one.name}.{field.name}"
+        for one in builder.settings_classes()
+        for field in one.fields
         if not field.meaning and not field.type.endswith("Settings") and "Settings |" not in field.type
     ]
     assert not silent, "explain each in Field(description=…), a docstring below it or a #: comment"
 
 
 def test_every_settings_class_says_what_it_is_for(builder):
-    assert all(found.doc for found in builder.settings_classes())
+    assert all(one.doc for one in builder.settings_classes())
 
 
 def test_every_asset_has_a_description_group_owner_and_kind():

@@ -24,7 +24,7 @@ from tests.expectations.frames import (
     hour_key,
     judge,
 )
-from warehouse.landing import landing
+from warehouse.landing import reading
 from warehouse.landing.contract import RANKING_TABLES, TABLES
 from warehouse.landing.description import SourceDescription
 
@@ -145,7 +145,7 @@ def hashes(folder) -> dict[str, str]:
 @pytest.mark.parametrize("table", sorted(RANKING_TABLES))
 def test_a_corrupted_landing_folder_is_caught_as_reported(table, landed):
     folder, report = landed
-    read = landing.read(folder, landing.describe(folder), table)
+    read = reading.read(folder, reading.describe(folder), table)
     hours = (0, 1, 2) if table in ("exposures", "external_clicks") else (0,)
     wanted = context(table, hours=hours)
     if hours == (0,):
@@ -162,7 +162,7 @@ def test_a_corrupted_landing_folder_is_caught_as_reported(table, landed):
 
 def test_a_kept_row_is_what_it_was_before_its_neighbours_were_broken(landed):
     folder, _ = landed
-    read = landing.read(folder, landing.describe(folder), "exposures", [hour_key(0)])
+    read = reading.read(folder, reading.describe(folder), "exposures", [hour_key(0)])
     kept = gate("exposures", read.frame, context("exposures")).kept
     before = judge("exposures", good_rows("exposures", 400)).kept
     # A copy of a good row stands at the end and is no original.

@@ -10,18 +10,18 @@ from simulator import ShopSettings, SimulatorSettings
 from simulator.corruption import corrupt
 from simulator.feed.fill import fill
 from tests.expectations.frames import DAY_MS
-from warehouse.landing import landing, layout
+from warehouse.landing import layout, reading
 from warehouse.landing.contract import TABLES
 
 
 def judge_landing(folder) -> dict[str, GateResult]:
     """Every table of a landing folder through the gate, dimensions first."""
-    source = landing.describe(folder)
+    source = reading.describe(folder)
     known: dict[str, np.ndarray] = {}
     results = {}
     for table in TABLES:
         contract = source.contract(table)
-        read = landing.read(folder, source, table)
+        read = reading.read(folder, source, table)
         results[table] = gate(
             table,
             read.frame,

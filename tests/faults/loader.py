@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from warehouse.home import SourceHome
-from warehouse.landing import landing
+from warehouse.landing import reading
 from warehouse.landing.description import SourceDescription
 from warehouse.landing.service_time import HOUR_MS
 from warehouse.store.warehouse import Warehouse
@@ -54,7 +54,7 @@ def write_version(root: Path, version: int, rows: int) -> SourceHome:
 def load(root: Path, version: int, told: Connection | None = None) -> None:
     """Replace all hours by those of a version, saying when the load begins and when it is over."""
     home = SourceHome(root)
-    landed = landing.read(home.landing / f"version-{version}", DESCRIPTION, "exposures")
+    landed = reading.read(home.landing / f"version-{version}", DESCRIPTION, "exposures")
     kept, quarantined = stand_in_gate(landed.frame)
     if told:
         told.send("begins")

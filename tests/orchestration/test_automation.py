@@ -159,7 +159,8 @@ def test_every_night_runs_the_day_that_ended(archive):
     assert _tick(archive, "every_night", 2026, 3, 2, 0, 40) == [], "the day before the first"
 
 
-def test_files_that_come_late_are_seen_once(tmp_path):
+@pytest.mark.parametrize("whole_day", [False, True], ids=["hour", "day"])
+def test_files_that_come_late_are_seen_once(tmp_path, whole_day):
     zone = DEPLOYMENT.service_zone
     now_ms = int(datetime.now(UTC).timestamp() * 1000)
     today, hour = zone.day_key(now_ms), zone.hour_key(now_ms - 4 * HOUR_MS)
@@ -179,12 +180,15 @@ def test_files_that_come_late_are_seen_once(tmp_path):
     start = look(None)
     assert start.run_requests == [], "what lies there at the first look is not late"
     landing = deployment.landing_folder(home.home)
-    folder = landing / "exposures" / f"date={hour[:10]}" / f"hour={hour[11:13]}"
+    folder = landing / "exposures" / f"date={hour[:10]}"
+    folder = folder if whole_day else folder / f"hour={hour[11:13]}"
     folder.mkdir(parents=True)
     (folder / "part-0.parquet").write_bytes(b"late")
     assert fingerprint(landing, hour)
     seen = look(start.cursor)
-    assert [request.partition_key for request in seen.run_requests] == [hour]
+    late = [request.partition_key for request in seen.run_requests]
+    assert hour in late and {key[:10] for key in late} == {hour[:10]}
+    assert whole_day or late == [hour]
     assert look(seen.cursor).run_requests == []
 
 

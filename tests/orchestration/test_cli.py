@@ -25,6 +25,7 @@ EXPECTED = {
     "hourfold ab",
     "hourfold tune",
     "hourfold prospect",
+    "hourfold graph export",
     "hourfold heatmap",
     "hourfold profile-eval",
     "hourfold quarantine list",

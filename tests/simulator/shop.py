@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from warehouse.landing.description import SourceDescription
+from warehouse.landing.records import PartitionLoad, SourceFile
 from warehouse.landing.service_time import ServiceZone
-from warehouse.store.staging import PartitionLoad, SourceFile
 from warehouse.store.warehouse import Warehouse
 
 NEW_YORK = ZoneInfo("America/New_York")

@@ -9,10 +9,11 @@ import pyarrow.parquet as pq
 import pytest
 from pydantic import ValidationError
 
-from simulator import SimulatorSettings, World
+from simulator import SimulatorSettings
 from simulator.feed.exposures import READ_ALREADY, Memory
 from simulator.feed.fill import fill
 from simulator.feed.users import FIRST_ID
+from simulator.feed.world import World
 from warehouse.landing.contract import RANKING_TABLES
 from warehouse.landing.description import SourceDescription
 from warehouse.landing.service_time import HOUR_MS, ServiceZone

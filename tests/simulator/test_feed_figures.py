@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from models.metrics import auc_standard_error
-from simulator import SimulatorSettings, World
+from simulator import SimulatorSettings
 from simulator.feed import statistics
 from simulator.feed.calibration import DAYS, figures, simulated_log
+from simulator.feed.world import World
 
 pytestmark = pytest.mark.slow
 

@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
-from simulator import Serving, SimulatorSettings, World, best_first
+from simulator import SimulatorSettings
 from simulator.feed.exposures import NOBODY, Impressions, Shown
 from simulator.feed.external import External
 from simulator.feed.randomness import hashed_normal, hashed_uniform
-from simulator.feed.serving import Requests
+from simulator.feed.serving import Requests, Serving, best_first
+from simulator.feed.world import World
 
 TINY = SimulatorSettings.tiny(days=3)
 FIRST = 36  #: the hour from which somebody else ranks

@@ -9,13 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from simulator import ShopSettings, SimulatorSettings, shop_truth
+from simulator import ShopSettings, SimulatorSettings
 from simulator.feed.settings import PopulationSettings
 from simulator.feed.statistics import auc
 from simulator.shop import statistics
 from simulator.shop.calibration import check_shop, shop_figures, simulated_shop_log
 from simulator.shop.shop import SimulatedShop
 from simulator.shop.statistics import ShopLog
+from simulator.shop.truth import shop_truth
 
 SMALL = SimulatorSettings(days=1, population=PopulationSettings(users=1_500), shop=ShopSettings())
 

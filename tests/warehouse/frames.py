@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from warehouse.landing.description import SourceDescription
+from warehouse.landing.records import PartitionLoad, SourceFile
 from warehouse.landing.service_time import HOUR_MS
-from warehouse.store.staging import PartitionLoad, SourceFile
 
 DAY = "2026-05-01"
 DESCRIPTION = SourceDescription(

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from warehouse.heatmaps.vocabulary import DAYS, HeatmapVocabulary
 from warehouse.landing.local_time import LocalZone
+from warehouse.landing.writing import replace_text
 
 
 class HeatmapsMissing(LookupError):
@@ -45,8 +46,10 @@ class Manifest(BaseModel):
         path = manifest_path(folder, as_of)
         if not path.exists():
             known = as_of_dates(folder)
-            told = f"those there are: {known[0]} … {known[-1]} ({len(known)})" if known else "there are none"
-            raise HeatmapsMissing(f"{path} is missing: no heatmaps were encoded for {as_of}; {told}")
+            others = (
+                f"those there are: {known[0]} … {known[-1]} ({len(known)})" if known else "there are none"
+            )
+            raise HeatmapsMissing(f"{path} is missing: no heatmaps were encoded for {as_of}; {others}")
         return cls.model_validate_json(path.read_text())
 
 
@@ -103,14 +106,6 @@ def save_vocabulary(folder: Path, vocabulary: HeatmapVocabulary) -> None:
 def vocabulary_path(folder: Path, digest: str) -> Path:
     """Where a vocabulary lies."""
     return folder / "vocabularies" / f"{digest}.json"
-
-
-def replace_text(path: Path, text: str) -> None:
-    """Write a text file, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f".{path.name}.new")
-    fresh.write_text(text)
-    fresh.replace(path)
 
 
 def _next_month(month: str) -> int:

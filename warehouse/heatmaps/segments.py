@@ -9,7 +9,6 @@ not at all, and never changed: other data make a file of another name.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -18,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as parquet
 
 from warehouse.heatmaps.cells import HeatmapCells
+from warehouse.landing.writing import replace_file
 
 _SOURCES = b"hourfold.sources"
 _LISTS = {"day": pa.uint16(), "hour": pa.uint8(), "channel": pa.uint16(), "value": pa.float32()}
@@ -38,25 +38,22 @@ _ENCODING = {f"{name}.list.element": "DELTA_BINARY_PACKED" for name in ("day", "
 
 def write_segment(path: Path, groups: Iterable[HeatmapCells], sources: Mapping[int, str]) -> None:
     """Write a segment, a row group each, users ascending over all; `sources` are hashes by day."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
     text = json.dumps({str(day): sources[day] for day in sorted(sources)})
-    try:
-        with parquet.ParquetWriter(
-            fresh,
+    with (
+        replace_file(path) as temporary,
+        parquet.ParquetWriter(
+            temporary,
             SCHEMA,
             compression="none",
             use_dictionary=False,
             column_encoding=_ENCODING,
             write_statistics=["user"],
             store_schema=False,
-        ) as writer:
-            writer.add_key_value_metadata({_SOURCES: text.encode()})
-            for group in groups:
-                writer.write_table(_table(group), row_group_size=max(len(group.user), 1))
-        fresh.replace(path)
-    finally:
-        fresh.unlink(missing_ok=True)
+        ) as writer,
+    ):
+        writer.add_key_value_metadata({_SOURCES: text.encode()})
+        for group in groups:
+            writer.write_table(_table(group), row_group_size=max(len(group.user), 1))
 
 
 def read_sources(path: Path) -> dict[int, str]:

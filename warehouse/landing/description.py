@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from warehouse.landing.contract import CONTEXT_PREFIX, MAX_FIELDS, TableContract, table_contract
 from warehouse.landing.service_time import HOUR_MS, ServiceZone
+from warehouse.landing.writing import replace_text
 
 FILE_NAME = "source.json"
 
@@ -144,10 +145,7 @@ class SourceDescription(BaseModel):
 
     def save(self, landing: Path) -> None:
         """Write `<landing>/source.json`, whole or not at all."""
-        landing.mkdir(parents=True, exist_ok=True)
-        fresh = landing / (FILE_NAME + ".new")
-        fresh.write_text(self.model_dump_json(indent=2) + "\n")
-        fresh.replace(landing / FILE_NAME)
+        replace_text(landing / FILE_NAME, self.model_dump_json(indent=2) + "\n")
 
     @classmethod
     def load(cls, landing: Path) -> SourceDescription:

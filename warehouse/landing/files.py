@@ -20,7 +20,7 @@ import pyarrow.json as arrow_json
 import pyarrow.parquet as parquet
 
 from warehouse.landing.contract import ColumnType, TableContract
-from warehouse.store.staging import SourceFile
+from warehouse.landing.records import SourceFile
 
 _ZONED_OR_EPOCH = r"^\s*[+-]?\d+\s*$|[Tt ]\d{2}(:?\d{2}){0,2}([.,]\d+)?\s?([Zz]|[+-]\d{2}(:?\d{2})?)\s*$"
 _NAIVE = r"^\s*\d{4}-\d{2}-\d{2}([Tt ]\d{2}(:?\d{2}){0,2}([.,]\d+)?)?\s*$"

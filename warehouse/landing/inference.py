@@ -39,51 +39,52 @@ log = logging.getLogger(__name__)
 def infer(landing: Path) -> SourceDescription:
     """The description that the module's rules give; FileNotFoundError where no table has a dated folder."""
     days = {name: layout.dates(layout.partitions(landing, table_contract(name))) for name in DATED}
-    found_days = sorted({day for found in days.values() for day in found})
-    if not found_days:
+    all_days = sorted({day for days_of_table in days.values() for day in days_of_table})
+    if not all_days:
         raise FileNotFoundError(
             f"{landing} has no folder exposures/date=YYYY-MM-DD/hour=HH and no purchases/date=YYYY-MM-DD "
             f"with a file ({', '.join(layout.EXTENSIONS)}): is this the landing folder?"
         )
     # A year of purchases before the feed's first day must not give the feed a year of empty hours.
-    first = days["exposures"][0] if days["exposures"] else found_days[0]
+    first = days["exposures"][0] if days["exposures"] else all_days[0]
     demographics = table_contract("demographics")
     numbers = _chosen(landing, demographics, _is_number)
     categories = _chosen(landing, demographics, _is_category)
-    found = SourceDescription(
+    description = SourceDescription(
         name="landing",
         first_day=first,
-        shop_first_day=found_days[0] if found_days[0] < first else None,
-        last_day=found_days[-1],
+        shop_first_day=all_days[0] if all_days[0] < first else None,
+        last_day=all_days[-1],
         user_fields=_chosen(landing, table_contract("users"), _is_category)[:MAX_FIELDS],
         item_fields=_chosen(landing, table_contract("items"), _is_category)[:MAX_FIELDS],
-        context_fields=_context(landing, days["exposures"][0]) if days["exposures"] else (),
+        context_fields=_context(landing),
         demographic_fields=tuple(name for name in categories if name not in numbers),
         demographic_numbers=numbers,
     )
-    log.warning("%s has no %s; taken from its files: %s", landing, FILE_NAME, found.model_dump_json())
-    return found
+    log.warning("%s has no %s; taken from its files: %s", landing, FILE_NAME, description.model_dump_json())
+    return description
 
 
-def _context(landing: Path, day: str) -> tuple[str, ...]:
-    folder = landing / "exposures" / f"date={day}"
-    files = layout.landed_files(folder)[0]
-    for hour in sorted(folder.glob("hour=*")):
-        files = files or layout.landed_files(hour)[0]
-    return tuple(name for name in column_names(files[0]) if name.startswith(CONTEXT_PREFIX))
+def _context(landing: Path) -> tuple[str, ...]:
+    exposures = table_contract("exposures")
+    hours = layout.partitions(landing, exposures)
+    if not hours:
+        return ()
+    names = column_names(layout.files_of(landing, exposures, hours[0])[0])
+    return tuple(name for name in names if name.startswith(CONTEXT_PREFIX))
 
 
 def _chosen(
-    landing: Path, contract: TableContract, wanted: Callable[[pa.ChunkedArray], bool]
+    landing: Path, contract: TableContract, suits: Callable[[pa.ChunkedArray], bool]
 ) -> tuple[str, ...]:
-    """Columns outside the contract of the table's first file that are `wanted`, in file order."""
+    """Columns outside the contract of the table's first file that suit, in file order."""
     partitions = layout.partitions(landing, contract)
     if not partitions:
         return ()
-    path = landing / contract.name / partitions[0]
+    path = layout.files_of(landing, contract, partitions[0])[0]
     names = [name for name in column_names(path) if contract.column(name) is None]
     columns = raw_columns(path, names)
-    return tuple(name for name in names if wanted(columns[name]))
+    return tuple(name for name in names if suits(columns[name]))
 
 
 def _is_number(column: pa.ChunkedArray) -> bool:

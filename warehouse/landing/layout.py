@@ -25,22 +25,55 @@ def landed_files(folder: Path) -> tuple[list[Path], list[Path]]:
     return known, [path for path in files if path not in known]
 
 
+def files_of(landing: Path, contract: TableContract, partition: str) -> list[Path]:
+    """The files that a partition is read from; whoever reads, loads or watches a partition asks here.
+
+    A dimension file is its own partition. An hour has the files of its folder, and those that lie in the
+    folder of its day, which hold a whole day. A day has the files of its folder and of `hour=` folders in it.
+    """
+    if contract.partition is PartitionKind.FILE:
+        return [landing / contract.name / partition]
+    folders = _folders_of(landing / contract.name, contract, partition)
+    return [path for folder in folders for path in landed_files(folder)[0]]
+
+
+def unknown_files(landing: Path, contract: TableContract, partitions: Sequence[str]) -> list[Path]:
+    """Files in the folders of hours or days that nobody reads, being of an unknown kind."""
+    if contract.partition is PartitionKind.FILE:
+        return []
+    root = landing / contract.name
+    folders = dict.fromkeys(f for key in partitions for f in _folders_of(root, contract, key))
+    return [path for folder in folders for path in landed_files(folder)[1]]
+
+
+def holds_whole_day(contract: TableContract, path: Path) -> bool:
+    """Whether a file of an hourly table lies in the folder of a day: its rows are cut into hours."""
+    return contract.partition is PartitionKind.HOUR and bool(_DATE.match(path.parent.name))
+
+
+def _folders_of(root: Path, contract: TableContract, partition: str) -> list[Path]:
+    if contract.partition is PartitionKind.DAY:
+        return _day_folders(root / f"date={partition}")
+    day, hour = split_hour(partition)
+    folder = root / f"date={day}"
+    return [folder, folder / f"hour={hour}"]
+
+
 def partitions(landing: Path, contract: TableContract) -> list[str]:
     """Keys of all partitions that have files, in order: hours, days or relative file paths."""
     root = landing / contract.name
     if contract.partition is PartitionKind.FILE:
-        found = (path for path in root.rglob("*") if path.is_file() and not _hidden(path))
-        names = [
-            path.relative_to(root).as_posix() for path in found if path.name.lower().endswith(EXTENSIONS)
-        ]
-        return sorted(names)
+        files = (path for path in root.rglob("*") if path.is_file() and not _hidden(path))
+        return sorted(
+            path.relative_to(root).as_posix() for path in files if path.name.lower().endswith(EXTENSIONS)
+        )
     keys: set[str] = set()
     for day in root.glob("date=*"):
         date = _DATE.match(day.name)
         if not date or not day.is_dir():
             continue
         if contract.partition is PartitionKind.DAY:
-            keys.update([date[1]] if any(landed_files(folder)[0] for folder in day_folders(day)) else [])
+            keys.update([date[1]] if any(landed_files(folder)[0] for folder in _day_folders(day)) else [])
         elif landed_files(day)[0]:
             keys.update(hours_of(date[1]))
         for hour in day.glob("hour=*") if contract.partition is PartitionKind.HOUR else ():
@@ -50,7 +83,7 @@ def partitions(landing: Path, contract: TableContract) -> list[str]:
     return sorted(keys)
 
 
-def day_folders(folder: Path) -> list[Path]:
+def _day_folders(folder: Path) -> list[Path]:
     """Where the files of a day lie that is one partition: its folder, and `hour=` folders inside it."""
     return [folder, *sorted(hour for hour in folder.glob("hour=*") if _HOUR.match(hour.name))]
 
@@ -87,10 +120,10 @@ def start_ms(contract: TableContract, zone: ServiceZone, partition: str) -> int:
     limits = bounds(contract, zone, partition)
     if limits:
         return limits[0]
-    found = _DATED.search(partition)
-    if not found:
+    dated = _DATED.search(partition)
+    if not dated:
         return 0
-    return zone.day_start_ms(found[1]) + int(found[2] or 0) * HOUR_MS
+    return zone.day_start_ms(dated[1]) + int(dated[2] or 0) * HOUR_MS
 
 
 def dates(keys: Sequence[str]) -> list[str]:
@@ -101,16 +134,3 @@ def dates(keys: Sequence[str]) -> list[str]:
 def _hidden(path: Path) -> bool:
     """Markers and files still being written, as Spark, Hadoop and our own writers name them."""
     return path.name.startswith((".", "_")) or path.name.endswith((".tmp", ".new", ".part", ".crc"))
-
-
-def files_of(landing: Path, contract: TableContract, partition: str) -> list[Path]:
-    """The files that a partition is read from."""
-    root = landing / contract.name
-    if contract.partition is PartitionKind.FILE:
-        return [root / partition]
-    if contract.partition is PartitionKind.DAY:
-        folders = day_folders(root / f"date={partition}")
-        return [path for folder in folders for path in landed_files(folder)[0]]
-    day, hour = split_hour(partition)
-    folder = root / f"date={day}"
-    return landed_files(folder)[0] + landed_files(folder / f"hour={hour}")[0]

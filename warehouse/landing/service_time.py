@@ -9,8 +9,10 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
+from typing import TYPE_CHECKING
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -92,12 +94,16 @@ class ServiceZone:
 
     def hour_keys(self, ms: np.ndarray) -> np.ndarray:
         """`hour_key` of many instants, int64 [N] → str [N]; only distinct hours are formatted."""
+        import numpy as np
+
         hours, inverse = np.unique(np.asarray(ms, dtype=np.int64) // HOUR_MS, return_inverse=True)
         keys = np.array([self.hour_key(int(hour) * HOUR_MS) for hour in hours], dtype=object)
         return keys[inverse] if len(hours) else np.empty(0, dtype=object)
 
     def midnight_after(self, ms: np.ndarray) -> np.ndarray:
         """The first midnight of service time strictly after each instant, int64 [N] → int64 [N]."""
+        import numpy as np
+
         local = np.asarray(ms, dtype=np.int64) + self.offset_ms
         return (local // DAY_MS + 1) * DAY_MS - self.offset_ms
 

@@ -28,9 +28,9 @@ import pandas as pd
 
 from warehouse.landing.contract import PartitionKind
 from warehouse.landing.description import SourceDescription
+from warehouse.landing.filling import clear, write_file, write_partitions
 from warehouse.landing.progress import Progress
 from warehouse.landing.service_time import ServiceZone
-from warehouse.landing.writing import clear, write_file, write_partitions
 from warehouse.sources.complete_journey_labels import SURVEY_FIELDS, label_rows, survey_rows
 
 NAME = "complete-journey"

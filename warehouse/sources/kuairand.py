@@ -17,8 +17,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from warehouse.landing.contract import PartitionKind
 from warehouse.landing.description import SourceDescription
+from warehouse.landing.filling import clear, write_file, write_partitions
 from warehouse.landing.service_time import HOUR_MS, ServiceZone
-from warehouse.landing.writing import clear, write_file, write_partitions
 from warehouse.sources.kuairand_fields import ITEM_FIELDS, USER_FIELDS, item_rows, user_rows
 
 NAME = "kuairand"

@@ -9,9 +9,9 @@ import pandas as pd
 import pyarrow as pa
 
 from warehouse.landing.contract import TableContract
+from warehouse.landing.records import PartitionLoad
 from warehouse.store.staging import (
     InvariantBroken,
-    PartitionLoad,
     stage_kept,
     stage_quarantine,
     stage_records,

@@ -119,10 +119,8 @@ def _fetch(warehouse: Warehouse, name: str, end_ms: int, **identifiers: str) -> 
 
 def _names(warehouse: Warehouse, table: str, column: str, codes: np.ndarray) -> tuple[str, ...]:
     """The values of a column by code, up to the largest of `codes`."""
-    asked = {"table": table, "column": column}
-    found = warehouse.connection.execute(statement("profiling", "category_names"), asked).fetchall()
     most = int(codes.max()) + 1 if len(codes) else 0
-    return tuple(value for (value,) in found[:most])
+    return warehouse.category_names(table, column)[:most]
 
 
 def _side_by_side(columns: list[np.ndarray], rows: int, dtype: type) -> np.ndarray:

@@ -1,11 +1,10 @@
-"""The record of a load, and its rows as Arrow tables of the types that the warehouse stores."""
+"""The rows and records of a load as Arrow tables of the types that the warehouse stores."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from warehouse.landing.contract import ColumnType, TableContract
+from warehouse.landing.records import PartitionLoad
 
 QUARANTINE_COLUMNS = (
     "partition",
@@ -37,38 +37,6 @@ _ARROW_TYPES = {
 
 class InvariantBroken(RuntimeError):
     """Rows in ≠ rows kept + rows quarantined: a defect, and the load was rolled back."""
-
-
-@dataclass(frozen=True)
-class SourceFile:
-    """One file that a partition was read from: path relative to the landing folder, bytes, SHA-256."""
-
-    path: str
-    size: int
-    sha256: str
-
-
-@dataclass(frozen=True)
-class PartitionLoad:
-    """The record of one partition: where it begins (0 for undated dimension files), its files and row count.
-
-    `statistics` is the gate's row for the partition, handed back to it as history; `columns` are the chosen
-    columns with which the files were read; `forced` says that a batch rule was overruled by a person.
-    """
-
-    partition: str
-    start_ms: int
-    files: tuple[SourceFile, ...]
-    rows_in: int
-    columns: tuple[str, ...] = ()
-    statistics: Mapping[str, Any] = field(default_factory=dict)
-    forced: bool = False
-
-    @property
-    def files_hash(self) -> str:
-        """Hash of what was read: the files' names and contents, and the chosen columns."""
-        parts = sorted((file.path, file.sha256) for file in self.files)
-        return hashlib.sha256(json.dumps([parts, list(self.columns)]).encode()).hexdigest()
 
 
 def stage_kept(contract: TableContract, kept: pd.DataFrame, order: Mapping[str, int]) -> pa.Table:

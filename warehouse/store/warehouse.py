@@ -15,12 +15,13 @@ import pyarrow as pa
 
 from warehouse.landing.contract import TableContract, table_contract
 from warehouse.landing.description import SourceDescription
+from warehouse.landing.records import PartitionLoad
 from warehouse.store import results
 from warehouse.store.connection import connect
 from warehouse.store.events import Columns, read_events
 from warehouse.store.load import load_partitions
 from warehouse.store.results import Metric
-from warehouse.store.staging import InvariantBroken, PartitionLoad
+from warehouse.store.staging import InvariantBroken
 from warehouse.store.statements import quoted, statement
 
 #: Tables whose chosen columns are added to the schema when a source is configured.
@@ -94,6 +95,12 @@ class Warehouse:
     def numbers(self, table: str) -> tuple[str, ...]:
         """The chosen numeric columns of a table, in order."""
         return self._chosen("number_fields", table)
+
+    def category_names(self, table: str, column: str) -> tuple[str, ...]:
+        """The values of a coded column, by code."""
+        named = {"table": table, "column": column}
+        rows = self.connection.execute(statement("profiling", "category_names"), named).fetchall()
+        return tuple(value for (value,) in rows)
 
     def contract(self, table: str) -> TableContract:
         """The landing contract of a table with the chosen columns."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from assets.experiments.ab.simulated_log import SimulatedLog
     from models.ranking.day import ServedDay
     from models.ranking.features.event_log import EventLog
-    from simulator import Requests, SimulatedReaders
+    from simulator.feed.serving import Requests, SimulatedReaders
     from simulator.feed.world import SimulatedHour
 
 _ANY_ORDER = 11  # keeps the draws of `random` apart from those of others

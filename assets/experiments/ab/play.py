@@ -20,9 +20,9 @@ from assets.experiments.workers import Emit, WorkProgress
 
 if TYPE_CHECKING:
     from assets.experiments.ab.arms import Arm
-    from simulator import Requests, Serving, SimulatedReaders, World
     from simulator.feed.external import External
-    from simulator.feed.world import SimulatedHour
+    from simulator.feed.serving import Requests, Serving, SimulatedReaders
+    from simulator.feed.world import SimulatedHour, World
 
 HOURS = 24
 
@@ -67,7 +67,8 @@ def run_play(play: ArmRun, emit: Emit) -> None:
     """Play what is left of the test's days, and emit each as it is done."""
     import torch
 
-    from simulator import Serving, World
+    from simulator.feed.serving import Serving
+    from simulator.feed.world import World
 
     settings = play.settings
     if settings.device == "cpu":
@@ -117,7 +118,7 @@ class _Run:
         return PlayedDay(self._play.name, day, columns_of(played), git_revision(), seconds)
 
     def _hour(self, requests: Requests) -> SimulatedHour:
-        from simulator import best_first
+        from simulator.feed.serving import best_first
 
         settings = self._play.settings
         shown = best_first(requests, self._arm.scores(requests), explore=settings.explore, seed=settings.seed)

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from assets.common.tuned import Scalar
+from assets.common.options import Names, Overrides
+from assets.common.tuned import Scalar, tuned_settings
 from assets.experiments.comparison.settings import CompareSettings
 from warehouse.landing.service_time import DAY_MS, ServiceZone
 
 if TYPE_CHECKING:
     from simulator import SimulatorSettings
+    from warehouse.home import SourceHome
 
 #: arms that need no training: the logging policy's order, chance, and the true click probability
 SCRIPTED = ("policy", "random", "truth")
@@ -25,34 +27,47 @@ class ABSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    arms: tuple[str, ...] = Field(
+    arms: Names = Field(
+        default=("deepfm", "lsttm_spectral"),
         min_length=2,
-        description="systems of models.ranking.registry.SYSTEMS, or policy, random, truth; base first",
+        description="registered systems, the base first; also policy, random and truth",
     )
-    first_day: str | None = Field(default=None, description="first day; None: 2025-03-10, tiny 2025-03-05")
+    first_day: str | None = Field(
+        default=None, description="first day; without it 2025-03-10, tiny 2025-03-05"
+    )
     days: int = Field(default=5, ge=1, description="days of the test")
-    seed: int = Field(default=0, ge=0, description="of every training, of exploration and of the bootstrap")
+    seed: int = Field(
+        default=0, ge=0, description="seed of every training, of exploration and of the bootstrap"
+    )
     size: Literal["real", "tiny"] = Field(default="real", description="which systems and which simulation")
     users: int | None = Field(
-        default=None, ge=10, description="simulated accounts on the first simulated day; None: as calibrated"
+        default=None,
+        ge=10,
+        description="simulated accounts on the first simulated day; without it as calibrated",
     )
-    world_seed: int | None = Field(default=None, ge=0, description="another world; None: the calibrated one")
+    world_seed: int | None = Field(
+        default=None, ge=0, description="seed of another world; without it the calibrated one"
+    )
     candidates: int = Field(default=100, ge=30, description="items recalled for an impression")
     explore: float = Field(
         default=0.05, ge=0, le=1, description="share of places that show a random candidate, in every arm"
     )
-    salt: str = Field(default="hourfold", description="of the hash that splits the users")
-    aa: bool = Field(default=False, description="also play the base on the other arms' users (A/A)")
-    bounds: bool = Field(default=True, description="also play policy, random and truth on all users")
+    salt: str = Field(default="hourfold", description="salt of the hash that splits the users")
+    aa: bool = Field(
+        default=False, description="also the base on the other arms' users (A/A): no effect may be found"
+    )
+    bounds: bool = Field(default=True, description="also policy, random and truth on all users")
     draws: int = Field(default=10_000, ge=100, description="bootstrap draws of users behind an interval")
     resplits: int = Field(
         default=1000, ge=0, description="random halves of the base's users, to test the test itself"
     )
-    device: str = Field(default="cpu", description="torch device of training and scoring")
+    device: str = Field(default="cpu", description="torch device of training and scoring: cpu or cuda")
     tuned: dict[str, dict[str, Scalar]] = Field(
         default={}, description="settings that tuning chose, by system; overrides win over them"
     )
-    overrides: tuple[str, ...] = Field(default=(), description="`system.setting=value`, as in a comparison")
+    overrides: Overrides = Field(
+        default=(), description="override `system.setting=value`, as in a comparison; `*` is all systems"
+    )
 
     @field_validator("arms")
     @classmethod
@@ -73,6 +88,11 @@ class ABSettings(BaseModel):
         first = self.first_day or ("2025-03-05" if self.size == "tiny" else "2025-03-10")
         start = zone.day_start_ms(first)
         return tuple(zone.day_key(start + day * DAY_MS) for day in range(self.days))
+
+    def with_tuned(self, home: SourceHome) -> ABSettings:
+        """With the settings that tuning chose for the arms' systems: a study of this home first."""
+        systems = [name for name in self.arms if name not in SCRIPTED]
+        return self.model_copy(update={"tuned": tuned_settings(home, "simulator", self.size, systems)})
 
     def simulation(self) -> SimulatorSettings:
         """The world: as calibrated (or tiny), with another seed or number of accounts if asked for."""

@@ -13,9 +13,9 @@ from simulator.feed.writer import ZONE, context_codes
 from warehouse.landing.service_time import HOUR_MS, ServiceZone
 
 if TYPE_CHECKING:
-    from simulator import Requests, World
     from simulator.feed.external import External
-    from simulator.feed.world import SimulatedHour
+    from simulator.feed.serving import Requests
+    from simulator.feed.world import SimulatedHour, World
 
 
 class SimulatedLog:

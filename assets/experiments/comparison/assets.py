@@ -3,29 +3,30 @@
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
-from pydantic import Field
 
 from assets.common import plots
-from assets.common.faults import told
+from assets.common.faults import retried_or_explained
+from assets.common.launchpad import LaunchpadConfig, launchpad
 from assets.common.resources import HomeResource, ProgressReport, WarehouseResource
 from assets.common.timings import Timings
+from assets.experiments.comparison.settings import CompareSettings
 
 if TYPE_CHECKING:
     from assets.experiments.comparison.results import Comparison
-    from assets.experiments.comparison.settings import CompareSettings
     from assets.experiments.source_logs import Logs
 
 
-class ComparisonConfig(dg.Config):
+@launchpad(
+    CompareSettings,
+    leave_out=("source", "device", "tuned"),
+    otherwise={
+        "systems": "the deployment's",
+        "days": "the last that is loaded",
+        "size": "the deployment's",
+    },
+)
+class ComparisonConfig(LaunchpadConfig):
     """What a comparison compares, as the launchpad takes it."""
-
-    systems: str = Field(default="", description="names with commas, or all; empty: the deployment's")
-    days: str = Field(
-        default="", description="test days: one, FIRST..LAST, or several with commas; empty: the last loaded"
-    )
-    seeds: int = Field(default=1, ge=1, description="trainings of each system and day")
-    size: str = Field(default="", description="real or tiny; empty: the deployment's")
-    workers: int = Field(default=1, ge=1, description="processes, one thread each")
 
 
 def ranking_comparison_asset() -> dg.AssetsDefinition:
@@ -51,7 +52,7 @@ def ranking_comparison_asset() -> dg.AssetsDefinition:
         segments, calibration. The JSON lies in reports/comparisons/; MLflow has an experiment for it. A run
         that was killed goes on where it was.
         """
-        with told(context):
+        with retried_or_explained(context):
             from assets.experiments.comparison.run import compare
             from assets.experiments.comparison.tracking import record
 
@@ -103,15 +104,14 @@ def configured(
     Raises:
         LookupError: the launchpad names no days, and fewer than two are loaded.
     """
-    from assets.common.tuned import tuned_settings
-    from assets.experiments.comparison.prepare import days_named
-    from assets.experiments.comparison.settings import CompareSettings, systems_named
     from assets.experiments.source_logs import Logs
 
     deployment, paths = home.deployment, home.paths
-    size = config.size or deployment.size
-    names = systems_named(config.systems) if config.systems else deployment.systems
-    days = days_named(config.days) if config.days else (_last_day(warehouse),)
+    chosen = config.chosen()
+    if "days" not in chosen:
+        chosen["days"] = (_last_day(warehouse),)
+    of_deployment = deployment.model_dump(include={"source", "systems", "size", "device"})
+    settings = CompareSettings.model_validate(of_deployment | chosen)
     logs = Logs(
         warehouse=paths.warehouse,
         landing=deployment.landing_folder(home.home),
@@ -119,18 +119,7 @@ def configured(
         first_day=deployment.first_day,
         simulated=home.description.simulated,
     )
-    settings = CompareSettings.model_validate(
-        {
-            "source": deployment.source,
-            "systems": names,
-            "days": days,
-            "seeds": tuple(range(config.seeds)),
-            "size": size,
-            "device": deployment.device,
-            "tuned": tuned_settings(paths, deployment.source, size, names),
-        }
-    )
-    return logs, settings
+    return logs, settings.with_tuned(paths)
 
 
 def _last_day(warehouse: WarehouseResource) -> str:

@@ -8,7 +8,7 @@ from pydantic import ConfigDict
 
 from assets.experiments.comparison.averages import mean
 from assets.experiments.comparison.settings import CompareSettings
-from assets.experiments.frame import Record
+from assets.experiments.record import Record
 
 PERIODS = {"period1": range(8), "period2": range(8, 16), "period3": range(16, 24)}  #: of a day's hours
 

@@ -17,23 +17,6 @@ if TYPE_CHECKING:
     from simulator import SimulatorSettings
 
 
-def days_named(text: str) -> tuple[str, ...]:
-    """`2022-05-08`, `2022-05-04..2022-05-08` or `2022-05-04,2022-05-06` as day keys.
-
-    Raises:
-        ValueError: no day, a malformed one, or a range that ends before it begins.
-    """
-    zone = ServiceZone("UTC")  # a calendar only: day keys count alike in every fixed-offset zone
-    days: list[str] = []
-    for part in text.split(","):
-        first, dots, last = part.strip().partition("..")
-        of_part = zone.days_between(first, last if dots else first)
-        if not of_part:
-            raise ValueError(f"--days {text!r}: {last} lies before {first}")
-        days += of_part
-    return tuple(days)
-
-
 def prepare(settings: CompareSettings, data: Path | None, *, progress: Progress | None = None) -> Logs:
     """Fill the landing folder and load every partition that the warehouse lacks.
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from assets.experiments.comparison import roles
-from assets.experiments.comparison.parts import PairTest, SegmentFigures
+from assets.experiments.comparison.parts import PERIODS, PairTest, SegmentFigures
 from assets.experiments.comparison.results import Comparison
 from assets.experiments.number_format import count, duration, less, markdown, number, p_value, ranged, signed
+from models.metrics import FIGURES
 
 IMAGES = "../images"
 PAPER = {  #: AUC of the paper's Tables 2 and 4 by period; ablations are read against its `lsttm`
@@ -69,8 +70,9 @@ def head(result: Comparison) -> str:
 def table(result: Comparison) -> str:
     """Every system's figures, the best first; the ceiling of simulated logs below."""
     truth = result.truth
-    columns = ["system", "0–8 h", "8–16 h", "16–24 h", "AUC", "± seeds", "not updated", "gain"]
-    columns += ["log-loss", "GAUC", "ECE", "training, s"] + ["share of the possible"] * bool(truth)
+    columns = ["system", *_labels(*PERIODS, "auc", "auc_std"), "not updated"]
+    columns += [*_labels("gain", "log_loss", "gauc", "ece"), "training, s"]
+    columns += ["share of the possible"] * bool(truth)
     rows = []
     for name in result.ranked():
         entry = result.systems[name]
@@ -183,7 +185,7 @@ def ablations(result: Comparison) -> str:
                 paper,
             ]
         )
-    columns = (f"less {base}", "0–8 h", "8–16 h", "16–24 h", "AUC [95 %]", "p, Holm", "in the paper")
+    columns = (f"less {base}", *_labels(*PERIODS), "AUC [95 %]", "p, Holm", "in the paper")
     return (
         f"Differences to `{base}`; *in the paper*: its Table 4, the three periods, on its own log.\n\n"
         f"{markdown(columns, rows)}\n\n{_image(result, 'ablations.png', 'ablations')}"
@@ -218,6 +220,10 @@ def _segment(result: Comparison, segment: str, title: str, cell: Callable[[Segme
     return f"{title}; in brackets: exposures.\n\n{markdown(columns, rows)}"
 
 
+def _labels(*figures: str) -> list[str]:
+    return [FIGURES[figure].label for figure in figures]
+
+
 def _image(result: Comparison, name: str, text: str) -> str:
     return f"![{text}, {result.about}]({IMAGES}/{picture_name(result, name)})"
 
@@ -230,7 +236,7 @@ def _share(auc: float | None, ceiling: float | None) -> str:
 
 def _days(days: Sequence[str]) -> str:
     """As the command line names them."""
-    from assets.experiments.comparison.prepare import days_named
+    from assets.common.options import days_named
 
     whole = f"{days[0]}..{days[-1]}"
     return whole if len(days) > 1 and days_named(whole) == tuple(days) else ",".join(days)

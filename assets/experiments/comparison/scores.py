@@ -138,11 +138,11 @@ def evaluate(
     **seconds: float,
 ) -> DayScore:
     """The figures of a scored day; `static` is empty for a system that never adapts."""
-    from models.metrics import auc, auc_standard_error, gauc, log_loss
+    from models.metrics import auc, ranking_figures
 
     labels = np.concatenate([hour.exposures.clicked for hour in hours])
     users = np.concatenate([hour.exposures.user for hour in hours])
-    pooled = np.concatenate(adapted)
+    figures = ranking_figures(labels, np.concatenate(adapted), users)
     return DayScore(
         system=name,
         seed=unit.seed,
@@ -157,11 +157,11 @@ def evaluate(
             )
             for h, hour in enumerate(hours)
         ),
-        auc=auc(labels, pooled),
+        auc=figures["auc"],
         auc_static=auc(labels, np.concatenate(static or adapted)),
-        auc_error=auc_standard_error(labels, pooled),
-        log_loss=log_loss(labels, pooled),
-        gauc=gauc(labels, pooled, users),
+        auc_error=figures["auc_se"],
+        log_loss=figures["log_loss"],
+        gauc=figures["gauc"],
         git=git_revision(),
         **seconds,
     )

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
-from assets.common.tuned import Scalar
-from assets.experiments.frame import Record, key_of
+from assets.common.options import Days, Names, Overrides, Seeds, distinct, names_in
+from assets.common.tuned import Scalar, tuned_settings
+from assets.experiments.record import Record, key_of
+
+if TYPE_CHECKING:
+    from warehouse.home import SourceHome
 
 NO_COUNTS = "*.features.counts=false"  #: the override that takes point-in-time counts from every system
 
@@ -17,28 +21,36 @@ class CompareSettings(Record):
     """One comparison: systems × days × seeds on one source."""
 
     source: Literal["simulator", "kuairand", "landing"] = Field(description="where the logs come from")
-    systems: tuple[str, ...] = Field(min_length=1, description="names of models.ranking.registry.SYSTEMS")
-    days: tuple[str, ...] = Field(
+    systems: Names = Field(min_length=1, description="registered systems, or all")
+    days: Days = Field(
         min_length=1, description="test days; each system is retrained on the days before each"
     )
-    seeds: tuple[int, ...] = Field(default=(0,), min_length=1, description="one training a seed")
+    seeds: Seeds = Field(
+        default=(0,), min_length=1, description="seeds of the trainings of each system and day"
+    )
     size: Literal["real", "tiny"] = Field(default="real", description="which configuration of each system")
-    device: str = Field(default="cpu", description="torch device of training and scoring")
+    device: str = Field(default="cpu", description="torch device of training and scoring: cpu or cuda")
     tuned: dict[str, dict[str, Scalar]] = Field(
         default={}, description="settings that tuning chose, by system; overrides win over them"
     )
-    overrides: tuple[str, ...] = Field(
+    overrides: Overrides = Field(
         default=(),
-        description="`system.setting=value`, dots into nested settings; `*` is all systems, "
+        description="override `system.setting=value`, dots into nested settings; `*` is all systems, "
         "`long_term` the graph they share",
     )
 
-    @field_validator("systems", "days", "seeds")
+    @model_validator(mode="before")
     @classmethod
-    def _distinct(cls, value: tuple[object, ...]) -> tuple[object, ...]:
-        if len(set(value)) != len(value):
-            raise ValueError(f"named twice: {', '.join(str(item) for item in value)}")
-        return value
+    def _systems_as_text(cls, values: Any) -> Any:
+        if isinstance(values, dict) and isinstance(values.get("systems"), str):
+            return values | {"systems": systems_named(values["systems"], values.get("overrides") or ())}
+        return values
+
+    _distinct = field_validator("systems", "days", "seeds")(distinct)
+
+    def with_tuned(self, home: SourceHome) -> CompareSettings:
+        """With the settings that tuning chose for the systems: a study of this home first."""
+        return self.model_copy(update={"tuned": tuned_settings(home, self.source, self.size, self.systems)})
 
     @property
     def span(self) -> str:
@@ -58,6 +70,6 @@ def systems_named(text: str, overrides: Sequence[str] = ()) -> tuple[str, ...]:
     from models.ranking.registry import SYSTEMS
 
     if text.strip() != "all":
-        return tuple(name.strip() for name in text.split(","))
+        return names_in(text)
     no_counts = NO_COUNTS in overrides
     return tuple(name for name in SYSTEMS if not (no_counts and name == "item_rate"))

@@ -9,6 +9,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from assets.common.options import ALL, Names, Seeds, distinct
+
 Study = Literal["brands", "labels", "imbalance", "ood"]
 STUDIES: dict[str, tuple[Study, ...]] = {
     "brands": ("brands",),
@@ -26,34 +28,38 @@ class ProfileEvalSettings(BaseModel):
         description="where the logs come from"
     )
     as_of: str | None = Field(
-        default=None, description="as-of date of the report; default: the latest that leaves the horizon"
+        default=None, description="YYYY-MM-DD of the report; without it the latest that leaves the horizon"
     )
     horizon: int | None = Field(
-        default=None, ge=1, description="days in which newcomers are counted; default 92, less in a short log"
+        default=None, ge=1, description="days in which newcomers count; without it 92, less in a short log"
     )
     targets: int = Field(default=8, ge=1, description="target brands of the studies")
-    brands: int = Field(default=39, ge=1, description="target brands of the table of brands, at most 39")
-    draws: int = Field(default=100, ge=1, description="support draws of a target in the OOD study")
-    seeds: tuple[int, ...] = Field(default=(0,), min_length=1, description="of trainings and label draws")
-    systems: tuple[str, ...] = Field(
-        min_length=1, description="names of assets.experiments.profilers.systems"
+    brands: int = Field(default=39, ge=1, le=39, description="target brands of the table of brands")
+    draws: int = Field(default=100, ge=1, description="support draws of a target, 9-way 1-shot")
+    seeds: Seeds = Field(default=(0,), min_length=1, description="seeds of trainings and label draws")
+    systems: Names = Field(
+        default=("all",), validate_default=True, min_length=1, description="profilers and opponents, or all"
     )
     table: Literal["brands", "studies", "all"] = Field(
         default="all", description="the table over brands, the three studies, or both"
     )
     size: Literal["real", "tiny"] = Field(default="real", description="which configuration of the networks")
-    device: str = Field(default="cpu", description="torch device of training and scoring")
+    device: str = Field(default="cpu", description="torch device of training and scoring: cpu or cuda")
     development: bool = Field(
         default=False,
         description="one horizon earlier, other brands, other test users: where choices are made",
     )
 
-    @field_validator("systems", "seeds")
+    @field_validator("systems")
     @classmethod
-    def _distinct(cls, value: tuple[object, ...]) -> tuple[object, ...]:
-        if len(set(value)) != len(value):
-            raise ValueError(f"named twice: {', '.join(str(item) for item in value)}")
-        return value
+    def _all(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if value != ALL:
+            return value
+        from assets.experiments.profilers.systems import PROFILE_SYSTEMS
+
+        return tuple(PROFILE_SYSTEMS)
+
+    _distinct = field_validator("systems", "seeds")(distinct)
 
     @property
     def studies(self) -> tuple[Study, ...]:

@@ -7,8 +7,9 @@ from typing import Literal
 from pydantic import ConfigDict
 
 from assets.common.tuned import Tuned, TunedSystem
-from assets.experiments.frame import Record
-from assets.experiments.tuning.trial import Sampler, TrialFigures
+from assets.experiments.record import Record
+from assets.experiments.tuning.settings import Sampler
+from assets.experiments.tuning.trial import TrialFigures
 
 
 class TunedTrials(TunedSystem):

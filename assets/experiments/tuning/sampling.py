@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 
 from assets.common.tuned import Scalar
-from assets.experiments.tuning.trial import Sampler, Trial
+from assets.experiments.tuning.settings import Sampler
+from assets.experiments.tuning.trial import Trial
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution

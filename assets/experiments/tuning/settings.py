@@ -7,28 +7,33 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
+from assets.common.options import ALL, Days, Names
 from assets.common.provenance import flat
-from assets.experiments.frame import Record, key_of
-from assets.experiments.tuning.trial import Sampler
+from assets.experiments.record import Record, key_of
+
+Sampler = Literal["tpe", "gp"]
 
 
 class TuneSettings(Record):
     """One study: systems × trials, each scored on all validation days."""
 
-    source: str = Field(description="where the logs come from")
-    systems: tuple[str, ...] = Field(min_length=1, description="names of models.ranking.registry.SYSTEMS")
-    days: tuple[str, ...] = Field(min_length=1, description="validation days, which no result is reported on")
-    trials: int = Field(default=12, ge=1, description="of each system, the defaults included")
-    seed: int = Field(default=0, description="of every training, and of what is drawn")
-    sampler: Sampler = Field(default="tpe", description="Optuna's: tpe, or gp, a Gaussian process")
+    source: str = Field(description="where the logs come from (simulator, kuairand or landing)")
+    systems: Names = Field(
+        default=("all",), validate_default=True, min_length=1, description="registered systems, or all"
+    )
+    days: Days = Field(min_length=1, description="validation days, which no result is reported on")
+    trials: int = Field(default=12, ge=1, description="trials of each system, the defaults included")
+    seed: int = Field(default=0, description="seed of every training, and of what is drawn")
+    sampler: Sampler = Field(default="tpe", description="Optuna's; gp is a Gaussian process")
     size: Literal["real", "tiny"] = Field(default="real", description="configuration to begin from")
-    device: str = Field(default="cpu", description="torch device of training and scoring")
+    device: str = Field(default="cpu", description="torch device of training and scoring: cpu or cuda")
 
     @field_validator("systems")
     @classmethod
     def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         from models.ranking.registry import SYSTEMS
 
+        value = tuple(SYSTEMS) if value == ALL else value
         unknown = [name for name in value if name not in SYSTEMS]
         if unknown:
             raise ValueError(f"unknown system {', '.join(unknown)}; known: {', '.join(SYSTEMS)}")

@@ -19,7 +19,8 @@ import numpy as np
 from assets.common.tuned import Scalar, changed
 from assets.experiments.tuning.choice import paired_error
 from assets.experiments.tuning.sampling import draw, value_at
-from assets.experiments.tuning.trial import Day, Sampler, Scores, Trial
+from assets.experiments.tuning.settings import Sampler
+from assets.experiments.tuning.trial import Day, Scores, Trial
 from models.progress import Progress
 
 if TYPE_CHECKING:

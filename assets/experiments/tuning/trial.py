@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from assets.common.tuned import Scalar
-from assets.experiments.frame import Record
+from assets.experiments.record import Record
 
 if TYPE_CHECKING:
     from models.ranking.features.event_log import EventLog
 
 Day = tuple["EventLog", Sequence["EventLog"]]  #: all received before a day, and its hours
 Scores = Sequence[np.ndarray]  #: of each day, float64 [E], in the order of its exposures
-Sampler = Literal["tpe", "gp"]
 
 
 class TrialFigures(Record):

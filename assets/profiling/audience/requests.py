@@ -38,7 +38,7 @@ class AudienceSettings(BaseModel):
     model: ModelName = Field(default="meta_profile_prior", description="which profiler ranks")
     keep_customers: bool = Field(default=False, description="rank the existing customers too")
     brand: str | None = Field(
-        default=None, description="brand of the list, for its expected lift; found by its customers without"
+        default=None, description="brand of the list, for its lift; without it found by its customers"
     )
     horizon_days: int = Field(
         default=90, ge=7, le=365, description="days in which a newcomer counts, and that the lift holds back"

@@ -17,21 +17,20 @@ CODE_BITS = 22  #: category codes and item indexes below 4,194,303
 USER_BITS = 26  #: user indexes below 67,108,864
 
 
-def pair_key(left: np.ndarray, right: np.ndarray | int = -1) -> np.ndarray:
+def pair_key(first: np.ndarray, second: np.ndarray | int = -1) -> np.ndarray:
     """Join two code arrays (each ≥ -1) into one key int64 below 2^48.
 
     Raises:
         ValueError: a code does not fit its bits.
     """
-    right_codes = np.asarray(right, np.int64) + 1
-    for name, codes, bits in (("first", left, USER_BITS), ("second", right_codes - 1, CODE_BITS)):
+    second = np.asarray(second, np.int64)
+    for name, codes, bits in (("first", first, USER_BITS), ("second", second, CODE_BITS)):
         if codes.size and (int(codes.max()) >= (1 << bits) - 1 or int(codes.min()) < -1):
             raise ValueError(
                 f"count key: the {name} code reaches {int(codes.max())}, but counts hold codes from -1 to "
-                f"{(1 << bits) - 2}; "
-                f"widen the bit fields in models/ranking/features/cells.py"
+                f"{(1 << bits) - 2}; widen the bit fields in models/ranking/features/cells.py"
             )
-    return ((left + 1) << CODE_BITS) | right_codes
+    return ((first + 1) << CODE_BITS) | (second + 1)
 
 
 @dataclass(frozen=True)
@@ -58,9 +57,7 @@ class Counted:
     """Answers for Q queries."""
 
     windows: list[np.ndarray]  #: one int64 [Q, M] for each window asked for
-    first: (
-        np.ndarray
-    )  #: int64 [Q] period of the key's first event, -1 if it has none before the query's period
+    first: np.ndarray  #: int64 [Q] period of the key's first event, -1 if none is before the query's period
     last: np.ndarray  #: int64 [Q] period of the key's latest event before the query's period, -1 if none
 
 
@@ -69,9 +66,7 @@ class CountCells:
 
     def __init__(self, measures: int) -> None:
         self._measures = measures
-        self._parts: list[_CellPart] = [
-            _CellPart.build(np.empty(0, np.int64), np.empty((0, measures), np.int64))
-        ]
+        self._parts = [_CellPart.build(np.empty(0, np.int64), np.empty((0, measures), np.int64))]
 
     def append(self, keys: np.ndarray, periods: np.ndarray, measures: np.ndarray) -> None:
         """Add events: keys int64 [n] of `pair_key`, periods int64 [n] ≥ 0, measures integer [n, M].
@@ -117,13 +112,13 @@ class CountCells:
             begin = np.searchsorted(part.keys, low)
             upper = part.sums[end]
             for total, window in zip(totals, windows, strict=True):
-                start = (
-                    begin if window is None else np.searchsorted(part.keys, np.maximum(high - window, low))
-                )
+                start = begin
+                if window is not None:
+                    start = np.searchsorted(part.keys, np.maximum(high - window, low))
                 total += upper - part.sums[start]
-            some = end > begin
-            first[some] = np.minimum(first[some], part.keys[begin[some]] - low[some])
-            last[some] = np.maximum(last[some], part.keys[end[some] - 1] - low[some])
+            seen = end > begin
+            first[seen] = np.minimum(first[seen], part.keys[begin[seen]] - low[seen])
+            last[seen] = np.maximum(last[seen], part.keys[end[seen] - 1] - low[seen])
         first[last < 0] = -1
         return Counted([total[inverse] for total in totals], first[inverse], last[inverse])
 

@@ -60,11 +60,11 @@ def unpack(arrays: dict[str, np.ndarray]) -> list[EventLog]:
 
 def digest(log: EventLog) -> str:
     """A hash of every event of a log, and of its bounds: two logs with the same one train the same model."""
-    found = hashlib.sha256(f"{log.start_ms} {log.end_ms} {log.zone_offset_ms}".encode())
+    state = hashlib.sha256(f"{log.start_ms} {log.end_ms} {log.zone_offset_ms}".encode())
     for part in (log.exposures, log.external, log.users, log.items):
         for field in fields(part):
-            found.update(np.ascontiguousarray(getattr(part, field.name)).tobytes())
-    return found.hexdigest()
+            state.update(np.ascontiguousarray(getattr(part, field.name)).tobytes())
+    return state.hexdigest()
 
 
 def _narrow(column: np.ndarray) -> np.ndarray:
@@ -76,8 +76,8 @@ def _narrow(column: np.ndarray) -> np.ndarray:
 
 
 def _only(entities: Entities, index: np.ndarray) -> Entities:
-    wanted = np.unique(index)
-    at = np.searchsorted(entities.index, wanted)
+    distinct = np.unique(index)
+    at = np.searchsorted(entities.index, distinct)
     at = at[at < len(entities)]
-    at = at[np.isin(entities.index[at], wanted)]
+    at = at[np.isin(entities.index[at], distinct)]
     return Entities(entities.index[at], entities.fields[at], entities.published_at[at])

@@ -21,9 +21,8 @@ from models.ranking.features.event_log import DAY_MS, HOUR_MS, MISSING, Entities
 from models.settings import Settings
 
 COUNT_BINS = 32
-RATE_BINS = (
-    26  #: 0 where nothing was shown, else 25 steps of 0.2 in log2(rate / overall rate), from -2.4 to 2.4
-)
+#: 0 where nothing was shown, else 25 steps of 0.2 in log2(rate / overall rate), from -2.4 to 2.4
+RATE_BINS = 26
 AGE_LIMITS = np.array([0, 1, 2, 3, 4, 6, 8, 12, 18, 24, 36, 48, 72, 120, 168, 336, 720, 2160])  # hours
 DAY = 24  # hours
 

@@ -18,9 +18,8 @@ class Instances:
 
     user: np.ndarray  #: int64 [N]
     item: np.ndarray  #: int64 [N]
-    cutoff_ms: (
-        np.ndarray
-    )  #: int64 [N] start of the instance's service hour: only what came before may be used
+    #: int64 [N] start of the instance's service hour: only what came before may be used
+    cutoff_ms: np.ndarray
     hour: np.ndarray  #: int64 [N] service hours since the epoch
     rows: np.ndarray  #: int64 [N, F] table rows of the fields
     labels: np.ndarray  #: float32 [N]
@@ -58,8 +57,8 @@ class Instances:
     def part(self, first: int, last: int) -> Instances:
         """The instances at positions `[first, last)`; nothing is copied."""
         columns = ("user", "item", "cutoff_ms", "hour", "rows", "labels", "codes")
-        found = {name: getattr(self, name) for name in columns}
-        return replace(self, **{name: c[first:last] for name, c in found.items() if c is not None})
+        arrays = {name: getattr(self, name) for name in columns}
+        return replace(self, **{name: a[first:last] for name, a in arrays.items() if a is not None})
 
     def batch(self, index: np.ndarray, weight: np.ndarray | None = None) -> Batch:
         """The mini-batch of instances `index` int64 [T, B]; `weight` [T, B] (None: all 1), 0 is padding."""

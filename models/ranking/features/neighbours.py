@@ -1,4 +1,4 @@
-"""The door to a system's graph: everything received so far, sampled as at any period's start."""
+"""How a ranker reads a system's graph: everything received so far, sampled as at any period's start."""
 
 from __future__ import annotations
 

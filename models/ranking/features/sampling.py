@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from models.layers.temporal_adjacency import TemporalAdjacency
+from models.ranking.features.batch import unique_keys
 
 
 class Adjacencies:
@@ -47,20 +48,14 @@ def unique_nodes(ids: Tensor, mask: Tensor | None, fill: Tensor) -> Distinct:
     stride = int(ids.max()) + 1 if ids.numel() else 1
     task = torch.arange(tasks, device=ids.device)
     keys = ids + (task * stride).view(-1, *[1] * (ids.dim() - 1))
-    wanted = keys.reshape(-1) if mask is None else keys[mask]
-    if tasks * stride <= 8 * wanted.numel():
-        # Marking a dense table is linear, several times faster than the sort behind torch.unique.
-        seen = torch.zeros(tasks * stride, dtype=torch.bool, device=ids.device)
-        seen[wanted] = True
-        distinct, inverse = seen.nonzero().squeeze(1), (torch.cumsum(seen, 0) - 1)[wanted]
-    else:
-        distinct, inverse = torch.unique(wanted, return_inverse=True)
+    used = keys.reshape(-1) if mask is None else keys[mask]
+    distinct, inverse = unique_keys(used, tasks * stride)
     starts = torch.searchsorted(distinct, torch.arange(tasks + 1, device=ids.device) * stride)
     counts = starts[1:] - starts[:-1]
     slots = torch.arange(max(int(counts.max()), 1), device=ids.device)
     real = slots < counts.unsqueeze(1)
     values = fill.unsqueeze(1).expand(-1, len(slots)).masked_scatter(real, distinct % stride)
-    inverse = inverse - starts[torch.div(wanted, stride, rounding_mode="floor")]
+    inverse = inverse - starts[torch.div(used, stride, rounding_mode="floor")]
     if mask is None:
         return Distinct(values, inverse.reshape(ids.shape), real)
     return Distinct(values, torch.zeros_like(ids).masked_scatter(mask, inverse), real)
@@ -83,6 +78,6 @@ def unique_pairs(
     instants, when = torch.unique(times, return_inverse=True)
     base = int(torch.maximum(nodes.max(), fill[0].max())) + 1 if nodes.numel() else int(fill[0].max()) + 1
     padding = torch.searchsorted(instants, fill[1].contiguous()) * base + fill[0]
-    found = unique_nodes(when * base + nodes, mask, padding)
-    period = torch.div(found.values, base, rounding_mode="floor")
-    return found.values - period * base, instants[period], found
+    distinct = unique_nodes(when * base + nodes, mask, padding)
+    period = torch.div(distinct.values, base, rounding_mode="floor")
+    return distinct.values - period * base, instants[period], distinct

@@ -17,6 +17,7 @@ from models.ranking.features.features import Layout
 from models.ranking.features.sorted_map import SortedMap, first_appearance
 
 UNSEEN = -2  #: as a code of an open field: read the OOV row; it never gets a row of its own
+ITEM_ROWS, USER_ROWS, FIELD_ROWS = 0, 1, 2  #: groups of table rows: items' IDs, users' IDs, every other field
 
 
 class Vocabulary:
@@ -95,13 +96,13 @@ class Vocabulary:
         self._grown = []
 
     def row_groups(self, rows: np.ndarray) -> np.ndarray:
-        """Group of table rows int64 [R]: 0 item ID rows, 1 user ID rows, 2 rows of every other field."""
-        out = np.full(rows.shape, 2, np.int64)
+        """Group of table rows int64 [R]: `ITEM_ROWS`, `USER_ROWS` (their ID embeddings) or `FIELD_ROWS`."""
+        out = np.full(rows.shape, FIELD_ROWS, np.int64)
         ends = np.append(self._offsets[1:], self._base_size)
-        for group, column in ((0, self.item_column), (1, self.user_column)):
+        for group, column in ((ITEM_ROWS, self.item_column), (USER_ROWS, self.user_column)):
             out[(rows >= self._offsets[column]) & (rows < ends[column])] = group
         for first, last, column in self._grown:
-            out[(rows >= first) & (rows < last)] = 0 if column == self.item_column else 1
+            out[(rows >= first) & (rows < last)] = ITEM_ROWS if column == self.item_column else USER_ROWS
         return out
 
     def oov_row(self, column: int) -> int:

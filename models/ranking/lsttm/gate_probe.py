@@ -27,7 +27,7 @@ def gate_columns(ranker: Ranker, hour: EventLog) -> dict[str, np.ndarray]:
     module = ranker.learner.module
     if not isinstance(module, LSTTM) or module.gate is None:
         return {}
-    data = ranker._hourly(hour.exposures, hour)
+    data = ranker.instances(hour.exposures, hour)
     names = ["gate_short", "gate_pull", *(f"share_{fixed:g}" for fixed in FIXED_SHARES)]
     found: dict[str, list[Tensor]] = {name: [torch.empty(0, dtype=torch.float64)] for name in names}
     for index in np.split(np.arange(len(data)), range(CHUNK, len(data), CHUNK)) if len(data) else []:

@@ -45,7 +45,7 @@ def inner_curve(
     supports: list[Batch] = []
     for hour in hours:
         e = hour.exposures
-        data = ranker._hourly(e, hour)
+        data = ranker.instances(e, hour)
         size = min(instances, len(e))
         sets = [
             np.sort(generator.choice(len(e), size, replace=False))[None] for _ in range(draws if size else 0)
@@ -61,7 +61,7 @@ def inner_curve(
             vocabulary.user_column, e.user
         )  # as `adapt` does; rows start at the OOV row: no score moves
         ranker.grow(vocabulary.item_column, e.item)
-        data = ranker._hourly(e, hour)
+        data = ranker.instances(e, hour)
         supports = [data.batch(index).to(ranker.learner.device) for index in sets]
         ranker.receive(hour)
     out: list[dict[str, float | str]] = []

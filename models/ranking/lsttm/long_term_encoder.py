@@ -13,7 +13,7 @@ visits the nodes of its paths, their neighbours and the neighbours' neighbours, 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 import torch
 import torch.nn.functional as F
@@ -21,9 +21,11 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from models.layers.embedding import gather
-from models.layers.gat import GATLayer
 from models.ranking.features.sampling import unique_nodes
 from models.settings import Settings
+
+if TYPE_CHECKING:
+    from models.layers.gat import GATLayer
 
 
 class LongTermSettings(Settings):
@@ -75,6 +77,8 @@ class LongTermEncoder(nn.Module):
     """Two GAT layers of both sides, from ID embeddings to long-term vectors."""
 
     def __init__(self, width: int, *, generator: torch.Generator) -> None:
+        from models.layers.gat import GATLayer  # it brings torch_geometric, which only this model needs
+
         super().__init__()
         self.users = nn.ModuleList(GATLayer(width, width, width, generator=generator) for _ in range(2))
         self.items = nn.ModuleList(GATLayer(width, width, width, generator=generator) for _ in range(2))
@@ -94,8 +98,9 @@ class LongTermEncoder(nn.Module):
     def _layer(self, layer: int, rows: Tensor, hop: Hop) -> Tensor:
         sides = []
         for side, part in ((self.users, slice(hop.users)), (self.items, slice(hop.users, None))):
-            arguments = (t[part][None] for t in (hop.neighbours, hop.mask, hop.targets))
-            sides.append(side[layer](rows[None], rows[None], *arguments)[0][0])
+            neighbours, mask, targets = (t[part][None] for t in (hop.neighbours, hop.mask, hop.targets))
+            gat = cast("GATLayer", side[layer])
+            sides.append(gat.over_lists(rows[None], rows[None], neighbours, mask, targets)[0][0])
         return torch.cat(sides)
 
 

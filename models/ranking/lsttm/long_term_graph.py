@@ -174,7 +174,9 @@ class _Training:
 
 
 def _fingerprint(graph: ClickGraph, settings: LongTermSettings, seed: int) -> str:
-    digest = hashlib.sha256(f"{seed} {graph.users} {graph.items} {settings.model_dump_json()}".encode())
+    # It names the layer's class: a checkpoint of another layer (decision 0029) is written over, not misread.
+    about = f"GATConv {seed} {graph.users} {graph.items} {settings.model_dump_json()}"
+    digest = hashlib.sha256(about.encode())
     for part in (graph.starts, graph.targets, graph.times):
         digest.update(part.numpy().tobytes())
     return digest.hexdigest()

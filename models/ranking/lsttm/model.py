@@ -1,4 +1,4 @@
-"""LSTTM's trainable part θ: short-term graph, target item, gate and DeepFM (paper 3.2 and 3.4).
+"""LSTTM's trainable part θ: short-term encoder, target item, gate and DeepFM (paper 3.2 and 3.4).
 
     [g_s, g_l] = softmax([w_s·[u^s ‖ d], w_l·[u^l ‖ d]])     u = g_s·u^s + g_l·u^l     p = DeepFM(u, d, c)
 
@@ -8,7 +8,6 @@ that made them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -19,46 +18,58 @@ from models.layers.gate import FusionGate
 from models.layers.mlp import Dense
 from models.ranking.features.batch import Batch
 from models.ranking.features.features import Layout
+from models.ranking.lsttm.graph_parts import GraphParts
+from models.ranking.lsttm.numbers import Numbers, NumbersDeepFM
+from models.ranking.lsttm.older_states import rename_weights
 from models.ranking.systems.deepfm import DeepFM
+
+Fusion = Literal["gate", "concat", "short_only"]
+
+
+class Columns:
+    """Which columns of a layout LSTTM reads, and as what."""
+
+    def __init__(self, layout: Layout, *, context_only: bool) -> None:
+        """Args: context_only leaves out user, item and counts, as printed."""
+        self.item = layout.columns("item_id")[0]
+        self.item_fields = layout.columns("item_field")
+        everything = [c for c in range(len(layout)) if c != self.item]
+        #: c of Eq. 6
+        self.context = layout.columns("context", "hour_of_day", "weekday") if context_only else everything
 
 
 class LSTTM(nn.Module):
-    """Logits [T, B] of a batch that carries `long_term` and a short-term `graph`."""
+    """Logits [T, B] of a batch that carries `long_term` and the neighbours of its parts as `graph`."""
 
     def __init__(
         self,
-        layout: Layout,
-        short_term: nn.Module,
-        hidden: Sequence[int],
+        columns: Columns,
         *,
-        width: int,
-        item_fields_in_target: bool,
-        context_only: bool,
-        see_missing: bool,
-        fusion: Literal["gate", "concat", "short_only"] = "gate",
-        generator: torch.Generator,
+        short_term: nn.Module,
+        target: Dense | None,
+        gate: FusionGate | None,
+        ranker: DeepFM | NumbersDeepFM,
+        concat: bool = False,
+        numbers: Numbers | None = None,
     ) -> None:
-        """Args: see `models.ranking.lsttm.system.LSTTMSettings`.
+        """Args: the parts, ready made.
 
-        short_term: `short_term(rows, batch.graph) -> (u^s [T, B, width], whether it is known [T, B])`.
-        width: of every embedding.
+        columns: what is read.
+        short_term: an encoder's module (`models.ranking.lsttm.encoders`).
+        target: projects the target item's fields, to be added to its ID embedding; None: the ID alone.
+        gate: fuses u^s and u^l.
+        ranker: reads u (or its two parts), d, c, then what an item side and lists of clicks add.
+        concat: without a gate, whether u^s and u^l stand side by side; if not, u^s stands alone.
+        numbers: counts and factors, for a ranker that reads them.
         """
         super().__init__()
-        self.item_column = layout.columns("item_id")[0]
-        self.item_fields = layout.columns("item_field")
-        everything = [c for c in range(len(layout)) if c != self.item_column]
-        self.kept = layout.columns("context", "hour_of_day", "weekday") if context_only else everything
-        self.read = [self.item_column, *self.kept]
-        items = len(self.item_fields) * width
+        self.columns, self.concat = columns, concat
+        self.numbers = numbers
         self.short_term = short_term
-        self.target = Dense(items, width, generator) if item_fields_in_target and items else None
-        self.fusion = fusion
-        self.gate: FusionGate | None = None
-        if fusion == "gate":
-            self.gate = FusionGate(width, generator=generator, see_missing=see_missing)
-        # Beside the kept fields stand u (or its two parts) and d, which takes the place of the item ID's own.
-        users = 2 if fusion == "concat" else 1
-        self.ranker = DeepFM(len(self.kept), hidden, generator, extra=users + 1, width=width)
+        self.target = target
+        self.gate = gate
+        self.ranker = ranker
+        self.register_load_state_dict_pre_hook(rename_weights)
 
     def forward(self, rows: Tensor, batch: Batch) -> Tensor:
         """Logits [T, B]."""
@@ -71,41 +82,46 @@ class LSTTM(nn.Module):
 
     def score(self, rows: Tensor, batch: Batch) -> tuple[Tensor, Tensor | None]:
         """Logits [T, B] and gate weights (g_s, g_l) [T, B, 2]; None without a gate."""
+        columns = self.columns
+        parts = batch.graph if isinstance(batch.graph, GraphParts) else GraphParts(batch.graph)
         # Columns are picked before the gather; picking afterwards costs a scatter on the way back.
-        gathered = gather(rows, batch.fields[..., self.read])
+        gathered = gather(rows, batch.fields[..., [columns.item, *columns.context]])
         # `split`, not slices: the gradient is then one concatenation, not a sum of padded parts.
         values, first = gathered.split([gathered.shape[-1] - 1, 1], dim=-1)
-        item, others = values.split([1, len(self.kept)], dim=-2)
+        item, context = values.split([1, len(columns.context)], dim=-2)
         target = item.squeeze(-2)
         if self.target is not None:
-            described = gather(rows, batch.fields[..., self.item_fields])[..., :-1]
+            described = gather(rows, batch.fields[..., columns.item_fields])[..., :-1]
             target = target + self.target(described.flatten(-2))
-        short, long, known = self.sides(rows, batch)
+        short, long, known, beside = self.sides(rows, batch, parts)
         weights = None
         if self.gate is not None:
             user, weights = self.gate(short, long, target, known)
             users = user.unsqueeze(-2)
         else:
-            users = torch.stack([short, long] if self.fusion == "concat" else [short], dim=-2)
-        parts = [users, target.unsqueeze(-2), others]
-        if (more := self.beside(rows, batch)) is not None:
-            parts.append(more)
-        vectors = torch.cat(parts, dim=-2)
-        return self.rank(vectors, first.squeeze(-1), batch), weights
+            users = torch.stack([short, long] if self.concat else [short], dim=-2)
+        if parts.clicks is not None:
+            beside.append(parts.clicks.means(rows))
+        vectors = torch.cat([users, target.unsqueeze(-2), context, *beside], dim=-2)
+        return self.rank(vectors, first.squeeze(-1), batch, parts), weights
 
-    def rank(self, vectors: Tensor, first: Tensor, batch: Batch) -> Tensor:  # noqa: ARG002
-        """Logits [T, B] of user, target and kept fields' vectors [T, B, 1 or 2 + 1 + F, width] (Eq. 6)."""
-        return self.ranker.rank(vectors, first)
-
-    def beside(self, rows: Tensor, batch: Batch) -> Tensor | None:  # noqa: ARG002
-        """Vectors [T, B, P, width] that stand behind the kept fields'; None without any."""
-        return None
-
-    def sides(self, rows: Tensor, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-        """u^s and u^l [T, B, width], and whether each of them is known [T, B, 2]."""
-        short, present = self.short_term(rows, batch.graph)
+    def sides(
+        self, rows: Tensor, batch: Batch, parts: GraphParts
+    ) -> tuple[Tensor, Tensor, Tensor, list[Tensor]]:
+        """u^s and u^l [T, B, D], whether each is known [T, B, 2], and the item's vector, if there is one."""
+        short, known, *item = self.short_term(rows, parts.encoder)
+        if known.dim() == 3:  # the encoder makes both sides
+            return short[..., 0, :], short[..., 1, :], known, []
         long = torch.zeros_like(short) if batch.long_term is None else batch.long_term.detach()
-        return short, long, torch.stack([present, (long != 0).any(-1)], dim=-1)
+        known = torch.stack([known, (long != 0).any(-1)], dim=-1)
+        return short, long, known, [vector.unsqueeze(-2) for vector in item]
+
+    def rank(self, vectors: Tensor, first: Tensor, batch: Batch, parts: GraphParts) -> Tensor:
+        """Logits [T, B] of vectors [T, B, V, D] and first-order terms [T, B, F] (Eq. 6)."""
+        if isinstance(self.ranker, DeepFM):
+            return self.ranker.rank(vectors, first)
+        assert self.numbers is not None and batch.codes is not None and parts.factors is not None
+        return self.ranker.rank(vectors, first, self.numbers(batch.codes, parts.factors), self.numbers)
 
 
 def dense_group(name: str) -> str:

@@ -10,8 +10,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from models.layers.attention import take_nodes
 from models.layers.embedding import gather
-from models.layers.gat import take_nodes
 from models.layers.mlp import Dense
 from models.ranking.features.features import Layout
 from models.ranking.systems.behaviours import BehaviourBatch

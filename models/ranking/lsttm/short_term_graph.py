@@ -9,23 +9,26 @@ time) pair, since all instances of an hour ask about the hour's start.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from models.layers.attention import Nodes, take_nodes
 from models.layers.embedding import gather
-from models.layers.gat import GATLayer, Nodes, take_nodes
 from models.layers.temporal_adjacency import TemporalAdjacency
 from models.ranking.features.event_log import EventLog
 from models.ranking.features.neighbours import GraphSample, RowView
 from models.ranking.features.sampling import Adjacencies, load_adjacencies, unique_nodes, unique_pairs
-from models.ranking.lsttm.graph_bags import GraphBags, by_profile, profiles
+from models.ranking.lsttm.short_term_batch import GraphBags, ShortTermGraphBatch, profiles
 from models.settings import Settings
+
+if TYPE_CHECKING:
+    from models.layers.gat import GATLayer
 
 
 class ShortTermSettings(Settings):
@@ -36,33 +39,6 @@ class ShortTermSettings(Settings):
     width: int = Field(default=16, ge=1)  #: width of u¹, d¹ and u^s
 
 
-@dataclass(frozen=True)
-class ShortTermGraphBatch:
-    """Index tensors of the neighbourhoods of T tasks; letters as in `models.ranking.features.batch`.
-
-    P user pairs and Q item pairs are distinct (node, period start); U users and I items are distinct nodes,
-    or distinct profiles of nodes, which is all that a layer sees of them. With one layer, the tensors of the
-    second hop are None.
-    """
-
-    user_fields: Tensor  #: int64 [T, U, F] positions of embedding rows
-    item_fields: Tensor  #: int64 [T, I, F]
-    instance_pair: Tensor  #: int64 [T, B] → P
-    pair_user: Tensor  #: int64 [T, P] → U
-    user_items: Tensor  #: int64 [T, P, K] → I
-    user_mask: Tensor  #: bool [T, P, K]
-    user_item_pairs: Tensor | None = None  #: int64 [T, P, K] → Q
-    pair_item: Tensor | None = None  #: int64 [T, Q] → I
-    item_users: Tensor | None = None  #: int64 [T, Q, K] → U
-    item_mask: Tensor | None = None  #: bool [T, Q, K]
-    bags: GraphBags | None = None  #: the same neighbourhoods, to be summed; None: gathered one by one
-
-    def to(self, device: torch.device | str) -> ShortTermGraphBatch:
-        """The same tensors on another device."""
-        moved = {n: tensor.to(device) for n, tensor in vars(self).items() if tensor is not None}
-        return replace(self, **moved)
-
-
 class ShortTermIndex(Adjacencies):
     """Temporal neighbours in the graph of internal clicks; a `NeighbourIndex`."""
 
@@ -71,7 +47,7 @@ class ShortTermIndex(Adjacencies):
     ) -> None:
         """Args: view tells the table rows of fields; adjacencies `items_of_users` and `users_of_items`."""
         self.settings, self.view, self.adjacencies = settings, view, adjacencies
-        #: Batches are made fast (`models.ranking.lsttm.graph_bags`); off, every node is gathered one by one.
+        #: Batches are made fast (`short_term_batch.py`); off, every node is gathered one by one.
         self.bagged = True
 
     @classmethod
@@ -100,13 +76,13 @@ class ShortTermIndex(Adjacencies):
     def _sample(self, users: Tensor, items: Tensor, times: Tensor) -> GraphSample:
         pair_user, pair_time, instances = unique_pairs(users, times, None, (users[:, 0], times[:, 0]))
         clicks = self.adjacencies["items_of_users"]
-        found = clicks.neighbours(pair_user, pair_time, self.settings.neighbours)
-        clicked = clicks.gather("item", found)
+        latest = clicks.neighbours(pair_user, pair_time, self.settings.neighbours)
+        clicked = clicks.gather("item", latest)
         if self.settings.layers == 2:
             return self._two_hops(
-                pair_user, pair_time, clicked, found.mask, instances.positions, items, times
+                pair_user, pair_time, clicked, latest.mask, instances.positions, items, times
             )
-        distinct_items = unique_nodes(clicked, found.mask, items[:, 0])
+        distinct_items = unique_nodes(clicked, latest.mask, items[:, 0])
         distinct_users = unique_nodes(pair_user, None, users[:, 0])
 
         def build(rows: list[Tensor]) -> ShortTermGraphBatch:
@@ -116,7 +92,7 @@ class ShortTermIndex(Adjacencies):
                 instance_pair=instances.positions,
                 pair_user=distinct_users.positions,
                 user_items=distinct_items.positions,
-                user_mask=found.mask,
+                user_mask=latest.mask,
             )
 
         return self._graph_sample(distinct_users.values, distinct_items.values, build)
@@ -137,11 +113,11 @@ class ShortTermIndex(Adjacencies):
             clicked, pair_time.unsqueeze(-1), user_mask, (items[:, 0], times[:, 0])
         )
         clickers = self.adjacencies["users_of_items"]
-        found = clickers.neighbours(pair_item, item_time, self.settings.neighbours)
-        item_mask = found.mask & item_pairs.real.unsqueeze(-1)
+        latest = clickers.neighbours(pair_item, item_time, self.settings.neighbours)
+        item_mask = latest.mask & item_pairs.real.unsqueeze(-1)
         distinct_items = unique_nodes(pair_item, None, items[:, 0])
         distinct_users = unique_nodes(
-            torch.cat([pair_user, clickers.gather("user", found).flatten(1)], dim=1),
+            torch.cat([pair_user, clickers.gather("user", latest).flatten(1)], dim=1),
             torch.cat([torch.ones_like(pair_user, dtype=torch.bool), item_mask.flatten(1)], dim=1),
             pair_user[:, 0],
         )
@@ -174,7 +150,7 @@ class ShortTermIndex(Adjacencies):
         item_rows, item_profile = profiles(item_rows)
 
         def build_with_bags(positions: list[Tensor]) -> ShortTermGraphBatch:
-            graph = by_profile(build(positions), user_profile, item_profile)
+            graph = build(positions).by_profile(user_profile, item_profile)
             return replace(graph, bags=GraphBags.of(graph))
 
         return GraphSample([user_rows, item_rows], build_with_bags)
@@ -187,6 +163,8 @@ class ShortTermGraph(nn.Module):
         self, settings: ShortTermSettings, user_width: int, item_width: int, *, generator: torch.Generator
     ) -> None:
         """Args: user_width, item_width the widths of u⁰ and d⁰: number of fields × width of an embedding."""
+        from models.layers.gat import GATLayer  # it brings torch_geometric, which only this model needs
+
         super().__init__()
         width = settings.width
         self.users_first = GATLayer(user_width, item_width, width, generator=generator)
@@ -214,18 +192,16 @@ class ShortTermGraph(nn.Module):
         else:
             users, items = bags.users.over(values), bags.items.over(values)
             first, hop, second = bags.user_items, bags.item_users, bags.user_item_pairs
-        short, present = self.users_first(
+        short, present = self.users_first.over_lists(
             users, items, graph.user_items, graph.user_mask, graph.pair_user, first
         )
         if self.items_first is not None and self.users_second is not None:
-            tensors = (graph.item_users, graph.item_mask, graph.user_item_pairs)
-            assert all(tensor is not None for tensor in tensors), "a batch sampled with one layer"
-            hidden, _ = self.items_first(
-                items, users, graph.item_users, graph.item_mask, graph.pair_item, hop
+            pairs, item_users, item_mask = graph.user_item_pairs, graph.item_users, graph.item_mask
+            assert pairs is not None and item_users is not None and item_mask is not None, (
+                "a batch sampled with one layer"
             )
-            short, present = self.users_second(
-                short, hidden, graph.user_item_pairs, graph.user_mask, edges=second
-            )
+            hidden, _ = self.items_first.over_lists(items, users, item_users, item_mask, graph.pair_item, hop)
+            short, present = self.users_second.over_lists(short, hidden, pairs, graph.user_mask, edges=second)
         return take_nodes(short, graph.instance_pair), present.gather(1, graph.instance_pair)
 
 

@@ -1,4 +1,7 @@
-"""The systems `lsttm` and `lsttm_no_meta`: what the ranker needs to train, score, adapt and save LSTTM."""
+"""LSTTM as a composition of parts: what the ranker needs to train, score, adapt and save any of the family.
+
+The members of the family, each with its parts, are in `models.ranking.lsttm.variants`.
+"""
 
 from __future__ import annotations
 
@@ -6,28 +9,35 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from torch import nn
+from pydantic import model_validator
 
+from models.layers.gate import FusionGate
+from models.layers.mlp import Dense
 from models.ranking.features.event_log import EventLog
 from models.ranking.features.features import Layout
 from models.ranking.features.neighbours import NeighbourIndex, RowView
-from models.ranking.lsttm.model import LSTTM, dense_group
-from models.ranking.lsttm.short_term_graph import ShortTermGraph, ShortTermIndex, ShortTermSettings
-from models.ranking.training.adaptation import AdaptationSettings, Adapter
-from models.ranking.training.loop import Strategy, TrainingSettings
+from models.ranking.lsttm.encoders import AnyEncoder, ClickGraphSettings
+from models.ranking.lsttm.factored_days import FactoredDays
+from models.ranking.lsttm.graph_parts import CLICKS, ENCODER, FACTORS, PartsIndex
+from models.ranking.lsttm.model import LSTTM, Columns, dense_group
+from models.ranking.lsttm.numbers import Numbers, NumbersDeepFM, NumberSettings, skip_draws
+from models.ranking.lsttm.older_states import settings_in_parts
+from models.ranking.systems.behaviours import BehaviourIndex, BehaviourSettings
+from models.ranking.systems.deepfm import DeepFM
+from models.ranking.training.adaptation import Adapter
+from models.ranking.training.loop import Strategy
 from models.ranking.training.online import LearnedStep
 from models.ranking.training.rates import InnerRates, MetaSettings
-from models.ranking.training.search_space import SGD, TRAINING, Range, Space
-from models.ranking.training.system import WIDTH, SystemEntry, SystemSettings
+from models.ranking.training.system import WIDTH, SystemSettings
 from models.ranking.training.temporal_maml import TemporalMAML
 from models.ranking.training.temporal_tasks import TaskSettings
 
 
 class LSTTMSettings(SystemSettings):
-    """LSTTM. What is ours has its printed form as another value, named beside it."""
+    """The parts of an LSTTM. What is ours has its printed form as another value, named beside it."""
 
-    kind: Literal["lsttm", "lsttm_typed", "lsttm_spectral", "lsttm_no_gat"] = "lsttm"  #: names the class
-    short_term: ShortTermSettings = ShortTermSettings()
+    kind: Literal["lsttm"] = "lsttm"  #: names the class
+    short_term: AnyEncoder = ClickGraphSettings()  #: what makes u^s; the graph of clicks is printed
     #: d. `id` is printed; `id_and_fields` (ours) adds a projection of the item's field embeddings, because
     #: the ID of an item first shown this hour says nothing.
     target_item: Literal["id", "id_and_fields"] = "id_and_fields"
@@ -38,45 +48,83 @@ class LSTTMSettings(SystemSettings):
     #: How u^s and u^l become u: by the gate (printed); side by side, as two inputs of the ranker; or u^s
     #: alone, without a global graph. The latter two are ablations of the paper's Table 4.
     fusion: Literal["gate", "concat", "short_only"] = "gate"
-    hidden: tuple[int, ...] = (128, 64)  #: of DeepFM's network
-    meta: MetaSettings | None = MetaSettings()  #: None trains plainly (`lsttm_no_meta`)
-    tasks: TaskSettings = TaskSettings()
+    hidden: tuple[int, ...] = (128, 64)  #: widths of the hidden layers of the ranker's network
+    #: ours: lists of clicks whose means stand beside the fields; None: no such lists
+    behaviours: BehaviourSettings | None = None
+    #: ours: counts and factors of the click graph that the ranker reads as numbers; None: embeddings alone
+    numbers: NumberSettings | None = None
+    meta: MetaSettings | None = MetaSettings()  #: of temporal MAML; None trains plainly (`lsttm_no_meta`)
+    tasks: TaskSettings = TaskSettings()  #: of temporal MAML
+
+    @model_validator(mode="before")
+    @classmethod
+    def _in_parts(cls, document: Any) -> Any:
+        return settings_in_parts(document) if isinstance(document, dict) else document
 
     @property
     def uses_long_term(self) -> bool:
-        """LSTTM ranks with the long-term vectors of its day, unless it has the short term only."""
-        return self.fusion != "short_only"
+        """Whether u^l comes from the long-term graph of the day."""
+        return self.fusion != "short_only" and not self.short_term.both_sides
+
+    @property
+    def reads_codes(self) -> bool:
+        """Counts that are read as numbers come as codes."""
+        return self.numbers is not None
 
     def module(self, layout: Layout, generator: torch.Generator) -> LSTTM:
-        """See `SystemSettings.module`."""
-        return self.network()(
-            layout,
-            self.short_term_module(layout, generator),
-            self.hidden,
-            width=WIDTH,
-            item_fields_in_target=self.target_item == "id_and_fields",
-            context_only=self.context == "context_only",
-            see_missing=self.see_missing,
-            fusion=self.fusion,
-            generator=generator,
+        """The parts in the order in which their weights are drawn."""
+        columns = Columns(layout, context_only=self.context == "context_only")
+        short_term = self.short_term.module(layout, generator)
+        fields = len(columns.item_fields) * WIDTH
+        target = Dense(fields, WIDTH, generator) if self.target_item == "id_and_fields" and fields else None
+        gate = None
+        if self.fusion == "gate":
+            gate = FusionGate(WIDTH, generator=generator, see_missing=self.see_missing)
+        numbers = None if self.numbers is None else Numbers(self.numbers, layout)
+        return LSTTM(
+            columns,
+            short_term=short_term,
+            target=target,
+            gate=gate,
+            ranker=self._ranker(columns, numbers, generator),
+            concat=self.fusion == "concat",
+            numbers=numbers,
         )
 
-    def network(self) -> type[LSTTM]:
-        """The class of the module."""
-        return LSTTM
-
-    def short_term_module(self, layout: Layout, generator: torch.Generator) -> nn.Module:
-        """What makes u^s of a batch: here the two-layer GAT over temporal neighbours."""
-        users, items = (len(layout.columns(name)) * WIDTH for name in ("user_field", "item_field"))
-        return ShortTermGraph(self.short_term, users, items, generator=generator)
+    def _ranker(
+        self, columns: Columns, numbers: Numbers | None, generator: torch.Generator
+    ) -> DeepFM | NumbersDeepFM:
+        first = 3 if self.fusion == "concat" else 2  # u, or its two parts, and d
+        beside = self.short_term.item_vectors
+        beside += 0 if self.behaviours is None else len(self.behaviours.lists)
+        context = len(columns.context)
+        if numbers is None:
+            return DeepFM(context, self.hidden, generator, extra=first + beside, width=WIDTH)
+        # A DeepFM without numbers was once drawn first.
+        skip_draws([(context + first) * WIDTH, *self.hidden, 1], generator)
+        embedded = [first + n for n, c in enumerate(columns.context) if c not in numbers.columns]
+        paired = [*range(first), *embedded, *range(first + context, first + context + beside)]
+        vectors = first + context + beside
+        return NumbersDeepFM(vectors, paired, len(numbers.weight), self.hidden, generator)
 
     def graph(self, log: EventLog, view: RowView) -> NeighbourIndex:
-        """The temporal neighbours of the internal clicks in a daily log."""
-        return ShortTermIndex.of(self.short_term, view, log)
+        """What the parts read of a daily log."""
+        encoder = self.short_term.index(view, log)
+        if self.behaviours is None and self.numbers is None:
+            return encoder
+        clicks = None if self.behaviours is None else BehaviourIndex.of(self.behaviours, view, log)
+        factors = None if self.numbers is None else FactoredDays.of(self.numbers.factors, log)
+        return PartsIndex(encoder, clicks, factors)
 
     def load_graph(self, folder: Path, view: RowView) -> NeighbourIndex:
-        """The neighbours that `ShortTermIndex.save` wrote, memory-mapped."""
-        return ShortTermIndex.load(self.short_term, view, folder)
+        """What `NeighbourIndex.save` wrote, memory-mapped."""
+        if self.behaviours is None and self.numbers is None:
+            return self.short_term.load_index(view, folder)
+        clicks = (
+            None if self.behaviours is None else BehaviourIndex.load(self.behaviours, view, folder / CLICKS)
+        )
+        factors = None if self.numbers is None else FactoredDays.load(folder / FACTORS)
+        return PartsIndex(self.short_term.load_index(view, folder / ENCODER), clicks, factors)
 
     def strategy(self) -> Strategy:
         """Temporal MAML, or plain mini-batches where `meta` is None."""
@@ -93,39 +141,3 @@ class LSTTMSettings(SystemSettings):
         rates = InnerRates(self.meta)
         rates.load_state_dict(strategy_state["rates"])
         return LearnedStep(rates().detach(), self.meta, self.adaptation.continued, dense_group)
-
-
-#: The paper's optimiser and hourly rule (3.5, 5.3), of every system that it calls LSTTM.
-#: An item's row is trained from its second hour on, as it is online: the inner step is to move young rows.
-PRINTED_TRAINING = TrainingSettings(optimizer="adagrad", learning_rate=0.01, average=None, newcomers="hour")
-PRINTED_ADAPTATION = AdaptationSettings(online="sgd")
-REAL = LSTTMSettings(training=PRINTED_TRAINING, adaptation=PRINTED_ADAPTATION)
-TINY = LSTTMSettings(
-    short_term=ShortTermSettings(neighbours=5),
-    hidden=(16,),
-    tasks=TaskSettings(tasks=4, instances=32),
-    training=PRINTED_TRAINING,
-    adaptation=PRINTED_ADAPTATION,
-)
-PLAIN_SPACE: Space = {**TRAINING, **SGD}
-META_SPACE: Space = {  # a meta-trained system's mini-batch is its batch of tasks
-    "training.learning_rate": TRAINING["training.learning_rate"],
-    "training.average": TRAINING["training.average"],
-    "meta.inner_rate": Range(1e-3, 0.1),
-    **SGD,
-}
-
-LSTTM_NO_META = SystemEntry(
-    real=REAL.model_copy(update={"meta": None}),
-    tiny=TINY.model_copy(update={"meta": None}),
-    summary="LSTTM trained plainly: short-term graph, long-term vectors, gate and DeepFM",
-    source="LSTTM, WSDM 2022, Tables 2 and 4: w/o meta",
-    space=PLAIN_SPACE,
-)
-LSTTM_PAPER = SystemEntry(
-    real=REAL,
-    tiny=TINY,
-    summary="The paper's LSTTM: trained by temporal MAML, second order, adapted by its inner step",
-    source="LSTTM, WSDM 2022",
-    space=META_SPACE,
-)

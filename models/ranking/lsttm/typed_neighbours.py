@@ -17,8 +17,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models.layers.attention import glorot, masked_softmax, take_nodes
 from models.layers.embedding import gather
-from models.layers.gat import glorot, masked_softmax, take_nodes
 from models.ranking.lsttm.typed_events import TYPES, Side, TypedGraphBatch, TypedSettings
 
 

@@ -7,11 +7,11 @@ from typing import Literal
 import torch
 
 from models.ranking.features.features import Layout
+from models.ranking.features.vocabulary import FIELD_ROWS
 from models.ranking.sml.settings import SPACE, SMLSettings
 from models.ranking.sml.transfer import TransferSettings
 from models.ranking.systems.deepfm import DeepFM
 from models.ranking.systems.fields import FieldSettings
-from models.ranking.training.learner import FIELD_ROWS
 from models.ranking.training.loop import TrainingSettings
 from models.ranking.training.search_space import Range
 from models.ranking.training.system import SystemEntry

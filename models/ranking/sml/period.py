@@ -34,17 +34,15 @@ class Period:
         self.fresh_dense: list[Tensor] = []
 
     def fit(self, learner: Learner, batch: Batch, settings: TransferSettings) -> float:
-        """One gradient step on ŵ, at the loss of f_Θ(w before, ŵ) or of ŵ; returns the loss before it."""
+        """One gradient step on ŵ, at the loss of f_Θ(w before, ŵ); returns the loss before it."""
         module = transferred(learner)
         groups = learner.row_groups(batch.unique)
         self._see(learner.table, batch.unique[module.moving(groups)])
-        if settings.fit == "plain":
-            return fit(learner, batch, settings, scale=settings.fit_rate)
 
         def through(fresh: Tensor, dense: Mapping[str, Tensor]) -> Tensor:
-            old, place = fresh.detach().clone(), torch.searchsorted(self.touched, batch.unique)
-            at = module.moving(groups)
-            old[at] = self.old[place[at]]
+            old, position = fresh.detach().clone(), torch.searchsorted(self.touched, batch.unique)
+            moving = module.moving(groups)
+            old[moving] = self.old[position[moving]]
             return module.logits(module.rows(groups, old, fresh), module.dense(self.old_dense, dense), batch)
 
         return fit(learner, batch, settings, scale=settings.fit_rate, logits=through)
@@ -75,11 +73,11 @@ class Period:
         module = transferred(learner)
         rows = learner.table.gather(batch.unique)
         if len(self.touched):
-            place = torch.searchsorted(self.touched, batch.unique).clamp(max=len(self.touched) - 1)
-            at = (self.touched[place] == batch.unique).nonzero().squeeze(1)
-            place = place[at]
+            position = torch.searchsorted(self.touched, batch.unique).clamp(max=len(self.touched) - 1)
+            at = (self.touched[position] == batch.unique).nonzero().squeeze(1)
+            position = position[at]
             groups = learner.row_groups(batch.unique[at])
-            rows = rows.index_copy(0, at, module.rows(groups, self.old[place], self.fresh[place]))
+            rows = rows.index_copy(0, at, module.rows(groups, self.old[position], self.fresh[position]))
         names = [name for name, _ in module.ranker.named_parameters()]
         dense = module.dense(self.old_dense, dict(zip(names, self.fresh_dense, strict=True)))
         return cross_entropy(module.logits(rows, dense, batch), batch)
@@ -97,10 +95,10 @@ class Period:
 
     def _see(self, table: Rows, rows: Tensor) -> None:
         """Remember what rows int64 [r], ascending, hold now, if this is the first time they are touched."""
-        place = torch.searchsorted(self.touched, rows)
+        position = torch.searchsorted(self.touched, rows)
         known = torch.zeros_like(rows, dtype=torch.bool)
-        inside = place < len(self.touched)
-        known[inside] = self.touched[place[inside]] == rows[inside]
+        inside = position < len(self.touched)
+        known[inside] = self.touched[position[inside]] == rows[inside]
         new = rows[~known]
         if len(new):
             self.touched, order = torch.cat([self.touched, new]).sort()
@@ -134,7 +132,8 @@ def fit(
     gradient, *slopes = torch.autograd.grad(
         loss, [rows, *dense.values()], allow_unused=True, materialize_grads=True
     )
-    gradient = gradient + settings.fit_penalty * _presence(batch).unsqueeze(1) * rows.detach()
+    presence = batch.mentions() / batch.weight.sum().clamp(min=1.0)
+    gradient = gradient + settings.fit_penalty * presence.unsqueeze(1) * rows.detach()
     others = [None] * (len(list(module.parameters())) - len(slopes))  # Θ stands after the ranker
     moving = module.moving(learner.row_groups(batch.unique))
     learner.apply(batch.unique[moving], gradient[moving], [*slopes, *others], scale=scale)
@@ -149,10 +148,3 @@ def transferred(learner: Learner) -> Transferred:
 
 def _copies(learner: Learner) -> list[Tensor]:
     return [parameter.detach().clone() for parameter in transferred(learner).ranker.parameters()]
-
-
-def _presence(batch: Batch) -> Tensor:
-    """[R] how often a row stands in an instance of the batch, on average."""
-    weight = batch.weight.unsqueeze(-1).expand(batch.fields.shape).reshape(-1)
-    count = weight.new_zeros(len(batch.unique)).index_add_(0, batch.fields.reshape(-1), weight)
-    return count / batch.weight.sum().clamp(min=1.0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from pydantic import Field
@@ -29,7 +29,6 @@ class SMLSettings(SystemSettings):
     training: TrainingSettings = TrainingSettings(average=None, newcomers="hour")
     adaptation: AdaptationSettings = AdaptationSettings(online="learned")
     transfer: TransferSettings = TransferSettings()
-    period: Literal["hour", "day"] = "hour"  #: of daily training; online it is the hour
     #: share of the training instances that the ranker is first fitted on, plainly
     pretrain: float = Field(default=0.5, ge=0, le=1)
 
@@ -51,7 +50,6 @@ class SMLSettings(SystemSettings):
         """Sequential training; the fits take mini-batches of the size that an hour gets online."""
         return SequentialTransfer(
             self.transfer,
-            period=self.period,
             pretrain=self.pretrain,
             fit_batch=self.adaptation.batch_size,
             batch=self.training.batch_size,

@@ -1,8 +1,8 @@
-"""Sequential training (SML, algorithm 1): periods in time order, each fitted, carried on, then judged.
+"""Sequential training (SML, algorithm 1): hours in time order, each fitted, carried on, then judged.
 
-For each period t: fit ŵ on D_t from w_{t−1}; w_t = f_Θ(w_{t−1}, ŵ); then train Θ on D_{t+1}, by the loss of
-f_Θ(w_{t−1}, ŵ) there. So w_t has seen nothing later than t, just as online, where it ranks the next hour.
-The first periods are fitted plainly, as in the paper's pre-training.
+For each period t, an hour that holds instances: fit ŵ on D_t from w_{t−1}; w_t = f_Θ(w_{t−1}, ŵ); then train
+Θ on D_{t+1}, by its loss at f_Θ(w_{t−1}, ŵ). So w_t has seen nothing later than t, just as online, where it
+ranks the next hour. The first periods are fitted plainly, as in the paper's pre-training.
 """
 
 from __future__ import annotations
@@ -18,8 +18,6 @@ from models.ranking.features.instances import Instances
 from models.ranking.sml.period import Period, fit, transferred
 from models.ranking.sml.transfer import TransferSettings
 from models.ranking.training.learner import Learner
-
-HOURS = {"hour": 1, "day": 24}
 
 
 @dataclass(frozen=True)
@@ -39,32 +37,28 @@ class SequentialTransfer:
         self,
         settings: TransferSettings,
         *,
-        period: Literal["hour", "day"],
         pretrain: float,
         fit_batch: int,
         batch: int,
     ) -> None:
         """Args: share of instances to pre-train on; instances a step of a fit, and of every other step."""
         self._settings, self._pretrain = settings, pretrain
-        self._hours, self._fit_batch, self._batch = HOURS[period], fit_batch, batch
+        self._fit_batch, self._batch = fit_batch, batch
         self._period: Period | None = None
         self._optimizer: torch.optim.Optimizer | None = None
         self._of_optimizer: dict[str, Any] | None = None  # restored before there is a learner to make one for
 
     def plan(self, data: Instances, epoch: int, generator: np.random.Generator) -> Sequence[Step]:
-        """The steps of an epoch: pre-training in the first one, then every period in time order."""
-        periods = data.hour // self._hours
-        edges = np.append(np.flatnonzero(np.diff(periods, prepend=periods[0] - 1)), len(data))
+        """The steps of an epoch: pre-training in the first one, then every hour in time order."""
+        edges = np.append(np.flatnonzero(np.diff(data.hour, prepend=data.hour[0] - 1)), len(data))
         first = 0
         if epoch == 0:
             first = min(int(np.searchsorted(edges, self._pretrain * len(data))), len(edges) - 2)
         plan = [Step("pretrain", part) for part in _parts(generator.permutation(edges[first]), self._batch)]
         for t in range(first, len(edges) - 1):
             last = t == len(edges) - 2
-            here = np.arange(edges[t], edges[t + 1])
-            parts = _parts(here, self._fit_batch)  # in time order, as an hour comes online
-            for _ in range(1, self._settings.fit_passes):
-                parts += _parts(generator.permutation(here), self._fit_batch)
+            # In time order, as an hour comes online.
+            parts = _parts(np.arange(edges[t], edges[t + 1]), self._fit_batch)
             plan += [Step("fit", part) for part in parts[:-1]]
             plan.append(Step("fit", parts[-1], carries=True, ends=last))
             if not last:

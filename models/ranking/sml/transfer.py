@@ -17,7 +17,7 @@ from torch.func import functional_call
 
 from models.layers.mlp import Dense
 from models.ranking.features.batch import Batch
-from models.ranking.training.learner import ITEM_ROWS, USER_ROWS
+from models.ranking.features.vocabulary import ITEM_ROWS, USER_ROWS
 from models.settings import Settings
 
 STACK = 3  #: old, fresh and their normalised product
@@ -35,9 +35,6 @@ class TransferSettings(Settings):
     output: Literal["gate", "row"] = "gate"
     rate: float = Field(default=0.01, gt=0)  #: Adam's, of Θ
     penalty: float = Field(default=1e-4, ge=0)  #: λ2, L2 on the CNN's weights
-    #: fresh values minimise the loss at f(old, fresh) (printed) or their own
-    fit: Literal["transferred", "plain"] = "transferred"
-    fit_passes: int = Field(default=1, ge=1)  #: over a training period; an hour online gets one
     fit_rate: float = Field(default=1.0, gt=0)  #: of the fits, times the training rate
     fit_penalty: float = Field(default=1e-4, ge=0)  #: λ1, L2 on the fresh rows of an instance
 

@@ -14,9 +14,9 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from models.layers.attention import take_nodes
 from models.layers.bags import Edges, bag_sum
 from models.layers.embedding import gather
-from models.layers.gat import take_nodes
 from models.layers.temporal_adjacency import TemporalAdjacency
 from models.ranking.features.event_log import EventLog
 from models.ranking.features.neighbours import GraphSample, RowView
@@ -92,7 +92,7 @@ class BehaviourIndex(Adjacencies):
         *,
         fields: bool = False,
     ) -> None:
-        """Args: view tells table rows; adjacencies by list; fields: rows of items' fields beside IDs."""
+        """Args: view gives table rows; adjacencies by list; fields: rows of items' fields beside IDs."""
         self.settings, self.view, self.adjacencies, self.fields = settings, view, adjacencies, fields
 
     @classmethod
@@ -124,9 +124,9 @@ class BehaviourIndex(Adjacencies):
         widths = list(self.settings.lists.values())
         clicked, masks = [], []
         for name, k in self.settings.lists.items():
-            found = self.adjacencies[name].neighbours(pair_user, pair_time, k)
-            clicked.append(self.adjacencies[name].gather("item", found))
-            masks.append(found.mask)
+            latest = self.adjacencies[name].neighbours(pair_user, pair_time, k)
+            clicked.append(self.adjacencies[name].gather("item", latest))
+            masks.append(latest.mask)
         distinct = unique_nodes(torch.cat(clicked, dim=-1), torch.cat(masks, dim=-1), item[:, 0])
         lists = tuple(
             Behaviours(items, mask, Edges.of(items, mask, distinct.values.shape[1]))

@@ -8,7 +8,6 @@ its parts stand among the ranker's fields.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Literal
 
 import torch
@@ -17,10 +16,8 @@ from torch import Tensor, nn
 from models.layers.din import DIN, DINSettings
 from models.layers.embedding import gather
 from models.ranking.features.batch import Batch
-from models.ranking.features.event_log import EventLog
 from models.ranking.features.features import FeatureSettings, Layout
-from models.ranking.features.neighbours import NeighbourIndex, RowView
-from models.ranking.systems.behaviours import BehaviourIndex, BehaviourSettings
+from models.ranking.systems.behaviours import BehaviourSettings
 from models.ranking.systems.deepfm import DeepFM
 from models.ranking.systems.fields import FieldSettings
 from models.ranking.training.search_space import TRAINING, TWO_SPEED, Choice
@@ -75,13 +72,10 @@ class DINDeepFMSettings(FieldSettings):
         """See `SystemSettings.module`."""
         return DINDeepFM(layout, len(self.behaviours.lists), self.din, self.hidden, generator)
 
-    def graph(self, log: EventLog, view: RowView) -> NeighbourIndex:
-        """The clicks of a daily log by user."""
-        return BehaviourIndex.of(self.behaviours, view, log, fields=True)
-
-    def load_graph(self, folder: Path, view: RowView) -> NeighbourIndex:
-        """The clicks that `BehaviourIndex.save` wrote, memory-mapped."""
-        return BehaviourIndex.load(self.behaviours, view, folder, fields=True)
+    @property
+    def item_fields(self) -> bool:
+        """See `FieldSettings.item_fields`."""
+        return True
 
 
 DIN_DEEPFM_EXTERNAL = SystemEntry(

@@ -48,10 +48,19 @@ class FieldSettings(SystemSettings):
     features: FeatureSettings = FeatureSettings(external=False)
     behaviours: BehaviourSettings = BehaviourSettings()  #: whose means are fields too
 
+    @property
+    def item_fields(self) -> bool:
+        """Whether a behaviour is its item's ID and fields, or the ID alone."""
+        return False
+
     def graph(self, log: EventLog, view: RowView) -> NeighbourIndex | None:
         """The clicks of a daily log by user; None without any list."""
-        return BehaviourIndex.of(self.behaviours, view, log) if self.behaviours.lists else None
+        if not self.behaviours.lists:
+            return None
+        return BehaviourIndex.of(self.behaviours, view, log, fields=self.item_fields)
 
     def load_graph(self, folder: Path, view: RowView) -> NeighbourIndex | None:
         """The clicks that `BehaviourIndex.save` wrote, memory-mapped."""
-        return BehaviourIndex.load(self.behaviours, view, folder) if self.behaviours.lists else None
+        if not self.behaviours.lists:
+            return None
+        return BehaviourIndex.load(self.behaviours, view, folder, fields=self.item_fields)

@@ -19,7 +19,7 @@ from models.ranking.features.features import Layout
 from models.ranking.features.instances import Instances
 from models.ranking.training.adaptation import Adapter
 from models.ranking.training.learner import Learner
-from models.ranking.training.loop import Strategy, TrainingSettings
+from models.ranking.training.loop import Stateless, Strategy, TrainingSettings
 from models.ranking.training.search_space import Choice, Range
 from models.ranking.training.system import SystemEntry, SystemSettings
 from models.settings import Settings
@@ -40,7 +40,6 @@ class TreeSettings(Settings):
     feature_fraction: float = Field(default=0.5, gt=0, le=1)  #: of the fields, drawn for each tree
     bagging_fraction: float = Field(default=0.8, gt=0, le=1)  #: of the instances, drawn for each tree
     l2: float = Field(default=1.0, ge=0)  #: penalty on a leaf's squared answer
-    ids: bool = False  #: user and item ID as categories too
     #: a field with more values is left out: trees learn them by heart, and the rates of an item's fields are
     #: among the features anyway
     categories: int = Field(default=100, ge=1)
@@ -66,7 +65,7 @@ class Trees(nn.Module):
 
         self.columns = self._readable(codes, settings)
         categorical = [i for i, c in enumerate(self.columns) if self._unordered(c)]
-        options = settings.model_dump(exclude={"trees", "ids", "categories", "l2"})
+        options = settings.model_dump(exclude={"trees", "categories", "l2"})
         options |= {"objective": "binary", "metric": "binary_logloss", "lambda_l2": settings.l2}
         options |= {"bagging_freq": 1, "seed": seed, "deterministic": True, "force_row_wise": True}
         options |= {"verbosity": -1}
@@ -111,7 +110,7 @@ class Trees(nn.Module):
         columns = []
         for c, spec in enumerate(self.layout.specs):
             narrow = spec.kind == "bins" or codes[:, c].max(initial=0) < settings.categories
-            if narrow and (settings.ids or spec.kind not in ("user_id", "item_id")):
+            if narrow and spec.kind not in ("user_id", "item_id"):
                 columns.append(c)
         return columns
 
@@ -122,8 +121,8 @@ class Trees(nn.Module):
         return codes[:, self.columns].astype(np.float32)
 
 
-class Boosting:
-    """A strategy of one step: all trees on all instances."""
+class Boosting(Stateless):
+    """A strategy of one step: all trees on all instances; the module holds them."""
 
     def __init__(self, settings: TreeSettings) -> None:
         self._settings = settings
@@ -136,13 +135,6 @@ class Boosting:
         """Grow the trees."""
         assert isinstance(learner.module, Trees) and data.codes is not None
         return learner.module.fit(data.codes, data.labels, self._settings, item)
-
-    def state(self) -> dict[str, Any]:
-        """Nothing of its own: the module holds the trees."""
-        return {}
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Nothing to take."""
 
 
 class LightGBMSettings(SystemSettings):

@@ -10,7 +10,8 @@ from pydantic import Field
 from torch import Tensor
 
 from models.ranking.features.batch import Batch
-from models.ranking.training.learner import ITEM_ROWS, Learner
+from models.ranking.features.vocabulary import ITEM_ROWS
+from models.ranking.training.learner import Learner
 from models.ranking.training.loop import loss_and_gradients
 from models.settings import Settings
 
@@ -108,9 +109,7 @@ def instances_per_row(batch: Batch) -> Tensor:
 
     1 for rows that are in the batch only as neighbours.
     """
-    mentioned = batch.fields.reshape(-1)
-    weight = batch.weight.unsqueeze(-1).expand(batch.fields.shape).reshape(-1)
-    count = weight.new_zeros(len(batch.unique)).index_add_(0, mentioned, weight)
+    count = batch.mentions()
     return torch.where(count > 0, batch.weight.sum() / count.clamp(min=1.0), torch.ones_like(count))
 
 

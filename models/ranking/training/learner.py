@@ -10,11 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from models.layers.embedding import Rows
+from models.layers.former_names import in_present_order, moments_in_present_order
 from models.ranking.features.batch import Batch
-from models.ranking.features.vocabulary import Vocabulary
+from models.ranking.features.vocabulary import ITEM_ROWS, Vocabulary
 from models.ranking.training.optim import RowOptimizer, dense_optimizer
-
-ITEM_ROWS, USER_ROWS, FIELD_ROWS = 0, 1, 2
 
 
 class Average:
@@ -32,8 +31,8 @@ class Average:
 
     def before(self, table: Rows, index: Tensor) -> None:
         """Bring rows `index` [R] up to date with the steps that left them alone; call before they move."""
-        kept = (self.decay ** (self.step - self.at[index]).double()).to(self.rows).unsqueeze(1)
-        self.rows[index] = torch.lerp(table.gather(index), self.rows[index], kept)
+        share = (self.decay ** (self.step - self.at[index]).double()).to(self.rows).unsqueeze(1)
+        self.rows[index] = torch.lerp(table.gather(index), self.rows[index], share)
 
     def after(self, table: Rows, index: Tensor, module: nn.Module) -> None:
         """Take in the step that has just moved rows `index` and the dense weights."""
@@ -61,7 +60,7 @@ class Average:
 
 
 class Learner:
-    """Weights and their optimisers, with one door for every kind of step: `apply`."""
+    """Weights and their optimisers; every kind of step goes through `apply`."""
 
     def __init__(
         self,
@@ -87,11 +86,11 @@ class Learner:
             return self.module(self.table.gather(batch.unique), batch)
 
     def details(self, batch: Batch) -> dict[str, Tensor]:
-        """`logits`, and what else the module tells of an instance (its method `details`), each [T, B]."""
+        """`logits`, and what else the module gives for an instance (its method `details`), each [T, B]."""
         with torch.no_grad():
             rows = self.table.gather(batch.unique)
-            tell = getattr(self.module, "details", None)
-            return {"logits": self.module(rows, batch)} if tell is None else tell(rows, batch)
+            details = getattr(self.module, "details", None)
+            return {"logits": self.module(rows, batch)} if details is None else details(rows, batch)
 
     def apply(
         self,
@@ -185,7 +184,9 @@ class Learner:
     def restore_dense(self, state: dict[str, Any]) -> None:
         """Take what `dense_state` gave."""
         self.module.load_state_dict(state["module"])
-        self.dense.load_state_dict(state["dense"])
+        self.dense.load_state_dict(
+            moments_in_present_order(state["dense"], list(state["module"]), self.module)
+        )
 
     def state(self) -> dict[str, Any]:
         """All weights and moments, in tensors; costs O(table)."""
@@ -204,6 +205,7 @@ class Learner:
         self.rows.steps = state["row_steps"]
         if self.average is not None:
             self.average.restore(state["average"])
+            self.average.dense = in_present_order(self.average.dense, list(state["module"]), self.module)
 
 
 def make_learner(

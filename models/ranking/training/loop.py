@@ -65,7 +65,18 @@ class Strategy(Protocol):
         """Take what `state` gave."""
 
 
-class Plain:
+class Stateless:
+    """What the strategies share that learn nothing beyond the weights."""
+
+    def state(self) -> dict[str, Any]:
+        """Nothing of its own."""
+        return {}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Nothing to take."""
+
+
+class Plain(Stateless):
     """Mini-batches over all instances, each once an epoch."""
 
     def __init__(self, settings: TrainingSettings, scale: float = 1.0) -> None:
@@ -75,12 +86,8 @@ class Plain:
     def plan(self, data: Instances, epoch: int, generator: np.random.Generator) -> Sequence[np.ndarray]:  # noqa: ARG002
         """Instance positions [1, B] of each step."""
         order = np.arange(len(data)) if self._settings.order == "time" else generator.permutation(len(data))
-        return [
-            chunk[None]
-            for chunk in np.split(
-                order, range(self._settings.batch_size, len(order), self._settings.batch_size)
-            )
-        ]
+        size = self._settings.batch_size
+        return [chunk[None] for chunk in np.split(order, range(size, len(order), size))]
 
     def step(self, learner: Learner, data: Instances, item: np.ndarray) -> float:
         """One optimiser step on a mini-batch."""
@@ -88,13 +95,6 @@ class Plain:
         loss, gradient, dense = loss_and_gradients(learner, batch)
         learner.apply(batch.unique, gradient, dense, scale=self._scale)
         return loss
-
-    def state(self) -> dict[str, Any]:
-        """Nothing of its own."""
-        return {}
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Nothing to take."""
 
 
 def cross_entropy(logits: Tensor, batch: Batch) -> Tensor:
@@ -120,7 +120,7 @@ class Phase:
     data: Instances
     strategy: Strategy
     epochs: int
-    #: done once before the phase; what it returns is kept in checkpoints and handed back with the losses
+    #: done once before the phase; what it returns goes into checkpoints and comes back with the losses
     begin: Callable[[Learner], dict[str, Any]] | None = None
 
 
@@ -150,7 +150,7 @@ def fit(
     """Train to the end of the last phase, from `checkpoint` if it holds a state of the same `fingerprint`.
 
     Returns:
-        Mean training loss of each epoch, and all that the phases' beginnings told.
+        Mean training loss of each epoch, and what the phases' beginnings returned.
     """
     strategies = list({id(phase.strategy): phase.strategy for phase in phases}.values())
     state = _resume(checkpoint, fingerprint, learner, strategies)

@@ -19,9 +19,8 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from models.ranking.features.batch import Batch
-from models.ranking.training.rates import GROUPS, ROW_GROUPS, InnerRates, MetaSettings
-
-ITEM_ROWS, USER_ROWS, FIELD_ROWS = (GROUPS.index(group) for group in ROW_GROUPS)
+from models.ranking.features.vocabulary import ITEM_ROWS
+from models.ranking.training.rates import GROUPS, InnerRates, MetaSettings
 
 
 @dataclass(frozen=True)
@@ -113,21 +112,11 @@ def inner_step(
     return rows - row_rates * gradients[0], adapted, losses
 
 
-def groups_of_rows(joined: Joined, user_column: int, item_column: int) -> Tensor:
-    """int64 [R] group of each row copy: ID rows stand in their own column of the fields only."""
-    groups = torch.full_like(joined.unique, FIELD_ROWS)
-    for batch, at in ((joined.support, joined.support_at), (joined.query, joined.query_at)):
-        groups[at[batch.fields[..., user_column]]] = USER_ROWS
-        groups[at[batch.fields[..., item_column]]] = ITEM_ROWS
-    return groups
-
-
 def item_row_scale(joined: Joined, row_groups: Tensor) -> Tensor:
     """[R] set size ÷ count of the item: turns a set-mean gradient into a mean over the item's instances."""
     batch = joined.support
-    weight = batch.weight.unsqueeze(2).expand(batch.fields.shape).reshape(-1)
-    mentioned = joined.support_at[batch.fields.reshape(-1)]
-    count = weight.new_zeros(len(joined.unique)).index_add_(0, mentioned, weight)
+    count = batch.weight.new_zeros(len(joined.unique))
+    count[joined.support_at] = batch.mentions()
     scale = batch.weight.sum(1)[joined.task] / count.clamp(min=1.0)
     return torch.where((row_groups == ITEM_ROWS) & (count > 0), scale, torch.ones_like(scale))
 

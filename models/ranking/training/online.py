@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from models.ranking.features.batch import Batch
+from models.ranking.features.vocabulary import ITEM_ROWS
 from models.ranking.training.adaptation import StepByStep, instances_per_row
 from models.ranking.training.learner import Learner
 from models.ranking.training.loop import loss_and_gradients
-from models.ranking.training.maml import ITEM_ROWS
 from models.ranking.training.rates import GROUPS, MetaSettings
 
 

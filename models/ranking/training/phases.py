@@ -1,4 +1,4 @@
-"""What a training goes through: its epochs, a day kept back for the replay, a last pass in time order."""
+"""What a training goes through: its epochs, a day held out for the replay, a last pass in time order."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class TrainingCodes:
         adaptation: AdaptationSettings,
     ) -> None:
         """Args: codes int64 [N, F] of the pipeline; hours int64 [N], service hours since the epoch."""
-        self.kept_back = held_out_from(hours) if adaptation.online == "replayed" else len(hours)
-        self.held_out = codes[self.kept_back :].copy()
+        self.held_out_from = held_out_from(hours) if adaptation.online == "replayed" else len(hours)
+        self.held_out = codes[self.held_out_from :].copy()
         self.last: np.ndarray | None = None
         if training.last_pass == "time":
             self.last = codes.copy()
@@ -58,22 +58,22 @@ def phases(
         instances: makes instances of codes [N, F].
         strategy: how epochs go.
         training, adaptation: the system's settings.
-        progress: told of the replay.
+        progress: called during the replay.
 
     Raises:
-        ValueError: a replay or a last pass is asked for where training does not go by gradient steps.
+        ValueError: a replay or a last pass is set where training does not go by gradient steps.
     """
     if len(codes.held_out) or codes.last is not None:
         _check_steps(strategy)
-    data, first = instances(codes.main), codes.kept_back
+    data, first = instances(codes.main), codes.held_out_from
     out = [Phase(data.part(0, first), strategy, training.epochs)]
     if adaptation.online == "replayed":
-        kept = data.part(first, len(data))
+        last_day = data.part(first, len(data))
 
         def replay(learner: Learner) -> dict[str, Any]:
-            return {"replay": choose(learner, HeldOut(kept, codes.held_out), adaptation, progress)}
+            return {"replay": choose(learner, HeldOut(last_day, codes.held_out), adaptation, progress)}
 
-        out.append(Phase(kept, strategy, training.epochs, replay))
+        out.append(Phase(last_day, strategy, training.epochs, replay))
     if codes.last is not None:
         in_order = Plain(training.model_copy(update={"order": "time"}), training.last_pass_rate)
         out.append(Phase(instances(codes.last), in_order, 1, _reset_items))

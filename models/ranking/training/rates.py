@@ -10,8 +10,9 @@ from torch import Tensor, nn
 
 from models.settings import Settings
 
+#: Parameter groups. The first three are rows of the fused table, numbered as `Vocabulary.row_groups` numbers
+#: them; the others are dense parameters, by name.
 GROUPS = ("item_rows", "user_rows", "field_rows", "graph", "gate", "ranker")
-ROW_GROUPS = GROUPS[:3]  #: groups of the fused table, by row; the others are dense parameters, by name
 
 
 class MetaSettings(Settings):

@@ -50,32 +50,30 @@ def choose(
     learner: Learner,
     held_out: HeldOut,
     settings: AdaptationSettings,
-    told: Progress | None = None,
+    progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Replay the held-out hours for every candidate.
 
     Returns:
-        `chosen`, the place of a candidate in `settings.candidates` or −1 for none, and for each candidate its
-        gain in AUC over the still model and the gain's standard error (DeLong, paired). With nothing held
-        out, or one class only, there is no evidence and the first candidate is taken.
+        `chosen`, the position of a candidate in `settings.candidates` or −1 for none; and for each candidate
+        its gain in AUC over the still model (`gains`) and the gain's standard error (`errors`; DeLong,
+        paired). With nothing held out, or one class only, there is no evidence: the first candidate is taken.
     """
     labels = held_out.data.labels > 0
-    found: dict[str, Any] = {"chosen": 0, "gains": [], "errors": []}
     if not len(labels) or labels.all() or not labels.any():
-        return found
+        return {"chosen": 0, "gains": [], "errors": []}
     adapters: Sequence[Adapter | None] = [None, *(two_speed(settings, c) for c in settings.candidates)]
     scores = []
-    for place, adapter in enumerate(adapters):
+    for done, adapter in enumerate(adapters, start=1):
         scores.append(replayed(learner, held_out, adapter, settings.batch_size))
-        if told is not None:
-            told("replay", place + 1, len(adapters))
-    for other in scores[1:]:
-        test = auc_difference(labels, other, scores[0])
-        found["gains"].append(0.0 if test is None else float(test[0]))
-        found["errors"].append(0.0 if test is None else float(test[1]))
-    best = int(np.argmax(found["gains"]))
-    found["chosen"] = best if found["gains"][best] > settings.margin * found["errors"][best] else -1
-    return found
+        if progress is not None:
+            progress("replay", done, len(adapters))
+    tests = [auc_difference(labels, other, scores[0]) for other in scores[1:]]
+    gains = [0.0 if test is None else float(test[0]) for test in tests]
+    errors = [0.0 if test is None else float(test[1]) for test in tests]
+    best = int(np.argmax(gains))
+    chosen = best if gains[best] > settings.margin * errors[best] else -1
+    return {"chosen": chosen, "gains": gains, "errors": errors}
 
 
 def two_speed(settings: AdaptationSettings, candidate: tuple[float, float]) -> TwoSpeed:

@@ -27,7 +27,6 @@ class TemporalMAML:
         self._outer: torch.optim.Optimizer | None = None
         if self.rates.logarithms is not None:
             self._outer = torch.optim.Adam([self.rates.logarithms], lr=meta.outer_rate_of_rates)
-        self.unsupported = 0  #: instances of the last planned epoch without a support set
 
     def plan(
         self,
@@ -39,9 +38,7 @@ class TemporalMAML:
         groups = None
         if self.tasks.task_granularity == "hour_x_group":
             groups = user_groups(data.rows[:, self._group_column], self.tasks.groups)
-        drawn = TemporalTasks(data.hour, self.tasks, groups).epoch(generator)
-        self.unsupported = drawn.unsupported
-        return drawn.batches
+        return TemporalTasks(data.hour, self.tasks, groups).epoch(generator)
 
     def step(self, learner: Learner, data: Instances, item: TaskBatch) -> float:
         """One step of Algorithm 1, lines 4 to 8; returns the mean query loss at the adapted weights."""

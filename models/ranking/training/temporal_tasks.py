@@ -2,8 +2,7 @@
 
 A task is a pair of *adjacent* service hours. Every training instance stands in exactly one query set an
 epoch. An hour whose preceding hour holds no instance (the first of the log, the one after a silent hour) has
-nothing to adapt on: its tasks carry an empty support set, so that their step is a plain training step, and
-`Epoch.unsupported` counts their instances.
+nothing to adapt on: its tasks carry an empty support set, so that their step is a plain training step.
 
 Sampling works on cells: (hour) or (hour, group of similar users). Its cost is a few operations a *task*;
 nothing loops over instances.
@@ -11,7 +10,6 @@ nothing loops over instances.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -53,21 +51,6 @@ class TaskBatch:
         return len(self.hours)
 
 
-@dataclass(frozen=True)
-class Epoch:
-    """The batches of one epoch, in order, and what sampling could not avoid."""
-
-    batches: list[TaskBatch]
-    unsupported: int  #: instances in query sets without support: the hour (and group) before has none
-    short_batches: int  #: batches with fewer tasks than asked for: one hour of day outnumbers the others
-
-    def __iter__(self) -> Iterator[TaskBatch]:
-        return iter(self.batches)
-
-    def __len__(self) -> int:
-        return len(self.batches)
-
-
 def user_groups(codes: np.ndarray, groups: int) -> np.ndarray:
     """Group of each instance by a categorical field of its user: frequent values alone, the rest together.
 
@@ -90,7 +73,7 @@ class TemporalTasks:
     def __init__(self, hours: np.ndarray, settings: TaskSettings, groups: np.ndarray | None = None) -> None:
         """Args: `hours` int64 [N], service hour since the epoch of each instance; `groups` int64 [N] or None.
 
-        Raises ValueError when there is no instance, or `hour_x_group` is asked for without groups.
+        Raises ValueError when there is no instance, or no group for `hour_x_group`.
         """
         if not len(hours):
             raise ValueError("no training instance: temporal tasks need at least one exposure")
@@ -105,25 +88,20 @@ class TemporalTasks:
         self._cells, starts = np.unique(keys[self._order], return_index=True)
         self._bounds = np.append(starts, len(keys))
 
-    def epoch(self, generator: np.random.Generator) -> Epoch:
+    def epoch(self, generator: np.random.Generator) -> list[TaskBatch]:
         """Draw one epoch: every instance in one query set, supports drawn anew without replacement."""
         chunks = self._query_chunks(generator)
         planned = _diversify([int(c.hour) for c in chunks], self._settings.tasks, generator)
-        batches = [self._pack([chunks[i] for i in members], generator) for members in planned]
-        return Epoch(
-            batches=batches,
-            unsupported=sum(len(c.instances) for c in chunks if c.support_cell < 0),
-            short_batches=sum(len(members) < self._settings.tasks for members in planned),
-        )
+        return [self._pack([chunks[i] for i in members], generator) for members in planned]
 
     def _query_chunks(self, generator: np.random.Generator) -> list[_Chunk]:
         size = self._settings.instances
         before = np.searchsorted(self._cells, self._cells - self._stride)
-        found = self._cells[before] == self._cells - self._stride
+        supported = self._cells[before] == self._cells - self._stride
         chunks = []
         for cell, key in enumerate(self._cells):
             members = generator.permutation(self._order[self._bounds[cell] : self._bounds[cell + 1]])
-            support = int(before[cell]) if found[cell] else -1
+            support = int(before[cell]) if supported[cell] else -1
             hour = int(key) // self._stride
             # Equal parts, not full ones and a rest: an instance of a tiny rest would weigh as much as dozens.
             parts = np.array_split(members, -(-len(members) // size))
@@ -160,14 +138,15 @@ class _Chunk:
 def _diversify(hours: list[int], tasks: int, generator: np.random.Generator) -> list[list[int]]:
     """Partition chunks into batches of at most `tasks`: no hour of day twice in a batch, days spread.
 
-    Each batch takes the hours of day with the most chunks left (which needs the fewest batches possible),
+    Each batch takes the hours of day with the most chunks to go (which needs the fewest batches possible),
     and for each of them a chunk of the day that the batch has used least. Batches are shuffled at the end,
     because the greedy order would put the busiest hours first.
     """
-    left: dict[int, dict[int, list[int]]] = {}
+    waiting: dict[int, dict[int, list[int]]] = {}  # chunks by hour of day and day
     for i in generator.permutation(len(hours)):
-        left.setdefault(hours[i] % HOURS_OF_DAY, {}).setdefault(hours[i] // HOURS_OF_DAY, []).append(int(i))
-    remaining = {hour: sum(map(len, days.values())) for hour, days in left.items()}
+        day, hour = divmod(hours[i], HOURS_OF_DAY)
+        waiting.setdefault(hour, {}).setdefault(day, []).append(int(i))
+    remaining = {hour: sum(map(len, days.values())) for hour, days in waiting.items()}
     batches = []
     while remaining:
         tie = generator.permutation(HOURS_OF_DAY)
@@ -175,8 +154,8 @@ def _diversify(hours: list[int], tasks: int, generator: np.random.Generator) -> 
         used: dict[int, int] = {}
         members = []
         # The hour with the fewest days to choose from chooses first.
-        for hour in sorted(chosen, key=lambda hour: len(left[hour])):
-            days = left[hour]
+        for hour in sorted(chosen, key=lambda hour: len(waiting[hour])):
+            days = waiting[hour]
             day = min(days, key=lambda day: (used.get(day, 0), -len(days[day])))
             members.append(days[day].pop())
             used[day] = used.get(day, 0) + 1

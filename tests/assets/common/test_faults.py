@@ -6,14 +6,14 @@ import time
 import dagster as dg
 import pytest
 
-from assets.common.faults import NoBaseModel, is_transient, told
+from assets.common.faults import NoBaseModel, is_transient, retried_or_explained
 from warehouse.store.connection import WarehouseBusy
 
 
 def _run(error):
     @dg.asset(name="hourly_ranker", partitions_def=dg.StaticPartitionsDefinition(["2026-03-05-07:00"]))
     def asset(context: dg.AssetExecutionContext):
-        with told(context):
+        with retried_or_explained(context):
             raise error
 
     context = dg.build_asset_context(partition_key="2026-03-05-07:00")
@@ -29,7 +29,7 @@ def test_a_locked_file_is_tried_again_after_a_pause(error):
 
     @dg.asset
     def asset(context: dg.AssetExecutionContext) -> None:
-        with told(context):
+        with retried_or_explained(context):
             attempts.append(time.monotonic())
             if len(attempts) == 1:
                 raise error

@@ -17,9 +17,10 @@ from assets.experiments.ab.settings import ABSettings
 from assets.experiments.ab.simulated_log import SimulatedLog
 from models.ranking.features.event_log import DAY_MS, HOUR_MS
 from orchestration.cli import app
-from simulator import SimulatorSettings, World
+from simulator import SimulatorSettings
 from simulator.feed.fill import fill
 from simulator.feed.users import FIRST_ID
+from simulator.feed.world import World
 from warehouse.landing.service_time import ServiceZone
 
 RULES = ABSettings(arms=("random", "truth"), size="tiny", days=2, users=1200, draws=500, bounds=False)

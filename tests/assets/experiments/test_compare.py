@@ -8,9 +8,10 @@ import os
 import numpy as np
 import pytest
 
+from assets.common.options import days_named
 from assets.experiments.comparison import scores as scoring
 from assets.experiments.comparison.compact_json import read
-from assets.experiments.comparison.prepare import days_named, prepare
+from assets.experiments.comparison.prepare import prepare
 from assets.experiments.comparison.run import _units, compare
 from assets.experiments.comparison.settings import CompareSettings, systems_named
 from assets.experiments.comparison.systems import chosen_long_term, chosen_systems, overridden

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from functools import partial
+
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import nn
 from torch.func import functional_call
+from torch_geometric.nn import GATConv
 
-from models.layers.gat import GATLayer, masked_softmax
+from models.layers.attention import glorot, masked_softmax
+from models.layers.bags import Edges
+from models.layers.gat import GATLayer
 
 DEVICES = [
     "cpu",
@@ -27,70 +35,106 @@ def problem(tasks: int, seed: int, queries: int = 9, keys: int = 12, k: int = 5)
     )
 
 
-def reference(layer: GATLayer, task: int | None = None):
-    """GATConv with the weights of `layer` (of one of its tasks)."""
-    from torch_geometric.nn import GATConv
+class OverLists(nn.Module):
+    """The fast path as a forward pass, so that `functional_call` can give it parameters with a task axis."""
 
-    conv = GATConv((6, 7), 16, add_self_loops=False, bias=False)
-    weight = {name: p if task is None else p[task] for name, p in layer.items()}
-    with torch.no_grad():
-        conv.lin_src.weight.copy_(weight["key_weight"].T)
-        conv.lin_dst.weight.copy_(weight["query_weight"].T)
-        conv.att_src.copy_(weight["key_attention"].view(1, 1, 16))
-        conv.att_dst.copy_(weight["query_attention"].view(1, 1, 16))
+    def __init__(self, layer: GATLayer) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, *arguments):
+        return self.layer.over_lists(*arguments)
+
+
+def reference(parameters: dict[str, torch.Tensor], task: int | None = None) -> GATConv:
+    """PyG's own layer with these weights (those of one task)."""
+    conv = GATConv((6, 7), 16, add_self_loops=False, bias=False).to(parameters["att_src"].dtype)
+    conv.load_state_dict({name: (p if task is None else p[task]).detach() for name, p in parameters.items()})
     return conv
-
-
-def compare(grads: dict, conv, task: slice | int) -> None:
-    pairs = {
-        "key_weight": conv.lin_src.weight.grad.T,
-        "query_weight": conv.lin_dst.weight.grad.T,
-        "key_attention": conv.att_src.grad.view(16, 1),
-        "query_attention": conv.att_dst.grad.view(16, 1),
-    }
-    for name, expected in pairs.items():
-        torch.testing.assert_close(grads[name][task].cpu(), expected, atol=1e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("own_weights", [False, True], ids=["shared weights", "weights of each task"])
 @pytest.mark.parametrize("seed", [0, 1])
-def test_equals_gatconv(device: str, own_weights: bool, seed: int) -> None:
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.float64, 1e-12)], ids=str)
+@pytest.mark.parametrize("bagged", [False, True], ids=["gathered", "bagged"])
+def test_equals_gatconv(
+    device: str, own_weights: bool, seed: int, dtype: torch.dtype, tolerance: float, bagged: bool
+) -> None:
     tasks = 3
+    close = partial(torch.testing.assert_close, atol=tolerance, rtol=tolerance)
     queries, keys, neighbours, mask = problem(tasks, seed)
-    layer = GATLayer(7, 6, 16, generator=torch.Generator().manual_seed(seed)).to(device)
+    queries, keys = queries.to(dtype), keys.to(dtype)
+    layer = GATLayer(7, 6, 16, generator=torch.Generator().manual_seed(seed)).to(device, dtype)
     parameters = {name: p.detach().clone() for name, p in layer.named_parameters()}
     if own_weights:
-        scale = torch.linspace(0.5, 1.5, tasks, device=device).view(-1, 1, 1)
-        parameters = {name: p * scale for name, p in parameters.items()}
+        scale = torch.linspace(0.5, 1.5, tasks, device=device, dtype=dtype)
+        parameters = {name: p * scale.view(-1, *[1] * p.dim()) for name, p in parameters.items()}
     parameters = {name: p.requires_grad_() for name, p in parameters.items()}
-    mine = [t.to(device).requires_grad_() for t in (queries.clone(), keys.clone())]
-    out, present = functional_call(layer, parameters, (*mine, neighbours.to(device), mask.to(device)))
-    direction = torch.randn(out.shape, generator=torch.Generator().manual_seed(9))
+    inputs = [t.to(device).requires_grad_() for t in (queries.clone(), keys.clone())]
+    lists = (neighbours.to(device), mask.to(device))
+    edges = Edges.of(*lists, keys.shape[1]) if bagged else None
+    under = {f"layer.{name}": p for name, p in parameters.items()}
+    out, present = functional_call(OverLists(layer), under, (*inputs, *lists, None, edges))
+    direction = torch.randn(out.shape, generator=torch.Generator().manual_seed(9)).to(dtype)
     (out * direction.to(device)).sum().backward()
 
     assert present.cpu().tolist() == mask.any(-1).tolist()
     assert (out[:, 0] == 0).all()
-    shared: dict[str, torch.Tensor] = {}
+    expected_gradients: dict[str, list[torch.Tensor]] = {name: [] for name in parameters}
     for task in range(tasks):
         conv = reference(parameters, task if own_weights else None).cpu()
         query, slot = mask[task].nonzero(as_tuple=True)
-        edges = torch.stack([neighbours[task][query, slot], query])
+        edge_index = torch.stack([neighbours[task][query, slot], query])
         x = [t[task].clone().requires_grad_() for t in (keys, queries)]
-        expected = F.elu(conv(tuple(x), edges, size=(x[0].shape[0], x[1].shape[0])))
+        expected = F.elu(conv(tuple(x), edge_index, size=(x[0].shape[0], x[1].shape[0])))
         (expected * direction[task]).sum().backward()
-        torch.testing.assert_close(out[task].cpu(), expected, atol=1e-5, rtol=1e-5)
-        torch.testing.assert_close(mine[0].grad[task].cpu(), x[1].grad, atol=1e-5, rtol=1e-5)
-        torch.testing.assert_close(mine[1].grad[task].cpu(), x[0].grad, atol=1e-5, rtol=1e-5)
-        if own_weights:
-            compare({name: p.grad for name, p in parameters.items()}, conv, task)
-        else:
-            for name, p in conv.named_parameters():
-                shared[name] = shared.get(name, 0) + p.grad
-    if not own_weights:
+        close(out[task].cpu(), expected)
+        close(inputs[0].grad[task].cpu(), x[1].grad)
+        close(inputs[1].grad[task].cpu(), x[0].grad)
         for name, p in conv.named_parameters():
-            p.grad = shared[name]
-        compare({name: p.grad for name, p in parameters.items()}, conv, slice(None))
+            expected_gradients[name].append(p.grad)
+    for name, parts in expected_gradients.items():
+        close(parameters[name].grad.cpu(), torch.stack(parts) if own_weights else sum(parts))
+
+
+def test_its_own_edge_list_forward_is_gatconvs() -> None:
+    queries, keys, neighbours, mask = (t[0] for t in problem(1, 3))
+    layer = GATLayer(7, 6, 16, generator=torch.Generator().manual_seed(0))
+    query, slot = mask.nonzero(as_tuple=True)
+    edge_index = torch.stack([neighbours[query, slot], query])
+    assert isinstance(layer, GATConv)
+    assert torch.equal(
+        layer((keys, queries), edge_index), reference(layer.state_dict())((keys, queries), edge_index)
+    )
+    lists = layer.over_lists(queries[None], keys[None], neighbours[None], mask[None])[0][0]
+    torch.testing.assert_close(lists, F.elu(layer((keys, queries), edge_index)), atol=1e-5, rtol=1e-5)
+
+
+def test_draws_come_from_the_generator_alone_and_in_one_order() -> None:
+    """W_q, W_k and the two halves of w in this order, [in, out] each: so it was before it was PyG's layer."""
+    before = torch.get_rng_state()
+    layer = GATLayer(7, 6, 16, generator=torch.Generator().manual_seed(11))
+    assert torch.equal(torch.get_rng_state(), before)
+    generator = torch.Generator().manual_seed(11)
+    drawn = [glorot(*shape, generator=generator) for shape in ((7, 16), (6, 16), (16, 1), (16, 1))]
+    weights = (
+        layer.lin_dst.weight.T,
+        layer.lin_src.weight.T,
+        layer.att_dst.view(16, 1),
+        layer.att_src.view(16, 1),
+    )
+    for weight, expected in zip(weights, drawn, strict=True):
+        assert torch.equal(weight, expected)
+
+
+def test_no_ranker_imports_torch_geometric_before_it_builds_the_layer() -> None:
+    """It costs seconds on a cold disk, and most systems do without."""
+    code = (
+        "import sys, models.ranking.registry, models.ranking.ranker; print('torch_geometric' in sys.modules)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "False"
 
 
 def test_query_positions_pick_among_nodes() -> None:
@@ -99,7 +143,8 @@ def test_query_positions_pick_among_nodes() -> None:
     nodes = queries.flip(1)
     positions = torch.arange(8, -1, -1).expand(2, -1)
     assert torch.equal(
-        layer(nodes, keys, neighbours, mask, positions)[0], layer(queries, keys, neighbours, mask)[0]
+        layer.over_lists(nodes, keys, neighbours, mask, positions)[0],
+        layer.over_lists(queries, keys, neighbours, mask)[0],
     )
 
 
@@ -111,9 +156,10 @@ def test_second_derivatives_exist() -> None:
     layer = GATLayer(7, 6, 4, generator=torch.Generator().manual_seed(0)).double()
 
     def f(keys: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-        return functional_call(layer, {"key_weight": weight}, (queries, keys, neighbours, mask))[0]
+        weights = {"layer.lin_src.weight": weight}
+        return functional_call(OverLists(layer), weights, (queries, keys, neighbours, mask))[0]
 
-    inputs = (keys.requires_grad_(), layer.key_weight.detach().requires_grad_())
+    inputs = (keys.requires_grad_(), layer.lin_src.weight.detach().requires_grad_())
     assert torch.autograd.gradgradcheck(f, inputs)
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.warehouse.frames import DESCRIPTION, HOURS, START, ZONE
-from warehouse.landing import landing, layout
+from warehouse.landing import layout, reading
 from warehouse.landing.files import FileRejected
 from warehouse.landing.instants import UNREADABLE, epoch_ms
 from warehouse.landing.service_time import HOUR_MS
@@ -48,7 +48,7 @@ def test_formats_mix_freely_and_rows_are_numbered(tmp_path):
     put(tmp_path, HOURS[0], "b.csv", rows(HOURS[0], 3, 0))
     put(tmp_path, HOURS[0], "a.parquet", rows(HOURS[0], 2, 10))
     put(tmp_path, HOURS[2], "c.jsonl", rows(HOURS[2], 4, 20))
-    found = landing.read(tmp_path, DESCRIPTION, "exposures")
+    found = reading.read(tmp_path, DESCRIPTION, "exposures")
     assert found.frame["_partition"].tolist() == [HOURS[0]] * 5 + [HOURS[2]] * 4
     assert found.frame["_row"].tolist() == [0, 1, 2, 3, 4, 0, 1, 2, 3]
     assert found.frame["exposure_id"].tolist() == ["e10", "e11", "e0", "e1", "e2", "e20", "e21", "e22", "e23"]
@@ -61,7 +61,7 @@ def test_formats_mix_freely_and_rows_are_numbered(tmp_path):
 def test_only_the_partitions_asked_for_and_empty_ones_too(tmp_path):
     for hour in HOURS[:3]:
         put(tmp_path, hour, "a.parquet", rows(hour, 2))
-    found = landing.read(tmp_path, DESCRIPTION, "exposures", [HOURS[1], HOURS[5]])
+    found = reading.read(tmp_path, DESCRIPTION, "exposures", [HOURS[1], HOURS[5]])
     assert found.rows() == {HOURS[1]: 2, HOURS[5]: 0}
     assert [(load.partition, load.start_ms, len(load.files)) for load in found.records()] == [
         (HOURS[1], ZONE.hour_start_ms(HOURS[1]), 1), (HOURS[5], ZONE.hour_start_ms(HOURS[5]), 0),
@@ -69,7 +69,7 @@ def test_only_the_partitions_asked_for_and_empty_ones_too(tmp_path):
 
 
 def test_nothing_landed_is_an_empty_frame_with_the_contract(tmp_path):
-    found = landing.read(tmp_path, DESCRIPTION, "exposures", [HOURS[0]])
+    found = reading.read(tmp_path, DESCRIPTION, "exposures", [HOURS[0]])
     assert found.frame.empty and "shown_at" in found.frame and "_row" in found.frame
 
 
@@ -82,10 +82,10 @@ def test_a_day_folder_is_cut_into_hours_and_no_row_is_lost(tmp_path):
     day.to_csv(folder / "all.csv", index=False)
     put(tmp_path, HOURS[5], "more.parquet", rows(HOURS[5], 2, 90))
     assert layout.partitions(tmp_path, DESCRIPTION.contract("exposures")) == HOURS[:24]
-    found = landing.read(tmp_path, DESCRIPTION, "exposures")
+    found = reading.read(tmp_path, DESCRIPTION, "exposures")
     counts = {hour: count for hour, count in found.rows().items() if count}
     assert counts == {HOURS[0]: 4, HOURS[5]: 4, HOURS[23]: 3}
-    one = landing.read(tmp_path, DESCRIPTION, "exposures", [HOURS[5]])
+    one = reading.read(tmp_path, DESCRIPTION, "exposures", [HOURS[5]])
     whole = found.frame[found.frame["_partition"] == HOURS[5]]
     assert one.frame["exposure_id"].tolist() == whole["exposure_id"].tolist() == ["e50", "e52", "e90", "e91"]
     assert one.files[HOURS[5]] == found.files[HOURS[5]]
@@ -97,7 +97,7 @@ def test_extra_columns_and_strange_files_give_one_warning_each(tmp_path, caplog)
     put(tmp_path, HOURS[0], "notes.xlsx", rows(HOURS[0], 1))
     put(tmp_path, HOURS[0], "_SUCCESS.csv", rows(HOURS[0], 1))
     with caplog.at_level(logging.WARNING):
-        found = landing.read(tmp_path, DESCRIPTION, "exposures")
+        found = reading.read(tmp_path, DESCRIPTION, "exposures")
     assert "secret" not in found.frame and "ctx_place" in found.frame
     assert len(found.frame) == 6
     assert len(found.warnings) == 2 and len(caplog.records) == 2
@@ -108,7 +108,7 @@ def test_a_rejected_file_rejects_the_call(tmp_path):
     put(tmp_path, HOURS[0], "a.parquet", rows(HOURS[0], 2))
     put(tmp_path, HOURS[1], "a.parquet", rows(HOURS[1], 2).drop(columns="clicked"))
     with pytest.raises(FileRejected, match=r"hour=01/a\.parquet.*'clicked'"):
-        landing.read(tmp_path, DESCRIPTION, "exposures")
+        reading.read(tmp_path, DESCRIPTION, "exposures")
 
 
 @pytest.mark.parametrize(
@@ -127,26 +127,26 @@ def test_dimension_files_count_from_the_date_in_their_path(tmp_path, path, start
     target.parent.mkdir(parents=True)
     pd.DataFrame({"user_id": [1], "age": [20]}).to_csv(target.with_suffix(".csv"), index=False)
     name = path.replace(".parquet", ".csv")
-    found = landing.read(tmp_path, DESCRIPTION, "users")
+    found = reading.read(tmp_path, DESCRIPTION, "users")
     assert found.starts == {name: start}
     assert found.frame["_partition"].tolist() == [name]
 
 
 def test_a_dimension_file_that_is_gone_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"users/x\.csv"):
-        landing.read(tmp_path, DESCRIPTION, "users", ["x.csv"])
+        reading.read(tmp_path, DESCRIPTION, "users", ["x.csv"])
 
 
 def test_fingerprints_follow_content_and_chosen_columns(tmp_path):
     put(tmp_path, HOURS[0], "a.csv", rows(HOURS[0], 2))
     put(tmp_path, HOURS[1], "a.csv", rows(HOURS[1], 2))
-    first = landing.fingerprints(tmp_path, DESCRIPTION, "exposures")
-    read = landing.read(tmp_path, DESCRIPTION, "exposures")
+    first = reading.fingerprints(tmp_path, DESCRIPTION, "exposures")
+    read = reading.read(tmp_path, DESCRIPTION, "exposures")
     assert first == {load.partition: load.files_hash for load in read.records()}
     put(tmp_path, HOURS[1], "b.csv", rows(HOURS[1], 1, 50))
-    second = landing.fingerprints(tmp_path, DESCRIPTION, "exposures")
+    second = reading.fingerprints(tmp_path, DESCRIPTION, "exposures")
     assert second[HOURS[0]] == first[HOURS[0]] and second[HOURS[1]] != first[HOURS[1]]
-    other = landing.fingerprints(tmp_path, DESCRIPTION.model_copy(update={"context_fields": ()}), "exposures")
+    other = reading.fingerprints(tmp_path, DESCRIPTION.model_copy(update={"context_fields": ()}), "exposures")
     assert other[HOURS[0]] != first[HOURS[0]]
 
 
@@ -164,18 +164,18 @@ def test_description_is_inferred_where_there_is_none(tmp_path):
         "member": [i % 2 == 0 for i in range(n)],
     } | {f"group{i}": [f"g{j % 3}" for j in range(n)] for i in range(6)}
     pd.DataFrame(users).to_parquet(tmp_path / "users" / "users.parquet")
-    found = landing.describe(tmp_path)
+    found = reading.describe(tmp_path)
     assert found.user_fields == ("age", "member", "group0", "group1", "group2", "group3")
     assert found.item_fields == ()
     assert found.context_fields == ("ctx_device", "ctx_place")
     assert (found.zone, found.first_day, found.last_day) == ("UTC", "2026-05-01", "2026-05-02")
     found.save(tmp_path)
-    assert landing.describe(tmp_path) == found
+    assert reading.describe(tmp_path) == found
 
 
 def test_neither_exposures_nor_purchases_is_said_clearly(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"date=YYYY-MM-DD/hour=HH.*purchases/date="):
-        landing.describe(tmp_path)
+        reading.describe(tmp_path)
 
 
 def shop(folder, extension="csv"):
@@ -208,7 +208,7 @@ def shop(folder, extension="csv"):
 @pytest.mark.parametrize("extension", ["csv", "parquet"])
 def test_a_shop_is_described_from_its_files(tmp_path, extension):
     shop(tmp_path, extension)
-    found = landing.describe(tmp_path)
+    found = reading.describe(tmp_path)
     assert (found.first_day, found.last_day, found.zone) == ("2026-05-01", "2026-05-03", "UTC")
     assert found.demographic_numbers == ("age", "score")
     assert found.demographic_fields == ("household", "region", "member")
@@ -222,7 +222,7 @@ def test_a_feed_beside_a_shop_begins_with_its_own_first_day(tmp_path):
     hour = tmp_path / "exposures" / "date=2026-05-02" / "hour=09"
     hour.mkdir(parents=True)
     (hour / "a.csv").write_text("exposure_id,user_id,item_id,shown_at,clicked\n")
-    found = landing.describe(tmp_path)
+    found = reading.describe(tmp_path)
     assert (found.first_day, found.shop_first_day, found.last_day) == (
         "2026-05-02",
         "2026-05-01",
@@ -232,16 +232,16 @@ def test_a_feed_beside_a_shop_begins_with_its_own_first_day(tmp_path):
 
 def test_days_may_lie_in_hours(tmp_path):
     shop(tmp_path)
-    description = landing.describe(tmp_path)
-    read = landing.read(tmp_path, description, "purchases")
+    description = reading.describe(tmp_path)
+    read = reading.read(tmp_path, description, "purchases")
     assert read.rows() == {"2026-05-01": 2, "2026-05-02": 4, "2026-05-03": 2}
     assert read.frame["_row"].tolist() == [0, 1, 0, 1, 2, 3, 0, 1]
-    marks = landing.fingerprints(tmp_path, description, "purchases")
+    marks = reading.fingerprints(tmp_path, description, "purchases")
     assert marks == {record.partition: record.files_hash for record in read.records()}
     (tmp_path / "purchases" / "date=2026-05-02" / "hour=19" / "rows.csv").write_text(
         "user_id,purchased_at,price,genre,cancelled\n"
     )
-    changed = landing.fingerprints(tmp_path, description, "purchases")
+    changed = reading.fingerprints(tmp_path, description, "purchases")
     assert [day for day in marks if changed[day] != marks[day]] == ["2026-05-02"]
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from warehouse.landing import landing
+from warehouse.landing import reading
 from warehouse.landing.service_time import HOUR_MS, ServiceZone
 from warehouse.sources import kuairand
 from warehouse.sources.kuairand_fields import ITEM_FIELDS, USER_FIELDS
@@ -56,7 +56,7 @@ def official(folder, kind="csv", history=True):
 
 
 def table(root, description, name):
-    return landing.read(root, description, name).frame
+    return reading.read(root, description, name).frame
 
 
 @pytest.mark.parametrize("kind", ["csv", "csv.gz", "parquet"])

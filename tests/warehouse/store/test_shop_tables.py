@@ -9,8 +9,9 @@ import pytest
 from tests.warehouse.frames import DAY, DESCRIPTION, NO_QUARANTINE, START, exposures, record
 from tests.warehouse.frames import HOURS as EXPOSURE_HOURS
 from warehouse.landing.contract import PROFILING_TABLES, RANKING_TABLES, TABLES
+from warehouse.landing.records import PartitionLoad, SourceFile
 from warehouse.landing.service_time import DAY_MS, HOUR_MS
-from warehouse.store.staging import InvariantBroken, PartitionLoad, SourceFile
+from warehouse.store.staging import InvariantBroken
 from warehouse.store.warehouse import Warehouse
 
 SHOP = DESCRIPTION.model_copy(

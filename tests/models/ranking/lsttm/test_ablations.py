@@ -34,10 +34,10 @@ def scored(name: str, log: EventLog) -> tuple[Ranker, LSTTM, torch.Tensor, objec
 def ranked(module: LSTTM, rows: torch.Tensor, batch, users: list[torch.Tensor]) -> torch.Tensor:
     """Eq. 6 on the user's vectors, the target and the kept fields, written out."""
     fields = gather(rows, batch.fields)
-    item, kept = fields[..., module.item_column, :], fields[..., module.kept, :]
+    item, kept = fields[..., module.columns.item, :], fields[..., module.columns.context, :]
     target = item[..., :-1]
     if module.target is not None:
-        target = target + module.target(fields[..., module.item_fields, :-1].flatten(-2))
+        target = target + module.target(fields[..., module.columns.item_fields, :-1].flatten(-2))
     vectors = [*users, target, *kept[..., :-1].unbind(-2)]
     pairs = sum((a * b).sum(-1) for i, a in enumerate(vectors) for b in vectors[:i])
     first = item[..., -1] + kept[..., -1].sum(-1)
@@ -83,8 +83,8 @@ def test_without_gat_the_gate_weighs_the_two_means(log):
     assert batch.long_term is None
     with torch.no_grad():
         vectors, known = module.short_term(rows, batch.graph)
-        item = gather(rows, batch.fields[..., module.item_column])[..., :-1]
-        described = gather(rows, batch.fields[..., module.item_fields])[..., :-1]
+        item = gather(rows, batch.fields[..., module.columns.item])[..., :-1]
+        described = gather(rows, batch.fields[..., module.columns.item_fields])[..., :-1]
         target = item + module.target(described.flatten(-2))
         user, weights = module.gate(vectors[..., 0, :], vectors[..., 1, :], target, known)
         torch.testing.assert_close(module(rows, batch), ranked(module, rows, batch, [user]))
@@ -139,11 +139,11 @@ def test_the_literal_form_has_none_of_the_repairs(log):
     settings = ranker.settings
     assert (settings.meta.order, settings.adaptation.online) == (2, "sgd")
     assert (module.target, module.gate.missing) == (None, None)
-    names = [ranker.features.layout.specs[c].name for c in module.kept]
+    names = [ranker.features.layout.specs[c].name for c in module.columns.context]
     assert names == ["context0", "hour_of_day", "weekday"]
     with torch.no_grad():
         short, _ = module.short_term(rows, batch.graph)
-        item = gather(rows, batch.fields[..., module.item_column])[..., :-1]
+        item = gather(rows, batch.fields[..., module.columns.item])[..., :-1]
         long = batch.long_term
         weights = torch.softmax(
             torch.cat(

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.func import functional_call
 
-from models.ranking.features.batch import localise
+from models.ranking.features.batch import localise_tasks
 from models.ranking.features.event_log import HOUR_MS, EventLog
 from models.ranking.features.sampling import unique_nodes
 from models.ranking.lsttm.short_term_graph import ShortTermGraph, ShortTermIndex, ShortTermSettings
@@ -49,7 +49,7 @@ def run(
     params=None,
 ):
     sample = sampler.sample(*(column.numpy() for column in asked))
-    unique, positions = localise(sample.row_ids)
+    unique, _, positions = localise_tasks(sample.row_ids)
     graph = sample.build(positions).to(device)
     rows = TABLE[unique].to(device).requires_grad_()
     params = dict(model.named_parameters()) if params is None else params
@@ -77,13 +77,13 @@ class Slow:
         return self.table[rows, :-1].flatten()
 
     def layer(self, gat, query: torch.Tensor, keys: list[torch.Tensor]) -> torch.Tensor:
+        query_weight, key_weight = gat.lin_dst.weight.T, gat.lin_src.weight.T
         if not keys:
-            return torch.zeros(gat.key_weight.shape[1])
-        w = torch.cat([gat.query_attention, gat.key_attention]).flatten()
-        projected = [key @ gat.key_weight for key in keys]
+            return torch.zeros(key_weight.shape[1])
+        w = torch.cat([gat.att_dst.flatten(), gat.att_src.flatten()])
+        projected = [key @ key_weight for key in keys]
         scores = [
-            torch.nn.functional.leaky_relu(w @ torch.cat([query @ gat.query_weight, p]), 0.2)
-            for p in projected
+            torch.nn.functional.leaky_relu(w @ torch.cat([query @ query_weight, p]), 0.2) for p in projected
         ]
         alpha = torch.softmax(torch.stack(scores), 0)
         return torch.nn.functional.elu(sum(a * p for a, p in zip(alpha, projected, strict=True)))

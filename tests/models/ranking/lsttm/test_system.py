@@ -21,7 +21,6 @@ from models.ranking.training.adaptation import AdaptationSettings
 from models.ranking.training.maml import (
     Joined,
     expand,
-    groups_of_rows,
     inner_step,
     join,
     meta_gradient,
@@ -116,7 +115,7 @@ def test_printed_form_reads_what_the_paper_reads(log, long_term):
     ranker = train(tiny(target_item="id", context="context_only", see_missing=False), log, long_term)
     module = ranker.learner.module
     assert isinstance(module, LSTTM)
-    names = [ranker.learner.vocabulary.layout.specs[c].name for c in module.kept]
+    names = [ranker.learner.vocabulary.layout.specs[c].name for c in module.columns.context]
     assert names == ["hour_of_day", "weekday"]
     assert module.target is None
     assert module.gate.missing is None
@@ -184,9 +183,7 @@ def test_second_order_of_the_whole_model_matches_finite_differences(inner_rates,
     module, rates = ranker.learner.module.double(), InnerRates(settings).double()
     rows = ranker.learner.table.gather(joined.unique).double()
     rows = rows + 0.1 * torch.randn(rows.shape, generator=torch.Generator().manual_seed(1), dtype=rows.dtype)
-    vocabulary = ranker.learner.vocabulary
-    groups = groups_of_rows(joined, vocabulary.user_column, vocabulary.item_column)
-    assert torch.equal(groups, ranker.learner.row_groups(joined.unique))
+    groups = ranker.learner.row_groups(joined.unique)
     dense = {name: p.detach() for name, p in module.named_parameters()}
 
     def loss(table: Tensor, parameters: dict[str, Tensor], alpha: Tensor) -> float:

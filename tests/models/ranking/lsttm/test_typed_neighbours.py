@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch.func import functional_call
 
-from models.ranking.features.batch import localise
+from models.ranking.features.batch import localise_tasks
 from models.ranking.features.event_log import HOUR_MS, EventLog
 from models.ranking.lsttm.typed_events import (
     CLICK,
@@ -82,7 +82,7 @@ def run(
     device: str = "cpu",
 ):
     sample = index.sample(*asked)
-    unique, positions = localise(sample.row_ids)
+    unique, _, positions = localise_tasks(sample.row_ids)
     graph = sample.build(positions).to(device)
     rows = TABLE[unique].to(device).requires_grad_()
     params = dict(model.named_parameters()) if params is None else params

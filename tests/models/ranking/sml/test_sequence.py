@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from models.ranking.features.vocabulary import FIELD_ROWS
 from models.ranking.registry import SYSTEMS
 from models.ranking.sml.strategy import SequentialTransfer
 from models.ranking.sml.transfer import TransferSettings
-from models.ranking.training.learner import FIELD_ROWS
 from tests.models.ranking.test_ranker import assert_same
 from tests.models.ranking.toy import START, TRAIN_HOURS, hour_of, toy_log, train
 
@@ -26,10 +26,8 @@ class Hours:
         return len(self.hour)
 
 
-def sequence(pretrain=0.0, period="hour", **settings):
-    return SequentialTransfer(
-        TransferSettings(**settings), period=period, pretrain=pretrain, fit_batch=4, batch=6
-    )
+def sequence(pretrain=0.0):
+    return SequentialTransfer(TransferSettings(), pretrain=pretrain, fit_batch=4, batch=6)
 
 
 def planned(strategy, data, epoch=0):
@@ -77,15 +75,6 @@ def test_pre_training_takes_whole_periods_in_the_first_epoch_alone():
     assert all(step.stage != "pretrain" for step in planned(sequence(pretrain=0.4), data, epoch=1))
     whole = planned(sequence(pretrain=1.0), data)  # the last period is always fitted: online goes on from it
     assert [step.stage for step in whole if step.stage != "pretrain"] == ["fit"]
-
-
-def test_days_are_periods_too_and_passes_repeat_a_fit():
-    data = Hours([1] * 48, first=500_016)  # 500,016 is the first hour of a day
-    fits = [s for s in planned(sequence(period="day"), data) if s.stage == "fit"]
-    assert sum(len(s.instances[0]) for s in fits) == 48 and sum(s.carries for s in fits) == 2
-    data = Hours([9, 2])
-    fits = [s for s in planned(sequence(fit_passes=3), data) if s.stage == "fit"]
-    assert sum(len(s.instances[0]) for s in fits) == 3 * 11 and sum(s.carries for s in fits) == 2
 
 
 class Witness(SequentialTransfer):

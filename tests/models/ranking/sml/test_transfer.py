@@ -2,10 +2,10 @@ import pytest
 import torch
 from torch import nn
 
-from models.ranking.features.batch import Batch, localise
+from models.ranking.features.batch import Batch, localise_tasks
+from models.ranking.features.vocabulary import FIELD_ROWS, ITEM_ROWS, USER_ROWS
 from models.ranking.sml.factorisation import MatrixFactorisation
 from models.ranking.sml.transfer import DenseTransfer, RowTransfer, Transferred, TransferSettings
-from models.ranking.training.learner import FIELD_ROWS, ITEM_ROWS, USER_ROWS
 from models.ranking.training.loop import cross_entropy
 
 PRINTED = TransferSettings(hidden=7, channels=(4, 3), output="row")
@@ -93,7 +93,7 @@ def test_gradient_of_theta_is_the_finite_difference(settings):
     theta = module.theta()
     for parameter in theta:
         parameter.data += 0.3 * torch.randn(parameter.shape, generator=seeded(1), dtype=torch.float64)
-    unique, (fields,) = localise([torch.tensor([[[0, 4], [1, 5], [0, 5], [2, 6]]])])
+    unique, _, (fields,) = localise_tasks([torch.tensor([[[0, 4], [1, 5], [0, 5], [2, 6]]])])
     labels = torch.tensor([[1.0, 0, 0, 1]], dtype=torch.float64)
     batch = Batch(unique, fields, labels, torch.ones_like(labels))
     groups = torch.where(unique < 3, USER_ROWS, ITEM_ROWS)

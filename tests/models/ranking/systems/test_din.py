@@ -21,7 +21,7 @@ K = 5  # of the tiny configurations
 def pooled(ranker: Ranker) -> torch.Tensor:
     """The encoders' vectors [B, P, 16] of the hour's first instances."""
     index = np.arange(40)[None]
-    batch = ranker._hourly(HOUR.exposures, HOUR).batch(index)
+    batch = ranker.instances(HOUR.exposures, HOUR).batch(index)
     rows = ranker.learner.table.gather(batch.unique)
     return ranker.learner.module.pooled(rows, gather(rows, batch.fields)[..., :-1], batch)[0]
 

@@ -105,9 +105,9 @@ def test_the_order_of_categories_means_nothing_and_that_of_rates_does():
 
 @pytest.mark.parametrize(
     ("changes", "columns"),
-    [({}, [1, 3, 4]), ({"ids": True}, [0, 1, 3, 4]), ({"categories": 10**6}, [1, 2, 3, 4])],
+    [({}, [1, 3, 4]), ({"categories": 10**6}, [1, 2, 3, 4])],
 )
-def test_wide_fields_and_ids_are_left_out_unless_asked_for(changes, columns):
+def test_ids_are_left_out_and_wide_fields_unless_the_settings_allow_them(changes, columns):
     settings = SETTINGS.model_copy(update={"categories": 1000, **changes})
     assert fitted(settings)[0].columns == columns
 

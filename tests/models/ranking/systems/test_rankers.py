@@ -92,7 +92,7 @@ def test_every_dense_parameter_learns(system: str) -> None:
     ranker = train(system, log)
     past = log.between(START + 20 * 3_600_000, START + 24 * 3_600_000)
     learner, names = ranker.learner, [name for name, _ in ranker.learner.module.named_parameters()]
-    batch = ranker._hourly(past.exposures, past).batch(torch.arange(200).numpy()[None])
+    batch = ranker.instances(past.exposures, past).batch(torch.arange(200).numpy()[None])
     loss, rows, dense = loss_and_gradients(learner, batch)
     assert torch.isfinite(torch.tensor(loss)) and torch.isfinite(rows).all()
     unseen = {"encoder.unit.rest.0.bias"}  # shifts every score alike, and a softmax does not see it

@@ -18,10 +18,11 @@ from models.metrics import auc_difference
 from models.ranking.features.features import Features, FeatureSettings
 from models.ranking.features.instances import Instances
 from models.ranking.features.neighbours import RowView
+from models.ranking.features.vocabulary import ITEM_ROWS
 from models.ranking.ranker import Ranker
 from models.ranking.registry import SYSTEMS
 from models.ranking.training.adaptation import AdaptationSettings, TwoSpeed, adapter
-from models.ranking.training.learner import ITEM_ROWS, Learner
+from models.ranking.training.learner import Learner
 from models.ranking.training.loop import TrainingSettings
 from models.ranking.training.replay import HeldOut, choose, held_out_from, replayed, two_speed
 from tests.models.ranking.test_ranker import assert_same

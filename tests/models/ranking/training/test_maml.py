@@ -11,7 +11,6 @@ from models.ranking.features.batch import Batch
 from models.ranking.training.maml import (
     MetaGradient,
     expand,
-    groups_of_rows,
     join,
     meta_gradient,
     task_losses,
@@ -30,7 +29,7 @@ def gradient(
     table: Tensor | None = None,
     rates: InnerRates | None = None,
 ) -> MetaGradient:
-    drawn, _ = table_and_groups(ROWS, seed=5)
+    drawn, groups = table_and_groups(ROWS, seed=5)
     joined = join(support, query)
     return meta_gradient(
         model or Toy(),
@@ -38,7 +37,7 @@ def gradient(
         joined,
         rates or InnerRates(settings).double(),
         settings,
-        groups_of_rows(joined, user_column=1, item_column=0),
+        groups[joined.unique],
         dense_group,
     )
 
@@ -225,12 +224,6 @@ def test_the_cost_does_not_grow_with_the_table():
         gradient(MetaSettings(inner_rate=0.1), support, query, table=table)
     largest = max(event.self_cpu_memory_usage for event in profiler.key_averages())
     assert largest < 200_000 * 8
-
-
-def test_row_groups_follow_the_columns():
-    joined = join(draw(ROWS, 2, 4, seed=1), draw(ROWS, 2, 4, seed=2))
-    _, groups = table_and_groups(ROWS, seed=5)
-    assert torch.equal(groups_of_rows(joined, user_column=1, item_column=0), groups[joined.unique])
 
 
 def test_groups_outside_the_inner_step_do_not_move():

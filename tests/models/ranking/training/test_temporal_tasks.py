@@ -18,7 +18,6 @@ def test_an_epoch_places_every_instance_in_one_query_set_and_mixes_hours(hours, 
     )
     placed = np.concatenate([b.query[b.query_weight > 0] for b in epoch])
     assert sorted(placed.tolist()) == list(range(len(hour)))
-    unsupported = 0
     for batch in epoch:
         assert 1 <= len(batch) <= tasks
         assert len(set((batch.hours % 24).tolist())) == len(batch)
@@ -31,13 +30,10 @@ def test_an_epoch_places_every_instance_in_one_query_set_and_mixes_hours(hours, 
             assert len(set(support.tolist())) == len(support)
             available = int((hour == batch.hours[t] - 1).sum())
             assert len(support) == min(instances, available)
-            unsupported += len(query) if available == 0 else 0
-    assert epoch.unsupported == unsupported
     # The fewest batches that the two limits allow.
     chunks = {h: -(-int((hour == h).sum()) // instances) for h in set(hours)}
     by_hour_of_day = {d: sum(n for h, n in chunks.items() if h % 24 == d) for d in range(24)}
     assert len(epoch) == max(max(by_hour_of_day.values()), -(-sum(chunks.values()) // tasks))
-    assert epoch.short_batches == sum(len(b) < tasks for b in epoch)
 
 
 @given(st.lists(st.tuples(st.integers(50, 60), st.integers(0, 9)), min_size=1, max_size=200))
@@ -77,8 +73,7 @@ def test_an_epoch_is_repeatable_and_epochs_differ():
 def test_a_busy_hour_is_cut_into_equal_parts():
     epoch = TemporalTasks(np.full(130, 7), TaskSettings()).epoch(np.random.default_rng(0))
     assert [int((b.query_weight > 0).sum()) for b in epoch] == [65, 65]
-    assert epoch.unsupported == 130
-    assert epoch.short_batches == 2
+    assert all((b.support_weight == 0).all() and len(b) == 1 for b in epoch)
 
 
 def test_user_groups_keep_the_frequent_values_apart():

@@ -12,13 +12,13 @@ import pandas as pd
 import pyarrow as pa
 
 from warehouse.landing import layout
-from warehouse.landing.contract import PartitionKind, TableContract
+from warehouse.landing.contract import TableContract
 from warehouse.landing.description import FILE_NAME, SourceDescription
 from warehouse.landing.files import read_file, record_of
 from warehouse.landing.inference import infer
 from warehouse.landing.instants import epoch_ms
+from warehouse.landing.records import PartitionLoad, SourceFile
 from warehouse.landing.service_time import HOUR_MS, ServiceZone
-from warehouse.store.staging import PartitionLoad, SourceFile
 
 log = logging.getLogger(__name__)
 
@@ -68,21 +68,14 @@ def read(
     `warehouse.landing.files`) and FileNotFoundError for a dimension file that is not there.
     """
     contract = description.contract(table)
-    asked = layout.partitions(landing, contract) if partitions is None else list(dict.fromkeys(partitions))
-    reader = _Reader(landing, contract, description.service_zone, asked)
-    if contract.partition is PartitionKind.FILE:
-        for partition in asked:
-            reader.take(landing / table / partition, partition)
-    elif contract.partition is PartitionKind.DAY:
-        for partition in asked:
-            for folder in layout.day_folders(landing / table / f"date={partition}"):
-                reader.take_folder(folder, partition)
-    else:
-        for day in layout.dates(asked):
-            reader.take_day(landing / table / f"date={day}", day)
-        for partition in asked:
-            day, hour = layout.split_hour(partition)
-            reader.take_folder(landing / table / f"date={day}" / f"hour={hour}", partition)
+    keys = layout.partitions(landing, contract) if partitions is None else list(dict.fromkeys(partitions))
+    reader = _Reader(landing, contract, description.service_zone, keys)
+    partitions_of: dict[Path, list[str]] = {}
+    for partition in keys:
+        for path in layout.files_of(landing, contract, partition):
+            partitions_of.setdefault(path, []).append(partition)
+    for path, holders in partitions_of.items():
+        reader.take(path, holders)
     return reader.landed(description.chosen(table))
 
 
@@ -90,60 +83,45 @@ class _Reader:
     """Collects the files of one call, then joins them column by column."""
 
     def __init__(
-        self, landing: Path, contract: TableContract, zone: ServiceZone, asked: Sequence[str]
+        self, landing: Path, contract: TableContract, zone: ServiceZone, partitions: Sequence[str]
     ) -> None:
         self.landing, self.contract, self.zone = landing, contract, zone
-        self.partitions = list(asked)
-        self.number = {partition: place for place, partition in enumerate(asked)}
-        self.files: dict[str, list[SourceFile]] = {partition: [] for partition in asked}
+        self.partitions = list(partitions)
+        self.number = {partition: index for index, partition in enumerate(partitions)}
+        self.files: dict[str, list[SourceFile]] = {partition: [] for partition in partitions}
         self.tables: list[pa.Table] = []
-        self.places: list[np.ndarray] = []  #: of each table's rows: position of the partition
+        self.positions: list[np.ndarray] = []  #: of each table's rows: position of the partition
         self.names: list[str] = []  #: path of each table
         self.extra: dict[str, str] = {}
-        self.unknown: list[str] = []
 
-    def take_folder(self, folder: Path, partition: str) -> None:
-        """All files of a partition's own folder."""
-        known, unknown = layout.landed_files(folder)
-        self.unknown += [self._relative(path) for path in unknown]
-        for path in known:
-            self.take(path, partition)
-
-    def take(self, path: Path, partition: str) -> None:
-        """One file that belongs to one partition."""
+    def take(self, path: Path, partitions: Sequence[str]) -> None:
+        """One file; of one that holds a whole day of hours, the rows of these partitions alone."""
         table, record = self._read(path)
-        self.files[partition].append(record)
-        self._add(table, np.full(len(table), self.number[partition]), record.path)
-
-    def take_day(self, folder: Path, day: str) -> None:
-        """Files that hold a whole day of an hourly table; only the hours asked for are taken."""
-        known, unknown = layout.landed_files(folder)
-        self.unknown += [self._relative(path) for path in unknown]
+        for partition in partitions:
+            self.files[partition].append(record)
+        if not layout.holds_whole_day(self.contract, path):
+            self._add(table, np.full(len(table), self.number[partitions[0]]), record.path)
+            return
+        day = partitions[0][:10]
         numbers = np.array([self.number.get(key, -1) for key in layout.hours_of(day)])
-        for path in known:
-            table, record = self._read(path)
-            for key in layout.hours_of(day):
-                if key in self.files:
-                    self.files[key].append(record)
-            times = epoch_ms(table[self.contract.partition_time])
-            hour = (times - self.zone.day_start_ms(day)) // HOUR_MS
-            places = numbers[np.where((hour >= 0) & (hour < 24), hour, 0)]
-            wanted = places >= 0
-            self._add(table.filter(pa.array(wanted)), places[wanted], record.path)
+        hour = (epoch_ms(table[self.contract.partition_time]) - self.zone.day_start_ms(day)) // HOUR_MS
+        positions = numbers[np.where((hour >= 0) & (hour < 24), hour, 0)]
+        inside = positions >= 0
+        self._add(table.filter(pa.array(inside)), positions[inside], record.path)
 
     def landed(self, fields: tuple[str, ...]) -> Landed:
         """Everything taken, as one frame sorted by partition, then by file and row in the file."""
         warnings = self._warnings()
         for text in warnings:
             log.warning(text)
-        place = np.concatenate([np.empty(0, np.int64), *self.places])
-        order = np.argsort(place, kind="stable")
-        place = place[order]
+        position = np.concatenate([np.empty(0, np.int64), *self.positions])
+        order = np.argsort(position, kind="stable")
+        position = position[order]
         columns = {name: _joined([(t, name) for t in self.tables], order) for name in self._column_names()}
         sizes = [len(table) for table in self.tables]
         file = np.repeat(np.arange(len(sizes)), sizes)[order]
-        columns["_partition"] = pd.Series(pd.Categorical.from_codes(place, self.partitions)).astype("str")
-        columns["_row"] = pd.Series(np.arange(len(place)) - np.searchsorted(place, place))
+        columns["_partition"] = pd.Series(pd.Categorical.from_codes(position, self.partitions)).astype("str")
+        columns["_row"] = pd.Series(np.arange(len(position)) - np.searchsorted(position, position))
         columns["_file"] = pd.Series(np.array([*self.names, ""], dtype=object)[file], dtype="str")
         return Landed(
             table=self.contract.name,
@@ -155,8 +133,8 @@ class _Reader:
         )
 
     def _column_names(self) -> list[str]:
-        found = dict.fromkeys(name for table in self.tables for name in table.column_names)
-        return list(found) or [column.name for column in self.contract.columns]
+        names = dict.fromkeys(name for table in self.tables for name in table.column_names)
+        return list(names) or [column.name for column in self.contract.columns]
 
     def _read(self, path: Path) -> tuple[pa.Table, SourceFile]:
         if not path.exists():
@@ -166,35 +144,34 @@ class _Reader:
             self.extra.setdefault(name, record.path)
         return table, record
 
-    def _add(self, table: pa.Table, places: np.ndarray, name: str) -> None:
+    def _add(self, table: pa.Table, positions: np.ndarray, name: str) -> None:
         self.tables.append(table)
-        self.places.append(places)
+        self.positions.append(positions)
         self.names.append(name)
 
     def _warnings(self) -> list[str]:
-        found = []
+        warnings = []
         if self.extra:
             names = ", ".join(sorted(self.extra))
             example = next(iter(self.extra.values()))
-            found.append(
+            warnings.append(
                 f"{self.contract.name}: columns not in the contract were kept out: {names} ({example})"
             )
-        if self.unknown:
+        unknown = layout.unknown_files(self.landing, self.contract, self.partitions)
+        if unknown:
             kinds = ", ".join(layout.EXTENSIONS)
-            found.append(
-                f"{self.contract.name}: {len(self.unknown)} files were left out, being none of {kinds}, "
-                f"such as {self.unknown[0]}"
+            warnings.append(
+                f"{self.contract.name}: {len(unknown)} files were left out, being none of {kinds}, "
+                f"such as {self._relative(unknown[0])}"
             )
-        return found
+        return warnings
 
     def _relative(self, path: Path) -> str:
         return path.relative_to(self.landing).as_posix()
 
 
 def _joined(parts: Sequence[tuple[pa.Table, str]], order: np.ndarray) -> pd.Series:
-    """A column over all tables in `order`: Arrow-backed where its files agree on the type, else Python
-    objects.
-    """
+    """A column over all tables in `order`: Arrow-backed where its files agree on the type, else objects."""
     chunks = [
         table[name] if name in table.column_names else pa.chunked_array([pa.nulls(len(table))])
         for table, name in parts
@@ -203,9 +180,9 @@ def _joined(parts: Sequence[tuple[pa.Table, str]], order: np.ndarray) -> pd.Seri
     if len(types) > 1:
         values = np.concatenate([chunk.to_pandas().astype(object).to_numpy() for chunk in chunks])
         return pd.Series(values[order], dtype=object)
-    wanted = types.pop() if types else pa.string()
-    arrays = [array for chunk in chunks for array in chunk.cast(wanted).chunks]
-    column = pa.chunked_array(arrays, type=wanted)
+    kind = types.pop() if types else pa.string()
+    arrays = [array for chunk in chunks for array in chunk.cast(kind).chunks]
+    column = pa.chunked_array(arrays, type=kind)
     if len(order) and (np.diff(order) != 1).any():
         column = column.take(pa.array(order))
     return pd.Series(column.to_pandas(types_mapper=pd.ArrowDtype))
@@ -214,11 +191,11 @@ def _joined(parts: Sequence[tuple[pa.Table, str]], order: np.ndarray) -> pd.Seri
 def fingerprints(landing: Path, description: SourceDescription, table: str) -> dict[str, str]:
     """Every landed partition → `PartitionLoad.files_hash` of what is there now; nothing is parsed."""
     contract = description.contract(table)
-    found = {}
+    hashes = {}
     for partition in layout.partitions(landing, contract):
         files = tuple(
             record_of(path.read_bytes(), path.relative_to(landing).as_posix())
             for path in layout.files_of(landing, contract, partition)
         )
-        found[partition] = PartitionLoad(partition, 0, files, 0, description.chosen(table)).files_hash
-    return found
+        hashes[partition] = PartitionLoad(partition, 0, files, 0, description.chosen(table)).files_hash
+    return hashes

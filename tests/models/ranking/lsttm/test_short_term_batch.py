@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from models.ranking.features.batch import localise_tasks
 from models.ranking.features.event_log import HOUR_MS
-from models.ranking.lsttm.graph_bags import profiles
+from models.ranking.lsttm.short_term_batch import profiles
 from models.ranking.lsttm.short_term_graph import ShortTermGraph, ShortTermIndex, ShortTermSettings
 from tests.models.ranking.lsttm.logs import Rows, random_log
 

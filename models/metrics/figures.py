@@ -1,0 +1,62 @@
+"""Every figure by the name that results, the warehouse and MLflow know it by. Formulas: docs/metrics.md."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from models.metrics.areas import auc, gauc
+from models.metrics.delong import auc_standard_error
+from models.metrics.probabilities import log_loss
+
+
+@dataclass(frozen=True)
+class Figure:
+    """How a figure is shown."""
+
+    label: str  #: in headings
+    meaning: str  #: in a few words
+    digits: int = 4
+    signed: bool = False  #: a difference: its sign says something
+    higher_is_better: bool | None = True  #: None where neither is
+
+
+FIGURES: dict[str, Figure] = {
+    "period1": Figure("0–8 h", "mean AUC of the hours 0 to 7"),
+    "period2": Figure("8–16 h", "mean AUC of the hours 8 to 15"),
+    "period3": Figure("16–24 h", "mean AUC of the hours 16 to 23"),
+    "auc": Figure("AUC", "a click is ranked above a skip"),
+    "auc_static": Figure("static", "AUC without hourly updates"),
+    "gain": Figure("gain", "AUC less static AUC", signed=True),
+    "auc_error": Figure("± error", "DeLong's standard error of AUC", higher_is_better=None),
+    "auc_std": Figure("± seeds", "standard deviation of AUC over seeds", higher_is_better=None),
+    "log_loss": Figure("log-loss", "mean negative logarithm of the likelihood", higher_is_better=False),
+    "gauc": Figure("GAUC", "AUC within a user, weighted by exposures"),
+    "ece": Figure("ECE", "expected calibration error", higher_is_better=False),
+    "gate_short": Figure("gate", "weight of the short-term representation", higher_is_better=None),
+    "ctr": Figure("CTR", "click rate"),
+    "acn": Figure("ACN", "clicks a user", digits=3),
+    "hcr": Figure("HCR", "users who clicked"),
+    "dt": Figure("DT", "seconds a user", digits=1),
+    "aupr": Figure("AUPR", "average precision"),
+    "auroc": Figure("AUROC", "a newcomer is ranked above another user"),
+    "within_quintiles": Figure("within activity quintiles", "AUROC among users of like activity"),
+    "base_rate": Figure("base rate", "share of newcomers", higher_is_better=None),
+}
+
+
+def ranking_figures(clicked: np.ndarray, scores: np.ndarray, users: np.ndarray) -> dict[str, float | None]:
+    """`auc`, `auc_se` (DeLong's standard error), `log_loss` and `gauc` of exposures.
+
+    Args:
+        clicked: bool [E]; with one class only there is no AUC and no error: None.
+        scores: float [E], click probabilities.
+        users: int64 [E], within whom GAUC is taken.
+    """
+    return {
+        "auc": auc(clicked, scores),
+        "auc_se": auc_standard_error(clicked, scores),
+        "log_loss": log_loss(clicked, scores),
+        "gauc": gauc(clicked, scores, users),
+    }

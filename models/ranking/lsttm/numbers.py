@@ -1,0 +1,102 @@
+"""Numbers beside the embeddings **(ours)**: counts, rates and ages in order, and factors of the click graph.
+
+- Counts, rates and ages enter the network as ordered numbers too: their neighbours in value need not be
+  learned one by one. The pairwise products of FM leave them out: on small logs they are noise.
+- User's and item's vector of the factorised click graph (`click_factors.py`) and their product say of a pair
+  what the vectors of L_N should say of it, and do not (docs/decisions, 0014 and 0027).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise as adjacent
+
+import torch
+from torch import Tensor, nn
+
+from models.layers.fm import pairwise
+from models.layers.mlp import MLP
+from models.ranking.features.features import AGE_LIMITS, COUNT_BINS, RATE_BINS, Layout
+from models.ranking.lsttm.click_factors import FactorSettings
+from models.ranking.training.system import WIDTH
+from models.settings import Settings
+
+FACTOR_LIMIT = 5.0  #: of one number of a vector, in root mean squares: a few heavy users reach far beyond
+
+#: Middle and spread that bring the bins of a kind of number to about -1 … 1 on any log.
+ORDERED = {COUNT_BINS: (8.0, 8.0), RATE_BINS: (13.0, 4.0), len(AGE_LIMITS) + 2: (10.0, 5.0)}
+
+
+class NumberSettings(Settings):
+    """Numbers that the ranker reads beside embeddings."""
+
+    factors: FactorSettings = FactorSettings()  #: of the click graph
+    number_scale: float = 0.3  #: of counts on their way into the network, beside embeddings near zero
+    #: of factors on that way; small, since most users have few clicks and a vector has many numbers
+    factor_scale: float = 0.1
+
+
+class Numbers(nn.Module):
+    """The numbers of a batch, what they weigh in the network, and their first-order terms."""
+
+    middle: Tensor
+    spread: Tensor
+    weight: Tensor
+
+    def __init__(self, settings: NumberSettings, layout: Layout) -> None:
+        super().__init__()
+        specs = layout.specs
+        #: of the layout, those that are read as numbers
+        self.columns = [c for c, spec in enumerate(specs) if spec.kind == "bins" and spec.bins in ORDERED]
+        scale = torch.tensor([ORDERED[specs[c].bins] for c in self.columns]).reshape(-1, 2)
+        weight = torch.full((len(self.columns) + 3 * settings.factors.width,), settings.factor_scale)
+        weight[: len(self.columns)] = settings.number_scale
+        self.register_buffer("middle", scale[:, 0], persistent=False)
+        self.register_buffer("spread", scale[:, 1], persistent=False)
+        self.register_buffer("weight", weight, persistent=False)
+        self.linear = nn.Parameter(torch.zeros(len(weight), 1))
+
+    def forward(self, codes: Tensor, factors: Tensor) -> Tensor:
+        """Ordered counts, rates and ages, and u, v and u·v of the factors, float [T, B, N].
+
+        Args:
+            codes: int64 [T, B, F], category codes of the instances.
+            factors: float [T, B, 2, width], user's and item's vector.
+        """
+        codes = codes[..., self.columns]
+        # Bin 0 of a rate says that nothing was shown: no news, which is the middle.
+        known = (codes > 0) | (self.middle != ORDERED[RATE_BINS][0])
+        counts = (codes - self.middle) / self.spread * known
+        user, item = factors.clamp(-FACTOR_LIMIT, FACTOR_LIMIT).unbind(-2)
+        product = (user * item).clamp(-FACTOR_LIMIT, FACTOR_LIMIT)
+        return torch.cat([counts, user, item, product], dim=-1)
+
+
+class NumbersDeepFM(nn.Module):
+    """DeepFM over vectors and numbers: both enter the network, FM reads the vectors at `paired` alone."""
+
+    def __init__(
+        self,
+        vectors: int,
+        paired: Sequence[int],
+        numbers: int,
+        hidden: Sequence[int],
+        generator: torch.Generator,
+    ) -> None:
+        """Args: vectors and numbers of an instance; hidden the widths of the network's hidden layers."""
+        super().__init__()
+        self.paired = list(paired)
+        self.mlp = MLP([vectors * WIDTH + numbers, *hidden, 1], generator)
+
+    def rank(self, vectors: Tensor, first: Tensor, values: Tensor, numbers: Numbers) -> Tensor:
+        """Logits [T, B] of vectors [T, B, V, 16], first-order terms [T, B, F] and values [T, B, N]."""
+        deep = torch.cat([vectors.flatten(-2), numbers.weight * values], dim=-1)
+        logits = (
+            first.sum(-1) + pairwise(vectors[..., self.paired, :]) + (values @ numbers.linear).squeeze(-1)
+        )
+        return logits + self.mlp(deep).squeeze(-1)
+
+
+def skip_draws(widths: Sequence[int], generator: torch.Generator) -> None:
+    """Take from `generator` what an `MLP` of these widths would: a seed keeps giving the same weights."""
+    torch.rand(sum(fan_in * fan_out for fan_in, fan_out in adjacent(widths)), generator=generator)

@@ -1,0 +1,62 @@
+"""All that a ranker is made of, and how an hour enters it: what is trained, saved, loaded and served."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from models.ranking.features.day_events import mentioned
+from models.ranking.features.event_log import EventLog, Exposures
+from models.ranking.features.features import Features
+from models.ranking.features.instances import Instances
+from models.ranking.features.neighbours import NeighbourIndex
+from models.ranking.training.learner import Learner
+from models.ranking.training.system import SystemSettings
+
+
+@dataclass(eq=False)
+class RankerState:
+    """The parts of a trained ranker, and what it has received since its daily training."""
+
+    settings: SystemSettings
+    features: Features
+    learner: Learner
+    graph: NeighbourIndex | None
+    user_vectors: np.ndarray | None  #: float32 [U, 16] long-term vectors, for systems with `uses_long_term`
+    strategy_state: dict[str, Any]  #: what training learned beyond the weights
+    end_ms: int  #: everything received before this instant is in the history
+    fingerprint: str  #: of settings, seed and training log
+    losses: list[float]  #: mean training loss of each epoch
+    hours: list[EventLog] = field(default_factory=list)  #: received since the daily training
+    grown: list[tuple[int, np.ndarray]] = field(
+        default_factory=list
+    )  #: (column, ids) given rows since, in order
+
+    def instances(self, exposures: Exposures, hour: EventLog) -> Instances:
+        """The instances of an hour's exposures, as at its start; `hour` brings the fields of newcomers."""
+        codes = self.features.codes(exposures, hour.users, hour.items)
+        return Instances.of(
+            exposures,
+            self.learner.vocabulary.rows(codes),
+            self.features.zone_offset_ms,
+            self.graph,
+            self.user_vectors,
+            codes if self.settings.reads_codes else None,
+        )
+
+    def receive(self, hour: EventLog) -> None:
+        """Let an hour join the history without learning from it: what a static model does."""
+        self.features.append(hour)
+        if self.graph is not None:
+            self.graph.append(hour)
+        self.hours.append(mentioned(hour))
+        self.end_ms = hour.end_ms
+
+    def grow(self, column: int, ids: np.ndarray) -> int:
+        """Rows for those of `ids` that have none in an ID column; returns how many."""
+        new = self.learner.grow(column, ids)
+        if len(new):
+            self.grown.append((column, new))
+        return len(new)
