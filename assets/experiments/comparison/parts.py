@@ -13,13 +13,13 @@ from assets.experiments.record import Record
 PERIODS = {"period1": range(8), "period2": range(8, 16), "period3": range(16, 24)}  #: of a day's hours
 
 
-class Part(Record):
+class ResultPart(Record):
     """A part of the JSON. What earlier versions wrote besides is passed over."""
 
     model_config = ConfigDict(extra="ignore")
 
 
-class HourScore(Part):
+class HourScore(ResultPart):
     """One scored hour."""
 
     hour: int
@@ -37,7 +37,7 @@ class HourRow(HourScore):
     day: str
 
 
-class DayFigures(Part):
+class DayFigures(ResultPart):
     """One system on one day with one seed, the day's exposures pooled."""
 
     system: str
@@ -63,7 +63,7 @@ class DayScore(DayFigures):
         return mean(hour.auc for hour in self.hours if hour.hour in PERIODS[name])
 
 
-class PeriodFigures(Part):
+class PeriodFigures(ResultPart):
     """Means of the hourly AUCs of a day's three periods."""
 
     period1: float | None = None
@@ -97,7 +97,7 @@ class SystemFigures(PeriodFigures):
         return None if self.auc is None or self.auc_static is None else self.auc - self.auc_static
 
 
-class PairDifference(Part):
+class PairDifference(ResultPart):
     """Mean over (day, seed) of the difference of two systems' day AUCs."""
 
     first: str
@@ -107,7 +107,7 @@ class PairDifference(Part):
     pairs: int
 
 
-class DayTest(Part):
+class DayTest(ResultPart):
     """DeLong's test of two systems on one day with one seed."""
 
     first: str
@@ -119,7 +119,7 @@ class DayTest(Part):
     p_value: float
 
 
-class PairTest(Part):
+class PairTest(ResultPart):
     """The test of `first` less `second` on the mean over days and seeds."""
 
     first: str
@@ -144,7 +144,7 @@ class PairTest(Part):
         )
 
 
-class SegmentFigures(Part):
+class SegmentFigures(ResultPart):
     """A system on the exposures of one segment."""
 
     system: str
@@ -162,7 +162,7 @@ class SegmentFigures(Part):
         return None if self.auc is None or self.auc_static is None else self.auc - self.auc_static
 
 
-class CalibrationBin(Part):
+class CalibrationBin(ResultPart):
     """Exposures of like predictions."""
 
     predicted: float
@@ -170,7 +170,7 @@ class CalibrationBin(Part):
     exposures: int
 
 
-class Calibration(Part):
+class Calibration(ResultPart):
     """A system's predictions against its clicks, lowest first."""
 
     system: str
@@ -178,7 +178,7 @@ class Calibration(Part):
     bins: tuple[CalibrationBin, ...]
 
 
-class GateWeight(Part):
+class GateWeight(ResultPart):
     """Mean weight of the short-term representation over the exposures of an hour or of a kind of user."""
 
     system: str
@@ -188,7 +188,7 @@ class GateWeight(Part):
     mean: float
 
 
-class TruthHour(Part):
+class TruthHour(ResultPart):
     """AUC of the true click probability in an hour."""
 
     day: str
@@ -205,7 +205,7 @@ class Truth(PeriodFigures):
     gauc: float | None
 
 
-class Made(Part):
+class Made(ResultPart):
     """When a result was made, and on what kind of machine."""
 
     date: str

@@ -18,7 +18,7 @@ from assets.experiments.comparison.parts import (
     Made,
     PairDifference,
     PairTest,
-    Part,
+    ResultPart,
     SegmentFigures,
     SystemFigures,
     Truth,
@@ -28,7 +28,7 @@ HOURS = 24
 HourFigure = Literal["auc", "auc_static", "gate_short"]
 
 
-class Comparison(Part):
+class Comparison(ResultPart):
     """The result of a comparison."""
 
     source: str

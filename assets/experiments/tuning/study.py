@@ -70,18 +70,23 @@ def study(
     for number in range(len(done), total):
         settings = defaults if number == 0 else draw(name, entry.space, defaults, done, seed, sampler)
         day_over = _day_counter(progress, name, number, total, len(days))
-        same = next((trial for trial in done if trial.settings == settings), None)
-        if same is None:
-            trial, scores = attempt(number, system, settings, days, seed, device, long_term, day_over)
-        else:
-            trial, scores = same.model_copy(update={"number": number, "seconds": 0.0}), None
+        trial, scores = _repeated(number, settings, done) or attempt(
+            number, system, settings, days, seed, device, long_term, day_over
+        )
         day_over(len(days))
-        if number == 0:
-            default_scores = scores
-        elif scores is not None and default_scores is not None:
+        default_scores = scores if number == 0 else default_scores
+        if number and scores is not None and default_scores is not None:
             trial = trial.model_copy(update={"error": paired_error(days, default_scores, scores)})
         done.append(trial)
         yield trial, scores
+
+
+def _repeated(
+    number: int, settings: Mapping[str, Scalar], done: Sequence[Trial]
+) -> tuple[Trial, Scores | None] | None:
+    """The figures of an earlier trial with the same settings; its scores are not at hand."""
+    same = next((trial for trial in done if trial.settings == settings), None)
+    return None if same is None else (same.model_copy(update={"number": number, "seconds": 0.0}), None)
 
 
 def _day_counter(
