@@ -1,7 +1,5 @@
 """daily_ranker[D]: every system trained on the instances through day D; what day D + 1 begins from."""
 
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -9,15 +7,13 @@ import dagster as dg
 from assets.common import model_registry, plots
 from assets.common.faults import retried_or_explained
 from assets.common.partitions import Partitions
-from assets.common.provenance import flat, git_revision
 from assets.common.resources import HomeResource, ProgressReport, TrackingResource, WarehouseResource
 from assets.common.timings import Timings
 from assets.common.tuned import Values, tuned_settings, with_tuned
-from assets.ranking.reading import read_log
-from assets.ranking.recording import record_training
+from assets.ranking.reading import read_through
 from assets.ranking.states import StateRecord, States
+from assets.ranking.tracking import record_training
 from models.progress import Progress
-from warehouse.landing.service_time import DAY_MS
 
 if TYPE_CHECKING:
     from assets.common.tracking import Tracking
@@ -53,11 +49,9 @@ def daily_ranker_asset(partitions: Partitions) -> dg.AssetsDefinition:
         """
         with retried_or_explained(context):
             day, deployment, timings = context.partition_key, home.deployment, Timings()
-            states, zone = States(home.paths.models), deployment.service_zone
-            start_ms, end_ms = zone.day_start_ms(deployment.first_day), zone.day_start_ms(day) + DAY_MS
+            states = States(home.paths.models)
             with timings.phase("read"), warehouse.open() as opened:
-                log = read_log(opened, zone, start_ms, end_ms)
-                data_hash = opened.data_hash(start_ms, end_ms)
+                log, data_hash = read_through(opened, deployment, day)
             tuned = tuned_settings(home.paths, deployment.source, deployment.size, deployment.systems)
             losses, metadata = {}, {"exposures": len(log.exposures), "data_hash": data_hash}
             for system in deployment.systems:
@@ -109,14 +103,7 @@ def train(
         checkpoint=checkpoint,
         progress=listen,
     )
-    record = StateRecord(
-        system=system,
-        partition=day,
-        seed=deployment.seed,
-        settings=flat(settings),
-        git_revision=git_revision(),
-        data_hash=data_hash,
-    )
+    record = StateRecord.of_training(system, day, deployment, settings, data_hash)
     with states.write(states.daily(system, day), record) as path:
         ranker.save(path)
     checkpoint.unlink(missing_ok=True)
@@ -127,17 +114,8 @@ def register(tracking: "Tracking", system: str, day: str, states: States, losses
     """Put a finished training on its MLflow run and in the model registry; returns the version's number."""
     folder = states.daily(system, day)
     record = states.finished(folder)
-    with tempfile.TemporaryDirectory() as scratch:
-        plot = Path(scratch) / "loss.png"
-        plot.write_bytes(_plot({system: losses}, day))
-        run_id = record_training(
-            tracking,
-            record,
-            "training",
-            curves={"loss": losses},
-            metrics={},
-            artifacts={"plots": plot},
-        )
+    plot = _plot({system: losses}, day)
+    run_id = record_training(tracking, record, "training", losses=losses, plot=plot)
     tags = {"data_hash": record.data_hash, "git_revision": record.git_revision, "seed": str(record.seed)}
     return model_registry.register(tracking, system, day, folder, run_id, record.state_hash, tags)
 

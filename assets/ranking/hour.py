@@ -26,7 +26,7 @@ def each_hour(
 ) -> None:
     """Do `work` on every hour of a run, in order; its page shows what it returns, and the time it took.
 
-    A fault names asset, partition and remedy.
+    A fault names the asset, the partition and what to do.
     """
     with retried_or_explained(context):
         for key in context.partition_keys:
@@ -52,7 +52,7 @@ class Start:
         return f"{self.base.partition}/{last.partition}@{last.state_hash}"
 
     def tags(self) -> dict[str, str]:
-        """What a run says of its beginning."""
+        """Where it begins, as tags of a run."""
         return {
             "base_partition": self.base.partition,
             "base_hash": self.base.state_hash,
@@ -74,6 +74,11 @@ class Hour:
     def day(self) -> str:
         """The day key."""
         return self.key[:10]
+
+    @property
+    def of_day(self) -> int:
+        """The hour of the day, 0 to 23."""
+        return int(self.key[11:13])
 
 
 def open_hour(warehouse: WarehouseResource, states: States, key: str) -> Hour:
@@ -102,9 +107,9 @@ def open_hour(warehouse: WarehouseResource, states: States, key: str) -> Hour:
 def start_of(states: States, system: str, key: str, loaded: Mapping[str, str]) -> Start:
     """Where a system begins the hour `key`.
 
-    Later hours of a day keep to the base that its first hour chose. The first one takes the newest finished
-    base of an earlier day; when the night's training is late, that base has states of the day before, which
-    go on.
+    Later hours of a day stay with the base that its first hour chose. The first one takes the newest finished
+    base of an earlier day; when the night's training is late, it goes on from that base's states of the day
+    before.
     """
     day = key[:10]
     previous = states.newest_hour(system, [day], key, loaded)

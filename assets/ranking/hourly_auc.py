@@ -1,9 +1,7 @@
 """hourly_auc[h]: score hour h with the state after h − 1, before its labels are used for anything else."""
 
 import math
-import tempfile
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -12,9 +10,10 @@ from assets.common import plots
 from assets.common.partitions import DAY_BEFORE, HOUR_BEFORE, Partitions
 from assets.common.resources import HomeResource, ProgressReport, TrackingResource, WarehouseResource
 from assets.common.timings import Timings
+from assets.ranking.figures import Figures, figures_of, metrics_of
 from assets.ranking.hour import day_before, each_hour, open_hour
-from assets.ranking.recording import record_day, record_hour
 from assets.ranking.states import States
+from assets.ranking.tracking import pictures, record_day, record_hour
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from warehouse.store.warehouse import Warehouse
 
 Curves = dict[str, dict[int, float | None]]  #: system → hour of day → value
-Figures = dict[str, dict[str, float | None]]  #: system → figure → value
 
 
 def hourly_auc_asset(partitions: Partitions, late: dg.AutomationCondition) -> dg.AssetsDefinition:
@@ -102,43 +100,30 @@ def score_hour(
     return metadata | {name: plots.embedded(png) for name, png in drawn.items()}
 
 
-def evaluate(hour: "HourLog", details: Mapping[str, "np.ndarray"]) -> dict[str, float | None]:
+def evaluate(hour: "HourLog", details: Mapping[str, "np.ndarray"]) -> Figures:
     """Figures of one system's scores; AUC and its error are None where one class only occurs.
 
     `details` holds `probability` float64 [E] and, for systems with a gate, `gate_short` [E].
     """
-    from models import metrics as evaluation
-
-    clicked, user, scores = hour.log.exposures.clicked, hour.log.exposures.user, details["probability"]
-    figures = {
-        "auc": evaluation.auc(clicked, scores),
-        "auc_se": evaluation.auc_standard_error(clicked, scores),
-        "log_loss": evaluation.log_loss(clicked, scores),
-        "gauc": evaluation.gauc(clicked, scores, user),
-        "exposures": float(len(scores)),
-    }
-    if len(scores) and "gate_short" in details:
+    exposures = hour.log.exposures
+    figures = figures_of(exposures.clicked, exposures.user, details["probability"])
+    if len(exposures) and "gate_short" in details:
         figures["gate_short"] = float(details["gate_short"].mean())
     return figures
 
 
 def _store(
-    warehouse: WarehouseResource, hour: "Hour", scores: Mapping[str, "np.ndarray"], figures: Figures
+    warehouse: WarehouseResource,
+    hour: "Hour",
+    scores: Mapping[str, "np.ndarray"],
+    figures: Mapping[str, Figures],
 ) -> dict[str, Curves]:
     """Write scores and figures; returns the day so far, figure → system → hour of day → value."""
-    from warehouse.store.results import Metric
-
     with warehouse.open(read_only=False) as opened:
         for start in hour.starts:
             ids = hour.logs[hour.key].exposure_ids
             opened.write_predictions(start.system, start.version, hour.key, ids, scores[start.system])
-        opened.write_metrics(
-            [
-                Metric(name, system, hour.key, value)
-                for system, values in figures.items()
-                for name, value in values.items()
-            ]
-        )
+        opened.write_metrics(metrics_of(figures, hour.key))
         return {name: day_curves(opened, name, hour.day, list(scores)) for name in ("auc", "gate_short")}
 
 
@@ -151,13 +136,14 @@ def day_curves(warehouse: "Warehouse", name: str, day: str, systems: Sequence[st
     return curves
 
 
-def _record(tracking: "Tracking", hour: "Hour", figures: Figures, drawn: Mapping[str, bytes]) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        for name, png in drawn.items():
-            (Path(folder) / f"{name.replace(' ', '_').lower()}.png").write_bytes(png)
+def _record(
+    tracking: "Tracking", hour: "Hour", figures: Mapping[str, Figures], drawn: Mapping[str, bytes]
+) -> None:
+    with pictures(drawn) as artifacts:
         for start in hour.starts:
-            values, step = figures[start.system], int(hour.key[11:13])
+            values = figures[start.system]
             day = {name: values.get(name) for name in ("auc", "log_loss", "gauc", "gate_short")}
-            artifacts = {"plots": Path(folder)}
-            parent = record_day(tracking, start.base, hour.day, metrics=day, step=step, artifacts=artifacts)
+            parent = record_day(
+                tracking, start.base, hour.day, metrics=day, step=hour.of_day, artifacts=artifacts
+            )
             record_hour(tracking, start.base, hour.key, parent, metrics=values, tags=start.tags())

@@ -9,8 +9,8 @@ from assets.common.provenance import git_revision
 from assets.common.resources import HomeResource, ProgressReport, TrackingResource, WarehouseResource
 from assets.common.timings import Timings
 from assets.ranking.hour import Hour, Start, day_before, each_hour, open_hour
-from assets.ranking.recording import record_day, record_hour
 from assets.ranking.states import StateRecord, States, since
+from assets.ranking.tracking import record_day, record_hour
 
 if TYPE_CHECKING:
     from assets.common.tracking import Tracking
@@ -78,7 +78,7 @@ def adapt_hour(
         }
         with timings.phase("record"):
             parent = record_day(
-                tracking, start.base, hour.day, metrics={"adapt_loss": report.loss}, step=_of_day(key)
+                tracking, start.base, hour.day, metrics={"adapt_loss": report.loss}, step=hour.of_day
             )
             record_hour(tracking, start.base, key, parent, metrics={"adapt_loss": report.loss}, tags=tags)
         metadata |= {f"{start.system}: {name}": value for name, value in tags.items() if value}
@@ -97,7 +97,3 @@ def _record(start: Start, hour: Hour) -> StateRecord:
         base_hash=start.base.state_hash,
         hours=since(hour.loaded, start.base.partition, hour.key),
     )
-
-
-def _of_day(key: str) -> int:
-    return int(key[11:13])

@@ -9,17 +9,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from assets.common.resources import WarehouseResource
+from assets.ranking.figures import Figures, figures_of, metrics_of
 from assets.ranking.reading import loaded_hours, read_hours
-from assets.ranking.recording import record_day
 from assets.ranking.states import States
+from assets.ranking.tracking import record_day
 from warehouse.landing.service_time import DAY_MS
 
 if TYPE_CHECKING:
     from assets.common.tracking import Tracking
     from warehouse.landing.service_time import ServiceZone
     from warehouse.store.warehouse import Warehouse
-
-Figures = dict[str, float | None]
 
 
 @dataclass(frozen=True)
@@ -32,29 +31,18 @@ class LiveDay:
     scores: dict[str, np.ndarray]  #: system → float64 [E]
 
     def figures(self) -> dict[str, Figures]:
-        """auc, auc_se, log_loss, gauc, exposures of each system; empty if nothing was scored."""
-        from models import metrics as evaluation
-
+        """The figures of each system; empty if nothing was scored."""
         if not len(self.clicked):
             return {}
-        return {
-            system: {
-                "auc": evaluation.auc(self.clicked, scores),
-                "auc_se": evaluation.auc_standard_error(self.clicked, scores),
-                "log_loss": evaluation.log_loss(self.clicked, scores),
-                "gauc": evaluation.gauc(self.clicked, scores, self.user),
-                "exposures": float(len(scores)),
-            }
-            for system, scores in self.scores.items()
-        }
+        return {system: figures_of(self.clicked, self.user, scores) for system, scores in self.scores.items()}
 
     def lead(self, system: str, other: str) -> tuple[float, float] | None:
         """Difference of two systems' AUCs and its paired standard error (DeLong); None where undefined."""
-        from models import metrics as evaluation
+        from models.metrics import auc_difference
 
         if not len(self.clicked):
             return None
-        test = evaluation.auc_difference(self.clicked, self.scores[system], self.scores[other])
+        test = auc_difference(self.clicked, self.scores[system], self.scores[other])
         return test and test[:2]
 
 
@@ -88,21 +76,11 @@ def record_live(
     day: str,
     live: Mapping[str, Figures],
 ) -> None:
-    """Keep a day's figures: in `metrics` under the day's key, and on the day's MLflow runs as `day_auc` and
-    so on.
-    """
-    from warehouse.store.results import Metric
-
+    """Store a day's figures: in `metrics` under the day's key, on its MLflow runs as `day_auc` and so on."""
     if not live:
         return
     with warehouse.open(read_only=False) as opened:
-        opened.write_metrics(
-            [
-                Metric(name, system, day, value)
-                for system, values in live.items()
-                for name, value in values.items()
-            ]
-        )
+        opened.write_metrics(metrics_of(live, day))
     for system, values in live.items():
         base = states.served_base(system, day)
         record_day(tracking, base, day, metrics={f"day_{name}": value for name, value in values.items()})

@@ -1,20 +1,15 @@
 """long_term_graph[D]: walks, GAT and L_N over all behaviours received by the end of day D."""
 
-import tempfile
-from pathlib import Path
-
 import dagster as dg
 
 from assets.common import plots
 from assets.common.faults import retried_or_explained
 from assets.common.partitions import Partitions
-from assets.common.provenance import flat, git_revision
 from assets.common.resources import HomeResource, ProgressReport, TrackingResource, WarehouseResource
 from assets.common.timings import Timings
-from assets.ranking.reading import read_log
-from assets.ranking.recording import record_training
+from assets.ranking.reading import read_through
 from assets.ranking.states import StateRecord, States
-from warehouse.landing.service_time import DAY_MS
+from assets.ranking.tracking import record_training
 
 NAME = "long_term_graph"
 
@@ -49,39 +44,27 @@ def long_term_graph_asset(partitions: Partitions) -> dg.AssetsDefinition:
 
         with retried_or_explained(context):
             day, deployment, timings = context.partition_key, home.deployment, Timings()
-            states, zone = States(home.paths.models), deployment.service_zone
-            settings = long_term_settings(deployment.size)
-            start_ms, end_ms = zone.day_start_ms(deployment.first_day), zone.day_start_ms(day) + DAY_MS
+            states, settings = States(home.paths.models), long_term_settings(deployment.size)
             with timings.phase("read"), warehouse.open() as opened:
-                log = read_log(opened, zone, start_ms, end_ms)
-                data_hash = opened.data_hash(start_ms, end_ms)
+                log, data_hash = read_through(opened, deployment, day)
             with timings.phase("compute"):
                 listen = progress.to(context.log, f"long-term graph {day}:")
                 state = train_long_term(
                     log, settings, seed=deployment.seed, device=deployment.device, progress=listen
                 )
-                record = StateRecord(
-                    system=NAME,
-                    partition=day,
-                    seed=deployment.seed,
-                    settings=flat(settings),
-                    git_revision=git_revision(),
-                    data_hash=data_hash,
-                )
+                record = StateRecord.of_training(NAME, day, deployment, settings, data_hash)
                 folder = states.long_term(day)
                 with states.write(folder, record) as path:
                     state.save(path)
-            with timings.phase("record"), tempfile.TemporaryDirectory() as scratch:
-                png = plots.curves({"L_N": state.losses}, f"Long-term graph, {day}", "mean loss", "epoch")
-                plot = Path(scratch) / "loss.png"
-                plot.write_bytes(png)
+            with timings.phase("record"):
+                plot = plots.curves({"L_N": state.losses}, f"Long-term graph, {day}", "mean loss", "epoch")
                 record_training(
                     tracking.open(),
                     states.finished(folder),
                     "long_term",
-                    curves={"loss": state.losses},
+                    losses=state.losses,
+                    plot=plot,
                     metrics={"collapse": state.collapse},
-                    artifacts={"plots": plot},
                 )
             progress.spent(timings.seconds)
             context.add_asset_metadata(
@@ -89,7 +72,7 @@ def long_term_graph_asset(partitions: Partitions) -> dg.AssetsDefinition:
                     "users": len(state.user_vectors),
                     "items": len(state.item_vectors),
                     "collapse": state.collapse,
-                    "loss": plots.embedded(png),
+                    "loss": plots.embedded(plot),
                     "data_hash": data_hash,
                     **timings.metadata(),
                 }

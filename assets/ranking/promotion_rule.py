@@ -1,5 +1,4 @@
-"""Which model is to be served: a small rule on figures, kept apart so that it can be read and tested by
-itself.
+"""Which model is to be served: a small rule on figures, in a file of its own to be read and tested alone.
 
 See docs/decisions/0013-promotion.md for why it compares systems on the same day only.
 """

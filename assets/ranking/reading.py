@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from models.ranking.features.event_log import HOUR_MS, Entities, EventLog, Exposures, ExternalClicks
+from models.ranking.features.event_log import DAY_MS, HOUR_MS, Entities, EventLog, Exposures, ExternalClicks
 
 if TYPE_CHECKING:
+    from warehouse.home import Deployment
     from warehouse.landing.service_time import ServiceZone
     from warehouse.store.warehouse import Warehouse
 
@@ -54,6 +55,13 @@ def read_log(
 ) -> EventLog:
     """Everything received in `[start_ms, end_ms)`."""
     return event_log(warehouse.events(start_ms, end_ms, entities), start_ms, end_ms, zone.offset_ms)
+
+
+def read_through(warehouse: Warehouse, deployment: Deployment, day: str) -> tuple[EventLog, str]:
+    """Everything received through the end of a day, what its training reads; and a hash of it."""
+    zone = deployment.service_zone
+    start_ms, end_ms = zone.day_start_ms(deployment.first_day), zone.day_start_ms(day) + DAY_MS
+    return read_log(warehouse, zone, start_ms, end_ms), warehouse.data_hash(start_ms, end_ms)
 
 
 def read_hours(warehouse: Warehouse, zone: ServiceZone, hours: Sequence[str]) -> dict[str, HourLog]:

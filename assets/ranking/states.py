@@ -13,11 +13,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
 from assets.common.faults import DamagedState, NoBaseModel
-from assets.common.provenance import content_hash
+from assets.common.provenance import content_hash, flat, git_revision
+
+if TYPE_CHECKING:
+    from warehouse.home import Deployment
 
 RECORD = "state.json"
 RANKER = "ranker"
@@ -39,11 +43,23 @@ class StateRecord(BaseModel):
     hours: dict[str, str] = {}  #: hourly states: hours adapted on so far → hash of their loaded logs
     state_hash: str = ""  #: of the ranker's files
 
+    @classmethod
+    def of_training(
+        cls, system: str, day: str, deployment: Deployment, settings: BaseModel, data_hash: str
+    ) -> StateRecord:
+        """The record of a daily state that is about to be written."""
+        return cls(
+            system=system,
+            partition=day,
+            seed=deployment.seed,
+            settings=flat(settings),
+            git_revision=git_revision(),
+            data_hash=data_hash,
+        )
+
 
 def since(loaded: Mapping[str, str], base_day: str, through: str) -> dict[str, str]:
-    """The loaded hours after the base's day, through the hour `through`: what a state of that hour was
-    adapted on.
-    """
+    """The loaded hours after the base's day through the hour `through`: what its state is adapted on."""
     return {key: loaded[key] for key in sorted(loaded) if key[:10] > base_day and key <= through}
 
 
@@ -66,26 +82,28 @@ class States:
         return self.root / "long_term" / day
 
     def checkpoint(self, system: str, day: str) -> Path:
-        """Where an unfinished training keeps its last epoch."""
+        """The file with the last epoch of an unfinished training."""
         return self.root / "checkpoints" / system / day
 
     def record(self, folder: Path) -> StateRecord | None:
-        """The record of a finished state; None where there is none."""
+        """The record of a finished state; None for an unfinished one."""
         path = folder / RECORD
         return StateRecord.model_validate_json(path.read_text()) if path.exists() else None
 
     def finished(self, folder: Path) -> StateRecord:
-        """The record of a state that must be there; raises DamagedState if it is not."""
+        """The record of a state that must be finished; raises DamagedState if it is not."""
         record = self.record(folder)
         if record is None:
             raise DamagedState(f"{folder} holds no finished state of partition {folder.name}")
         return record
 
     def newest_base(self, system: str, before_day: str) -> StateRecord:
-        """The newest finished daily model of a day *before* `before_day`: a late training costs freshness
-        only.
+        """The newest finished daily model of a day *before* `before_day`.
 
-        Raises NoBaseModel if none is finished. A model of the same day is never taken: it has seen that day.
+        A late training costs freshness only. A model of the same day is never taken: it has seen that day.
+
+        Raises:
+            NoBaseModel: none is finished.
         """
         folder = self.root / "daily" / system
         days = sorted((path.name for path in folder.glob("*-*-*") if path.name < before_day), reverse=True)
@@ -100,8 +118,7 @@ class States:
     ) -> StateRecord | None:
         """The newest state of these days, before the hour `before`, that still counts; None if there is none.
 
-        `loaded` are the loaded hours, key → hash of their logs, of all days since the oldest base in
-        question.
+        `loaded` are the loaded hours of all days since the oldest base in question: key → hash of their logs.
         """
         for key in sorted((key for key in loaded if key[:10] in days and key < before), reverse=True):
             record = self.record(self.hourly(system, key))

@@ -30,9 +30,8 @@ class RankerState:
     fingerprint: str  #: of settings, seed and training log
     losses: list[float]  #: mean training loss of each epoch
     hours: list[EventLog] = field(default_factory=list)  #: received since the daily training
-    grown: list[tuple[int, np.ndarray]] = field(
-        default_factory=list
-    )  #: (column, ids) given rows since, in order
+    #: (column, ids) that got rows since the daily training, in order
+    grown: list[tuple[int, np.ndarray]] = field(default_factory=list)
 
     def instances(self, exposures: Exposures, hour: EventLog) -> Instances:
         """The instances of an hour's exposures, as at its start; `hour` brings the fields of newcomers."""

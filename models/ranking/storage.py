@@ -19,6 +19,7 @@ from models.files import replace_folder
 from models.layers.embedding import Rows
 from models.ranking.features.day_events import pack, unpack
 from models.ranking.features.features import Features
+from models.ranking.features.named_arrays import named, part_of
 from models.ranking.features.neighbours import RowView
 from models.ranking.features.vocabulary import Vocabulary
 from models.ranking.registry import settings_of
@@ -30,8 +31,7 @@ from models.ranking.training.optim import RowOptimizer, dense_optimizer
 def save_daily(state: RankerState, path: Path) -> None:
     """Write `state` whole; what its hours appended becomes part of the base."""
     learner = state.learner
-    arrays = {f"features.{name}": a for name, a in state.features.arrays().items()}
-    arrays |= {f"vocabulary.{name}": a for name, a in learner.vocabulary.arrays().items()}
+    arrays = named({"features": state.features.arrays(), "vocabulary": learner.vocabulary.arrays()})
     arrays["table"] = learner.table.merged().cpu().numpy()
     for i, part in enumerate(learner.rows.state):
         arrays[f"moments{i}"] = part.merged().cpu().numpy()
@@ -65,8 +65,8 @@ def load_daily(path: Path, device: torch.device | str = "cpu") -> RankerState:
         for file in sorted((path / "arrays").iterdir())
     }
     settings = settings_of(about["kind"], about["settings"])
-    features = Features.restore(about["features"], _part("features", arrays))
-    vocabulary = Vocabulary.from_arrays(features.layout, _part("vocabulary", arrays))
+    features = Features.restore(about["features"], part_of(arrays, "features"))
+    vocabulary = Vocabulary.from_arrays(features.layout, part_of(arrays, "vocabulary"))
     module = settings.module(features.layout, torch.Generator().manual_seed(0)).to(device)
     t = settings.training
     rows = RowOptimizer(t.optimizer, t.learning_rate, 0, 1, device)
@@ -132,10 +132,6 @@ def load_hour(state: RankerState, path: Path, device: torch.device | str = "cpu"
 
 def _dense_state(state: RankerState) -> dict[str, Any]:
     return {"learner": state.learner.dense_state(), "strategy": state.strategy_state}
-
-
-def _part(prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    return {name[len(prefix) + 1 :]: a for name, a in arrays.items() if name.startswith(f"{prefix}.")}
 
 
 def _tensor(array: np.ndarray, device: torch.device | str) -> torch.Tensor:

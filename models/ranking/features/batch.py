@@ -1,7 +1,7 @@
 """Mini-batches whose embedding rows are gathered once, so that a step touches only the rows it uses.
 
-Legend of shape letters: T tasks (1 in plain training), B instances a task, F fields, K neighbours,
-R touched rows.
+Legend of shape letters: T tasks (1 in plain training), B instances a task, F fields, K neighbours, R touched
+rows.
 """
 
 from __future__ import annotations

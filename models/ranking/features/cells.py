@@ -56,7 +56,7 @@ class _CellPart:
 class Counted:
     """Answers for Q queries."""
 
-    windows: list[np.ndarray]  #: one int64 [Q, M] for each window asked for
+    windows: list[np.ndarray]  #: one int64 [Q, M] for each window
     first: np.ndarray  #: int64 [Q] period of the key's first event, -1 if none is before the query's period
     last: np.ndarray  #: int64 [Q] period of the key's latest event before the query's period, -1 if none
 

@@ -11,6 +11,7 @@ import numpy as np
 from models.ranking.features.cells import CountCells, Counted, pair_key
 from models.ranking.features.entities import EntityTable
 from models.ranking.features.event_log import HOUR_MS, EventLog, ExternalClicks
+from models.ranking.features.named_arrays import named, part_of
 
 SHOWN, CLICKED, LONG = 0, 1, 2
 
@@ -52,10 +53,9 @@ class CountHistory:
         self.origin = origin
         self._zone_offset_ms = zone_offset_ms
         self._long_seconds = long_seconds
-        fields = [np.empty((0, item_fields), np.int64)]
-        none = np.empty(0, np.int64)
-        self.kinds = {kind: CountCells(3) for kind in exposure_keys(none, none, fields[0])}
-        self.kinds |= {kind: CountCells(1) for kind in external_keys(none, none, fields[0])}
+        none, no_fields = np.empty(0, np.int64), np.empty((0, item_fields), np.int64)
+        self.kinds = {kind: CountCells(3) for kind in exposure_keys(none, none, no_fields)}
+        self.kinds |= {kind: CountCells(1) for kind in external_keys(none, none, no_fields)}
         self.kinds["external_user_domain"] = CountCells(1)
 
     def period(self, at_ms: np.ndarray) -> np.ndarray:
@@ -89,13 +89,8 @@ class CountHistory:
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Everything, as `<kind>.keys` and `<kind>.sums`."""
-        return {
-            f"{kind}.{name}": a for kind, cells in self.kinds.items() for name, a in cells.arrays().items()
-        }
+        return named({kind: cells.arrays() for kind, cells in self.kinds.items()})
 
     def restore(self, arrays: dict[str, np.ndarray]) -> None:
         """Take the state that `arrays` gave; the arrays may be memory-mapped."""
-        self.kinds = {
-            kind: CountCells.from_arrays({name: arrays[f"{kind}.{name}"] for name in ("keys", "sums")})
-            for kind in self.kinds
-        }
+        self.kinds = {kind: CountCells.from_arrays(part_of(arrays, kind)) for kind in self.kinds}

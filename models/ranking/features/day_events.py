@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import fields
+from dataclasses import fields, replace
+from typing import Any
 
 import numpy as np
 
-from models.ranking.features.event_log import Entities, EventLog, Exposures, ExternalClicks
+from models.ranking.features.event_log import Entities, EventLog, Exposures, ExternalClicks, rows
 
 
 def mentioned(log: EventLog) -> EventLog:
     """The same events with the entities that they mention, and no others."""
-    return EventLog(
-        log.exposures,
-        log.external,
-        _only(log.users, np.concatenate([log.exposures.user, log.external.user])),
-        _only(log.items, np.concatenate([log.exposures.item, log.external.item])),
-        log.start_ms,
-        log.end_ms,
-        log.zone_offset_ms,
-    )
+    e, x = log.exposures, log.external
+    users = _only(log.users, np.concatenate([e.user, x.user]))
+    return replace(log, users=users, items=_only(log.items, np.concatenate([e.item, x.item])))
 
 
 def pack(hours: list[EventLog]) -> dict[str, np.ndarray]:
@@ -40,22 +35,24 @@ def pack(hours: list[EventLog]) -> dict[str, np.ndarray]:
 
 def unpack(arrays: dict[str, np.ndarray]) -> list[EventLog]:
     """The hours that `pack` took."""
-    hours = []
     types = {"exposures": Exposures, "external": ExternalClicks, "users": Entities, "items": Entities}
     arrays = {name: a.astype(np.int64) if a.dtype.kind == "i" else a for name, a in arrays.items()}
     ends = {part: np.concatenate([[0], np.cumsum(arrays[f"{part}.length"])]) for part in types}
-    for h, (start, end, zone) in enumerate(arrays["bounds"].tolist()):
-        parts = {
-            part: kind(
-                **{
-                    f.name: arrays[f"{part}.{f.name}"][ends[part][h] : ends[part][h + 1]]
-                    for f in fields(kind)
-                }
-            )
-            for part, kind in types.items()
-        }
-        hours.append(EventLog(**parts, start_ms=start, end_ms=end, zone_offset_ms=zone))
-    return hours
+
+    def piece(part: str, number: int) -> Any:
+        first, last = ends[part][number : number + 2]
+        kind = types[part]
+        return kind(**{f.name: arrays[f"{part}.{f.name}"][first:last] for f in fields(kind)})
+
+    return [
+        EventLog(
+            **{part: piece(part, number) for part in types},
+            start_ms=start,
+            end_ms=end,
+            zone_offset_ms=zone,
+        )
+        for number, (start, end, zone) in enumerate(arrays["bounds"].tolist())
+    ]
 
 
 def digest(log: EventLog) -> str:
@@ -79,5 +76,4 @@ def _only(entities: Entities, index: np.ndarray) -> Entities:
     distinct = np.unique(index)
     at = np.searchsorted(entities.index, distinct)
     at = at[at < len(entities)]
-    at = at[np.isin(entities.index[at], distinct)]
-    return Entities(entities.index[at], entities.fields[at], entities.published_at[at])
+    return rows(entities, at[np.isin(entities.index[at], distinct)])

@@ -7,7 +7,8 @@ instants in epoch milliseconds (int64).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from typing import TypeVar
 
 import numpy as np
 
@@ -61,12 +62,15 @@ class Entities:
         return len(self.index)
 
 
+Columns = TypeVar("Columns", Exposures, ExternalClicks, Entities)
+
+
 @dataclass(frozen=True)
 class EventLog:
     """All *received* in `[start_ms, end_ms)`: exposures by `shown_at`, external clicks by `received_at`.
 
-    `zone_offset_ms` is service time minus UTC; hour of day and weekday are taken there, and periods are
-    service hours, so `start_ms` and `end_ms` lie on hour boundaries.
+    `zone_offset_ms` is service time minus UTC; hour of day and weekday are those of service time, and periods
+    are service hours, so `start_ms` and `end_ms` lie on hour boundaries.
     """
 
     exposures: Exposures
@@ -78,29 +82,19 @@ class EventLog:
     zone_offset_ms: int = 0
 
     def between(self, start_ms: int, end_ms: int) -> EventLog:
-        """The events received in `[start_ms, end_ms)`; entities are kept whole."""
+        """The events received in `[start_ms, end_ms)`; entities are whole."""
         e, x = self.exposures, self.external
         lo, hi = np.searchsorted(e.shown_at, [start_ms, end_ms])
         xlo, xhi = np.searchsorted(x.received_at, [start_ms, end_ms])
-        return EventLog(
-            exposures=Exposures(
-                e.user[lo:hi],
-                e.item[lo:hi],
-                e.shown_at[lo:hi],
-                e.clicked[lo:hi],
-                e.dwell_seconds[lo:hi],
-                e.context[lo:hi],
-            ),
-            external=ExternalClicks(
-                x.user[xlo:xhi],
-                x.item[xlo:xhi],
-                x.domain[xlo:xhi],
-                x.occurred_at[xlo:xhi],
-                x.received_at[xlo:xhi],
-            ),
-            users=self.users,
-            items=self.items,
+        return replace(
+            self,
+            exposures=rows(e, slice(lo, hi)),
+            external=rows(x, slice(xlo, xhi)),
             start_ms=start_ms,
             end_ms=end_ms,
-            zone_offset_ms=self.zone_offset_ms,
         )
+
+
+def rows(columns: Columns, index: slice | np.ndarray) -> Columns:
+    """Some rows of exposures, external clicks or entities."""
+    return type(columns)(**{f.name: getattr(columns, f.name)[index] for f in fields(columns)})

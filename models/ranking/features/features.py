@@ -18,6 +18,7 @@ from models.ranking.features.cells import Counted, pair_key
 from models.ranking.features.counts import CLICKED, LONG, SHOWN, CountHistory, exposure_keys, external_keys
 from models.ranking.features.entities import EntityTable
 from models.ranking.features.event_log import DAY_MS, HOUR_MS, MISSING, Entities, EventLog, Exposures
+from models.ranking.features.named_arrays import named, part_of
 from models.settings import Settings
 
 COUNT_BINS = 32
@@ -115,12 +116,9 @@ class Features:
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Entities and counts, by name; everything that large logs make large."""
-        parts = {
-            "users": self.users.arrays(),
-            "items": self.items.arrays(),
-            "counts": self.counts.arrays(),
-        }
-        return {f"{part}.{name}": a for part, arrays in parts.items() for name, a in arrays.items()}
+        return named(
+            {"users": self.users.arrays(), "items": self.items.arrays(), "counts": self.counts.arrays()}
+        )
 
     def describe(self) -> dict[str, Any]:
         """The small rest of the state, as JSON values."""
@@ -139,15 +137,12 @@ class Features:
         state.settings = FeatureSettings(**described["settings"])
         state.context_width, state.zone_offset_ms = described["context_width"], described["zone_offset_ms"]
         state.domains = tuple(described["domains"])
-
-        def part(prefix: str) -> dict[str, np.ndarray]:
-            return {name[len(prefix) + 1 :]: a for name, a in arrays.items() if name.startswith(f"{prefix}.")}
-
-        state.users, state.items = EntityTable(**part("users")), EntityTable(**part("items"))
+        state.users = EntityTable(**part_of(arrays, "users"))
+        state.items = EntityTable(**part_of(arrays, "items"))
         state.counts = CountHistory(
             described["origin"], state.zone_offset_ms, state.settings.long_seconds, state.items.width
         )
-        state.counts.restore(part("counts"))
+        state.counts.restore(part_of(arrays, "counts"))
         state.layout = state._layout()
         return state
 
@@ -195,10 +190,11 @@ class Features:
         overall_long = (everything[:, LONG] + 1.0) / (everything[:, SHOWN] + 2.0)
         out: list[tuple[str, np.ndarray, int]] = []
 
+        # Of each window: n exposures, c the click rate, l the rate of long engagement.
         def add(kind: str, windows: tuple[int | None, ...], measures: str) -> Counted:
-            found = self.counts.query(kind, keys[kind], periods, windows)
-            for window, counted in zip(windows, found.windows, strict=True):
-                name = f"count_{kind}_{'all' if window is None else f'{window}h'}"
+            answers = self.counts.query(kind, keys[kind], periods, windows)
+            for window, counted in zip(windows, answers.windows, strict=True):
+                name = _count_name(kind, window)
                 shown = counted[:, SHOWN]
                 if "n" in measures:
                     out.append((f"{name}_shown", count_bins(shown), COUNT_BINS))
@@ -206,7 +202,7 @@ class Features:
                     if letter in measures:
                         bins = rate_bins(counted[:, measure], shown, base, self.settings.smoothing)
                         out.append((f"{name}_{'click' if letter == 'c' else 'long'}_rate", bins, RATE_BINS))
-            return found
+            return answers
 
         user = add("user", (None, DAY), "ncl")
         out.append(
@@ -227,12 +223,16 @@ class Features:
         out = []
         for kind, kind_keys in keys.items():
             windows = (None, DAY) if kind in ("external_user", "external_item") else (None,)
-            found = self.counts.query(kind, kind_keys, periods, windows)
-            for window, counted in zip(windows, found.windows, strict=True):
-                name = f"count_{kind}_{'all' if window is None else f'{window}h'}"
+            answers = self.counts.query(kind, kind_keys, periods, windows)
+            for window, counted in zip(windows, answers.windows, strict=True):
+                name = _count_name(kind, window)
                 out.append((name, count_bins(counted[:, 0]), COUNT_BINS))
         for rank, domain in enumerate(self.domains):
             key = pair_key(e.user, np.full(len(e), domain))
             counted = self.counts.query("external_user_domain", key, periods, (None,)).windows[0]
             out.append((f"count_external_domain{rank}_all", count_bins(counted[:, 0]), COUNT_BINS))
         return out
+
+
+def _count_name(kind: str, window: int | None) -> str:
+    return f"count_{kind}_{'all' if window is None else f'{window}h'}"

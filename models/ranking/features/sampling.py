@@ -29,7 +29,7 @@ def load_adjacencies(folder: Path) -> dict[str, TemporalAdjacency]:
 
 
 class Distinct(NamedTuple):
-    """What remains of ids after every task keeps each of its own once."""
+    """The distinct ids of each task, padded to one length."""
 
     values: Tensor  #: int64 [T, M], ascending before the padding; M ≥ 1
     positions: Tensor  #: int64, shape of the ids: where each stands among the values of its task

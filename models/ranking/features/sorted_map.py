@@ -51,8 +51,7 @@ class SortedMap:
 def first_appearance(ids: np.ndarray) -> np.ndarray:
     """The distinct values of `ids` int64 [N] in order of first appearance.
 
-    Numbering by appearance rather than by value keeps a numbering of the past independent of what comes
-    later.
+    So numbered, the past does not depend on what comes later, as it would if numbered by value.
     """
     distinct, first = np.unique(ids, return_index=True)
     return distinct[np.argsort(first, kind="stable")]

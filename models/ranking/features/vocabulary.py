@@ -2,8 +2,8 @@
 
 Rows are numbered field by field and, within a field, by first appearance among the training instances, so
 that nothing about a table depends on what came later or on how large the logs' index space is. Codes that
-training never saw share one out-of-vocabulary row a field. Users and items first met during the day get
-rows at the end.
+training never saw share one out-of-vocabulary row a field. Users and items that are first met during the
+day get rows at the end.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 
 from models.ranking.features.entities import EntityTable
 from models.ranking.features.features import Layout
+from models.ranking.features.named_arrays import named, part_of
 from models.ranking.features.sorted_map import SortedMap, first_appearance
 
 UNSEEN = -2  #: as a code of an open field: read the OOV row; it never gets a row of its own
@@ -53,9 +54,8 @@ class Vocabulary:
         """Table rows int64 [E, F] of codes int64 [E, F]."""
         out = np.empty_like(codes)
         for c, spec in enumerate(self.layout.specs):
-            out[:, c] = (
-                self._offsets[c] + codes[:, c] if spec.kind == "bins" else self._column(c, codes[:, c])
-            )
+            bins = spec.kind == "bins"
+            out[:, c] = self._offsets[c] + codes[:, c] if bins else self._column(c, codes[:, c])
         return out
 
     def user_rows(self, users: np.ndarray) -> np.ndarray:
@@ -111,16 +111,14 @@ class Vocabulary:
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Everything but the layout."""
-        out = {"offsets": self._offsets, "size": np.array(self.size)}
-        for c, known in self._maps.items():
-            out |= {f"{c}.{name}": a for name, a in known.arrays().items()}
-        return out
+        maps = named({str(c): known.arrays() for c, known in self._maps.items()})
+        return {"offsets": self._offsets, "size": np.array(self.size)} | maps
 
     @classmethod
     def from_arrays(cls, layout: Layout, arrays: dict[str, np.ndarray]) -> Vocabulary:
         """The vocabulary that `arrays` gave; the arrays may be memory-mapped."""
         open_columns = [c for c, spec in enumerate(layout.specs) if spec.kind != "bins"]
-        maps = {c: SortedMap(arrays[f"{c}.ids"], arrays[f"{c}.values"]) for c in open_columns}
+        maps = {c: SortedMap(**part_of(arrays, str(c))) for c in open_columns}
         return cls(layout, arrays["offsets"], maps, int(arrays["size"]))
 
     def _column(self, column: int, codes: np.ndarray) -> np.ndarray:

@@ -33,7 +33,7 @@ class AdaptationSettings(Settings):
     item_rate: float = Field(default=0.02, ge=0)
     continued: float = Field(default=0.1, ge=0)  #: `two_speed`: everything else, times the training rate
     #: `replayed`: pairs of item_rate and continued to try, beside no step at all; the first is taken where
-    #: there is nothing to try them on
+    #: no instances can try them
     candidates: tuple[tuple[float, float], ...] = Field(default=((0.02, 0.1), (0.05, 0.3)), min_length=1)
     #: `replayed`: a candidate must gain so many standard errors over the still model
     margin: float = Field(default=1.0, ge=0)
@@ -62,10 +62,10 @@ class Adapter(Protocol):
 
 
 class StepByStep:
-    """What the rules share that have done with an hour as soon as its last step is taken."""
+    """What the rules share for which an hour ends with its last step."""
 
     def finish(self, learner: Learner) -> None:
-        """Nothing is left to do."""
+        """Nothing more to do."""
 
 
 class Sgd(StepByStep):
@@ -90,6 +90,12 @@ class TwoSpeed(StepByStep):
 
     def __init__(self, settings: AdaptationSettings) -> None:
         self._settings = settings
+
+    @classmethod
+    def at(cls, settings: AdaptationSettings, rates: tuple[float, float]) -> TwoSpeed:
+        """The step at a candidate's `item_rate` and `continued`."""
+        item_rate, continued = rates
+        return cls(settings.model_copy(update={"item_rate": item_rate, "continued": continued}))
 
     def step(self, learner: Learner, batch: Batch) -> float:
         """One step at both speeds, from the same gradient."""
@@ -118,7 +124,7 @@ def adapter(settings: AdaptationSettings, strategy_state: dict[str, Any]) -> Ada
 
     Args:
         settings: the rule.
-        strategy_state: what training left; `replayed` finds there under `replay` what was chosen.
+        strategy_state: what training learned; `replayed` reads what was chosen under `replay`.
     """
     if settings.online == "none":
         return None
@@ -131,5 +137,4 @@ def adapter(settings: AdaptationSettings, strategy_state: dict[str, Any]) -> Ada
     chosen = strategy_state["replay"]["chosen"]
     if chosen < 0:
         return None
-    item_rate, continued = settings.candidates[chosen]
-    return TwoSpeed(settings.model_copy(update={"item_rate": item_rate, "continued": continued}))
+    return TwoSpeed.at(settings, settings.candidates[chosen])

@@ -16,7 +16,7 @@ from models.ranking.training.rates import GROUPS, MetaSettings
 
 
 class LearnedStep(StepByStep):
-    """An `Adapter`: groups of the inner loop move as they do there, the others by the training optimiser.
+    """An `Adapter`: groups of the inner loop move as they do in it, the others by the training optimiser.
 
     The inner loop was trained on support sets of `TaskSettings.instances`; hourly mini-batches should have
     that size, or the rates are those of another step.

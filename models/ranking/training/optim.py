@@ -1,7 +1,7 @@
 """Optimisers for rows of the fused table: a step costs in proportion to the rows touched.
 
 Adam on touched rows has no momentum. Dense Adam goes on moving a row for some ten steps after its gradient;
-by the time a rare row is touched again, all of that has happened. Momentum kept until the next touch would
+by the time a rare row is touched again, all of that has happened. Momentum held until the next touch would
 arrive late, and the first step would be a tenth of the whole: users with ten exposures would hardly learn.
 Without momentum it comes at once. Adagrad equals its dense form, as an untouched row has gradient zero.
 """

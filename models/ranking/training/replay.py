@@ -1,7 +1,7 @@
 """The hourly step chosen by replaying the last day before the daily model is finished **(ours)**.
 
 Whether an hourly step pays, and how large it should be, differs from log to log and from system to system
-(spec 9). So the last day of training instances is kept back; a copy of the weights lives through it hour by
+(spec 9). So the last day of training instances is held out; a copy of the weights lives through it hour by
 hour, once for each candidate and once without any step; and the candidate with the best AUC is taken if it
 beats the still model by more than the standard error of the difference. Only then is the day trained on.
 Nothing of the day to be ranked is read.
@@ -30,14 +30,14 @@ CHUNK = 512  #: instances scored at once
 
 @dataclass(frozen=True)
 class HeldOut:
-    """The instances kept back, and their codes before newcomers were hidden: online, newcomers get rows."""
+    """The instances held out, and their codes before newcomers were hidden: online, newcomers get rows."""
 
     data: Instances
     codes: np.ndarray  #: int64 [N, F]
 
 
 def held_out_from(hours: np.ndarray) -> int:
-    """Position of the first instance to keep back: the last day's, or the last quarter of a short log's.
+    """Position of the first instance to hold out: the last day's, or the last quarter of a short log's.
 
     Args:
         hours: int64 [N] ascending, service hours since the epoch.
@@ -62,7 +62,7 @@ def choose(
     labels = held_out.data.labels > 0
     if not len(labels) or labels.all() or not labels.any():
         return {"chosen": 0, "gains": [], "errors": []}
-    adapters: Sequence[Adapter | None] = [None, *(two_speed(settings, c) for c in settings.candidates)]
+    adapters: Sequence[Adapter | None] = [None, *(TwoSpeed.at(settings, c) for c in settings.candidates)]
     scores = []
     for done, adapter in enumerate(adapters, start=1):
         scores.append(replayed(learner, held_out, adapter, settings.batch_size))
@@ -74,12 +74,6 @@ def choose(
     best = int(np.argmax(gains))
     chosen = best if gains[best] > settings.margin * errors[best] else -1
     return {"chosen": chosen, "gains": gains, "errors": errors}
-
-
-def two_speed(settings: AdaptationSettings, candidate: tuple[float, float]) -> TwoSpeed:
-    """The two-speed step at a candidate's rates."""
-    item_rate, continued = candidate
-    return TwoSpeed(settings.model_copy(update={"item_rate": item_rate, "continued": continued}))
 
 
 def replayed(learner: Learner, held_out: HeldOut, adapter: Adapter | None, batch_size: int) -> np.ndarray:

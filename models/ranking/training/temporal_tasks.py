@@ -37,8 +37,8 @@ class TaskBatch:
 
     Weight 0 marks padding, which repeats an instance of the task: it brings no neighbourhood of its own.
 
-    Shapes: index int64 [T, B], weight float32 [T, B]; hours int64 [T], service hour since the epoch of the
-    query set.
+    Shapes: index int64 [T, B], weight float32 [T, B]; hours int64 [T], the query sets' service hours since
+    the epoch.
     """
 
     support: np.ndarray

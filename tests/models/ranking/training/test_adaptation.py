@@ -24,7 +24,7 @@ from models.ranking.registry import SYSTEMS
 from models.ranking.training.adaptation import AdaptationSettings, TwoSpeed, adapter
 from models.ranking.training.learner import Learner
 from models.ranking.training.loop import TrainingSettings
-from models.ranking.training.replay import HeldOut, choose, held_out_from, replayed, two_speed
+from models.ranking.training.replay import HeldOut, choose, held_out_from, replayed
 from tests.models.ranking.test_ranker import assert_same
 from tests.models.ranking.toy import START, TRAIN_HOURS, hour_of, toy_log, train
 
@@ -90,7 +90,7 @@ def test_a_replay_is_what_the_day_would_have_been(rehearsal):
         ranker.adapt(hour_of(log, number))
     learner, held_out = rehearsal
     before = learner.table.merged().clone()
-    found = replayed(learner, held_out, two_speed(REPLAYED, candidate), 32)
+    found = replayed(learner, held_out, TwoSpeed.at(REPLAYED, candidate), 32)
     np.testing.assert_allclose(found, np.concatenate(expected), atol=1e-6)
     assert torch.equal(learner.table.merged(), before)  # it lived on a copy
     assert learner.vocabulary.size == len(before)
@@ -108,7 +108,7 @@ def test_an_hour_of_the_replay_is_scored_before_its_labels_are_read(rehearsal):
     labels = held_out.data.labels.copy()
     labels[cut:] = 1 - labels[cut:]
     changed = HeldOut(replace(held_out.data, labels=labels), held_out.codes)
-    one, other = (replayed(learner, h, two_speed(REPLAYED, (0.1, 1.0)), 32) for h in (held_out, changed))
+    one, other = (replayed(learner, h, TwoSpeed.at(REPLAYED, (0.1, 1.0)), 32) for h in (held_out, changed))
     after = int(np.searchsorted(held_out.data.hour, held_out.data.hour[0] + 4))
     np.testing.assert_array_equal(one[:after], other[:after])
     assert (one[after:] != other[after:]).any()

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from assets.common.tracking import RunRecord, Tracking
 from assets.ranking.states import StateRecord
+
+
+@contextmanager
+def pictures(pngs: Mapping[str, bytes]) -> Iterator[dict[str, Path]]:
+    """A folder with a PNG file a name, as the artifacts of a run, while the run is recorded."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name, png in pngs.items():
+            (Path(folder) / f"{name.replace(' ', '_').lower()}.png").write_bytes(png)
+        yield {"plots": Path(folder)}
 
 
 def record_training(
@@ -14,24 +25,25 @@ def record_training(
     record: StateRecord,
     kind: str,
     *,
-    curves: Mapping[str, Sequence[float]],
-    metrics: Mapping[str, float | None],
-    artifacts: Mapping[str, Path],
+    losses: Sequence[float],
+    plot: bytes,
+    metrics: Mapping[str, float | None] | None = None,
 ) -> str:
-    """The run of a daily training (`training` or `long_term`); returns its id."""
-    return tracking.record(
-        RunRecord(
-            kind=kind,
-            system=record.system,
-            partition=record.partition,
-            seed=record.seed,
-            settings=record.settings,
-            tags={"data_hash": record.data_hash, "state_hash": record.state_hash},
-            curves=curves,
-            metrics=metrics,
-            artifacts=artifacts,
+    """The run of a daily training (`training` or `long_term`) with its losses; returns its id."""
+    with pictures({"loss": plot}) as artifacts:
+        return tracking.record(
+            RunRecord(
+                kind=kind,
+                system=record.system,
+                partition=record.partition,
+                seed=record.seed,
+                settings=record.settings,
+                tags={"data_hash": record.data_hash, "state_hash": record.state_hash},
+                curves={"loss": losses},
+                metrics=metrics or {},
+                artifacts=artifacts,
+            )
         )
-    )
 
 
 def record_day(
@@ -43,9 +55,7 @@ def record_day(
     step: int = 0,
     artifacts: Mapping[str, Path] | None = None,
 ) -> str:
-    """The parent run of a served day: figures by hour (step = hour of day), the base's settings; returns its
-    id.
-    """
+    """The parent run of a served day, with figures by hour (step = hour of day); returns its id."""
     return tracking.record(
         RunRecord(
             kind="day",

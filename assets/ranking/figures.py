@@ -1,0 +1,37 @@
+"""The figures of a system's scores, the same for an hour and for a day, and how the warehouse stores them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from warehouse.store.results import Metric
+
+Figures = dict[str, float | None]  #: figure → value; None where only one class occurs
+
+
+def figures_of(clicked: np.ndarray, user: np.ndarray, scores: np.ndarray) -> Figures:
+    """auc, auc_se, log_loss, gauc and the number of exposures; every array is [E]."""
+    from models import metrics
+
+    return {
+        "auc": metrics.auc(clicked, scores),
+        "auc_se": metrics.auc_standard_error(clicked, scores),
+        "log_loss": metrics.log_loss(clicked, scores),
+        "gauc": metrics.gauc(clicked, scores, user),
+        "exposures": float(len(scores)),
+    }
+
+
+def metrics_of(figures: Mapping[str, Figures], partition: str) -> list[Metric]:
+    """The figures of systems, by name, as rows of the table `metrics`."""
+    from warehouse.store.results import Metric
+
+    return [
+        Metric(name, system, partition, value)
+        for system, values in figures.items()
+        for name, value in values.items()
+    ]
