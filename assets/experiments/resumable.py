@@ -27,11 +27,9 @@ class PartialLines:
         self.out = out
         self.folder = out.with_name(out.name + ".partial")
         self.key = key
-        self.discarded = False
         stamp = self.folder / "key"
         if self.folder.exists() and (not stamp.exists() or stamp.read_text() != key):
             shutil.rmtree(self.folder)
-            self.discarded = True
         self.folder.mkdir(parents=True, exist_ok=True)
         stamp.write_text(key)
 

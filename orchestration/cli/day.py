@@ -86,11 +86,4 @@ def ceiling(home: Home, deployment: Deployment, date: str) -> Truth:
     from assets.experiments.comparison.truth import truth
     from assets.experiments.source_logs import Logs
 
-    logs = Logs(
-        warehouse=deployment.paths(home).warehouse,
-        landing=deployment.landing_folder(home),
-        zone=deployment.zone,
-        first_day=deployment.first_day,
-        simulated=True,
-    )
-    return truth(logs, [date])
+    return truth(Logs.deployed(deployment, home, simulated=True), [date])

@@ -106,20 +106,14 @@ def configured(
     """
     from assets.experiments.source_logs import Logs
 
-    deployment, paths = home.deployment, home.paths
+    deployment = home.deployment
     chosen = config.chosen()
     if "days" not in chosen:
         chosen["days"] = (_last_day(warehouse),)
     of_deployment = deployment.model_dump(include={"source", "systems", "size", "device"})
     settings = CompareSettings.model_validate(of_deployment | chosen)
-    logs = Logs(
-        warehouse=paths.warehouse,
-        landing=deployment.landing_folder(home.home),
-        zone=deployment.zone,
-        first_day=deployment.first_day,
-        simulated=home.description.simulated,
-    )
-    return logs, settings.with_tuned(paths)
+    logs = Logs.deployed(deployment, home.home, home.description.simulated)
+    return logs, settings.with_tuned(home.paths)
 
 
 def _last_day(warehouse: WarehouseResource) -> str:
