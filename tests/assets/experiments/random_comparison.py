@@ -35,7 +35,7 @@ def random_comparison(
                 static = quality[name] + shape + 0.01 * rng.standard_normal(24)
                 auc = static + 0.01 * rng.random(24) * np.linspace(0, 1, 24)
                 for hour in range(24):
-                    there = hour > 0
+                    both_classes = hour > 0
                     rows.append(
                         {
                             "system": name,
@@ -43,8 +43,8 @@ def random_comparison(
                             "day": day,
                             "hour": hour,
                             "exposures": int(rng.integers(200, 4000)),
-                            "auc": float(auc[hour]) if there else None,
-                            "auc_static": float(static[hour]) if there else None,
+                            "auc": float(auc[hour]) if both_classes else None,
+                            "auc_static": float(static[hour]) if both_classes else None,
                             "gate_short": float(rng.random()) if name in GATED else None,
                         }
                     )

@@ -11,6 +11,7 @@ from assets.experiments.ab.plots import ab_pictures, short
 from assets.experiments.comparison import roles
 from assets.experiments.comparison.averages import mean_and_error
 from assets.experiments.comparison.plots import pictures
+from assets.experiments.comparison.results import Comparison
 from assets.experiments.plotting import COLOURS, FIXED, QUIET, colours, spread
 from tests.assets.experiments.random_comparison import SYSTEMS, random_ab, random_comparison
 
@@ -114,3 +115,14 @@ def test_few_are_highlighted_each_in_a_colour_of_its_own(result):
     assert not {tint for tints in COLOURS.values() for tint in tints} & set(FIXED.values())
     assert result.best(roles.family(result)) in found
     assert result.best(roles.PAPER_BASELINES) in found
+
+
+def test_a_file_of_an_earlier_version_is_read(result):
+    document = result.document()
+    document["settings"] = {**document["settings"], "static": False}
+    for later in ("gate", "segments", "calibration", "tuned", "made", "truth"):
+        del document[later]
+    older = Comparison.model_validate(document | {"removed": 1})
+    assert older.systems == result.systems and older.gate == () and older.truth is None
+    assert set(pictures(older)) == EVERY - {"gate.png", "calibration.png"}
+    assert set(older.document()) == set(result.document()) - {"made", "truth"}

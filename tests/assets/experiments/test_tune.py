@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from assets.common.tracking import Tracking
 from assets.common.tuned import FILE, Tuned, TunedSystem, changed, tuned_settings, with_tuned
-from assets.experiments.tuning import study as room
+from assets.experiments.tuning import study as study_module
 from assets.experiments.tuning.choice import choose, paired_error, summary
 from assets.experiments.tuning.run import tune
 from assets.experiments.tuning.sampling import STARTUP, distribution, draw, value_at
@@ -77,7 +77,7 @@ def whole():
 
 def test_the_first_trial_has_the_defaults_and_the_mean_daily_auc(whole):
     assert whole[0].settings == DEFAULTS and whole[0].error is None
-    scores = [room.scores_of(DEEPFM.tiny, day, 0, "cpu", None) for day in DAYS]
+    scores = [study_module.scores_of(DEEPFM.tiny, day, 0, "cpu", None) for day in DAYS]
     labels = [np.concatenate([hour.exposures.clicked for hour in hours]) for _, hours in DAYS]
     by_day = [auc(*pair) for pair in zip(labels, scores, strict=True)]
     assert whole[0].auc_by_day == tuple(by_day) and whole[0].auc == np.mean(by_day)
@@ -115,7 +115,7 @@ def test_what_is_drawn_depends_on_system_seed_and_what_is_finished(whole):
 
 
 def test_a_failed_trial_is_recorded_with_its_reason_and_the_study_goes_on(monkeypatch):
-    plain, calls = room.scores_of, []
+    plain, calls = study_module.scores_of, []
 
     def fragile(system, *args):
         calls.append(system)
@@ -123,7 +123,7 @@ def test_a_failed_trial_is_recorded_with_its_reason_and_the_study_goes_on(monkey
             raise ValueError("no luck")
         return plain(system, *args)
 
-    monkeypatch.setattr(room, "scores_of", fragile)
+    monkeypatch.setattr(study_module, "scores_of", fragile)
     found = [one for one, _ in study("deepfm", DEEPFM, DAYS, trials=3, size="tiny")]
     assert [one.failed for one in found] == [None, "ValueError: no luck", None]
     assert found[1].auc is None and found[1].auc_by_day == (None, None)
@@ -140,8 +140,8 @@ def test_settings_drawn_twice_are_not_trained_twice(monkeypatch):
     from dataclasses import replace
 
     calls = []
-    plain = room.scores_of
-    monkeypatch.setattr(room, "scores_of", lambda *args: (calls.append(1), plain(*args))[1])
+    plain = study_module.scores_of
+    monkeypatch.setattr(study_module, "scores_of", lambda *args: (calls.append(1), plain(*args))[1])
     entry = replace(DEEPFM, space={"training.batch_size": Choice((128, 256))})
     found = [one for one, _ in study("deepfm", entry, DAYS[:1], trials=5, size="tiny")]
     assert len(found) == 5 and len(calls) == 2
@@ -287,8 +287,8 @@ def test_a_killed_process_goes_on_where_it_was(result, logs, tmp_path):
 def test_a_finished_study_is_not_run_again_and_takes_more_trials(logs, tmp_path, monkeypatch):
     out, asked = tmp_path / "study.json", settings(systems=("deepfm",), trials=2)
     two = run(logs, out, asked)
-    calls, plain = [], room.scores_of
-    monkeypatch.setattr(room, "scores_of", lambda *args: (calls.append(1), plain(*args))[1])
+    calls, plain = [], study_module.scores_of
+    monkeypatch.setattr(study_module, "scores_of", lambda *args: (calls.append(1), plain(*args))[1])
     assert run(logs, out, asked) == two and not calls
     three = run(logs, out, settings(systems=("deepfm",), trials=3))
     assert three.systems["deepfm"].trials[:2] == two.systems["deepfm"].trials
