@@ -21,7 +21,7 @@ ORDER = ("kuairand", "landing", "simulated", "simulated-days", "landing-simulate
 
 
 def main(arguments: list[str], docs: Path = DOCS) -> int:
-    """Take in new JSONs, then write pictures and page from all that are kept."""
+    """Take in new JSONs, then write pictures and page from all that are stored."""
     sys.path.insert(0, str(DOCS.parent))
     data = docs / "results" / "data"
     data.mkdir(parents=True, exist_ok=True)
@@ -31,7 +31,7 @@ def main(arguments: list[str], docs: Path = DOCS) -> int:
         if name:
             result["section"] = name
         (data / f"ranking-{section(result)}.json").write_text(small(result))
-    results = kept(docs)
+    results = stored(docs)
     if not results:
         print("usage: python docs/build_ranking.py COMPARISON.json … [AB.json]")
         return 2
@@ -42,28 +42,29 @@ def main(arguments: list[str], docs: Path = DOCS) -> int:
     return 0
 
 
-def kept(docs: Path = DOCS) -> dict[str, Any]:
+def stored(docs: Path = DOCS) -> dict[str, Any]:
     """Section → JSON in its small form, in the order of the page."""
-    found = {path.stem.removeprefix("ranking-"): path for path in (docs / "results" / "data").glob("*.json")}
-    order = [*(name for name in ORDER if name in found), *sorted(set(found) - set(ORDER))]
-    return {name: json.loads(found[name].read_text()) for name in order}
+    files = {path.stem.removeprefix("ranking-"): path for path in (docs / "results" / "data").glob("*.json")}
+    order = [*(name for name in ORDER if name in files), *sorted(set(files) - set(ORDER))]
+    return {name: json.loads(files[name].read_text()) for name in order}
 
 
 def page(docs: Path = DOCS) -> str:
-    """The page, from templates and what is kept."""
+    """The page, from templates and what is stored."""
     parts = docs / "results" / "parts"
     texts = [(parts / TOP).read_text()]
     texts += [
-        text(result, (parts / f"ranking.{name}.txt").read_text()) for name, result in kept(docs).items()
+        text(result, (parts / f"ranking.{name}.txt").read_text()) for name, result in stored(docs).items()
     ]
     return "\n\n".join(part.strip("\n") for part in texts) + "\n"
 
 
 def section(result: Mapping[str, Any]) -> str:
     """The name of its section: its own, that of the source, or of the A/B test."""
+    from assets.experiments.comparison.compact_json import read
     from assets.experiments.comparison.report import section as of_comparison
 
-    return AB if "arms" in result else of_comparison(result)
+    return AB if "arms" in result else of_comparison(read(result))
 
 
 def small(result: Mapping[str, Any]) -> str:
@@ -77,22 +78,23 @@ def small(result: Mapping[str, Any]) -> str:
 def text(result: Mapping[str, Any], template: str) -> str:
     """A section."""
     from assets.experiments.ab.report import PARTS
-    from assets.experiments.comparison.compact_json import whole
+    from assets.experiments.comparison.compact_json import read
     from docs.pages.ranking import filled
 
-    return filled(template, result, PARTS) if "arms" in result else filled(template, whole(result))
+    return filled(template, result, PARTS) if "arms" in result else filled(template, read(result))
 
 
 def pictures(result: Mapping[str, Any]) -> dict[str, bytes]:
     """File name in docs/images → PNG."""
     from assets.experiments.ab.plots import ab_pictures
-    from assets.experiments.comparison.compact_json import whole
+    from assets.experiments.comparison.compact_json import read
     from assets.experiments.comparison.plots import pictures as of_comparison
     from assets.experiments.comparison.report import picture_name
 
     if "arms" in result:
         return {f"ranking-{name}": png for name, png in ab_pictures(result).items()}
-    return {picture_name(result, name): png for name, png in of_comparison(whole(result)).items()}
+    comparison = read(result)
+    return {picture_name(comparison, name): png for name, png in of_comparison(comparison).items()}
 
 
 if __name__ == "__main__":

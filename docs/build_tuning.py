@@ -6,7 +6,6 @@ a person added below the marker of the page are kept. Only the sources that anyo
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
@@ -22,17 +21,17 @@ def main(arguments: list[str]) -> int:
         print("usage: python docs/build_tuning.py STUDY.json …")
         return 2
     sys.path.insert(0, str(DOCS.parent))
-    from assets.common.tuned import Tuned
+    from assets.experiments.tuning.results import TuningResult
     from docs.pages.tuning import gathered, page, picture, picture_name
 
-    studies = gathered([json.loads(Path(path).read_text()) for path in arguments])
+    studies = gathered([TuningResult.model_validate_json(Path(path).read_text()) for path in arguments])
     PAGE.write_text(page(studies, PAGE.read_text() if PAGE.exists() else ""))
     for study in studies:
         (DOCS / "images" / picture_name(study)).write_bytes(picture(study))
-        if study["source"] in PUBLIC and study["size"] == "real":
-            path = PACKAGED / f"{study['source']}.json"
+        if study.source in PUBLIC and study.size == "real":
+            path = PACKAGED / f"{study.source}.json"
             path.unlink(missing_ok=True)
-            Tuned.of(study).save(path)
+            study.choices().save(path)
     return 0
 
 

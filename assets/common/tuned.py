@@ -1,4 +1,4 @@
-"""Settings that `hourfold tune` chose: how they are stored, found, and put on a system.
+"""Settings that `hourfold tune` chose: how they are stored, looked up, and put on a system.
 
 A home's own study, `<source home>/tuned.json`, wins over the settings that come with the package for the
 public sources, `models/tuned/<source>.json`. Both hold for one size: a tiny study says nothing about real
@@ -49,15 +49,6 @@ class Tuned(BaseModel):
     systems: dict[str, TunedSystem]
 
     @classmethod
-    def of(cls, study: Mapping[str, Any]) -> Tuned:
-        """The choices in the JSON of a study."""
-        chosen = {
-            name: TunedSystem(**{field: system[field] for field in TunedSystem.model_fields})
-            for name, system in study["systems"].items()
-        }
-        return cls(systems=chosen, **{name: study[name] for name in ("size", "days", "trials", "data_hash")})
-
-    @classmethod
     def load(cls, path: Path) -> Tuned:
         """Read `path`.
 
@@ -95,12 +86,12 @@ def tuned_settings(
     """
     own = home.root / FILE
     packaged = Path(str(files("models"))) / "tuned" / f"{source}.json"
-    found: dict[str, TunedSystem] = {}
+    chosen: dict[str, TunedSystem] = {}
     for path in (packaged, own):
         tuned = Tuned.load(path) if path.exists() else None
         if tuned is not None and tuned.size == size and (path == own or size == "real"):
-            found |= tuned.systems
-    return {name: found[name].settings for name in systems if name in found and found[name].settings}
+            chosen |= tuned.systems
+    return {name: chosen[name].settings for name in systems if name in chosen and chosen[name].settings}
 
 
 def changed(settings: S, values: Values) -> S:

@@ -22,9 +22,8 @@ def percent(value: float) -> str:
     return f"{100 * value:+.2f} %".replace("-", "−")
 
 
-def p_value(test: Any, name: str = "p_holm") -> str:
+def p_value(p: float | None) -> str:
     """`.0123` or `< .0001`."""
-    p = None if test is None else test.get(name)
     return "< .0001" if p is not None and p < 1e-4 else number(p)
 
 
@@ -34,10 +33,9 @@ def markdown(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def ranged(test: Any) -> str:
+def ranged(difference: float, low: float | None, high: float | None) -> str:
     """`+.0043 [+.0031, +.0055]`."""
-    ends = "" if test["low"] is None else f" [{signed(test['low'])}, {signed(test['high'])}]"
-    return signed(test["difference"]) + ends
+    return signed(difference) + ("" if low is None else f" [{signed(low)}, {signed(high)}]")
 
 
 def less(one: float | None, other: float | None) -> float | None:

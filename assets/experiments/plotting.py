@@ -1,4 +1,4 @@
-"""What the figures of a comparison share: colours, names that do not overlap, one frame with a caption."""
+"""What the figures of the studies share: colours, names that do not overlap, one frame with a caption."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from assets.experiments.comparison.results import FAMILY
+from assets.experiments.comparison.roles import FAMILY
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 WIDTH, HEIGHT, DPI = 8.0, 4.8, 110  #: inches, inches, dots an inch
 #: Of systems that most figures highlight; `COLOURS` go to the others, by whether they are of the family.
-KEPT = {"lsttm": "#2f6fb3", "lsttm_printed": "#c98a1b", "lightgbm": "#7a4fa3", "din_typed": "#2b9eb3"}
+FIXED = {"lsttm": "#2f6fb3", "lsttm_printed": "#c98a1b", "lightgbm": "#7a4fa3", "din_typed": "#2b9eb3"}
 COLOURS = {True: ("#0b6e4f", "#5b6b1f", "#83b09f"), False: ("#b3442e", "#8c5a2b", "#d08770")}
 PALETTE = 96  #: colours of a PNG; a third of the bytes, and no eye sees it
 QUIET, TRUTH = "#b4b8bc", "#333333"
@@ -25,26 +25,26 @@ def colours(highlights: Sequence[str]) -> dict[str, str]:
     """One colour a highlighted system, the same in every figure where it can be; others are `QUIET`."""
     free = {ours: iter(tints) for ours, tints in COLOURS.items()}
     return {
-        name: KEPT[name] if name in KEPT else next(free[name.startswith(FAMILY)], QUIET)
+        name: FIXED[name] if name in FIXED else next(free[name.startswith(FAMILY)], QUIET)
         for name in highlights
     }
 
 
 def spread(values: Sequence[float], gap: float, low: float = -np.inf, high: float = np.inf) -> np.ndarray:
-    """The places nearest to `values` (least squares) with at least `gap` between neighbours, in their order.
+    """The positions nearest to `values` (least squares), in their order and at least `gap` apart.
 
     Isotonic regression of the values less their rank times the gap: blocks that would overlap are pooled.
     All stay between `low` and `high` where there is room for them; else the first stands at `low`.
     """
     order = np.argsort(values, kind="stable")
-    wanted = np.asarray(values, dtype=np.float64)[order] - gap * np.arange(len(order))
+    reduced = np.asarray(values, dtype=np.float64)[order] - gap * np.arange(len(order))
     blocks: list[tuple[float, int]] = []
-    for value in wanted:
+    for value in reduced:
         blocks.append((float(value), 1))
         while len(blocks) > 1 and blocks[-2][0] > blocks[-1][0]:
             (upper, many), (lower, few) = blocks.pop(), blocks.pop()
             blocks.append(((upper * many + lower * few) / (many + few), many + few))
-    placed = np.concatenate([np.full(count, value) for value, count in blocks]) if blocks else wanted
+    placed = np.concatenate([np.full(count, value) for value, count in blocks]) if blocks else reduced
     placed = np.clip(placed, low, max(low, high - gap * (len(order) - 1)))
     out = np.empty(len(order))
     out[order] = placed + gap * np.arange(len(order))
@@ -80,19 +80,19 @@ def _names(axes: Axes, means: dict[str, np.ndarray], x: np.ndarray, chosen: dict
     """Names beside the ends of their lines, moved apart and tied to them by a thin line."""
     ends = {}
     for system, mean in means.items():
-        there = np.flatnonzero(~np.isnan(mean))
-        if len(there):
-            ends[system] = (x[there[-1]], mean[there[-1]])
+        known = np.flatnonzero(~np.isnan(mean))
+        if len(known):
+            ends[system] = (x[known[-1]], mean[known[-1]])
     low, high = axes.get_ylim()
-    places = spread([y for _, y in ends.values()], (high - low) / 26, low, high)
+    heights = spread([y for _, y in ends.values()], (high - low) / 26, low, high)
     right, width = x[-1], x[-1] - x[0]
-    for (system, (end, y)), place in zip(ends.items(), places, strict=True):
+    for (system, (end, y)), height in zip(ends.items(), heights, strict=True):
         colour = chosen.get(system, QUIET)
-        tie = [end, right + 0.03 * width], [y, place]
+        tie = [end, right + 0.03 * width], [y, height]
         axes.plot(*tie, color=colour, lw=0.5, clip_on=False, zorder=1, scalex=False, scaley=False)
         axes.annotate(
             system,
-            (right + 0.035 * width, place),
+            (right + 0.035 * width, height),
             color=chosen.get(system, "#7d8287"),
             fontsize=7,
             fontweight="bold" if system in chosen else "normal",
@@ -122,7 +122,7 @@ def figure(
     made.subplots_adjust(
         left=left, right=right, bottom=0.8 * inch, top=1 - 0.4 * inch, wspace=0.2 if panels > 1 else 0
     )
-    axes = [made.add_subplot(1, panels, place + 1) for place in range(panels)]
+    axes = [made.add_subplot(1, panels, panel + 1) for panel in range(panels)]
     for one in axes:
         one.tick_params(labelsize=8)
     draw(axes)

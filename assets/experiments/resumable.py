@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from models.files import replace_file
+
 
 class PartialLines:
     """The folder `<out>.partial`, kept for one key; a line cut short by a kill is dropped when read."""
@@ -22,13 +24,12 @@ class PartialLines:
             out: the output file that will hold them in the end.
             key: of all that moves a figure.
         """
+        self.out = out
         self.folder = out.with_name(out.name + ".partial")
         self.key = key
-        self.discarded = False
         stamp = self.folder / "key"
         if self.folder.exists() and (not stamp.exists() or stamp.read_text() != key):
             shutil.rmtree(self.folder)
-            self.discarded = True
         self.folder.mkdir(parents=True, exist_ok=True)
         stamp.write_text(key)
 
@@ -39,13 +40,13 @@ class PartialLines:
 
     def read(self) -> list[Any]:
         """Every value stored so far."""
-        found = []
+        lines = []
         for line in self.path.read_text().splitlines() if self.path.exists() else []:
             try:
-                found.append(json.loads(line))
+                lines.append(json.loads(line))
             except ValueError:
                 continue
-        return found
+        return lines
 
     def append(self, lines: Sequence[str]) -> None:
         """Store JSON texts, one a line; they survive a kill as soon as this returns."""
@@ -54,8 +55,10 @@ class PartialLines:
             file.flush()
             os.fsync(file.fileno())
 
-    def remove(self) -> None:
-        """Forget everything; the output file holds it now."""
+    def finish(self, document: Any) -> None:
+        """Write the result, then forget the pieces."""
+        with replace_file(self.out) as fresh:
+            fresh.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n")
         shutil.rmtree(self.folder)
 
     def _cut_short(self) -> bool:

@@ -12,6 +12,7 @@ from warehouse.landing.service_time import DAY_MS, HOUR_MS, ServiceZone
 
 if TYPE_CHECKING:
     from models.ranking.features.event_log import EventLog
+    from warehouse.home import Deployment, Home
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,17 @@ class Logs:
     zone: str
     first_day: str
     simulated: bool
+
+    @classmethod
+    def deployed(cls, deployment: Deployment, home: Home, simulated: bool) -> Logs:
+        """The logs of a deployment."""
+        return cls(
+            warehouse=deployment.paths(home).warehouse,
+            landing=deployment.landing_folder(home),
+            zone=deployment.zone,
+            first_day=deployment.first_day,
+            simulated=simulated,
+        )
 
 
 def read_day(logs: Logs, day: str) -> tuple[EventLog, list[EventLog]]:

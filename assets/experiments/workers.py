@@ -17,7 +17,7 @@ POLL_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class WorkProgress:
-    """ProgressReport of a worker."""
+    """How far a worker is with its stage."""
 
     stage: str
     done: int
@@ -25,7 +25,7 @@ class WorkProgress:
 
 
 def silent(stage: str, done: int, total: int) -> None:
-    """ProgressReport that nobody watches."""
+    """Progress that nobody watches."""
 
 
 class WorkerFailed(RuntimeError):
@@ -74,7 +74,7 @@ def _collect(results: Any, processes: Sequence[Any], on_result: Emit) -> None:
             if killed:
                 raise WorkerFailed(
                     f"a worker ended with exit code {killed[0].exitcode} (-9 is usually a lack of memory: "
-                    "fewer --workers need less); results so far are kept, run the same command to go on"
+                    "fewer --workers need less); what is finished is stored, run the same command to go on"
                 ) from None
             continue
         if kind == "failed":

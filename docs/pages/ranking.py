@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from assets.experiments.comparison import results as reading
+from assets.experiments.comparison import roles
+from assets.experiments.comparison.averages import mean_and_error
 from assets.experiments.comparison.report import (
     ablations,
     ages,
@@ -26,56 +27,55 @@ from assets.experiments.comparison.report import (
     table,
     tests,
 )
-from assets.experiments.comparison.results import Result
-from assets.experiments.number_format import less, number, p_value, percent, signed
+from assets.experiments.comparison.results import Comparison
+from assets.experiments.number_format import number, p_value, percent, signed
 
-_PLACE = re.compile(r"\{\{\s*(\w+)((?:\s+\w+)*)\s*\}\}")
+_NAME = re.compile(r"\{\{\s*(\w+)((?:\s+\w+)*)\s*\}\}")
 
 _EMPTY = re.compile(r"^### [^\n]*\n+(?=##|\Z)", re.MULTILINE)  #: a heading that nothing stands under
 
 
-def filled(template: str, result: Result, parts: Mapping[str, Callable[..., str]] | None = None) -> str:
-    """The template with every place filled from the JSON.
+def filled(template: str, result: Any, parts: Mapping[str, Callable[..., str]] | None = None) -> str:
+    """The template with every `{{name arguments}}` replaced by what the result has for it.
 
     Raises:
-        ValueError: a place that nothing is known for, or that the JSON holds nothing for.
+        ValueError: a name that nothing is known for, or that the result holds nothing for.
     """
     known = PARTS | FIGURES if parts is None else parts
 
-    def fill(found: re.Match[str]) -> str:
-        name, arguments = found[1], found[2].split()
+    def fill(match: re.Match[str]) -> str:
+        name, arguments = match[1], match[2].split()
         if name not in known:
-            raise ValueError(f"{found[0]}: no such part; known: {', '.join(sorted(known))}")
+            raise ValueError(f"{match[0]}: no such part; known: {', '.join(sorted(known))}")
         try:
             return known[name](result, *arguments)
         except (LookupError, TypeError) as error:
-            raise ValueError(f"{found[0]}: the JSON of {reading.label(result)} has no such figure") from error
+            raise ValueError(f"{match[0]}: the JSON of this section has no such figure") from error
 
-    text = _EMPTY.sub("", _PLACE.sub(fill, template))
+    text = _EMPTY.sub("", _NAME.sub(fill, template))
     return re.sub(r"\n{3,}", "\n\n", text).strip("\n") + "\n"
 
 
-def headline(result: Result) -> str:
+def headline(result: Comparison) -> str:
     """How far the best of the family is from the best of the paper's baselines, and of all others."""
-    ours, base = reading.best(result, reading.family(result)), reading.best(result, reading.PAPER_BASELINES)
-    there = reading.entries(result)
+    ours, base = result.best(roles.family(result)), result.best(roles.PAPER_BASELINES)
     if ours is None or base is None:
         return ""
-    relative = there[ours]["auc"] / there[base]["auc"] - 1
+    auc = {name: entry.auc for name, entry in result.systems.items() if entry.auc is not None}
     lines = [
-        f"Best of the LSTTM family: `{ours}`, AUC {number(there[ours]['auc'])}. Best of the paper's own "
-        f"baselines: `{base}`, {number(there[base]['auc'])}; {difference(result, ours, base)}, "
-        f"{percent(relative)} relative, p {p_value(reading.between(result, ours, base))} after Holm."
+        f"Best of the LSTTM family: `{ours}`, AUC {number(auc[ours])}. Best of the paper's own "
+        f"baselines: `{base}`, {number(auc[base])}; {difference(result, ours, base)}, "
+        f"{percent(auc[ours] / auc[base] - 1)} relative, p {_p(result, ours, base)} after Holm."
     ]
-    others = [name for name in reading.ranked(result) if not name.startswith(reading.FAMILY)]
+    others = [name for name in result.ranked() if not name.startswith(roles.FAMILY)]
     if others and others[0] != base:
         lines.append(
-            f"Best of all other systems: `{others[0]}`, {number(there[others[0]]['auc'])}; "
-            f"{difference(result, ours, others[0])}, p {p_value(reading.between(result, ours, others[0]))}."
+            f"Best of all other systems: `{others[0]}`, {number(auc[others[0]])}; "
+            f"{difference(result, ours, others[0])}, p {_p(result, ours, others[0])}."
         )
-    truth, fm = result.get("truth"), there.get("fm")
-    if truth and fm and truth["auc"] > fm["auc"]:
-        share = (there[ours]["auc"] - fm["auc"]) / (truth["auc"] - fm["auc"])
+    ceiling = None if result.truth is None else result.truth.auc
+    if ceiling is not None and "fm" in auc and ceiling > auc["fm"]:
+        share = (auc[ours] - auc["fm"]) / (ceiling - auc["fm"])
         lines.append(
             f"Share of the possible gain over `fm`, (AUC − AUC of fm) / (AUC of the true probability − AUC "
             f"of fm): {share:.0%}.".replace("%.", " %.")
@@ -83,19 +83,21 @@ def headline(result: Result) -> str:
     return " ".join(lines)
 
 
-def _entry(result: Result, system: str) -> Mapping[str, Any]:
-    return reading.entries(result)[system]
+def _p(result: Comparison, first: str, second: str) -> str:
+    test = result.between(first, second)
+    return p_value(None if test is None else test.p_holm)
 
 
-def _gain(result: Result, system: str) -> str:
-    entry = _entry(result, system)
-    return signed(less(entry["auc"], entry["auc_static"]))
-
-
-def _worst_hour(result: Result, system: str) -> str:
+def _worst_hour(result: Comparison, system: str) -> str:
     """The smallest of the 24 gains of the update, each a mean over days and seeds of a single hour's AUC."""
-    means, _ = reading.mean_and_error(reading.gain_by_hour(result)[system])
+    means, _ = mean_and_error(result.gain_by_hour()[system])
     return signed(float(np.nanmin(means)))
+
+
+def _truth(result: Comparison) -> str:
+    if result.truth is None:
+        raise LookupError("only simulated logs have a true probability")
+    return number(result.truth.auc)
 
 
 PARTS: dict[str, Callable[..., str]] = {
@@ -111,17 +113,17 @@ PARTS: dict[str, Callable[..., str]] = {
     "calibration": calibration,
 }
 FIGURES: dict[str, Callable[..., str]] = {
-    "auc": lambda result, system: number(_entry(result, system)["auc"]),
-    "static": lambda result, system: number(_entry(result, system)["auc_static"]),
-    "gain": _gain,
+    "auc": lambda result, system: number(result.systems[system].auc),
+    "static": lambda result, system: number(result.systems[system].auc_static),
+    "gain": lambda result, system: signed(result.systems[system].gain),
     "worst_hour": _worst_hour,
-    "figure": lambda result, system, name: number(_entry(result, system)[name]),
-    "truth": lambda result: number(result["truth"]["auc"]),
+    "figure": lambda result, system, name: number(result.systems[system].model_dump()[name]),
+    "truth": _truth,
     "difference": difference,
-    "p": lambda result, first, second: p_value(reading.between(result, first, second)),
-    "best": lambda result: f"`{reading.best(result)}`",
-    "best_lsttm": lambda result: f"`{reading.best(result, reading.family(result))}`",
-    "best_baseline": lambda result: f"`{reading.best(result, reading.PAPER_BASELINES)}`",
-    "systems": lambda result: str(len(result["summary"])),
-    "days": reading.span,
+    "p": _p,
+    "best": lambda result: f"`{result.best()}`",
+    "best_lsttm": lambda result: f"`{result.best(roles.family(result))}`",
+    "best_baseline": lambda result: f"`{result.best(roles.PAPER_BASELINES)}`",
+    "systems": lambda result: str(len(result.summary)),
+    "days": lambda result: result.settings.span,
 }

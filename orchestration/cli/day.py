@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from orchestration.cli.console import out, plain_errors, progress_bars
 
 if TYPE_CHECKING:
+    from assets.experiments.comparison.parts import SystemFigures, Truth
     from orchestration.run import DayReport
     from warehouse.home import Deployment, Home
 
@@ -61,31 +62,28 @@ def check_day(deployment: Deployment, date: str) -> None:
         )
 
 
-def entries(report: DayReport) -> list[dict[str, Any]]:
+def entries(report: DayReport) -> list[SystemFigures]:
     """A day's report in the form of a comparison's summary."""
-    from assets.experiments.comparison.summary import PERIODS, mean
+    from assets.experiments.comparison.averages import mean
+    from assets.experiments.comparison.parts import PERIODS, SystemFigures
 
     found = []
     for system, by_hour in report.auc_by_hour.items():
         pooled = report.pooled[system]
-        periods = {name: mean(by_hour.get(hour) for hour in hours) for name, hours in PERIODS.items()}
+        figures = {name: mean(by_hour.get(hour) for hour in hours) for name, hours in PERIODS.items()}
+        figures |= {name: pooled[name] for name in ("auc", "log_loss", "gauc")}
         nulls = sum(value is None for value in by_hour.values())
-        figures = {"auc": pooled["auc"], "auc_error": pooled["auc_se"]}
-        figures |= {name: pooled[name] for name in ("log_loss", "gauc")}
-        found.append({"system": system, **periods, **figures, "null_hours": nulls})
+        found.append(
+            SystemFigures.model_validate(
+                {"system": system, **figures, "auc_error": pooled["auc_se"], "null_hours": nulls}
+            )
+        )
     return found
 
 
-def ceiling(home: Home, deployment: Deployment, date: str) -> dict[str, Any]:
+def ceiling(home: Home, deployment: Deployment, date: str) -> Truth:
     """AUC of the true click probability on a simulated day."""
     from assets.experiments.comparison.truth import truth
     from assets.experiments.source_logs import Logs
 
-    logs = Logs(
-        warehouse=deployment.paths(home).warehouse,
-        landing=deployment.landing_folder(home),
-        zone=deployment.zone,
-        first_day=deployment.first_day,
-        simulated=True,
-    )
-    return truth(logs, [date])
+    return truth(Logs.deployed(deployment, home, simulated=True), [date])

@@ -12,6 +12,7 @@ from orchestration.cli.tables import figures_table, loaded_table
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from assets.experiments.comparison.parts import Truth
     from orchestration.run import DayReport
     from orchestration.session import Session
     from warehouse.store.warehouse import Warehouse
@@ -74,7 +75,7 @@ def caught(warehouse: Warehouse, broken: Broken) -> Table:
     return shown
 
 
-def by_hour(report: DayReport, truth: Mapping[str, object]) -> Table:
+def by_hour(report: DayReport, truth: Truth) -> Table:
     """AUC of each hour, a column a system, and the true probability's beside them."""
     from rich.table import Table
 
@@ -82,7 +83,7 @@ def by_hour(report: DayReport, truth: Mapping[str, object]) -> Table:
     shown = Table("hour", title=f"AUC by hour, {report.day} (simulated logs)", title_justify="left")
     for name in (*systems, "true probability"):
         shown.add_column(name, justify="right")
-    ceilings = {row["hour"]: row["auc"] for row in truth["rows"]}  # type: ignore[attr-defined]
+    ceilings = {row.hour: row.auc for row in truth.rows}
     for hour in range(24):
         values = [report.auc_by_hour[system].get(hour) for system in systems]
         cells = ["–" if value is None else f"{value:.3f}" for value in (*values, ceilings.get(hour))]

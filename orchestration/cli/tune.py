@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,9 @@ from orchestration.cli.console import out as console
 from orchestration.cli.console import plain_errors, progress_bars
 from orchestration.cli.options import Chosen, Data, Out, Workers, from_settings
 from orchestration.cli.tables import new_table, or_dash
+
+if TYPE_CHECKING:
+    from assets.experiments.tuning.results import TuningResult
 
 
 @from_settings(TuneSettings)
@@ -34,7 +37,7 @@ def tune(
 
         hourfold tune --source simulator --systems deepfm,lsttm --days 2025-03-08..2025-03-09 --out study.json
     """
-    from assets.common.tuned import FILE, Tuned
+    from assets.common.tuned import FILE
     from assets.experiments.comparison.prepare import prepare
     from assets.experiments.comparison.settings import CompareSettings
     from assets.experiments.source_logs import hash_of
@@ -65,30 +68,27 @@ def tune(
         if mlflow:
             record(home.mlflow, settings, result, out, progress)
         if write:
-            Tuned.of(result).save(own)
+            result.choices().save(own)
     _print(result)
     console.print(f"Written: {out}" + (f", {own}" if write else ""))
 
 
-def _print(result: dict[str, Any]) -> None:
+def _print(result: TuningResult) -> None:
     """What was chosen for each system."""
-    made = "simulated logs" if result["simulated"] else result["source"]
-    title = f"{made}: {len(result['days'])} validation day(s), {result['trials']} trials a system"
+    title = f"{result.about}: {len(result.days)} validation day(s), {result.trials} trials a system"
     table = new_table(title, "system", "defaults", "chosen", "trials", "failed", "seconds a trial")
     table.add_column("settings")
-    for name, system in result["systems"].items():
-        seconds = [trial["seconds"] for trial in system["trials"] if trial["seconds"]]
+    for name, system in result.systems.items():
         table.add_row(
             name,
-            or_dash(system["default_auc"]),
-            or_dash(system["auc"]),
-            str(len(system["trials"])),
-            str(sum(trial["failed"] is not None for trial in system["trials"])),
-            f"{sum(seconds) / len(seconds):.1f}" if seconds else "–",
-            ", ".join(f"{path}={value}" for path, value in system["settings"].items()) or "the defaults",
+            or_dash(system.default_auc),
+            or_dash(system.auc),
+            str(len(system.trials)),
+            str(len(system.failures)),
+            or_dash(system.seconds, ".1f"),
+            ", ".join(f"{path}={value}" for path, value in system.settings.items()) or "the defaults",
         )
     console.print(table)
-    for name, system in result["systems"].items():
-        for number, trial in enumerate(system["trials"]):
-            if trial["failed"] is not None:
-                console.print(f"{name}, trial {number} failed: {trial['failed']}", markup=False)
+    for name, system in result.systems.items():
+        for number, reason in system.failures.items():
+            console.print(f"{name}, trial {number} failed: {reason}", markup=False)

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 from assets.experiments.comparison import compact_json as comparison_compact
-from assets.experiments.comparison.results import by_hour
 from assets.experiments.number_format import number, signed
 from docs.pages.ranking import PARTS, filled
 from tests.assets.experiments.random_comparison import SYSTEMS, random_ab, random_comparison
@@ -43,7 +42,8 @@ def docs(builder, results, tmp_path_factory):
     shutil.copytree(DOCS / "results" / "parts", folder / "results" / "parts")
     (folder / "images").mkdir()
     for name, result in results.items():
-        (folder / f"{name}.json").write_text(json.dumps(result))
+        document = result if name == "ab" else result.document()
+        (folder / f"{name}.json").write_text(json.dumps(document))
     sections = {"simulated-days": "simulated-days="}  # its source has a section already
     arguments = [f"{sections.get(name, '')}{folder / name}.json" for name in results]
     assert builder.main(arguments, folder) == 0
@@ -57,23 +57,24 @@ def test_the_page_has_every_section_and_every_picture_it_shows(docs, results):
     assert all("simulated" in text for text, file in shown if "kuairand" not in file)
     assert "{{" not in page
     for name in SYSTEMS:
-        entry = next(e for e in results["kuairand"]["summary"] if e["system"] == name)
-        assert number(entry["auc"]) in page and name in page
+        entry = results["kuairand"].systems[name]
+        assert number(entry.auc) in page and name in page
     assert page.index("KuaiRand") < page.index("Simulated news") < page.index("A/B test")
 
 
 def test_the_page_is_written_again_from_what_is_kept(builder, docs):
     assert builder.page(docs) == (docs / "results" / "ranking.md").read_text()
-    assert list(builder.kept(docs)) == ["kuairand", "simulated", "simulated-days", "ab"]
+    assert list(builder.stored(docs)) == ["kuairand", "simulated", "simulated-days", "ab"]
 
 
 def test_the_kept_form_is_small_and_loses_nothing_that_is_shown(results):
     result = results["kuairand"]
-    text = comparison_compact.dumped(result)
-    assert len(text) < len(json.dumps(result)) / 2
-    back = comparison_compact.whole(json.loads(text))
+    document = result.document()
+    text = comparison_compact.dumped(document)
+    assert len(text) < len(json.dumps(document)) / 2
+    back = comparison_compact.read(json.loads(text))
     for figure in ("auc", "auc_static", "gate_short"):
-        one, other = by_hour(result, figure), by_hour(back, figure)
+        one, other = result.by_hour(figure), back.by_hour(figure)
         assert set(one) == set(other)
         for name in one:
             assert other[name] == pytest.approx(one[name], abs=1e-5, nan_ok=True)
@@ -85,11 +86,11 @@ def test_the_kept_form_is_small_and_loses_nothing_that_is_shown(results):
 @pytest.mark.filterwarnings("ignore:Mean of empty slice")
 def test_a_sentence_takes_its_figures_from_the_json(results):
     result = results["simulated"]
-    entry = next(e for e in result["summary"] if e["system"] == "lsttm")
+    entry = result.systems["lsttm"]
     said = filled("{{auc lsttm}} {{gain lsttm}} {{figure lsttm ece}} {{truth}} {{p fm lsttm}}", result)
-    gain = signed(entry["auc"] - entry["auc_static"])
-    assert said.startswith(f"{number(entry['auc'])} {gain} {number(entry['ece'])} {number(0.75)} ")
-    gains = by_hour(result, "auc")["lsttm"] - by_hour(result, "auc_static")["lsttm"]
+    gain = signed(entry.auc - entry.auc_static)
+    assert said.startswith(f"{number(entry.auc)} {gain} {number(entry.ece)} {number(0.75)} ")
+    gains = result.by_hour("auc")["lsttm"] - result.by_hour("auc_static")["lsttm"]
     worst = np.nanmin(np.nanmean(np.nanmean(gains, axis=0), axis=0))
     assert filled("{{worst_hour lsttm}}", result).strip() == signed(worst)
     for wrong in ("{{nonsense}}", "{{auc nobody}}", "{{difference fm nobody}}", "{{auc}}"):
@@ -113,6 +114,6 @@ def test_one_system_has_a_page_without_comparisons(builder):
 
 def test_the_page_of_the_repository_is_what_its_data_say(builder):
     """Somebody's edit of the page, the parts or the data alone is seen here."""
-    if not builder.kept():
+    if not builder.stored():
         pytest.skip("no result is kept yet")
     assert builder.page() == (DOCS / "results" / "ranking.md").read_text(), "run docs/build_ranking.py"

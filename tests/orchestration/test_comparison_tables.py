@@ -35,22 +35,22 @@ def test_every_table_fits_a_file_and_names_its_logs(result):
 
 
 def test_the_gain_is_adapted_less_static(result):
-    (entry,) = (e for e in result["summary"] if e["system"] == "lsttm")
+    (entry,) = (e for e in result.summary if e.system == "lsttm")
     line = next(line for line in printed(*comparison_tables("t", result)).splitlines() if "│ lsttm " in line)
-    assert f"{entry['auc'] - entry['auc_static']:+.4f}" in line and f"{entry['ece']:.4f}" in line
+    assert f"{entry.auc - entry.auc_static:+.4f}" in line and f"{entry.ece:.4f}" in line
 
 
 def test_tests_are_against_the_best_and_read_from_its_side(result):
-    best = max(result["summary"], key=lambda entry: entry["auc"])["system"]
+    best = max(result.summary, key=lambda entry: entry.auc).system
     table = list(comparison_tables("t", result))[1]
     assert f"against {best}" in str(table.title)
     shown = printed(table)
-    for test in result["tests"]:
-        if best in (test["first"], test["second"]):
-            other = test["second"] if best == test["first"] else test["first"]
-            sign = -1 if best == test["first"] else 1
+    for test in result.tests:
+        if best in (test.first, test.second):
+            other = test.second if best == test.first else test.first
+            sign = -1 if best == test.first else 1
             line = next(line for line in shown.splitlines() if f"│ {other} " in line)
-            assert f"{sign * test['difference']:+.4f}" in line
+            assert f"{sign * test.difference:+.4f}" in line
 
 
 def test_one_system_has_no_tests():
@@ -59,14 +59,15 @@ def test_one_system_has_no_tests():
 
 
 def test_hours_share_one_scale_and_a_dot_stands_for_no_auc():
-    rows = [
-        {"system": name, "hour": hour, "auc": None if hour == 3 else start + hour / 100}
-        for name, start in (("low", 0.5), ("high", 0.7))
-        for hour in range(24)
-    ]
-    shown = printed(hours_table("t", {"summary": [{"system": "low"}, {"system": "high"}], "rows": rows}))
+    result = random_comparison(("fm", "lsttm"), ("2025-03-08",), 1)
+    start = {"fm": 0.5, "lsttm": 0.7}
+    rows = tuple(
+        row.model_copy(update={"auc": None if row.hour == 3 else start[row.system] + row.hour / 100})
+        for row in result.rows
+    )
+    shown = printed(hours_table("t", result.model_copy(update={"rows": rows})))
     low, high = (
-        next(line for line in shown.splitlines() if f"│ {name} " in line) for name in ("low", "high")
+        next(line for line in shown.splitlines() if f"│ {name} " in line) for name in ("fm", "lsttm")
     )
     assert low.count("·") == high.count("·") == 1
     assert "▁" in low and "▁" not in high and high.count("█") >= 2 and "█" not in low

@@ -80,7 +80,7 @@ def _lifts(metrics: Sequence[Mapping[str, Any]], paper: bool) -> str:
             NAMES[entry["metric"]],
             *("–" if entry[name] is None else f"{entry[name]:.4g}" for name in ("base_value", "arm_value")),
             "–" if entry["lift"] is None else f"{percent(entry['lift'])} [{_ends(entry)}]",
-            p_value(entry, "p_value"),
+            p_value(entry["p_value"]),
             *([percent(PAPER[entry["metric"]]) if entry["metric"] in PAPER else ""] if paper else []),
         ]
         for entry in metrics
@@ -96,7 +96,7 @@ def _ends(entry: Mapping[str, Any]) -> str:
 def _lift(result: Test, metric: str, arm: str | None = None) -> str:
     arm = arm or result["arms"][1]
     found = [entry for entry in result["metrics"] if (entry["metric"], entry["arm"]) == (metric, arm)]
-    return f"{percent(found[0]['lift'])} [{_ends(found[0])}], p {p_value(found[0], 'p_value')}"
+    return f"{percent(found[0]['lift'])} [{_ends(found[0])}], p {p_value(found[0]['p_value'])}"
 
 
 PARTS: dict[str, Callable[..., str]] = {

@@ -25,9 +25,8 @@ from assets.experiments.ab.metrics import (
 from assets.experiments.ab.partial import PlayedDays
 from assets.experiments.ab.play import HOURS, ArmRun, PlayedDay, WorkProgress, run_play
 from assets.experiments.ab.settings import SCRIPTED, ABSettings
-from assets.experiments.comparison.run import silent, write_json
 from assets.experiments.comparison.systems import LONG_TERM, chosen_long_term, chosen_systems
-from assets.experiments.workers import run_units
+from assets.experiments.workers import run_units, silent
 from models.progress import Progress
 
 AA = " (A/A)"  #: marks the base on the users of another arm
@@ -69,8 +68,7 @@ def ab_test(
     result = _result(settings, plays, partial) | {
         "settings": settings.model_dump(mode="json") | {"of": of_systems, "test_days": settings.test_days}
     }
-    write_json(out, result)
-    partial.remove()
+    partial.finish(result)
     return result
 
 

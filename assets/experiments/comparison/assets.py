@@ -1,6 +1,6 @@
-"""ranking_comparison: every system that is asked for, on the deployment's own logs."""
+"""The asset ranking_comparison: systems against each other on the deployment's own logs."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
@@ -12,6 +12,7 @@ from assets.common.timings import Timings
 from assets.experiments.comparison.settings import CompareSettings
 
 if TYPE_CHECKING:
+    from assets.experiments.comparison.results import Comparison
     from assets.experiments.source_logs import Logs
 
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     },
 )
 class ComparisonConfig(LaunchpadConfig):
-    """What a comparison compares, as the launchpad asks for it."""
+    """What a comparison compares, as the launchpad takes it."""
 
 
 def ranking_comparison_asset() -> dg.AssetsDefinition:
@@ -52,16 +53,13 @@ def ranking_comparison_asset() -> dg.AssetsDefinition:
         that was killed goes on where it was.
         """
         with retried_or_explained(context):
-            from assets.experiments.comparison.plots import pictures
-            from assets.experiments.comparison.report import table, tests
-            from assets.experiments.comparison.results import best, span
             from assets.experiments.comparison.run import compare
-            from assets.experiments.comparison.tracking import experiment_name, record
+            from assets.experiments.comparison.tracking import record
 
             timings = Timings()
             with timings.phase("read"):
-                logs, settings = asked(config, home, warehouse)
-            out = home.paths.reports / "comparisons" / f"{span({'settings': settings.model_dump()})}.json"
+                logs, settings = configured(config, home, warehouse)
+            out = home.paths.reports / "comparisons" / f"{settings.span}.json"
             with timings.phase("compute"):
                 listen = progress.to(context.log)
                 result = compare(settings, logs, out, workers=config.workers, progress=listen)
@@ -70,20 +68,8 @@ def ranking_comparison_asset() -> dg.AssetsDefinition:
             progress.spent(timings.seconds)
             context.add_asset_metadata(
                 {
-                    "logs": "simulated" if logs.simulated else settings.source,
-                    "days": ", ".join(settings.days),
-                    "best": best(result) or "none",
-                    "systems": dg.MetadataValue.md(
-                        table(result).replace("[Definitions](../metrics.md).", "")
-                    ),
-                    "tests": dg.MetadataValue.md(tests(result).partition("\n\n![")[0] or "one system only"),
-                    **{
-                        name.removesuffix(".png"): plots.embedded(png)
-                        for name, png in pictures(result).items()
-                    },
-                    "data_hash": result["data_hash"],
+                    **shown(result),
                     "json": dg.MetadataValue.path(str(out)),
-                    "mlflow_experiment": experiment_name(result),
                     "mlflow_run": run_id,
                     **timings.metadata(),
                 }
@@ -92,30 +78,42 @@ def ranking_comparison_asset() -> dg.AssetsDefinition:
     return ranking_comparison
 
 
-def asked(
+def shown(result: "Comparison") -> dict[str, Any]:
+    """What the asset's page says of a comparison: tables, pictures, the experiment's name."""
+    from assets.experiments.comparison.plots import pictures
+    from assets.experiments.comparison.report import table, tests
+    from assets.experiments.comparison.tracking import experiment_name
+
+    return {
+        "logs": "simulated" if result.simulated else result.source,
+        "days": ", ".join(result.settings.days),
+        "best": result.best() or "none",
+        "systems": dg.MetadataValue.md(table(result).replace("[Definitions](../metrics.md).", "")),
+        "tests": dg.MetadataValue.md(tests(result).partition("\n\n![")[0] or "one system only"),
+        **{name.removesuffix(".png"): plots.embedded(png) for name, png in pictures(result).items()},
+        "data_hash": result.data_hash,
+        "mlflow_experiment": experiment_name(result),
+    }
+
+
+def configured(
     config: ComparisonConfig, home: HomeResource, warehouse: WarehouseResource
 ) -> "tuple[Logs, CompareSettings]":
     """The deployment's logs as a comparison reads them, and its settings.
 
     Raises:
-        LookupError: no days were asked for, and fewer than two are loaded.
+        LookupError: the launchpad names no days, and fewer than two are loaded.
     """
     from assets.experiments.source_logs import Logs
 
-    deployment, paths = home.deployment, home.paths
+    deployment = home.deployment
     chosen = config.chosen()
     if "days" not in chosen:
         chosen["days"] = (_last_day(warehouse),)
     of_deployment = deployment.model_dump(include={"source", "systems", "size", "device"})
     settings = CompareSettings.model_validate(of_deployment | chosen)
-    logs = Logs(
-        warehouse=paths.warehouse,
-        landing=deployment.landing_folder(home.home),
-        zone=deployment.zone,
-        first_day=deployment.first_day,
-        simulated=home.description.simulated,
-    )
-    return logs, settings.with_tuned(paths)
+    logs = Logs.deployed(deployment, home.home, home.description.simulated)
+    return logs, settings.with_tuned(home.paths)
 
 
 def _last_day(warehouse: WarehouseResource) -> str:

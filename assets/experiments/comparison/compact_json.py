@@ -14,51 +14,52 @@ from typing import Any
 
 import numpy as np
 
-from assets.experiments.comparison.results import Result, by_hour
+from assets.experiments.comparison.results import Comparison, HourFigure
 
-FIGURES = ("auc", "auc_static", "gate_short")
+FIGURES: tuple[HourFigure, ...] = ("auc", "auc_static", "gate_short")
 DIGITS = 5
-LEFT_OUT = ("rows", "delong", "pairs")
+LEFT_OUT = {"rows", "delong", "pairs"}
 FORM = "hours"  #: the key that only the small form has
 
 
-def compact(result: Result) -> dict[str, Any]:
-    """The small form; a small one is given back as it is."""
-    if FORM in result:
-        return dict(result)
-    settings = {key: value for key, value in result["settings"].items() if key not in ("of", "tuned")}
-    text = json.dumps(result["settings"].get("of", {}), sort_keys=True)
+def compact(result: Comparison) -> dict[str, Any]:
+    """The small form."""
+    document = {key: value for key, value in result.document().items() if key not in LEFT_OUT}
+    settings = result.settings.model_dump(exclude={"of", "tuned"})
+    text = json.dumps(result.settings.of, sort_keys=True)
     settings["of_digest"] = hashlib.sha256(text.encode()).hexdigest()[:16]
     hours = {
-        figure: {name: _lists(table) for name, table in by_hour(result, figure).items()} for figure in FIGURES
+        figure: {name: _lists(table) for name, table in result.by_hour(figure).items()} for figure in FIGURES
     }
-    kept = {key: value for key, value in result.items() if key not in LEFT_OUT}
-    return rounded(kept | {"settings": settings}) | {FORM: hours}
+    return rounded(document | {"settings": settings}) | {FORM: hours}
 
 
-def whole(result: Result) -> dict[str, Any]:
-    """The form that pictures and page read: rows by hour again, those with a figure."""
-    if FORM not in result:
-        return dict(result)
-    found: dict[tuple[str, int, str, int], dict[str, float]] = {}
-    for figure, tables in result[FORM].items():
+def read(document: Mapping[str, Any]) -> Comparison:
+    """A comparison from the JSON of either form; from the small one, the rows that have a figure."""
+    if FORM not in document:
+        return Comparison.model_validate(document)
+    settings = document["settings"]
+    figures_of: dict[tuple[str, int, str, int], dict[str, float]] = {}
+    for figure, tables in document[FORM].items():
         for system, seeds in tables.items():
-            for seed, days in zip(result["settings"]["seeds"], seeds, strict=True):
-                for day, values in zip(result["settings"]["days"], days, strict=True):
+            for seed, days in zip(settings["seeds"], seeds, strict=True):
+                for day, values in zip(settings["days"], days, strict=True):
                     for hour, value in enumerate(values):
                         if value is not None:
-                            found.setdefault((system, seed, day, hour), {})[figure] = value
+                            figures_of.setdefault((system, seed, day, hour), {})[figure] = value
     rows = [
         dict(zip(("system", "seed", "day", "hour"), key, strict=True))
-        | {figure: values.get(figure) for figure in FIGURES}
-        for key, values in found.items()
+        | dict.fromkeys(("exposures", *FIGURES))
+        | figures
+        for key, figures in figures_of.items()
     ]
-    return {key: value for key, value in result.items() if key != FORM} | {"rows": rows}
+    return Comparison.model_validate({**document, "rows": rows})
 
 
-def dumped(result: Result) -> str:
-    """The small form as text: lists of numbers on one line, so that a change is a line."""
-    return text_of(compact(result)) + "\n"
+def dumped(document: Mapping[str, Any]) -> str:
+    """The small form as text; a small one stays as it is."""
+    small = document if FORM in document else compact(Comparison.model_validate(document))
+    return text_of(small) + "\n"
 
 
 def text_of(value: Any, depth: int = 0) -> str:
@@ -74,14 +75,6 @@ def text_of(value: Any, depth: int = 0) -> str:
     return json.dumps(value, allow_nan=False)
 
 
-def _lists(table: np.ndarray) -> list[Any]:
-    """[seeds, days, 24] as lists, null where there is nothing."""
-    return [
-        [[None if np.isnan(value) else round(float(value), DIGITS) for value in day] for day in seed]
-        for seed in table
-    ]
-
-
 def rounded(value: Any) -> Any:
     """Seven significant digits: far below any error, and half the bytes."""
     if isinstance(value, float):
@@ -89,3 +82,11 @@ def rounded(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: rounded(one) for key, one in value.items()}
     return [rounded(one) for one in value] if isinstance(value, list | tuple) else value
+
+
+def _lists(table: np.ndarray) -> list[Any]:
+    """[seeds, days, 24] as lists, null where there is no value."""
+    return [
+        [[None if np.isnan(value) else round(float(value), DIGITS) for value in day] for day in seed]
+        for seed in table
+    ]

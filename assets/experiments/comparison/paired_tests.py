@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from assets.experiments.comparison.parts import DayTest, PairTest
+
 if TYPE_CHECKING:
     from models.metrics import Ordered
 
@@ -27,7 +29,7 @@ class PairedTests:
         self._areas: list[np.ndarray] = []
         self._covariances: list[np.ndarray] = []
         self._influences: list[tuple[np.ndarray, np.ndarray]] = []
-        self._single: list[dict[str, Any]] = []
+        self._single: list[DayTest] = []
 
     def add(
         self, day: str, clicked: np.ndarray, user: np.ndarray, scorings: Sequence[Sequence[Ordered]]
@@ -41,67 +43,50 @@ class PairedTests:
         above: np.ndarray | float = 0.0
         below: np.ndarray | float = 0.0
         for seed, of_seed in zip(self._seeds, scorings, strict=True):
-            found = placements(clicked, of_seed)
-            if found is None or (covariance := found.covariance()) is None:
+            placed = placements(clicked, of_seed)
+            if placed is None or (covariance := placed.covariance()) is None:
                 return
             self._single += [
-                {"first": first, "second": second, "day": day, "seed": seed, **figures}
-                for first, second, figures in self._pairs(found.auc, covariance)
+                DayTest(day=day, seed=seed, **pair) for pair in self._pairs(placed.auc, covariance)
             ]
-            above, below = above + found.above / len(scorings), below + found.below / len(scorings)
+            above, below = above + placed.above / len(scorings), below + placed.below / len(scorings)
         averaged = Placements(np.asarray(above), np.asarray(below))
         self._areas.append(averaged.auc)
         self._covariances.append(np.asarray(averaged.covariance()))
         self._influences.append(influences(averaged, clicked, user))
 
-    def by_day(self) -> list[dict[str, Any]]:
+    def by_day(self) -> tuple[DayTest, ...]:
         """DeLong's test of each two systems on each day with each seed."""
-        return self._single
+        return tuple(self._single)
 
-    def overall(self) -> list[dict[str, Any]]:
+    def overall(self) -> tuple[PairTest, ...]:
         """One test for each two systems, on the mean over days and seeds."""
         from models.metrics import holm, merged, resampled
 
         if not self._areas or len(self._systems) < 2:
-            return []
+            return ()
         days = len(self._areas)
         areas, covariance = sum(self._areas) / days, sum(self._covariances) / days**2
-        moved = resampled(merged(self._influences), REPLICATES, np.random.default_rng(0))
+        deviations = resampled(merged(self._influences), REPLICATES, np.random.default_rng(0))
         pairs = self._pairs(np.asarray(areas), np.asarray(covariance))
-        corrected = holm(np.array([figures["p_value"] for *_, figures in pairs]))
-        place = {system: s for s, system in enumerate(self._systems)}
-        found = []
-        for (first, second, figures), p_holm in zip(pairs, corrected, strict=True):
-            drawn = moved[:, place[first]] - moved[:, place[second]] + figures["difference"]
-            low, high = np.quantile(drawn, (0.025, 0.975))
-            found.append(
-                {
-                    "first": first,
-                    "second": second,
-                    "difference": figures["difference"],
-                    "standard_error": figures["standard_error"],
-                    "low": float(low),
-                    "high": float(high),
-                    "p_delong": figures["p_value"],
-                    "p_holm": float(p_holm),
-                }
+        p_values = [pair.pop("p_value") for pair in pairs]
+        column = {system: s for s, system in enumerate(self._systems)}
+        tests = []
+        for pair, p_delong, p_holm in zip(pairs, p_values, holm(np.array(p_values)), strict=True):
+            one, other = column[pair["first"]], column[pair["second"]]
+            low, high = np.quantile(
+                deviations[:, one] - deviations[:, other] + pair["difference"], (0.025, 0.975)
             )
-        return found
+            tests.append(PairTest(**pair, low=low, high=high, p_delong=p_delong, p_holm=p_holm))
+        return tuple(tests)
 
-    def _pairs(self, areas: np.ndarray, covariance: np.ndarray) -> list[tuple[str, str, dict[str, float]]]:
+    def _pairs(self, areas: np.ndarray, covariance: np.ndarray) -> list[dict[str, Any]]:
+        """Of each two systems `first`, `second`, `difference`, `standard_error` and `p_value`."""
         from models.metrics import paired
 
+        figures = ("difference", "standard_error", "p_value")
         return [
-            (
-                self._systems[one],
-                self._systems[other],
-                dict(
-                    zip(
-                        ("difference", "standard_error", "p_value"),
-                        paired(areas, covariance, one, other),
-                        strict=True,
-                    )
-                ),
-            )
+            {"first": self._systems[one], "second": self._systems[other]}
+            | dict(zip(figures, paired(areas, covariance, one, other), strict=True))
             for one, other in combinations(range(len(self._systems)), 2)
         ]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
-from assets.experiments.comparison import results as reading
-from assets.experiments.comparison.results import PERIODS, Result
+from assets.experiments.comparison import roles
+from assets.experiments.comparison.parts import PERIODS, PairTest, SegmentFigures
+from assets.experiments.comparison.results import Comparison
 from assets.experiments.number_format import count, duration, less, markdown, number, p_value, ranged, signed
+from models.metrics import FIGURES
 
 IMAGES = "../images"
 PAPER = {  #: AUC of the paper's Tables 2 and 4 by period; ablations are read against its `lsttm`
@@ -25,39 +26,39 @@ SEGMENT_HEADS = {
 }
 
 
-def section(result: Result) -> str:
+def section(result: Comparison) -> str:
     """The section of the page: named after the source, unless the page has another of the same source."""
-    return str(result.get("section") or reading.label(result))
+    return result.section or result.label
 
 
-def picture_name(result: Result, name: str) -> str:
+def picture_name(result: Comparison, name: str) -> str:
     """The file of a figure in docs/images."""
     return f"ranking-{section(result)}-{name}"
 
 
-def head(result: Result) -> str:
+def head(result: Comparison) -> str:
     """The command, and what it ran on."""
-    settings, made = result["settings"], result.get("made") or {}
-    source = settings["source"]
+    settings, made = result.settings, result.made
+    source = settings.source
     flags = f" --data {DATA[source]}" if source in DATA else ""
-    flags += f" --days {_days(settings['days'])} --seeds {len(settings['seeds'])}"
-    flags += f" --workers {made['workers']}" * (made.get("workers", 1) > 1)
-    flags += " --tiny" * (settings["size"] == "tiny") + " --defaults" * (not result.get("tuned"))
-    flags += "".join(f" --set {override}" for override in settings["overrides"])
-    names = ",".join(settings["systems"])
+    flags += f" --days {_days(settings.days)} --seeds {len(settings.seeds)}"
+    flags += f" --workers {made.workers}" if made is not None and made.workers > 1 else ""
+    flags += " --tiny" * (settings.size == "tiny") + " --defaults" * (not result.tuned)
+    flags += "".join(f" --set {override}" for override in settings.overrides)
+    names = ",".join(settings.systems)
     lines = [
         f"hourfold compare --source {source}{flags}",
         f"  --systems {names} --out {section(result)}.json",
     ]
-    spent = sum(day["train_seconds"] + day["hours_seconds"] for day in result["days"])
-    tuned = [name for name in settings["systems"] if name in (result.get("tuned") or {})]
-    nulls = max(entry["null_hours"] for entry in result["summary"])
+    spent = sum(day.train_seconds + day.hours_seconds for day in result.days)
+    tuned = [name for name in settings.systems if name in result.tuned]
+    nulls = max(entry.null_hours for entry in result.summary)
     said = [
-        "Simulated logs." * result["simulated"],
-        f"Commit {result['git']}, data hash `{result['data_hash'][:16]}`"
-        + (f", {made['date']}, {made['machine']}." if made else "."),
-        f"Training and scoring took {duration(spent)} in all, added up over {len(result['summary'])} "
-        f"systems, {count(settings['days'], 'day')} and {count(settings['seeds'], 'seed')}.",
+        "Simulated logs." * result.simulated,
+        f"Commit {result.git}, data hash `{result.data_hash[:16]}`"
+        + (f", {made.date}, {made.machine}." if made else "."),
+        f"Training and scoring took {duration(spent)} in all, added up over {len(result.summary)} "
+        f"systems, {count(settings.days, 'day')} and {count(settings.seeds, 'seed')}.",
         f"Settings: `hourfold tune` chose those of {count(tuned, 'system')}; the others have their defaults."
         if tuned
         else "Settings: all defaults.",
@@ -66,30 +67,31 @@ def head(result: Result) -> str:
     return "```\n" + " \\\n".join(lines) + "\n```\n\n" + " ".join(part for part in said if part)
 
 
-def table(result: Result) -> str:
+def table(result: Comparison) -> str:
     """Every system's figures, the best first; the ceiling of simulated logs below."""
-    there, truth = reading.entries(result), result.get("truth")
-    columns = ["system", "0–8 h", "8–16 h", "16–24 h", "AUC", "± seeds", "not updated", "gain"]
-    columns += ["log-loss", "GAUC", "ECE", "training, s"] + ["share of the possible"] * bool(truth)
+    truth = result.truth
+    columns = ["system", *_labels(*PERIODS, "auc", "auc_std"), "not updated"]
+    columns += [*_labels("gain", "log_loss", "gauc", "ece"), "training, s"]
+    columns += ["share of the possible"] * bool(truth)
     rows = []
-    for name in reading.ranked(result):
-        entry = there[name]
+    for name in result.ranked():
+        entry = result.systems[name]
         rows.append(
             [
-                f"**{name}**" if name == reading.best(result) else name,
-                *(number(entry[period]) for period in PERIODS),
-                number(entry["auc"]),
-                number(entry["auc_std"]),
-                number(entry["auc_static"]),
-                signed(less(entry["auc"], entry["auc_static"])),
-                *(number(entry.get(figure)) for figure in ("log_loss", "gauc", "ece")),
-                f"{entry['train_seconds']:.0f}",
-                *([_share(entry["auc"], truth["auc"])] if truth else []),
+                f"**{name}**" if name == result.best() else name,
+                *map(number, entry.periods),
+                number(entry.auc),
+                number(entry.auc_std),
+                number(entry.auc_static),
+                signed(entry.gain),
+                *map(number, (entry.log_loss, entry.gauc, entry.ece)),
+                f"{entry.train_seconds:.0f}",
+                *([_share(entry.auc, truth.auc)] if truth else []),
             ]
         )
     if truth:
-        figures = [number(truth.get(name)) for name in (*PERIODS, "auc")]
-        ends = [number(truth.get("log_loss")), number(truth.get("gauc")), "", "", "100 %"]
+        figures = [number(value) for value in (*truth.periods, truth.auc)]
+        ends = [number(truth.log_loss), number(truth.gauc), "", "", "100 %"]
         rows.append(["true probability", *figures, "", "", "", *ends])
     said = (
         "AUC: all exposures of a day pooled, mean over days and seeds. *Not updated*: the same daily model, "
@@ -101,13 +103,12 @@ def table(result: Result) -> str:
     return f"{said}\n\n{markdown(columns, rows)}"
 
 
-def tests(result: Result) -> str:
+def tests(result: Comparison) -> str:
     """Every system against the best."""
-    order = reading.ranked(result)
-    found = [reading.between(result, name, order[0]) for name in order[1:]]
+    order = result.ranked()
     rows = [
-        [test["first"], ranged(test), p_value(test, "p_delong"), p_value(test)]
-        for test in found
+        [test.first, interval(test), p_value(test.p_delong), p_value(test.p_holm)]
+        for test in (result.between(name, order[0]) for name in order[1:])
         if test is not None
     ]
     if not rows:
@@ -115,22 +116,22 @@ def tests(result: Result) -> str:
     columns = ("less the best", f"AUC − AUC of {order[0]} [95 %]", "p", "p, Holm")
     return (
         "p: DeLong's test on placements averaged over seeds, days independent. Interval: bootstrap over "
-        f"users. Holm's correction is over all {len(result['tests'])} pairs.\n\n"
+        f"users. Holm's correction is over all {len(result.tests)} pairs.\n\n"
         f"{markdown(columns, rows)}\n\n{_image(result, 'differences.png', 'differences to the best')}"
     )
 
 
-def hours(result: Result) -> str:
+def hours(result: Comparison) -> str:
     """Figure 3 of the paper."""
     shown = [_image(result, "auc-by-hour.png", "AUC by hour")]
-    if reading.best(result, reading.PAPER_BASELINES) is not None and len(result["summary"]) > 1:
+    if result.best(roles.PAPER_BASELINES) is not None and len(result.summary) > 1:
         shown.append(_image(result, "auc-against.png", "AUC by hour less the best baseline"))
     return "\n\n".join(shown)
 
 
-def ages(result: Result) -> str:
+def ages(result: Comparison) -> str:
     """The gain of hourly updates by hours since the retrain and by the item's age."""
-    if not reading.by_hour(result, "auc_static"):
+    if not result.by_hour("auc_static"):
         return ""
     parts = [_image(result, "gain.png", "gain of hourly updates")]
     heads = {
@@ -138,87 +139,98 @@ def ages(result: Result) -> str:
         "item_age": "Gain by age of the item, hours",
     }
     parts += [
-        _segment(result, segment, title, lambda entry: signed(less(entry["auc"], entry["auc_static"])))
-        for segment, title in heads.items()
+        _segment(result, segment, title, lambda entry: signed(entry.gain)) for segment, title in heads.items()
     ]
     return "\n\n".join(part for part in parts if part)
 
 
-def segments(result: Result) -> str:
+def segments(result: Comparison) -> str:
     """AUC of kinds of users and items."""
     parts = [
-        _segment(result, segment, title, lambda entry: number(entry["auc"]))
+        _segment(result, segment, title, lambda entry: number(entry.auc))
         for segment, title in SEGMENT_HEADS.items()
     ]
     return "\n\n".join(part for part in parts if part)
 
 
-def gates(result: Result) -> str:
+def gates(result: Comparison) -> str:
     """Where the gate looks."""
-    return _image(result, "gate.png", "gate weights") if result.get("gate") else ""
+    return _image(result, "gate.png", "gate weights") if result.gate else ""
 
 
-def calibration(result: Result) -> str:
+def calibration(result: Comparison) -> str:
     """Predicted and clicked."""
-    return _image(result, "calibration.png", "calibration") if result.get("calibration") else ""
+    return _image(result, "calibration.png", "calibration") if result.calibration else ""
 
 
-def ablations(result: Result) -> str:
+def ablations(result: Comparison) -> str:
     """Table 4 of the paper: every other system of the family against `lsttm`, and the paper's own figures."""
-    there, base = reading.entries(result), reading.REFERENCE
-    others = [name for name in reading.family(result) if name != base]
-    if base not in there or not others:
+    base = roles.REFERENCE
+    others = [name for name in roles.family(result) if name != base]
+    if base not in result.systems or not others:
         return ""
     rows = []
     for name in others:
         paper = ""
         if name in PAPER:
             paper = " ".join(signed(one - other) for one, other in zip(PAPER[name], PAPER[base], strict=True))
-        test = reading.between(result, name, base)
+        test = result.between(name, base)
+        periods = result.systems[name].periods, result.systems[base].periods
         rows.append(
             [
                 name,
-                *(signed(less(there[name][period], there[base][period])) for period in PERIODS),
-                "" if test is None else ranged(test),
-                p_value(test),
+                *(signed(less(*pair)) for pair in zip(*periods, strict=True)),
+                "" if test is None else interval(test),
+                p_value(None if test is None else test.p_holm),
                 paper,
             ]
         )
-    columns = (f"less {base}", "0–8 h", "8–16 h", "16–24 h", "AUC [95 %]", "p, Holm", "in the paper")
+    columns = (f"less {base}", *_labels(*PERIODS), "AUC [95 %]", "p, Holm", "in the paper")
     return (
         f"Differences to `{base}`; *in the paper*: its Table 4, the three periods, on its own log.\n\n"
         f"{markdown(columns, rows)}\n\n{_image(result, 'ablations.png', 'ablations')}"
     )
 
 
-def difference(result: Result, first: str, second: str) -> str:
+def difference(result: Comparison, first: str, second: str) -> str:
     """`+.0043 [+.0031, +.0055]`; raises LookupError where the two were not tested."""
-    test = reading.between(result, first, second)
+    test = result.between(first, second)
     if test is None:
         raise LookupError(f"{first} and {second} were not compared")
-    return ranged(test)
+    return interval(test)
 
 
-def _segment(result: Result, segment: str, title: str, cell: Callable[[Any], str]) -> str:
-    found = [entry for entry in result.get("segments") or () if entry["segment"] == segment]
-    values = list(dict.fromkeys(entry["value"] for entry in found))
+def interval(test: PairTest) -> str:
+    """The same of a test."""
+    return ranged(test.difference, test.low, test.high)
+
+
+def _segment(result: Comparison, segment: str, title: str, cell: Callable[[SegmentFigures], str]) -> str:
+    entries = [entry for entry in result.segments if entry.segment == segment]
+    values = list(dict.fromkeys(entry.value for entry in entries))
     if len(values) < 2:
         return ""
-    by = {(entry["system"], entry["value"]): entry for entry in found}
-    sizes = {entry["value"]: entry["exposures"] for entry in found}
+    by = {(entry.system, entry.value): entry for entry in entries}
+    sizes = {entry.value: entry.exposures for entry in entries}
     rows = [
         [name, *(cell(by[name, value]) if (name, value) in by else "" for value in values)]
-        for name in reading.ranked(result)
+        for name in result.ranked()
     ]
     columns = ("system", *(f"{value} ({sizes[value]:,})" for value in values))
     return f"{title}; in brackets: exposures.\n\n{markdown(columns, rows)}"
 
 
-def _image(result: Result, name: str, text: str) -> str:
-    return f"![{text}, {reading.about(result)}]({IMAGES}/{picture_name(result, name)})"
+def _labels(*figures: str) -> list[str]:
+    return [FIGURES[figure].label for figure in figures]
 
 
-def _share(auc: float, ceiling: float) -> str:
+def _image(result: Comparison, name: str, text: str) -> str:
+    return f"![{text}, {result.about}]({IMAGES}/{picture_name(result, name)})"
+
+
+def _share(auc: float | None, ceiling: float | None) -> str:
+    if auc is None or ceiling is None:
+        return number(None)
     return f"{(auc - 0.5) / (ceiling - 0.5):.0%}".replace("%", " %").replace("-", "−")
 
 

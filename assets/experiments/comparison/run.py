@@ -5,21 +5,20 @@ No Dagster run and no MLflow: the same models, warehouse and evaluation that the
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from assets.common.provenance import flat, made_today
 from assets.experiments.comparison.details import details
-from assets.experiments.comparison.partial import PartialResults
-from assets.experiments.comparison.scores import Scored, ScoringUnit, SegmentFacts, score_unit
+from assets.experiments.comparison.parts import ComparedSettings, DayFigures, DayScore, Made
+from assets.experiments.comparison.results import Comparison
+from assets.experiments.comparison.scores import ScoringUnit, score_unit
 from assets.experiments.comparison.settings import CompareSettings
-from assets.experiments.comparison.summary import DayScore, pairs, rows, summary
+from assets.experiments.comparison.summary import pairs, rows, summary
 from assets.experiments.comparison.systems import LONG_TERM, chosen_long_term, chosen_systems
 from assets.experiments.comparison.truth import truth
+from assets.experiments.frame import Study
 from assets.experiments.source_logs import Logs, hash_of
-from assets.experiments.workers import WorkProgress, run_units, silent
 from models.progress import Progress
 
 
@@ -30,74 +29,50 @@ def compare(
     *,
     workers: int = 1,
     progress: Progress | None = None,
-) -> dict[str, Any]:
+) -> Comparison:
     """Score every system on every day with every seed, write the JSON to `out` and return it.
 
-    Rows are kept in `<out>.partial` as they come; the same call after a kill goes on from there.
+    Scored days are kept in `<out>.partial`; the same call after a kill goes on from there.
     """
-    of_systems = _all_settings(settings)
+    of_systems = all_settings(settings)
     data_hash = hash_of(logs, settings.days)
-    partial = PartialResults(out, settings.key(data_hash, of_systems))
-    report = progress or silent
-    done = {(day.system, day.day, day.seed) for day in partial.days()}
-    total = len(settings.systems) * len(settings.days) * len(settings.seeds)
-    report("days scored", len(done), total)
-
-    def keep(result: Scored | SegmentFacts | WorkProgress) -> None:
-        if isinstance(result, WorkProgress):
-            report(result.stage, result.done, result.total)
-            return
-        if isinstance(result, SegmentFacts):
-            partial.add_facts(result.day, result.facts)
-            return
-        partial.add(result.day, result.scores)
-        done.add((result.day.system, result.day.day, result.day.seed))
-        report("days scored", len(done), total)
-
-    run_units(score_unit, _units(settings, logs, done), workers, keep)
-    days = _in_order(settings, partial.days())
-    found = details(settings, partial)
-    ece = {entry["system"]: entry["ece"] for entry in found["calibration"]}
-    result = {
-        "source": settings.source,
-        "simulated": logs.simulated,
-        "settings": settings.model_dump(mode="json") | {"of": of_systems},
-        "tuned": settings.tuned,
-        "git": ", ".join(dict.fromkeys(day.git for day in days)),
-        "data_hash": data_hash,
-        "made": made_today() | {"workers": workers},
-        "rows": rows(days),
-        "days": [day.model_dump(exclude={"hours"}) for day in days],
-        "summary": summary(days, ece),
-        "pairs": pairs(days),
-        **found,
-    }
-    if logs.simulated:
-        result["truth"] = truth(logs, settings.days)
-    write_json(out, result)
-    partial.remove()
+    key = settings.key(data_hash, of_systems)
+    study = Study(out, key, DayScore, unit="days scored", progress=progress)
+    study.expect(len(settings.systems) * len(settings.days) * len(settings.seeds))
+    scored = {(day.system, day.day, day.seed) for day in study.rows}
+    study.run(score_unit, _units(settings, logs, scored), workers)
+    days = _in_order(settings, study.rows)
+    more = details(settings, study)
+    result = Comparison(
+        source=settings.source,
+        simulated=logs.simulated,
+        settings=ComparedSettings(**settings.model_dump(), of=of_systems),
+        tuned=settings.tuned,
+        git=", ".join(dict.fromkeys(day.git for day in days)),
+        data_hash=data_hash,
+        made=Made(**made_today(), workers=workers),
+        rows=rows(days),
+        days=tuple(DayFigures(**day.model_dump(exclude={"hours"})) for day in days),
+        summary=summary(days, {entry.system: entry.ece for entry in more.calibration}),
+        pairs=pairs(days),
+        truth=truth(logs, settings.days) if logs.simulated else None,
+        **vars(more),
+    )
+    study.write(result.document())
     return result
 
 
-def _all_settings(settings: CompareSettings) -> dict[str, dict[str, str]]:
+def all_settings(settings: CompareSettings) -> dict[str, dict[str, str]]:
     """Every setting behind the comparison, by system, and those of the long-term graph that they share."""
     systems = chosen_systems(settings)
-    found = {name: flat(system) for name, system in systems.items()}
+    flattened = {name: flat(system) for name, system in systems.items()}
     if any(system.uses_long_term for system in systems.values()):
-        found[LONG_TERM] = flat(chosen_long_term(settings))
-    return found
+        flattened[LONG_TERM] = flat(chosen_long_term(settings))
+    return flattened
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Write a JSON file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(path.name + ".new")
-    fresh.write_text(json.dumps(value, indent=1, allow_nan=False) + "\n")
-    fresh.replace(path)
-
-
-def _units(settings: CompareSettings, logs: Logs, done: set[tuple[str, str, int]]) -> list[ScoringUnit]:
-    """What is left, by day and seed: the systems that share a long-term graph, then the others.
+def _units(settings: CompareSettings, logs: Logs, scored: set[tuple[str, str, int]]) -> list[ScoringUnit]:
+    """What is left to score, by day and seed: the systems that share a long-term graph, then the others.
 
     Two pieces a day and seed keep all workers at work nearly to the end, and train no graph twice.
     """
@@ -106,18 +81,18 @@ def _units(settings: CompareSettings, logs: Logs, done: set[tuple[str, str, int]
     for day in settings.days:
         for seed in settings.seeds:
             for long_term in (True, False):
-                wanted = (name for name in settings.systems if shares[name] == long_term)
-                left = tuple(name for name in wanted if (name, day, seed) not in done)
-                if left:
-                    units.append(ScoringUnit(settings, logs, day, seed, left))
+                alike = (name for name in settings.systems if shares[name] == long_term)
+                remaining = tuple(name for name in alike if (name, day, seed) not in scored)
+                if remaining:
+                    units.append(ScoringUnit(settings, logs, day, seed, remaining))
     return units
 
 
 def _in_order(settings: CompareSettings, days: Sequence[DayScore]) -> list[DayScore]:
     """By system, seed and day as the settings name them, whatever the order of arrival."""
-    found = {(day.system, day.seed, day.day): day for day in days}
+    scored = {(day.system, day.seed, day.day): day for day in days}
     return [
-        found[system, seed, day]
+        scored[system, seed, day]
         for system in settings.systems
         for seed in settings.seeds
         for day in settings.days

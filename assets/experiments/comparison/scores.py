@@ -14,10 +14,10 @@ import numpy as np
 
 from assets.common.provenance import git_revision
 from assets.experiments.comparison.day_facts import DayFacts
-from assets.experiments.comparison.partial import Scores
+from assets.experiments.comparison.parts import DayScore, HourScore
 from assets.experiments.comparison.settings import CompareSettings
-from assets.experiments.comparison.summary import DayScore, HourScore
 from assets.experiments.comparison.systems import chosen_long_term, chosen_systems
+from assets.experiments.frame import Finished
 from assets.experiments.source_logs import Logs, read_day
 from assets.experiments.workers import Emit, WorkProgress
 from models.progress import Progress
@@ -40,19 +40,27 @@ class ScoringUnit:
 
 
 @dataclass(frozen=True)
-class Scored:
-    """A scored day with its scores."""
+class Scores:
+    """Click probabilities of a day's exposures float64 [E], in their order."""
 
-    day: DayScore
-    scores: Scores
+    adapted: np.ndarray  #: each hour by the state adapted on the hours before it
+    #: by the model as trained that morning, which only received the hours before; None: it never adapts
+    static: np.ndarray | None = None
+    gate: np.ndarray | None = None  #: weight of the short-term representation, of systems with a gate
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Those of them that the system has."""
+        return {name: values for name, values in vars(self).items() if values is not None}
 
 
-@dataclass(frozen=True)
-class SegmentFacts:
-    """What segments need to know of a day."""
+def scores_name(system: str, day: str, seed: int) -> str:
+    """The name of a scored day's arrays among those of a comparison."""
+    return f"{system}.{day}.{seed}"
 
-    day: str
-    facts: DayFacts
+
+def facts_name(day: str) -> str:
+    """The name of what is known of a day's exposures, whatever the system."""
+    return f"facts.{day}"
 
 
 def score_unit(unit: ScoringUnit, emit: Emit) -> None:
@@ -62,7 +70,7 @@ def score_unit(unit: ScoringUnit, emit: Emit) -> None:
     if unit.settings.device == "cpu":
         torch.set_num_threads(1)
     history, hours = read_day(unit.logs, unit.day)
-    emit(SegmentFacts(unit.day, DayFacts.of(history, hours)))
+    emit(Finished(arrays={facts_name(unit.day): vars(DayFacts.of(history, hours))}))
     systems = chosen_systems(unit.settings)
 
     def report(stage: str, done: int, total: int) -> None:
@@ -76,7 +84,8 @@ def score_unit(unit: ScoringUnit, emit: Emit) -> None:
         device = unit.settings.device
         long_term = train_long_term(history, chosen, seed=unit.seed, device=device, progress=report)
     for name in unit.systems:
-        emit(score_day(name, systems[name], history, hours, unit, long_term, report))
+        day, scores = score_day(name, systems[name], history, hours, unit, long_term, report)
+        emit(Finished((day,), {scores_name(name, unit.day, unit.seed): scores.arrays()}))
 
 
 def score_day(
@@ -87,7 +96,7 @@ def score_day(
     unit: ScoringUnit,
     long_term: LongTermState | None,
     report: Progress,
-) -> Scored:
+) -> tuple[DayScore, Scores]:
     """Train on the history, then score each hour before adapting on it.
 
     A copy of the trained model scores the hours too: it receives each, but never adapts.
@@ -113,7 +122,7 @@ def score_day(
         if scored.static is not None:
             static.append(scored.static)
     seconds = {"train_seconds": day.train_seconds, "hours_seconds": day.hours_seconds}
-    return Scored(
+    return (
         evaluate(name, unit, hours, adapted, static, gate, **seconds),
         Scores(np.concatenate(adapted), np.concatenate(static) if static else None, _joined(gate)),
     )
@@ -129,35 +138,35 @@ def evaluate(
     **seconds: float,
 ) -> DayScore:
     """The figures of a scored day; `static` is empty for a system that never adapts."""
-    from models.metrics import auc, auc_standard_error, gauc, log_loss
+    from models.metrics import auc, ranking_figures
 
     labels = np.concatenate([hour.exposures.clicked for hour in hours])
     users = np.concatenate([hour.exposures.user for hour in hours])
-    pooled = np.concatenate(adapted)
+    figures = ranking_figures(labels, np.concatenate(adapted), users)
     return DayScore(
         system=name,
         seed=unit.seed,
         day=unit.day,
         hours=tuple(
             HourScore(
-                hour=place,
+                hour=h,
                 exposures=len(hour.exposures),
-                auc=auc(hour.exposures.clicked, adapted[place]),
-                auc_static=auc(hour.exposures.clicked, (static or adapted)[place]),
-                gate_short=None if (weights := gate[place]) is None or not len(weights) else weights.mean(),
+                auc=auc(hour.exposures.clicked, adapted[h]),
+                auc_static=auc(hour.exposures.clicked, (static or adapted)[h]),
+                gate_short=None if (weights := gate[h]) is None or not len(weights) else weights.mean(),
             )
-            for place, hour in enumerate(hours)
+            for h, hour in enumerate(hours)
         ),
-        auc=auc(labels, pooled),
+        auc=figures["auc"],
         auc_static=auc(labels, np.concatenate(static or adapted)),
-        auc_error=auc_standard_error(labels, pooled),
-        log_loss=log_loss(labels, pooled),
-        gauc=gauc(labels, pooled, users),
+        auc_error=figures["auc_se"],
+        log_loss=figures["log_loss"],
+        gauc=figures["gauc"],
         git=git_revision(),
         **seconds,
     )
 
 
 def _joined(gate: Sequence[np.ndarray | None]) -> np.ndarray | None:
-    there = [weights for weights in gate if weights is not None]
-    return np.concatenate(there) if there else None
+    weights = [of_hour for of_hour in gate if of_hour is not None]
+    return np.concatenate(weights) if weights else None

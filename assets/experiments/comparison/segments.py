@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from assets.experiments.comparison.averages import mean
 from assets.experiments.comparison.day_facts import DayFacts
-from assets.experiments.comparison.summary import mean
+from assets.experiments.comparison.parts import GateWeight, SegmentFigures
 
 if TYPE_CHECKING:
     from models.metrics import Ordered
@@ -86,69 +87,70 @@ class Segments:
         from models.metrics import auc_by_group
 
         for segment, member in groups.items():
-            found = [auc_by_group(clicked, scoring, member) for scoring in scorings]
-            adapted, static = found[0], found[-1]
+            by_scoring = [auc_by_group(clicked, scoring, member) for scoring in scorings]
+            adapted, static = by_scoring[0], by_scoring[-1]
             for g, group in enumerate(adapted.group.tolist()):
                 self._size[segment, group][day] = int(adapted.exposures[g]), int(adapted.clicks[g])
                 pair = _known(adapted.auc[g]), _known(static.auc[g])
                 self._auc[system, segment, group].append(pair)
 
-    def entries(self, systems: Sequence[str]) -> list[dict[str, Any]]:
+    def entries(self, systems: Sequence[str]) -> tuple[SegmentFigures, ...]:
         """By system, segment and value, in their order."""
-        found = []
-        for system in systems:
-            for segment, names in SEGMENTS.items():
-                for group, name in enumerate(names):
-                    if (segment, group) not in self._size:
-                        continue
-                    sizes = self._size[segment, group].values()
-                    areas = self._auc[system, segment, group]
-                    found.append(
-                        {
-                            "system": system,
-                            "segment": segment,
-                            "value": name,
-                            "exposures": sum(exposures for exposures, _ in sizes),
-                            "clicks": sum(clicks for _, clicks in sizes),
-                            "auc": mean(adapted for adapted, _ in areas),
-                            "auc_static": mean(static for _, static in areas),
-                            "null_days": sum(adapted is None for adapted, _ in areas),
-                        }
-                    )
-        return found
+        return tuple(
+            self._entry(system, segment, group, name)
+            for system in systems
+            for segment, names in SEGMENTS.items()
+            for group, name in enumerate(names)
+            if (segment, group) in self._size
+        )
+
+    def _entry(self, system: str, segment: str, group: int, name: str) -> SegmentFigures:
+        sizes = self._size[segment, group].values()
+        areas = self._auc[system, segment, group]
+        return SegmentFigures(
+            system=system,
+            segment=segment,
+            value=name,
+            exposures=sum(exposures for exposures, _ in sizes),
+            clicks=sum(clicks for _, clicks in sizes),
+            auc=mean(adapted for adapted, _ in areas),
+            auc_static=mean(static for _, static in areas),
+            null_days=sum(adapted is None for adapted, _ in areas),
+        )
 
 
 class Gates:
     """Collects the gate weights of systems that have any: means over exposures of all days and seeds."""
 
     def __init__(self) -> None:
-        self._sums: dict[tuple[str, str], np.ndarray] = {}
+        self._sums: dict[tuple[str, Literal["hour", "activity"]], np.ndarray] = {}
 
     def add(self, system: str, facts: DayFacts, gate: np.ndarray | None) -> None:
         """Take in a day of a system with one seed."""
         if gate is None:
             return
-        for by, member, size in (
-            ("hour", facts.hour, 24),
-            ("activity", ACTIVITY.of(facts.user_seen), len(ACTIVITY.names)),
-        ):
+        groupings: dict[Literal["hour", "activity"], tuple[np.ndarray, int]] = {
+            "hour": (facts.hour, 24),
+            "activity": (ACTIVITY.of(facts.user_seen), len(ACTIVITY.names)),
+        }
+        for by, (member, size) in groupings.items():
             sums = np.stack([np.bincount(member, weights, size) for weights in (gate, None)])
             self._sums[system, by] = self._sums.get((system, by), 0) + sums
 
-    def entries(self) -> list[dict[str, Any]]:
+    def entries(self) -> tuple[GateWeight, ...]:
         """One entry a system, way of grouping and value; exposures are counted once a seed."""
-        return [
-            {
-                "system": system,
-                "by": by,
-                "value": place if by == "hour" else ACTIVITY.names[place],
-                "exposures": int(exposures),
-                "mean": float(total / exposures),
-            }
+        return tuple(
+            GateWeight(
+                system=system,
+                by=by,
+                value=group if by == "hour" else ACTIVITY.names[group],
+                exposures=int(exposures),
+                mean=total / exposures,
+            )
             for (system, by), sums in self._sums.items()
-            for place, (total, exposures) in enumerate(sums.T)
+            for group, (total, exposures) in enumerate(sums.T)
             if exposures
-        ]
+        )
 
 
 def _known(value: float) -> float | None:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from assets.common.options import Days, Names, Overrides, Seeds, distinct, names_in
 from assets.common.tuned import Scalar, tuned_settings
+from assets.experiments.record import Record, key_of
 
 if TYPE_CHECKING:
     from warehouse.home import SourceHome
@@ -18,10 +17,8 @@ if TYPE_CHECKING:
 NO_COUNTS = "*.features.counts=false"  #: the override that takes point-in-time counts from every system
 
 
-class CompareSettings(BaseModel):
+class CompareSettings(Record):
     """One comparison: systems × days × seeds on one source."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     source: Literal["simulator", "kuairand", "landing"] = Field(description="where the logs come from")
     systems: Names = Field(min_length=1, description="registered systems, or all")
@@ -55,10 +52,14 @@ class CompareSettings(BaseModel):
         """With the settings that tuning chose for the systems: a study of this home first."""
         return self.model_copy(update={"tuned": tuned_settings(home, self.source, self.size, self.systems)})
 
+    @property
+    def span(self) -> str:
+        """The test days, as `first` or `first..last`."""
+        return "..".join(dict.fromkeys((min(self.days), max(self.days))))
+
     def key(self, data_hash: str, of_systems: Mapping[str, Mapping[str, str]]) -> str:
-        """Twelve hex digits of all that moves a score, the code aside: the key of partial results."""
-        text = json.dumps([self.model_dump(mode="json"), data_hash, of_systems], sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
+        """All that moves a score, the code aside, in twelve hex digits: the key of partial results."""
+        return key_of(self.model_dump(mode="json"), data_hash, of_systems)
 
 
 def systems_named(text: str, overrides: Sequence[str] = ()) -> tuple[str, ...]:

@@ -30,24 +30,24 @@ def chosen_systems(settings: CompareSettings) -> dict[str, SystemSettings]:
     unknown = [name for name in settings.systems if name not in SYSTEMS]
     if unknown:
         raise ValueError(f"unknown system {', '.join(unknown)}; known: {', '.join(SYSTEMS)}")
-    found = {name: getattr(SYSTEMS[name], settings.size) for name in settings.systems}
+    chosen = {name: getattr(SYSTEMS[name], settings.size) for name in settings.systems}
     for name, values in settings.tuned.items():
-        found[name] = with_tuned(name, found[name], values)
+        chosen[name] = with_tuned(name, chosen[name], values)
     for target, path, value in _overrides(settings):
-        for name in found if target == ALL else {target} & set(found):
-            found[name] = overridden(found[name], path, value)
-    return found
+        for name in chosen if target == ALL else {target} & set(chosen):
+            chosen[name] = overridden(chosen[name], path, value)
+    return chosen
 
 
 def chosen_long_term(settings: CompareSettings) -> LongTermSettings:
     """Settings of the long-term graph that the systems share."""
     from models.ranking.registry import long_term_settings
 
-    found = long_term_settings(settings.size)
+    chosen = long_term_settings(settings.size)
     for target, path, value in _overrides(settings):
         if target == LONG_TERM:
-            found = overridden(found, path, value)
-    return found
+            chosen = overridden(chosen, path, value)
+    return chosen
 
 
 def overridden(settings: S, path: str, value: str) -> S:
@@ -62,13 +62,13 @@ def overridden(settings: S, path: str, value: str) -> S:
 def _overrides(settings: CompareSettings) -> list[tuple[str, str, str]]:
     """`target.path=value` as (target, path, value)."""
     targets = (ALL, LONG_TERM, *settings.systems)
-    found = []
+    parsed = []
     for override in settings.overrides:
-        left, equals, value = override.partition("=")
-        target, _, path = left.partition(".")
+        setting, equals, value = override.partition("=")
+        target, _, path = setting.partition(".")
         if not (path and equals) or target not in targets:
             raise ValueError(
                 f"override {override!r}: write TARGET.SETTING=VALUE; targets: {', '.join(targets)}"
             )
-        found.append((target, path, value))
-    return found
+        parsed.append((target, path, value))
+    return parsed

@@ -3,61 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from assets.experiments.comparison.summary import PERIODS, mean
+from assets.experiments.comparison.averages import mean
+from assets.experiments.comparison.parts import PERIODS, Truth, TruthHour
 
 if TYPE_CHECKING:
     from assets.experiments.source_logs import Logs
 
 
-def truth(logs: Logs, days: Sequence[str]) -> dict[str, Any]:
-    """AUC of the true click probability by day and hour, and averaged as a system's is.
-
-    Returns:
-        `rows` (day, hour, auc), and `period1`, `period2`, `period3`, `auc`, `log_loss`, `gauc`.
-    """
+def truth(logs: Logs, days: Sequence[str]) -> Truth:
+    """AUC of the true click probability by day and hour, and averaged as a system's is."""
     from models.metrics import auc, gauc, log_loss
 
-    rows: list[dict[str, Any]] = []
-    pooled: list[dict[str, float | None]] = []
+    rows: list[TruthHour] = []
+    pooled: dict[str, list[float | None]] = {"auc": [], "log_loss": [], "gauc": []}
     for day in days:
         columns = day_columns(logs, day)
         chance = probabilities(logs, day, columns["exposure_id"])
         clicked = columns["clicked"]
         rows += [
-            {"day": day, "hour": hour, "auc": auc(clicked[at], chance[at])}
+            TruthHour(day=day, hour=hour, auc=auc(clicked[at], chance[at]))
             for hour in range(24)
             for at in [columns["hour"] == hour]
         ]
-        pooled.append(
-            {
-                "auc": auc(clicked, chance),
-                "log_loss": log_loss(clicked, chance),
-                "gauc": gauc(clicked, chance, columns["user"]),
-            }
-        )
-    by_period = {
-        name: mean(row["auc"] for row in rows if row["hour"] in hours) for name, hours in PERIODS.items()
-    }
-    return {"rows": rows, **by_period, **{name: mean(day[name] for day in pooled) for name in pooled[0]}}
+        pooled["auc"].append(auc(clicked, chance))
+        pooled["log_loss"].append(log_loss(clicked, chance))
+        pooled["gauc"].append(gauc(clicked, chance, columns["user"]))
+    by_period = {name: mean(row.auc for row in rows if row.hour in hours) for name, hours in PERIODS.items()}
+    return Truth(rows=tuple(rows), **by_period, **{name: mean(values) for name, values in pooled.items()})
 
 
 def day_columns(logs: Logs, day: str) -> dict[str, np.ndarray]:
-    """Exposures of a day as they were kept: exposure_id, user, clicked, and hour 0 … 23, each [E]."""
+    """Exposures of a day as the warehouse has them: exposure_id, user, clicked, and hour 0 … 23, each [E]."""
     from warehouse.landing.service_time import DAY_MS, HOUR_MS, ServiceZone
     from warehouse.store.warehouse import Warehouse
 
     start = ServiceZone(logs.zone).day_start_ms(day)
     with Warehouse(logs.warehouse, read_only=True) as warehouse:
-        found = warehouse.events(start, start + DAY_MS, "mentioned")
+        events = warehouse.events(start, start + DAY_MS, "mentioned")
     return {
-        "exposure_id": found["exposures.exposure_id"],
-        "user": found["exposures.user"],
-        "clicked": found["exposures.clicked"],
-        "hour": (found["exposures.shown_at"] - start) // HOUR_MS,
+        "exposure_id": events["exposures.exposure_id"],
+        "user": events["exposures.user"],
+        "clicked": events["exposures.clicked"],
+        "hour": (events["exposures.shown_at"] - start) // HOUR_MS,
     }
 
 
@@ -78,8 +69,10 @@ def probabilities(logs: Logs, day: str, exposure_ids: np.ndarray) -> np.ndarray:
     tables = [pq.ParquetFile(file).read().to_pandas() for file in files]
     known = pd.concat(tables, ignore_index=True)
     chance = pd.Series(known["probability"].to_numpy(), index=known["exposure_id"].astype(str))
-    found = chance.reindex(exposure_ids.astype(str)).to_numpy(dtype=np.float64)
-    if np.isnan(found).any():
-        missing = exposure_ids[np.isnan(found)][:3]
-        raise KeyError(f"{folder} does not know {np.isnan(found).sum()} exposures, such as {list(missing)}")
-    return found
+    matched = chance.reindex(exposure_ids.astype(str)).to_numpy(dtype=np.float64)
+    unknown = np.isnan(matched)
+    if unknown.any():
+        raise KeyError(
+            f"{folder} does not know {unknown.sum()} exposures, such as {list(exposure_ids[unknown][:3])}"
+        )
+    return matched

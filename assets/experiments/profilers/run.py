@@ -17,14 +17,13 @@ from typing import Any
 import numpy as np
 
 from assets.common.provenance import git_revision
-from assets.experiments.comparison.run import WorkProgress, silent, write_json
 from assets.experiments.profilers.cases import Case, Given, by_target, cases, given, source_ways
 from assets.experiments.profilers.data import Evaluation, PurchaseSource, evaluation_of
 from assets.experiments.profilers.rows import ProfileRow, case_key
 from assets.experiments.profilers.settings import ProfileEvalSettings
 from assets.experiments.profilers.systems import PROFILE_SYSTEMS, Fold, known_systems, settings_of
 from assets.experiments.resumable import PartialLines
-from assets.experiments.workers import Emit, run_units
+from assets.experiments.workers import Emit, WorkProgress, run_units, silent
 from models.progress import Progress
 
 EVALUATION = "evaluation.pickle"  #: in the partial folder: read by the workers, written by this module
@@ -93,8 +92,7 @@ def profile_eval(
         "rows": [row.model_dump(exclude={"git"}) for row in rows],
         "summary": summary(rows, settings.systems),
     }
-    write_json(out, result)
-    partial.remove()
+    partial.finish(result)
     return result
 
 

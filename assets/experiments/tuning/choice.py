@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from assets.experiments.tuning.study import Day, Trial
+from assets.experiments.tuning.results import TunedTrials
+from assets.experiments.tuning.trial import Day, Trial
 
 RULE = (
     "the trial of the highest mean AUC, where it exceeds that of the defaults by more than one standard "
@@ -37,9 +36,9 @@ def paired_error(
     parts = []
     for (_, hours), *scores in zip(days, first, second, strict=True):
         labels = np.concatenate([hour.exposures.clicked for hour in hours])
-        found = placements(labels, [Ordered.of(scoring) for scoring in scores])
-        if found is not None:
-            parts.append(influences(found, labels, np.concatenate([hour.exposures.user for hour in hours])))
+        placed = placements(labels, [Ordered.of(scoring) for scoring in scores])
+        if placed is not None:
+            parts.append(influences(placed, labels, np.concatenate([hour.exposures.user for hour in hours])))
     influence = merged(parts) if parts else np.empty((0, 2))
     users = len(influence)
     if users < 2:
@@ -60,12 +59,12 @@ def choose(trials: Sequence[Trial]) -> Trial | None:
     return best if better else default
 
 
-def summary(trials: Sequence[Trial]) -> dict[str, Any]:
-    """A system's entry in the JSON of a study. `settings` is empty where the defaults stay."""
+def summary(trials: Sequence[Trial]) -> TunedTrials:
+    """A system's part of the result. `settings` is empty where the defaults stay."""
     chosen = choose(trials)
-    return {
-        "settings": chosen.settings if chosen is not None and chosen.number else {},
-        "auc": None if chosen is None else chosen.auc,
-        "default_auc": trials[0].auc,
-        "trials": [trial.model_dump(mode="json", exclude={"number"}) for trial in trials],
-    }
+    return TunedTrials(
+        settings=chosen.settings if chosen is not None and chosen.number else {},
+        auc=None if chosen is None else chosen.auc,
+        default_auc=trials[0].auc,
+        trials=tuple(trial.figures() for trial in trials),
+    )

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import asdict
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
 from assets.common.options import ALL, Days, Names
 from assets.common.provenance import flat
+from assets.experiments.record import Record, key_of
 
 Sampler = Literal["tpe", "gp"]
 
 
-class TuneSettings(BaseModel):
+class TuneSettings(Record):
     """One study: systems × trials, each scored on all validation days."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     source: str = Field(description="where the logs come from (simulator, kuairand or landing)")
     systems: Names = Field(
@@ -43,7 +40,7 @@ class TuneSettings(BaseModel):
         return tuple(dict.fromkeys(value))
 
     def key(self, data_hash: str) -> str:
-        """Twelve hex digits of all that moves a trial, the code and what else is tried aside."""
+        """All that moves a trial, the code and what else is tried aside, in twelve hex digits."""
         from models.ranking.registry import SYSTEMS, long_term_settings
 
         entries = {name: SYSTEMS[name] for name in self.systems}
@@ -54,5 +51,4 @@ class TuneSettings(BaseModel):
         }
         shared = flat(long_term_settings(self.size))
         about = self.model_dump(mode="json", exclude={"trials"})
-        text = json.dumps([about, data_hash, of_systems, spaces, shared], sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
+        return key_of(about, data_hash, of_systems, spaces, shared)

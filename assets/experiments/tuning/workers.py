@@ -9,13 +9,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from assets.common.provenance import git_revision
-from assets.experiments.comparison.run import WorkProgress
+from assets.experiments.frame import Finished, load_arrays
 from assets.experiments.tuning.settings import TuneSettings
-from assets.experiments.tuning.study import Day, Trial, study
-from assets.experiments.workers import Emit
+from assets.experiments.tuning.study import study
+from assets.experiments.tuning.trial import Day, Scores, Trial, TrialRow
+from assets.experiments.workers import Emit, WorkProgress
 
 if TYPE_CHECKING:
     from assets.experiments.source_logs import Logs
@@ -46,8 +45,8 @@ class PickledDays:
     def __call__(self) -> list[Day]:
         """Read the file."""
         with self.path.open("rb") as file:
-            found: list[Day] = pickle.load(file)
-        return found
+            days: list[Day] = pickle.load(file)
+        return days
 
 
 @dataclass(frozen=True)
@@ -56,13 +55,13 @@ class GraphUnit:
 
     settings: TuneSettings
     read: ReadDays
-    place: int
+    day: int  #: its position among the settings' days
     path: Path
 
 
 @dataclass(frozen=True)
 class StudyUnit:
-    """The trials of one system that are left to do."""
+    """The trials of one system that are not done yet."""
 
     settings: TuneSettings
     read: ReadDays
@@ -71,17 +70,8 @@ class StudyUnit:
     folder: Path  #: of partial results
 
 
-@dataclass(frozen=True)
-class Done:
-    """A trial as it ends."""
-
-    system: str
-    git: str
-    trial: Trial
-
-
 def run_study(unit: StudyUnit, emit: Emit) -> None:
-    """Do what is left of one system's study, and emit each trial as it ends."""
+    """Do what remains of one system's study, and emit each trial as it ends."""
     from models.ranking.registry import SYSTEMS
 
     settings, entry = unit.settings, SYSTEMS[unit.name]
@@ -91,11 +81,6 @@ def run_study(unit: StudyUnit, emit: Emit) -> None:
         from models.ranking.lsttm.long_term_state import LongTermState
 
         long_term = [LongTermState.load(graph_path(unit.folder, day)) for day in settings.days]
-    kept = unit.folder / f"{unit.name}.defaults.npz"
-    default_scores = None
-    if kept.exists():
-        with np.load(kept) as stored:
-            default_scores = [stored[f"arr_{place}"] for place in range(len(settings.days))]
     for trial, scores in study(
         unit.name,
         entry,
@@ -107,15 +92,26 @@ def run_study(unit: StudyUnit, emit: Emit) -> None:
         device=settings.device,
         long_term=long_term,
         finished=unit.finished,
-        default_scores=default_scores,
+        default_scores=_default_scores(unit),
         progress=lambda stage, done, total: emit(WorkProgress(stage, done, total)),
     ):
+        arrays = {}
         if trial.number == 0 and scores is not None:
-            from models.files import replace_file
+            arrays[_defaults_name(unit.name)] = dict(zip(settings.days, scores, strict=True))
+        emit(Finished((TrialRow(system=unit.name, git=git_revision(), trial=trial),), arrays))
 
-            with replace_file(kept) as fresh, fresh.open("wb") as file:
-                np.savez(file, *scores)
-        emit(Done(unit.name, git_revision(), trial))
+
+def _default_scores(unit: StudyUnit) -> Scores | None:
+    """The scores of trial 0, where an earlier run of this study has them."""
+    path = unit.folder / f"{_defaults_name(unit.name)}.npz"
+    if not path.exists():
+        return None
+    arrays = load_arrays(path)
+    return [arrays[day] for day in unit.settings.days]
+
+
+def _defaults_name(system: str) -> str:
+    return f"defaults.{system}"
 
 
 def train_graph(unit: GraphUnit, emit: Emit) -> None:
@@ -127,10 +123,10 @@ def train_graph(unit: GraphUnit, emit: Emit) -> None:
     _one_thread(settings)
 
     def report(stage: str, done: int, total: int) -> None:
-        emit(WorkProgress(f"{settings.days[unit.place]} {stage}", done, total))
+        emit(WorkProgress(f"{settings.days[unit.day]} {stage}", done, total))
 
     state = train_long_term(
-        days_read(unit.read)[unit.place][0],
+        days_read(unit.read)[unit.day][0],
         long_term_settings(settings.size),
         seed=settings.seed,
         device=settings.device,

@@ -1,4 +1,4 @@
-"""A comparison's JSON made of random numbers: the shape of `hourfold compare`, figures that mean nothing."""
+"""A comparison and an A/B test of random numbers: their shape, and figures that mean nothing."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from assets.experiments.ab.settings import ABSettings
+from assets.experiments.comparison.results import Comparison
 from models.ranking import registry
 
 SYSTEMS = tuple(registry.SYSTEMS)
@@ -22,7 +23,7 @@ def random_comparison(
     seeds: int = 2,
     simulated: bool = True,
     seed: int = 0,
-) -> dict[str, Any]:
+) -> Comparison:
     """Random figures in the shape of a comparison; the first hour has one class only."""
     rng = np.random.default_rng(seed)
     quality = {name: 0.62 + 0.06 * rng.random() for name in systems}
@@ -34,7 +35,7 @@ def random_comparison(
                 static = quality[name] + shape + 0.01 * rng.standard_normal(24)
                 auc = static + 0.01 * rng.random(24) * np.linspace(0, 1, 24)
                 for hour in range(24):
-                    there = hour > 0
+                    both_classes = hour > 0
                     rows.append(
                         {
                             "system": name,
@@ -42,8 +43,8 @@ def random_comparison(
                             "day": day,
                             "hour": hour,
                             "exposures": int(rng.integers(200, 4000)),
-                            "auc": float(auc[hour]) if there else None,
-                            "auc_static": float(static[hour]) if there else None,
+                            "auc": float(auc[hour]) if both_classes else None,
+                            "auc_static": float(static[hour]) if both_classes else None,
                             "gate_short": float(rng.random()) if name in GATED else None,
                         }
                     )
@@ -60,41 +61,54 @@ def random_comparison(
                     }
                 )
     summary = [_summary(name, rows, trained, rng) for name in systems]
-    return {
-        "source": "simulator" if simulated else "kuairand",
-        "simulated": simulated,
-        "settings": {
+    return Comparison.model_validate(
+        {
             "source": "simulator" if simulated else "kuairand",
-            "systems": list(systems),
-            "days": list(days),
-            "seeds": list(range(seeds)),
-            "size": "real",
-            "device": "cpu",
-            "static": False,
-            "overrides": [],
-            "of": {name: _settings(rng) for name in systems} | {"long_term": {"epochs": "3"}},
-        },
-        "git": "0123456789ab",
-        "data_hash": "random-numbers",
-        "made": {"date": "2025-03-31", "machine": "2 imagined cores", "workers": 1},
-        "rows": rows,
-        "days": trained,
-        "summary": summary,
-        "pairs": [],
-        "tests": [_test(first, second, summary, rng) for first, second in combinations(systems, 2)],
-        "segments": [found for name in systems for found in _segments(name, quality[name], rng)],
-        "calibration": [{"system": name, "bins": _bins(rng)} for name in systems],
-        "gate": [
-            {"system": name, "by": by, "value": value, "exposures": 100, "mean": float(rng.random())}
-            for name in systems
-            if name in GATED
-            for by, values in (("hour", range(24)), ("activity", ("0", "1-4", "5-19", "20+")))
-            for value in values
-        ],
-        "delong": [{"first": systems[0], "second": systems[-1], "p_value": 0.5}] * 3,
-        "tuned": {},
-        **({"truth": {"auc": 0.75, "log_loss": 0.2, "gauc": 0.7, "rows": []}} if simulated else {}),
-    }
+            "simulated": simulated,
+            "settings": {
+                "source": "simulator" if simulated else "kuairand",
+                "systems": list(systems),
+                "days": list(days),
+                "seeds": list(range(seeds)),
+                "size": "real",
+                "device": "cpu",
+                "static": False,
+                "overrides": [],
+                "of": {name: _settings(rng) for name in systems} | {"long_term": {"epochs": "3"}},
+            },
+            "git": "0123456789ab",
+            "data_hash": "random-numbers",
+            "made": {"date": "2025-03-31", "machine": "2 imagined cores", "workers": 1},
+            "rows": rows,
+            "days": trained,
+            "summary": summary,
+            "pairs": [],
+            "tests": [_test(first, second, summary, rng) for first, second in combinations(systems, 2)],
+            "segments": [found for name in systems for found in _segments(name, quality[name], rng)],
+            "calibration": [{"system": name, "bins": _bins(rng)} for name in systems],
+            "gate": [
+                {"system": name, "by": by, "value": value, "exposures": 100, "mean": float(rng.random())}
+                for name in systems
+                if name in GATED
+                for by, values in (("hour", range(24)), ("activity", ("0", "1-4", "5-19", "20+")))
+                for value in values
+            ],
+            "delong": [
+                {
+                    "first": systems[0],
+                    "second": systems[-1],
+                    "day": days[0],
+                    "seed": 0,
+                    "difference": 0.0,
+                    "standard_error": 1.0,
+                    "p_value": 0.5,
+                }
+            ]
+            * 3,
+            "tuned": {},
+            **({"truth": {"auc": 0.75, "log_loss": 0.2, "gauc": 0.7, "rows": []}} if simulated else {}),
+        }
+    )
 
 
 def random_ab(arms: tuple[str, ...] = ("deepfm", "lsttm"), seed: int = 0) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import pytest
 
 from assets.common.options import days_named
 from assets.experiments.comparison import scores as scoring
+from assets.experiments.comparison.compact_json import read
 from assets.experiments.comparison.prepare import prepare
 from assets.experiments.comparison.run import _units, compare
 from assets.experiments.comparison.settings import CompareSettings, systems_named
@@ -40,91 +41,93 @@ def logs(tmp_path_factory):
 @pytest.fixture(scope="module")
 def result(logs, tmp_path_factory):
     out = tmp_path_factory.mktemp("out") / "c.json"
-    found = compare(settings(systems=("deepfm", "lsttm")), logs, out)
-    assert json.loads(out.read_text()) == json.loads(json.dumps(found))
+    compared = compare(settings(systems=("deepfm", "lsttm")), logs, out)
+    assert json.loads(out.read_text()) == json.loads(json.dumps(compared.document()))
+    assert read(json.loads(out.read_text())) == compared
     assert not out.with_name("c.json.partial").exists()
-    return found
+    return compared
 
 
 def test_the_json_has_the_promised_keys(result):
-    assert set(result) == {
+    document = result.document()
+    assert set(document) == {
         *("source", "simulated", "settings", "tuned", "git", "data_hash", "made", "rows", "days", "summary"),
         *("pairs", "delong", "tests", "segments", "calibration", "gate", "truth"),
     }
-    assert len(result["rows"]) == 2 * 24
+    assert len(document["rows"]) == 2 * 24
     named = {"system", "seed", "day", "hour", "exposures", "auc", "auc_static", "gate_short"}
-    assert all(set(row) == named for row in result["rows"])
-    for entry in result["summary"]:
+    assert all(set(row) == named for row in document["rows"])
+    for entry in document["summary"]:
         assert set(entry) >= {"system", "period1", "period2", "period3", "auc", "auc_std", "auc_error"}
         assert set(entry) >= {"auc_static", "log_loss", "gauc", "ece", "null_hours"}
-    assert [entry["system"] for entry in result["summary"]] == ["deepfm", "lsttm"]
-    assert result["settings"]["of"]["long_term"], "the shared graph's settings are recorded too"
+    assert [entry["system"] for entry in document["summary"]] == ["deepfm", "lsttm"]
+    assert document["settings"]["of"]["long_term"], "the shared graph's settings are recorded too"
 
 
 def test_an_hour_with_one_class_is_null_and_counted(result):
-    rows = [row for row in result["rows"] if row["system"] == "deepfm"]
-    nulls = [row for row in rows if row["auc"] is None]
-    assert nulls and result["summary"][0]["null_hours"] == len(nulls)
-    first = [row["auc"] for row in rows if row["hour"] < 8 and row["auc"] is not None]
-    assert result["summary"][0]["period1"] == pytest.approx(np.mean(first))
+    rows = [row for row in result.rows if row.system == "deepfm"]
+    nulls = [row for row in rows if row.auc is None]
+    assert nulls and result.summary[0].null_hours == len(nulls)
+    first = [row.auc for row in rows if row.hour < 8 and row.auc is not None]
+    assert result.summary[0].period1 == pytest.approx(np.mean(first))
 
 
 def test_every_kept_exposure_of_the_day_is_scored(result, logs):
-    exposures = sum(row["exposures"] for row in result["rows"] if row["system"] == "lsttm")
+    exposures = sum(row.exposures for row in result.rows if row.system == "lsttm")
     assert exposures == len(day_columns(logs, DAY)["clicked"])
 
 
 def test_the_true_probability_beats_every_system(result):
-    assert result["truth"]["auc"] > max(entry["auc"] for entry in result["summary"])
-    assert len(result["truth"]["rows"]) == 24
+    assert result.truth.auc > max(entry.auc for entry in result.summary)
+    assert len(result.truth.rows) == 24
 
 
 def test_all_tests_tell_the_same_difference(result):
-    (pair,), (test,), (overall,) = result["pairs"], result["delong"], result["tests"]
-    assert pair["difference"] == pytest.approx(test["difference"]) == overall["difference"]
-    assert overall["low"] < overall["difference"] < overall["high"]
-    assert overall["p_delong"] == overall["p_holm"] == test["p_value"]
-    assert test["standard_error"] > 0 and 0 <= test["p_value"] <= 1
-    one, other = (entry["auc"] for entry in result["summary"])
-    assert pair["difference"] == pytest.approx(one - other)
+    (pair,), (test,), (overall,) = result.pairs, result.delong, result.tests
+    assert pair.difference == pytest.approx(test.difference) == overall.difference
+    assert overall.low < overall.difference < overall.high
+    assert overall.p_delong == overall.p_holm == test.p_value
+    assert test.standard_error > 0 and 0 <= test.p_value <= 1
+    one, other = (entry.auc for entry in result.summary)
+    assert pair.difference == pytest.approx(one - other)
 
 
 def test_static_figures_are_those_of_a_model_that_never_adapts(logs, result, tmp_path):
     asked = settings(systems=("deepfm",), overrides=("*.adaptation.online=none",))
     left_alone = compare(asked, logs, tmp_path / "none.json")
-    adapted = [row for row in result["rows"] if row["system"] == "deepfm"]
-    assert [row["auc_static"] for row in adapted] == [row["auc"] for row in left_alone["rows"]]
-    assert [row["auc"] for row in adapted] != [row["auc_static"] for row in adapted]
-    assert result["summary"][0]["auc_static"] == left_alone["summary"][0]["auc"]
+    adapted = [row for row in result.rows if row.system == "deepfm"]
+    assert [row.auc_static for row in adapted] == [row.auc for row in left_alone.rows]
+    assert [row.auc for row in adapted] != [row.auc_static for row in adapted]
+    assert result.summary[0].auc_static == left_alone.summary[0].auc
     # What never adapts is its own twin.
-    assert all(row["auc_static"] == row["auc"] for row in left_alone["rows"])
+    assert all(row.auc_static == row.auc for row in left_alone.rows)
 
 
 def test_parts_of_a_comparison_add_up(result, logs):
     clicked = day_columns(logs, DAY)["clicked"]
     for system in ("deepfm", "lsttm"):
-        mine = [entry for entry in result["segments"] if entry["system"] == system]
+        mine = [entry for entry in result.segments if entry.system == system]
         for segment in ("users", "items", "item_age", "hours_since_retrain"):
-            parts = [entry for entry in mine if entry["segment"] == segment]
-            assert sum(part["exposures"] for part in parts) == len(clicked)
-            assert sum(part["clicks"] for part in parts) == clicked.sum()
-    for calibration, entry in zip(result["calibration"], result["summary"], strict=True):
-        shown = np.array([part["exposures"] for part in calibration["bins"]])
-        rates = np.array([part["clicked"] for part in calibration["bins"]])
-        predicted = np.array([part["predicted"] for part in calibration["bins"]])
+            parts = [entry for entry in mine if entry.segment == segment]
+            assert sum(part.exposures for part in parts) == len(clicked)
+            assert sum(part.clicks for part in parts) == clicked.sum()
+    for calibration, entry in zip(result.calibration, result.summary, strict=True):
+        shown = np.array([part.exposures for part in calibration.bins])
+        rates = np.array([part.clicked for part in calibration.bins])
+        predicted = np.array([part.predicted for part in calibration.bins])
         assert shown.sum() == len(clicked) and shown @ rates == pytest.approx(clicked.sum())
         assert (np.diff(predicted) > 0).all()
-        assert entry["ece"] == pytest.approx(shown @ abs(predicted - rates) / shown.sum())
+        assert entry.ece == pytest.approx(shown @ abs(predicted - rates) / shown.sum())
 
 
 def test_the_gate_is_told_where_there_is_one(result):
-    assert {entry["system"] for entry in result["gate"]} == {"lsttm"}
-    rows = {row["hour"]: row for row in result["rows"] if row["system"] == "lsttm"}
-    for entry in (entry for entry in result["gate"] if entry["by"] == "hour"):
-        row = rows[entry["value"]]
-        assert entry["mean"] == pytest.approx(row["gate_short"])
-        assert entry["exposures"] == row["exposures"]
-    assert all(row["gate_short"] is None for row in result["rows"] if row["system"] == "deepfm")
+    assert {entry.system for entry in result.gate} == {"lsttm"}
+    rows = {row.hour: row for row in result.rows if row.system == "lsttm"}
+    for entry in (entry for entry in result.gate if entry.by == "hour"):
+        row = rows[entry.value]
+        assert entry.mean == pytest.approx(row.gate_short)
+        assert entry.exposures == row.exposures
+    assert all(row.gate_short is None for row in result.rows if row.system == "deepfm")
 
 
 def test_all_names_every_system():
@@ -160,7 +163,7 @@ def test_a_killed_comparison_goes_on_where_it_was(logs, whole, tmp_path, monkeyp
     monkeypatch.setattr(scoring, "score_day", counted)
     resumed = compare(asked, logs, out)
     assert trained == ["deepfm"], "the finished day was trained again"
-    assert resumed["rows"] == whole["rows"], "resumed and uninterrupted results differ"
+    assert resumed.rows == whole.rows, "resumed and uninterrupted results differ"
 
 
 def test_no_graph_is_trained_twice_and_every_piece_is_left_once():
@@ -178,7 +181,7 @@ def test_no_graph_is_trained_twice_and_every_piece_is_left_once():
 @pytest.mark.slow
 def test_two_workers_give_the_same_rows_as_one(logs, whole, tmp_path):
     two = compare(settings(seeds=(0, 1)), logs, tmp_path / "two.json", workers=2)
-    assert two["rows"] == whole["rows"]
+    assert two.rows == whole.rows
 
 
 def test_overrides_reach_their_setting_and_nothing_else():

@@ -8,9 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assets.experiments.ab.plots import ab_pictures, short
-from assets.experiments.comparison import results as reading
+from assets.experiments.comparison import roles
+from assets.experiments.comparison.averages import mean_and_error
 from assets.experiments.comparison.plots import pictures
-from assets.experiments.plotting import COLOURS, KEPT, QUIET, colours, spread
+from assets.experiments.comparison.results import Comparison
+from assets.experiments.plotting import COLOURS, FIXED, QUIET, colours, spread
 from tests.assets.experiments.random_comparison import SYSTEMS, random_ab, random_comparison
 
 EVERY = {
@@ -51,7 +53,8 @@ def test_one_system_of_one_day_has_what_can_be_drawn():
 
 
 def test_a_static_comparison_has_no_gain(result):
-    still = result | {"rows": [row | {"auc_static": None} for row in result["rows"]]}
+    rows = tuple(row.model_copy(update={"auc_static": None}) for row in result.rows)
+    still = result.model_copy(update={"rows": rows})
     assert "gain.png" not in pictures(still)
 
 
@@ -81,34 +84,45 @@ def test_names_keep_their_distance_and_their_order(values, gap):
 
 def test_seeds_of_a_day_are_averaged_before_the_error_is_taken():
     table = np.array([[[0.1], [0.5]], [[0.3], [0.7]]])  # [seeds, days, 1]
-    mean, error = reading.mean_and_error(table)
+    mean, error = mean_and_error(table)
     assert mean == pytest.approx([0.4])
     assert error == pytest.approx([np.std([0.2, 0.6], ddof=1) / np.sqrt(2)])
-    mean, error = reading.mean_and_error(table[:, :1])
+    mean, error = mean_and_error(table[:, :1])
     assert error == pytest.approx([np.std([0.1, 0.3], ddof=1) / np.sqrt(2)])
-    mean, error = reading.mean_and_error(table[:1, :1])
+    mean, error = mean_and_error(table[:1, :1])
     assert mean == pytest.approx([0.1]) and np.isnan(error).all()
 
 
 def test_an_hour_without_auc_stays_a_gap(result):
-    tables = reading.by_hour(result, "auc")
+    tables = result.by_hour("auc")
     assert set(tables) == set(SYSTEMS)
     assert np.isnan(tables["deepfm"][:, :, 0]).all() and not np.isnan(tables["deepfm"][:, :, 1:]).any()
-    assert np.isnan(reading.mean_and_error(tables["deepfm"])[0][0])
+    assert np.isnan(mean_and_error(tables["deepfm"])[0][0])
 
 
 def test_a_test_is_read_from_either_side(result):
-    there = reading.between(result, "fm", "lsttm")
-    back = reading.between(result, "lsttm", "fm")
-    assert back["difference"] == -there["difference"] and back["p_holm"] == there["p_holm"]
-    assert (back["low"], back["high"]) == (-there["high"], -there["low"])
-    assert reading.between(result, "fm", "nobody") is None
+    stored = result.between("fm", "lsttm")
+    turned = result.between("lsttm", "fm")
+    assert turned.difference == -stored.difference and turned.p_holm == stored.p_holm
+    assert (turned.low, turned.high) == (-stored.high, -stored.low)
+    assert result.between("fm", "nobody") is None
 
 
 def test_few_are_highlighted_each_in_a_colour_of_its_own(result):
-    found = colours(reading.highlights(result))
+    found = colours(roles.highlights(result))
     assert 4 <= len(found) <= 6 and QUIET not in found.values()
     assert len(set(found.values())) == len(found)
-    assert not {tint for tints in COLOURS.values() for tint in tints} & set(KEPT.values())
-    assert reading.best(result, reading.family(result)) in found
-    assert reading.best(result, reading.PAPER_BASELINES) in found
+    assert not {tint for tints in COLOURS.values() for tint in tints} & set(FIXED.values())
+    assert result.best(roles.family(result)) in found
+    assert result.best(roles.PAPER_BASELINES) in found
+
+
+def test_a_file_of_an_earlier_version_is_read(result):
+    document = result.document()
+    document["settings"] = {**document["settings"], "static": False}
+    for later in ("gate", "segments", "calibration", "tuned", "made", "truth"):
+        del document[later]
+    older = Comparison.model_validate(document | {"removed": 1})
+    assert older.systems == result.systems and older.gate == () and older.truth is None
+    assert set(pictures(older)) == EVERY - {"gate.png", "calibration.png"}
+    assert set(older.document()) == set(result.document()) - {"made", "truth"}

@@ -23,7 +23,7 @@ def result():
 def recorded(result, tmp_path_factory):
     folder = tmp_path_factory.mktemp("home") / "mlflow"
     out = folder.parent / "c.json"
-    out.write_text(json.dumps(result))
+    out.write_text(json.dumps(result.document()))
     return folder, out, record(folder, result, out)
 
 
@@ -51,20 +51,18 @@ def test_an_experiment_is_named_after_its_source_and_days(result):
 def test_a_run_has_the_figures_of_its_system_and_seed(result, recorded):
     tracking, found = runs(recorded[0], experiment_name(result))
     run = next(r for r in found if (r.data.params["system"], r.data.params["seed"]) == ("lsttm", "1"))
-    mine = [day for day in result["days"] if (day["system"], day["seed"]) == ("lsttm", 1)]
-    assert run.data.metrics["auc"] == pytest.approx(np.mean([day["auc"] for day in mine]))
-    gain = np.mean([day["auc"] - day["auc_static"] for day in mine])
+    mine = [day for day in result.days if (day.system, day.seed) == ("lsttm", 1)]
+    assert run.data.metrics["auc"] == pytest.approx(np.mean([day.auc for day in mine]))
+    gain = np.mean([day.auc - day.auc_static for day in mine])
     assert run.data.metrics["gain"] == pytest.approx(gain)
     assert {"period1", "period2", "period3", "log_loss", "gauc", "ece", "train_seconds"} <= set(
         run.data.metrics
     )
     curve = tracking.client.get_metric_history(run.info.run_id, "auc_by_hour")
     assert sorted(point.step for point in curve) == list(range(1, 24)), "hour 0 has one class only"
-    at_nine = [
-        row["auc"] for row in result["rows"] if (row["system"], row["seed"], row["hour"]) == ("lsttm", 1, 9)
-    ]
+    at_nine = [row.auc for row in result.rows if (row.system, row.seed, row.hour) == ("lsttm", 1, 9)]
     assert next(p.value for p in curve if p.step == 9) == pytest.approx(np.mean(at_nine))
-    assert run.data.tags["simulated"] == "true" and run.data.tags["data_hash"] == result["data_hash"]
+    assert run.data.tags["simulated"] == "true" and run.data.tags["data_hash"] == result.data_hash
     assert run.info.run_name == "simulated lsttm seed 1"
 
 
@@ -86,7 +84,7 @@ def test_pictures_and_json_lie_on_one_run_of_another_experiment(result, recorded
     assert {"plots/auc-by-hour.png", "plots/differences.png"} <= shown
     assert [file.path for file in tracking.client.list_artifacts(run_id, "json")] == [f"json/{out.name}"]
     assert run.data.metrics["lsttm.auc"] == pytest.approx(
-        next(entry["auc"] for entry in result["summary"] if entry["system"] == "lsttm")
+        next(entry.auc for entry in result.summary if entry.system == "lsttm")
     )
     note = tracking.client.get_experiment_by_name(experiment_name(result)).tags["mlflow.note.content"]
     assert "simulated" in note and run_id in note

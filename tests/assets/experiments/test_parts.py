@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from assets.experiments.comparison.partial import PartialResults, Scores
+from assets.experiments.comparison.parts import DayScore, HourScore
 from assets.experiments.comparison.settings import CompareSettings
-from assets.experiments.comparison.summary import DayScore, HourScore, pairs, rows, summary
+from assets.experiments.comparison.summary import pairs, rows, summary
+from assets.experiments.frame import Finished, Study
 from assets.experiments.workers import WorkerFailed, run_units
 
 
@@ -29,10 +30,10 @@ def scored(
 def test_an_hour_without_auc_is_left_out_of_the_mean_and_counted():
     day = scored("a", 0, "2026-01-01", 0.7, {3: None, 4: 0.9})
     (entry,) = summary([day], {})
-    assert entry["period1"] == pytest.approx((6 * 0.7 + 0.9) / 7)
-    assert entry["period2"] == pytest.approx(0.7)
-    assert entry["null_hours"] == 1
-    assert rows([day])[3] == {
+    assert entry.period1 == pytest.approx((6 * 0.7 + 0.9) / 7)
+    assert entry.period2 == pytest.approx(0.7)
+    assert entry.null_hours == 1
+    assert rows([day])[3].model_dump() == {
         "system": "a", "seed": 0, "day": "2026-01-01", "hour": 3, "exposures": 10, "auc": None,
         "auc_static": None, "gate_short": None,
     }  # fmt: skip
@@ -40,7 +41,7 @@ def test_an_hour_without_auc_is_left_out_of_the_mean_and_counted():
 
 def test_a_period_without_any_auc_is_null():
     (entry,) = summary([scored("a", 0, "2026-01-01", 0.7, dict.fromkeys(range(8)))], {})
-    assert entry["period1"] is None and entry["null_hours"] == 8
+    assert entry.period1 is None and entry.null_hours == 8
 
 
 def test_summary_averages_over_days_and_seeds_and_spreads_over_seeds():
@@ -51,38 +52,47 @@ def test_summary_averages_over_days_and_seeds_and_spreads_over_seeds():
         scored("a", 1, "2026-01-02", 0.70),
     ]
     (entry,) = summary(days, {})
-    assert entry["auc"] == pytest.approx(0.70)
-    assert entry["auc_std"] == pytest.approx(0.10 / math.sqrt(2))
-    assert set(entry) >= {"system", "period1", "period2", "period3", "auc", "log_loss", "gauc"}
+    assert entry.auc == pytest.approx(0.70)
+    assert entry.auc_std == pytest.approx(0.10 / math.sqrt(2))
+    assert set(entry.model_dump()) >= {"system", "period1", "period2", "period3", "auc", "log_loss", "gauc"}
 
 
 def test_pairs_are_taken_day_by_day_and_seed_by_seed():
     days = [scored("a", s, d, auc) for s, d, auc in [(0, "1", 0.6), (0, "2", 0.9), (1, "1", 0.7)]]
     days += [scored("b", s, d, auc) for s, d, auc in [(0, "1", 0.5), (0, "2", 0.7), (2, "1", 0.1)]]
     (pair,) = pairs(days)
-    assert pair["pairs"] == 2
-    assert pair["difference"] == pytest.approx(0.15)
-    assert pair["standard_error"] == pytest.approx(0.05)
+    assert pair.pairs == 2
+    assert pair.difference == pytest.approx(0.15)
+    assert pair.standard_error == pytest.approx(0.05)
+
+
+def emit_scored(unit, emit):
+    day, scores = unit
+    emit(Finished((day,), {f"{day.system}.{day.day}.{day.seed}": {"adapted": np.array(scores)}}))
+
+
+def opened(tmp_path, key="key"):
+    return Study(tmp_path / "f.json", key, DayScore, unit="days scored")
 
 
 def test_partial_results_come_back_and_survive_a_cut_line(tmp_path):
-    out = tmp_path / "f.json"
-    partial = PartialResults(out, "key")
     first, second = scored("a", 0, "1", 0.6), scored("a", 0, "2", 0.7)
-    partial.add(first, Scores(np.array([0.1, 0.2])))
-    with (partial.folder / "days.jsonl").open("a") as file:
+    study = opened(tmp_path)
+    study.run(emit_scored, [(first, [0.1, 0.2])], 1)
+    with (study.folder / "rows.jsonl").open("a") as file:
         file.write('{"system": "a", "se')
-    again = PartialResults(out, "key")
-    assert again.days() == [first] and not again.discarded
-    again.add(second, Scores(np.array([0.3])))
-    assert PartialResults(out, "key").days() == [first, second]
-    assert again.scores("a", "1", 0).adapted.tolist() == [0.1, 0.2]
+    again = opened(tmp_path)
+    assert again.rows == [first]
+    again.run(emit_scored, [(second, [0.3])], 1)
+    assert opened(tmp_path).rows == [first, second]
+    assert again.arrays("a.1.0")["adapted"].tolist() == [0.1, 0.2]
 
 
 def test_partial_results_of_another_key_are_not_continued(tmp_path):
-    PartialResults(tmp_path / "f.json", "key").add(scored("a", 0, "1", 0.6), Scores(np.zeros(1)))
-    other = PartialResults(tmp_path / "f.json", "other")
-    assert other.discarded and other.days() == []
+    opened(tmp_path).run(emit_scored, [(scored("a", 0, "1", 0.6), [0.0])], 1)
+    stale = opened(tmp_path).folder / "a.1.0.npz"
+    assert stale.exists()
+    assert opened(tmp_path, "other").rows == [] and not stale.exists()
 
 
 def test_the_key_moves_with_settings_and_data():

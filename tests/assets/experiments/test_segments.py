@@ -101,18 +101,18 @@ def test_a_segments_auc_is_the_mean_over_days_and_seeds_of_its_exposures_alone(f
         collected.add("a", day, facts.clicked, [Ordered.of(row) for row in scores], groups)
     entries = collected.entries(["a"])
     for segment, names in SEGMENTS.items():
-        mine = [entry for entry in entries if entry["segment"] == segment]
-        assert [e["value"] for e in mine] == [name for name in names if name in {e["value"] for e in mine}]
-        assert sum(e["exposures"] for e in mine) == 2 * len(facts), "each exposure of each day once"
-        assert sum(e["clicks"] for e in mine) == 2 * facts.clicked.sum()
+        mine = [entry for entry in entries if entry.segment == segment]
+        assert [e.value for e in mine] == [name for name in names if name in {e.value for e in mine}]
+        assert sum(e.exposures for e in mine) == 2 * len(facts), "each exposure of each day once"
+        assert sum(e.clicks for e in mine) == 2 * facts.clicked.sum()
         for entry in mine:
-            here = groups[segment] == names.index(entry["value"])
+            here = groups[segment] == names.index(entry.value)
             areas = [[auc(facts.clicked[here], row[here]) for row in scores] for scores in drawn.values()]
             if areas[0][0] is None:
-                assert entry["auc"] is None and entry["null_days"] == 3
+                assert entry.auc is None and entry.null_days == 3
             else:
-                assert [entry["auc"], entry["auc_static"]] == pytest.approx(np.mean(areas, axis=0))
-                assert entry["null_days"] == 0
+                assert [entry.auc, entry.auc_static] == pytest.approx(np.mean(areas, axis=0))
+                assert entry.null_days == 0
 
 
 def test_a_day_with_one_class_is_left_out_of_the_mean_and_counted():
@@ -122,8 +122,8 @@ def test_a_day_with_one_class_is_left_out_of_the_mean_and_counted():
     for day, facts in (("1", plain), ("2", all_clicked)):
         collected.add("a", day, facts.clicked, [scores], membership(facts))
     entries = collected.entries(["a"])
-    assert all(e["auc"] == e["auc_static"] == 1.0 and e["null_days"] == 1 for e in entries)
-    assert all((e["exposures"], e["clicks"]) == (16, 12) for e in entries)
+    assert all(e.auc == e.auc_static == 1.0 and e.null_days == 1 for e in entries)
+    assert all((e.exposures, e.clicks) == (16, 12) for e in entries)
 
 
 def test_gates_are_means_over_exposures():
@@ -133,8 +133,8 @@ def test_gates_are_means_over_exposures():
     collected.add("a", facts, np.arange(8) / 10 + 0.1)
     collected.add("b", facts, None)
     entries = collected.entries()
-    assert {entry["system"] for entry in entries} == {"a"}
-    found = {(entry["by"], entry["value"]): (entry["exposures"], entry["mean"]) for entry in entries}
+    assert {entry.system for entry in entries} == {"a"}
+    found = {(entry.by, entry.value): (entry.exposures, entry.mean) for entry in entries}
     assert found == {
         ("hour", 0): (6, pytest.approx(0.15)),
         ("hour", 5): (10, pytest.approx(0.55)),

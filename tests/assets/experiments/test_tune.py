@@ -17,12 +17,14 @@ from typer.testing import CliRunner
 
 from assets.common.tracking import Tracking
 from assets.common.tuned import FILE, Tuned, TunedSystem, changed, tuned_settings, with_tuned
-from assets.experiments.tuning import study as room
+from assets.experiments.tuning import study as study_module
 from assets.experiments.tuning.choice import choose, paired_error, summary
 from assets.experiments.tuning.run import tune
+from assets.experiments.tuning.sampling import STARTUP, distribution, draw, value_at
 from assets.experiments.tuning.settings import TuneSettings
-from assets.experiments.tuning.study import STARTUP, Trial, attempt, distribution, draw, study, value_at
+from assets.experiments.tuning.study import attempt, study
 from assets.experiments.tuning.tracking import record
+from assets.experiments.tuning.trial import Trial
 from assets.experiments.tuning.workers import PickledDays
 from docs.pages.tuning import NOTES, gathered, page, picture
 from models.metrics import auc, auc_difference
@@ -75,7 +77,7 @@ def whole():
 
 def test_the_first_trial_has_the_defaults_and_the_mean_daily_auc(whole):
     assert whole[0].settings == DEFAULTS and whole[0].error is None
-    scores = [room.scores_of(DEEPFM.tiny, day, 0, "cpu", None) for day in DAYS]
+    scores = [study_module.scores_of(DEEPFM.tiny, day, 0, "cpu", None) for day in DAYS]
     labels = [np.concatenate([hour.exposures.clicked for hour in hours]) for _, hours in DAYS]
     by_day = [auc(*pair) for pair in zip(labels, scores, strict=True)]
     assert whole[0].auc_by_day == tuple(by_day) and whole[0].auc == np.mean(by_day)
@@ -113,7 +115,7 @@ def test_what_is_drawn_depends_on_system_seed_and_what_is_finished(whole):
 
 
 def test_a_failed_trial_is_recorded_with_its_reason_and_the_study_goes_on(monkeypatch):
-    plain, calls = room.scores_of, []
+    plain, calls = study_module.scores_of, []
 
     def fragile(system, *args):
         calls.append(system)
@@ -121,11 +123,11 @@ def test_a_failed_trial_is_recorded_with_its_reason_and_the_study_goes_on(monkey
             raise ValueError("no luck")
         return plain(system, *args)
 
-    monkeypatch.setattr(room, "scores_of", fragile)
+    monkeypatch.setattr(study_module, "scores_of", fragile)
     found = [one for one, _ in study("deepfm", DEEPFM, DAYS, trials=3, size="tiny")]
     assert [one.failed for one in found] == [None, "ValueError: no luck", None]
     assert found[1].auc is None and found[1].auc_by_day == (None, None)
-    assert [entry["failed"] for entry in summary(found)["trials"]] == [one.failed for one in found]
+    assert [entry.failed for entry in summary(found).trials] == [one.failed for one in found]
 
 
 def test_scores_that_are_no_numbers_are_a_failure():
@@ -138,8 +140,8 @@ def test_settings_drawn_twice_are_not_trained_twice(monkeypatch):
     from dataclasses import replace
 
     calls = []
-    plain = room.scores_of
-    monkeypatch.setattr(room, "scores_of", lambda *args: (calls.append(1), plain(*args))[1])
+    plain = study_module.scores_of
+    monkeypatch.setattr(study_module, "scores_of", lambda *args: (calls.append(1), plain(*args))[1])
     entry = replace(DEEPFM, space={"training.batch_size": Choice((128, 256))})
     found = [one for one, _ in study("deepfm", entry, DAYS[:1], trials=5, size="tiny")]
     assert len(found) == 5 and len(calls) == 2
@@ -171,8 +173,8 @@ def test_the_best_trial_is_taken_only_where_it_beats_the_defaults_by_more_than_i
     assert choose([default, trial(1, None, failed="x"), trial(2, 0.75)]).number == 2
     assert choose([trial(0, None, None, "x"), trial(1, 0.5, None)]).number == 1
     assert choose([trial(0, None, None, "x")]) is None
-    assert summary([default, trial(1, 0.709)])["settings"] == {}
-    assert summary([default, trial(1, 0.72)])["settings"] == {"a": 1}
+    assert summary([default, trial(1, 0.709)]).settings == {}
+    assert summary([default, trial(1, 0.72)]).settings == {"a": 1}
 
 
 @pytest.mark.parametrize("name", list(SYSTEMS))
@@ -210,12 +212,13 @@ def run(logs, out, asked=None, **options):
 
 
 def figures(result):
-    """All but wall times and the code's revision."""
+    """All but wall times and the code's revision, as the JSON has it."""
+    document = result.model_dump(mode="json")
     systems = {
         name: {**system, "trials": [{**one, "seconds": 0} for one in system["trials"]]}
-        for name, system in result["systems"].items()
+        for name, system in document["systems"].items()
     }
-    return {**result, "systems": systems, "git": ""}
+    return {**document, "systems": systems, "git": ""}
 
 
 @pytest.fixture(scope="module")
@@ -224,19 +227,23 @@ def result(logs, tmp_path_factory):
 
 
 def test_the_json_of_a_study(result, whole):
-    assert {"source", "simulated", "days", "trials", "data_hash", "git", "systems"} <= set(result)
-    assert list(result["systems"]) == ["deepfm", "fm"]
-    for system in result["systems"].values():
+    document = result.model_dump(mode="json")
+    assert {"source", "simulated", "days", "trials", "data_hash", "git", "systems"} <= set(document)
+    assert list(document["systems"]) == ["deepfm", "fm"]
+    for system in document["systems"].values():
         assert set(system) == {"settings", "auc", "default_auc", "trials"} and len(system["trials"]) == 3
         assert {"settings", "auc", "auc_by_day", "seconds", "failed"} <= set(system["trials"][0])
-    assert [one["auc"] for one in result["systems"]["deepfm"]["trials"]] == [one.auc for one in whole[:3]]
+    assert [one["auc"] for one in document["systems"]["deepfm"]["trials"]] == [one.auc for one in whole[:3]]
 
 
 def test_two_workers_give_the_same_trials_as_one(result, logs, tmp_path):
     out = tmp_path / "two.json"
     asked = settings(systems=("deepfm", "lsttm_no_meta"), trials=2)
     two = run(logs, out, asked, workers=2)
-    assert json.loads(out.read_text()) == two and not out.with_name("two.json.partial").exists()
+    assert (
+        json.loads(out.read_text()) == two.model_dump(mode="json")
+        and not out.with_name("two.json.partial").exists()
+    )
     assert figures(two) == figures(run(logs, tmp_path / "one.json", asked))
     alone = figures(result)["systems"]["deepfm"]["trials"][:2]
     assert figures(two)["systems"]["deepfm"]["trials"] == alone, "another system moved its trials"
@@ -273,18 +280,18 @@ def test_a_killed_process_goes_on_where_it_was(result, logs, tmp_path):
     resumed = run(logs, out)
     assert figures(resumed) == figures(result)
     for line in kept:
-        again = resumed["systems"][line["system"]]["trials"][line["trial"]["number"]]
-        assert again["seconds"] == line["trial"]["seconds"], "a finished trial was run again"
+        again = resumed.systems[line["system"]].trials[line["trial"]["number"]]
+        assert again.seconds == line["trial"]["seconds"], "a finished trial was run again"
 
 
 def test_a_finished_study_is_not_run_again_and_takes_more_trials(logs, tmp_path, monkeypatch):
     out, asked = tmp_path / "study.json", settings(systems=("deepfm",), trials=2)
     two = run(logs, out, asked)
-    calls, plain = [], room.scores_of
-    monkeypatch.setattr(room, "scores_of", lambda *args: (calls.append(1), plain(*args))[1])
+    calls, plain = [], study_module.scores_of
+    monkeypatch.setattr(study_module, "scores_of", lambda *args: (calls.append(1), plain(*args))[1])
     assert run(logs, out, asked) == two and not calls
     three = run(logs, out, settings(systems=("deepfm",), trials=3))
-    assert three["systems"]["deepfm"]["trials"][:2] == two["systems"]["deepfm"]["trials"]
+    assert three.systems["deepfm"].trials[:2] == two.systems["deepfm"].trials
     assert len(calls) == 2 * len(DAYS), "the new trial, and the defaults it is compared with"
     run(logs, out, settings(systems=("deepfm",), trials=1, seed=1))
     assert len(calls) == 3 * len(DAYS), "another seed is another study"
@@ -305,12 +312,12 @@ def test_a_study_is_recorded_once_with_its_trials_below_it(result, tmp_path):
     children = [run for run in runs if run.data.tags.get("mlflow.parentRunId") == parent]
     assert len(runs) == 7 and len(children) == 6
     first = next(run for run in children if run.data.tags["partition"].endswith("trial 00"))
-    entry = result["systems"][first.data.tags["system"]]["trials"][0]
-    assert first.data.metrics["auc"] == entry["auc"] and first.data.metrics["seconds"] == entry["seconds"]
-    assert first.data.params["training.learning_rate"] == str(entry["settings"]["training.learning_rate"])
-    for name, system in result["systems"].items():
+    entry = result.systems[first.data.tags["system"]].trials[0]
+    assert first.data.metrics["auc"] == entry.auc and first.data.metrics["seconds"] == entry.seconds
+    assert first.data.params["training.learning_rate"] == str(entry.settings["training.learning_rate"])
+    for name, system in result.systems.items():
         taken = [r for r in children if r.data.tags["system"] == name and r.data.tags["chosen"] == "true"]
-        assert len(taken) == 1 and taken[0].data.metrics["auc"] == system["auc"]
+        assert len(taken) == 1 and taken[0].data.metrics["auc"] == system.auc
 
 
 def chosen(size="real", data_hash="h", **systems):
@@ -405,19 +412,21 @@ def test_the_command_writes_what_a_comparison_then_takes(tmp_path, monkeypatch):
 
 
 def test_the_page_shows_every_system_and_keeps_its_notes(result):
-    made = {**result, "days": ["2026-05-01", "2026-05-02"]}
-    text = page([made], f"old\n{NOTES}\n\nmine\n")
+    dated = result.model_copy(update={"days": ("2026-05-01", "2026-05-02")})
+    text = page([dated], f"old\n{NOTES}\n\nmine\n")
     assert "simulated logs" in text.lower() and "--days 2026-05-01..2026-05-02" in text
-    for name, system in made["systems"].items():
+    for name, system in dated.systems.items():
         assert f"| {name} | 3 | 0 |" in text
-        assert all(f"`{path}={value}`" in text for path, value in system["settings"].items())
-    assert text.endswith("mine\n") and page([made], text) == text
-    assert picture(made).startswith(b"\x89PNG")
+        assert all(f"`{path}={value}`" in text for path, value in system.settings.items())
+    assert text.endswith("mine\n") and page([dated], text) == text
+    assert picture(dated).startswith(b"\x89PNG")
 
 
 def test_studies_of_one_source_gather_where_they_had_one_budget(result):
-    one, other = ({**result, "systems": {name: result["systems"][name]}} for name in ("deepfm", "fm"))
+    one, other = (
+        result.model_copy(update={"systems": {name: result.systems[name]}}) for name in ("deepfm", "fm")
+    )
     (both,) = gathered([one, other])
-    assert both["systems"] == result["systems"]
+    assert both.systems == result.systems
     with pytest.raises(ValueError, match="trials"):
-        gathered([one, {**other, "trials": 99}])
+        gathered([one, other.model_copy(update={"trials": 99})])

@@ -1,0 +1,221 @@
+"""The parts of a comparison's result, as its JSON holds them. Definitions of figures: docs/metrics.md."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import ConfigDict
+
+from assets.experiments.comparison.averages import mean
+from assets.experiments.comparison.settings import CompareSettings
+from assets.experiments.record import Record
+
+PERIODS = {"period1": range(8), "period2": range(8, 16), "period3": range(16, 24)}  #: of a day's hours
+
+
+class ResultPart(Record):
+    """A part of the JSON. What earlier versions wrote besides is passed over."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+class HourScore(ResultPart):
+    """One scored hour."""
+
+    hour: int
+    exposures: int | None  #: None in the form that the repository keeps
+    auc: float | None  #: None where the hour has one class only
+    auc_static: float | None = None  #: of the same daily model without any hourly step
+    gate_short: float | None = None  #: mean weight of the short-term representation; None without a gate
+
+
+class HourRow(HourScore):
+    """An hour of a system's day."""
+
+    system: str
+    seed: int
+    day: str
+
+
+class DayFigures(ResultPart):
+    """One system on one day with one seed, the day's exposures pooled."""
+
+    system: str
+    seed: int
+    day: str
+    auc: float | None
+    auc_static: float | None = None
+    auc_error: float | None = None  #: DeLong standard error of `auc`
+    log_loss: float | None
+    gauc: float | None
+    train_seconds: float = 0.0
+    hours_seconds: float = 0.0
+    git: str = ""
+
+
+class DayScore(DayFigures):
+    """A scored day with its hours: a row of a comparison under way."""
+
+    hours: tuple[HourScore, ...]
+
+    def period(self, name: str) -> float | None:
+        """Mean of the hourly AUCs of a period; None where no hour of it has one."""
+        return mean(hour.auc for hour in self.hours if hour.hour in PERIODS[name])
+
+
+class PeriodFigures(ResultPart):
+    """Means of the hourly AUCs of a day's three periods."""
+
+    period1: float | None = None
+    period2: float | None = None
+    period3: float | None = None
+
+    @property
+    def periods(self) -> tuple[float | None, ...]:
+        """In their order."""
+        return self.period1, self.period2, self.period3
+
+
+class SystemFigures(PeriodFigures):
+    """A system's means over days and seeds."""
+
+    system: str
+    auc: float | None
+    auc_static: float | None = None
+    log_loss: float | None
+    gauc: float | None
+    auc_std: float | None = None  #: deviation over seeds
+    auc_error: float | None = None
+    null_hours: int = 0  #: with one class only
+    train_seconds: float = 0.0
+    hours_seconds: float = 0.0
+    ece: float | None = None  #: of all days and seeds pooled
+
+    @property
+    def gain(self) -> float | None:
+        """What the hourly step adds to the AUC of the same model left alone."""
+        return None if self.auc is None or self.auc_static is None else self.auc - self.auc_static
+
+
+class PairDifference(ResultPart):
+    """Mean over (day, seed) of the difference of two systems' day AUCs."""
+
+    first: str
+    second: str
+    difference: float
+    standard_error: float | None
+    pairs: int
+
+
+class DayTest(ResultPart):
+    """DeLong's test of two systems on one day with one seed."""
+
+    first: str
+    second: str
+    day: str
+    seed: int
+    difference: float
+    standard_error: float
+    p_value: float
+
+
+class PairTest(ResultPart):
+    """The test of `first` less `second` on the mean over days and seeds."""
+
+    first: str
+    second: str
+    difference: float
+    standard_error: float | None = None
+    low: float | None  #: 2.5 % quantile of a bootstrap over users
+    high: float | None
+    p_delong: float | None
+    p_holm: float | None  #: corrected over all pairs
+
+    def turned(self) -> PairTest:
+        """The same test of `second` less `first`."""
+        return self.model_copy(
+            update={
+                "first": self.second,
+                "second": self.first,
+                "difference": -self.difference,
+                "low": None if self.high is None else -self.high,
+                "high": None if self.low is None else -self.low,
+            }
+        )
+
+
+class SegmentFigures(ResultPart):
+    """A system on the exposures of one segment."""
+
+    system: str
+    segment: str
+    value: str
+    exposures: int
+    clicks: int
+    auc: float | None
+    auc_static: float | None
+    null_days: int = 0  #: with one class only
+
+    @property
+    def gain(self) -> float | None:
+        """As of a system."""
+        return None if self.auc is None or self.auc_static is None else self.auc - self.auc_static
+
+
+class CalibrationBin(ResultPart):
+    """Exposures of like predictions."""
+
+    predicted: float
+    clicked: float
+    exposures: int
+
+
+class Calibration(ResultPart):
+    """A system's predictions against its clicks, lowest first."""
+
+    system: str
+    ece: float | None = None
+    bins: tuple[CalibrationBin, ...]
+
+
+class GateWeight(ResultPart):
+    """Mean weight of the short-term representation over the exposures of an hour or of a kind of user."""
+
+    system: str
+    by: Literal["hour", "activity"]
+    value: int | str
+    exposures: int
+    mean: float
+
+
+class TruthHour(ResultPart):
+    """AUC of the true click probability in an hour."""
+
+    day: str
+    hour: int
+    auc: float | None
+
+
+class Truth(PeriodFigures):
+    """The ceiling of a simulated log: figures of the probability that each click was drawn from."""
+
+    rows: tuple[TruthHour, ...]
+    auc: float | None
+    log_loss: float | None
+    gauc: float | None
+
+
+class Made(ResultPart):
+    """When a result was made, and on what kind of machine."""
+
+    date: str
+    machine: str
+    workers: int = 1
+
+
+class ComparedSettings(CompareSettings):
+    """A comparison's settings, and every setting of its systems."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    of: dict[str, dict[str, str]] = {}  #: system, or the shared graph → setting → value

@@ -1,0 +1,46 @@
+"""A trial of a system: what was tried, and how it scored on the validation days."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from assets.common.tuned import Scalar
+from assets.experiments.record import Record
+
+if TYPE_CHECKING:
+    from models.ranking.features.event_log import EventLog
+
+Day = tuple["EventLog", Sequence["EventLog"]]  #: all received before a day, and its hours
+Scores = Sequence[np.ndarray]  #: of each day, float64 [E], in the order of its exposures
+
+
+class TrialFigures(Record):
+    """One setting of a system, and its figures."""
+
+    settings: dict[str, Scalar]  #: every path of the system's space → value
+    auc: float | None  #: mean over the days; None where the trial failed
+    auc_by_day: tuple[float | None, ...]  #: None of days with one class only, and of a failed trial
+    error: float | None  #: paired standard error of `auc` minus that of trial 0; None without it
+    seconds: float  #: 0 where an earlier trial had the same settings and its figures were taken
+    failed: str | None = None  #: the reason
+
+
+class Trial(TrialFigures):
+    """A trial and its number in the study."""
+
+    number: int  #: from 0, the defaults
+
+    def figures(self) -> TrialFigures:
+        """Without its number, as a result lists it."""
+        return TrialFigures(**self.model_dump(exclude={"number"}))
+
+
+class TrialRow(Record):
+    """A finished trial of a study under way."""
+
+    system: str
+    git: str
+    trial: Trial
