@@ -14,9 +14,9 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from models.layers.attention import take_nodes
 from models.layers.din import DINSettings
 from models.layers.embedding import gather
-from models.layers.gat import take_nodes
 from models.ranking.features.event_log import EventLog
 from models.ranking.features.features import Layout
 from models.ranking.features.neighbours import NeighbourIndex, RowView
