@@ -56,16 +56,8 @@ class Bags:
 
     def flip(self) -> Bags:
         """Rows become bags: entries in order of row."""
-        return Bags(
-            rows=self.bag_in_order,
-            bag=self.rows_in_order,
-            offsets=self.row_offsets,
-            rows_in_order=self.bag,
-            bag_in_order=self.rows,
-            row_offsets=self.offsets,
-            order=self.inverse,
-            inverse=self.order,
-        )
+        transposed = (self.bag_in_order, self.rows_in_order, self.row_offsets)
+        return Bags(*transposed, self.bag, self.rows, self.offsets, self.inverse, self.order)
 
     def to(self, device: torch.device | str) -> Bags:
         """The same structure on another device."""
@@ -124,9 +116,7 @@ class _WeightedSum(Function):
         gradient = gradient.contiguous()
         return (
             _Dot.apply(gradient, values, ctx.bags) if for_weights else None,
-            _WeightedSum.apply(_in_row_order(weights, ctx.bags), gradient, ctx.bags.flip())
-            if for_values
-            else None,
+            _row_sum(weights, gradient, ctx.bags) if for_values else None,
             None,
         )
 
@@ -153,9 +143,7 @@ class _Dot(Function):
         gradient = gradient.contiguous()
         return (
             _WeightedSum.apply(gradient, of_rows, ctx.bags) if for_bags else None,
-            _WeightedSum.apply(_in_row_order(gradient, ctx.bags), of_bags, ctx.bags.flip())
-            if for_rows
-            else None,
+            _row_sum(gradient, of_bags, ctx.bags) if for_rows else None,
             None,
         )
 
@@ -171,10 +159,11 @@ class _Permute(Function):
         return _Permute.apply(gradient, ctx.inverse, ctx.order), None, None
 
 
-def _in_row_order(values: Tensor, bags: Bags) -> Tensor:
+def _row_sum(weights: Tensor, of_bags: Tensor, bags: Bags) -> Tensor:
+    """[M, D]: Σ over a row's entries e of `weights[e] · of_bags[bag of e]`."""
     if bags.order is None:
         raise ValueError("these bags were made with weighted=False: they can be summed without weights only")
-    return _Permute.apply(values, bags.order, bags.inverse)
+    return _WeightedSum.apply(_Permute.apply(weights, bags.order, bags.inverse), of_bags, bags.flip())
 
 
 @dataclass(frozen=True)

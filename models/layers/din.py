@@ -34,11 +34,11 @@ class DINSettings(Settings):
 
 @dataclass(frozen=True)
 class Entries:
-    """The real places of padded lists [T, B, K], side by side: E a task. Most lists are far from full."""
+    """The real slots of padded lists [T, B, K], side by side: E a task. Most lists are far from full."""
 
     shape: torch.Size  #: (T, B, K)
     slots: Tensor  #: int64 [T, E], where an entry stands in the task's flattened lists
-    real: Tensor  #: bool [T, E]; False pads tasks with fewer entries than others, by their last place
+    real: Tensor  #: bool [T, E]; False pads tasks with fewer entries than others, by their last slot
     bags: Bags  #: T · B instances as bags of the T · E entries
 
     @classmethod
@@ -70,7 +70,7 @@ class Entries:
         return bag_sum(values.flatten(0, 1), self.bags.flip()).view(*self.slots.shape, values.shape[-1])
 
     def padded(self, values: Tensor) -> Tensor:
-        """`values [T, E]` at their places [T, B, K], zero elsewhere."""
+        """`values [T, E]` in their slots [T, B, K], zero elsewhere."""
         out = values.new_zeros(self.shape).flatten(1)
         return out.scatter_add(1, self.slots, values * self.real).view(self.shape)
 

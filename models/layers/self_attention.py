@@ -60,7 +60,7 @@ def interact(x: Tensor, weight: Tensor, heads: int) -> Tensor:
 class _Interact(torch.autograd.Function):
     """`interact` of x [N, in, F] and weight [in, 4 · H · D], piece by piece.
 
-    Of a piece of n instances, scores and weights are [n · H, keys, queries]; a query's weights are kept and
+    Of a piece of n instances, scores and weights are [n · H, keys, queries]; a query's weights are saved and
     used before they are normalised, since what they are multiplied with is so much smaller.
     """
 
@@ -88,7 +88,7 @@ class _Interact(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
         x, weight, out = ctx.saved_tensors
-        if torch.is_grad_enabled():  # the gradient of the gradient is wanted, too
+        if torch.is_grad_enabled():  # the gradient of the gradient is asked for, too
             again = interact(x, weight, ctx.heads)
             d_x, d_weight = torch.autograd.grad(again, (x, weight), gradients[0], create_graph=True)
             return d_x, d_weight, None

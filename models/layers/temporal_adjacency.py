@@ -3,8 +3,7 @@
 All events of one direction (user → items, say) lie in two segments sorted by (node, time): a base that never
 changes, may be memory-mapped, and holds the history; and a small delta that takes what arrives. The
 neighbours of any batch of (node, T) are one binary search a segment and a dense gather `[B, K]`, exact for
-every T. A prefix sum beside the events turns the same search into point-in-time counts and sums over any
-window.
+every T.
 
 Cost: look-up O(log E) a query; appending an hour O(hour · log hour + delta), whatever the base holds.
 """
@@ -12,7 +11,7 @@ Cost: look-up O(log E) a query; appending an hour O(hour · log hour + delta), w
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -29,15 +28,15 @@ class Neighbours:
     """The K most recent events of each query, **most recent last**; padding stands in front.
 
     Events of one node lie side by side, so a query is answered by where its window of K events begins in each
-    segment; `TemporalAdjacency.gather` fetches columns. Valid until the next `append` or `compact`.
+    segment; `TemporalAdjacency.gather` fetches columns. Valid until the next `append`.
     """
 
     mask: Tensor  #: bool [..., K], True where there is an event
     nodes: Tensor  #: int64 [B], the queries flattened
     base: Tensor  #: int64 [B], where the base's window begins
     delta: Tensor | None = None  #: int64 [B], where the delta's begins; None: no neighbour lies in the delta
-    from_delta: Tensor | None = None  #: bool [B, K], which places the delta's window fills
-    order: Tensor | None = None  #: int64 [B, K], where times interleave: places in both windows side by side
+    from_delta: Tensor | None = None  #: bool [B, K], which slots the delta's window fills
+    order: Tensor | None = None  #: int64 [B, K], where times interleave: slots in both windows side by side
 
     @property
     def k(self) -> int:
@@ -53,18 +52,15 @@ class TemporalAdjacency:
         self.delta = _empty_like(base) if delta is None else delta
 
     @classmethod
-    def build(
-        cls, nodes: Tensor, times: Tensor, payload: Mapping[str, Tensor], *, summed: Sequence[str] = ()
-    ) -> TemporalAdjacency:
+    def build(cls, nodes: Tensor, times: Tensor, payload: Mapping[str, Tensor]) -> TemporalAdjacency:
         """Sort the history once.
 
         Args:
             nodes: int64 [E], ≥ 0, whose neighbours will be asked for.
             times: int64 [E], ms: when an event became known.
             payload: columns [E] of any dtype, e.g. the counterpart, the edge type.
-            summed: payload columns (numbers or bools, finite) that `window` can sum.
         """
-        return cls(TimeSorted.of(nodes, times, payload, summed).indexed())
+        return cls(TimeSorted.of(nodes, times, payload).indexed())
 
     def __len__(self) -> int:
         return len(self.base) + len(self.delta)
@@ -79,11 +75,7 @@ class TemporalAdjacency:
         if payload.keys() != self.base.payload.keys():
             raise ValueError(f"payload columns {sorted(payload)}, but built with {sorted(self.base.payload)}")
         columns = {name: payload[name].to(column.dtype) for name, column in self.base.payload.items()}
-        self.delta = self.delta.merged(TimeSorted.of(nodes, times, columns, tuple(self.base.prefix)))
-
-    def compact(self) -> None:
-        """Merge the delta into the base (in memory, O(E)); answers stay the same."""
-        self.base, self.delta = self.base.merged(self.delta).indexed(), _empty_like(self.base)
+        self.delta = self.delta.merged(TimeSorted.of(nodes, times, columns))
 
     def neighbours(self, nodes: Tensor, times: Tensor, k: int) -> Neighbours:
         """The k most recent events with time strictly before `times`; int64 tensors of one shape `[...]`.
@@ -96,7 +88,7 @@ class TemporalAdjacency:
             new_end, new_count = self.delta.before(nodes, times)
             if new_count.any():
                 return self._merged(shape, nodes, (end, count), (new_end, new_count), k)
-        return Neighbours(_last_places(count, k).view(*shape, k), nodes, end - k)
+        return Neighbours(_last_slots(count, k).view(*shape, k), nodes, end - k)
 
     def _merged(
         self,
@@ -109,12 +101,12 @@ class TemporalAdjacency:
         (end, count), (new_end, new_count) = base, delta
         # A query without new events gets any window that lies inside: past the ends, rows cost extra.
         new_start = torch.where(new_count > 0, new_end - k, 0)
-        mask = _last_places(count + new_count, k).view(*shape, k)
+        mask = _last_slots(count + new_count, k).view(*shape, k)
         if not len(self.base) or self.delta.origin >= self.base.origin + self.base.span - 1:
             # Nothing in the delta is older than anything in the base: its events simply come last.
-            from_delta = _last_places(new_count, k)
+            from_delta = _last_slots(new_count, k)
             return Neighbours(mask, nodes, end - k + new_count.clamp_max(k), new_start, from_delta)
-        real = torch.cat([_last_places(n, k) for n in (count, new_count)], dim=1)
+        real = torch.cat([_last_slots(n, k) for n in (count, new_count)], dim=1)
         windows = Neighbours(mask, nodes, end - k, new_start)
         both = self._both(self.base.keys, self.delta.keys, windows)
         times = torch.cat(
@@ -126,58 +118,25 @@ class TemporalAdjacency:
         )
         return replace(windows, order=order)
 
-    def gather(self, name: str, found: Neighbours) -> Tensor:
-        """Payload column `name` of neighbours, [..., K]. What stands at padded places means nothing."""
-        base, delta = self._both(self.base.payload[name], self.delta.payload[name], found)
-        return _choose(base, delta, found)
+    def gather(self, name: str, neighbours: Neighbours) -> Tensor:
+        """Payload column `name` of neighbours, [..., K]. What stands in padded slots means nothing."""
+        base, delta = self._both(self.base.payload[name], self.delta.payload[name], neighbours)
+        return _choose(base, delta, neighbours)
 
-    def times(self, found: Neighbours) -> Tensor:
-        """The times (ms) of neighbours, int64 [..., K]. What stands at padded places means nothing."""
-        base, delta = self._both(self.base.keys, self.delta.keys, found)
+    def times(self, neighbours: Neighbours) -> Tensor:
+        """The times (ms) of neighbours, int64 [..., K]. What stands in padded slots means nothing."""
+        base, delta = self._both(self.base.keys, self.delta.keys, neighbours)
         # The node is known, so that its share of the key need not be divided away.
-        base = base - (found.nodes * self.base.span - self.base.origin).unsqueeze(1)
+        base = base - (neighbours.nodes * self.base.span - self.base.origin).unsqueeze(1)
         if delta is not None:
-            delta = delta - (found.nodes * self.delta.span - self.delta.origin).unsqueeze(1)
-        return _choose(base, delta, found)
+            delta = delta - (neighbours.nodes * self.delta.span - self.delta.origin).unsqueeze(1)
+        return _choose(base, delta, neighbours)
 
-    def _both(self, base: Tensor, delta: Tensor, found: Neighbours) -> tuple[Tensor, Tensor | None]:
-        rows = self.base.window(base, found.base, found.k)
-        return rows, None if found.delta is None else self.delta.window(delta, found.delta, found.k)
-
-    def counts(self, nodes: Tensor, times: Tensor) -> Tensor:
-        """How many events each node had strictly before `times`; int64, shape of the inputs."""
-        return self.window(nodes, None, times)[0]
-
-    def window(
-        self, nodes: Tensor, since: Tensor | None, until: Tensor, columns: Sequence[str] = ()
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Counts and sums over `[since, until)`, exact for integers (floats: differences of float64 sums).
-
-        Args:
-            nodes: int64 [...].
-            since: int64 [...] ms, or None for everything before `until`.
-            until: int64 [...] ms.
-            columns: which of the `summed` columns to sum.
-
-        Returns:
-            counts int64 [...], and for each column its sums (int64 or float64) [...].
-        """
-        count = torch.zeros(nodes.shape, dtype=torch.int64, device=nodes.device)
-        sums = {
-            name: torch.zeros(nodes.shape, dtype=self.base.prefix[name].dtype, device=nodes.device)
-            for name in columns
-        }
-        for segment in (self.base, self.delta):
-            if not len(segment):
-                continue
-            start = segment.origin if since is None else since
-            low = segment.first_at_or_after(nodes, torch.as_tensor(start, device=nodes.device))
-            high = torch.maximum(segment.first_at_or_after(nodes, until), low)
-            count += high - low
-            for name in columns:
-                prefix = segment.prefix[name]
-                sums[name] += prefix[high] - prefix[low]
-        return count, sums
+    def _both(self, base: Tensor, delta: Tensor, neighbours: Neighbours) -> tuple[Tensor, Tensor | None]:
+        rows = self.base.window(base, neighbours.base, neighbours.k)
+        return rows, None if neighbours.delta is None else self.delta.window(
+            delta, neighbours.delta, neighbours.k
+        )
 
     def to(self, device: torch.device | str) -> TemporalAdjacency:
         """The same events on another device."""
@@ -195,33 +154,30 @@ class TemporalAdjacency:
         return cls(_read(folder / "base", mmap), _read(folder / "delta", mmap=False))
 
 
-def _last_places(count: Tensor, k: int) -> Tensor:
-    """Which of k places the last `count` int64 [B] fill: bool [B, k]."""
+def _last_slots(count: Tensor, k: int) -> Tensor:
+    """Which of k slots the last `count` int64 [B] fill: bool [B, k]."""
     free = (k - count.clamp_max(k)).int()
     return torch.arange(k, dtype=torch.int32, device=count.device) >= free.unsqueeze(1)
 
 
-def _choose(base: Tensor, delta: Tensor | None, found: Neighbours) -> Tensor:
+def _choose(base: Tensor, delta: Tensor | None, neighbours: Neighbours) -> Tensor:
     """What of both segments' windows [B, K] are the neighbours."""
-    if delta is not None and found.order is not None:
-        base = torch.cat([base, delta], dim=1).gather(1, found.order)
-    elif delta is not None and found.from_delta is not None:
-        base = torch.where(found.from_delta, delta, base)
-    return base.view(found.mask.shape)
+    if delta is not None and neighbours.order is not None:
+        base = torch.cat([base, delta], dim=1).gather(1, neighbours.order)
+    elif delta is not None and neighbours.from_delta is not None:
+        base = torch.where(neighbours.from_delta, delta, base)
+    return base.view(neighbours.mask.shape)
 
 
 def _empty_like(segment: TimeSorted) -> TimeSorted:
     none = segment.keys.new_empty(0)
-    return TimeSorted.of(
-        none, none, {n: c.new_empty(0) for n, c in segment.payload.items()}, tuple(segment.prefix)
-    )
+    return TimeSorted.of(none, none, {n: c.new_empty(0) for n, c in segment.payload.items()})
 
 
 def _write(segment: TimeSorted, folder: Path) -> None:
     folder.mkdir(parents=True)
     columns = {"keys": segment.keys}
     columns |= {f"payload.{name}": column for name, column in segment.payload.items()}
-    columns |= {f"prefix.{name}": column for name, column in segment.prefix.items()}
     for name, column in columns.items():
         np.save(folder / f"{name}.npy", column.cpu().numpy())
     scalars = {
@@ -244,7 +200,6 @@ def _read(folder: Path, mmap: bool) -> TimeSorted:
         payload={
             name.removeprefix("payload."): a for name, a in arrays.items() if name.startswith("payload.")
         },
-        prefix={name.removeprefix("prefix."): a for name, a in arrays.items() if name.startswith("prefix.")},
         origin=scalars["origin"],
         span=scalars["span"],
         nodes=scalars["nodes"],

@@ -7,7 +7,7 @@ batch.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import torch
@@ -22,9 +22,6 @@ class TimeSorted:
 
     keys: Tensor  #: int64 [N], ascending: node · span + (time − origin)
     payload: dict[str, Tensor]  #: columns [N] in the same order
-    prefix: dict[
-        str, Tensor
-    ]  #: for each summed column, [N + 1]: the sum of its first n values (int64 or float64)
     origin: int  #: earliest time, ms
     span: int  #: latest time − origin + 1
     nodes: int  #: greatest node + 1
@@ -34,16 +31,13 @@ class TimeSorted:
         return self.keys.shape[0]
 
     @classmethod
-    def of(
-        cls, nodes: Tensor, times: Tensor, payload: Mapping[str, Tensor], summed: Sequence[str]
-    ) -> TimeSorted:
+    def of(cls, nodes: Tensor, times: Tensor, payload: Mapping[str, Tensor]) -> TimeSorted:
         """Sort events that come in any order; equal (node, time) keep their order of insertion.
 
         Args:
             nodes: int64 [N], ≥ 0.
             times: int64 [N], ms.
             payload: columns [N].
-            summed: names of the payload columns that get prefix sums; finite values only.
         """
         for name, column in payload.items():
             if column.shape != nodes.shape:
@@ -52,10 +46,7 @@ class TimeSorted:
                 )
         origin, span, count = _packing(nodes, times)
         keys, order = torch.sort(nodes * span + (times - origin), stable=True)
-        columns = {name: column[order] for name, column in payload.items()}
-        return cls(
-            keys, columns, {name: _prefix(name, columns[name]) for name in summed}, origin, span, count
-        )
+        return cls(keys, {name: column[order] for name, column in payload.items()}, origin, span, count)
 
     def indexed(self) -> TimeSorted:
         """The same segment with `starts`, which save a look-up one search of two; costs O(nodes)."""
@@ -78,8 +69,8 @@ class TimeSorted:
         segment does not know answers 0 for every time.
         """
         known = (nodes >= 0) & (nodes < self.nodes)
-        wanted = nodes * self.span + (times - self.origin).clamp(0, self.span)
-        return torch.searchsorted(self.keys, torch.where(known, wanted, 0))
+        key = nodes * self.span + (times - self.origin).clamp(0, self.span)
+        return torch.searchsorted(self.keys, torch.where(known, key, 0))
 
     def before(self, nodes: Tensor, times: Tensor) -> tuple[Tensor, Tensor]:
         """Where the events of `nodes` before `times` end, and how many there are; int64, shape of both."""
@@ -93,8 +84,8 @@ class TimeSorted:
             # Later than everything here, as in every hour's own look-ups: no search at all.
             high = self.starts.index_select(0, (slot + 1).clamp_max(self.nodes))
         else:
-            wanted = slot * self.span + (times - self.origin).clamp(0, self.span)
-            high = torch.searchsorted(self.keys, wanted)
+            key = slot * self.span + (times - self.origin).clamp(0, self.span)
+            high = torch.searchsorted(self.keys, key)
         return high, high - self.starts.index_select(0, slot)
 
     def window(self, column: Tensor, start: Tensor, k: int) -> Tensor:
@@ -123,22 +114,21 @@ class TimeSorted:
         span = max(self.origin + self.span, later.origin + later.span) - origin
         count = max(self.nodes, later.nodes)
         _refuse_overflow(count, span)
-        mine = self.node() * span + (self.time() - origin)
-        theirs = later.node() * span + (later.time() - origin)
-        device = mine.device
-        to_theirs = torch.searchsorted(mine, theirs, right=True) + torch.arange(len(later), device=device)
-        is_mine = torch.ones(len(self) + len(later), dtype=torch.bool, device=device)
-        is_mine[to_theirs] = False
+        early = self.node() * span + (self.time() - origin)
+        late = later.node() * span + (later.time() - origin)
+        device = early.device
+        to_late = torch.searchsorted(early, late, right=True) + torch.arange(len(later), device=device)
+        is_early = torch.ones(len(self) + len(later), dtype=torch.bool, device=device)
+        is_early[to_late] = False
 
         def interleave(first: Tensor, second: Tensor) -> Tensor:
             out = first.new_empty(len(first) + len(second))
-            out[is_mine] = first
-            out[to_theirs] = second
+            out[is_early] = first
+            out[to_late] = second
             return out
 
         columns = {name: interleave(column, later.payload[name]) for name, column in self.payload.items()}
-        prefix = {name: _prefix(name, columns[name]) for name in self.prefix}
-        return TimeSorted(interleave(mine, theirs), columns, prefix, origin, span, count)
+        return TimeSorted(interleave(early, late), columns, origin, span, count)
 
     def to(self, device: torch.device | str) -> TimeSorted:
         """The same segment on another device."""
@@ -146,7 +136,6 @@ class TimeSorted:
             self,
             keys=self.keys.to(device),
             payload={name: column.to(device) for name, column in self.payload.items()},
-            prefix={name: column.to(device) for name, column in self.prefix.items()},
             starts=None if self.starts is None else self.starts.to(device),
         )
 
@@ -168,13 +157,3 @@ def _packing(nodes: Tensor, times: Tensor) -> tuple[int, int, int]:
 def _refuse_overflow(nodes: int, span: int) -> None:
     if (nodes + 1) * span > _INT64_MAX:
         raise ValueError(f"{nodes} nodes over {span} ms do not fit one 64-bit key: keep a shorter history")
-
-
-def _prefix(name: str, column: Tensor) -> Tensor:
-    if column.is_floating_point():
-        if not torch.isfinite(column).all():
-            raise ValueError(f"summed column '{name}' holds NaN or infinity: fill missing values first")
-        total = column.double().cumsum(0)
-    else:
-        total = column.long().cumsum(0)
-    return torch.cat([total.new_zeros(1), total])

@@ -4,8 +4,8 @@
     A ≈ U S Vᵀ,   user vectors U √S,   item vectors V √S
 
 A product of random-walk vectors says next to nothing of a pair (docs/decisions, 0014); that of these vectors
-does, and they cost seconds. Found by subspace iteration (Halko, Martinsson and Tropp 2011, algorithm 4.4),
-which starts from the day before: a day's graph is nearly that of the day before.
+does, and they cost seconds. Subspace iteration (Halko, Martinsson and Tropp 2011, algorithm 4.4) finds
+them, starting from the day before: a day's graph is nearly that of the day before.
 """
 
 from __future__ import annotations
@@ -76,18 +76,18 @@ def factorise(
     singular = values[order].clamp_min(0).sqrt()
     axes = axes[:, order]
     inverse = torch.where(singular > 1e-6 * singular.max(), singular.clamp_min(1e-12).rsqrt(), 0.0)
-    found = Factors(
+    factors = Factors(
         _padded((image.double() @ axes * inverse).float(), width),
         _padded((basis.double() @ axes * singular.sqrt()).float(), width),
     )
-    return found if before is None else _turned(found, before)
+    return factors if before is None else _turned(factors, before)
 
 
-def _turned(found: Factors, before: Factors) -> Factors:
+def _turned(factors: Factors, before: Factors) -> Factors:
     """The same products in the axes nearest to those of the day before (orthogonal Procrustes)."""
-    left, _, right = torch.linalg.svd(found.items.T.double() @ before.items.double())
-    turn = (left @ right).float()
-    return Factors(found.users @ turn, found.items @ turn)
+    first, _, second = torch.linalg.svd(factors.items.T.double() @ before.items.double())
+    turn = (first @ second).float()
+    return Factors(factors.users @ turn, factors.items @ turn)
 
 
 def _sparse(rows: Tensor, columns: Tensor, weight: Tensor, sizes: tuple[int, ...]) -> Tensor:

@@ -73,9 +73,9 @@ class Walk:
     def fixed_gates(self) -> dict[str, float | None]:
         """Day AUC of the daily model, its gate as it is and held at fixed shares of the short term."""
         c = self.columns
-        found = {"own": auc(c["clicked"], c["still"])}
+        own = {"own": auc(c["clicked"], c["still"])}
         names = [name for name in c if name.startswith("share_")]
-        return found | {name: auc(c["clicked"], c[name]) for name in names}
+        return own | {name: auc(c["clicked"], c[name]) for name in names}
 
 
 def walk(still: Ranker, adapted: Ranker, hours: Sequence[EventLog]) -> Walk:
@@ -119,8 +119,8 @@ def _movement(before: tuple[Tensor, dict[str, Tensor]], learner: Learner) -> lis
     moved = (shift > 0).nonzero().squeeze(1)
     groups = learner.row_groups(moved)
     out: list[dict[str, float | str]] = []
-    for place, group in enumerate(GROUPS[:3]):
-        rows = moved[groups == place]
+    for number, group in enumerate(GROUPS[:3]):
+        rows = moved[groups == number]
         out.append(
             {
                 "group": group,
@@ -155,10 +155,10 @@ def _parts(column: np.ndarray, edges: Sequence[int]) -> Iterator[tuple[str, np.n
     if not edges:
         yield from ((str(int(value)), column == value) for value in np.unique(column))
         return
-    place = np.searchsorted(edges, column, side="right")
+    part = np.searchsorted(edges, column, side="right")
     names = [
         f"< {edges[0]}",
         *(f"{a} – {b - 1}" for a, b in pairwise(edges)),
         f"≥ {edges[-1]}",
     ]
-    yield from ((name, place == n) for n, name in enumerate(names) if (place == n).any())
+    yield from ((name, part == n) for n, name in enumerate(names) if (part == n).any())

@@ -1,7 +1,7 @@
 """Vectors of the factorised click graph as every service day began, for training and for the day to rank.
 
 An instance of day d reads the vectors of all that was received before d: the same rule in training as in
-ranking. Vectors of users and items that a training day does not show are not kept.
+ranking. Vectors of users and items that a training day does not show are left out.
 """
 
 from __future__ import annotations
@@ -77,13 +77,13 @@ class FactoredDays:
     def vectors(self, users: np.ndarray, items: np.ndarray, cutoff_ms: np.ndarray) -> Tensor:
         """User's and item's vector, float32 [T, B, 2, width], of int64 [T, B] instances.
 
-        A dimension has mean square 1 over the vectors kept. Days before the first have none; later days than
+        A dimension has mean square 1 over the vectors held. Days before the first have none; later days than
         the last read the last.
         """
         day = (cutoff_ms + self.zone_offset_ms) // DAY_MS - self.first_day
         day = np.minimum(day, self.days - 1)
-        found = np.stack([self.users.look_up(day, users), self.items.look_up(day, items)], axis=-2)
-        return torch.from_numpy(found * (day >= 0)[..., None, None])
+        vectors = np.stack([self.users.look_up(day, users), self.items.look_up(day, items)], axis=-2)
+        return torch.from_numpy(vectors * (day >= 0)[..., None, None])
 
     def save(self, folder: Path) -> None:
         """Write everything into `folder`, made here."""

@@ -29,7 +29,7 @@ def gate_columns(ranker: Ranker, hour: EventLog) -> dict[str, np.ndarray]:
         return {}
     data = ranker.instances(hour.exposures, hour)
     names = ["gate_short", "gate_pull", *(f"share_{fixed:g}" for fixed in FIXED_SHARES)]
-    found: dict[str, list[Tensor]] = {name: [torch.empty(0, dtype=torch.float64)] for name in names}
+    parts: dict[str, list[Tensor]] = {name: [torch.empty(0, dtype=torch.float64)] for name in names}
     for index in np.split(np.arange(len(data)), range(CHUNK, len(data), CHUNK)) if len(data) else []:
         batch = data.batch(index[None]).to(ranker.learner.device)
         rows = ranker.learner.table.gather(batch.unique)
@@ -41,8 +41,8 @@ def gate_columns(ranker: Ranker, hour: EventLog) -> dict[str, np.ndarray]:
             with _gate_at(module, fixed), torch.no_grad():
                 columns[f"share_{fixed:g}"] = torch.sigmoid(module(rows, batch)[0])
         for name, values in columns.items():
-            found[name].append(values.double().cpu())
-    return {name: torch.cat(values).numpy() for name, values in found.items()}
+            parts[name].append(values.double().cpu())
+    return {name: torch.cat(values).numpy() for name, values in parts.items()}
 
 
 def _gate_slope(module: LSTTM, rows: Tensor, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:

@@ -57,9 +57,8 @@ def inner_curve(
             for name, settings in forms.items():
                 changes[name].append(_step_change(ranker.learner, support, query, settings))
         vocabulary = ranker.learner.vocabulary
-        ranker.grow(
-            vocabulary.user_column, e.user
-        )  # as `adapt` does; rows start at the OOV row: no score moves
+        # As `adapt` does; rows start at the OOV row, so no score moves.
+        ranker.grow(vocabulary.user_column, e.user)
         ranker.grow(vocabulary.item_column, e.item)
         data = ranker.instances(e, hour)
         supports = [data.batch(index).to(ranker.learner.device) for index in sets]

@@ -37,9 +37,8 @@ class LongTermSettings(Settings):
     neighbor_sampling: Literal["uniform", "recency", "frequency"] = "uniform"
     half_life_hours: float = Field(default=24.0, gt=0)  #: of `neighbor_sampling: recency`
     hops: int = Field(default=10, ge=1)  #: of a random walk: 10 hops, 11 nodes
-    window: int | None = Field(
-        default=None, ge=1
-    )  #: only pairs at most so many hops apart; None: all (printed)
+    #: only pairs at most so many hops apart; None: all (printed)
+    window: int | None = Field(default=None, ge=1)
     negatives: int = Field(default=5, ge=0)  #: per ordered positive pair; 0: printed
     #: What a pair's negatives weigh together. None: as many as they are, the plain sum. The best q·q' is then
     #: pointwise mutual information − log weight; vectors that serve both sides of the product cannot hold

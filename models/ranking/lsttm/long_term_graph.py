@@ -111,10 +111,10 @@ class _Training:
     def _step(self, paths: Tensor, neighbours: Tensor, mask: Tensor, generator: torch.Generator) -> Tensor:
         s = self.settings
         noise = self.noise.draw(len(paths) * s.negatives * s.hops, generator).view(len(paths), -1)
-        asked = unique_nodes(torch.cat([paths, noise], dim=1)[None], None, paths[0, :1])
-        first, second = hops(asked.values[0], neighbours, mask, self.graph.users)
+        distinct = unique_nodes(torch.cat([paths, noise], dim=1)[None], None, paths[0, :1])
+        first, second = hops(distinct.values[0], neighbours, mask, self.graph.users)
         rows = self.table.gather(first.nodes).requires_grad_()
-        path_at, noise_at = asked.positions[0].split([paths.shape[1], noise.shape[1]], dim=1)
+        path_at, noise_at = distinct.positions[0].split([paths.shape[1], noise.shape[1]], dim=1)
         weight = s.negatives if s.negative_weight is None else s.negative_weight
         vectors = self.encoder(rows, first, second)
         loss = path_loss(vectors, paths, noise, path_at, noise_at, window=s.window, negative_weight=weight)

@@ -22,9 +22,8 @@ class LongTermState:
     user_known: np.ndarray  #: bool [U], whether the user has any click
     item_known: np.ndarray  #: bool [I]
     losses: tuple[float, ...]  #: mean L_N of each epoch
-    collapses: tuple[
-        float, ...
-    ]  #: mean pairwise cosine of 1,000 random users after each epoch; 1 = collapsed
+    #: mean pairwise cosine of 1,000 random users after each epoch; 1 = collapsed
+    collapses: tuple[float, ...]
     settings: str  #: the settings as JSON
 
     @property

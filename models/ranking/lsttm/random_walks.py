@@ -18,7 +18,7 @@ from models.ranking.features.event_log import HOUR_MS, EventLog
 
 @dataclass(frozen=True)
 class ClickGraph:
-    """E directed edges in order of (source, target); both directions of every click are there."""
+    """E directed edges in order of (source, target); every click stands in both directions."""
 
     users: int  #: U
     items: int  #: I
@@ -117,11 +117,11 @@ def draw_neighbours(
     sources, targets = sources[order], targets[order]
     first = torch.searchsorted(sources, torch.arange(nodes, device=sources.device))
     slot = torch.arange(len(sources), device=sources.device) - first[sources]
-    kept = slot < k
+    chosen = slot < k
     neighbours = sources.new_zeros(nodes, k)
     mask = torch.zeros(nodes, k, dtype=torch.bool, device=sources.device)
-    neighbours[sources[kept], slot[kept]] = targets[kept]
-    mask[sources[kept], slot[kept]] = True
+    neighbours[sources[chosen], slot[chosen]] = targets[chosen]
+    mask[sources[chosen], slot[chosen]] = True
     return neighbours, mask
 
 

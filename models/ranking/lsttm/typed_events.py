@@ -31,9 +31,8 @@ class TypedSettings(Settings):
     """Typed neighbours and their layer."""
 
     neighbours: int = Field(default=30, ge=1)  #: K, for users and items alike
-    engaged_seconds: float | None = Field(
-        default=18.0, gt=0
-    )  #: dwell that makes a click strong; None: no such type
+    #: dwell that makes a click strong; None: no such type
+    engaged_seconds: float | None = Field(default=18.0, gt=0)
     age_buckets: int = Field(default=20, ge=2)  #: bucket b holds ages of 2^b − 1 to 2^(b+1) − 2 whole minutes
     target_attention: bool = True  #: let the instance's other side decide which neighbours matter
     item_side: bool = True  #: also aggregate the users whom an item met
@@ -128,16 +127,16 @@ class TypedIndex(Adjacencies):
         self, nodes: Tensor, times: Tensor, look_up: Callable[[Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Instances of a node in one hour share one look-up; results [T, B, K] all the same."""
-        pair_nodes, pair_times, found = unique_pairs(nodes, times, None, (nodes[:, 0], times[:, 0]))
-        at = found.positions.unsqueeze(-1).expand(-1, -1, self.settings.neighbours)
+        pair_nodes, pair_times, pairs = unique_pairs(nodes, times, None, (nodes[:, 0], times[:, 0]))
+        at = pairs.positions.unsqueeze(-1).expand(-1, -1, self.settings.neighbours)
         counterpart, mask, codes = (part.gather(1, at) for part in look_up(pair_nodes, pair_times))
         return counterpart, mask, codes
 
     def _of_items(self, items: Tensor, times: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         shown = self.adjacencies["shown_of_items"]
-        found = shown.neighbours(items, times, self.settings.neighbours)
-        codes = self._codes(shown.gather("type", found), times, shown.times(found), found.mask)
-        return shown.gather("user", found), found.mask, codes
+        latest = shown.neighbours(items, times, self.settings.neighbours)
+        codes = self._codes(shown.gather("type", latest), times, shown.times(latest), latest.mask)
+        return shown.gather("user", latest), latest.mask, codes
 
     def _of_users(self, users: Tensor, times: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The K latest by the time of the event itself, among the K shown last and the K external received
@@ -148,9 +147,9 @@ class TypedIndex(Adjacencies):
         """
         k = self.settings.neighbours
         shown, external = self.adjacencies["shown_to_users"], self.adjacencies["external_of_users"]
-        found = shown.neighbours(users, times, k)
-        item, kind, when = shown.gather("item", found), shown.gather("type", found), shown.times(found)
-        mask = found.mask
+        latest = shown.neighbours(users, times, k)
+        item, kind, when = shown.gather("item", latest), shown.gather("type", latest), shown.times(latest)
+        mask = latest.mask
         if len(external):
             late = external.neighbours(users, times, k)
             item = torch.cat([external.gather("item", late), item], dim=-1)
@@ -192,9 +191,9 @@ def _events(log: EventLog, settings: TypedSettings) -> dict[str, tuple[Tensor, T
 def _number(instances: Tensor, neighbours: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
     """Distinct nodes among instances [T, B] and unmasked neighbours: positions [T, B + B·K], nodes."""
     ids = torch.cat([instances, neighbours.flatten(1)], dim=1)
-    wanted = torch.cat([torch.ones_like(instances, dtype=torch.bool), mask.flatten(1)], dim=1)
-    found = unique_nodes(ids, wanted, instances[:, 0])
-    return found.positions, found.values
+    real = torch.cat([torch.ones_like(instances, dtype=torch.bool), mask.flatten(1)], dim=1)
+    distinct = unique_nodes(ids, real, instances[:, 0])
+    return distinct.positions, distinct.values
 
 
 def _tensor(column: np.ndarray) -> Tensor:

@@ -59,8 +59,8 @@ class TypedAttention(nn.Module):
         hidden, key_scores = messages[..., :-1], messages[..., -1]
         scores = F.leaky_relu(queries @ (self.query_weight @ self.query_attention) + key_scores, 0.2)
         if self.target_weight is not None:
-            wanted = (targets @ self.target_weight).unsqueeze(-1)
-            scores = scores + (hidden @ wanted).squeeze(-1) / hidden.shape[-1] ** 0.5
+            target = (targets @ self.target_weight).unsqueeze(-1)
+            scores = scores + (hidden @ target).squeeze(-1) / hidden.shape[-1] ** 0.5
         weights = masked_softmax(scores, side.mask)
         return F.elu((weights.unsqueeze(-2) @ hidden).squeeze(-2)), side.mask.any(-1)
 
