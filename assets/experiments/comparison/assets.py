@@ -60,7 +60,7 @@ def ranking_comparison_asset() -> dg.AssetsDefinition:
 
             timings = Timings()
             with timings.phase("read"):
-                logs, settings = asked(config, home, warehouse)
+                logs, settings = logs_and_settings(config, home, warehouse)
             out = home.paths.reports / "comparisons" / f"{span({'settings': settings.model_dump()})}.json"
             with timings.phase("compute"):
                 listen = progress.to(context.log)
@@ -92,7 +92,7 @@ def ranking_comparison_asset() -> dg.AssetsDefinition:
     return ranking_comparison
 
 
-def asked(
+def logs_and_settings(
     config: ComparisonConfig, home: HomeResource, warehouse: WarehouseResource
 ) -> "tuple[Logs, CompareSettings]":
     """The deployment's logs as a comparison reads them, and its settings.
