@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from models.progress import Progress
 from orchestration.cli.console import Stopwatch, out
+from orchestration.cli.tables import new_table
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -22,7 +23,7 @@ CUSTOMERS = (200, 800)  #: the brand is neither new nor bought by everybody
 
 @dataclass(frozen=True)
 class ShopDemo:
-    """What the demo found, and what became of it."""
+    """The audience of the demo, and what became of it."""
 
     brand: str
     result: AudienceResult
@@ -65,25 +66,22 @@ def run_shop(home: Home, watch: Stopwatch, progress: Progress) -> ShopDemo:
         return ShopDemo(brand, result, outcome(result, source, brand), files)
 
 
-def print_shop(found: ShopDemo) -> None:
+def print_shop(demo: ShopDemo) -> None:
     """The table and where to look next."""
-    out.print(table(found))
-    out.print(f"The audience as a page to mail: {found.files.page}")
+    out.print(table(demo))
+    out.print(f"The audience as a page to mail: {demo.files.page}")
     out.print()
 
 
-def table(found: ShopDemo) -> Table:
+def table(demo: ShopDemo) -> Table:
     """Expected against what came true."""
-    from rich.table import Table
-
-    result, after = found.result, found.outcome
+    result, after = demo.result, demo.outcome
     title = (
-        f"Audience for brand {found.brand} ({SOURCE}): {len(result.audience)} of {after.candidates:,} "
+        f"Audience for brand {demo.brand} ({SOURCE}): {len(result.audience)} of {after.candidates:,} "
         f"households as of {AS_OF}"
     )
-    shown = Table("", title=title, title_justify="left")
-    shown.add_column("expected, clock held back", justify="right")
-    shown.add_column(f"came true in {result.settings.horizon_days} days", justify="right")
+    came_true = f"came true in {result.settings.horizon_days} days"
+    shown = new_table(title, "", "expected, clock held back", came_true)
     reached, lift = "–", "–"
     if result.lift is not None:
         expected, _ = result.lift.curve.at(result.share)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from assets.common.options import ALL
 from assets.experiments.profilers.settings import ProfileEvalSettings
 from orchestration.cli.console import out as console
 from orchestration.cli.console import plain_errors, progress_bars
@@ -26,6 +27,7 @@ def profile_eval(chosen: Chosen, out: Out, data: Data = None, workers: Workers =
     from assets.common.tracking import PROFILING, Tracking
     from assets.experiments.profilers.prepare import prepare_shop
     from assets.experiments.profilers.run import profile_eval as run
+    from assets.experiments.profilers.systems import PROFILE_SYSTEMS
     from assets.experiments.profilers.tracking import record
     from assets.experiments.workers import WorkerFailed
     from assets.logs.ingest import BatchRejected
@@ -35,6 +37,8 @@ def profile_eval(chosen: Chosen, out: Out, data: Data = None, workers: Workers =
     errors = (ValueError, LookupError, OSError, ImportError, WorkerFailed, BatchRejected)
     with plain_errors(*errors), progress_bars() as progress:
         settings = ProfileEvalSettings.model_validate(chosen)
+        if settings.systems == ALL:
+            settings = settings.model_copy(update={"systems": tuple(PROFILE_SYSTEMS)})
         home = prepare_home(Home.current())
         shop = prepare_shop(settings, data, progress=progress)
         result = run(settings, shop, out, workers=workers, progress=progress)

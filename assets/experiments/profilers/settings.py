@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from assets.common.options import ALL, Names, Seeds, distinct
+from assets.common.options import Names, Seeds, distinct
 
 Study = Literal["brands", "labels", "imbalance", "ood"]
 STUDIES: dict[str, tuple[Study, ...]] = {
@@ -37,9 +37,7 @@ class ProfileEvalSettings(BaseModel):
     brands: int = Field(default=39, ge=1, le=39, description="target brands of the table of brands")
     draws: int = Field(default=100, ge=1, description="support draws of a target, 9-way 1-shot")
     seeds: Seeds = Field(default=(0,), min_length=1, description="seeds of trainings and label draws")
-    systems: Names = Field(
-        default=("all",), validate_default=True, min_length=1, description="profilers and opponents, or all"
-    )
+    systems: Names = Field(default=("all",), min_length=1, description="profilers and opponents, or all")
     table: Literal["brands", "studies", "all"] = Field(
         default="all", description="the table over brands, the three studies, or both"
     )
@@ -49,15 +47,6 @@ class ProfileEvalSettings(BaseModel):
         default=False,
         description="one horizon earlier, other brands, other test users: where choices are made",
     )
-
-    @field_validator("systems")
-    @classmethod
-    def _all(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if value != ALL:
-            return value
-        from assets.experiments.profilers.systems import PROFILE_SYSTEMS
-
-        return tuple(PROFILE_SYSTEMS)
 
     _distinct = field_validator("systems", "seeds")(distinct)
 
