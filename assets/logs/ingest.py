@@ -102,13 +102,7 @@ def ingest(
     with Warehouse(home.warehouse) as warehouse:
         warehouse.configure(description)
         context = gate_context(
-            warehouse,
-            description,
-            table,
-            list(landed.files),
-            settings=settings,
-            now_ms=now_ms,
-            data_docs=data_docs,
+            warehouse, description, table, list(landed.files), settings, now_ms, data_docs=data_docs
         )
         result = gate(table, landed.frame.drop(columns="_file"), context)
         clock.append(time.perf_counter())
@@ -147,9 +141,9 @@ def gate_context(
     description: SourceDescription,
     table: str,
     partitions: Sequence[str],
-    *,
     settings: GateSettings | None = None,
     now_ms: int | None = None,
+    *,
     data_docs: Path | None = None,
     replay: bool = False,
 ) -> GateContext:

@@ -55,9 +55,7 @@ def replay(
     Args:
         home: the source's folders.
         table: whose rows.
-        rule: only rows that broke this rule.
-        partition: only rows of this partition.
-        ids: only these quarantine ids.
+        rule, partition, ids: only rows that broke this rule, of this partition, with these quarantine ids.
         fixed: mended values: `id` (quarantine id) and the columns to replace, a missing value leaving the
             row's own; with it, only these rows.
         landing: default: the one inside home.
