@@ -43,9 +43,9 @@ def register(
     name, client = model_name(tracking), tracking.client
     key = f"{system}/{day}/{state_hash}"
     _ensure(tracking, name)
-    found = client.search_model_versions(f"name='{name}' and tags.`{KEY}`='{key}'", max_results=1)
-    if found:
-        return str(found[0].version)
+    versions = client.search_model_versions(f"name='{name}' and tags.`{KEY}`='{key}'", max_results=1)
+    if versions:
+        return str(versions[0].version)
     simulated = " Trained on simulated logs." if tracking.simulated else ""
     version = client.create_model_version(
         name,
@@ -79,10 +79,10 @@ def point(tracking: Tracking, alias: str, version: str, tags: Mapping[str, str])
 
 def version_of(tracking: Tracking, system: str, day: str, state_hash: str) -> str | None:
     """The number of a registered version, or None."""
-    found = tracking.client.search_model_versions(
+    versions = tracking.client.search_model_versions(
         f"name='{model_name(tracking)}' and tags.`{KEY}`='{system}/{day}/{state_hash}'", max_results=1
     )
-    return str(found[0].version) if found else None
+    return str(versions[0].version) if versions else None
 
 
 def _ensure(tracking: Tracking, name: str) -> None:

@@ -77,9 +77,9 @@ class Tracking:
     @cached_property
     def experiment(self) -> str:
         """The experiment's id; its artifacts lie inside the home, not in the working directory."""
-        found = self.client.get_experiment_by_name(self.purpose)
-        if found is not None:
-            return str(found.experiment_id)
+        experiment = self.client.get_experiment_by_name(self.purpose)
+        if experiment is not None:
+            return str(experiment.experiment_id)
         return str(
             self.client.create_experiment(
                 self.purpose, artifact_location=(self.folder / "artifacts").as_uri()
@@ -145,19 +145,19 @@ class Tracking:
         """The metrics that the run does not carry yet with this value at this step."""
         from mlflow.entities import Metric
 
-        wanted = [(name, record.step, value) for name, value in record.metrics.items()]
-        wanted += [
+        figures = [(name, record.step, value) for name, value in record.metrics.items()]
+        figures += [
             (name, step, value) for name, curve in record.curves.items() for step, value in enumerate(curve)
         ]
-        there: dict[tuple[str, int], float] = {}
-        for name in {name for name, _, _ in wanted} & set(run.data.metrics):
+        stored: dict[tuple[str, int], float] = {}
+        for name in {name for name, _, _ in figures} & set(run.data.metrics):
             for point in sorted(
                 self.client.get_metric_history(run.info.run_id, name), key=lambda point: point.timestamp
             ):
-                there[name, point.step] = point.value
+                stored[name, point.step] = point.value
         now = int(time.time() * 1000)
         return [
             Metric(name, float(value), now, step)
-            for name, step, value in wanted
-            if value is not None and math.isfinite(value) and there.get((name, step)) != float(value)
+            for name, step, value in figures
+            if value is not None and math.isfinite(value) and stored.get((name, step)) != float(value)
         ]

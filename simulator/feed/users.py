@@ -96,9 +96,9 @@ def _batch(
         share = 0.75 ** np.arange(len(values)) if name != "age_band" else np.ones(len(values))
         columns[name] = rng.choice(len(values), size=count, p=share / share.sum()).astype(np.int8)
     group = sum(tables[name][columns[name]] for name in _INTEREST_FIELDS) / np.sqrt(len(_INTEREST_FIELDS))
-    told = size.interest_by_demography
+    explained = size.interest_by_demography
     own = rng.standard_normal((count, settings.news.topics), dtype=np.float32)
-    columns["interests"] = (np.sqrt(told) * group + np.sqrt(1 - told) * own).astype(np.float32)
+    columns["interests"] = (np.sqrt(explained) * group + np.sqrt(1 - explained) * own).astype(np.float32)
     columns["style"] = rng.standard_normal((count, STYLES), dtype=np.float32)
     columns["propensity"] = rng.standard_normal(count, dtype=np.float32)
     reading = rng.standard_normal(count)

@@ -46,10 +46,10 @@ def simulated_shop_log(
         parts.append(played.block(start, stop).purchases)
         if progress:
             progress("simulated shoppers", stop, users)
-    kept = [~part.cancelled & (part.at_ms < statistics.YEAR * DAY_MS) for part in parts]
+    counted = [~part.cancelled & (part.at_ms < statistics.YEAR * DAY_MS) for part in parts]
 
     def column(name: str) -> np.ndarray:
-        return np.concatenate([getattr(part, name)[rows] for part, rows in zip(parts, kept, strict=True)])
+        return np.concatenate([getattr(part, name)[rows] for part, rows in zip(parts, counted, strict=True)])
 
     category = column("path") // shop.types_per_category
     genre = category // shop.categories_per_genre
@@ -69,12 +69,17 @@ def _best(seed: int, log: ShopLog) -> BandedFigure:
     brands = [shop.catalogue.brands[brand] for brand in statistics.mid_size_brands(log)[::10]]
     as_of = ServiceZone("UTC").day_key(shop.start_ms + statistics.AS_OF * DAY_MS)
     truth = shop_truth(settings, brands, as_of, statistics.YEAR - statistics.AS_OF)
-    found = [
+    areas = [
         auc(chance[~customer], new[~customer])
         for chance, customer, new in zip(truth.probability, truth.customer, truth.newcomer, strict=True)
     ]
+<<<<<<< HEAD
     return BandedFigure(
         "AUROC of the true probability", "–", 0.5, 1.0, float(np.mean(found)), "unknown of a real log"
+=======
+    return Figure(
+        "AUROC of the true probability", "–", 0.5, 1.0, float(np.mean(areas)), "unknown of a real log"
+>>>>>>> warehouse
     )
 
 

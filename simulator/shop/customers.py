@@ -76,10 +76,10 @@ def customers(
     begins = uniform(level(1)) < shop.joined_share
     before = np.where(begins, uniform(level(2)) * shop.days_before, 0.0)
     interests = population.interests[rows].astype(np.float64)
-    told = shop.taste_from_interests
+    share = shop.taste_from_interests
     own = normal(branch(draws[:, None], _LEVEL + np.arange(PLACES)))
     # einsum sums in one order whatever the number of accounts; a matrix product's order may depend on it.
-    place = np.sqrt(told) * np.einsum("nk,kd->nd", interests, catalogue.interest_place)
+    place = np.sqrt(share) * np.einsum("nk,kd->nd", interests, catalogue.interest_place)
     turn = 2 * np.pi * _PHASE * np.arange(settings.news.topics)
     drift = settings.population.drift
     return Customers(
@@ -98,7 +98,7 @@ def customers(
         drift_cos=drift * np.einsum("k,kg->g", np.sin(turn), catalogue.genre_interest),
         interest_period=population.drift_period[rows].astype(np.float64) / 24,
         interest_phase=population.drift_phase[rows].astype(np.float64),
-        place=place + np.sqrt(1 - told) * own,
+        place=place + np.sqrt(1 - share) * own,
     )
 
 
