@@ -21,20 +21,6 @@ RANKING_ASSETS = ("hourly_ranker", "hourly_auc")
 DAILY_ASSETS = ("long_term_graph", "daily_ranker", "promotion")
 
 
-<<<<<<< HEAD
-DESCRIPTIONS = {
-    HOURLY: "One hour: gate and load its logs, score it with the state before, adapt on it.",
-    LOGS: "Gate and load hours, with nothing downstream; a range of hours is one run.",
-    RANKING: "One hour whose logs are loaded: score it with the state before, adapt on it.",
-    DAILY_LOGS: "Gate and load days of purchases and points, with what is known of the accounts.",
-    PROFILING: "After midnight: gate and load the day's purchases and points, move the heatmaps on by a day.",
-    META_TRAINING: "Once a week: train the profilers on everything through the day.",
-    FEW_SHOT: "One request for an audience: embed, compare, rank, and write the page.",
-    DAILY: "After midnight: long-term graph, daily rankers, challenger against champion.",
-    COMPARISON: "On demand: systems retrained, scored hour by hour and tested in pairs on loaded days.",
-    AB: "On demand: an online A/B test on simulated users; with `aa` also the base against itself.",
-}
-=======
 #: Name, assets, the field of `Partitions` (or `requests`, or None) in which it is cut, description.
 JOBS: tuple[tuple[str, tuple[str, ...], str | None, str], ...] = (
     (
@@ -98,29 +84,13 @@ JOBS: tuple[tuple[str, tuple[str, ...], str | None, str], ...] = (
         AB,
         ("ab_test",),
         None,
-        "On demand: an online A/B test on simulated users, with its A/A run.",
+        "On demand: an online A/B test on simulated users; with `aa` also the base against itself.",
     ),
 )
->>>>>>> warehouse
 
 
 def asset_jobs(partitions: Partitions) -> list[Any]:
     """All jobs, each in one process: importing the libraries anew for every step would outlast the work."""
-<<<<<<< HEAD
-    hourly, daily, shop = partitions.hourly, partitions.daily, partitions.shop
-    jobs: list[tuple[str, Sequence[str], dg.PartitionsDefinition | None]] = [
-        (HOURLY, (*LOG_ASSETS, *RANKING_ASSETS), hourly),
-        (LOGS, LOG_ASSETS, hourly),
-        (RANKING, RANKING_ASSETS, hourly),
-        (DAILY_LOGS, DAILY_LOG_ASSETS, shop),
-        (PROFILING, (*DAILY_LOG_ASSETS, "time_heatmaps"), shop),
-        (META_TRAINING, ("meta_profile",), shop),
-        (FEW_SHOT, ("few_shot_job",), REQUESTS),
-        (DAILY, DAILY_ASSETS, daily),
-        (COMPARISON, ("ranking_comparison",), None),
-        (AB, ("ab_test",), None),
-    ]
-=======
     cuts: dict[str | None, dg.PartitionsDefinition | None] = {
         "hourly": partitions.hourly,
         "daily": partitions.daily,
@@ -128,22 +98,13 @@ def asset_jobs(partitions: Partitions) -> list[Any]:
         "requests": REQUESTS,
         None: None,
     }
->>>>>>> warehouse
     return [
         dg.define_asset_job(
             name,
             selection=list(assets),
-<<<<<<< HEAD
-            partitions_def=definition,
-            executor_def=dg.in_process_executor,
-            description=DESCRIPTIONS[name],
-        )
-        for name, assets, definition in jobs
-=======
             partitions_def=cuts[cut],
             executor_def=dg.in_process_executor,
             description=description,
         )
         for name, assets, cut, description in JOBS
->>>>>>> warehouse
     ]

@@ -70,33 +70,21 @@ def run_profiling_ingest(session: Session, first_day: str, last_day: str, *, aga
     landing = session.deployment.landing_folder(session.home)
     description = describe(landing)
     tables = [table for table in PROFILING_TABLES if (landing / table).is_dir()]
-<<<<<<< HEAD
-    pending_days = {
-=======
     due_by_table = {
->>>>>>> warehouse
         table: pending(
             session.deployment.paths(session.home), table, landing=landing, description=description
         )
         for table in tables
         if table in DESCRIBING_ASSETS or not again
     }
-<<<<<<< HEAD
-    describing = [table for table in DESCRIBING_ASSETS if pending_days.get(table)]
-=======
     describing = [table for table in DESCRIBING_ASSETS if due_by_table.get(table)]
->>>>>>> warehouse
     if describing:
         session.run(DAILY_LOGS, first_day, only=describing)
     dated = [table for table in tables if table not in DESCRIBING_ASSETS]
     due: dict[str, int] = {}  # day → bytes of its files
     for table in dated:
         contract = description.contract(table)
-<<<<<<< HEAD
-        for day in layout.partitions(landing, contract) if again else pending_days[table]:
-=======
         for day in layout.partitions(landing, contract) if again else due_by_table[table]:
->>>>>>> warehouse
             if first_day <= day <= last_day:
                 files = layout.files_of(landing, contract, day)
                 due[day] = due.get(day, 0) + sum(path.stat().st_size for path in files)
@@ -146,17 +134,10 @@ def run_day(session: Session, day: str) -> DayReport:
         session.report("retraining", 0, 1)
         session.run(DAILY, before)
         session.report("retraining", 1, 1)
-<<<<<<< HEAD
-    hours, loaded = zone.hours_of_day(day), _loaded(session, day)
-    for done, hour in enumerate(hours):
-        session.report("hours", done, len(hours))
-        session.run(RANKING if hour in loaded else HOURLY, hour)
-=======
     hours, loaded_hours = zone.hours_of_day(day), _loaded(session, day)
     for done, hour in enumerate(hours):
         session.report("hours", done, len(hours))
         session.run(RANKING if hour in loaded_hours else HOURLY, hour)
->>>>>>> warehouse
     session.report("hours", len(hours), len(hours))
     return report_day(session, day)
 
@@ -191,10 +172,5 @@ def _loaded(session: Session, day: str) -> set[str]:
         return set()
     start_ms = session.deployment.service_zone.day_start_ms(day)
     with WarehouseResource(root=str(session.home.root)).open() as opened:
-<<<<<<< HEAD
-        hours = opened.loaded("exposures")
-    return set(hours["partition"][(hours["start_ms"] >= start_ms) & (hours["start_ms"] < start_ms + DAY_MS)])
-=======
         loaded = opened.loaded("exposures")
     return set(loaded["partition"][loaded["start_ms"].between(start_ms, start_ms + DAY_MS - 1)])
->>>>>>> warehouse

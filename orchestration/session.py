@@ -123,13 +123,7 @@ def _said(result: dg.ExecuteInProcessResult) -> str:
                 )
         elif event.is_step_failure:
             data = event.step_failure_data
-<<<<<<< HEAD
-            description = data.user_failure_data.description if data.user_failure_data else None
-            if description or (data.error and "blocking asset check" not in data.error.message):
-                said.append(description or f"{event.step_key}: {data.error.message}")  # type: ignore[union-attr]
-=======
             reason = data.user_failure_data.description if data.user_failure_data else None
             if reason or (data.error and "blocking asset check" not in data.error.message):
                 said.append(reason or f"{event.step_key}: {data.error.message}")  # type: ignore[union-attr]
->>>>>>> warehouse
     return "\n".join(dict.fromkeys(said)) or f"run {result.run_id} failed; its page in Dagster says why"

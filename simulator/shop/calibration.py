@@ -73,13 +73,8 @@ def _best(seed: int, log: ShopLog) -> BandedFigure:
         auc(chance[~customer], new[~customer])
         for chance, customer, new in zip(truth.probability, truth.customer, truth.newcomer, strict=True)
     ]
-<<<<<<< HEAD
     return BandedFigure(
-        "AUROC of the true probability", "–", 0.5, 1.0, float(np.mean(found)), "unknown of a real log"
-=======
-    return Figure(
         "AUROC of the true probability", "–", 0.5, 1.0, float(np.mean(areas)), "unknown of a real log"
->>>>>>> warehouse
     )
 
 
