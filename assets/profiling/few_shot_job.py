@@ -112,7 +112,7 @@ def metadata(result: "AudienceResult", page: "Path") -> dict[str, dg.MetadataVal
     from assets.profiling.audience.files import frame
     from assets.profiling.audience.plots import lift_picture, score_picture
 
-    found: dict[str, dg.MetadataValue | int | float | str] = {
+    shown: dict[str, dg.MetadataValue | int | float | str] = {
         "page": dg.MetadataValue.path(str(page)),
         "as of": result.settings.as_of,
         "model": f"{result.model.system} of {result.model.partition}",
@@ -124,10 +124,10 @@ def metadata(result: "AudienceResult", page: "Path") -> dict[str, dg.MetadataVal
         "scores": plots.embedded(score_picture(result)),
     }
     if result.lift is None:
-        found["expected lift"] = f"none: {result.no_lift}"
-        return found
+        shown["expected lift"] = f"none: {result.no_lift}"
+        return shown
     reached, _ = result.lift.curve.at(result.share)
-    return found | {
+    return shown | {
         "expected lift": reached / result.share,
         "new customers expected in it": reached,
         "lift rests on": result.lift.why,

@@ -35,11 +35,11 @@ def record_audience(tracking: Tracking, result: AudienceResult, files: AudienceF
     }
     curves: dict[str, Sequence[float]] = {}
     if lift is not None:
-        found, error = lift.curve.at(result.share)
+        reached, error = lift.curve.at(result.share)
         metrics |= {
-            "expected_reach": found,
+            "expected_reach": reached,
             "expected_reach_error": error,
-            "expected_lift": found / result.share,
+            "expected_lift": reached / result.share,
         }
         curves["lift_curve"] = lift.curve.lift.tolist()
     listed = hashlib.blake2b("\n".join(result.customers.ids).encode(), digest_size=8).hexdigest()

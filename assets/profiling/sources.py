@@ -126,4 +126,4 @@ def channels_fitted_at(heatmaps: Path, as_of: str) -> str:
     from warehouse.heatmaps.manifest import Manifest, vocabularies
 
     used = Manifest.load(heatmaps, as_of).vocabulary
-    return next(found.fitted_at for found in vocabularies(heatmaps) if found.digest == used)
+    return next(vocabulary.fitted_at for vocabulary in vocabularies(heatmaps) if vocabulary.digest == used)

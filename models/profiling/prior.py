@@ -57,6 +57,8 @@ class MetaProfilePriorSettings(Settings):
     penalty: float = 1.0  #: of the prior's logistic model
 
 
+_SAVED_AS = {"measured": "found"}  #: fields of `Gains` by their name in the files of all versions
+
 #: No source brands at all (a log of one brand, or of a few days): activity orders, and a match is worth this.
 _UNTAUGHT = Gains(1.0, 10.0, 0.5, np.ones(1), np.full(1, 0.02), np.ones(1), np.ones(1))
 
@@ -185,13 +187,16 @@ class MetaProfilePrior:
             "settings": self.settings.model_dump(mode="json"),
             "columns": [one.names for one in self.vectors.columns],
             "intercept": self.prior.intercept,
-            "gains": {key: np.asarray(value).tolist() for key, value in asdict(self.gains).items()},
+            "gains": {
+                _SAVED_AS.get(key, key): np.asarray(value).tolist()
+                for key, value in asdict(self.gains).items()
+            },
             "trained_as_of": self.trained_as_of,
             "source_brands": self.source_brands,
         }
         with replace_folder(folder) as fresh:
             (fresh / "meta_profile_prior.json").write_text(json.dumps(about))
-            arrays = {f"weights{place}": one.weights for place, one in enumerate(self.vectors.columns)}
+            arrays = {f"weights{number}": one.weights for number, one in enumerate(self.vectors.columns)}
             arrays |= {"basis": self.vectors.basis, "coefficients": self.prior.coefficients}
             np.savez(fresh / "meta_profile_prior.npz", allow_pickle=False, **arrays)
 
@@ -202,14 +207,17 @@ class MetaProfilePrior:
         settings = MetaProfilePriorSettings.model_validate(about["settings"])
         with np.load(folder / "meta_profile_prior.npz") as arrays:
             columns = tuple(
-                Columns(view, tuple(names), arrays[f"weights{place}"])
-                for place, (view, names) in enumerate(zip(settings.views, about["columns"], strict=True))
+                Columns(view, tuple(names), arrays[f"weights{number}"])
+                for number, (view, names) in enumerate(zip(settings.views, about["columns"], strict=True))
             )
             vectors = PurchaseVectors(columns, arrays["basis"])
             prior = Logistic(arrays["coefficients"], about["intercept"])
-        found = about["gains"]
-        curve = {key: np.asarray(found[key]) for key in ("supports", "shrinkage", "found", "certainty")}
-        gains = Gains(found["ceiling"], found["half"], found["power"], **curve)
+        saved = about["gains"]
+        curve = {
+            key: np.asarray(saved[_SAVED_AS.get(key, key)])
+            for key in ("supports", "shrinkage", "measured", "certainty")
+        }
+        gains = Gains(saved["ceiling"], saved["half"], saved["power"], **curve)
         return cls(
             settings, vectors, prior, gains, about["trained_as_of"], about["source_brands"], str(device)
         )

@@ -71,8 +71,8 @@ def average_precision(labels: np.ndarray, scores: np.ndarray) -> float | None:
 
 def auc_within(labels: np.ndarray, scores: np.ndarray, group: np.ndarray) -> float | None:
     """Mean AUC over the groups that have both classes, each counted once; None where none has."""
-    found = [auc(labels[group == g], scores[group == g]) for g in np.unique(group)]
-    known = [value for value in found if value is not None]
+    areas = [auc(labels[group == g], scores[group == g]) for g in np.unique(group)]
+    known = [value for value in areas if value is not None]
     return float(np.mean(known)) if known else None
 
 

@@ -58,5 +58,5 @@ def embed(
     network.eval()
     users = np.arange(len(inputs)) if users is None else users
     parts = np.split(users, range(batch, len(users), batch)) if len(users) else []
-    found = [network(inputs.take(part)).cpu().numpy() for part in parts]
-    return np.concatenate(found or [np.zeros((0, network.embedding_width), np.float32)])
+    embeddings = [network(inputs.take(part)).cpu().numpy() for part in parts]
+    return np.concatenate(embeddings or [np.zeros((0, network.embedding_width), np.float32)])

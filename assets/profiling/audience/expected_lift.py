@@ -114,8 +114,8 @@ def _positions(then: ProfileData, data: ProfileData, users: np.ndarray) -> np.nd
     """Users (bool, of the later date) as positions of the earlier one; who was unknown then is left out."""
     from models.profiling.data import MISSING
 
-    found = then.positions(data.user_ids[users])
-    return found[found != MISSING]
+    positions = then.positions(data.user_ids[users])
+    return positions[positions != MISSING]
 
 
 def _mask(then: ProfileData, data: ProfileData, users: np.ndarray) -> np.ndarray:

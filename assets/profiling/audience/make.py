@@ -110,9 +110,11 @@ def _known(
 
     from models.profiling.data import MISSING
 
-    places = data.positions(customers.ids)
-    unknown = tuple(name for name, place in zip(customers.ids, places, strict=True) if place == MISSING)
-    known = np.unique(places[places != MISSING])
+    positions = data.positions(customers.ids)
+    unknown = tuple(
+        name for name, position in zip(customers.ids, positions, strict=True) if position == MISSING
+    )
+    known = np.unique(positions[positions != MISSING])
     if len(known) == 0:
         raise BadRequest(
             f"{customers.path}: none of its {len(customers.ids)} user ids is known before {settings.as_of} "
@@ -154,10 +156,10 @@ def _vectors(scorer: Scorer) -> np.ndarray | None:
     return getattr(scorer, "embeddings", None) if vectors is None else vectors
 
 
-def _ids(data: ProfileData, places: np.ndarray) -> np.ndarray:
+def _ids(data: ProfileData, positions: np.ndarray) -> np.ndarray:
     import numpy as np
 
-    return np.where(places >= 0, data.user_ids[places], "")
+    return np.where(positions >= 0, data.user_ids[positions], "")
 
 
 def _traits(data: ProfileData, customers: np.ndarray, audience: Audience) -> tuple[Trait, ...]:
