@@ -103,7 +103,7 @@ def typical_year(
     """
     import numpy as np
 
-    from assets.profiling.pictures import heatmap_picture
+    from assets.profiling.plots import heatmap_picture
     from assets.profiling.reading import sparse_heatmaps
 
     some = np.unique(np.linspace(0, len(ids) - 1, SAMPLED_USERS).astype(np.int64))

@@ -54,6 +54,7 @@ def profile_data(
     zone = LocalZone(description.local)
     day = zone.day(as_of)
     end_ms = zone.midnight_ms(day)
+    channels = settings or default_settings(description.points)
     with Warehouse(home.warehouse, read_only=True) as warehouse:
         ids, index = profiling.users_before(warehouse, end_ms)
         if not len(ids):
@@ -61,14 +62,7 @@ def profile_data(
         purchases = profiling.purchases_before(warehouse, end_ms)
         demographics = profiling.demographics_before(warehouse, end_ms)
         labels = profiling.labels_before(warehouse, end_ms)
-        encoded = encode_heatmaps(
-            warehouse,
-            home.heatmaps,
-            zone,
-            settings or default_settings(description.points),
-            as_of,
-            fitted_at=fitted_at,
-        )
+        encoded = encode_heatmaps(warehouse, home.heatmaps, zone, channels, as_of, fitted_at=fitted_at)
     heatmaps = Heatmaps(home.heatmaps, encoded.manifest, encoded.vocabulary)
     position = _positions(index)
     return ProfileData(

@@ -114,7 +114,7 @@ class ProfileSource:
         tracking: Tracking | None = None,
     ) -> Trainer:
         """Finds and trains profilers on this source; trainings are recorded where `tracking` is given."""
-        from assets.profiling.recording import record_model
+        from assets.profiling.tracking import record_model
 
         states = ProfileStates(self.home.models)
         listener = None if tracking is None else partial(record_model, tracking, states)

@@ -93,23 +93,37 @@ def fit_gains(
         free = ~customers[np.ix_(brands, background)]
         outcome = (newcomers[np.ix_(brands, background)] & free)[free].astype(np.float64)
         known = _centred(np.broadcast_to(prior[background], free.shape), free)[free]
-        best: tuple[float, ...] | None = None
-        rate = np.clip(outcome.mean(), 1e-6, 1 - 1e-6)
-        beta = np.array([1.0, 0.0, np.log(rate / (1 - rate))])
-        for shrinkage in shrinkages:
-            match = space.scores(chosen, shrinkage).cpu().numpy()[:, background]
-            # Neighbouring λ have nearly the same coefficients: each search begins where the last one ended.
-            beta, certainty, value = _fitted(known, _centred(match, free)[free], outcome, beta)
-            gain = float(beta[1]) / max(float(beta[0]), LEAST_SLOPE)
-            if best is None or value > best[0]:
-                best = (value, shrinkage, gain, certainty)
-        assert best is not None
-        points.append((float(size), *best[1:]))
+        points.append((float(size), *_best(space, chosen, background, free, known, outcome, shrinkages)))
         if progress is not None:
             progress("gains", done + 1, len(tried))
     points.sort()
     columns = np.asarray(points).T
     return Gains(*_curve(columns[0], columns[2], columns[3]), *columns)
+
+
+def _best(
+    space: MatchSpace,
+    chosen: list[np.ndarray],
+    background: np.ndarray,
+    free: np.ndarray,
+    prior: np.ndarray,
+    outcome: np.ndarray,
+    shrinkages: tuple[float, ...],
+) -> tuple[float, float, float]:
+    """The λ of the highest likelihood, its gain, and the gain's certainty, for supports `chosen` of S brands.
+
+    `free` is bool [S, N] over `background`, who was no customer; `prior` and `outcome` are of those pairs.
+    """
+    rate = np.clip(outcome.mean(), 1e-6, 1 - 1e-6)
+    beta = np.array([1.0, 0.0, np.log(rate / (1 - rate))])
+    fits = []
+    for shrinkage in shrinkages:
+        match = space.scores(chosen, shrinkage).cpu().numpy()[:, background]
+        # Neighbouring λ have nearly the same coefficients: each search begins where the last one ended.
+        beta, certainty, likelihood = _fitted(prior, _centred(match, free)[free], outcome, beta)
+        gain = float(beta[1]) / max(float(beta[0]), LEAST_SLOPE)
+        fits.append((likelihood, shrinkage, gain, certainty))
+    return max(fits, key=lambda fit: fit[0])[1:]
 
 
 def _centred(values: np.ndarray, free: np.ndarray) -> np.ndarray:
