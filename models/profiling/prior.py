@@ -29,7 +29,7 @@ from models.profiling.gains import Gains, fit_gains
 from models.profiling.logistic import Logistic
 from models.profiling.match import MatchSpace
 from models.profiling.profiler import standardised
-from models.profiling.source_brands import fit_activity_prior, source_brands
+from models.profiling.source_brands import SourceBrands, fit_activity_prior, source_brands
 from models.profiling.views import Columns, PurchaseVectors, View
 from models.progress import Progress
 from models.settings import Settings
@@ -125,7 +125,6 @@ class MetaProfilePrior:
             progress: told of every step.
         """
         log, users = data.purchases, len(data)
-        rng = np.random.default_rng(seed)
         vectors = PurchaseVectors.fit(
             log,
             train_users,
@@ -141,21 +140,9 @@ class MetaProfilePrior:
         if len(source.brands) == 0:
             return cls(settings, vectors, _by_activity(), _UNTAUGHT, data.as_of_day, 0, str(device))
         prior, columns = fit_activity_prior(data, train_users, source, penalty=settings.penalty)
-        # Of a brand that nearly everybody buys, the few who do not are no audience that anyone looks for.
-        taught = np.flatnonzero(source.at_risk.sum(1) >= settings.least_at_risk * train_users.sum())
-        if len(taught) > settings.most_brands:
-            taught = np.sort(rng.choice(taught, settings.most_brands, replace=False))
-        gains = fit_gains(
-            MatchSpace.of(vectors.transform(log.before(source.start_day), users), train_users, device),
-            prior.log_odds(columns),
-            source.customers[taught],
-            source.newcomers[taught],
-            supports=settings.supports,
-            shrinkages=settings.shrinkages,
-            draws=settings.draws,
-            rng=rng,
-            progress=progress,
-        )
+        space = MatchSpace.of(vectors.transform(log.before(source.start_day), users), train_users, device)
+        rng = np.random.default_rng(seed)
+        gains = _taught(settings, source, space, prior.log_odds(columns), rng, progress)
         return cls(settings, vectors, prior, gains, data.as_of_day, len(source.brands), str(device))
 
     def ready(self, data: ProfileData, background: np.ndarray | None = None) -> PriorScorer:
@@ -221,6 +208,33 @@ class MetaProfilePrior:
         return cls(
             settings, vectors, prior, gains, about["trained_as_of"], about["source_brands"], str(device)
         )
+
+
+def _taught(
+    settings: MetaProfilePriorSettings,
+    source: SourceBrands,
+    space: MatchSpace,
+    prior: np.ndarray,
+    rng: np.random.Generator,
+    progress: Progress | None,
+) -> Gains:
+    """What a match is worth, from those source brands that enough users have yet to discover."""
+    # Of a brand that nearly everybody buys, the few who do not are no audience that anyone looks for.
+    train_users = int(space.background.sum())
+    brands = np.flatnonzero(source.at_risk.sum(1) >= settings.least_at_risk * train_users)
+    if len(brands) > settings.most_brands:
+        brands = np.sort(rng.choice(brands, settings.most_brands, replace=False))
+    return fit_gains(
+        space,
+        prior,
+        source.customers[brands],
+        source.newcomers[brands],
+        supports=settings.supports,
+        shrinkages=settings.shrinkages,
+        draws=settings.draws,
+        rng=rng,
+        progress=progress,
+    )
 
 
 def _by_activity() -> Logistic:

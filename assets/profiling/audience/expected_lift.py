@@ -54,7 +54,6 @@ def expected_lift(
     """
     from models.profiling.brands import FirstPurchases
     from models.profiling.data import MISSING
-    from models.profiling.lift import like_brands, mean_curve
 
     since, until = settings.held_back, settings.as_of
     start, end = day_number(since), day_number(until)
@@ -78,11 +77,9 @@ def expected_lift(
             why = f"{came} users became customers of {name} {period}; the ranking is tried on them"
             return ExpectedLift(own, "brand", name, why, since, until, model.record.partition, rate)
         why = f"{name} had {before} customers before {since} and {came} newcomers {period}, too few to see"
-    like = like_brands(first, start, end, len(customers))
-    curves = [curve for number in like if (curve := trial.curve(number, len(customers))[0]) is not None]
-    if not curves:
+    mean = trial.mean_of_like_brands(len(customers))
+    if mean is None:
         return f"{why}, and no brand had enough newcomers {period}"
-    mean = mean_curve(curves)
     why = (
         f"{why}, so this is the mean over the {mean.brands} brands nearest to it in number of customers, "
         f"with {len(customers)} customers known of each at most and {mean.newcomers} newcomers {period}"
@@ -128,6 +125,14 @@ class _Trial:
         newcomers[self._positions((day >= self.start) & (day < self.end))] = True
         customers = self._positions(day < self.start)
         return held_back(self.scorer, customers, newcomers, len(self.then), known)
+
+    def mean_of_like_brands(self, customers: int) -> LiftCurve | None:
+        """The mean curve of brands near to so many customers; None where none had enough newcomers."""
+        from models.profiling.lift import like_brands, mean_curve
+
+        like = like_brands(self.first, self.start, self.end, customers)
+        curves = [curve for brand in like if (curve := self.curve(brand, customers)[0]) is not None]
+        return mean_curve(curves) if curves else None
 
     def _positions(self, users: np.ndarray) -> np.ndarray:
         """Users (bool, of the later date) as positions of the earlier one; who was unknown is left out."""

@@ -70,16 +70,14 @@ def make_audience(
     customers = read_customers(Path(settings.customers))
     report("audience", 0, 4)
     # A list that helps nobody is refused before anything is trained.
-    places, unknown = _known(settings, customers, trainer.source.read(settings.as_of))
+    positions, unknown = _known(settings, customers, trainer.source.read(settings.as_of))
     report("audience", 1, 4)
     model = trainer.at(settings.model, settings.as_of)
     data = trainer.source.read(settings.as_of, model.fitted_at)
     scorer = model.profiler.ready(data)
     report("audience", 2, 4)
-    audience, scores = _ranked(settings, scorer, places, data)
-    lift: ExpectedLift | str = "not asked for"
-    if settings.lift:
-        lift = expected_lift(settings, places, data, trainer)
+    audience, scores = _ranked(settings, scorer, positions, data)
+    lift = expected_lift(settings, positions, data, trainer) if settings.lift else "not asked for"
     report("audience", 3, 4)
     result = AudienceResult(
         settings=settings,
@@ -88,13 +86,13 @@ def make_audience(
         model=model.record,
         data_hash=hash_of(data),
         customers=customers,
-        known=len(places),
+        known=len(positions),
         unknown=unknown,
         audience=audience,
         user_ids=data.user_ids[audience.user],
         nearest_ids=_ids(data, audience.nearest),
         scores=scores,
-        traits=_traits(data, places, audience),
+        traits=_traits(data, positions, audience),
         lift=None if isinstance(lift, str) else lift,
         no_lift=lift if isinstance(lift, str) else "",
     )
