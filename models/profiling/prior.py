@@ -57,6 +57,7 @@ class MetaProfilePriorSettings(Settings):
     penalty: float = 1.0  #: of the prior's logistic model
 
 
+NO_BRANDS = np.zeros(0, dtype=np.int64)
 _SAVED_AS = {"measured": "found"}  #: fields of `Gains` by their name in the files of all versions
 
 #: No source brands at all (a log of one brand, or of a few days): activity orders, and a match is worth this.
@@ -108,7 +109,7 @@ class MetaProfilePrior:
         data: ProfileData,
         train_users: np.ndarray,
         *,
-        excluded_brands: np.ndarray,
+        excluded_brands: np.ndarray = NO_BRANDS,
         seed: int,
         device: torch.device | str = "cpu",
         progress: Progress | None = None,

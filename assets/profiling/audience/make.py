@@ -137,11 +137,7 @@ def _ranked(
 
     scores = scorer.score(customers)
     audience = prospect(
-        scores,
-        customers,
-        settings.top,
-        vectors=_vectors(scorer),
-        keep_customers=settings.keep_customers,
+        scores, customers, settings.top, vectors=_vectors(scorer), keep_customers=settings.keep_customers
     )
     ranked = np.ones(len(data), dtype=bool)
     ranked[customers] = settings.keep_customers
