@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 SOURCE, AS_OF, TOP = "complete-journey", "2017-10-01", 250
 CUSTOMERS = (200, 800)  #: the brand is neither new nor bought by everybody
+#: phases of the prospecting → stages shown
+STAGES = {"compute": "shop: train and rank", "write": "shop: report", "record": "shop: report"}
 
 
 @dataclass(frozen=True)
@@ -34,11 +36,9 @@ class ShopDemo:
 def run_shop(home: Home, watch: Stopwatch, progress: Progress) -> ShopDemo:
     """Load the shop, train on what was known at the as-of date, rank, and look at what happened after it."""
     from assets.common.tracking import PROFILING, Tracking
-    from assets.profiling.audience.files import AudienceFiles, write
-    from assets.profiling.audience.make import make_audience
     from assets.profiling.audience.outcome import busiest_brand, outcome
     from assets.profiling.audience.requests import AudienceSettings
-    from assets.profiling.recording import record_audience
+    from assets.profiling.audience.run import carry_out
     from assets.profiling.sources import ProfileSource
 
     with watch.stage("shop: gate and load"):
@@ -47,23 +47,21 @@ def run_shop(home: Home, watch: Stopwatch, progress: Progress) -> ShopDemo:
         data = source.read(AS_OF)
     folder = source.home.reports / "audiences" / "demo"
     folder.mkdir(parents=True, exist_ok=True)
-    files, listed = AudienceFiles.at(folder), folder / "customers.txt"
+    listed = folder / "customers.txt"
     settings = AudienceSettings(customers=str(listed), as_of=AS_OF, top=TOP)
     brand, customers = busiest_brand(data, settings.horizon_days, *CUSTOMERS)
     listed.write_text("\n".join(customers) + "\n")
-    tracking = Tracking(home.mlflow, SOURCE, source.description.simulated, PROFILING)
-    with watch.stage("shop: train and rank"):
-        result = make_audience(
-            settings,
-            source.trainer(progress=progress, tracking=tracking),
-            source=SOURCE,
-            simulated=source.description.simulated,
-            progress=progress,
-        )
-    with watch.stage("shop: report"):
-        write(result, files)
-        record_audience(tracking, result, files, "demo")
-        return ShopDemo(brand, result, outcome(result, source, brand), files)
+    made = carry_out(
+        settings,
+        source,
+        Tracking(home.mlflow, SOURCE, source.description.simulated, PROFILING),
+        folder,
+        name="demo",
+        progress=progress,
+        phase=lambda name: watch.stage(STAGES[name]),
+    )
+    with watch.stage(STAGES["record"]):
+        return ShopDemo(brand, made.result, outcome(made.result, source, brand), made.files)
 
 
 def print_shop(demo: ShopDemo) -> None:

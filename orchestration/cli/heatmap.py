@@ -40,7 +40,7 @@ def heatmap(
         hourfold heatmap --user 1 --as-of 2017-10-01 --out year.png
     """
     from assets.logs.ingest import BatchRejected
-    from assets.profiling.pictures import heatmap_picture
+    from assets.profiling.plots import heatmap_picture
     from assets.profiling.reading import user_heatmaps
     from assets.profiling.sources import ProfileSource
     from warehouse.home import Deployment, Home
