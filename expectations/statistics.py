@@ -208,8 +208,8 @@ def _rate_band(days: pd.DataFrame, rows: pd.Series, settings: GateSettings) -> t
 def _level_band(days: pd.DataFrame, rows: pd.Series, settings: GateSettings) -> tuple[np.ndarray, np.ndarray]:
     """Band of a mean of logarithms, from median and deviation over the former days that have one.
 
-    Its noise is that of `rows` kept rows as different as the former days' rows were: three rows of today may be
-    alike by chance.
+    Its noise is that of `rows` kept rows as different as the former days' rows were: three rows of today may
+    be alike by chance.
     """
     index, known = rows.index, days.dropna(subset=["level"])
     median, deviation = _robust(known["level"], known["partition"], index)

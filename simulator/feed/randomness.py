@@ -25,7 +25,6 @@ class Stream(IntEnum):
     CLICKS = 6
     EXTERNAL = 7
     CATALOGUE = 8
-    CORRUPTION = 9
     SHOP = 10
 
 

@@ -37,11 +37,6 @@ class ShopCatalogue:
     brand_born: np.ndarray  #: float64 [B], day since the shop's first day; −inf for brands older than that
     brand_price: np.ndarray  #: float64 [B], log of the price level
 
-    @property
-    def brand_category(self) -> np.ndarray:
-        """The category of every brand, int64 [B]."""
-        return np.repeat(np.arange(len(self.category_share)), np.diff(self.brand_offsets))
-
     def season(self, epoch_day: np.ndarray) -> np.ndarray:
         """What the time of the year adds to the genres' log shares, float64 [..., G]."""
         angle = 2 * np.pi * (epoch_day[..., None] - self.season_peak) / YEAR
