@@ -75,14 +75,10 @@ def ingest(
     """Bring partitions of a table through the gate into the warehouse, in one transaction.
 
     Args:
-        home: the source's folders.
-        table: name in the landing contract.
-        partitions: default: all that landed and are not loaded as they are now. One without files is loaded
-            as empty.
-        landing: default: the one inside home.
-        description: default: what the landing folder says.
-        settings: limits of the gate.
-        now_ms: the clock against which rows of the future are judged; default: now.
+        home, table: the source's folders, and the table's name in the landing contract.
+        partitions: default: those that are not loaded as they are now. One without files is loaded as empty.
+        landing, description: default: the folder inside home, and what it says.
+        settings, now_ms: limits of the gate, and its clock; default: now.
         force: load even though batch rules are broken; recorded with the batch.
         data_docs: folder for Great Expectations' Data Docs.
 
@@ -109,9 +105,8 @@ def ingest(
         report = _report(landed, result)
         if result.batch_failures and not force:
             raise BatchRejected(report)
-        warehouse.load(
-            table, _records(landed, result), result.kept, _with_files(result.quarantined, landed.frame)
-        )
+        quarantined = _with_files(result.quarantined, landed.frame)
+        warehouse.load(table, _records(landed, result), result.kept, quarantined)
     clock.append(time.perf_counter())
     seconds = (end - start for start, end in pairwise(clock))
     return replace(report, seconds=dict(zip(("read", "gate", "load"), seconds, strict=True)))
@@ -200,10 +195,8 @@ def _records(landed: reading.Landed, result: GateResult) -> list[PartitionLoad]:
 
 def _report(landed: reading.Landed, result: GateResult) -> IngestReport:
     counts = pd.DataFrame({"rows_in": landed.rows()})
-    for name, column in (
-        ("kept", result.kept["_partition"]),
-        ("quarantined", result.quarantined["partition"]),
-    ):
+    columns = {"kept": result.kept["_partition"], "quarantined": result.quarantined["partition"]}
+    for name, column in columns.items():
         counts[name] = column.value_counts().reindex(counts.index, fill_value=0).astype("int64")
     counts.index.name = "partition"
     return IngestReport(

@@ -53,15 +53,12 @@ def replay(
     """Judge quarantined rows again and move those that pass to the kept ones, in one transaction.
 
     Args:
-        home: the source's folders.
-        table: whose rows.
+        home, table: the source's folders, and the table whose rows are judged.
         rule, partition, ids: only rows that broke this rule, of this partition, with these quarantine ids.
         fixed: mended values: `id` (quarantine id) and the columns to replace, a missing value leaving the
             row's own; with it, only these rows.
-        landing: default: the one inside home.
-        description: default: what the landing folder says.
-        settings: limits of the gate.
-        now_ms: the clock of the gate; default: now.
+        landing, description: default: the folder inside home, and what it says.
+        settings, now_ms: limits of the gate, and its clock; default: now.
 
     Raises:
         KeyError: `fixed` names an id that is not in quarantine, or a column that the contract does not know.
@@ -77,22 +74,15 @@ def replay(
         if rows.empty and fixed is None:
             return ReplayReport(table, 0, 0, {}, ())
         raw = _raw(rows, fixed, description, table)
-        keys = list(dict.fromkeys(rows["partition"]))
-        context = gate_context(
-            warehouse, description, table, keys, settings=settings, now_ms=now_ms, replay=True
-        )
+        partitions = list(dict.fromkeys(rows["partition"]))
+        context = gate_context(warehouse, description, table, partitions, settings, now_ms, replay=True)
         result = gate(table, raw, context)
         ids_of = rows[["id", "partition", "row"]].set_axis(["_id", "_partition", "_row"], axis=1)
         passed = result.kept.merge(ids_of, on=["_partition", "_row"], how="left")
         if len(passed):
             move_to_kept(warehouse, table, passed)
-    return ReplayReport(
-        table=table,
-        replayed=len(rows),
-        moved=len(passed),
-        still={str(name): int(count) for name, count in result.quarantined["rule"].value_counts().items()},
-        partitions=tuple(dict.fromkeys(passed["_partition"])),
-    )
+    still = {str(rule): int(count) for rule, count in result.quarantined["rule"].value_counts().items()}
+    return ReplayReport(table, len(rows), len(passed), still, tuple(dict.fromkeys(passed["_partition"])))
 
 
 def _raw(

@@ -76,7 +76,8 @@ def simulate(
 
 def _check(settings: SimulatorSettings) -> int:
     """Print every figure beside the real one; returns 1 if one leaves its band."""
-    from simulator.feed.calibration import check, table
+    from simulator.calibration import table
+    from simulator.feed.calibration import check
     from simulator.shop.calibration import check_shop
 
     with progress_bars() as progress:

@@ -35,7 +35,7 @@ class Population:
     """All accounts that ever exist in the simulated days, in order of arrival (ties: by id)."""
 
     arrived: np.ndarray  #: float64 [U], hours since the first day's start
-    left: np.ndarray  #: float64 [U], hours
+    departed: np.ndarray  #: float64 [U], hours
     activity: np.ndarray  #: float64 [U], mean about 1
     external_activity: np.ndarray  #: float64 [U], mean about 1
     chronotype: np.ndarray  #: int8 [U]
@@ -112,5 +112,5 @@ def _batch(
     columns["drift_phase"] = rng.uniform(0, 2 * np.pi, count).astype(np.float32)
     columns["arrived"] = np.full(count, arrived)
     stay = rng.exponential(24.0 / max(size.daily_arrivals, 1e-9), count)
-    columns["left"] = 24.0 * day + stay
+    columns["departed"] = 24.0 * day + stay
     return columns
