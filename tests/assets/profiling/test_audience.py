@@ -119,8 +119,8 @@ def test_a_log_without_brands_gives_an_audience_without_lift(tmp_path, monkeypat
 
 def test_two_runs_are_identical_byte_for_byte(tmp_path):
     path = listed(tmp_path, [*brand_customers(BRAND), "nobody"])
-    for place in ("one", "two"):
-        write(made(tmp_path / place, asked(path)), AudienceFiles.at(tmp_path / place / "audience.csv"))
+    for run in ("one", "two"):
+        write(made(tmp_path / run, asked(path)), AudienceFiles.at(tmp_path / run / "audience.csv"))
     names = {path.name for path in (tmp_path / "one").iterdir()} - {"models"}
     assert names == {f"audience{end}" for end in (".parquet", ".csv", ".json", ".html", "-lift.csv")}
     for name in names:
@@ -133,9 +133,9 @@ def test_the_files_hold_the_same_audience(tmp_path):
     write(result, files)
     table = pd.read_csv(files.csv)
     pd.testing.assert_frame_equal(table, pd.read_parquet(files.parquet), check_dtype=False, rtol=1e-6)
-    told = json.loads(files.summary.read_text())
-    assert told["simulated"] is True and told["customers"]["unknown"] == ["nobody"]
-    assert told["model"]["partition"] == AS_OF_KEY
+    summary = json.loads(files.summary.read_text())
+    assert summary["simulated"] is True and summary["customers"]["unknown"] == ["nobody"]
+    assert summary["model"]["partition"] == AS_OF_KEY
     lift = pd.read_csv(files.lift)
     assert lift["reached"].iloc[-1] == 1.0 and lift["lift"].iloc[-1] == 1.0
 
@@ -170,8 +170,8 @@ def test_the_page_stands_alone_and_escapes_what_it_was_given(tmp_path):
     assert page.outside == [] and not {"script", "link", "iframe"} & set(page.tags)
     assert page.tags.count("img") == 2
     text = "".join(page.text)
-    for told in ("simulated", "Expected lift", "Who the customers are", "Unknown ids", "How it was made"):
-        assert told in text, told
+    for heading in ("simulated", "Expected lift", "Who the customers are", "Unknown ids", "How it was made"):
+        assert heading in text, heading
     assert "<script>alert(1)</script>" in text, "shown as text"
 
 
@@ -223,6 +223,6 @@ def test_lists_are_read_in_every_form(tmp_path, name):
         pd.DataFrame({"user_id": ["7", "08", None, "7"]}).to_parquet(path)
     else:
         pd.DataFrame({"user_id": [7, 8, np.nan, 7]}).to_parquet(path)
-    found = read_customers(path)
-    assert found.ids == (("7", "8") if name == "numbers.parquet" else ("7", "08"))
-    assert found.repeats == 1
+    customers = read_customers(path)
+    assert customers.ids == (("7", "8") if name == "numbers.parquet" else ("7", "08"))
+    assert customers.repeats == 1

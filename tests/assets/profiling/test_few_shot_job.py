@@ -107,8 +107,8 @@ def test_models_are_versions_and_the_alias_is_the_newest_by_date(shop, instance)
     version = model_registry.at_alias(tracking, "meta_profile_prior")
     assert version.name == "profiling-landing"
     assert version.tags["as_of"] == as_of(DAY), "an older one that is trained later does not take its place"
-    kept = tracking.client.search_model_versions("name='profiling-landing'")
-    assert {found.tags["as_of"] for found in kept} == {as_of(DAY), as_of(EARLIER)}
+    versions = tracking.client.search_model_versions("name='profiling-landing'")
+    assert {one.tags["as_of"] for one in versions} == {as_of(DAY), as_of(EARLIER)}
 
 
 def test_a_request_becomes_an_audience_and_a_second_run_finds_its_run(shop, instance):
@@ -131,14 +131,14 @@ def test_a_request_becomes_an_audience_and_a_second_run_finds_its_run(shop, inst
     assert run.data.params["top"] == "20" and run.data.params["customers"] == "spring.csv"
     assert run.data.tags["model_as_of"] == as_of(DAY) and run.data.tags["model_version"].isdigit()
     assert run.data.metrics["expected_lift"] == pytest.approx(page["expected lift"].value)
-    names = {found.path for found in tracking.client.list_artifacts(run.info.run_id)}
+    names = {artifact.path for artifact in tracking.client.list_artifacts(run.info.run_id)}
     assert names == {"page", "rows", "summary", "lift"}
 
 
 def test_a_request_that_cannot_be_answered_says_what_to_do(shop, instance):
     asked(shop, "late", as_of="2031-01-01")
     instance.add_dynamic_partitions(REQUESTS.name, ["late", "gone"])
-    told = ran(shop, instance, few_shot_job_asset(), "late", fails=True)
-    assert "few_shot_job[late]" in told and "2031-01-01" in told and "What to do" in told
+    message = ran(shop, instance, few_shot_job_asset(), "late", fails=True)
+    assert "few_shot_job[late]" in message and "2031-01-01" in message and "What to do" in message
     assert not (shop[1].paths(shop[0]).reports / "audiences" / "late").exists()
     assert "into the folder again" in ran(shop, instance, few_shot_job_asset(), "gone", fails=True)

@@ -57,9 +57,9 @@ def filled(home):
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
-    found = SourceHome(tmp_path_factory.mktemp("home"))
-    filled(found)
-    return found
+    source_home = SourceHome(tmp_path_factory.mktemp("home"))
+    filled(source_home)
+    return source_home
 
 
 @pytest.fixture(scope="module")
@@ -97,17 +97,17 @@ def test_genres_have_every_level_and_short_paths_stand_for_themselves(data):
     paths = FRAME[FRAME["purchased_at"] < ms(AS_OF)].sort_values("purchased_at", kind="stable")["genre"]
     assert log.genre.shape[1] == 3 == len(log.genre_names)
     for level in range(3):
-        wanted = ["/".join(path.split("/")[: level + 1]) for path in paths]
-        assert [log.genre_names[level][code] for code in log.genre[:, level]] == wanted
+        names = ["/".join(path.split("/")[: level + 1]) for path in paths]
+        assert [log.genre_names[level][code] for code in log.genre[:, level]] == names
 
 
 def test_demographics_are_the_last_row_valid_before_the_date(data):
-    found = data.demographics
-    assert (found.numeric_names, found.categorical_names) == (("age",), ("home",))
+    demographics = data.demographics
+    assert (demographics.numeric_names, demographics.categorical_names) == (("age",), ("home",))
     three, quiet = data.positions(["3", "quiet"])
-    assert found.numeric[three, 0] == 32.0
-    assert found.categories[0][found.categorical[three, 0]] == "renter"
-    assert found.present.sum() == 1 and not found.present[quiet]
+    assert demographics.numeric[three, 0] == 32.0
+    assert demographics.categories[0][demographics.categorical[three, 0]] == "renter"
+    assert demographics.present.sum() == 1 and not demographics.present[quiet]
 
 
 def test_labels_are_the_last_observation_before_the_date(data):
@@ -123,10 +123,10 @@ def test_heatmaps_agree_with_the_purchases(data):
     bought = np.char.startswith(np.array(shopping.channels), "bought")[shopping.channel]
     got = np.zeros((len(data), 365))
     np.add.at(got, (shopping.rows[bought], shopping.day[bought]), shopping.value[bought])
-    wanted = np.zeros((len(data), 365))
-    kept = ~log.cancelled
-    np.add.at(wanted, (log.user[kept], log.day[kept] - data.as_of_day + 365), log.price[kept])
-    np.testing.assert_allclose(got, wanted, rtol=1e-5)
+    spent = np.zeros((len(data), 365))
+    valid = ~log.cancelled
+    np.add.at(spent, (log.user[valid], log.day[valid] - data.as_of_day + 365), log.price[valid])
+    np.testing.assert_allclose(got, spent, rtol=1e-5)
     assert data.modality("points").present.sum() > 9
 
 
@@ -158,10 +158,10 @@ def test_what_happens_on_and_after_the_date_changes_nothing(tmp_path, data):
         load_file(w, "labels", LABELS[LABELS["observed_at"] < ms(AS_OF)], "labels/all.csv", 0)
     theirs = profile_data(other, DESCRIPTION, AS_OF)
     assert theirs.user_ids.tolist() == data.user_ids.tolist()
-    for ours, found in zip(data.modalities, theirs.modalities, strict=True):
-        assert ours.channels == found.channels
+    for ours, heat in zip(data.modalities, theirs.modalities, strict=True):
+        assert ours.channels == heat.channels
         for name in ("offsets", "day", "hour", "channel", "value"):
-            np.testing.assert_array_equal(getattr(ours, name), getattr(found, name))
+            np.testing.assert_array_equal(getattr(ours, name), getattr(heat, name))
     for name in ("user", "at_ms", "price", "brand", "genre"):
         np.testing.assert_array_equal(getattr(data.purchases, name), getattr(theirs.purchases, name))
     assert theirs.purchases.brand_names == data.purchases.brand_names
@@ -181,7 +181,7 @@ def test_purchases_only_are_an_ordinary_case(tmp_path):
         warehouse.configure(plain)
         load(warehouse, "purchases", FRAME.drop(columns="brand"))
     data = profile_data(bare, plain, AS_OF)
-    assert [found.modality for found in data.modalities] == ["shopping"]
+    assert [heat.modality for heat in data.modalities] == ["shopping"]
     assert data.demographics is None and data.labels is None
     assert data.purchases.brand_names == () and (data.purchases.brand == MISSING).all()
     assert activity_columns(data.purchases, data.as_of_day, len(data)).shape == (len(data), 19)
@@ -200,20 +200,20 @@ def test_a_date_without_data_and_an_unknown_user_are_clear_errors(home):
 
 
 def test_one_user_as_in_everybodys_data(home, data):
-    for found in user_heatmaps(home, DESCRIPTION, "3", AS_OF):
-        wanted = data.modality(found.modality).take(data.positions(["3"]))
+    for heat in user_heatmaps(home, DESCRIPTION, "3", AS_OF):
+        expected = data.modality(heat.modality).take(data.positions(["3"]))
         for name in ("offsets", "day", "hour", "channel", "value"):
-            np.testing.assert_array_equal(getattr(found, name), getattr(wanted, name))
+            np.testing.assert_array_equal(getattr(heat, name), getattr(expected, name))
 
 
 def test_the_picture_has_a_panel_a_channel_in_use(data):
-    one = [found.take(data.positions(["3"])) for found in data.modalities]
+    one = [heat.take(data.positions(["3"])) for heat in data.modalities]
     figure = heatmap_figure(one, "3", AS_OF, simulated=True)
     assert (
         "user 3, 2016-06-10 to 2017-06-09" in figure.get_suptitle() and "simulated" in figure.get_suptitle()
     )
     titles = [axes.get_title(loc="left") for axes in figure.axes if axes.get_title(loc="left")]
-    used = {found.channels[c] for found in one for c in np.unique(found.channel)}
+    used = {heat.channels[c] for heat in one for c in np.unique(heat.channel)}
     assert set(titles) == used and len(titles) == len(used)
     amounts = [float(axes.get_title(loc="right").replace(",", "")) for axes in figure.axes[: len(used)]]
     shopping = [a for a, title in zip(amounts, titles, strict=True) if title in one[0].channels]
@@ -253,8 +253,8 @@ def test_the_command_draws_and_prints(tmp_path, monkeypatch):
     assert (tmp_path / f"heatmap-3-{AS_OF}.png").read_bytes().startswith(b"\x89PNG")
     printed = runner.invoke(app, ["heatmap", "--user", "3", "--as-of", AS_OF, "--text"])
     lines = dict(line.split(": ", 1) for line in printed.stdout.splitlines())
-    found = user_heatmaps(home.source("landing"), DESCRIPTION, "3", AS_OF)
-    for one in found:
+    heatmaps = user_heatmaps(home.source("landing"), DESCRIPTION, "3", AS_OF)
+    for one in heatmaps:
         np.testing.assert_array_equal(from_text([lines[one.modality]]).value, one.value)
     for user, date, why in (("x", AS_OF, "no purchase"), ("3", "2031-01-01", "no purchases and no points")):
         failed = runner.invoke(app, ["heatmap", "--user", user, "--as-of", date])

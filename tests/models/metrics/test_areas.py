@@ -21,11 +21,11 @@ def arrays(rows):
 @given(pairs)
 def test_auc_is_sklearns_with_ties(rows):
     labels, scores = arrays(rows)
-    found = evaluation.auc(labels, scores)
+    area = evaluation.auc(labels, scores)
     if labels.all() or not labels.any():
-        assert found is None
+        assert area is None
     else:
-        assert found == pytest.approx(roc_auc_score(labels, scores), abs=1e-12)
+        assert area == pytest.approx(roc_auc_score(labels, scores), abs=1e-12)
 
 
 @given(pairs, st.integers(1, 4))
@@ -38,8 +38,8 @@ def test_gauc_is_the_weighted_mean_of_auc_within_users(rows, users):
         if 0 < labels[here].sum() < here.sum():
             total += here.sum() * roc_auc_score(labels[here], scores[here])
             weight += here.sum()
-    found = evaluation.gauc(labels, scores, user)
-    assert found is None if weight == 0 else found == pytest.approx(total / weight, abs=1e-12)
+    gauc = evaluation.gauc(labels, scores, user)
+    assert gauc is None if weight == 0 else gauc == pytest.approx(total / weight, abs=1e-12)
 
 
 def test_log_loss_is_sklearns_and_stays_finite():
@@ -78,9 +78,9 @@ def test_paired_difference_knows_what_the_scorings_share():
 def test_auc_inside_groups_is_that_of_each_group_alone(rows, groups):
     labels, scores = arrays(rows)
     group = (np.arange(len(rows)) * 7 % groups).astype(np.int16)
-    found = evaluation.auc_by_group(labels, Ordered.of(scores), group)
-    assert found.group.tolist() == sorted(set(group.tolist()))
-    for g, exposures, clicks, area in zip(*vars(found).values(), strict=True):
+    grouped = evaluation.auc_by_group(labels, Ordered.of(scores), group)
+    assert grouped.group.tolist() == sorted(set(group.tolist()))
+    for g, exposures, clicks, area in zip(*vars(grouped).values(), strict=True):
         here = group == g
         assert (exposures, clicks) == (here.sum(), labels[here].sum())
         alone = evaluation.auc(labels[here], scores[here])
@@ -100,16 +100,16 @@ def test_nothing_has_no_figure():
 @given(pairs)
 def test_placements_are_counted_against_the_other_class(rows):
     labels, scores = arrays(rows)
-    found = evaluation.placements(labels, [Ordered.of(scores), Ordered.of(-scores)])
+    placed = evaluation.placements(labels, [Ordered.of(scores), Ordered.of(-scores)])
     if labels.all() or not labels.any():
-        assert found is None
+        assert placed is None
         return
     clicks, skips = scores[labels], scores[~labels]
     wins = (clicks[:, None] > skips) + 0.5 * (clicks[:, None] == skips)
-    np.testing.assert_allclose(found.above[0], wins.mean(1))
-    np.testing.assert_allclose(found.below[0], wins.mean(0))
-    np.testing.assert_allclose(found.auc, [wins.mean(), 1 - wins.mean()])
-    np.testing.assert_allclose(found.below.mean(1), found.auc)
+    np.testing.assert_allclose(placed.above[0], wins.mean(1))
+    np.testing.assert_allclose(placed.below[0], wins.mean(0))
+    np.testing.assert_allclose(placed.auc, [wins.mean(), 1 - wins.mean()])
+    np.testing.assert_allclose(placed.below.mean(1), placed.auc)
 
 
 def test_delongs_p_is_uniform_where_nothing_differs():
@@ -132,12 +132,12 @@ def test_calibration_bins_hold_a_tenth_each_and_tell_the_click_rate():
     sums = evaluation.calibration_sums(labels, scores, Ordered.of(scores))
     assert sums[:, 2].tolist() == [500] * 10
     edges = np.quantile(scores, np.arange(1, 10) / 10)
-    place = np.searchsorted(edges, scores)
+    bins = np.searchsorted(edges, scores)
     for b, (predicted, clicks, shown) in enumerate(sums):
-        assert predicted == pytest.approx(scores[place == b].sum())
-        assert clicks == labels[place == b].sum() and shown == (place == b).sum()
+        assert predicted == pytest.approx(scores[bins == b].sum())
+        assert clicks == labels[bins == b].sum() and shown == (bins == b).sum()
     error = evaluation.expected_calibration_error(sums)
-    direct = sum(abs(scores[place == b].mean() - labels[place == b].mean()) * 0.1 for b in range(10))
+    direct = sum(abs(scores[bins == b].mean() - labels[bins == b].mean()) * 0.1 for b in range(10))
     assert error == pytest.approx(direct) and error < 0.03
     half = evaluation.calibration_sums(labels, scores / 2, Ordered.of(scores))
     assert evaluation.expected_calibration_error(half) == pytest.approx(0.25, abs=0.02)

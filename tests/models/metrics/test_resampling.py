@@ -22,8 +22,8 @@ def days(users=250, shown=1500, count=2, seed=0):
 def influence_of(data):
     parts = []
     for labels, scores, user in data:
-        found = placements(labels, [Ordered.of(row) for row in scores])
-        parts.append(influences(found, labels, user))
+        placed = placements(labels, [Ordered.of(row) for row in scores])
+        parts.append(influences(placed, labels, user))
     return parts
 
 
@@ -96,13 +96,13 @@ def test_users_that_act_alike_widen_the_interval():
 
 
 def test_days_are_merged_by_user():
-    found = merged(
+    influences_of_all = merged(
         [
             (np.array([2, 5]), np.array([[1.0], [-1.0]])),
             (np.array([1, 5, 9]), np.array([[4.0], [0.0], [-4.0]])),
         ]
     )
-    assert found[:, 0].tolist() == [2.0, 0.5, -0.5, -2.0]
+    assert influences_of_all[:, 0].tolist() == [2.0, 0.5, -0.5, -2.0]
 
 
 def test_blocks_do_not_matter(monkeypatch):
@@ -115,12 +115,12 @@ def test_blocks_do_not_matter(monkeypatch):
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
 def test_holm_is_the_textbooks_procedure(p_values):
     p = np.array(p_values)
-    found = holm(p)
-    assert ((p <= found) & (found <= 1)).all()
+    corrected = holm(p)
+    assert ((p <= corrected) & (corrected <= 1)).all()
     for level in (0.01, 0.05, 0.3):
         rejected = set()
-        for k, place in enumerate(np.argsort(p, kind="stable")):  # the smallest first, until one fails
-            if p[place] * (len(p) - k) > level:
+        for k, test in enumerate(np.argsort(p, kind="stable")):  # the smallest first, until one fails
+            if p[test] * (len(p) - k) > level:
                 break
-            rejected.add(int(place))
-        assert rejected == set(np.flatnonzero(found <= level).tolist())
+            rejected.add(int(test))
+        assert rejected == set(np.flatnonzero(corrected <= level).tolist())

@@ -43,19 +43,19 @@ def test_scores_are_ridge_with_each_background_user_left_out():
     support = rng.choice(np.flatnonzero(background), 9, replace=False)
     members = np.isin(np.arange(USERS), support)
     space = MatchSpace.of(vectors, background)
-    found = space.scores([support], 0.1)[0].numpy()
+    scores = space.scores([support], 0.1)[0].numpy()
     asked = np.flatnonzero(~members)[:40]
     expected = np.asarray([by_hand(vectors, members, background, 0.1, user) for user in asked])
     # Scores are standardised: the same up to one shift and one scale.
-    assert np.corrcoef(found[asked], expected)[0, 1] > 0.99999
+    assert np.corrcoef(scores[asked], expected)[0, 1] > 0.99999
 
 
 def test_scores_are_standardised_over_the_background():
     background = np.arange(USERS) < 90
-    found = MatchSpace.of(vectors_of(), background).scores([np.arange(5), np.arange(30)], 0.05)
-    assert found.shape == (2, USERS)
-    torch.testing.assert_close(found[:, :90].mean(1), torch.zeros(2), atol=1e-5, rtol=0)
-    torch.testing.assert_close(found[:, :90].std(1), torch.ones(2), atol=1e-5, rtol=0)
+    scores = MatchSpace.of(vectors_of(), background).scores([np.arange(5), np.arange(30)], 0.05)
+    assert scores.shape == (2, USERS)
+    torch.testing.assert_close(scores[:, :90].mean(1), torch.zeros(2), atol=1e-5, rtol=0)
+    torch.testing.assert_close(scores[:, :90].std(1), torch.ones(2), atol=1e-5, rtol=0)
 
 
 def test_users_outside_the_background_move_nothing():
@@ -75,16 +75,16 @@ def test_vectors_say_what_is_bought_not_how_much(measure):
     fitted = PurchaseVectors.fit(
         log, np.ones(USERS, bool), (view,), width=99, least_share=0.0, most_columns=99, seed=0
     )
-    found = fitted.transform(log, USERS)
-    kept = ~log.cancelled
+    vectors = fitted.transform(log, USERS)
+    valid = ~log.cancelled
     raw = np.zeros((USERS, len(fitted.columns[0].names)))
-    place = [fitted.columns[0].names.index(name) for name in log.genre_names[1]]
+    position = [fitted.columns[0].names.index(name) for name in log.genre_names[1]]
     for user in range(USERS):
-        mine = kept & (log.user == user)
-        for genre in range(len(place)):
+        mine = valid & (log.user == user)
+        for genre in range(len(position)):
             rows = mine & (log.genre[:, 1] == genre)
             days, spent = len(np.unique(log.day[rows])), float(log.price[rows].sum())
-            raw[user, place[genre]] = {
+            raw[user, position[genre]] = {
                 "days": np.log1p(days),
                 "spend": np.log1p(spent),
                 "bought": float(days > 0),
@@ -93,7 +93,7 @@ def test_vectors_say_what_is_bought_not_how_much(measure):
     unit = raw / np.linalg.norm(raw, axis=1, keepdims=True)
     # All directions are kept, so inner products survive the projection of what lies in their span.
     centred = unit - unit.mean(0)
-    projected = found - found.mean(0)
+    projected = vectors - vectors.mean(0)
     np.testing.assert_allclose(projected @ projected.T, centred @ centred.T, atol=1e-4)
 
 

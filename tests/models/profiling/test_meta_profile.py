@@ -227,11 +227,11 @@ def test_it_learns_what_the_tasks_ask() -> None:
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
 def test_cuda_gives_the_scores_of_the_cpu(profile: MetaProfile, tmp_path: Path) -> None:
     profile.save(tmp_path / "model")
-    there = MetaProfile.load(tmp_path / "model", "cuda")
-    np.testing.assert_allclose(there.embed(DATA), profile.embed(DATA), atol=1e-3)
+    copy_on_gpu = MetaProfile.load(tmp_path / "model", "cuda")
+    np.testing.assert_allclose(copy_on_gpu.embed(DATA), profile.embed(DATA), atol=1e-3)
     customers = np.arange(1, 20)
     np.testing.assert_allclose(
-        there.ready(DATA).score(customers), profile.ready(DATA).score(customers), atol=1e-3
+        copy_on_gpu.ready(DATA).score(customers), profile.ready(DATA).score(customers), atol=1e-3
     )
     on_gpu = trained(device="cuda")
     np.testing.assert_allclose(on_gpu.losses[:3], profile.losses[:3], rtol=1e-2)

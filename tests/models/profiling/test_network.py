@@ -39,11 +39,11 @@ def embeddings(network: ProfileNetwork, encoding: Encoding, data: ProfileData) -
 
 def empty(heat: SparseHeatmaps, users: np.ndarray) -> SparseHeatmaps:
     """Without the cells of `users` (bool [U])."""
-    kept = ~users[heat.rows]
+    others = ~users[heat.rows]
     return replace(
         heat,
-        offsets=np.concatenate([[0], np.cumsum(np.bincount(heat.rows[kept], minlength=len(users)))]),
-        **{name: getattr(heat, name)[kept] for name in ("day", "hour", "channel", "value")},
+        offsets=np.concatenate([[0], np.cumsum(np.bincount(heat.rows[others], minlength=len(users)))]),
+        **{name: getattr(heat, name)[others] for name in ("day", "hour", "channel", "value")},
     )
 
 

@@ -90,8 +90,8 @@ def test_auc_within_ignores_what_lies_between_groups():
 
 def test_growth_by_hand_and_its_p():
     ours, theirs = np.array([[0.2, 0.4], [0.3, 0.3]]), np.array([[0.1, 0.3], [0.3, 0.3]])
-    found = growth_interval(ours, theirs)
-    assert found.mean == pytest.approx((0.6 / 0.4 - 1) / 2)
+    interval = growth_interval(ours, theirs)
+    assert interval.mean == pytest.approx((0.6 / 0.4 - 1) / 2)
     assert wins(ours, theirs) == 1
     steady = growth_interval(np.full((8, 3), 0.22), np.full((8, 3), 0.2))
     assert steady.low == pytest.approx(0.1) and steady.p < 0.001
@@ -101,9 +101,11 @@ def test_intervals_leave_out_what_is_not_known_and_cover_the_spread_of_targets()
     rng = np.random.default_rng(0)
     values = 0.7 + 0.05 * rng.standard_normal((39, 1)) + np.zeros((1, 3))
     values[3, 1] = np.nan
-    found = mean_interval(values)
-    assert found.mean == pytest.approx(np.nanmean(values, 1).mean())
-    assert found.high - found.low == pytest.approx(2 * 1.96 * np.nanmean(values, 1).std() / 39**0.5, rel=0.05)
+    interval = mean_interval(values)
+    assert interval.mean == pytest.approx(np.nanmean(values, 1).mean())
+    assert interval.high - interval.low == pytest.approx(
+        2 * 1.96 * np.nanmean(values, 1).std() / 39**0.5, rel=0.05
+    )
     assert mean_interval(np.full((2, 2), np.nan)).mean is None
 
 
@@ -144,11 +146,11 @@ def test_ridge_is_the_reference_by_either_system(rows):
     system = RidgeSystem(columns, 3.0)
     assert system.weights(target) == pytest.approx(reference.coef_.T)
     for own in ([4, 4], [0, 19]):
-        found = system.without(system.weights(target), np.array(own))
+        weights = system.without(system.weights(target), np.array(own))
         for t, column in enumerate(own):
             left = ReferenceRidge(alpha=3.0 * rows).fit(np.delete(columns, column, 1), target[:, t])
-            assert np.delete(found[:, t], column) == pytest.approx(left.coef_)
-            assert found[column, t] == pytest.approx(0, abs=1e-12)
+            assert np.delete(weights[:, t], column) == pytest.approx(left.coef_)
+            assert weights[column, t] == pytest.approx(0, abs=1e-12)
 
 
 def test_ridge_without_others_takes_the_other_train_users():
@@ -199,9 +201,9 @@ def test_a_column_of_its_own_never_speaks_for_a_source_brand(data, train, source
 def test_items_by_brand_counts_what_was_kept(data):
     log = data.purchases
     brands = np.array([7, 2])
-    found = np.expm1(items_by_brand(log, brands, USERS))
+    items = np.expm1(items_by_brand(log, brands, USERS))
     for column, brand in enumerate(brands):
-        assert found[:, column].sum() == pytest.approx((~log.cancelled & (log.brand == brand)).sum())
+        assert items[:, column].sum() == pytest.approx((~log.cancelled & (log.brand == brand)).sum())
 
 
 def test_match_systems_find_newcomers_and_repeat_themselves(train):
@@ -214,15 +216,15 @@ def test_match_systems_find_newcomers_and_repeat_themselves(train):
     source = source_brands(data, train, excluded=targets, horizon=HORIZON)
     means = {}
     for name, scorer in scorers(data, train, source).items():
-        found = []
+        areas = []
         for brand in targets:
             asked = ~train & ~members[brand]
             customers = np.flatnonzero(members[brand] & train)
             scores = scorer.score(customers)
             assert scores.shape == (USERS,) and np.isfinite(scores).all()
             assert np.array_equal(scores, scorer.score(customers))
-            found.append(auc(fresh[brand][asked], scores[asked]))
-        means[name] = np.mean([value for value in found if value is not None])
+            areas.append(auc(fresh[brand][asked], scores[asked]))
+        means[name] = np.mean([value for value in areas if value is not None])
     assert means["ridge"] > means["activity"] and means["joint"] > means["prior"], means
 
 

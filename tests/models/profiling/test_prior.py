@@ -44,13 +44,13 @@ def test_it_finds_the_newcomers_of_a_brand_it_never_saw(data, trained):
     scorer = trained.ready(data)
     later = toy_log(users=USERS)
     first = FirstPurchases.of(later, USERS)
-    found = []
+    areas = []
     for brand in range(24):
         members = first.customers(AS_OF)[brand]
         free = ~members
         outcome = first.newcomers(AS_OF, AS_OF + 60)[brand][free]
-        found.append(auc(outcome, scorer.score(np.flatnonzero(members))[free]))
-    assert np.mean([value for value in found if value is not None]) > 0.6
+        areas.append(auc(outcome, scorer.score(np.flatnonzero(members))[free]))
+    assert np.mean([value for value in areas if value is not None]) > 0.6
 
 
 def test_what_happens_on_or_after_the_as_of_day_changes_nothing(data):
@@ -71,14 +71,14 @@ def test_users_who_are_not_trained_on_teach_nothing(data):
     rng = np.random.default_rng(1)
     outside = log.user >= 200
     moved = replace(log, brand=np.where(outside, rng.integers(0, 24, len(log)), log.brand))
-    found = [
+    models = [
         MetaProfilePrior.train(
             SETTINGS, replace(data, purchases=one), users, excluded_brands=np.array([TARGET]), seed=0
         )
         for one in (log, moved)
     ]
-    np.testing.assert_array_equal(found[0].gains.measured, found[1].gains.measured)
-    np.testing.assert_array_equal(found[0].prior.coefficients, found[1].prior.coefficients)
+    np.testing.assert_array_equal(models[0].gains.measured, models[1].gains.measured)
+    np.testing.assert_array_equal(models[0].prior.coefficients, models[1].prior.coefficients)
 
 
 def test_excluded_brands_teach_nothing(data):
@@ -88,11 +88,11 @@ def test_excluded_brands_teach_nothing(data):
     swap = (bought[0] ^ bought[1])[log.user] & np.isin(log.brand, pair)
     moved = replace(log, brand=np.where(swap, sum(pair) - log.brand, log.brand))
     assert swap.sum() > 50
-    found = [
+    gains = [
         train(replace(data, purchases=one), excluded_brands=np.asarray(pair)).gains.measured
         for one in (log, moved)
     ]
-    np.testing.assert_array_equal(found[0], found[1])
+    np.testing.assert_array_equal(gains[0], gains[1])
 
 
 def test_a_log_without_brands_falls_back_to_activity(data):
@@ -123,13 +123,13 @@ def test_no_customers_are_refused(data, trained):
 
 def test_the_order_of_users_does_not_matter(data, trained):
     order = np.random.default_rng(3).permutation(USERS)
-    place = np.argsort(order)
+    position = np.argsort(order)
     log = data.purchases
-    shuffled = replace(data, purchases=replace(log, user=place[log.user]))
+    shuffled = replace(data, purchases=replace(log, user=position[log.user]))
     members = customers_of(data)
     one = trained.ready(data).score(members)
-    other = trained.ready(shuffled).score(place[members])
-    np.testing.assert_allclose(other[place], one, atol=1e-4)
+    other = trained.ready(shuffled).score(position[members])
+    np.testing.assert_allclose(other[position], one, atol=1e-4)
 
 
 def test_one_gain_is_the_ratio_of_two_logistic_coefficients():

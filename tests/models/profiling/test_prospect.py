@@ -19,13 +19,13 @@ def test_the_best_users_are_those_of_a_full_sort(seed, top, keep):
     rng = np.random.default_rng(seed)
     scores = rng.integers(0, 6, 40).astype(float)  # full of ties
     customers = rng.choice(40, 5, replace=False)
-    found = prospect(scores, customers, top, keep_customers=keep)
+    audience = prospect(scores, customers, top, keep_customers=keep)
     ranked = [u for u in range(40) if keep or u not in set(customers)]
-    wanted = sorted(ranked, key=lambda u: (-scores[u], u))[:top]
-    assert found.user.tolist() == wanted
-    assert found.candidates == len(ranked)
-    lower = [100 * sum(scores[r] < scores[u] for r in ranked) / len(ranked) for u in wanted]
-    np.testing.assert_allclose(found.percentile, lower)
+    expected = sorted(ranked, key=lambda u: (-scores[u], u))[:top]
+    assert audience.user.tolist() == expected
+    assert audience.candidates == len(ranked)
+    lower = [100 * sum(scores[r] < scores[u] for r in ranked) / len(ranked) for u in expected]
+    np.testing.assert_allclose(audience.percentile, lower)
 
 
 def test_nearest_customers_are_those_of_a_loop(monkeypatch):
@@ -36,9 +36,9 @@ def test_nearest_customers_are_those_of_a_loop(monkeypatch):
     nearest, similarity = nearest_customers(vectors, users, customers)
     for user, ids, cosines in zip(users, nearest, similarity, strict=True):
         others = [c for c in customers if c != user]
-        wanted = sorted(others, key=lambda c: -(vectors[c] @ vectors[user]))[:3]
-        assert ids.tolist() == wanted
-        np.testing.assert_allclose(cosines, vectors[wanted] @ vectors[user], rtol=1e-5)
+        expected = sorted(others, key=lambda c: -(vectors[c] @ vectors[user]))[:3]
+        assert ids.tolist() == expected
+        np.testing.assert_allclose(cosines, vectors[expected] @ vectors[user], rtol=1e-5)
 
 
 def test_a_customer_is_not_explained_by_itself():
@@ -49,9 +49,9 @@ def test_a_customer_is_not_explained_by_itself():
 
 
 def test_without_vectors_there_is_no_explanation():
-    found = prospect(np.arange(5.0), np.array([4]), 2)
-    assert found.user.tolist() == [3, 2]
-    assert found.nearest.shape == (2, 0)
+    audience = prospect(np.arange(5.0), np.array([4]), 2)
+    assert audience.user.tolist() == [3, 2]
+    assert audience.nearest.shape == (2, 0)
 
 
 def test_scores_that_are_no_numbers_are_refused():

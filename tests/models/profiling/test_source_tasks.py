@@ -84,8 +84,8 @@ def test_column_rules() -> None:
     data = surveyed_data()
     known = ~(np.arange(USERS) % 3 == 0)
     owner = one(DEFAULT_REGISTRY[2].rule, data)
-    wanted = np.isin(column(data, "home_ownership"), ["Homeowner", "Probable Homeowner"])
-    np.testing.assert_array_equal(owner, np.where(known, wanted, np.nan))
+    owners = np.isin(column(data, "home_ownership"), ["Homeowner", "Probable Homeowner"])
+    np.testing.assert_array_equal(owner, np.where(known, owners, np.nan))
     kids = one(ColumnRule(column="KIDS_count", above=0), data)
     np.testing.assert_array_equal(kids, np.where(known, column(data, "kids_count") != "0", np.nan))
     rich = one(ColumnRule(column="income", above=20), data)
@@ -109,8 +109,8 @@ def test_numeric_columns_and_labels() -> None:
     data = toy_data(users=USERS)
     assert data.demographics is not None and data.labels is not None
     age = data.demographics.numeric[:, 0]
-    found = one(ColumnRule(column="Age", above=40), data)
-    np.testing.assert_array_equal(found, np.where(np.isnan(age), np.nan, age > 40))
+    over_40 = one(ColumnRule(column="Age", above=40), data)
+    np.testing.assert_array_equal(over_40, np.where(np.isnan(age), np.nan, age > 40))
     np.testing.assert_array_equal(one(LabelRule(task="big_spender"), data), data.labels.value[:, 1])
 
 

@@ -67,9 +67,9 @@ def compare(cnn: ImageCNN, cells: CellBatch, tolerance: float) -> torch.Tensor:
     (b * weights).sum().backward()
     for (name, p), (_, q) in zip(sparse.named_parameters(), dense.named_parameters(), strict=True):
         # In training mode batch norm takes biases off: their gradient is rounding errors, or none.
-        found = torch.zeros_like(p) if p.grad is None else p.grad
+        gradient = torch.zeros_like(p) if p.grad is None else p.grad
         torch.testing.assert_close(
-            found, q.grad, atol=tolerance, rtol=tolerance, msg=lambda m, n=name: f"{n}: {m}"
+            gradient, q.grad, atol=tolerance, rtol=tolerance, msg=lambda m, n=name: f"{n}: {m}"
         )
     for (name, p), (_, q) in zip(sparse.named_buffers(), dense.named_buffers(), strict=True):
         torch.testing.assert_close(p, q, atol=tolerance, rtol=tolerance, msg=lambda m, n=name: f"{n}: {m}")
@@ -94,9 +94,9 @@ def test_equals_the_dense_network_on_any_cells(users: int, cells: int, seed: int
 def test_float32_within_the_promise() -> None:
     cnn, cells = random_cnn(3), random_cells(4, 600, 4)
     single = CellBatch(cells.user, cells.position, cells.channel, cells.value.float(), cells.users)
-    found = copy.deepcopy(cnn).float()(single)
-    wanted = cnn.forward_dense(cells.dense(CHANNELS))
-    torch.testing.assert_close(found.double(), wanted, atol=1e-4, rtol=1e-4)
+    output = copy.deepcopy(cnn).float()(single)
+    expected = cnn.forward_dense(cells.dense(CHANNELS))
+    torch.testing.assert_close(output.double(), expected, atol=1e-4, rtol=1e-4)
 
 
 def test_users_without_cells_and_cells_of_zero() -> None:
@@ -114,10 +114,10 @@ def test_first_level_alone_with_negative_scales() -> None:
     norm.weight.data = torch.tensor([1.0, -1.0, 2.0, -2.0, 0.1, -0.1]).double()
     geometry = Geometry((DAYS, HOURS), (7, 2), (7, 2))
     arrays = (cells.user, cells.position, cells.channel, cells.value)
-    found = first_level(conv, norm, geometry, arrays, 2).dense((52, 12))
+    output = first_level(conv, norm, geometry, arrays, 2).dense((52, 12))
     convolved = F.conv2d(_same(cells.dense(CHANNELS), (7, 2)), conv.weight, conv.bias)
-    wanted = F.max_pool2d(torch.relu(copy.deepcopy(norm)(convolved)), (7, 2))
-    torch.testing.assert_close(found, wanted, atol=1e-12, rtol=1e-9)
+    expected = F.max_pool2d(torch.relu(copy.deepcopy(norm)(convolved)), (7, 2))
+    torch.testing.assert_close(output, expected, atol=1e-12, rtol=1e-9)
 
 
 @pytest.mark.parametrize("kernel", [(7, 2), (4, 2), (3, 2), (1, 1), (2, 5)])
@@ -125,8 +125,8 @@ def test_same_padding_is_that_of_torch(kernel: tuple[int, int]) -> None:
     x, w = torch.randn(1, 2, 11, 9), torch.randn(3, 2, *kernel)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        wanted = F.conv2d(x, w, padding="same")
-    torch.testing.assert_close(F.conv2d(_same(x, kernel), w), wanted)
+        expected = F.conv2d(x, w, padding="same")
+    torch.testing.assert_close(F.conv2d(_same(x, kernel), w), expected)
 
 
 @settings(max_examples=20, deadline=None)

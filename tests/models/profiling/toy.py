@@ -50,13 +50,13 @@ def toy_log(
 
 def toy_heatmaps(log: PurchaseLog, as_of_day: int, users: int, modality: str = "shopping") -> SparseHeatmaps:
     """Amount by top genre and hour of the 365 days before the as-of day."""
-    kept = log.between(as_of_day - DAYS, as_of_day)
+    year = log.between(as_of_day - DAYS, as_of_day)
     channels = len(log.genre_names[0])
-    hour = kept.at_ms // 3_600_000 % 24
-    day = kept.day - (as_of_day - DAYS)
-    cell = ((kept.user * DAYS + day) * 24 + hour) * channels + kept.genre[:, 0]
+    hour = year.at_ms // 3_600_000 % 24
+    day = year.day - (as_of_day - DAYS)
+    cell = ((year.user * DAYS + day) * 24 + hour) * channels + year.genre[:, 0]
     unique, inverse = np.unique(cell, return_inverse=True)
-    value = np.bincount(inverse, weights=kept.price, minlength=len(unique))
+    value = np.bincount(inverse, weights=year.price, minlength=len(unique))
     user = unique // (DAYS * 24 * channels)
     return SparseHeatmaps(
         modality=modality,
