@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from assets.experiments.profilers import protocol
-from assets.experiments.profilers.data import Evaluation
+from assets.experiments.profilers.evaluation import Evaluation
 from assets.experiments.profilers.settings import ProfileEvalSettings, Study
 
 

@@ -52,12 +52,14 @@ class ProfileEvalSettings(BaseModel):
 
     @field_validator("systems")
     @classmethod
-    def _all(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if value != ALL:
-            return value
+    def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         from assets.experiments.profilers.systems import PROFILE_SYSTEMS
 
-        return tuple(PROFILE_SYSTEMS)
+        value = tuple(PROFILE_SYSTEMS) if value == ALL else value
+        unknown = [name for name in value if name not in PROFILE_SYSTEMS]
+        if unknown:
+            raise ValueError(f"unknown system {', '.join(unknown)}; known: {', '.join(PROFILE_SYSTEMS)}")
+        return value
 
     _distinct = field_validator("systems", "seeds")(distinct)
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from assets.common.provenance import flat
 from assets.experiments.profilers import protocol
-from assets.experiments.profilers.data import Evaluation
+from assets.experiments.profilers.evaluation import Evaluation
 from models.profiling.opponents import (
     activity_alone,
     cosine_to_customers,
@@ -211,17 +211,6 @@ PROFILE_SYSTEMS: dict[str, ProfileSystem] = {
     "ridge": ProfileSystem(_ridge),
     "joint_logistic": ProfileSystem(_joint),
 }
-
-
-def known_systems(names: tuple[str, ...]) -> None:
-    """Refuse names that are none.
-
-    Raises:
-        ValueError: an unknown system.
-    """
-    unknown = [name for name in names if name not in PROFILE_SYSTEMS]
-    if unknown:
-        raise ValueError(f"unknown system {', '.join(unknown)}; known: {', '.join(PROFILE_SYSTEMS)}")
 
 
 def settings_of(names: tuple[str, ...], size: str) -> dict[str, dict[str, str]]:

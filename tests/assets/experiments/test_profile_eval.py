@@ -12,7 +12,8 @@ from typer.testing import CliRunner
 from assets.experiments.profilers import protocol
 from assets.experiments.profilers import run as room
 from assets.experiments.profilers.cases import Case, cases, given, source_ways
-from assets.experiments.profilers.data import PurchaseSource, evaluation_of
+from assets.experiments.profilers.data import evaluation_of
+from assets.experiments.profilers.evaluation import PurchaseSource
 from assets.experiments.profilers.plots import pictures
 from assets.experiments.profilers.rows import ProfileRow
 from assets.experiments.profilers.run import profile_eval
