@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from assets.experiments.profilers.settings import ProfileEvalSettings
 from orchestration.cli.console import out as console
 from orchestration.cli.console import plain_errors, progress_bars
 from orchestration.cli.options import Chosen, Data, Out, Workers, from_settings
 from orchestration.cli.tables import new_table, or_dash
+
+if TYPE_CHECKING:
+    from assets.experiments.profilers.results import ProfileResult
+
+HEADLINE = ("auroc", "aupr", "within_quintiles", "base_rate")
 
 
 @from_settings(ProfileEvalSettings)
@@ -43,28 +48,29 @@ def profile_eval(chosen: Chosen, out: Out, data: Data = None, workers: Workers =
     console.print(f"Written: {out}")
 
 
-def _print(result: dict[str, Any], made: str) -> None:
+def _print(result: ProfileResult, made: str) -> None:
     """The headline of every system, and what was gained over normal training at each label budget."""
-    protocol = result["protocol"]
-    for remark in protocol["remarks"]:
+    from models.metrics import FIGURES
+
+    protocol = result.protocol
+    for remark in protocol.remarks:
         console.print(f"Note: {remark}")
-    title = f"{made}, as of {protocol['as_of']}, newcomers of {protocol['horizon_days']} days"
-    headline = new_table(title, "system", "AUROC", "AUPR", "within activity quintiles", "base rate")
+    title = f"{made}, as of {protocol.as_of}, newcomers of {protocol.horizon_days} days"
+    headline = new_table(title, "system", *(FIGURES[name].label for name in HEADLINE))
     columns = ("system", "labels", "number", "AUPR", "AUROC", "wins AUPR", "wins AUROC", "p")
     gains = new_table("over normal training, by number of labels", *columns)
-    for entry in result["summary"]:
-        if "auroc" in entry:
-            figures = (entry[name] for name in ("auroc", "aupr", "within_quintiles", "base_rate"))
-            headline.add_row(entry["system"], *map(or_dash, figures))
-        for budget, gain in entry.get("budgets", {}).items():
-            if gain.get("p") is not None:
+    for entry in result.summary:
+        if entry.of is not None:
+            headline.add_row(entry.system, *(or_dash(entry.value(name)) for name in HEADLINE))
+        for budget, gain in entry.budgets.items():
+            if gain.p is not None:
                 gains.add_row(
-                    entry["system"],
+                    entry.system,
                     budget.replace("_", " "),
-                    f"{gain['labels']:.0f}",
-                    *(f"{gain[f'growth_{figure}']:+.1%}" for figure in ("aupr", "auroc")),
-                    *(f"{gain[f'wins_{figure}']}/{gain['of_targets']}" for figure in ("aupr", "auroc")),
-                    f"{gain['p']:.4f}",
+                    f"{gain.labels:.0f}",
+                    *(or_dash(growth, "+.1%") for growth in (gain.growth_aupr, gain.growth_auroc)),
+                    *(f"{wins}/{gain.of_targets}" for wins in (gain.wins_aupr, gain.wins_auroc)),
+                    f"{gain.p:.4f}",
                 )
     console.print(headline)
     if gains.row_count:

@@ -1,28 +1,25 @@
-"""What a profile evaluation evaluates; the protocol itself is fixed (profile_protocol.py)."""
+"""What a profile evaluation evaluates; the protocol itself is fixed (protocol.py)."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
 from assets.common.options import ALL, Names, Seeds, distinct
+from assets.experiments.record import Record, key_of
 
-Study = Literal["brands", "labels", "imbalance", "ood"]
-STUDIES: dict[str, tuple[Study, ...]] = {
+StudyName = Literal["brands", "labels", "imbalance", "ood"]
+STUDIES: dict[str, tuple[StudyName, ...]] = {
     "brands": ("brands",),
     "studies": ("labels", "imbalance", "ood"),
     "all": ("brands", "labels", "imbalance", "ood"),
 }
 
 
-class ProfileEvalSettings(BaseModel):
+class ProfileEvalSettings(Record):
     """One evaluation of profilers: systems × targets × folds × seeds on one source."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     source: Literal["complete-journey", "simulator", "landing"] = Field(
         description="where the logs come from"
@@ -64,11 +61,10 @@ class ProfileEvalSettings(BaseModel):
     _distinct = field_validator("systems", "seeds")(distinct)
 
     @property
-    def studies(self) -> tuple[Study, ...]:
+    def studies(self) -> tuple[StudyName, ...]:
         """The studies that `table` names."""
         return STUDIES[self.table]
 
     def key(self, data_hash: str, of_systems: Mapping[str, Mapping[str, str]]) -> str:
         """Twelve hex digits of all that moves a score, the code aside: the key of partial results."""
-        text = json.dumps([self.model_dump(mode="json"), data_hash, of_systems], sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
+        return key_of(self.model_dump(mode="json"), data_hash, of_systems)

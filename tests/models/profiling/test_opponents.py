@@ -13,6 +13,7 @@ from sklearn.linear_model import Ridge as ReferenceRidge
 from sklearn.metrics import average_precision_score
 
 from models.metrics import auc
+from models.metrics.growth import growth_interval, mean_interval, wins
 from models.profiling.brands import FirstPurchases
 from models.profiling.data import MISSING
 from models.profiling.joint_logistic import JointLogistic, Known, items_by_brand
@@ -25,14 +26,7 @@ from models.profiling.opponents import (
     ridge_on_spend,
     user_prior,
 )
-from models.profiling.profile_metrics import (
-    auc_within,
-    average_precision,
-    figures,
-    growth_interval,
-    mean_interval,
-    wins,
-)
+from models.profiling.profile_metrics import auc_within, average_precision, figures
 from models.profiling.source_brands import source_brands
 from tests.models.profiling.toy import AS_OF, toy_data
 
