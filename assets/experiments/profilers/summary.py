@@ -51,9 +51,9 @@ def _summarise(name: str, rows: Sequence[ProfileRow]) -> ProfilerSummary:
     own = _of(rows, system=name)
     base = _of(rows, system=BASELINE) if name != BASELINE else []
     brands = tuple(
-        SupportPoint(shots=shots, **means(mine))
+        SupportPoint(shots=shots, **means(alike))
         for shots in protocol.SUPPORTS
-        if (mine := _of(own, study="brands", shots=shots))
+        if (alike := _of(own, study="brands", shots=shots))
     )
     masking = _masking(own, base)
     budgets = {BUDGET_NAMES[point.fraction]: point for point in masking if point.fraction in BUDGET_NAMES}
@@ -88,20 +88,20 @@ def _masking(own: Sequence[ProfileRow], base: Sequence[ProfileRow]) -> tuple[Lab
     return tuple(
         LabelPoint(
             fraction=fraction,
-            **means(mine),
-            **gains(mine, _of(base, study="labels", fraction=fraction)),
+            **means(alike),
+            **gains(alike, _of(base, study="labels", fraction=fraction)),
         )
         for fraction in protocol.FRACTIONS
-        if (mine := _of(own, study="labels", fraction=fraction))
+        if (alike := _of(own, study="labels", fraction=fraction))
     )
 
 
 def _imbalance(own: Sequence[ProfileRow], base: Sequence[ProfileRow]) -> tuple[RatioPoint, ...]:
     """Figure 4, with the moving average of AUPR."""
     points = [
-        (ratio, means(mine) | gains(mine, _of(base, study="imbalance", ratio=ratio)))
+        (ratio, means(alike) | gains(alike, _of(base, study="imbalance", ratio=ratio)))
         for ratio in protocol.RATIOS
-        if (mine := _of(own, study="imbalance", ratio=ratio))
+        if (alike := _of(own, study="imbalance", ratio=ratio))
     ]
     moving = moving_average([figures["aupr"] for _, figures in points])
     return tuple(

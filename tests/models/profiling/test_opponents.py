@@ -13,7 +13,6 @@ from sklearn.linear_model import Ridge as ReferenceRidge
 from sklearn.metrics import average_precision_score
 
 from models.metrics import auc
-from models.metrics.growth import growth_interval, mean_interval, wins
 from models.profiling.brands import FirstPurchases
 from models.profiling.data import MISSING
 from models.profiling.joint_logistic import JointLogistic, Known, items_by_brand
@@ -80,25 +79,6 @@ def test_auc_within_ignores_what_lies_between_groups():
     labels = np.array([0, 1, 0, 1, 0, 0], bool)
     group = np.array([0, 0, 1, 1, 2, 2])
     assert auc_within(labels, np.array([1.0, 2, 20, 10, 0, 0]), group) == pytest.approx(0.5)
-
-
-def test_growth_by_hand_and_its_p():
-    ours, theirs = np.array([[0.2, 0.4], [0.3, 0.3]]), np.array([[0.1, 0.3], [0.3, 0.3]])
-    found = growth_interval(ours, theirs)
-    assert found.mean == pytest.approx((0.6 / 0.4 - 1) / 2)
-    assert wins(ours, theirs) == 1
-    steady = growth_interval(np.full((8, 3), 0.22), np.full((8, 3), 0.2))
-    assert steady.low == pytest.approx(0.1) and steady.p < 0.001
-
-
-def test_intervals_leave_out_what_is_not_known_and_cover_the_spread_of_targets():
-    rng = np.random.default_rng(0)
-    values = 0.7 + 0.05 * rng.standard_normal((39, 1)) + np.zeros((1, 3))
-    values[3, 1] = np.nan
-    found = mean_interval(values)
-    assert found.mean == pytest.approx(np.nanmean(values, 1).mean())
-    assert found.high - found.low == pytest.approx(2 * 1.96 * np.nanmean(values, 1).std() / 39**0.5, rel=0.05)
-    assert mean_interval(np.full((2, 2), np.nan)).mean is None
 
 
 @pytest.mark.parametrize("penalty", [0.3, 5.0])
