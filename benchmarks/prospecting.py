@@ -115,7 +115,7 @@ def time_prior(customers: np.ndarray) -> None:
     space = MatchSpace.of(embeddings(PRIOR_WIDTH), np.ones(USERS, dtype=bool))
     one = np.ones(1)
     gains = Gains(
-        ceiling=1.0, half=10.0, power=0.5, supports=one, shrinkage=0.02 * one, found=one, certainty=one
+        ceiling=1.0, half=10.0, power=0.5, supports=one, shrinkage=0.02 * one, measured=one, certainty=one
     )
     scorer = PriorScorer(np.zeros(USERS), space, gains)
     vectors = space.vectors.numpy()

@@ -17,8 +17,8 @@ from itertools import pairwise
 import numpy as np
 
 from simulator import SimulatorSettings
+from simulator.calibration import auc
 from simulator.feed.calibration import DAYS
-from simulator.feed.statistics import auc
 from simulator.feed.world import SimulatedHour, World
 
 TRAIN, TEST = (4, 11), (11, DAYS)

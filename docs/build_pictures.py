@@ -103,8 +103,9 @@ def newest_comparison(folder: Path) -> str | None:
     from assets.experiments.comparison.tracking import KIND
 
     experiments = Tracking(folder, "", False).client.search_experiments()
-    found = [one for one in experiments if f" {KIND} " in one.name]
-    return max(found, key=lambda one: one.last_update_time).experiment_id if found else None
+    comparisons = [one for one in experiments if f" {KIND} " in one.name]
+    newest = max(comparisons, key=lambda one: one.last_update_time, default=None)
+    return newest.experiment_id if newest is not None else None
 
 
 def compare_all(page: Page, url: str, experiment: str) -> None:
@@ -125,9 +126,9 @@ def drawn(page: Page) -> dict[str, float]:
     top = page.get_by_text("Parallel Coordinates Plot").first.bounding_box()
     plot = page.locator(".parcoords").first.bounding_box()
     assert top is not None and plot is not None, "the plot is not on the page"
-    left, above = top["x"] - 12, top["y"] - 130
+    x, y = top["x"] - 12, top["y"] - 130
     right, below = plot["x"] + plot["width"] + 90, plot["y"] + plot["height"] + 16
-    return {"x": left, "y": above, "width": right - left, "height": below - above}
+    return {"x": x, "y": y, "width": right - x, "height": below - y}
 
 
 @contextmanager

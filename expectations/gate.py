@@ -1,6 +1,6 @@
 """The quality gate: raw rows of one or several partitions in, kept and quarantined rows out.
 
-Which rules a table has is told by two Great Expectations suites, `suites/<table>.json` (rows) and
+Two Great Expectations suites are the rules of a table, `suites/<table>.json` (rows) and
 `suites/<table>_batch.json` (one row a partition). A new table is a new pair of suites and its columns in the
 context; nothing here names a table. All partitions of a call are judged by one run of each suite.
 """
@@ -60,7 +60,10 @@ def gate(table: str, frame: pd.DataFrame, context: GateContext) -> GateResult:
     described = describe(facts, ~broken, names)
     statistics = add_bands(described, context.history, context.settings, names.get("cycle", "day"))
     failures = [
-        failure for verdict in verdicts if verdict.error for failure in _raised(table, verdict, context)
+        _broken_rule(table, partition, verdict)
+        for verdict in verdicts
+        if verdict.error
+        for partition in context.partitions
     ]
     failures += _judge_batches(table, batch_suite["expectations"], statistics, engine, parameters)
     if context.data_docs is not None:
@@ -92,12 +95,11 @@ def _judge_rows(table: str, facts: RowFacts, engine: Engine, parameters: Mapping
         names = dict.fromkeys(name for rule in chosen for name in column_names(rule))
         judged = pd.DataFrame({name: facts.column(name, rows) for name in names}, index=range(len(rows)))
         suite = f"{table}_survivors" if stage else table
-        found = engine.validate(suite, chosen, judged, parameters)
-        found = [Verdict(verdict.expectation, rows[verdict.failing], verdict.error) for verdict in found]
-        verdicts += found
         good = np.ones(facts.size, bool)
-        for verdict in found:
-            good[verdict.failing] = False
+        for verdict in engine.validate(suite, chosen, judged, parameters):
+            failing = rows[verdict.failing]
+            verdicts.append(Verdict(verdict.expectation, failing, verdict.error))
+            good[failing] = False
         rows = rows[good[rows]]
     return verdicts
 
@@ -129,10 +131,6 @@ def _judge_batches(
     return failures
 
 
-def _raised(table: str, verdict: Verdict, context: GateContext) -> list[BatchFailure]:
-    return [_broken_rule(table, partition, verdict) for partition in context.partitions]
-
-
 def _broken_rule(table: str, partition: str, verdict: Verdict) -> BatchFailure:
     """A rule that could not be judged stops the partition: not judged is not passed."""
     message = (
@@ -143,8 +141,8 @@ def _broken_rule(table: str, partition: str, verdict: Verdict) -> BatchFailure:
     return BatchFailure(partition, verdict.rule, None, (None, None), message)
 
 
-def _kept(frame: pd.DataFrame, facts: RowFacts, kept: np.ndarray) -> pd.DataFrame:
-    positions = np.flatnonzero(kept)
+def _kept(frame: pd.DataFrame, facts: RowFacts, passing: np.ndarray) -> pd.DataFrame:
+    positions = np.flatnonzero(passing)
     columns = {
         "_partition": frame["_partition"].iloc[positions].reset_index(drop=True),
         "_row": pd.Series(facts.row[positions]),
@@ -161,7 +159,7 @@ def _quarantined(
     positions = np.flatnonzero(broken)
     if not len(positions):
         return pd.DataFrame(columns=list(QUARANTINE_COLUMNS))
-    found = pd.DataFrame(
+    violations = pd.DataFrame(
         {
             "position": np.concatenate([verdict.failing for verdict in verdicts]),
             "order": np.repeat(np.arange(len(verdicts)), [len(verdict.failing) for verdict in verdicts]),
@@ -170,8 +168,8 @@ def _quarantined(
     rules = np.array([verdict.rule for verdict in verdicts], object)
     columns = np.array([subject(column_names(verdict.expectation)[0]) for verdict in verdicts], object)
     remedies = np.array([verdict.expectation["meta"]["remedy"] for verdict in verdicts], object)
-    first = found.drop_duplicates("position")["order"].to_numpy()
-    named = found.assign(rule=rules[found["order"]]).drop_duplicates(["position", "rule"])
+    first = violations.drop_duplicates("position")["order"].to_numpy()
+    named = violations.assign(rule=rules[violations["order"]]).drop_duplicates(["position", "rule"])
     values = np.full(len(positions), None, object)
     for name in dict.fromkeys(columns[first]):
         chosen = columns[first] == name

@@ -24,8 +24,8 @@ _FACT = re.compile(r"^(?P<column>.+?)\.(?P<fact>[a-z0-9_]+)(?:\((?P<args>[^)]*)\
 
 def subject(name: str) -> str:
     """The contract column that a suite's column name is about."""
-    found = _FACT.match(name)
-    return found["column"] if found else name
+    fact = _FACT.match(name)
+    return fact["column"] if fact else name
 
 
 class RowFacts:
@@ -55,16 +55,16 @@ class RowFacts:
 
     def column(self, name: str, rows: np.ndarray) -> pd.Series:
         """The column of a suite's name over the given row positions; KeyError names what is not known."""
-        found = _FACT.match(name)
         if name in self.parsed:
             return self._values(name, rows)
-        if found is None or found["column"] not in self.parsed or found["fact"] not in FACTS:
+        fact = _FACT.match(name)
+        if fact is None or fact["column"] not in self.parsed or fact["fact"] not in FACTS:
             raise KeyError(
                 f"column {name!r}: neither a column of the contract ({', '.join(self.parsed)}) "
                 f"nor one with a fact ({', '.join(FACTS)})"
             )
-        args = [arg.strip() for arg in (found["args"] or "").split(",") if arg.strip()]
-        return pd.Series(FACTS[found["fact"]](self, found["column"], rows, *args))
+        args = [arg.strip() for arg in (fact["args"] or "").split(",") if arg.strip()]
+        return pd.Series(FACTS[fact["fact"]](self, fact["column"], rows, *args))
 
     def _values(self, name: str, rows: np.ndarray) -> pd.Series:
         column, kind = self.parsed[name], self.context.columns[name].kind
@@ -73,26 +73,6 @@ class RowFacts:
             return pd.Series(np.where(present, values, None), dtype="str")
         # Epoch milliseconds fit a float64 exactly, and NaN is the null that every expectation understands.
         return pd.Series(np.where(present, values.astype(np.float64), np.nan))
-
-
-def _given(facts: RowFacts, name: str, rows: np.ndarray) -> np.ndarray:
-    return ~facts.parsed[name].missing[rows]
-
-
-def _typed(facts: RowFacts, name: str, rows: np.ndarray) -> np.ndarray:
-    return facts.parsed[name].typed[rows]
-
-
-def _zoned(facts: RowFacts, name: str, rows: np.ndarray) -> np.ndarray:
-    return facts.parsed[name].zoned[rows]
-
-
-def _utf8(facts: RowFacts, name: str, rows: np.ndarray) -> np.ndarray:
-    return facts.parsed[name].utf8[rows]
-
-
-def _finite(facts: RowFacts, name: str, rows: np.ndarray) -> np.ndarray:
-    return facts.parsed[name].finite[rows]
 
 
 def _in_partition(facts: RowFacts, name: str, rows: np.ndarray) -> np.ndarray:
@@ -152,38 +132,42 @@ def _preceded(
     keys = [user, genre, brand]
     frame = pd.DataFrame({key: facts.parsed[key].values[rows] for key in keys})
     frame["ms"] = facts.parsed[time].values[rows].astype(np.float64)
-    asked = frame[flagged].reset_index(drop=True)
+    cancelled = frame[flagged].reset_index(drop=True)
     # Of millions of rows only those of users who cancelled matter.
-    others = frame[~flagged & frame[user].isin(asked[user].unique()).to_numpy(bool)]
-    known = _earliest(asked, others, keys).where(asked[brand].notna(), _earliest(asked, others, keys[:2]))
-    open_ = ~(known <= asked["ms"]).to_numpy(bool)
+    others = frame[~flagged & frame[user].isin(cancelled[user].unique()).to_numpy(bool)]
+    known = _earliest(cancelled, others, keys).where(
+        cancelled[brand].notna(), _earliest(cancelled, others, keys[:2])
+    )
+    open_ = ~(known <= cancelled["ms"]).to_numpy(bool)
     if open_.any() and facts.context.purchased is not None:
         known[open_] = facts.context.purchased(
-            asked.loc[open_, keys].set_axis(["user", "genre", "brand"], axis=1)
+            cancelled.loc[open_, keys].set_axis(["user", "genre", "brand"], axis=1)
         )
     good = np.ones(len(rows), bool)
-    good[flagged] = (known <= asked["ms"]).to_numpy(bool)
+    good[flagged] = (known <= cancelled["ms"]).to_numpy(bool)
     return good
 
 
-def _earliest(asked: pd.DataFrame, others: pd.DataFrame, keys: list[str]) -> pd.Series:
-    """The first time among `others` of each asked row's keys; NaN where there is none."""
+def _earliest(cancelled: pd.DataFrame, others: pd.DataFrame, keys: list[str]) -> pd.Series:
+    """The first time among `others` of each cancellation's keys; NaN where there is none."""
     times = others.groupby(keys)["ms"].min().rename("known").reset_index()
-    return asked[keys].merge(times, on=keys, how="left")["known"]
+    return cancelled[keys].merge(times, on=keys, how="left")["known"]
 
 
 def _among(column: ParsedColumn, rows: np.ndarray, lookup: Lookup) -> np.ndarray:
     values = pd.Series(np.where(column.present[rows], column.values[rows], None), dtype=object)
-    found = lookup(values.dropna().unique()) if callable(lookup) else lookup
-    return values.isin(found if isinstance(found, np.ndarray | pd.Series) else set(found)).to_numpy(bool)
+    known = lookup(values.dropna().unique()) if callable(lookup) else lookup
+    return values.isin(known if isinstance(known, np.ndarray | pd.Series) else set(known)).to_numpy(bool)
+
+
+def _as_read(quality: str) -> Callable[[RowFacts, str, np.ndarray], np.ndarray]:
+    """The fact that is a column of `ParsedColumn` already."""
+    return lambda facts, name, rows: getattr(facts.parsed[name], quality)[rows]
 
 
 FACTS: dict[str, Callable[..., np.ndarray]] = {
-    "given": _given,
-    "typed": _typed,
-    "zoned": _zoned,
-    "utf8": _utf8,
-    "finite": _finite,
+    "given": lambda facts, name, rows: ~facts.parsed[name].missing[rows],
+    **{quality: _as_read(quality) for quality in ("typed", "zoned", "utf8", "finite")},
     "in_partition": _in_partition,
     "first": _first,
     "new": _new,

@@ -25,12 +25,12 @@ CYCLES = {"day": DAY_MS, "week": 7 * DAY_MS}
 HISTORY_COLUMNS = ("start_ms", "rows", "kept", "clicks", "level", "level_error")
 
 
-def describe(facts: RowFacts, kept: np.ndarray, names: Mapping[str, str]) -> pd.DataFrame:
+def describe(facts: RowFacts, passing: np.ndarray, names: Mapping[str, str]) -> pd.DataFrame:
     """One row a partition of the call, in the context's order.
 
     Args:
         facts: the rows as read.
-        kept: bool [rows], which of them were kept.
+        passing: bool [rows], which of them broke no rule.
         names: the batch suite's `time`, `click` and `level` columns, where it has them.
 
     Returns:
@@ -41,7 +41,7 @@ def describe(facts: RowFacts, kept: np.ndarray, names: Mapping[str, str]) -> pd.
     partitions = facts.context.partitions
     count = len(partitions)
     rows = np.bincount(facts.partition, minlength=count)
-    good = np.bincount(facts.partition[kept], minlength=count)
+    good = np.bincount(facts.partition[passing], minlength=count)
     starts = [np.nan if bounds is None else float(bounds[0]) for bounds in partitions.values()]
     table = pd.DataFrame(
         {
@@ -55,10 +55,10 @@ def describe(facts: RowFacts, kept: np.ndarray, names: Mapping[str, str]) -> pd.
     )
     clicks = np.full(count, np.nan)
     if "click" in names:
-        clicks = np.bincount(facts.partition[kept], facts.parsed[names["click"]].values[kept], count)
+        clicks = np.bincount(facts.partition[passing], facts.parsed[names["click"]].values[passing], count)
     table["clicks"] = clicks
     table["click_rate"] = np.where(good > 0, clicks / np.maximum(good, 1), np.nan)
-    table["level"], table["level_error"] = _level(facts, kept, names.get("level"))
+    table["level"], table["level_error"] = _level(facts, passing, names.get("level"))
     table["broken_columns"], table["broken"] = _broken(facts, rows)
     table["shifted_share"], table["shift"] = _shifted(facts, rows, names.get("time"))
     return table
@@ -72,7 +72,7 @@ def add_bands(
     Bands are `rows_low/high`, `click_rate_low/high`, `level_low/high` (NaN: too little history); a share is
     NaN where it is about few rows (`quarantined_rows_tolerated`).
 
-    History of a partition: the given former batches and the call's own earlier partitions, at the same place
+    History of a partition: the given former batches and the call's own earlier partitions, at the same point
     of the cycle (`day`: the same hour; `week`: the same weekday and hour), at most `max_history_days` back.
     """
     past = table[list(HISTORY_COLUMNS)]
@@ -84,9 +84,7 @@ def add_bands(
     banded["rows_low"], banded["rows_high"] = _count_band(days, table.index, settings)
     rated = days[days["kept"] > 0]  # an hour without rows says nothing about its rate
     banded["click_rate_low"], banded["click_rate_high"] = _rate_band(rated, table["kept"], settings)
-
     banded["level_low"], banded["level_high"] = _level_band(days, table["kept"], settings)
-
     tolerated = settings.quarantined_rows_tolerated
     few = table["quarantined"] <= tolerated
     banded["share_quarantined_judged"] = table["share_quarantined"].mask(few)
@@ -106,7 +104,7 @@ def _broken(facts: RowFacts, rows: np.ndarray) -> tuple[np.ndarray, list[str]]:
         bad = np.bincount(facts.partition, ~facts.parsed[name].present, len(rows))
         for position in np.flatnonzero(bad > limit):
             names[position].append(name)
-    return np.array([len(found) for found in names], np.int64), [", ".join(found) for found in names]
+    return np.array([len(broken) for broken in names], np.int64), [", ".join(broken) for broken in names]
 
 
 def _shifted(facts: RowFacts, rows: np.ndarray, time: str | None) -> tuple[np.ndarray, np.ndarray]:
@@ -131,12 +129,12 @@ def _shifted(facts: RowFacts, rows: np.ndarray, time: str | None) -> tuple[np.nd
     return share, shift
 
 
-def _level(facts: RowFacts, kept: np.ndarray, name: str | None) -> tuple[np.ndarray, np.ndarray]:
+def _level(facts: RowFacts, passing: np.ndarray, name: str | None) -> tuple[np.ndarray, np.ndarray]:
     """Mean of log(1 + value) over kept rows and the standard error of that mean; NaN without rows."""
     count = len(facts.context.partitions)
     if name is None:
         return np.full(count, np.nan), np.full(count, np.nan)
-    chosen = kept & facts.parsed[name].present
+    chosen = passing & facts.parsed[name].present
     partition = facts.partition[chosen]
     value = np.log1p(facts.parsed[name].values[chosen])
     rows = np.bincount(partition, minlength=count).astype(np.float64)
@@ -149,10 +147,10 @@ def _level(facts: RowFacts, kept: np.ndarray, name: str | None) -> tuple[np.ndar
 def _former_days(
     table: pd.DataFrame, past: pd.DataFrame, settings: GateSettings, cycle_ms: int
 ) -> pd.DataFrame:
-    """Pairs of a partition of the call and a former partition at the same place of the cycle."""
+    """Pairs of a partition of the call and a former partition at the same point of the cycle."""
     own = table[["start_ms"]].dropna().reset_index().rename(columns={"start_ms": "own_ms"})
-    past = past.assign(place=past["start_ms"] % cycle_ms)
-    pairs = own.assign(place=own["own_ms"] % cycle_ms).merge(past, on="place")
+    past = past.assign(phase=past["start_ms"] % cycle_ms)
+    pairs = own.assign(phase=own["own_ms"] % cycle_ms).merge(past, on="phase")
     age_ms = pairs["own_ms"] - pairs["start_ms"]
     return pairs[(age_ms > 0) & (age_ms <= settings.max_history_days * DAY_MS)]
 
@@ -184,21 +182,21 @@ def _count_band(days: pd.DataFrame, index: pd.Index, settings: GateSettings) -> 
     return np.floor(low).clip(0), np.ceil(high)
 
 
-def _rate_band(days: pd.DataFrame, kept: pd.Series, settings: GateSettings) -> tuple[np.ndarray, np.ndarray]:
-    """Band of a rate among `kept` rows, from median and deviation of its log-odds over the former days.
+def _rate_band(days: pd.DataFrame, rows: pd.Series, settings: GateSettings) -> tuple[np.ndarray, np.ndarray]:
+    """Band of a rate among `rows` kept rows, from median and deviation of its log-odds over former days.
 
     Log-odds, since a hot topic multiplies clicks and a rate near zero cannot fall by as much as it can rise.
     A day's rate is drawn to that of all days as if it had `rows_together` rows more, so that the median of
     nearly empty hours means something. The noise of n rows is 1/√(n p (1 − p)); former rows have theirs too.
     """
-    index, together = kept.index, settings.rows_together
+    index, together = rows.index, settings.rows_together
     sums = days.groupby("partition")[["clicks", "kept"]].transform("sum")
     pooled = (sums["clicks"] + 0.5) / (sums["kept"] + 1.0)
     rate = (days["clicks"] + together * pooled) / (days["kept"] + together)
     median, deviation = _robust(np.log(rate / (1 - rate)), days["partition"], index)
     median = np.where(_days(days, index) >= settings.min_history_days, median, np.nan)
     centre = 1 / (1 + np.exp(-median))
-    size = np.maximum(kept.to_numpy(np.float64), 1)
+    size = np.maximum(rows.to_numpy(np.float64), 1)
     former = days.groupby("partition")["kept"].sum().reindex(index).to_numpy(np.float64)
     noise = (1 / size + 1 / former) / (centre * (1 - centre))
     spread = np.maximum(deviation, settings.click_rate_spread)
@@ -207,18 +205,18 @@ def _rate_band(days: pd.DataFrame, kept: pd.Series, settings: GateSettings) -> t
     return (low - 1 / size).clip(0), (high + 1 / size).clip(None, 1)
 
 
-def _level_band(days: pd.DataFrame, kept: pd.Series, settings: GateSettings) -> tuple[np.ndarray, np.ndarray]:
+def _level_band(days: pd.DataFrame, rows: pd.Series, settings: GateSettings) -> tuple[np.ndarray, np.ndarray]:
     """Band of a mean of logarithms, from median and deviation over the former days that have one.
 
-    Its noise is that of `kept` rows as different as the former days' rows were: three rows of today may be
-    alike by chance.
+    Its noise is that of `rows` kept rows as different as the former days' rows were: three rows of today may
+    be alike by chance.
     """
-    index, known = kept.index, days.dropna(subset=["level"])
+    index, known = rows.index, days.dropna(subset=["level"])
     median, deviation = _robust(known["level"], known["partition"], index)
     median = np.where(_days(known, index) >= settings.min_history_days, median, np.nan)
     errors = known.assign(error=known["level_error"] ** 2, row=known["level_error"] ** 2 * known["kept"])
     former = errors.groupby("partition")[["error", "row"]].mean().reindex(index)
-    noise = former["error"] + former["row"] / kept.clip(lower=1)
+    noise = former["error"] + former["row"] / rows.clip(lower=1)
     spread = np.maximum(deviation, settings.level_spread)
     width = settings.band_deviations * np.sqrt(spread**2 + noise.to_numpy(np.float64))
     return median - width, median + width

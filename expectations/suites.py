@@ -30,7 +30,7 @@ def read_suite(name: str, folder: Path = FOLDER) -> dict[str, Any]:
     """A suite as stored; KeyError names the suites that there are."""
     path = folder / f"{name}.json"
     if not path.exists():
-        known = ", ".join(sorted(found.stem for found in folder.glob("*.json")))
+        known = ", ".join(sorted(suite.stem for suite in folder.glob("*.json")))
         raise KeyError(f"no suite {name!r} in expectations/suites; there are {known}")
     return json.loads(path.read_text(encoding="utf-8"))
 
@@ -44,10 +44,10 @@ def tables(folder: Path = FOLDER) -> tuple[str, ...]:
 
 def rules(name: str, folder: Path = FOLDER) -> dict[str, str]:
     """Rule → remedy of a suite, in the order in which the rules are judged."""
-    found: dict[str, str] = {}
+    remedies: dict[str, str] = {}
     for expectation in read_suite(name, folder)["expectations"]:
-        found.setdefault(expectation["meta"]["rule"], expectation["meta"]["remedy"])
-    return found
+        remedies.setdefault(expectation["meta"]["rule"], expectation["meta"]["remedy"])
+    return remedies
 
 
 def row_rules(

@@ -35,13 +35,12 @@ class DayReport:
 
 
 def run_ingest(session: Session, first_day: str, last_day: str, *, again: bool = False) -> None:
-    """Gate and load all logs of the days from `first_day` to `last_day`: those of the ranking, a day as one
-    run, and those of the profiler, many days as one. Tables that the landing folder does not have are left
-    out.
+    """Gate and load all logs of the days from `first_day` to `last_day`.
 
-    Days that are loaded whole are left alone unless `again`; days of the profiler whose files have changed
-    are loaded anew. Raises RunFailed where a batch rule stopped an hour or a day; the others of that run are
-    loaded.
+    Those of the ranking are a run a day, those of the profiler many days a run. Tables that the landing
+    folder does not have are left out. Days that are loaded whole are left alone unless `again`; days of the
+    profiler whose files have changed are loaded anew. Raises RunFailed where a batch rule stopped an hour or
+    a day; the others of that run are loaded.
     """
     landing = session.deployment.landing_folder(session.home)
     if any((landing / table).is_dir() for table in RANKING_TABLES):
@@ -71,21 +70,21 @@ def run_profiling_ingest(session: Session, first_day: str, last_day: str, *, aga
     landing = session.deployment.landing_folder(session.home)
     description = describe(landing)
     tables = [table for table in PROFILING_TABLES if (landing / table).is_dir()]
-    wanted = {
+    due_by_table = {
         table: pending(
             session.deployment.paths(session.home), table, landing=landing, description=description
         )
         for table in tables
         if table in DESCRIBING_ASSETS or not again
     }
-    describing = [table for table in DESCRIBING_ASSETS if wanted.get(table)]
+    describing = [table for table in DESCRIBING_ASSETS if due_by_table.get(table)]
     if describing:
         session.run(DAILY_LOGS, first_day, only=describing)
     dated = [table for table in tables if table not in DESCRIBING_ASSETS]
     due: dict[str, int] = {}  # day → bytes of its files
     for table in dated:
         contract = description.contract(table)
-        for day in layout.partitions(landing, contract) if again else wanted[table]:
+        for day in layout.partitions(landing, contract) if again else due_by_table[table]:
             if first_day <= day <= last_day:
                 files = layout.files_of(landing, contract, day)
                 due[day] = due.get(day, 0) + sum(path.stat().st_size for path in files)
@@ -135,18 +134,16 @@ def run_day(session: Session, day: str) -> DayReport:
         session.report("retraining", 0, 1)
         session.run(DAILY, before)
         session.report("retraining", 1, 1)
-    hours, there = zone.hours_of_day(day), _loaded(session, day)
+    hours, loaded_hours = zone.hours_of_day(day), _loaded(session, day)
     for done, hour in enumerate(hours):
         session.report("hours", done, len(hours))
-        session.run(RANKING if hour in there else HOURLY, hour)
+        session.run(RANKING if hour in loaded_hours else HOURLY, hour)
     session.report("hours", len(hours), len(hours))
     return report_day(session, day)
 
 
 def report_day(session: Session, day: str) -> DayReport:
-    """The figures of a day that was run; pooled figures are recorded, the plot is written to the reports
-    folder.
-    """
+    """The figures of a day that was run: pooled ones are recorded, the plot goes to the reports folder."""
     deployment, root = session.deployment, str(session.home.root)
     states = States(deployment.paths(session.home).models)
     warehouse, tracking = WarehouseResource(root=root), TrackingResource(root=root).open()
@@ -175,5 +172,5 @@ def _loaded(session: Session, day: str) -> set[str]:
         return set()
     start_ms = session.deployment.service_zone.day_start_ms(day)
     with WarehouseResource(root=str(session.home.root)).open() as opened:
-        found = opened.loaded("exposures")
-    return set(found["partition"][(found["start_ms"] >= start_ms) & (found["start_ms"] < start_ms + DAY_MS)])
+        loaded = opened.loaded("exposures")
+    return set(loaded["partition"][loaded["start_ms"].between(start_ms, start_ms + DAY_MS - 1)])

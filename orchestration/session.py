@@ -68,8 +68,7 @@ class Session:
         self._instance.dispose()
 
     def run(self, job: str, first: str, last: str | None = None, only: Sequence[str] | None = None) -> None:
-        """Run a job on a partition, or on the range through `last` as one run; `only` names some of its
-        assets.
+        """Run a job on a partition, or on the range through `last` as one run; `only` names some assets.
 
         Raises RunFailed with what the run's failed steps and checks said.
         """
@@ -124,7 +123,7 @@ def _said(result: dg.ExecuteInProcessResult) -> str:
                 )
         elif event.is_step_failure:
             data = event.step_failure_data
-            told = data.user_failure_data.description if data.user_failure_data else None
-            if told or (data.error and "blocking asset check" not in data.error.message):
-                said.append(told or f"{event.step_key}: {data.error.message}")  # type: ignore[union-attr]
+            reason = data.user_failure_data.description if data.user_failure_data else None
+            if reason or (data.error and "blocking asset check" not in data.error.message):
+                said.append(reason or f"{event.step_key}: {data.error.message}")  # type: ignore[union-attr]
     return "\n".join(dict.fromkeys(said)) or f"run {result.run_id} failed; its page in Dagster says why"

@@ -99,8 +99,8 @@ def _corrupt(
     former_ids: np.ndarray | None,
 ) -> tuple[pd.DataFrame, dict[str, int], np.ndarray]:
     """`corrupt_frame`, and the positions of the rows that were left as they were."""
-    wanted = share * len(frame)
-    count = min(int(wanted) + int(rng.random() < wanted % 1), len(frame))
+    expected = share * len(frame)
+    count = min(int(expected) + int(rng.random() < expected % 1), len(frame))
     former = np.empty(0, object) if former_ids is None else np.asarray(former_ids)
     ways = _possible(contract, frame, enough_former=len(former) >= count)
     if not count or not ways:

@@ -33,33 +33,21 @@ class NoPurchases(LookupError):
     """The source has no purchases that could answer for a date."""
 
 
-_REMEDIES: tuple[tuple[type[BaseException], str], ...] = (
-    (
-        NoBaseModel,
-        "Materialise `long_term_graph` and `daily_ranker` of the day before, then this hour again.",
+_REMEDIES: dict[type[BaseException], str] = {
+    NoBaseModel: "Materialise `long_term_graph` and `daily_ranker` of the day before, then this hour again.",
+    BadRequest: "Mend the request or its customers' file; the sensor takes a changed one up again.",
+    NoPurchases: "Ingest the purchases of the missing days (`hourfold ingest`), or choose another date.",
+    DamagedState: (
+        "Materialise the partition named above again; it is rebuilt from the warehouse, bit for bit."
     ),
-    (
-        BadRequest,
-        "Mend the request or its customers' file; the sensor takes a changed one up again.",
-    ),
-    (
-        NoPurchases,
-        "Ingest the purchases of the missing days (`hourfold ingest`), or choose another date.",
-    ),
-    (
-        DamagedState,
-        "Materialise the partition named above again; it is rebuilt from the warehouse, bit for bit.",
-    ),
-    (
-        FileNotFoundError,
+    FileNotFoundError: (
         "Check that the logs of this partition have landed, and that `landing` in deployment.json points "
-        "there; then materialise it again.",
+        "there; then materialise it again."
     ),
-    (
-        MemoryError,
-        "Give the machine more memory, or choose `size: tiny` in deployment.json; then run it again.",
+    MemoryError: (
+        "Give the machine more memory, or choose `size: tiny` in deployment.json; then run it again."
     ),
-)
+}
 _OTHERWISE = (
     "The state before is intact. Mend the cause named above and materialise the same partition again."
 )
@@ -77,7 +65,7 @@ def is_transient(error: BaseException) -> bool:
 
 def remedy(error: BaseException) -> str:
     """What to do about an error."""
-    return next((text for kind, text in _REMEDIES if isinstance(error, kind)), _OTHERWISE)
+    return next((text for kind, text in _REMEDIES.items() if isinstance(error, kind)), _OTHERWISE)
 
 
 @contextmanager

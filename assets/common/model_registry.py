@@ -1,8 +1,8 @@
 """Trained models as versions of one registered model a source and purpose, with aliases.
 
 Rankers have the aliases `challenger` and `champion`, profilers one a system that points at its newest. A
-version points at the folder that the asset wrote; nothing is copied. mlflow/serving.md says
-what it takes to serve one.
+version points at the folder that the asset wrote; nothing is copied. mlflow/serving.md says what it takes to
+serve one.
 """
 
 from __future__ import annotations
@@ -39,19 +39,24 @@ def register(
     state_hash: str,
     tags: Mapping[str, str],
 ) -> str:
-    """The version of `(system, day, state)`, found again if it is there; returns its number."""
-    name, client = model_name(tracking), tracking.client
-    key = f"{system}/{day}/{state_hash}"
+    """The number of the version of `(system, day, state)`, which is made if there is none."""
+    name = model_name(tracking)
     _ensure(tracking, name)
-    found = client.search_model_versions(f"name='{name}' and tags.`{KEY}`='{key}'", max_results=1)
-    if found:
-        return str(found[0].version)
+    registered = version_of(tracking, system, day, state_hash)
+    if registered is not None:
+        return registered
     simulated = " Trained on simulated logs." if tracking.simulated else ""
-    version = client.create_model_version(
+    version = tracking.client.create_model_version(
         name,
         source=folder.as_uri(),
         run_id=run_id,
-        tags={KEY: key, "system": system, "day": day, "state_hash": state_hash, **tags},
+        tags={
+            KEY: _key(system, day, state_hash),
+            "system": system,
+            "day": day,
+            "state_hash": state_hash,
+            **tags,
+        },
         description=f"{system}, trained on everything received through {day}.{simulated}",
     )
     return str(version.version)
@@ -79,10 +84,13 @@ def point(tracking: Tracking, alias: str, version: str, tags: Mapping[str, str])
 
 def version_of(tracking: Tracking, system: str, day: str, state_hash: str) -> str | None:
     """The number of a registered version, or None."""
-    found = tracking.client.search_model_versions(
-        f"name='{model_name(tracking)}' and tags.`{KEY}`='{system}/{day}/{state_hash}'", max_results=1
-    )
-    return str(found[0].version) if found else None
+    query = f"name='{model_name(tracking)}' and tags.`{KEY}`='{_key(system, day, state_hash)}'"
+    versions = tracking.client.search_model_versions(query, max_results=1)
+    return str(versions[0].version) if versions else None
+
+
+def _key(system: str, day: str, state_hash: str) -> str:
+    return f"{system}/{day}/{state_hash}"
 
 
 def _ensure(tracking: Tracking, name: str) -> None:

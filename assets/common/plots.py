@@ -59,7 +59,7 @@ def bars(counts: Mapping[str, float], title: str, x_label: str) -> bytes:
         axes.set(xlabel=x_label)
         axes.tick_params(axis="y", labelsize=8)
 
-    return _figure(draw, title, left=0.3)
+    return _figure(draw, title, margin=0.3)
 
 
 def embedded(png: bytes) -> dg.MarkdownMetadataValue:
@@ -67,7 +67,7 @@ def embedded(png: bytes) -> dg.MarkdownMetadataValue:
     return dg.MetadataValue.md(f"![figure](data:image/png;base64,{base64.b64encode(png).decode()})")
 
 
-def _figure(draw: Callable[[Axes], None], title: str, left: float = 0.1) -> bytes:
+def _figure(draw: Callable[[Axes], None], title: str, margin: float = 0.1) -> bytes:
     """Draw without pyplot: it keeps figures in a global list, and chooses a window system."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -75,7 +75,7 @@ def _figure(draw: Callable[[Axes], None], title: str, left: float = 0.1) -> byte
     figure = Figure(figsize=SIZE_INCHES)
     FigureCanvasAgg(figure)
     # Fixed margins: a layout engine draws everything several times, and each hour draws two figures.
-    figure.subplots_adjust(left=left, right=0.98, bottom=0.15, top=0.9)
+    figure.subplots_adjust(left=margin, right=0.98, bottom=0.15, top=0.9)
     axes = figure.add_subplot()
     draw(axes)
     axes.set_title(title, fontsize=10)

@@ -24,7 +24,7 @@ class HomeResource(dg.ConfigurableResource):
 
     @property
     def home(self) -> Home:
-        """The home as the other rooms know it."""
+        """The home as the other packages know it."""
         return Home(Path(self.root))
 
     @property
@@ -66,15 +66,12 @@ class TrackingResource(HomeResource):
 
 
 class ProgressReport:
-    """Passes progress on to whoever runs the assets, and to the run's log at every tenth; adds up where time
-    went.
-    """
+    """Passes progress on to the listener, and to the run's log at every tenth; adds up where time went."""
 
     def __init__(self, listener: Progress | None = None) -> None:
         self.listener = listener
-        self.seconds: dict[
-            str, float
-        ] = {}  #: phase of work → seconds, over all runs that were given this object
+        #: phase of work → seconds, over all runs that were given this object
+        self.seconds: dict[str, float] = {}
 
     def spent(self, seconds: Mapping[str, float]) -> None:
         """Add the phases of one asset."""

@@ -1,6 +1,4 @@
-"""Where an asset's time goes: reading, computing, recording. What is left of a run's wall time is
-orchestration.
-"""
+"""Where an asset's time goes: reading, computing, recording. The rest of a run is orchestration."""
 
 from __future__ import annotations
 

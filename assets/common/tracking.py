@@ -44,9 +44,8 @@ class RunRecord:
     curves: Mapping[str, Sequence[float]] = field(default_factory=dict)  #: name → values at steps 0, 1, …
     parent: str | None = None  #: run id
     name: str | None = None  #: as the page lists it, after the source; default: system, kind and partition
-    artifacts: Mapping[str, Path] = field(
-        default_factory=dict
-    )  #: folder in the run → local file, or folder of files
+    #: folder in the run → local file, or folder of files
+    artifacts: Mapping[str, Path] = field(default_factory=dict)
 
 
 class Tracking:
@@ -77,14 +76,11 @@ class Tracking:
     @cached_property
     def experiment(self) -> str:
         """The experiment's id; its artifacts lie inside the home, not in the working directory."""
-        found = self.client.get_experiment_by_name(self.purpose)
-        if found is not None:
-            return str(found.experiment_id)
-        return str(
-            self.client.create_experiment(
-                self.purpose, artifact_location=(self.folder / "artifacts").as_uri()
-            )
-        )
+        experiment = self.client.get_experiment_by_name(self.purpose)
+        if experiment is not None:
+            return str(experiment.experiment_id)
+        artifacts = (self.folder / "artifacts").as_uri()
+        return str(self.client.create_experiment(self.purpose, artifact_location=artifacts))
 
     def key(self, record: RunRecord) -> str:
         """The identity of a run."""
@@ -108,13 +104,8 @@ class Tracking:
             name = " ".join((self.label, record.name or f"{record.system} {record.kind} {record.partition}"))
             tags = {KEY: self.key(record)} | ({"mlflow.parentRunId": record.parent} if record.parent else {})
             run = self.client.create_run(self.experiment, tags=tags, run_name=name)
-            values = {
-                "seed": str(record.seed),
-                "system": record.system,
-                "source": self.source,
-                **record.settings,
-            }
-            params = [Param(name, value[:6000]) for name, value in values.items()]
+            values = {"seed": str(record.seed), "system": record.system, "source": self.source}
+            params = [Param(name, value[:6000]) for name, value in (values | dict(record.settings)).items()]
         run_id = run.info.run_id
         about = {
             "source": self.source,
@@ -145,19 +136,18 @@ class Tracking:
         """The metrics that the run does not carry yet with this value at this step."""
         from mlflow.entities import Metric
 
-        wanted = [(name, record.step, value) for name, value in record.metrics.items()]
-        wanted += [
+        figures = [(name, record.step, value) for name, value in record.metrics.items()]
+        figures += [
             (name, step, value) for name, curve in record.curves.items() for step, value in enumerate(curve)
         ]
-        there: dict[tuple[str, int], float] = {}
-        for name in {name for name, _, _ in wanted} & set(run.data.metrics):
-            for point in sorted(
-                self.client.get_metric_history(run.info.run_id, name), key=lambda point: point.timestamp
-            ):
-                there[name, point.step] = point.value
+        stored: dict[tuple[str, int], float] = {}
+        for name in {name for name, _, _ in figures} & set(run.data.metrics):
+            history = self.client.get_metric_history(run.info.run_id, name)
+            for point in sorted(history, key=lambda point: point.timestamp):
+                stored[name, point.step] = point.value
         now = int(time.time() * 1000)
         return [
             Metric(name, float(value), now, step)
-            for name, step, value in wanted
-            if value is not None and math.isfinite(value) and there.get((name, step)) != float(value)
+            for name, step, value in figures
+            if value is not None and math.isfinite(value) and stored.get((name, step)) != float(value)
         ]

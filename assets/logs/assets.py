@@ -76,8 +76,8 @@ def _dimension(table: str) -> dg.AssetsDefinition:
         with retried_or_explained(context):
             timings = Timings()
             with timings.phase("read"):
-                wanted = pending(home, table)
-            report, failures = load_partitions(home, table, wanted)
+                due = pending(home, table)
+            report, failures = load_partitions(home, table, due)
             progress.spent(timings.seconds)
             progress.spent(report.seconds if report else {})
             return dg.MaterializeResult(
@@ -128,8 +128,8 @@ def _dated(
             # A range is one run with one verdict, which no page would count for its partitions: each gets one
             # of its own.
             for partition in keys:
-                found = {partition: failures[partition]} if partition in failures else {}
-                yield _judged(key, partition, found)
+                own = {partition: failures[partition]} if partition in failures else {}
+                yield _judged(key, partition, own)
         if failures and report is not None:
             for partition in report.rows.index:
                 yield dg.AssetMaterialization(key, partition=str(partition), metadata=metadata)
@@ -148,7 +148,7 @@ def pending(home: HomeResource, table: str) -> list[str]:
 
 
 def load_partitions(
-    home: HomeResource, table: str, wanted: Sequence[str]
+    home: HomeResource, table: str, partitions: Sequence[str]
 ) -> "tuple[IngestReport | None, Failures]":
     """Gate and load partitions; those that break a batch rule are left as they were, the others are loaded.
 
@@ -157,13 +157,13 @@ def load_partitions(
     from assets.logs.ingest import BatchRejected, ingest
 
     landing = home.deployment.landing_folder(home.home)
-    if not wanted:
+    if not partitions:
         return None, {}
     try:
-        return ingest(home.paths, table, wanted, landing=landing), {}
+        return ingest(home.paths, table, partitions, landing=landing), {}
     except BatchRejected as rejected:
         failures = dict(rejected.report.failures)
-    sound = [partition for partition in wanted if partition not in failures]
+    sound = [partition for partition in partitions if partition not in failures]
     if not sound:
         return None, failures
     try:
@@ -193,11 +193,11 @@ def _metadata(report: "IngestReport") -> Metadata:
     }
 
 
-def _told(failures: Failures) -> str:
+def _outcome(failures: Failures) -> str:
     """The broken rules, and what to do."""
     if not failures:
         return "all batch rules hold"
-    messages = [failure.message for found in failures.values() for failure in found]
+    messages = [failure.message for broken in failures.values() for failure in broken]
     return (
         "\n".join(messages[:10])
         + "\nNothing of these partitions was written; the state before is intact. What to do: mend the files "
@@ -211,8 +211,8 @@ def _verdict(table: str, failures: Failures) -> dg.AssetCheckResult:
         asset_key=table,
         check_name=GATE,
         passed=not failures,
-        description=_told(failures),
-        metadata={"rules broken": sorted({f.rule for found in failures.values() for f in found})},
+        description=_outcome(failures),
+        metadata={"rules broken": sorted({f.rule for broken in failures.values() for f in broken})},
     )
 
 
@@ -221,7 +221,7 @@ def _judged(key: dg.AssetKey, partition: str, failures: Failures) -> dg.AssetChe
         asset_key=key,
         check_name=GATE,
         passed=not failures,
-        description=_told(failures),
+        description=_outcome(failures),
         metadata={},
         blocking=True,
         partition=partition,

@@ -1,12 +1,11 @@
-"""From landing folder to warehouse: read, gate, load. Dagster's assets, the command line and tests all come
-here.
-"""
+"""From landing folder to warehouse: read, gate, load. Assets, the command line and tests all come here."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from warehouse.home import SourceHome
 from warehouse.landing import layout, reading
 from warehouse.landing.contract import PROFILING_TABLES, TableContract, table_contract
 from warehouse.landing.description import SourceDescription
+from warehouse.landing.records import PartitionLoad
 from warehouse.store.warehouse import Warehouse
 
 if TYPE_CHECKING:
@@ -28,12 +28,12 @@ class BatchRejected(RuntimeError):
 
     def __init__(self, report: IngestReport) -> None:
         self.report = report
-        self.failures = [failure for found in report.failures.values() for failure in found]
-        told = "; ".join(failure.message for failure in self.failures[:3])
+        self.failures = [failure for broken in report.failures.values() for failure in broken]
+        messages = "; ".join(failure.message for failure in self.failures[:3])
         more = f" (and {len(self.failures) - 3} more)" if len(self.failures) > 3 else ""
         super().__init__(
             f"{report.table}: {len(report.failures)} of {len(report.rows)} partitions break a batch rule, "
-            f"nothing was written: {told}{more}. Mend the logs and ingest again, or overrule with force"
+            f"nothing was written: {messages}{more}. Mend the logs and ingest again, or overrule with force"
         )
 
 
@@ -75,15 +75,10 @@ def ingest(
     """Bring partitions of a table through the gate into the warehouse, in one transaction.
 
     Args:
-        home: the source's folders.
-        table: name in the landing contract.
-        partitions: keys; default: all that landed and are not loaded as they are now. One that has no files
-        is
-            loaded as empty.
-        landing: the landing folder, where it is not the one inside home.
-        description: of the source; default: what the landing folder says.
-        settings: limits of the gate.
-        now_ms: the clock against which rows of the future are judged; default: now.
+        home, table: the source's folders, and the table's name in the landing contract.
+        partitions: default: those that are not loaded as they are now. One without files is loaded as empty.
+        landing, description: default: the folder inside home, and what it says.
+        settings, now_ms: limits of the gate, and its clock; default: now.
         force: load even though batch rules are broken; recorded with the batch.
         data_docs: folder for Great Expectations' Data Docs.
 
@@ -97,37 +92,24 @@ def ingest(
     description = description or reading.describe(landing)
     if partitions is None:
         partitions = pending(home, table, landing=landing, description=description)
-    started = time.perf_counter()
+    clock = [time.perf_counter()]
     landed = reading.read(landing, description, table, partitions)
-    read_at = time.perf_counter()
+    clock.append(time.perf_counter())
     with Warehouse(home.warehouse) as warehouse:
         warehouse.configure(description)
         context = gate_context(
-            warehouse,
-            description,
-            table,
-            list(landed.files),
-            settings=settings,
-            now_ms=now_ms,
-            data_docs=data_docs,
+            warehouse, description, table, list(landed.files), settings, now_ms, data_docs=data_docs
         )
         result = gate(table, landed.frame.drop(columns="_file"), context)
-        gated_at = time.perf_counter()
+        clock.append(time.perf_counter())
         report = _report(landed, result)
         if result.batch_failures and not force:
             raise BatchRejected(report)
-        records = [
-            replace(
-                record,
-                statistics=result.statistics.loc[record.partition].to_dict(),
-                forced=record.partition in result.batch_failures,
-            )
-            for record in landed.records()
-        ]
-        warehouse.load(table, records, result.kept, _with_files(result.quarantined, landed.frame))
-    loaded_at = time.perf_counter()
-    seconds = {"read": read_at - started, "gate": gated_at - read_at, "load": loaded_at - gated_at}
-    return replace(report, seconds=seconds)
+        quarantined = _with_files(result.quarantined, landed.frame)
+        warehouse.load(table, _records(landed, result), result.kept, quarantined)
+    clock.append(time.perf_counter())
+    seconds = (end - start for start, end in pairwise(clock))
+    return replace(report, seconds=dict(zip(("read", "gate", "load"), seconds, strict=True)))
 
 
 def pending(
@@ -146,7 +128,7 @@ def pending(
     with Warehouse(home.warehouse, read_only=True) as warehouse:
         loaded = warehouse.loaded(table)
     stored = dict(zip(loaded["partition"], loaded["files_hash"], strict=True))
-    return [partition for partition, found in present.items() if stored.get(partition) != found]
+    return [partition for partition, digest in present.items() if stored.get(partition) != digest]
 
 
 def gate_context(
@@ -154,9 +136,9 @@ def gate_context(
     description: SourceDescription,
     table: str,
     partitions: Sequence[str],
-    *,
     settings: GateSettings | None = None,
     now_ms: int | None = None,
+    *,
     data_docs: Path | None = None,
     replay: bool = False,
 ) -> GateContext:
@@ -180,7 +162,7 @@ def gate_context(
         now_ms=int(time.time() * 1000) if now_ms is None else now_ms,
         known=_known(warehouse, contract),
         existing_ids=lambda ids: warehouse.existing_exposure_ids(ids, replaced) if len(ids) else set(),
-        purchased=lambda asked: warehouse.first_purchases(asked, replaced),
+        purchased=lambda purchases: warehouse.first_purchases(purchases, replaced),
         domains=description.domains,
         history=warehouse.history(table, except_partitions=partitions),
         settings=settings or GateSettings(),
@@ -199,12 +181,22 @@ def _known(warehouse: Warehouse, contract: TableContract) -> dict[str, Lookup]:
     return {table: warehouse.known_ids(table) for table, key in refers.items() if contract.column(key)}  # type: ignore[arg-type]
 
 
+def _records(landed: reading.Landed, result: GateResult) -> list[PartitionLoad]:
+    """The record of each partition with what the gate says of it."""
+    return [
+        replace(
+            record,
+            statistics=result.statistics.loc[record.partition].to_dict(),
+            forced=record.partition in result.batch_failures,
+        )
+        for record in landed.records()
+    ]
+
+
 def _report(landed: reading.Landed, result: GateResult) -> IngestReport:
     counts = pd.DataFrame({"rows_in": landed.rows()})
-    for name, column in (
-        ("kept", result.kept["_partition"]),
-        ("quarantined", result.quarantined["partition"]),
-    ):
+    columns = {"kept": result.kept["_partition"], "quarantined": result.quarantined["partition"]}
+    for name, column in columns.items():
         counts[name] = column.value_counts().reindex(counts.index, fill_value=0).astype("int64")
     counts.index.name = "partition"
     return IngestReport(

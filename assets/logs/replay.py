@@ -53,24 +53,17 @@ def replay(
     """Judge quarantined rows again and move those that pass to the kept ones, in one transaction.
 
     Args:
-        home: the source's folders.
-        table: whose rows.
-        rule: only rows that broke this rule.
-        partition: only rows of this partition.
-        ids: only these quarantine ids.
+        home, table: the source's folders, and the table whose rows are judged.
+        rule, partition, ids: only rows that broke this rule, of this partition, with these quarantine ids.
         fixed: mended values: `id` (quarantine id) and the columns to replace, a missing value leaving the
-        row's
-            own; with it, only these rows.
-        landing: the landing folder, where it is not the one inside home.
-        description: of the source; default: what the landing folder says.
-        settings: limits of the gate.
-        now_ms: the clock of the gate; default: now.
+            row's own; with it, only these rows.
+        landing, description: default: the folder inside home, and what it says.
+        settings, now_ms: limits of the gate, and its clock; default: now.
 
     Raises:
         KeyError: `fixed` names an id that is not in quarantine, or a column that the contract does not know.
     """
     from expectations.gate import gate
-    from expectations.row_json import decode_rows
 
     description = description or reading.describe(landing or home.landing)
     if fixed is not None:
@@ -80,32 +73,30 @@ def replay(
         rows = show_quarantine(warehouse, table, rule=rule, partition=partition, ids=ids)
         if rows.empty and fixed is None:
             return ReplayReport(table, 0, 0, {}, ())
-        raw = decode_rows(rows["row_json"].tolist())
-        raw = raw[[name for name in raw if description.contract(table).column(name)]]
-        if fixed is not None:
-            raw = _mended(raw, rows, fixed, description, table)
-        raw["_partition"], raw["_row"] = rows["partition"].astype("str"), rows["row"].astype("int64")
-        context = gate_context(
-            warehouse,
-            description,
-            table,
-            list(dict.fromkeys(rows["partition"])),
-            settings=settings,
-            now_ms=now_ms,
-            replay=True,
-        )
+        raw = _raw(rows, fixed, description, table)
+        partitions = list(dict.fromkeys(rows["partition"]))
+        context = gate_context(warehouse, description, table, partitions, settings, now_ms, replay=True)
         result = gate(table, raw, context)
-        places = rows[["id", "partition", "row"]].set_axis(["_id", "_partition", "_row"], axis=1)
-        kept = result.kept.merge(places, on=["_partition", "_row"], how="left")
-        if len(kept):
-            move_to_kept(warehouse, table, kept)
-    return ReplayReport(
-        table=table,
-        replayed=len(rows),
-        moved=len(kept),
-        still={str(name): int(count) for name, count in result.quarantined["rule"].value_counts().items()},
-        partitions=tuple(dict.fromkeys(kept["_partition"])),
-    )
+        ids_of = rows[["id", "partition", "row"]].set_axis(["_id", "_partition", "_row"], axis=1)
+        passed = result.kept.merge(ids_of, on=["_partition", "_row"], how="left")
+        if len(passed):
+            move_to_kept(warehouse, table, passed)
+    still = {str(rule): int(count) for rule, count in result.quarantined["rule"].value_counts().items()}
+    return ReplayReport(table, len(rows), len(passed), still, tuple(dict.fromkeys(passed["_partition"])))
+
+
+def _raw(
+    rows: pd.DataFrame, fixed: pd.DataFrame | None, description: SourceDescription, table: str
+) -> pd.DataFrame:
+    """Quarantined rows as they came in, with the values of `fixed` put over them."""
+    from expectations.row_json import decode_rows
+
+    raw = decode_rows(rows["row_json"].tolist())
+    raw = raw[[name for name in raw if description.contract(table).column(name)]]
+    if fixed is not None:
+        raw = _mended(raw, rows, fixed, description, table)
+    raw["_partition"], raw["_row"] = rows["partition"].astype("str"), rows["row"].astype("int64")
+    return raw
 
 
 def _mended(
@@ -125,6 +116,6 @@ def _mended(
     mended = raw.copy()
     for name in values:
         own = mended[name] if name in mended else pd.Series(None, index=mended.index, dtype=object)
-        given = values[name].notna().to_numpy()
-        mended[name] = np.where(given, values[name].astype(object).to_numpy(), own.to_numpy(object))
+        replaced = values[name].notna().to_numpy()
+        mended[name] = np.where(replaced, values[name].astype(object).to_numpy(), own.to_numpy(object))
     return mended

@@ -45,43 +45,29 @@ def few_shot_job_asset() -> dg.AssetsDefinition:
         """
         with retried_or_explained(context):
             from assets.common.tracking import PROFILING
-            from assets.profiling.audience.files import AudienceFiles, write
-            from assets.profiling.audience.make import make_audience
-            from assets.profiling.recording import record_audience
+            from assets.profiling.audience.run import carry_out
             from assets.profiling.sources import ProfileSource
-            from models.files import replace_folder
 
             name, deployment, timings = context.partition_key, home.deployment, Timings()
             settings = load_request(the_request(home.paths.requests, name))
             with timings.phase("read"):
                 source = ProfileSource.opened(home.home, deployment.source)
-            tracked = tracking.open(PROFILING)
-            listen = progress.to(context.log, f"{name}:")
-            trainer = source.trainer(
-                deployment.size, deployment.seed, deployment.device, progress=listen, tracking=tracked
+            made = carry_out(
+                settings,
+                source,
+                tracking.open(PROFILING),
+                home.paths.reports / "audiences" / name,
+                name=name,
+                whole_folder=True,
+                size=deployment.size,
+                seed=deployment.seed,
+                device=deployment.device,
+                progress=progress.to(context.log, f"{name}:"),
+                phase=timings.phase,
             )
-            with timings.phase("compute"):
-                result = make_audience(
-                    settings,
-                    trainer,
-                    source=source.name,
-                    simulated=source.description.simulated,
-                    progress=listen,
-                )
-            with timings.phase("write"):
-                folder = home.paths.reports / "audiences" / name
-                with replace_folder(folder) as temporary:
-                    write(result, AudienceFiles.at(temporary))
-            with timings.phase("record"):
-                run_id = record_audience(tracked, result, AudienceFiles.at(folder), name)
             progress.spent(timings.seconds)
-            context.add_asset_metadata(
-                {
-                    **metadata(result, AudienceFiles.at(folder).page),
-                    "mlflow_run": run_id,
-                    **timings.metadata(),
-                }
-            )
+            shown = metadata(made.result, made.files.page)
+            context.add_asset_metadata({**shown, "mlflow_run": made.run_id, **timings.metadata()})
 
     return few_shot_job
 
@@ -112,7 +98,7 @@ def metadata(result: "AudienceResult", page: "Path") -> dict[str, dg.MetadataVal
     from assets.profiling.audience.files import frame
     from assets.profiling.audience.plots import lift_picture, score_picture
 
-    found: dict[str, dg.MetadataValue | int | float | str] = {
+    shown: dict[str, dg.MetadataValue | int | float | str] = {
         "page": dg.MetadataValue.path(str(page)),
         "as of": result.settings.as_of,
         "model": f"{result.model.system} of {result.model.partition}",
@@ -124,10 +110,10 @@ def metadata(result: "AudienceResult", page: "Path") -> dict[str, dg.MetadataVal
         "scores": plots.embedded(score_picture(result)),
     }
     if result.lift is None:
-        found["expected lift"] = f"none: {result.no_lift}"
-        return found
+        shown["expected lift"] = f"none: {result.no_lift}"
+        return shown
     reached, _ = result.lift.curve.at(result.share)
-    return found | {
+    return shown | {
         "expected lift": reached / result.share,
         "new customers expected in it": reached,
         "lift rests on": result.lift.why,

@@ -103,16 +103,16 @@ def typical_year(
     """
     import numpy as np
 
-    from assets.profiling.pictures import heatmap_picture
+    from assets.profiling.plots import heatmap_picture
     from assets.profiling.reading import sparse_heatmaps
 
     some = np.unique(np.linspace(0, len(ids) - 1, SAMPLED_USERS).astype(np.int64))
-    found = [sparse_heatmaps(heatmaps, name, index[some]) for name in heatmaps.modalities]
-    cells = np.sum([np.diff(one.offsets) for one in found], axis=0)
+    sampled = [sparse_heatmaps(heatmaps, name, index[some]) for name in heatmaps.modalities]
+    cells = np.sum([np.diff(one.offsets) for one in sampled], axis=0)
     with_cells = np.flatnonzero(cells > 0)
     if not len(with_cells):
         return {}
     chosen = with_cells[np.argsort(cells[with_cells], kind="stable")[len(with_cells) // 2]]
-    year = [one.take(np.array([chosen])) for one in found]
+    year = [one.take(np.array([chosen])) for one in sampled]
     picture = heatmap_picture(year, str(ids[some[chosen]]), date, simulated=simulated)
     return {"a user's year": plots.embedded(picture), "cells of that user": int(cells[chosen])}

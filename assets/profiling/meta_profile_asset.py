@@ -1,5 +1,7 @@
 """meta_profile[D]: the profilers trained on everything known as of the morning after day D."""
 
+from typing import TYPE_CHECKING
+
 import dagster as dg
 
 from assets.common import plots
@@ -8,6 +10,9 @@ from assets.common.partitions import Partitions
 from assets.common.resources import HomeResource, ProgressReport, TrackingResource
 from assets.common.timings import Timings
 from assets.profiling.heatmaps_asset import as_of
+
+if TYPE_CHECKING:
+    from assets.profiling.profilers import Trained
 
 
 def meta_profile_asset(partitions: Partitions) -> dg.AssetsDefinition:
@@ -35,7 +40,6 @@ def meta_profile_asset(partitions: Partitions) -> dg.AssetsDefinition:
         with retried_or_explained(context):
             from assets.common.tracking import PROFILING
             from assets.profiling.profilers import PROFILERS
-            from assets.profiling.recording import loss_picture
             from assets.profiling.sources import ProfileSource
 
             date, deployment, timings = as_of(context.partition_key), home.deployment, Timings()
@@ -53,11 +57,20 @@ def meta_profile_asset(partitions: Partitions) -> dg.AssetsDefinition:
                 )
                 with timings.phase("compute"):
                     trained = trainer.train(system, date)
-                shown[f"{system}: state_hash"] = trained.record.state_hash
-                if trained.losses:
-                    shown[f"{system}: last loss"] = float(trained.losses[-1])
-                    shown[f"{system}: loss"] = plots.embedded(loss_picture(trained))
+                shown |= figures(trained)
             progress.spent(timings.seconds)
             context.add_asset_metadata({**shown, **timings.metadata()})
 
     return meta_profile
+
+
+def figures(trained: "Trained") -> dict[str, object]:
+    """What the asset's page shows of one system's training."""
+    from assets.profiling.tracking import loss_picture
+
+    system = trained.record.system
+    shown: dict[str, object] = {f"{system}: state_hash": trained.record.state_hash}
+    if trained.losses:
+        shown[f"{system}: last loss"] = float(trained.losses[-1])
+        shown[f"{system}: loss"] = plots.embedded(loss_picture(trained))
+    return shown

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -130,56 +131,34 @@ def _prior_settings(size: str) -> BaseModel:
     return MetaProfilePriorSettings(width=16, supports=(1, 10, 100), shrinkages=(0.02, 0.1), draws=1)
 
 
-def _train_prior(
-    settings: Any, data: ProfileData, *, seed: int, device: str, progress: Progress | None
-) -> StoredProfiler:
-    import numpy as np
-
-    from models.profiling.prior import MetaProfilePrior
-
-    # Nothing is held out: the brand that will be asked about may teach by what it did before the date.
-    return MetaProfilePrior.train(
-        settings,
-        data,
-        np.ones(len(data), dtype=bool),
-        excluded_brands=np.zeros(0, dtype=np.int64),
-        seed=seed,
-        device=device,
-        progress=progress,
-    )
-
-
-def _load_prior(path: Path, device: str) -> StoredProfiler:
-    from models.profiling.prior import MetaProfilePrior
-
-    return MetaProfilePrior.load(path, device)
-
-
 def _printed_settings(size: str) -> BaseModel:
     from models.profiling import settings
 
     return settings.PRINTED if size == "real" else settings.TINY
 
 
-def _train_printed(
-    settings: Any, data: ProfileData, *, seed: int, device: str, progress: Progress | None
-) -> StoredProfiler:
+def _class(system: str) -> Any:
+    from models.profiling.meta_profile import MetaProfile
+    from models.profiling.prior import MetaProfilePrior
+
+    return {"meta_profile_prior": MetaProfilePrior, "meta_profile": MetaProfile}[system]
+
+
+def _train(system: str, settings: BaseModel, data: ProfileData, **options: Any) -> StoredProfiler:
     import numpy as np
 
-    from models.profiling.meta_profile import MetaProfile
-
-    everybody = np.ones(len(data), dtype=bool)
-    return MetaProfile.train(settings, data, everybody, seed=seed, device=device, progress=progress)
+    # Nothing is held out: the brand that will be asked about may teach by what it did before the date.
+    return _class(system).train(settings, data, np.ones(len(data), dtype=bool), **options)
 
 
-def _load_printed(path: Path, device: str) -> StoredProfiler:
-    from models.profiling.meta_profile import MetaProfile
-
-    return MetaProfile.load(path, device)
+def _entry(system: str, settings: Callable[[str], BaseModel]) -> ProfilerEntry:
+    return ProfilerEntry(
+        settings, partial(_train, system), lambda path, device: _class(system).load(path, device)
+    )
 
 
 #: What can be asked for; MODELS in assets/profiling/audience/requests.py names the same.
 PROFILERS: dict[str, ProfilerEntry] = {
-    "meta_profile_prior": ProfilerEntry(_prior_settings, _train_prior, _load_prior),
-    "meta_profile": ProfilerEntry(_printed_settings, _train_printed, _load_printed),
+    "meta_profile_prior": _entry("meta_profile_prior", _prior_settings),
+    "meta_profile": _entry("meta_profile", _printed_settings),
 }

@@ -54,6 +54,7 @@ def profile_data(
     zone = LocalZone(description.local)
     day = zone.day(as_of)
     end_ms = zone.midnight_ms(day)
+    channels = settings or default_settings(description.points)
     with Warehouse(home.warehouse, read_only=True) as warehouse:
         ids, index = profiling.users_before(warehouse, end_ms)
         if not len(ids):
@@ -61,14 +62,7 @@ def profile_data(
         purchases = profiling.purchases_before(warehouse, end_ms)
         demographics = profiling.demographics_before(warehouse, end_ms)
         labels = profiling.labels_before(warehouse, end_ms)
-        encoded = encode_heatmaps(
-            warehouse,
-            home.heatmaps,
-            zone,
-            settings or default_settings(description.points),
-            as_of,
-            fitted_at=fitted_at,
-        )
+        encoded = encode_heatmaps(warehouse, home.heatmaps, zone, channels, as_of, fitted_at=fitted_at)
     heatmaps = Heatmaps(home.heatmaps, encoded.manifest, encoded.vocabulary)
     position = _positions(index)
     return ProfileData(
@@ -109,14 +103,14 @@ def user_heatmaps(
     with Warehouse(home.warehouse, read_only=True) as warehouse:
         encoded = encode_heatmaps(warehouse, home.heatmaps, zone, default_settings(description.points), as_of)
         ids, index = profiling.users_before(warehouse, end_ms)
-    place = np.flatnonzero(ids == user_id)
-    if not len(place):
+    position = np.flatnonzero(ids == user_id)
+    if not len(position):
         raise UnknownUser(
             f"user {user_id!r} has no purchase, points, label or demographics row before {as_of}; "
             f"{len(ids):,} users have, such as {str(ids[0])!r} and {str(ids[-1])!r}"
         )
     heatmaps = Heatmaps(home.heatmaps, encoded.manifest, encoded.vocabulary)
-    return tuple(sparse_heatmaps(heatmaps, name, index[place]) for name in heatmaps.modalities)
+    return tuple(sparse_heatmaps(heatmaps, name, index[position]) for name in heatmaps.modalities)
 
 
 def purchase_log(home: SourceHome, description: SourceDescription) -> tuple[np.ndarray, PurchaseLog]:
@@ -146,12 +140,12 @@ def _positions(index: np.ndarray) -> np.ndarray:
     return position
 
 
-def _purchase_log(found: PurchaseColumns, position: np.ndarray, zone: LocalZone) -> PurchaseLog:
-    columns = found.columns
+def _purchase_log(purchases: PurchaseColumns, position: np.ndarray, zone: LocalZone) -> PurchaseLog:
+    columns = purchases.columns
     day = zone.days_of(columns["at_ms"])
     # Sorted by instant already; local days run backwards only where a clock was set back past midnight.
     order = slice(None) if bool((day[1:] >= day[:-1]).all()) else np.argsort(day, kind="stable")
-    levels, names = _genre_levels(found.genres)
+    levels, names = _genre_levels(purchases.genres)
     return PurchaseLog(
         user=position[columns["user"]][order],
         day=day[order],
@@ -160,7 +154,7 @@ def _purchase_log(found: PurchaseColumns, position: np.ndarray, zone: LocalZone)
         genre=levels[columns["genre"]][order],
         price=columns["price"][order],
         cancelled=columns["cancelled"][order],
-        brand_names=found.brands,
+        brand_names=purchases.brands,
         genre_names=names,
     )
 
@@ -182,15 +176,15 @@ def _genre_levels(paths: tuple[str, ...]) -> tuple[np.ndarray, tuple[tuple[str, 
     return levels, tuple(names)
 
 
-def _demographics(found: DemographicColumns, position: np.ndarray, users: int) -> Demographics:
-    rows = position[found.user]
-    numeric = np.full((users, len(found.numeric_names)), np.nan, dtype=np.float32)
-    categorical = np.full((users, len(found.categorical_names)), MISSING)
-    numeric[rows], categorical[rows] = found.numeric, found.categorical
-    return Demographics(numeric, found.numeric_names, categorical, found.categorical_names, found.categories)
+def _demographics(read: DemographicColumns, position: np.ndarray, users: int) -> Demographics:
+    rows = position[read.user]
+    numeric = np.full((users, len(read.numeric_names)), np.nan, dtype=np.float32)
+    categorical = np.full((users, len(read.categorical_names)), MISSING)
+    numeric[rows], categorical[rows] = read.numeric, read.categorical
+    return Demographics(numeric, read.numeric_names, categorical, read.categorical_names, read.categories)
 
 
-def _labels(found: LabelColumns, position: np.ndarray, users: int) -> Labels:
-    value = np.full((users, len(found.tasks)), np.nan, dtype=np.float32)
-    value[position[found.user], found.task] = found.label
-    return Labels(found.tasks, value)
+def _labels(read: LabelColumns, position: np.ndarray, users: int) -> Labels:
+    value = np.full((users, len(read.tasks)), np.nan, dtype=np.float32)
+    value[position[read.user], read.task] = read.label
+    return Labels(read.tasks, value)

@@ -114,7 +114,7 @@ class ProfileSource:
         tracking: Tracking | None = None,
     ) -> Trainer:
         """Finds and trains profilers on this source; trainings are recorded where `tracking` is given."""
-        from assets.profiling.recording import record_model
+        from assets.profiling.tracking import record_model
 
         states = ProfileStates(self.home.models)
         listener = None if tracking is None else partial(record_model, tracking, states)
@@ -126,4 +126,4 @@ def channels_fitted_at(heatmaps: Path, as_of: str) -> str:
     from warehouse.heatmaps.manifest import Manifest, vocabularies
 
     used = Manifest.load(heatmaps, as_of).vocabulary
-    return next(found.fitted_at for found in vocabularies(heatmaps) if found.digest == used)
+    return next(vocabulary.fitted_at for vocabulary in vocabularies(heatmaps) if vocabulary.digest == used)

@@ -42,9 +42,9 @@ class ProfileStates:
 
     def newest(self, system: str, as_of: str) -> StateRecord | None:
         """The newest finished model whose as-of date is not after `as_of`; None where there is none."""
-        there = (path.name for path in (self.root / "profile" / system).glob("????-??-??"))
-        for found in sorted((name for name in there if name <= as_of), reverse=True):
-            record = self.record(system, found)
+        dates = (path.name for path in (self.root / "profile" / system).glob("????-??-??"))
+        for date in sorted((name for name in dates if name <= as_of), reverse=True):
+            record = self.record(system, date)
             if record is not None:
                 return record
         return None

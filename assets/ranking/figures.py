@@ -15,15 +15,9 @@ Figures = dict[str, float | None]  #: figure → value; None where only one clas
 
 def figures_of(clicked: np.ndarray, user: np.ndarray, scores: np.ndarray) -> Figures:
     """auc, auc_se, log_loss, gauc and the number of exposures; every array is [E]."""
-    from models import metrics
+    from models.metrics import ranking_figures
 
-    return {
-        "auc": metrics.auc(clicked, scores),
-        "auc_se": metrics.auc_standard_error(clicked, scores),
-        "log_loss": metrics.log_loss(clicked, scores),
-        "gauc": metrics.gauc(clicked, scores, user),
-        "exposures": float(len(scores)),
-    }
+    return ranking_figures(clicked, scores, user) | {"exposures": float(len(scores))}
 
 
 def metrics_of(figures: Mapping[str, Figures], partition: str) -> list[Metric]:

@@ -36,8 +36,8 @@ class Grouped:
 
 def auc(labels: np.ndarray, scores: np.ndarray) -> float | None:
     """P(score of a click > score of a skip), ties half, for labels bool [E], scores [E]; None: one class."""
-    found = auc_by_group(labels, Ordered.of(scores), np.zeros(len(labels), np.int8)).auc
-    return None if not len(found) or np.isnan(found[0]) else float(found[0])
+    areas = auc_by_group(labels, Ordered.of(scores), np.zeros(len(labels), np.int8)).auc
+    return None if not len(areas) or np.isnan(areas[0]) else float(areas[0])
 
 
 def auc_by_group(labels: np.ndarray, ordered: Ordered, groups: np.ndarray) -> Grouped:
@@ -62,9 +62,9 @@ def auc_by_group(labels: np.ndarray, ordered: Ordered, groups: np.ndarray) -> Gr
 
 def gauc(labels: np.ndarray, scores: np.ndarray, users: np.ndarray) -> float | None:
     """AUC within each user [E], averaged with exposures as weights over the users with both classes."""
-    found = auc_by_group(labels, Ordered.of(scores), users)
-    both = ~np.isnan(found.auc)
-    return float(np.average(found.auc[both], weights=found.exposures[both])) if both.any() else None
+    per_user = auc_by_group(labels, Ordered.of(scores), users)
+    both = ~np.isnan(per_user.auc)
+    return float(np.average(per_user.auc[both], weights=per_user.exposures[both])) if both.any() else None
 
 
 def changes(values: np.ndarray) -> np.ndarray:

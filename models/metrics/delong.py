@@ -42,22 +42,22 @@ def placements(labels: np.ndarray, scorings: Sequence[Ordered]) -> Placements | 
     if clicks == 0 or skips == 0:
         return None
     above, below = np.empty((len(scorings), clicks)), np.empty((len(scorings), skips))
-    place = np.empty(len(positive), np.int64)
+    run = np.empty(len(positive), np.int64)
     for s, scoring in enumerate(scorings):
         starts = np.flatnonzero(scoring.new)
-        place[scoring.order] = np.cumsum(scoring.new) - 1  # the run of equal scores of each exposure
-        in_runs = np.bincount(place, positive, len(starts))
+        run[scoring.order] = np.cumsum(scoring.new) - 1  # the run of equal scores of each exposure
+        in_runs = np.bincount(run, positive, len(starts))
         lower = np.cumsum(in_runs) - in_runs / 2  # clicks below a run, and half of those in it
         ranked = starts + np.diff(np.append(starts, len(positive))) / 2  # the same of all exposures
-        above[s] = (ranked - lower)[place[positive]] / skips
-        below[s] = 1 - lower[place[~positive]] / clicks
+        above[s] = (ranked - lower)[run[positive]] / skips
+        below[s] = 1 - lower[run[~positive]] / clicks
     return Placements(above, below)
 
 
 def auc_covariance(labels: np.ndarray, scores: np.ndarray) -> np.ndarray | None:
     """DeLong's covariance [S, S] of the AUCs of S scorings [S, E]; None as `Placements.covariance`."""
-    found = placements(labels, [Ordered.of(row) for row in scores])
-    return None if found is None else found.covariance()
+    placed = placements(labels, [Ordered.of(row) for row in scores])
+    return None if placed is None else placed.covariance()
 
 
 def auc_standard_error(labels: np.ndarray, scores: np.ndarray) -> float | None:
@@ -70,11 +70,11 @@ def auc_difference(
     labels: np.ndarray, first: np.ndarray, second: np.ndarray
 ) -> tuple[float, float, float] | None:
     """DeLong's paired test: AUC of `first` minus AUC of `second`, its standard error, two-sided p-value."""
-    found = placements(labels, [Ordered.of(first), Ordered.of(second)])
-    covariance = None if found is None else found.covariance()
-    if found is None or covariance is None:
+    placed = placements(labels, [Ordered.of(first), Ordered.of(second)])
+    covariance = None if placed is None else placed.covariance()
+    if placed is None or covariance is None:
         return None
-    return paired(found.auc, covariance, 0, 1)
+    return paired(placed.auc, covariance, 0, 1)
 
 
 def paired(areas: np.ndarray, covariance: np.ndarray, first: int, second: int) -> tuple[float, float, float]:

@@ -27,9 +27,9 @@ def calibration_sums(labels: np.ndarray, scores: np.ndarray, ordered: Ordered) -
     """
     starts = np.flatnonzero(ordered.new)
     sizes = np.diff(np.append(starts, len(scores)))
-    place = np.repeat((starts + sizes / 2) * BINS // max(len(scores), 1), sizes).astype(np.int64)
+    bins = np.repeat((starts + sizes / 2) * BINS // max(len(scores), 1), sizes).astype(np.int64)
     columns = (scores[ordered.order], np.asarray(labels, float)[ordered.order], None)
-    return np.stack([np.bincount(place, weights, BINS) for weights in columns], axis=1)
+    return np.stack([np.bincount(bins, weights, BINS) for weights in columns], axis=1)
 
 
 def expected_calibration_error(sums: np.ndarray) -> float | None:

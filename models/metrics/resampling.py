@@ -14,20 +14,20 @@ from models.metrics.delong import Placements
 BLOCK = 400_000  #: user weights drawn at once: they stay in the processor's cache
 
 
-def influences(found: Placements, labels: np.ndarray, users: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def influences(placed: Placements, labels: np.ndarray, users: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """By how much each user's exposures lift the AUC of each scoring: users [U], influences [U, S].
 
     Doubling a user's weight moves AUC by the user's influence, to first order; they sum to 0.
 
     Args:
-        found: placements of S scorings.
+        placed: placements of S scorings.
         labels: bool [E].
         users: int64 [E], in the same order.
     """
     positive = np.asarray(labels, bool)
     distinct, member = np.unique(users, return_inverse=True)
-    out = np.empty((len(distinct), len(found.above)))
-    for s, (above, below, area) in enumerate(zip(found.above, found.below, found.auc, strict=True)):
+    out = np.empty((len(distinct), len(placed.above)))
+    for s, (above, below, area) in enumerate(zip(placed.above, placed.below, placed.auc, strict=True)):
         share = np.empty(len(positive))
         share[positive] = (above - area) / len(above)
         share[~positive] = (below - area) / len(below)

@@ -24,19 +24,19 @@ def activity_columns(purchases: PurchaseLog, as_of_day: int, users: int) -> np.n
 
     Cancelled purchases do not count. `new_brands` are brands bought for the first time within the window.
     """
-    kept = _columns(purchases.before(as_of_day))
-    user, day = kept["user"], kept["day"]
-    is_new = _first_of_pair(user, kept["brand"])
+    bought = _columns(purchases.before(as_of_day))
+    user, day = bought["user"], bought["day"]
+    is_new = _first_of_pair(user, bought["brand"])
     columns = []
     for _, length in WINDOWS:
         inside = day >= as_of_day - length if length is not None else np.ones(len(user), dtype=bool)
-        branded = inside & (kept["brand"] != MISSING)
+        branded = inside & (bought["brand"] != MISSING)
         columns += [
             np.bincount(user[inside], minlength=users),
-            np.maximum(np.bincount(user[inside], weights=kept["price"][inside], minlength=users), 0.0),
-            distinct_per_user(user[inside], kept["at_ms"][inside], users),
-            distinct_per_user(user[inside], kept["category"][inside], users),
-            distinct_per_user(user[branded], kept["brand"][branded], users),
+            np.maximum(np.bincount(user[inside], weights=bought["price"][inside], minlength=users), 0.0),
+            distinct_per_user(user[inside], bought["at_ms"][inside], users),
+            distinct_per_user(user[inside], bought["category"][inside], users),
+            distinct_per_user(user[branded], bought["brand"][branded], users),
             np.bincount(user[branded & is_new], minlength=users),
         ]
     last = np.full(users, as_of_day - 365)
@@ -47,11 +47,11 @@ def activity_columns(purchases: PurchaseLog, as_of_day: int, users: int) -> np.n
 
 def spend_by_genre(purchases: PurchaseLog, level: int, users: int) -> np.ndarray:
     """log1p of the amount spent, float64 [U, G], by genre of a level (from 0, at most the deepest)."""
-    kept = ~purchases.cancelled
+    valid = ~purchases.cancelled
     level = min(level, purchases.genre.shape[1] - 1)
     genres = len(purchases.genre_names[level])
-    cell = purchases.user[kept] * genres + purchases.genre[kept, level]
-    spent = np.bincount(cell, weights=purchases.price[kept], minlength=users * genres)
+    cell = purchases.user[valid] * genres + purchases.genre[valid, level]
+    spent = np.bincount(cell, weights=purchases.price[valid], minlength=users * genres)
     return np.log1p(np.maximum(spent, 0.0)).reshape(users, genres)
 
 
@@ -62,15 +62,15 @@ def activity_quintile(columns: np.ndarray, users: np.ndarray) -> np.ndarray:
 
 
 def _columns(purchases: PurchaseLog) -> dict[str, np.ndarray]:
-    kept = ~purchases.cancelled
+    valid = ~purchases.cancelled
     level = min(CATEGORY_LEVEL, purchases.genre.shape[1] - 1)
     return {
-        "user": purchases.user[kept],
-        "day": purchases.day[kept],
-        "at_ms": purchases.at_ms[kept],
-        "brand": purchases.brand[kept],
-        "price": purchases.price[kept].astype(np.float64),
-        "category": purchases.genre[kept, level],
+        "user": purchases.user[valid],
+        "day": purchases.day[valid],
+        "at_ms": purchases.at_ms[valid],
+        "brand": purchases.brand[valid],
+        "price": purchases.price[valid].astype(np.float64),
+        "category": purchases.genre[valid, level],
     }
 
 

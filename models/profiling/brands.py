@@ -21,9 +21,9 @@ class FirstPurchases:
     def of(cls, purchases: PurchaseLog, users: int) -> FirstPurchases:
         """From a log; cancelled purchases make no customer."""
         day = np.full((len(purchases.brand_names), users), NEVER, dtype=np.int32)
-        kept = ~purchases.cancelled & (purchases.brand != MISSING)
+        valid = ~purchases.cancelled & (purchases.brand != MISSING)
         np.minimum.at(
-            day, (purchases.brand[kept], purchases.user[kept]), purchases.day[kept].astype(np.int32)
+            day, (purchases.brand[valid], purchases.user[valid]), purchases.day[valid].astype(np.int32)
         )
         return cls(day)
 

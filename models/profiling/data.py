@@ -130,12 +130,12 @@ class ProfileData:
 
     def modality(self, name: str) -> SparseHeatmaps | None:
         """The heatmaps of a modality, None where the source has none."""
-        return next((found for found in self.modalities if found.modality == name), None)
+        return next((heatmaps for heatmaps in self.modalities if heatmaps.modality == name), None)
 
     def positions(self, user_ids: Sequence[str]) -> np.ndarray:
         """Positions of ids, int64 [n]; MISSING for ids that are not known."""
         if len(self.user_ids) == 0 or len(user_ids) == 0:
             return np.full(len(user_ids), MISSING)
-        wanted = np.asarray([str(found) for found in user_ids])
-        place = np.minimum(np.searchsorted(self.user_ids, wanted), len(self.user_ids) - 1)
-        return np.where(self.user_ids[place] == wanted, place, MISSING)
+        ids = np.asarray([str(user_id) for user_id in user_ids])
+        nearest = np.minimum(np.searchsorted(self.user_ids, ids), len(self.user_ids) - 1)
+        return np.where(self.user_ids[nearest] == ids, nearest, MISSING)

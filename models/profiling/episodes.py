@@ -58,10 +58,10 @@ class EpisodeSampler:
         self._lone_in_batch = lone_in_batch
         self._users = users
         self._value = tasks.value
-        task, place = np.nonzero(tasks.members[users].T)
+        task, row = np.nonzero(tasks.members[users].T)
         count = np.bincount(task, minlength=len(tasks.names))
         self._usable = np.flatnonzero(count)
-        self._member, self._start, self._count = users[place], count.cumsum() - count, count
+        self._member, self._start, self._count = users[row], count.cumsum() - count, count
         if len(users) < 2 or len(self._usable) == 0:
             raise ValueError(
                 f"{len(users)} training users with members in {len(self._usable)} of {len(tasks.names)} "
@@ -77,9 +77,9 @@ class EpisodeSampler:
         # Of a way with K members or fewer one stays out, so that the batch can meet a positive; a single
         # member is the support.
         shots = np.minimum(s.shots, np.maximum(self._count[ways] - 1, 1))
-        place = distinct(generator, self._count[ways], shots, s.shots)
+        rank = distinct(generator, self._count[ways], shots, s.shots)
         mask = np.arange(s.shots) < shots[:, None]
-        support = np.where(mask, self._member[self._start[ways][:, None] + place], 0)
+        support = np.where(mask, self._member[self._start[ways][:, None] + rank], 0)
         taken = np.unique(support[mask])
         size = min(s.batch_size, len(self._users) - len(taken))
         if size < 1:
@@ -95,17 +95,15 @@ class EpisodeSampler:
         return Episode(batch, ways, support, mask, self._value[np.ix_(batch, ways)])
 
 
-def distinct(
-    generator: np.random.Generator, counts: np.ndarray, wanted: np.ndarray, width: int
-) -> np.ndarray:
-    """Rows of `wanted` different numbers in [0, counts), each subset equally likely: int64 [N, width].
+def distinct(generator: np.random.Generator, counts: np.ndarray, sizes: np.ndarray, width: int) -> np.ndarray:
+    """Rows of `sizes` different numbers in [0, counts), each subset equally likely: int64 [N, width].
 
-    Floyd's algorithm for all rows at once; entries beyond `wanted` are 0. `wanted` is at most `counts`.
+    Floyd's algorithm for all rows at once; entries beyond `sizes` are 0. `sizes` is at most `counts`.
     """
     chosen = np.full((len(counts), width), -1)
     for step in range(width):  # shots, not rows
-        last = counts - wanted + step
-        active = step < wanted
+        last = counts - sizes + step
+        active = step < sizes
         drawn = generator.integers(0, np.where(active, last, 0) + 1)
         repeated = (chosen == drawn[:, None]).any(1)
         chosen[:, step] = np.where(active, np.where(repeated, last, drawn), -1)
@@ -148,14 +146,14 @@ def brand_tasks(
             f"none of {len(names)} brands has {min_members} customers and {min_members} newcomers among the "
             "training users: a longer window of labels, or a smaller `min_members`"
         )
-    kept = np.flatnonzero(enough)
+    brands = np.flatnonzero(enough)
     usage: Category = "usage"
-    value = np.where(members[kept], np.nan, newcomers[kept].astype(np.float32)).astype(np.float32)
+    value = np.where(members[brands], np.nan, newcomers[brands].astype(np.float32)).astype(np.float32)
     return SourceTasks(
-        names=tuple(names[i] for i in kept),
-        categories=(usage,) * len(kept),
+        names=tuple(names[i] for i in brands),
+        categories=(usage,) * len(brands),
         value=np.ascontiguousarray(value.T),
-        members=np.ascontiguousarray(members[kept].T),
+        members=np.ascontiguousarray(members[brands].T),
         left_out={
             names[i]: f"fewer than {min_members} customers or newcomers" for i in np.flatnonzero(~enough)
         },

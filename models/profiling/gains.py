@@ -12,8 +12,8 @@ over users who were no customers yet. The slope is free because a good match tel
     gain(K) = c · (K / (K + k₀))^p,
 
 after the attenuation of a standardised score whose direction was estimated from K noisy customers (p = ½
-where their noise is all there is); c, k₀ and p are fitted to the gains found, weighted by their certainty, so
-brands larger than any source brand are reached too.
+where their noise is all there is); c, k₀ and p are fitted to the gains measured, weighted by their certainty,
+so brands larger than any source brand are reached too.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Gains:
     power: float  #: p
     supports: np.ndarray  #: float64 [P] the numbers of customers tried
     shrinkage: np.ndarray  #: float64 [P] λ chosen for each
-    found: np.ndarray  #: float64 [P] the gain found for each
+    measured: np.ndarray  #: float64 [P] the gain at each
     certainty: np.ndarray  #: float64 [P] one over its variance
 
     def gain(self, customers: int) -> float:
@@ -86,30 +86,44 @@ def fit_gains(
     sizes = customers.sum(1)
     points: list[tuple[float, ...]] = []
     tried = [k for k in supports if k == min(supports) or (sizes >= k).sum() >= FEWEST_BRANDS]
-    for place, size in enumerate(tried):
+    for done, size in enumerate(tried):
         brands = rng.permutation(np.repeat(np.flatnonzero(sizes >= size), draws))[:MOST_SUPPORTS]
         members = [np.flatnonzero(customers[brand]) for brand in brands]
         chosen = [rng.choice(one, size, replace=False) for one in members]
         free = ~customers[np.ix_(brands, background)]
         outcome = (newcomers[np.ix_(brands, background)] & free)[free].astype(np.float64)
         known = _centred(np.broadcast_to(prior[background], free.shape), free)[free]
-        best: tuple[float, ...] | None = None
-        rate = np.clip(outcome.mean(), 1e-6, 1 - 1e-6)
-        beta = np.array([1.0, 0.0, np.log(rate / (1 - rate))])
-        for shrinkage in shrinkages:
-            match = space.scores(chosen, shrinkage).cpu().numpy()[:, background]
-            # Neighbouring λ have nearly the same coefficients: each search begins where the last one ended.
-            beta, certainty, value = _fitted(known, _centred(match, free)[free], outcome, beta)
-            gain = float(beta[1]) / max(float(beta[0]), LEAST_SLOPE)
-            if best is None or value > best[0]:
-                best = (value, shrinkage, gain, certainty)
-        assert best is not None
-        points.append((float(size), *best[1:]))
+        points.append((float(size), *_best(space, chosen, background, free, known, outcome, shrinkages)))
         if progress is not None:
-            progress("gains", place + 1, len(tried))
+            progress("gains", done + 1, len(tried))
     points.sort()
     columns = np.asarray(points).T
     return Gains(*_curve(columns[0], columns[2], columns[3]), *columns)
+
+
+def _best(
+    space: MatchSpace,
+    chosen: list[np.ndarray],
+    background: np.ndarray,
+    free: np.ndarray,
+    prior: np.ndarray,
+    outcome: np.ndarray,
+    shrinkages: tuple[float, ...],
+) -> tuple[float, float, float]:
+    """The λ of the highest likelihood, its gain, and the gain's certainty, for supports `chosen` of S brands.
+
+    `free` is bool [S, N] over `background`, who was no customer; `prior` and `outcome` are of those pairs.
+    """
+    rate = np.clip(outcome.mean(), 1e-6, 1 - 1e-6)
+    beta = np.array([1.0, 0.0, np.log(rate / (1 - rate))])
+    fits = []
+    for shrinkage in shrinkages:
+        match = space.scores(chosen, shrinkage).cpu().numpy()[:, background]
+        # Neighbouring λ have nearly the same coefficients: each search begins where the last one ended.
+        beta, certainty, likelihood = _fitted(prior, _centred(match, free)[free], outcome, beta)
+        gain = float(beta[1]) / max(float(beta[0]), LEAST_SLOPE)
+        fits.append((likelihood, shrinkage, gain, certainty))
+    return max(fits, key=lambda fit: fit[0])[1:]
 
 
 def _centred(values: np.ndarray, free: np.ndarray) -> np.ndarray:
@@ -135,14 +149,14 @@ def _fitted(
     return beta, float(1 / variance), float(outcome @ odds - np.logaddexp(0, odds).sum())
 
 
-def _curve(support: np.ndarray, found: np.ndarray, certainty: np.ndarray) -> tuple[float, float, float]:
+def _curve(support: np.ndarray, measured: np.ndarray, certainty: np.ndarray) -> tuple[float, float, float]:
     """c, k₀ and p by weighted least squares: c in closed form for each pair of a grid."""
-    found = np.maximum(found, 0.0)
+    measured = np.maximum(measured, 0.0)
     best = (np.inf, 0.0, 1.0, 0.5)
     for half, power in itertools.product(_HALVES, _POWERS):
         shape = (support / (support + half)) ** power
-        ceiling = float((certainty * shape * found).sum() / (certainty * shape**2).sum())
-        error = float((certainty * (found - ceiling * shape) ** 2).sum())
+        ceiling = float((certainty * shape * measured).sum() / (certainty * shape**2).sum())
+        error = float((certainty * (measured - ceiling * shape) ** 2).sum())
         if error < best[0]:
             best = (error, ceiling, float(half), power)
     return best[1:]

@@ -46,7 +46,7 @@ class Geometry:
         return self.image[0] // self.pool[0], self.image[1] // self.pool[1]
 
     @property
-    def kept(self) -> int:
+    def whole_windows(self) -> int:
         """Windows that the pool keeps."""
         return self.pooled[0] * self.pooled[1]
 
@@ -67,16 +67,16 @@ class Geometry:
 @lru_cache(maxsize=32)
 def _slots(geometry: Geometry, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
     (rows, columns), kernel, pool = geometry.image, geometry.kernel, geometry.pool
-    kept_rows, kept_columns = geometry.pooled
+    whole_rows, whole_columns = geometry.pooled
     row, column = torch.arange(rows)[:, None], torch.arange(columns)[None, :]
     window_row, window_column = row // pool[0], column // pool[1]
-    whole = (window_row < kept_rows) & (window_column < kept_columns)
+    whole = (window_row < whole_rows) & (window_column < whole_columns)
     across = -(-columns // pool[1])
     everywhere = torch.arange(-(-rows // pool[0]) * across)
-    is_kept = (everywhere // across < kept_rows) & (everywhere % across < kept_columns)
-    rank = torch.where(is_kept, is_kept.cumsum(0) - 1, geometry.kept + (~is_kept).cumsum(0) - 1)
+    is_whole = (everywhere // across < whole_rows) & (everywhere % across < whole_columns)
+    rank = torch.where(is_whole, is_whole.cumsum(0) - 1, geometry.whole_windows + (~is_whole).cumsum(0) - 1)
     window = rank[window_row * across + window_column]
-    assert bool((window < geometry.kept).eq(whole).all())
+    assert bool((window < geometry.whole_windows).eq(whole).all())
     number = window * geometry.places + row % pool[0] * pool[1] + column % pool[1]
 
     left = ((kernel[0] - 1) // 2, (kernel[1] - 1) // 2)

@@ -141,8 +141,10 @@ class Encoding:
                 (len(users), 0 if scale is None else len(scale.categories)), dtype=np.int64
             )
         else:
-            mine = replace(columns, numeric=columns.numeric[users], categorical=columns.categorical[users])
-            numeric, categorical = scale.numeric(mine), scale.categorical(mine)
+            known_columns = replace(
+                columns, numeric=columns.numeric[users], categorical=columns.categorical[users]
+            )
+            numeric, categorical = scale.numeric(known_columns), scale.categorical(known_columns)
         known = (numeric[:, numeric.shape[1] // 2 :] > 0).any(1) | (categorical > 0).any(1)
         return ProfileInputs(
             stores=stores,
@@ -165,14 +167,14 @@ class Encoding:
                 channels=channels,
             )
         scale.check(heat)
-        mine = heat.take(users)
-        key = (mine.day * HOURS + mine.hour) * channels + mine.channel
+        cells = heat.take(users)
+        key = (cells.day * HOURS + cells.hour) * channels + cells.channel
         assert DAYS * HOURS * channels < np.iinfo(np.int32).max
         return CellStore(
-            starts=torch.from_numpy(mine.offsets.astype(np.int64)).to(device),
+            starts=torch.from_numpy(cells.offsets.astype(np.int64)).to(device),
             key=torch.from_numpy(key.astype(np.int32)).to(device),
-            value=torch.from_numpy(scale.values(mine, self.normalise_users)).to(device),
-            activity=torch.from_numpy(scale.activity(mine)).to(device),
+            value=torch.from_numpy(scale.values(cells, self.normalise_users)).to(device),
+            activity=torch.from_numpy(scale.activity(cells)).to(device),
             channels=channels,
         )
 

@@ -71,34 +71,34 @@ class Known:
         """
         train = self.part < CROSS_FITS
         target = customers.astype(np.float64)
-        found = np.empty((3, *target.shape))
-        found[1] = self.unit @ unit_rows(target.T @ self.raw).T
+        scores = np.empty((3, *target.shape))
+        scores[1] = self.unit @ unit_rows(target.T @ self.raw).T
         for part, (by_spend, by_brand) in enumerate(self.ridges):
-            asked, rows = self.part == part, train & (self.part != part)
-            found[0, asked] = self.spend[asked] @ by_spend.weights(target[rows])
+            members, rows = self.part == part, train & (self.part != part)
+            scores[0, members] = self.spend[members] @ by_spend.weights(target[rows])
             weights = by_brand.weights(target[rows])
             has = np.flatnonzero(own != MISSING)
             weights[:, has] = by_brand.without(weights[:, has], own[has])
-            found[2, asked] = self.bought[asked] @ weights
-        return np.stack([standardised(scores, train) for scores in found])
+            scores[2, members] = self.bought[members] @ weights
+        return np.stack([standardised(match, train) for match in scores])
 
     @cached_property
     def ridges(self) -> tuple[tuple[RidgeSystem, RidgeSystem], ...]:
         """For each part, the ridge on spend and on brands over the train users outside it."""
-        found = []
+        ridges = []
         for part in range(CROSS_FITS + 1):
             rows = (self.part < CROSS_FITS) & (self.part != part)
-            found.append(
+            ridges.append(
                 (RidgeSystem(self.spend[rows], RIDGE), RidgeSystem(self.bought[rows], RIDGE_ON_BRANDS))
             )
-        return tuple(found)
+        return tuple(ridges)
 
 
 def items_by_brand(purchases: PurchaseLog, brands: np.ndarray, users: int) -> np.ndarray:
     """log1p of the items bought of each of `brands`, float64 [U, B]."""
     named = only_brands(purchases, brands)
-    kept = ~named.cancelled & (named.brand != MISSING)
-    cell = named.user[kept] * len(brands) + named.brand[kept]
+    valid = ~named.cancelled & (named.brand != MISSING)
+    cell = named.user[valid] * len(brands) + named.brand[valid]
     counts = np.bincount(cell, minlength=users * len(brands)).reshape(users, len(brands))
     return np.log1p(counts.astype(np.float64))
 
@@ -139,7 +139,7 @@ class JointLogistic:
 
     def score(self, customers: np.ndarray, others: np.ndarray | None = None) -> np.ndarray:  # noqa: ARG002
         """float64 [U], by the model whose support size is nearest."""
-        nearest = min(self.models, key=lambda found: abs(np.log(found[0]) - np.log(len(customers))))[1]
+        nearest = min(self.models, key=lambda model: abs(np.log(model[0]) - np.log(len(customers))))[1]
         support = np.zeros((len(self.known.part), 1), dtype=bool)
         support[customers] = True
         match = self.known.matches(support, np.array([MISSING]))[:, :, 0]

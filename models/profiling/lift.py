@@ -28,8 +28,10 @@ REACHED = np.round(np.concatenate([np.arange(0.005, 0.1, 0.005), np.arange(0.1, 
 class LiftCurve:
     """Share of the newcomers found among the first x of the candidates, at the shares `REACHED`."""
 
-    found: np.ndarray  #: float64 [G], 0 to 1
-    error: np.ndarray  #: float64 [G], standard error of `found`; of a mean, the deviation between its brands
+    reached: np.ndarray  #: float64 [G], 0 to 1
+    error: (
+        np.ndarray
+    )  #: float64 [G], standard error of `reached`; of a mean, the deviation between its brands
     newcomers: int  #: behind the curve; of a mean, of all its brands together
     candidates: int  #: users that were ranked; of a mean, the mean
     brands: int = 1  #: curves that it is the mean of
@@ -37,16 +39,16 @@ class LiftCurve:
     @property
     def lift(self) -> np.ndarray:
         """Times as many as by chance, float64 [G]."""
-        return self.found / REACHED
+        return self.reached / REACHED
 
     def at(self, share: float) -> tuple[float, float]:
         """Share of the newcomers found among the first `share` of the candidates, and its error.
 
         Straight between the shares of the curve.
         """
-        reached = np.r_[0.0, REACHED]
-        found, error = (np.interp(share, reached, np.r_[0.0, v]) for v in (self.found, self.error))
-        return float(found), float(error)
+        shares = np.r_[0.0, REACHED]
+        reached, error = (np.interp(share, shares, np.r_[0.0, v]) for v in (self.reached, self.error))
+        return float(reached), float(error)
 
 
 def lift_curve(scores: np.ndarray, newcomers: np.ndarray, candidates: np.ndarray) -> LiftCurve:
@@ -60,17 +62,17 @@ def lift_curve(scores: np.ndarray, newcomers: np.ndarray, candidates: np.ndarray
     Raises:
         ValueError: no candidate became a customer, so there is nothing to find.
     """
-    wanted = newcomers[candidates]
-    if not wanted.any():
+    is_newcomer = newcomers[candidates]
+    if not is_newcomer.any():
         raise ValueError("no candidate became a customer: a lift curve needs at least one newcomer")
     group, size = np.unique(-scores[candidates], return_inverse=True, return_counts=True)[1:]
-    hits = np.bincount(group, weights=wanted, minlength=len(size))
+    hits = np.bincount(group, weights=is_newcomer, minlength=len(size))
     ranked, seen = np.r_[0, np.cumsum(size)], np.r_[0.0, np.cumsum(hits)]
-    found = np.interp(REACHED * len(wanted), ranked, seen) / seen[-1]
+    reached = np.interp(REACHED * len(is_newcomer), ranked, seen) / seen[-1]
     # Wilson's centre keeps the error above zero where all or none were found.
-    came = int(wanted.sum())
-    centre = (found * came + 2.0) / (came + 4.0)
-    return LiftCurve(found, np.sqrt(centre * (1.0 - centre) / (came + 4.0)), came, len(wanted))
+    came = int(is_newcomer.sum())
+    centre = (reached * came + 2.0) / (came + 4.0)
+    return LiftCurve(reached, np.sqrt(centre * (1.0 - centre) / (came + 4.0)), came, len(is_newcomer))
 
 
 def held_back(
@@ -136,10 +138,10 @@ def mean_curve(curves: Sequence[LiftCurve]) -> LiftCurve:
     """
     if not curves:
         raise ValueError("a mean lift curve needs at least one brand")
-    found = np.stack([curve.found for curve in curves])
+    reached = np.stack([curve.reached for curve in curves])
     return LiftCurve(
-        found=found.mean(axis=0),
-        error=found.std(axis=0, ddof=1) if len(curves) > 1 else curves[0].error,
+        reached=reached.mean(axis=0),
+        error=reached.std(axis=0, ddof=1) if len(curves) > 1 else curves[0].error,
         newcomers=sum(curve.newcomers for curve in curves),
         candidates=round(float(np.mean([curve.candidates for curve in curves]))),
         brands=len(curves),

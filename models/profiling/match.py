@@ -36,12 +36,12 @@ class MatchSpace:
         cls, vectors: np.ndarray, background: np.ndarray, device: torch.device | str = "cpu"
     ) -> MatchSpace:
         """From vectors [U, r] in any axes."""
-        given = torch.as_tensor(vectors, device=device)
+        turned_from = torch.as_tensor(vectors, device=device)
         inside = torch.as_tensor(background, device=device)
-        members = given[inside].double()
+        members = turned_from[inside].double()
         centre = members.mean(0)
         values, axes = torch.linalg.eigh((members - centre).T @ (members - centre) / len(members))
-        turned = (given - centre.float()) @ axes.float()
+        turned = (turned_from - centre.float()) @ axes.float()
         return cls(turned, values.clamp(min=0.0).float(), inside)
 
     @cached_property
@@ -63,11 +63,11 @@ class MatchSpace:
         # The centre of the background is zero, so the sum over customers is already the covariance with
         # membership, whatever its mean.
         weights = sums / n * inverse
-        found = weights @ self.vectors.T
+        scores = weights @ self.vectors.T
         leave_out = torch.where(self.background, self._hat(inverse / n).clamp(max=0.5), 0.0)
-        found = (found + leave_out * size / n) / (1.0 - leave_out)
-        rows = found[:, self.background]
-        return (found - rows.mean(1, keepdim=True)) / rows.std(1, keepdim=True).clamp(min=1e-9)
+        scores = (scores + leave_out * size / n) / (1.0 - leave_out)
+        rows = scores[:, self.background]
+        return (scores - rows.mean(1, keepdim=True)) / rows.std(1, keepdim=True).clamp(min=1e-9)
 
     def _hat(self, scale: Tensor) -> Tensor:
         """Σ_j t_uj² · scale_j, float32 [U]; in blocks, as the squares of a million users are not wanted."""

@@ -71,27 +71,12 @@ class MetaProfile:
         encoding = Encoding.fit(settings, data, train_users, tasks.withheld)
         everybody = np.flatnonzero(train_users)
         inputs = encoding.prepare(data, everybody, device)
-        # From here on a user is its place among the training users.
+        # From here on a user is its position among the training users.
         tasks = replace(tasks, value=tasks.value[everybody], members=tasks.members[everybody])
-        users, held = held_out_users(settings, np.arange(len(everybody)), seed)
         network = ProfileNetwork(settings, encoding, torch.Generator().manual_seed(seed)).to(device)
-        training = Training(
-            network=network,
-            inputs=inputs,
-            sampler=EpisodeSampler(tasks, users, settings.episodes),
-            schedule=settings.schedule,
-            seed=seed,
-            hidden_share=settings.network.hidden_share,
-            validation=settings.validation,
-            held_out=EpisodeSampler(tasks, held, settings.episodes) if len(held) else None,
-        )
-        fingerprint = _fingerprint(settings, inputs, tasks, seed)
-        training.run(
-            progress=progress,
-            checkpoint=checkpoint,
-            checkpoint_steps=settings.checkpoint_steps,
-            fingerprint=fingerprint,
-        )
+        training = _training(settings, network, inputs, tasks, seed)
+        digest, steps = _fingerprint(settings, inputs, tasks, seed), settings.checkpoint_steps
+        training.run(progress=progress, checkpoint=checkpoint, checkpoint_steps=steps, fingerprint=digest)
         return cls(
             settings=settings,
             encoding=encoding,
@@ -101,7 +86,7 @@ class MetaProfile:
             as_of_day=data.as_of_day,
             losses=tuple(training.losses),
             looks=tuple(training.looks),
-            inputs_hash=fingerprint,
+            inputs_hash=digest,
         )
 
     @property
@@ -178,6 +163,27 @@ class MetaProfile:
             "looks": list(self.looks),
             "inputs_hash": self.inputs_hash,
         }
+
+
+def _training(
+    settings: MetaProfileSettings,
+    network: ProfileNetwork,
+    inputs: ProfileInputs,
+    tasks: SourceTasks,
+    seed: int,
+) -> Training:
+    """Training on `tasks` of the users of `inputs`, of whom some are held out to tell when to stop."""
+    users, held_out = held_out_users(settings, np.arange(len(inputs)), seed)
+    return Training(
+        network=network,
+        inputs=inputs,
+        sampler=EpisodeSampler(tasks, users, settings.episodes),
+        schedule=settings.schedule,
+        seed=seed,
+        hidden_share=settings.network.hidden_share,
+        validation=settings.validation,
+        held_out=EpisodeSampler(tasks, held_out, settings.episodes) if len(held_out) else None,
+    )
 
 
 def _tasks(

@@ -45,7 +45,7 @@ class DemographicModality(nn.Module):
     def __init__(self, scale: DemographicScale, settings: NetworkSettings) -> None:
         super().__init__()
         width = settings.category_width
-        self.embeddings = nn.ModuleList(nn.Embedding(len(found) + 1, width) for found in scale.categories)
+        self.embeddings = nn.ModuleList(nn.Embedding(len(values) + 1, width) for values in scale.categories)
         inputs = scale.numeric_inputs + width * len(scale.categories)
         self.mlp = nn.Sequential(
             nn.Linear(inputs, settings.demographic_width),

@@ -43,8 +43,8 @@ class NormalTraining:
     start: Callable[[int], ProfileNetwork]  #: fresh weights from a seed
     seed: int
     finetunes: bool = False
-    wanted: np.ndarray | None = (
-        None  #: bool [U], whose scores will be read; NaN for the rest. None: everybody
+    scored: np.ndarray | None = (
+        None  #: bool [U], whose scores will be read; NaN for the rest; None: everybody
     )
     progress: Progress | None = None
 
@@ -57,7 +57,7 @@ class NormalTraining:
         *,
         seed: int,
         rule: NormalTrainingSettings | None = None,
-        wanted: np.ndarray | None = None,
+        scored: np.ndarray | None = None,
         device: torch.device | str = "cpu",
         progress: Progress | None = None,
     ) -> NormalTraining:
@@ -77,7 +77,7 @@ class NormalTraining:
             start,
             seed,
             finetunes=False,
-            wanted=wanted,
+            scored=scored,
             progress=progress,
         )
 
@@ -90,7 +90,7 @@ class NormalTraining:
         *,
         seed: int,
         rule: NormalTrainingSettings | None = None,
-        wanted: np.ndarray | None = None,
+        scored: np.ndarray | None = None,
         progress: Progress | None = None,
     ) -> NormalTraining:
         """From meta-trained weights (`adapt: finetune`); `meta_profile` itself stays as it is."""
@@ -102,7 +102,7 @@ class NormalTraining:
             start=lambda seed: copy.deepcopy(meta_profile.network),  # noqa: ARG005
             seed=seed,
             finetunes=True,
-            wanted=wanted,
+            scored=scored,
             progress=progress,
         )
 
@@ -115,7 +115,7 @@ class NormalTraining:
         return self.train(customers, others).score(np.unique(customers))
 
     def train(self, customers: np.ndarray, others: np.ndarray | None = None) -> EmbeddedScorer:
-        """The network of these labels, with everybody (or `wanted` and the customers) embedded."""
+        """The network of these labels, with everybody (or `scored` and the customers) embedded."""
         customers = np.unique(np.asarray(customers, dtype=np.int64))
         if others is None:
             rest = self.background.copy()
@@ -150,9 +150,9 @@ class NormalTraining:
         return scaled(self.settings.schedule, steps)
 
     def _embeddings(self, network: ProfileNetwork, customers: np.ndarray) -> np.ndarray:
-        if self.wanted is None:
+        if self.scored is None:
             return embed(network, self.inputs, self.settings.embed_batch)
-        needed = self.wanted.copy()
+        needed = self.scored.copy()
         needed[customers] = True
         users = np.flatnonzero(needed)
         out = np.full((len(needed), network.embedding_width), np.nan, dtype=np.float32)

@@ -11,12 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.profiling.activity import (
-    ACTIVITY_NAMES,
-    CATEGORY_LEVEL,
-    activity_columns,
-    spend_by_genre,
-)
+from models.profiling.activity import ACTIVITY_NAMES, CATEGORY_LEVEL, activity_columns, spend_by_genre
 from models.profiling.data import ProfileData
 from models.profiling.profiler import standardised, unit_rows
 from models.profiling.source_brands import SourceBrands, fit_activity_prior

@@ -43,10 +43,10 @@ def portrait(data: ProfileData, groups: Mapping[str, np.ndarray]) -> list[Trait]
     habits = [
         Trait(
             "habit",
-            told,
+            label,
             tuple(float(np.median(columns[group, ACTIVITY_NAMES.index(name)])) for group in users),
         )
-        for name, told in HABITS.items()
+        for name, label in HABITS.items()
     ]
     return [*habits, *_most(_genres(data, users)), *_most(_survey(data, users))]
 
@@ -55,8 +55,8 @@ def _genres(data: ProfileData, groups: list[np.ndarray]) -> list[Trait]:
     """Share of each group that bought a genre of the first level."""
     log, names = data.purchases, data.purchases.genre_names[0]
     bought = np.zeros((len(data), len(names)), dtype=bool)
-    kept = ~log.cancelled
-    bought[log.user[kept], log.genre[kept, 0]] = True
+    valid = ~log.cancelled
+    bought[log.user[valid], log.genre[valid, 0]] = True
     shares = np.stack([bought[group].mean(axis=0) for group in groups], axis=1)
     return [Trait("genre", name, tuple(map(float, row))) for name, row in zip(names, shares, strict=True)]
 
@@ -65,19 +65,19 @@ def _survey(data: ProfileData, groups: list[np.ndarray]) -> list[Trait]:
     """Share of each answer among those of a group who gave one."""
     if data.demographics is None:
         return []
-    found = []
+    traits = []
     answers = data.demographics
     for column, name in enumerate(answers.categorical_names):
-        given = [answers.categorical[group, column] for group in groups]
+        answered = [answers.categorical[group, column] for group in groups]
         for code, value in enumerate(answers.categories[column]):
-            shares = tuple(_share(codes, code) for codes in given)
-            found.append(Trait("survey", f"{name}: {value}", shares))
-    return found
+            shares = tuple(_share(codes, code) for codes in answered)
+            traits.append(Trait("survey", f"{name}: {value}", shares))
+    return traits
 
 
 def _share(codes: np.ndarray, code: int) -> float:
-    asked = codes >= 0
-    return float((codes[asked] == code).mean()) if asked.any() else float("nan")
+    answered = codes >= 0
+    return float((codes[answered] == code).mean()) if answered.any() else float("nan")
 
 
 def _most(traits: list[Trait]) -> list[Trait]:

@@ -29,7 +29,7 @@ from models.profiling.gains import Gains, fit_gains
 from models.profiling.logistic import Logistic
 from models.profiling.match import MatchSpace
 from models.profiling.profiler import standardised
-from models.profiling.source_brands import fit_activity_prior, source_brands
+from models.profiling.source_brands import SourceBrands, fit_activity_prior, source_brands
 from models.profiling.views import Columns, PurchaseVectors, View
 from models.progress import Progress
 from models.settings import Settings
@@ -56,6 +56,9 @@ class MetaProfilePriorSettings(Settings):
     most_brands: int = 512  #: source brands to learn the gain from
     penalty: float = 1.0  #: of the prior's logistic model
 
+
+NO_BRANDS = np.zeros(0, dtype=np.int64)
+_SAVED_AS = {"measured": "found"}  #: fields of `Gains` by their name in the files of all versions
 
 #: No source brands at all (a log of one brand, or of a few days): activity orders, and a match is worth this.
 _UNTAUGHT = Gains(1.0, 10.0, 0.5, np.ones(1), np.full(1, 0.02), np.ones(1), np.ones(1))
@@ -106,7 +109,7 @@ class MetaProfilePrior:
         data: ProfileData,
         train_users: np.ndarray,
         *,
-        excluded_brands: np.ndarray,
+        excluded_brands: np.ndarray = NO_BRANDS,
         seed: int,
         device: torch.device | str = "cpu",
         progress: Progress | None = None,
@@ -123,7 +126,6 @@ class MetaProfilePrior:
             progress: told of every step.
         """
         log, users = data.purchases, len(data)
-        rng = np.random.default_rng(seed)
         vectors = PurchaseVectors.fit(
             log,
             train_users,
@@ -139,21 +141,9 @@ class MetaProfilePrior:
         if len(source.brands) == 0:
             return cls(settings, vectors, _by_activity(), _UNTAUGHT, data.as_of_day, 0, str(device))
         prior, columns = fit_activity_prior(data, train_users, source, penalty=settings.penalty)
-        # Of a brand that nearly everybody buys, the few who do not are no audience that anyone looks for.
-        taught = np.flatnonzero(source.at_risk.sum(1) >= settings.least_at_risk * train_users.sum())
-        if len(taught) > settings.most_brands:
-            taught = np.sort(rng.choice(taught, settings.most_brands, replace=False))
-        gains = fit_gains(
-            MatchSpace.of(vectors.transform(log.before(source.start_day), users), train_users, device),
-            prior.log_odds(columns),
-            source.customers[taught],
-            source.newcomers[taught],
-            supports=settings.supports,
-            shrinkages=settings.shrinkages,
-            draws=settings.draws,
-            rng=rng,
-            progress=progress,
-        )
+        space = MatchSpace.of(vectors.transform(log.before(source.start_day), users), train_users, device)
+        rng = np.random.default_rng(seed)
+        gains = _taught(settings, source, space, prior.log_odds(columns), rng, progress)
         return cls(settings, vectors, prior, gains, data.as_of_day, len(source.brands), str(device))
 
     def ready(self, data: ProfileData, background: np.ndarray | None = None) -> PriorScorer:
@@ -185,13 +175,16 @@ class MetaProfilePrior:
             "settings": self.settings.model_dump(mode="json"),
             "columns": [one.names for one in self.vectors.columns],
             "intercept": self.prior.intercept,
-            "gains": {key: np.asarray(value).tolist() for key, value in asdict(self.gains).items()},
+            "gains": {
+                _SAVED_AS.get(key, key): np.asarray(value).tolist()
+                for key, value in asdict(self.gains).items()
+            },
             "trained_as_of": self.trained_as_of,
             "source_brands": self.source_brands,
         }
         with replace_folder(folder) as fresh:
             (fresh / "meta_profile_prior.json").write_text(json.dumps(about))
-            arrays = {f"weights{place}": one.weights for place, one in enumerate(self.vectors.columns)}
+            arrays = {f"weights{number}": one.weights for number, one in enumerate(self.vectors.columns)}
             arrays |= {"basis": self.vectors.basis, "coefficients": self.prior.coefficients}
             np.savez(fresh / "meta_profile_prior.npz", allow_pickle=False, **arrays)
 
@@ -202,17 +195,47 @@ class MetaProfilePrior:
         settings = MetaProfilePriorSettings.model_validate(about["settings"])
         with np.load(folder / "meta_profile_prior.npz") as arrays:
             columns = tuple(
-                Columns(view, tuple(names), arrays[f"weights{place}"])
-                for place, (view, names) in enumerate(zip(settings.views, about["columns"], strict=True))
+                Columns(view, tuple(names), arrays[f"weights{number}"])
+                for number, (view, names) in enumerate(zip(settings.views, about["columns"], strict=True))
             )
             vectors = PurchaseVectors(columns, arrays["basis"])
             prior = Logistic(arrays["coefficients"], about["intercept"])
-        found = about["gains"]
-        curve = {key: np.asarray(found[key]) for key in ("supports", "shrinkage", "found", "certainty")}
-        gains = Gains(found["ceiling"], found["half"], found["power"], **curve)
+        saved = about["gains"]
+        curve = {
+            key: np.asarray(saved[_SAVED_AS.get(key, key)])
+            for key in ("supports", "shrinkage", "measured", "certainty")
+        }
+        gains = Gains(saved["ceiling"], saved["half"], saved["power"], **curve)
         return cls(
             settings, vectors, prior, gains, about["trained_as_of"], about["source_brands"], str(device)
         )
+
+
+def _taught(
+    settings: MetaProfilePriorSettings,
+    source: SourceBrands,
+    space: MatchSpace,
+    prior: np.ndarray,
+    rng: np.random.Generator,
+    progress: Progress | None,
+) -> Gains:
+    """What a match is worth, from those source brands that enough users have yet to discover."""
+    # Of a brand that nearly everybody buys, the few who do not are no audience that anyone looks for.
+    train_users = int(space.background.sum())
+    brands = np.flatnonzero(source.at_risk.sum(1) >= settings.least_at_risk * train_users)
+    if len(brands) > settings.most_brands:
+        brands = np.sort(rng.choice(brands, settings.most_brands, replace=False))
+    return fit_gains(
+        space,
+        prior,
+        source.customers[brands],
+        source.newcomers[brands],
+        supports=settings.supports,
+        shrinkages=settings.shrinkages,
+        draws=settings.draws,
+        rng=rng,
+        progress=progress,
+    )
 
 
 def _by_activity() -> Logistic:

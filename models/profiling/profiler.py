@@ -10,8 +10,6 @@ from typing import Protocol
 
 import numpy as np
 
-from models.profiling.data import ProfileData
-
 
 class Scorer(Protocol):
     """A profiler that stands ready at one as-of date."""
@@ -27,13 +25,6 @@ class Scorer(Protocol):
         Returns:
             float64 [U]. Scores of `customers` themselves mean nothing.
         """
-
-
-class Profiler(Protocol):
-    """A trained profiler."""
-
-    def ready(self, data: ProfileData) -> Scorer:
-        """Embed the users of an as-of date; the data must not be older than what it was trained on."""
 
 
 def unit_rows(rows: np.ndarray) -> np.ndarray:

@@ -56,8 +56,10 @@ def prospect(
     if top < 1:
         raise ValueError(f"an audience of {top} users: the size must be at least 1")
     if not np.isfinite(scores).all():
-        place = int(np.flatnonzero(~np.isfinite(scores))[0])
-        raise ValueError(f"the score of user position {place} is {scores[place]}: train the model again")
+        position = int(np.flatnonzero(~np.isfinite(scores))[0])
+        raise ValueError(
+            f"the score of user position {position} is {scores[position]}: train the model again"
+        )
     candidates = np.ones(len(scores), dtype=bool)
     if not keep_customers:
         candidates[customers] = False
@@ -75,13 +77,13 @@ def prospect(
 
 def best(scores: np.ndarray, candidates: np.ndarray, top: int) -> np.ndarray:
     """Positions of the `top` highest scores among `candidates` (bool [U]), best first, ties by position."""
-    place = np.flatnonzero(candidates)
-    found = scores[place]
-    if top < len(place):
-        bar = np.partition(found, len(found) - top)[len(found) - top]
-        above = place[found > bar]
-        place = np.concatenate([above, place[found == bar][: top - len(above)]])
-    return place[np.lexsort((place, -scores[place]))]
+    users = np.flatnonzero(candidates)
+    reach = scores[users]
+    if top < len(users):
+        bar = np.partition(reach, len(reach) - top)[len(reach) - top]
+        above = users[reach > bar]
+        users = np.concatenate([above, users[reach == bar][: top - len(above)]])
+    return users[np.lexsort((users, -scores[users]))]
 
 
 def percentile(scores: np.ndarray, candidates: np.ndarray, users: np.ndarray) -> np.ndarray:
@@ -132,10 +134,10 @@ def nearest_customers(
         is_customer = np.flatnonzero(customers[itself] == block)
         cosine[is_customer, itself[is_customer]] = -np.inf
         row = np.arange(len(block))
-        for place in range(count):  # three passes over a row cost less than sorting it
-            found = cosine.argmax(axis=1)
-            value = cosine[row, found]
-            nearest[start + row, place] = np.where(value > -np.inf, customers[found], MISSING)
-            similarity[start + row, place] = np.where(value > -np.inf, value, np.nan)
-            cosine[row, found] = -np.inf
+        for rank in range(count):  # three passes over a row cost less than sorting it
+            column = cosine.argmax(axis=1)
+            value = cosine[row, column]
+            nearest[start + row, rank] = np.where(value > -np.inf, customers[column], MISSING)
+            similarity[start + row, rank] = np.where(value > -np.inf, value, np.nan)
+            cosine[row, column] = -np.inf
     return nearest, similarity

@@ -30,9 +30,9 @@ class HeatScale:
     def fit(cls, heat: SparseHeatmaps, users: np.ndarray) -> HeatScale:
         """Learn from the cells of `users` (bool [U]); a channel without cells among them has scale 1."""
         channels = len(heat.channels)
-        mine = users[heat.rows]
-        value = _log(heat.value[mine]).astype(np.float64)
-        channel = heat.channel[mine]
+        of_users = users[heat.rows]
+        value = _log(heat.value[of_users]).astype(np.float64)
+        channel = heat.channel[of_users]
         count = np.bincount(channel, minlength=channels)
         squares = np.bincount(channel, weights=value * value, minlength=channels)
         scale = np.sqrt(np.divide(squares, count, out=np.ones(channels), where=squares > 0))
@@ -122,11 +122,11 @@ class DemographicScale:
     def categorical(self, columns: Demographics) -> np.ndarray:
         """int64 [U, m]: 0 for unknown, else 1 + the place in training's vocabulary; new values unknown."""
         out = np.zeros((len(columns.categorical), len(self.categorical_names)), dtype=np.int64)
-        for place, name in enumerate(self.categorical_names):  # a handful of columns
+        for column, name in enumerate(self.categorical_names):  # a handful of columns
             at = _column(columns.categorical_names, name, "categorical")
-            known = {value: i + 1 for i, value in enumerate(self.categories[place])}
+            known = {value: i + 1 for i, value in enumerate(self.categories[column])}
             codes = np.asarray([*(known.get(value, 0) for value in columns.categories[at]), 0])
-            out[:, place] = codes[columns.categorical[:, at]]  # MISSING is -1: the last
+            out[:, column] = codes[columns.categorical[:, at]]  # MISSING is -1: the last
         return out
 
 

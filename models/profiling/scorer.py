@@ -36,16 +36,6 @@ class EmbeddedScorer:
         out[known] = torch.sigmoid(logits.double()).cpu().numpy()
         return out
 
-    @torch.no_grad()
-    def pair_scores(self, support: np.ndarray) -> np.ndarray:
-        """Logits f(g(x), g(s)) of every user against each support member (int64 [S]): float32 [U, S].
-
-        The score of a way is σ of their mean over the way's members; a 9-way evaluation draws one target
-        support and eight contrast supports and reads their columns.
-        """
-        members = self._tensor(self.embeddings[np.asarray(support)])
-        return self.relation(self._tensor(self.embeddings), members).cpu().numpy()
-
     def _tensor(self, array: np.ndarray) -> Tensor:
         return torch.from_numpy(array).to(next(self.relation.parameters()).device)
 
@@ -58,5 +48,5 @@ def embed(
     network.eval()
     users = np.arange(len(inputs)) if users is None else users
     parts = np.split(users, range(batch, len(users), batch)) if len(users) else []
-    found = [network(inputs.take(part)).cpu().numpy() for part in parts]
-    return np.concatenate(found or [np.zeros((0, network.embedding_width), np.float32)])
+    embeddings = [network(inputs.take(part)).cpu().numpy() for part in parts]
+    return np.concatenate(embeddings or [np.zeros((0, network.embedding_width), np.float32)])

@@ -204,8 +204,8 @@ def _value(
 
 def _of_column(rule: ColumnRule, columns: Demographics | None, users: np.ndarray) -> np.ndarray | str:
     name = rule.column.lower()
-    numeric = [found.lower() for found in (columns.numeric_names if columns else ())]
-    categorical = [found.lower() for found in (columns.categorical_names if columns else ())]
+    numeric = [other.lower() for other in (columns.numeric_names if columns else ())]
+    categorical = [other.lower() for other in (columns.categorical_names if columns else ())]
     if columns is None or name not in (*numeric, *categorical):
         return f"no demographic column {rule.column!r}"
     if (rule.above is None) == (not rule.values):

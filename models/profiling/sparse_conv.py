@@ -97,7 +97,7 @@ class _MomentsAndMax(torch.autograd.Function):
         else:  # to the pool it is one image of Q × P positions, channels last
             image = z.view(1, windows, places, width).permute(0, 3, 1, 2)
             pooled = F.max_pool2d(image, (1, places), return_indices=True)
-            largest, at = (found.permute(0, 2, 3, 1).reshape(windows, width) for found in pooled)
+            largest, at = (part.permute(0, 2, 3, 1).reshape(windows, width) for part in pooled)
         ctx.save_for_backward(flat, at)
         if not moments:
             return largest, z.new_zeros(width), z.new_zeros(width)
@@ -166,12 +166,12 @@ def first_level(
         z.view(-1, geometry.places, conv.out_channels), norm.training
     )
     scale, shift = _affine(norm, sign, total, squares, users * geometry.positions, _bias(conv))
-    kept = (active % geometry.windows < geometry.kept).nonzero().squeeze(1)
-    at = active[kept]
+    whole = (active % geometry.windows < geometry.whole_windows).nonzero().squeeze(1)
+    at = active[whole]
     return ActiveRows(
-        rows=torch.relu(largest[kept] * scale + shift),
+        rows=torch.relu(largest[whole] * scale + shift),
         constant=torch.relu(shift),
-        at=at // geometry.windows * geometry.kept + at % geometry.windows,
+        at=at // geometry.windows * geometry.whole_windows + at % geometry.windows,
         users=users,
     )
 
@@ -203,7 +203,7 @@ def second_level(conv: nn.Conv2d, norm: nn.BatchNorm2d, geometry: Geometry, imag
     )
     offset = _bias(conv) + sign * of_constant.sum(0)
     scale, shift = _affine(norm, sign, total, squares, images.users * geometry.positions, offset)
-    largest = largest.view(images.users, geometry.windows, -1)[:, : geometry.kept]
+    largest = largest.view(images.users, geometry.windows, -1)[:, : geometry.whole_windows]
     pooled = torch.relu(largest * scale + shift)
     return pooled.unflatten(1, geometry.pooled).permute(0, 3, 1, 2)
 

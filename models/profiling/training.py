@@ -29,13 +29,13 @@ STAGE = "meta-profile"
 def learning_rate(schedule: ScheduleSettings, step: int) -> float:
     """Of a step, from 0: triangles between `low` and `high` [28], then cosine periods from `high` [29]."""
     if step < schedule.cyclical_steps:
-        place = (step % schedule.cycle) / schedule.cycle
-        return schedule.low + (schedule.high - schedule.low) * (1.0 - abs(2.0 * place - 1.0))
-    place, period = step - schedule.cyclical_steps, schedule.first_period
-    while place >= period:
-        place, period = place - period, period * schedule.period_factor
+        position = (step % schedule.cycle) / schedule.cycle
+        return schedule.low + (schedule.high - schedule.low) * (1.0 - abs(2.0 * position - 1.0))
+    position, period = step - schedule.cyclical_steps, schedule.first_period
+    while position >= period:
+        position, period = position - period, period * schedule.period_factor
     return schedule.floor + (schedule.high - schedule.floor) * 0.5 * (
-        1.0 + math.cos(math.pi * place / period)
+        1.0 + math.cos(math.pi * position / period)
     )
 
 

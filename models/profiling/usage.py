@@ -47,10 +47,10 @@ class _Habits:
         self.users = len(data)
         self.data = data
         self.all = data.purchases.between(data.as_of_day - DAYS, data.as_of_day)
-        kept = ~self.all.cancelled
-        self.user, self.day = self.all.user[kept], self.all.day[kept]
-        self.at_ms, self.brand = self.all.at_ms[kept], self.all.brand[kept]
-        self.genre, self.price = self.all.genre[kept], self.all.price[kept]
+        valid = ~self.all.cancelled
+        self.user, self.day = self.all.user[valid], self.all.day[valid]
+        self.at_ms, self.brand = self.all.at_ms[valid], self.all.brand[valid]
+        self.genre, self.price = self.all.genre[valid], self.all.price[valid]
         self.bought = self._count(self.user)
 
     def of(self, measure: Measure) -> np.ndarray:
@@ -87,8 +87,8 @@ class _Habits:
         """The share of non-empty cells of all image modalities whose local hour lies in [start, end)."""
         inside, total = np.zeros(self.users), np.zeros(self.users)
         for heat in self.data.modalities:
-            mine = (heat.hour >= start) & (heat.hour < end)
-            inside += self._count(heat.rows[mine])
+            inside_hours = (heat.hour >= start) & (heat.hour < end)
+            inside += self._count(heat.rows[inside_hours])
             total += self._count(heat.rows)
         return np.divide(inside, total, out=np.full(self.users, np.nan), where=total > 0)
 

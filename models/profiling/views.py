@@ -79,16 +79,16 @@ class PurchaseVectors:
         # The smaller of the two Gram matrices has the same leading directions at a fraction of the cost.
         gram = torch.from_numpy(unit.T @ unit if unit.shape[1] <= len(unit) else unit @ unit.T).double()
         values, vectors = torch.linalg.eigh(gram)
-        kept = values > 1e-9 * values[-1].clamp(min=1e-30)
-        leading = torch.flip(vectors[:, kept], [1])[:, :width].numpy()
+        large = values > 1e-9 * values[-1].clamp(min=1e-30)
+        leading = torch.flip(vectors[:, large], [1])[:, :width].numpy()
         basis = leading if unit.shape[1] <= len(unit) else unit.T @ leading
         return cls(columns, unit_rows(basis.T).T.astype(np.float32))
 
     def transform(self, purchases: PurchaseLog, users: int) -> np.ndarray:
         """float32 [U, r]; a user without purchases in any column is the zero vector."""
         vectors = np.empty((users, self.basis.shape[1]), dtype=np.float32)
-        for place, block in _blocks(purchases, np.arange(users), self.columns):
-            vectors[place] = block @ self.basis
+        for rows, block in _blocks(purchases, np.arange(users), self.columns):
+            vectors[rows] = block @ self.basis
         return vectors
 
 
@@ -100,7 +100,7 @@ def _columns(purchases: PurchaseLog, members: np.ndarray, view: View, least: flo
     buyers = np.bincount(_distinct(user * len(names) + genre) % max(len(names), 1), minlength=len(names))
     chosen = np.flatnonzero(buyers >= least)
     chosen = np.sort(chosen[np.argsort(-buyers[chosen], kind="stable")[:most]])
-    everything = Columns(view, tuple(names[place] for place in chosen), np.ones(len(chosen), np.float32))
+    everything = Columns(view, tuple(names[code] for code in chosen), np.ones(len(chosen), np.float32))
     total = np.zeros((2, len(chosen)))
     for _, block in _raw_blocks(purchases, members, everything):
         total += np.stack([block.sum(0), np.square(block, dtype=np.float64).sum(0)])
@@ -128,8 +128,8 @@ def _raw_blocks(
 ) -> Iterator[tuple[slice, np.ndarray]]:
     """One view of `users` (int64, ascending), block by block: float32 [block, G]."""
     level = _level(purchases, columns.view)
-    place = {name: position for position, name in enumerate(columns.names)}
-    to_column = np.asarray([place.get(name, -1) for name in purchases.genre_names[level]] or [-1])
+    numbers = {name: position for position, name in enumerate(columns.names)}
+    to_column = np.asarray([numbers.get(name, -1) for name in purchases.genre_names[level]] or [-1])
     column = to_column[purchases.genre[:, level]]
     row = np.searchsorted(users, purchases.user)
     known = (row < len(users)) & (column >= 0) & ~purchases.cancelled

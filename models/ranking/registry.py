@@ -59,7 +59,10 @@ def settings_of(kind: str, document: str) -> SystemSettings:
     try:
         return classes[kind].model_validate_json(document)
     except ValidationError as error:
-        faults = "; ".join(": ".join([*map(str, fault["loc"]), fault["msg"]]) for fault in error.errors())
+        faults = "; ".join(
+            ": ".join(filter(None, [".".join(map(str, fault["loc"])), fault["msg"]]))
+            for fault in error.errors()
+        )
         raise ValueError(
             f"a saved ranker of kind {kind!r} has settings that this version does not take ({faults}): "
             "retrain it"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from orchestration.cli.console import out, plain_errors, progress_bars
+from orchestration.cli.options import Tiny
 
 if TYPE_CHECKING:
     from assets.experiments.comparison.parts import SystemFigures, Truth
@@ -18,8 +19,8 @@ def day(
     date: Annotated[str, typer.Argument(help="The day to run, in service time.")],
     systems: Annotated[str | None, typer.Option(help="Names with commas; default: the deployment's.")] = None,
     device: Annotated[str | None, typer.Option(help="cpu or cuda; default: the deployment's.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Default: the deployment's.")] = None,
-    tiny: Annotated[bool, typer.Option("--tiny", help="Tiny configurations, to try things out.")] = False,
+    seed: Annotated[int | None, typer.Option(help="Of every training; default: the deployment's.")] = None,
+    tiny: Tiny = False,
 ) -> None:
     """Run one day of the source in this home: retrain on the days before, then score and adapt 24 hours.
 
@@ -46,8 +47,7 @@ def day(
         truth = ceiling(session.home, deployment, date) if report.simulated else None
     made = "simulated logs" if report.simulated else report.source
     out.print(figures_table(f"{made}, {date}: AUC by period and day", entries(report), truth))
-    bases = ", ".join(f"{system} from {base}" for system, base in report.base_partitions.items())
-    out.print(f"Base models: {bases}")
+    out.print(f"Base models: {bases(report)}")
     out.print(f"Plot: {report.plot}")
     out.print("Look on with: hourfold ui")
 
@@ -62,23 +62,25 @@ def check_day(deployment: Deployment, date: str) -> None:
         )
 
 
+def bases(report: DayReport) -> str:
+    """Which base model each system was served from."""
+    return ", ".join(f"{system} from {base}" for system, base in report.base_partitions.items())
+
+
 def entries(report: DayReport) -> list[SystemFigures]:
     """A day's report in the form of a comparison's summary."""
     from assets.experiments.comparison.averages import mean
     from assets.experiments.comparison.parts import PERIODS, SystemFigures
 
-    found = []
+    summary = []
     for system, by_hour in report.auc_by_hour.items():
         pooled = report.pooled[system]
         figures = {name: mean(by_hour.get(hour) for hour in hours) for name, hours in PERIODS.items()}
         figures |= {name: pooled[name] for name in ("auc", "log_loss", "gauc")}
         nulls = sum(value is None for value in by_hour.values())
-        found.append(
-            SystemFigures.model_validate(
-                {"system": system, **figures, "auc_error": pooled["auc_se"], "null_hours": nulls}
-            )
-        )
-    return found
+        values = {"system": system, **figures, "auc_error": pooled["auc_se"], "null_hours": nulls}
+        summary.append(SystemFigures.model_validate(values))
+    return summary
 
 
 def ceiling(home: Home, deployment: Deployment, date: str) -> Truth:

@@ -9,6 +9,7 @@ import typer
 
 from models.progress import Progress
 from orchestration.cli.console import Stopwatch, out, plain_errors, progress_bars
+from orchestration.cli.options import Device, size_of
 
 if TYPE_CHECKING:
     from orchestration.cli.demo_report import Broken
@@ -22,7 +23,7 @@ BROKEN_SHARE = 0.01
 
 def demo(
     systems: Annotated[str, typer.Option(help="Names with commas.")] = "deepfm_external,lsttm_spectral",
-    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    device: Device = "cpu",
     tiny: Annotated[
         bool, typer.Option("--tiny", help="Three small days and tiny models: seconds, for tests.")
     ] = False,
@@ -55,7 +56,7 @@ def demo(
                 _forget()
             with watch.stage("simulation"):
                 broken, deployment = _simulated(days, tiny, progress)
-            changes = {"systems": names(systems), "device": device, "size": "tiny" if tiny else "real"}
+            changes = {"systems": names(systems), "device": device, "size": size_of(tiny)}
             deployment = deployment.model_copy(update=changes)
             with watch.stage("imports"):
                 session = Session(deployment, progress=progress)
@@ -76,7 +77,7 @@ def _run(session: Session, days: int, watch: Stopwatch) -> DayReport:
 
     zone, first = session.deployment.service_zone, session.deployment.first_day
     start = zone.day_start_ms(first)
-    before, last = (zone.day_key(start + place * DAY_MS) for place in (days - 2, days - 1))
+    before, last = (zone.day_key(start + day * DAY_MS) for day in (days - 2, days - 1))
     with watch.stage("gate and load"):
         run_ingest(session, first, last)
     with watch.stage("training"):

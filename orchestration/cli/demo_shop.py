@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from models.progress import Progress
 from orchestration.cli.console import Stopwatch, out
+from orchestration.cli.tables import new_table
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -18,11 +19,13 @@ if TYPE_CHECKING:
 
 SOURCE, AS_OF, TOP = "complete-journey", "2017-10-01", 250
 CUSTOMERS = (200, 800)  #: the brand is neither new nor bought by everybody
+#: phases of the prospecting → stages shown
+STAGES = {"compute": "shop: train and rank", "write": "shop: report", "record": "shop: report"}
 
 
 @dataclass(frozen=True)
 class ShopDemo:
-    """What the demo found, and what became of it."""
+    """The audience of the demo, and what became of it."""
 
     brand: str
     result: AudienceResult
@@ -33,11 +36,9 @@ class ShopDemo:
 def run_shop(home: Home, watch: Stopwatch, progress: Progress) -> ShopDemo:
     """Load the shop, train on what was known at the as-of date, rank, and look at what happened after it."""
     from assets.common.tracking import PROFILING, Tracking
-    from assets.profiling.audience.files import AudienceFiles, write
-    from assets.profiling.audience.make import make_audience
     from assets.profiling.audience.outcome import busiest_brand, outcome
     from assets.profiling.audience.requests import AudienceSettings
-    from assets.profiling.recording import record_audience
+    from assets.profiling.audience.run import carry_out
     from assets.profiling.sources import ProfileSource
 
     with watch.stage("shop: gate and load"):
@@ -46,44 +47,39 @@ def run_shop(home: Home, watch: Stopwatch, progress: Progress) -> ShopDemo:
         data = source.read(AS_OF)
     folder = source.home.reports / "audiences" / "demo"
     folder.mkdir(parents=True, exist_ok=True)
-    files, listed = AudienceFiles.at(folder), folder / "customers.txt"
+    listed = folder / "customers.txt"
     settings = AudienceSettings(customers=str(listed), as_of=AS_OF, top=TOP)
     brand, customers = busiest_brand(data, settings.horizon_days, *CUSTOMERS)
     listed.write_text("\n".join(customers) + "\n")
-    tracking = Tracking(home.mlflow, SOURCE, source.description.simulated, PROFILING)
-    with watch.stage("shop: train and rank"):
-        result = make_audience(
-            settings,
-            source.trainer(progress=progress, tracking=tracking),
-            source=SOURCE,
-            simulated=source.description.simulated,
-            progress=progress,
-        )
-    with watch.stage("shop: report"):
-        write(result, files)
-        record_audience(tracking, result, files, "demo")
-        return ShopDemo(brand, result, outcome(result, source, brand), files)
+    made = carry_out(
+        settings,
+        source,
+        Tracking(home.mlflow, SOURCE, source.description.simulated, PROFILING),
+        folder,
+        name="demo",
+        progress=progress,
+        phase=lambda name: watch.stage(STAGES[name]),
+    )
+    with watch.stage(STAGES["record"]):
+        return ShopDemo(brand, made.result, outcome(made.result, source, brand), made.files)
 
 
-def print_shop(found: ShopDemo) -> None:
+def print_shop(demo: ShopDemo) -> None:
     """The table and where to look next."""
-    out.print(table(found))
-    out.print(f"The audience as a page to mail: {found.files.page}")
+    out.print(table(demo))
+    out.print(f"The audience as a page to mail: {demo.files.page}")
     out.print()
 
 
-def table(found: ShopDemo) -> Table:
+def table(demo: ShopDemo) -> Table:
     """Expected against what came true."""
-    from rich.table import Table
-
-    result, after = found.result, found.outcome
+    result, after = demo.result, demo.outcome
     title = (
-        f"Audience for brand {found.brand} ({SOURCE}): {len(result.audience)} of {after.candidates:,} "
+        f"Audience for brand {demo.brand} ({SOURCE}): {len(result.audience)} of {after.candidates:,} "
         f"households as of {AS_OF}"
     )
-    shown = Table("", title=title, title_justify="left")
-    shown.add_column("expected, clock held back", justify="right")
-    shown.add_column(f"came true in {result.settings.horizon_days} days", justify="right")
+    came_true = f"came true in {result.settings.horizon_days} days"
+    shown = new_table(title, "", "expected, clock held back", came_true)
     reached, lift = "–", "–"
     if result.lift is not None:
         expected, _ = result.lift.curve.at(result.share)

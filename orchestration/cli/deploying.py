@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ from models.progress import Progress
 
 if TYPE_CHECKING:
     from simulator import SimulatorSettings
-    from warehouse.home import Deployment
+    from warehouse.home import Deployment, Home
 
 
 class OtherDeployment(ValueError):
@@ -30,33 +31,31 @@ def deploy(
         source: simulator, kuairand, complete-journey or landing.
         data: where the source's files are.
         simulation: settings of the simulator.
-        progress: told (stage, done, total).
+        progress: called with (stage, done, total).
         changes: fields of `Deployment` to set; None leaves what the home has.
 
     Raises:
         OtherDeployment: the home serves another source already.
     """
     from assets.logs.sources import open_source
-    from warehouse.home import Deployment, Home
+    from warehouse.home import Home
 
     home = Home.current()
-    former = Deployment.load(home) if (home.root / "deployment.json").exists() else None
+    former = _former(home)
     if former is not None and former.source != source:
         raise OtherDeployment(
             f"{home.root} serves the source {former.source}: set HOURFOLD_HOME to another folder for {source}"
         )
     opened = open_source(source, home, data, simulation=simulation, progress=progress)
     description = opened.description
-    fields = former.model_dump() if former is not None else {}
-    fields |= {
+    described_fields = {
         "source": source,
         "zone": description.zone,
         "first_day": description.first_day,
         "shop_first_day": description.shop_first_day,
         "landing": str(opened.landing) if source == "landing" else None,
     }
-    fields |= {name: value for name, value in changes.items() if value is not None}
-    return Deployment(**fields)
+    return _changed((former.model_dump() if former is not None else {}) | described_fields, changes)
 
 
 def deployed(**changes: Any) -> Deployment:
@@ -65,26 +64,40 @@ def deployed(**changes: Any) -> Deployment:
     Raises:
         FileNotFoundError: nothing was ingested into this home yet.
     """
-    from warehouse.home import Deployment, Home
+    from warehouse.home import Home
 
     home = Home.current()
-    if not (home.root / "deployment.json").exists():
+    former = _former(home)
+    if former is None:
         raise FileNotFoundError(
             f"{home.root} has no deployment yet: begin with hourfold ingest, or set HOURFOLD_HOME to "
             "the home that has one"
         )
-    changed = {name: value for name, value in changes.items() if value is not None}
-    return Deployment(**(Deployment.load(home).model_dump() | changed))
+    return _changed(former.model_dump(), changes)
+
+
+def _former(home: Home) -> Deployment | None:
+    """What the home was deployed as; None before its first source."""
+    from warehouse.home import Deployment
+
+    return Deployment.load(home) if (home.root / "deployment.json").exists() else None
+
+
+def _changed(fields: dict[str, Any], changes: Mapping[str, Any]) -> Deployment:
+    from warehouse.home import Deployment
+
+    return Deployment(**fields | {name: value for name, value in changes.items() if value is not None})
 
 
 def names(text: str | None) -> tuple[str, ...] | None:
     """`a,b` as a tuple, checked against the registry; None stays None."""
     if text is None:
         return None
+    from assets.common.options import names_in
     from models.ranking.registry import SYSTEMS
 
-    found = tuple(name.strip() for name in text.split(","))
-    unknown = [name for name in found if name not in SYSTEMS]
+    chosen = names_in(text)
+    unknown = [name for name in chosen if name not in SYSTEMS]
     if unknown:
         raise ValueError(f"unknown system {', '.join(unknown)}; known: {', '.join(SYSTEMS)}")
-    return found
+    return chosen

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from orchestration.cli.console import err, out, plain_errors, progress_bars
 from orchestration.cli.options import Data, SourceOfHome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from models.profiling.data import SparseHeatmaps
 
 
 def heatmap(
@@ -35,11 +40,9 @@ def heatmap(
         hourfold heatmap --user 1 --as-of 2017-10-01 --out year.png
     """
     from assets.logs.ingest import BatchRejected
-    from assets.profiling.pictures import heatmap_picture
+    from assets.profiling.plots import heatmap_picture
     from assets.profiling.reading import user_heatmaps
     from assets.profiling.sources import ProfileSource
-    from warehouse.heatmaps.codec import to_text
-    from warehouse.heatmaps.reading import CellColumns
     from warehouse.home import Deployment, Home
 
     errors = (ValueError, LookupError, OSError, ImportError, BatchRejected)
@@ -49,11 +52,7 @@ def heatmap(
         opened = ProfileSource.opened(home, name, data, progress=progress)
         heatmaps = user_heatmaps(opened.home, opened.description, user, as_of)
     if text:
-        for one in heatmaps:
-            text_of = to_text(CellColumns(one.offsets, one.day, one.hour, one.channel, one.value))[0]
-            out.print(f"{one.modality}: {text_of}", soft_wrap=True, markup=False)
-            numbered = ", ".join(f"{number} {channel}" for number, channel in enumerate(one.channels))
-            err.print(f"channels of {one.modality}: {numbered}", markup=False)
+        _print_cells(heatmaps)
     if out_file is None and text:
         return
     file_name = re.sub(r"[^\w.-]", "_", user)
@@ -63,3 +62,15 @@ def heatmap(
     path.write_bytes(picture)
     cells = ", ".join(f"{len(one.value):,} cells of {one.modality}" for one in heatmaps)
     out.print(f"{path}: {cells}", markup=False)
+
+
+def _print_cells(heatmaps: Iterable[SparseHeatmaps]) -> None:
+    """The cells of each modality in a line, with its channels by number on stderr."""
+    from warehouse.heatmaps.codec import to_text
+    from warehouse.heatmaps.reading import CellColumns
+
+    for one in heatmaps:
+        cells = to_text(CellColumns(one.offsets, one.day, one.hour, one.channel, one.value))[0]
+        out.print(f"{one.modality}: {cells}", soft_wrap=True, markup=False)
+        numbered = ", ".join(f"{number} {channel}" for number, channel in enumerate(one.channels))
+        err.print(f"channels of {one.modality}: {numbered}", markup=False)

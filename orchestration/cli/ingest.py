@@ -12,6 +12,11 @@ from orchestration.cli.console import err, out, plain_errors, progress_bars
 if TYPE_CHECKING:
     from warehouse.home import SourceHome
 
+Again = Annotated[bool, typer.Option("--again", help="Also days that are loaded already.")]
+Force = Annotated[
+    bool, typer.Option("--force", help="Load batches that break a batch rule; recorded with them.")
+]
+
 
 def ingest(
     source: Annotated[
@@ -22,10 +27,8 @@ def ingest(
     ] = None,
     first: Annotated[str | None, typer.Option("--from", help="First day; default: the source's.")] = None,
     last: Annotated[str | None, typer.Option("--to", help="Last day; default: the source's.")] = None,
-    again: Annotated[bool, typer.Option("--again", help="Also days that are loaded already.")] = False,
-    force: Annotated[
-        bool, typer.Option("--force", help="Load batches that break a batch rule; recorded with them.")
-    ] = False,
+    again: Again = False,
+    force: Force = False,
 ) -> None:
     """Pass a source through the quality gate into the warehouse of this home, as Dagster runs.
 
@@ -50,21 +53,18 @@ def ingest(
         with progress_bars() as progress:
             deployment = deploy(source, data, progress=progress)
             with Session(deployment, progress=progress) as session:
-                home = session.home
-                opened = open_source(source, home, data)
+                opened = open_source(source, session.home, data)
                 description = opened.description
+                first = first or description.shop_first_day or description.first_day
+                last = last or opened.last_day
                 try:
-                    first, last = (
-                        first or description.shop_first_day or description.first_day,
-                        last or opened.last_day,
-                    )
                     run_ingest(session, first, last, again=again)
                 except RunFailed as failed:
                     if not force:
                         raise
                     err.print(str(failed), markup=False)
                     _load_anyway(opened.home, opened.landing)
-        with Warehouse(deployment.paths(home).warehouse, read_only=True) as warehouse:
+        with Warehouse(opened.home.warehouse, read_only=True) as warehouse:
             made = "simulated logs" if description.simulated else f"source {source}"
             out.print(loaded_table(warehouse, f"{made}, {first} to {last}"))
     out.print("Rows in = kept + quarantined. See the quarantined ones with: hourfold quarantine list")

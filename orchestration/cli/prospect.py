@@ -40,9 +40,8 @@ def prospect(
     from assets.common.faults import DamagedState
     from assets.common.tracking import PROFILING, Tracking
     from assets.logs.ingest import BatchRejected
-    from assets.profiling.audience.files import AudienceFiles, write
-    from assets.profiling.audience.make import make_audience
-    from assets.profiling.recording import record_audience
+    from assets.profiling.audience.files import AudienceFiles
+    from assets.profiling.audience.run import carry_out
     from assets.profiling.sources import ProfileSource
     from orchestration.settings import prepare_home
     from warehouse.home import Deployment, Home
@@ -50,17 +49,14 @@ def prospect(
     errors = (ValueError, LookupError, OSError, ImportError, BatchRejected, DamagedState)
     with plain_errors(*errors), progress_bars() as progress:
         settings = AudienceSettings.model_validate(chosen)
-        files = AudienceFiles.at(out)
-        files.spare(Path(settings.customers))
+        AudienceFiles.at(out).spare(Path(settings.customers))
         home = prepare_home(Home.current())
-        name = source or Deployment.load(home).source
-        opened = ProfileSource.opened(home, name, data, progress=progress)
-        simulated = opened.description.simulated
-        tracking = Tracking(home.mlflow, name, simulated, PROFILING)
-        trainer = opened.trainer(size_of(tiny), device=device, progress=progress, tracking=tracking)
-        result = make_audience(settings, trainer, source=name, simulated=simulated, progress=progress)
-        write(result, files)
-        record_audience(tracking, result, files, files.page.stem)
+        opened = ProfileSource.opened(home, source or Deployment.load(home).source, data, progress=progress)
+        tracking = Tracking(home.mlflow, opened.name, opened.description.simulated, PROFILING)
+        made = carry_out(
+            settings, opened, tracking, out, size=size_of(tiny), device=device, progress=progress
+        )
+    result, files = made.result, made.files
     console.print(table(result))
     if result.unknown:
         err.print(

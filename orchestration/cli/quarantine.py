@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.table import Table
 
 from orchestration.cli.console import out, plain_errors
+from orchestration.cli.options import SourceOfHome
 
 if TYPE_CHECKING:
     from warehouse.home import SourceHome
@@ -17,38 +19,34 @@ app = typer.Typer(
     no_args_is_help=True, help="What the gate kept out: count it, look at it, replay it after a fix."
 )
 
-TableName = Annotated[
-    str | None, typer.Option(help="A table of the landing folder, such as exposures or purchases.")
-]
+TABLE = typer.Option(help="A table of the landing folder, such as exposures or purchases.")
+TableName = Annotated[str | None, TABLE]
 Rule = Annotated[str | None, typer.Option(help="Only rows that broke this rule.")]
 Partition = Annotated[
     str | None, typer.Option(help="Only this hour (2022-05-08-09:00), day (2022-05-08) or file.")
 ]
-Source = Annotated[str | None, typer.Option(help="Default: the source of the deployment in HOURFOLD_HOME.")]
 
 
 @app.command("list")
-def list_(table: TableName = None, source: Source = None) -> None:
+def list_(table: TableName = None, source: SourceOfHome = None) -> None:
     """Count quarantined rows by table, rule and column.
 
     Example:
 
         hourfold quarantine list --table exposures
     """
-    from rich.table import Table
-
     from warehouse.store.quarantine import list_quarantine
 
     with plain_errors(FileNotFoundError, ValueError), _opened(source) as warehouse:
-        found = list_quarantine(warehouse, table)
-    if found.empty:
+        counts = list_quarantine(warehouse, table)
+    if counts.empty:
         out.print("Quarantine is empty.")
         return
     shown = Table("table", "rule", "column", "rows", "partitions", "first", "last")
-    for row in found.itertuples(index=False):
+    for row in counts.itertuples(index=False):
         shown.add_row(*(str(value) for value in row))
     out.print(shown)
-    out.print(f"{int(found['rows'].sum()):,} rows. See them with: hourfold quarantine show --rule RULE")
+    out.print(f"{int(counts['rows'].sum()):,} rows. See them with: hourfold quarantine show --rule RULE")
 
 
 @app.command()
@@ -60,7 +58,7 @@ def show(
     csv: Annotated[
         Path | None, typer.Option(help="Write all matching rows to this CSV file instead.")
     ] = None,
-    source: Source = None,
+    source: SourceOfHome = None,
 ) -> None:
     """Show quarantined rows: where each came from, the value that broke the rule, and the remedy.
 
@@ -68,35 +66,31 @@ def show(
 
         hourfold quarantine show --rule user_known --limit 5
     """
-    from rich.table import Table
-
     from warehouse.store.quarantine import show_quarantine
 
     with plain_errors(FileNotFoundError, ValueError), _opened(source) as warehouse:
         most = None if csv else limit
-        found = show_quarantine(warehouse, table, rule=rule, partition=partition, limit=most)
+        rows = show_quarantine(warehouse, table, rule=rule, partition=partition, limit=most)
     if csv is not None:
-        found.to_csv(csv, index=False)
-        out.print(f"{len(found):,} rows written to {csv}")
+        rows.to_csv(csv, index=False)
+        out.print(f"{len(rows):,} rows written to {csv}")
         return
     names = ("id", "table", "partition", "row", "rule", "column", "value", "remedy")
     shown = Table(*names)
-    for row in found[list(names)].itertuples(index=False):
+    for row in rows[list(names)].itertuples(index=False):
         shown.add_row(*(_short(str(value)) for value in row))
     out.print(shown)
 
 
 @app.command()
 def replay(
-    table: Annotated[
-        str, typer.Option(help="A table of the landing folder, such as exposures or purchases.")
-    ],
+    table: Annotated[str, TABLE],
     rule: Rule = None,
     partition: Partition = None,
     fixed: Annotated[
         Path | None, typer.Option(help="CSV of mended values: `id` (of show) and the columns to replace.")
     ] = None,
-    source: Source = None,
+    source: SourceOfHome = None,
 ) -> None:
     """Put quarantined rows through the gate again, after a late file, a mended value or a changed limit.
 

@@ -12,6 +12,14 @@ from orchestration.cli.options import Chosen, from_setting, from_settings
 from simulator import ShopSettings, SimulatorSettings
 from simulator.feed.settings import PopulationSettings
 
+Shop = Annotated[bool, typer.Option("--shop", help="A shop of the same accounts too, from a year before on.")]
+Feed = Annotated[
+    bool, typer.Option("--feed/--no-feed", help="Without the feed, the shop's tables are written alone.")
+]
+Check = Annotated[
+    bool, typer.Option("--check", help="Print the figures beside those of real news logs, write nothing.")
+]
+
 
 @from_settings(SimulatorSettings, only=("seed", "days"))
 def simulate(
@@ -24,16 +32,10 @@ def simulate(
     corrupt: Annotated[
         float, typer.Option(min=0.0, max=0.5, help="Share of rows to break, in every way the gate knows.")
     ] = 0.0,
-    shop: Annotated[
-        bool, typer.Option("--shop", help="A shop of the same accounts too, from a year before on.")
-    ] = False,
+    shop: Shop = False,
     shop_days: Annotated[int | None, from_setting(ShopSettings, "days_before")] = None,
-    feed: Annotated[
-        bool, typer.Option("--feed/--no-feed", help="Without the feed, the shop's tables are written alone.")
-    ] = True,
-    check: Annotated[
-        bool, typer.Option("--check", help="Print the figures beside those of real news logs, write nothing.")
-    ] = False,
+    feed: Feed = True,
+    check: Check = False,
 ) -> None:
     """Write simulated news logs into a landing folder: users, items, exposures, external clicks.
 
@@ -74,7 +76,8 @@ def simulate(
 
 def _check(settings: SimulatorSettings) -> int:
     """Print every figure beside the real one; returns 1 if one leaves its band."""
-    from simulator.feed.calibration import check, table
+    from simulator.calibration import table
+    from simulator.feed.calibration import check
     from simulator.shop.calibration import check_shop
 
     with progress_bars() as progress:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,6 +16,9 @@ from orchestration.cli.tables import new_table, or_dash
 if TYPE_CHECKING:
     from assets.experiments.tuning.results import TuningResult
 
+Write = Annotated[bool, typer.Option("--write", help="Take the chosen settings from now on, in this home.")]
+Mlflow = Annotated[bool, typer.Option("--mlflow/--no-mlflow", help="Record the trials in MLflow.")]
+
 
 @from_settings(TuneSettings)
 def tune(
@@ -22,16 +26,14 @@ def tune(
     out: Out,
     data: Data = None,
     workers: Workers = 1,
-    write: Annotated[
-        bool, typer.Option("--write", help="Take the chosen settings from now on, in this home.")
-    ] = False,
-    mlflow: Annotated[bool, typer.Option("--mlflow/--no-mlflow", help="Record the trials in MLflow.")] = True,
+    write: Write = False,
+    mlflow: Mlflow = True,
 ) -> None:
     """Tune systems: one budget of trials for each, scored on validation days as a comparison would.
 
-    Trial 0 of a system has its defaults; the others are drawn by Optuna from the system's space. The best is
-    taken if it beats the defaults by more than a standard error. Choose days that no result will be reported
-    on. Trials are saved as they end: the same command after a kill goes on where it was.
+    Trial 0 of a system has its defaults; the others are drawn by Optuna. The best is taken if it beats the
+    defaults by more than a standard error. Choose days that no result will be reported on. Trials are saved
+    as they end: the same command after a kill goes on where it was.
 
     Example:
 
@@ -47,7 +49,6 @@ def tune(
     from assets.experiments.workers import WorkerFailed
     from assets.logs.ingest import BatchRejected
     from orchestration.settings import prepare_home
-    from warehouse.home import Home
 
     errors = (ValueError, LookupError, FileNotFoundError, WorkerFailed, BatchRejected)
     with plain_errors(*errors), progress_bars() as progress:
@@ -63,17 +64,16 @@ def tune(
             workers=workers,
             progress=progress,
         )
-        home = prepare_home(Home.current())
+        home = prepare_home()
         own = home.source(settings.source).root / FILE
         if mlflow:
             record(home.mlflow, settings, result, out, progress)
         if write:
             result.choices().save(own)
-    _print(result)
-    console.print(f"Written: {out}" + (f", {own}" if write else ""))
+    _print(result, [out, own] if write else [out])
 
 
-def _print(result: TuningResult) -> None:
+def _print(result: TuningResult, written: list[Path]) -> None:
     """What was chosen for each system."""
     title = f"{result.about}: {len(result.days)} validation day(s), {result.trials} trials a system"
     table = new_table(title, "system", "defaults", "chosen", "trials", "failed", "seconds a trial")
@@ -92,3 +92,4 @@ def _print(result: TuningResult) -> None:
     for name, system in result.systems.items():
         for number, reason in system.failures.items():
             console.print(f"{name}, trial {number} failed: {reason}", markup=False)
+    console.print(f"Written: {', '.join(map(str, written))}")

@@ -49,7 +49,7 @@ def ui(
 
 
 def server_commands(host: str, dagster_port: int, mlflow_port: int) -> dict[str, list[str]]:
-    """The command line of each server, run with this interpreter: no other environment's copy is found."""
+    """The command line of each server, run with this interpreter, never with another environment's."""
     from orchestration.settings import prepare_home
 
     home = prepare_home()
@@ -82,8 +82,8 @@ def runs_page() -> str:
         return ""
     with closing(sqlite3.connect(database)) as store:
         query = "SELECT experiment_id FROM experiments WHERE name = ?"
-        found = store.execute(query, [EXPERIMENT]).fetchone()
-    return f"/#/experiments/{found[0]}/runs" if found else ""
+        row = store.execute(query, [EXPERIMENT]).fetchone()
+    return f"/#/experiments/{row[0]}/runs" if row else ""
 
 
 def run_together(commands: dict[str, list[str]]) -> int:

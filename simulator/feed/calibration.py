@@ -6,11 +6,11 @@ days. Where a log's size matters, the note of a figure says how the real one was
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 import numpy as np
 
+from simulator.calibration import ANYTHING, BandedFigure, auc, between, near, times
 from simulator.feed import statistics
 from simulator.feed.habits import READING
 from simulator.feed.settings import SimulatorSettings
@@ -29,23 +29,6 @@ _QUANTILES = (0.10, 0.25, 0.50, 0.75, 0.90, 0.99)
 _REAL_DAYS, _REAL_ARTICLES_HOUR, _REAL_ARTICLES = 16, 666, 45_542
 _REAL_CLICKS_A_DAY = 2_980_000 / _REAL_DAYS
 _NOTE_EXPECTED = "of expected clicks, which stand in for a log of the real size"
-
-
-@dataclass(frozen=True)
-class BandedFigure:
-    """One row of the table: a real figure, its band, and what the simulator shows."""
-
-    name: str
-    real: str
-    low: float
-    high: float
-    simulated: float
-    note: str = ""
-
-    @property
-    def within(self) -> bool:
-        """Whether the simulated figure lies in its band, ends included."""
-        return self.low <= self.simulated <= self.high
 
 
 def figures(log: Log) -> list[BandedFigure]:
@@ -91,61 +74,36 @@ def expected_articles(clicks: float) -> float:
     return float((1 - (1 - share) ** clicks).sum())
 
 
-def table(rows: Sequence[BandedFigure]) -> str:
-    """The rows as plain text, simulated beside real."""
-    lines = [f"{'figure':58} {'real':>9} {'band':>15} {'simulated':>10}"]
-    for row in rows:
-        band = f"{row.low:.3g} – {row.high:.3g}" if np.isfinite([row.low, row.high]).all() else "–"
-        mark = "" if row.within else "  OUT"
-        lines.append(f"{row.name:58} {row.real:>9} {band:>15} {row.simulated:>10.3g}{mark}")
-    return "\n".join(lines)
-
-
-def _near(name: str, real: float, width: float, simulated: float, note: str = "") -> BandedFigure:
-    return BandedFigure(name, f"{real:.3g}", real - width, real + width, float(simulated), note)
-
-
-def _times(name: str, real: float, factor: float, simulated: float, note: str = "") -> BandedFigure:
-    return BandedFigure(name, f"{real:.3g}", real / factor, real * factor, float(simulated), note)
-
-
 def _concentration(log: Log) -> Iterator[BandedFigure]:
     sizes = (1, 10, 50, 100)
     shares = statistics.top_shares(log, sizes)
     for size, real, simulated in zip(sizes, (0.13, 0.55, 0.80, 0.87), shares, strict=True):
-        yield _near(f"share of an hour's clicks on its top {size}", real, 0.08, simulated, _NOTE_EXPECTED)
+        yield near(f"share of an hour's clicks on its top {size}", real, 0.08, simulated, _NOTE_EXPECTED)
     lags = (1, 3, 6, 12, 24)
     overlaps = statistics.top_overlap(log, lags)
     for lag, real, simulated in zip(lags, (0.82, 0.62, 0.42, 0.21, 0.04), overlaps, strict=True):
-        yield _near(f"overlap of the top 20 with those {lag} h later", real, 0.08, simulated, _NOTE_EXPECTED)
+        yield near(f"overlap of the top 20 with those {lag} h later", real, 0.08, simulated, _NOTE_EXPECTED)
 
 
 def _ages(log: Log) -> Iterator[BandedFigure]:
     shares = statistics.younger_than(log, _AGES, clicks=True)
     for age, real, simulated in zip(_AGES, _CLICKS_YOUNGER, shares, strict=True):
-        yield _near(f"share of clicks on articles younger than {age} h", real, 0.08, simulated)
+        yield near(f"share of clicks on articles younger than {age} h", real, 0.08, simulated)
     shares = statistics.younger_than(log, _AGES[:-1], clicks=False)
     for age, low, high, simulated in zip(_AGES, _CLICKS_YOUNGER, _EXPOSURES_YOUNGER, shares, strict=False):
         name = f"share of exposures on articles younger than {age} h"
-        yield BandedFigure(
-            name, f"{high:.3g}", low, high, float(simulated), "between the feed and the click log"
-        )
-    yield BandedFigure(
-        "share of exposures on articles first shown that day",
-        "0.61",
-        0.5,
-        0.7,
-        statistics.first_shown_today(log),
-    )
+        yield between(name, high, low, high, simulated, "between the feed and the click log")
+    fresh = statistics.first_shown_today(log)
+    yield between("share of exposures on articles first shown that day", 0.61, 0.5, 0.7, fresh)
 
 
 def _lives(log: Log) -> Iterator[BandedFigure]:
     half = np.quantile(statistics.hours_to_share(log, 0.5), (0.1, 0.5, 0.9))
     note = "articles with 20 clicks or more"
     for name, real, simulated in zip(("p10", "median", "p90"), (2.7, 7.2, 19.8), half, strict=True):
-        yield _near(f"hours to half of an article's clicks, {name}", real, real / 4, simulated, note)
+        yield near(f"hours to half of an article's clicks, {name}", real, real / 4, simulated, note)
     ninety = float(np.median(statistics.hours_to_share(log, 0.9)))
-    yield _near("hours to 90 % of an article's clicks, median", 22.4, 22.4 / 4, ninety, note)
+    yield near("hours to 90 % of an article's clicks, median", 22.4, 22.4 / 4, ninety, note)
     hour, share = statistics.peaks(log)
     for name, real, values, quantile in (
         ("hours from first click to peak, median", 2, hour, 0.5),
@@ -153,35 +111,33 @@ def _lives(log: Log) -> Iterator[BandedFigure]:
         ("share of clicks in the peak hour, median", 0.18, share, 0.5),
         ("share of clicks in the peak hour, p90", 0.32, share, 0.9),
     ):
-        yield _near(name, real, 0.4 * real, float(np.quantile(values, quantile)), note)
+        yield near(name, real, 0.4 * real, float(np.quantile(values, quantile)), note)
 
 
 def _rates(log: Log) -> Iterator[BandedFigure]:
     by_age = statistics.click_rate_by_age(log, _AGE_EDGES)
     likeness = float(np.corrcoef(by_age, _RATE_BY_AGE)[0, 1])
-    yield BandedFigure("click rate by age: correlation with the real shape", "1", 0.9, 1.0, likeness)
+    yield between("click rate by age: correlation with the real shape", 1, 0.9, 1.0, likeness)
     for low, high, real, simulated in zip(
         _AGE_EDGES, (*_AGE_EDGES[1:], np.inf), _RATE_BY_AGE, by_age, strict=True
     ):
         name = f"click rate at {low}–{high} h" if np.isfinite(high) else f"click rate beyond {low} h"
-        yield BandedFigure(name, f"{real:.3g}", -np.inf, np.inf, float(simulated), "its shape has the band")
-    yield _near(
-        "correlation of click rates in consecutive hours", 0.55, 0.1, statistics.rate_persistence(log)
-    )
+        yield between(name, real, *ANYTHING, simulated, "its shape has the band")
+    yield near("correlation of click rates in consecutive hours", 0.55, 0.1, statistics.rate_persistence(log))
     slots = len(log.at) / len(np.unique(log.impression))
-    yield BandedFigure("exposures an impression", "11.6", 8, 14, slots)
-    yield BandedFigure("click rate", "0.086", 0.06, 0.12, float(log.clicked.mean()))
+    yield between("exposures an impression", 11.6, 8, 14, slots)
+    yield between("click rate", 0.086, 0.06, 0.12, log.clicked.mean())
 
 
 def _users(log: Log) -> Iterator[BandedFigure]:
     clicks = statistics.clicks_per_user(log, _QUANTILES)
     for quantile, real, simulated in zip(_QUANTILES, (2, 2, 4, 10, 21, 67), clicks, strict=True):
-        yield _times(f"clicks a user in {DAYS} days, p{100 * quantile:.0f}", real, 2, simulated, "same order")
+        yield times(f"clicks a user in {DAYS} days, p{100 * quantile:.0f}", real, 2, simulated, "same order")
     yield BandedFigure(
         "users of a day already seen, after a week", "0.81–0.85", 0.76, 0.90, statistics.seen_before(log)
     )
     distance = float(np.abs(statistics.clicks_by_hour_of_day(log) - READING).sum() / 2)
-    yield BandedFigure("clicks by hour of day: share at other hours", "0", 0.0, 0.05, distance, "same shape")
+    yield between("clicks by hour of day: share at other hours", 0, 0.0, 0.05, distance, "same shape")
     in_hour, in_all = statistics.articles_with_click(log)
     rows = log.item_hours
     clicks_by_hour = np.bincount(rows.hour, weights=rows.clicks)
@@ -200,9 +156,9 @@ def _users(log: Log) -> Iterator[BandedFigure]:
 
 def _difficulty(log: Log) -> Iterator[BandedFigure]:
     late = log.at >= 7 * statistics.DAY
-    recent = statistics.auc(statistics.recent_rate(log)[late], log.clicked[late])
-    yield _near("AUC of the item's recent click rate alone", 0.63, 0.02, recent)
-    best = statistics.auc(log.weight[late], log.clicked[late])
+    recent = auc(statistics.recent_rate(log)[late], log.clicked[late])
+    yield near("AUC of the item's recent click rate alone", 0.63, 0.02, recent)
+    best = auc(log.weight[late], log.clicked[late])
     yield BandedFigure(
         "AUC of the true click probability", "–", 0.5, 1.0, best, "the best possible; unknown of a real log"
     )

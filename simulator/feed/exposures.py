@@ -27,7 +27,7 @@ class Impressions:
     user: np.ndarray  #: int64 [M]
     at: np.ndarray  #: float64 [M], hours
     device: np.ndarray  #: int64 [M]
-    number: np.ndarray  #: int64 [M], place within the visit, from 1
+    number: np.ndarray  #: int64 [M], within the visit, from 1
 
     def __len__(self) -> int:
         return len(self.user)
@@ -42,7 +42,7 @@ class Shown:
     position: np.ndarray  #: int64 [E], from 1
 
 
-NOBODY = -1  #: a place of a candidate list that nothing was found for
+NOBODY = -1  #: in a list of candidates, where the pool held fewer
 
 
 @dataclass(frozen=True)
@@ -64,9 +64,9 @@ def draw_impressions(
     """Visits of an hour and their impressions; a visit ends with the hour at the latest."""
     size = settings.population
     tilt = chronotype_weights(hour % 24, size.habit)
-    there = users.activity * ((users.arrived <= hour) & (users.left > hour))
-    weight = np.cumsum(there * tilt[users.chronotype])
-    mean = there.sum() * size.impressions_per_day / size.impressions_per_session * READING[hour % 24]
+    activity = users.activity * ((users.arrived <= hour) & (users.departed > hour))
+    weight = np.cumsum(activity * tilt[users.chronotype])
+    mean = activity.sum() * size.impressions_per_day / size.impressions_per_session * READING[hour % 24]
     visits = rng.poisson(mean)
     visitor = np.searchsorted(weight, rng.uniform(0, weight[-1], visits), side="right")
     visitor = np.minimum(visitor, len(users) - 1)
@@ -95,43 +95,36 @@ class Memory:
     def seen(self, users: np.ndarray, items: np.ndarray) -> np.ndarray:
         """Sights before this hour, int64 [E]; READ_ALREADY and more where a click was among them."""
         pairs = (users << _ITEM_BITS) | items
-        place = np.minimum(np.searchsorted(self._pairs, pairs), max(len(self._pairs) - 1, 0))
         if not len(self._pairs):
             return np.zeros(len(pairs), dtype=np.int64)
-        return np.where(self._pairs[place] == pairs, self._sights[place], 0).astype(np.int64)
+        row = np.minimum(np.searchsorted(self._pairs, pairs), len(self._pairs) - 1)
+        return np.where(self._pairs[row] == pairs, self._sights[row], 0).astype(np.int64)
 
     def copy(self) -> Memory:
         """A memory of its own, with the same past."""
         other = Memory()
-        other._pairs, other._sights, other._latest = (
-            self._pairs.copy(),
-            self._sights.copy(),
-            self._latest.copy(),
-        )
+        other._pairs, other._sights = self._pairs.copy(), self._sights.copy()
+        other._latest = self._latest.copy()
         return other
 
     def remember(self, users: np.ndarray, items: np.ndarray, clicked: np.ndarray, hour: int) -> None:
         """Add an hour's exposures; once a day, forget what was last seen long ago."""
         pairs, inverse = np.unique((users << _ITEM_BITS) | items, return_inverse=True)
-        added = np.bincount(inverse, weights=1 + clicked * (READ_ALREADY - 1), minlength=len(pairs)).astype(
-            np.int16
-        )
-        place = np.searchsorted(self._pairs, pairs)
-        known = place < len(self._pairs)
-        known[known] = self._pairs[place[known]] == pairs[known]
-        self._sights[place[known]] += added[known]
-        self._latest[place[known]] = hour
+        added = np.bincount(inverse, weights=1 + clicked * (READ_ALREADY - 1), minlength=len(pairs))
+        added = added.astype(np.int16)
+        row = np.searchsorted(self._pairs, pairs)
+        known = row < len(self._pairs)
+        known[known] = self._pairs[row[known]] == pairs[known]
+        self._sights[row[known]] += added[known]
+        self._latest[row[known]] = hour
         fresh = ~known
-        self._pairs = np.insert(self._pairs, place[fresh], pairs[fresh])
-        self._sights = np.insert(self._sights, place[fresh], added[fresh])
-        self._latest = np.insert(self._latest, place[fresh], hour)
+        self._pairs = np.insert(self._pairs, row[fresh], pairs[fresh])
+        self._sights = np.insert(self._sights, row[fresh], added[fresh])
+        self._latest = np.insert(self._latest, row[fresh], hour)
         if hour % 24 == 0:
-            kept = self._latest >= hour - _KEEP_SIGHTS_HOURS
-            self._pairs, self._sights, self._latest = (
-                self._pairs[kept],
-                self._sights[kept],
-                self._latest[kept],
-            )
+            recent = self._latest >= hour - _KEEP_SIGHTS_HOURS
+            self._pairs, self._sights = self._pairs[recent], self._sights[recent]
+            self._latest = self._latest[recent]
 
 
 class Policy:

@@ -28,9 +28,9 @@ class External:
     def __len__(self) -> int:
         return len(self.user)
 
-    def rows(self, kept: np.ndarray) -> External:
+    def rows(self, rows: np.ndarray) -> External:
         """The clicks at some rows, by index or by mask."""
-        return External(self.user[kept], self.item[kept], self.occurred[kept], self.received[kept])
+        return External(self.user[rows], self.item[rows], self.occurred[rows], self.received[rows])
 
 
 class ExternalWorld:
@@ -64,9 +64,9 @@ class ExternalWorld:
         rng = stream(self._settings.seed, Stream.EXTERNAL, hour)
         # video and shop come after news: their hours are shifted
         tilt = chronotype_weights((hour + 2) % 24, self._settings.population.habit)
-        there = users.external_activity * ((users.arrived <= hour) & (users.left > hour))
-        weight = np.cumsum(there * tilt[users.chronotype])
-        count = rng.poisson(there.sum() * external.clicks_per_day * READING[hour % 24])
+        activity = users.external_activity * ((users.arrived <= hour) & (users.departed > hour))
+        weight = np.cumsum(activity * tilt[users.chronotype])
+        count = rng.poisson(activity.sum() * external.clicks_per_day * READING[hour % 24])
         user = np.searchsorted(weight, rng.uniform(0, weight[-1], count), side="right")
         user = np.minimum(user, len(users) - 1)
         occurred = np.sort(hour + rng.uniform(0, 1, count))

@@ -53,9 +53,9 @@ class HotTopics:
 
     def heat(self, topics: np.ndarray, at: np.ndarray) -> np.ndarray:
         """Heat of topics at hours `at`, linear between grid points; the two broadcast."""
-        place = np.clip((np.asarray(at) - self.start) * _GRID, 0, len(self.table) - 1.001)
-        low = place.astype(np.int64)
-        share = (place - low).astype(np.float32)
+        point = np.clip((np.asarray(at) - self.start) * _GRID, 0, len(self.table) - 1.001)
+        low = point.astype(np.int64)
+        share = (point - low).astype(np.float32)
         return (1 - share) * self.table[low, topics] + share * self.table[low + 1, topics]
 
 

@@ -25,7 +25,6 @@ class Stream(IntEnum):
     CLICKS = 6
     EXTERNAL = 7
     CATALOGUE = 8
-    CORRUPTION = 9
     SHOP = 10
 
 
@@ -40,29 +39,45 @@ def gumbel(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     return -np.log(np.maximum(waiting, np.finfo(np.float32).tiny))
 
 
-_STEP = np.uint64(0x9E3779B97F4A7C15)
-_MIX = ((30, np.uint64(0xBF58476D1CE4E5B9)), (27, np.uint64(0x94D049BB133111EB)))
+STEP = np.uint64(0x9E3779B97F4A7C15)  #: between two counters of SplitMix64
+_FIRST, _SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
+
+
+def splitmix64(numbers: np.ndarray) -> np.ndarray:
+    """SplitMix64's finaliser, in place, uint64 [...].
+
+    Steele, Lea, Flood: Fast splittable pseudorandom number generators, OOPSLA 2014.
+    """
+    numbers ^= numbers >> np.uint64(30)
+    numbers *= _FIRST
+    numbers ^= numbers >> np.uint64(27)
+    numbers *= _SECOND
+    numbers ^= numbers >> np.uint64(31)
+    return numbers
+
+
+def uniform(numbers: np.ndarray) -> np.ndarray:
+    """Uniform in [0, 1), float64 [...], of uint64 numbers."""
+    return (numbers >> np.uint64(11)) * 2.0**-53
+
+
+def box_muller(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Standard normal, float64 [...], of two uniform numbers each."""
+    return np.sqrt(-2 * np.log1p(-first)) * np.cos(2 * np.pi * second)
 
 
 def hashed_uniform(seed: int, *keys: np.ndarray | int) -> np.ndarray:
     """Uniform numbers in [0, 1), float64, fixed by seed and keys (integers; they broadcast).
 
-    The same question draws the same number, whoever asks and in whatever order: splitmix64, key after key.
+    The same question draws the same number, whoever asks and in whatever order: SplitMix64, key after key.
     """
     state = np.array([seed], dtype=np.uint64)
     for key in keys:
-        state = _mixed(state + _mixed(np.asarray(key).astype(np.uint64) + _STEP) + _STEP)
-    return (state >> np.uint64(11)) * 2.0**-53
+        mixed = splitmix64(np.atleast_1d(key).astype(np.uint64) + STEP)
+        state = splitmix64(state + mixed + STEP)
+    return uniform(state)
 
 
 def hashed_normal(seed: int, *keys: np.ndarray | int) -> np.ndarray:
-    """Standard normal numbers, float64, fixed by seed and keys (Box and Muller)."""
-    radius = np.sqrt(-2 * np.log1p(-hashed_uniform(seed, *keys, 0)))
-    return radius * np.cos(2 * np.pi * hashed_uniform(seed, *keys, 1))
-
-
-def _mixed(state: np.ndarray) -> np.ndarray:
-    state = np.atleast_1d(state)
-    for shift, factor in _MIX:
-        state = (state ^ (state >> np.uint64(shift))) * factor
-    return state ^ (state >> np.uint64(31))
+    """Standard normal numbers, float64, fixed by seed and keys."""
+    return box_muller(hashed_uniform(seed, *keys, 0), hashed_uniform(seed, *keys, 1))

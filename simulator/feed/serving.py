@@ -35,15 +35,15 @@ class Requests:
     def __len__(self) -> int:
         return len(self.impression)
 
-    def rows(self, kept: np.ndarray) -> Requests:
-        """Those of some impressions, by mask; external clicks are kept whole."""
+    def rows(self, rows: np.ndarray) -> Requests:
+        """Those of some impressions, by mask; external clicks stay whole."""
         opened = self.opened
         return replace(
             self,
-            impression=self.impression[kept],
-            opened=Impressions(opened.user[kept], opened.at[kept], opened.device[kept], opened.number[kept]),
-            slots=self.slots[kept],
-            item=self.item[kept],
+            impression=self.impression[rows],
+            opened=Impressions(opened.user[rows], opened.at[rows], opened.device[rows], opened.number[rows]),
+            slots=self.slots[rows],
+            item=self.item[rows],
         )
 
 
@@ -95,17 +95,17 @@ class SimulatedReaders:
 
     def probability(self, requests: Requests) -> np.ndarray:
         """True click probability of every candidate at the first position, float64 [M, N]; 0 for NOBODY."""
-        opened, there = requests.opened, requests.item >= 0
-        item = np.where(there, requests.item, 0)
+        opened, candidate = requests.opened, requests.item >= 0
+        item = np.where(candidate, requests.item, 0)
         user = np.broadcast_to(opened.user[:, None], item.shape)
-        found = self._world.clicks.probability(
+        chance = self._world.clicks.probability(
             user,
             item,
             opened.at[:, None],
             device=opened.device[:, None],
             seen=self._memory.seen(user.ravel(), item.ravel()).reshape(item.shape),
         )
-        return np.where(there, found, 0.0)
+        return np.where(candidate, chance, 0.0)
 
     def react(self, requests: Requests, shown: Shown) -> SimulatedHour:
         """Clicks and dwell on what was shown (`shown.impression`: rows of `requests`); it is remembered."""
@@ -160,14 +160,14 @@ def best_first(requests: Requests, scores: np.ndarray, *, explore: float = 0.0, 
             scores[rows], free, requests.slots[rows], requests.impression[rows], item, explore, seed
         )
         chosen = np.take_along_axis(item, np.maximum(order, 0), axis=1)
-        row, place = np.nonzero(order >= 0)
-        parts.append((rows[row], chosen[row, place], place + 1))
-        before = np.concatenate([before, np.take_along_axis(pairs, np.maximum(order, 0), axis=1)[row, place]])
+        row, slot = np.nonzero(order >= 0)
+        parts.append((rows[row], chosen[row, slot], slot + 1))
+        before = np.concatenate([before, np.take_along_axis(pairs, np.maximum(order, 0), axis=1)[row, slot]])
     if not parts:
         return Shown(before, before, before)
-    row, chosen_item, position = (np.concatenate(column) for column in zip(*parts, strict=True))
+    row, items, position = (np.concatenate(column) for column in zip(*parts, strict=True))
     by_time = np.lexsort((position, row))
-    return Shown(row[by_time], chosen_item[by_time], position[by_time])
+    return Shown(row[by_time], items[by_time], position[by_time])
 
 
 def _turns(user: np.ndarray) -> np.ndarray:
@@ -188,7 +188,7 @@ def _ordered(
     explore: float,
     seed: int,
 ) -> np.ndarray:
-    """Column of the candidate at each place, int64 [m, N]; −1 at places that stay empty."""
+    """Column of the candidate in each slot, int64 [m, N]; −1 in slots that stay empty."""
     width = scores.shape[1]
     places = np.arange(width)
     filled = places < np.minimum(slots, free.sum(axis=1))[:, None]

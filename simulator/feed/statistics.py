@@ -141,20 +141,18 @@ def peaks(log: Log, least_clicks: int = 20) -> tuple[np.ndarray, np.ndarray]:
     """Hours from the first click's hour to the hour of most clicks, and that hour's share, by article."""
     rows = log.item_hours
     articles = _finished_articles(log, least_clicks)
-    kept = np.flatnonzero(np.isin(rows.item, articles))
-    kept = kept[np.lexsort((-rows.hour[kept], rows.clicks[kept], rows.item[kept]))]  # ties: the earlier hour
-    peak = kept[np.searchsorted(rows.item[kept], articles, side="right") - 1]
+    row = np.flatnonzero(np.isin(rows.item, articles))
+    row = row[np.lexsort((-rows.hour[row], rows.clicks[row], rows.item[row]))]  # ties: the earlier hour
+    peak = row[np.searchsorted(rows.item[row], articles, side="right") - 1]
     total = np.bincount(rows.item, weights=rows.clicks, minlength=len(log.published))[articles]
     return rows.hour[peak] - np.floor(log.first_clicked[articles]), rows.clicks[peak] / total
 
 
-def click_rate_by_age(log: Log, edges: tuple[float, ...], *, since_shown: bool = False) -> np.ndarray:
-    """Click rate in bins of age: since publication, or since the article was first shown."""
-    age = log.at - log.first_shown[log.item] if since_shown else log.age
-    kept = log.first_shown[log.item] >= DAY if since_shown else np.ones(len(age), dtype=bool)
-    place = np.searchsorted(edges, age[kept], side="right") - 1
-    counts = np.bincount(place, minlength=len(edges))
-    return np.bincount(place, weights=log.clicked[kept], minlength=len(edges)) / np.maximum(counts, 1)
+def click_rate_by_age(log: Log, edges: tuple[float, ...]) -> np.ndarray:
+    """Click rate in bins of age since publication, float64 [bins]."""
+    age_bin = np.searchsorted(edges, log.age, side="right") - 1
+    exposures = np.bincount(age_bin, minlength=len(edges))
+    return np.bincount(age_bin, weights=log.clicked, minlength=len(edges)) / np.maximum(exposures, 1)
 
 
 def rate_persistence(log: Log, least_exposures: int = 20) -> float:
@@ -199,15 +197,6 @@ def articles_with_click(log: Log) -> tuple[float, int]:
     clicks = np.bincount(rows.hour, weights=rows.clicks)
     distinct = np.bincount(rows.hour, weights=rows.clicks > 0)
     return float((distinct * clicks).sum() / clicks.sum()), len(np.unique(rows.item[rows.clicks > 0]))
-
-
-def auc(score: np.ndarray, clicked: np.ndarray) -> float:
-    """Area under the ROC curve; ties count half."""
-    _, place, counts = np.unique(score, return_inverse=True, return_counts=True)
-    upto = np.cumsum(counts)
-    rank = (upto - (counts - 1) / 2)[place]
-    clicks = clicked.sum()
-    return float((rank[clicked].sum() - clicks * (clicks + 1) / 2) / (clicks * (len(clicked) - clicks)))
 
 
 def recent_rate(log: Log, *, half_life_hours: float = 6.0, prior_exposures: float = 20.0) -> np.ndarray:

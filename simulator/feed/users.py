@@ -35,7 +35,7 @@ class Population:
     """All accounts that ever exist in the simulated days, in order of arrival (ties: by id)."""
 
     arrived: np.ndarray  #: float64 [U], hours since the first day's start
-    left: np.ndarray  #: float64 [U], hours
+    departed: np.ndarray  #: float64 [U], hours
     activity: np.ndarray  #: float64 [U], mean about 1
     external_activity: np.ndarray  #: float64 [U], mean about 1
     chronotype: np.ndarray  #: int8 [U]
@@ -96,9 +96,9 @@ def _batch(
         share = 0.75 ** np.arange(len(values)) if name != "age_band" else np.ones(len(values))
         columns[name] = rng.choice(len(values), size=count, p=share / share.sum()).astype(np.int8)
     group = sum(tables[name][columns[name]] for name in _INTEREST_FIELDS) / np.sqrt(len(_INTEREST_FIELDS))
-    told = size.interest_by_demography
+    explained = size.interest_by_demography
     own = rng.standard_normal((count, settings.news.topics), dtype=np.float32)
-    columns["interests"] = (np.sqrt(told) * group + np.sqrt(1 - told) * own).astype(np.float32)
+    columns["interests"] = (np.sqrt(explained) * group + np.sqrt(1 - explained) * own).astype(np.float32)
     columns["style"] = rng.standard_normal((count, STYLES), dtype=np.float32)
     columns["propensity"] = rng.standard_normal(count, dtype=np.float32)
     reading = rng.standard_normal(count)
@@ -112,5 +112,5 @@ def _batch(
     columns["drift_phase"] = rng.uniform(0, 2 * np.pi, count).astype(np.float32)
     columns["arrived"] = np.full(count, arrived)
     stay = rng.exponential(24.0 / max(size.daily_arrivals, 1e-9), count)
-    columns["left"] = 24.0 * day + stay
+    columns["departed"] = 24.0 * day + stay
     return columns

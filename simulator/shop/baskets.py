@@ -73,7 +73,7 @@ def intensity(shop: ShopSettings, people: Customers, calendar: Calendar) -> np.n
     log += common
     log += people.weekend[:, None] * np.where(calendar.weekday >= _SATURDAY, 1.0, -0.4)
     rate = people.rate[:, None] * np.exp(log)
-    rate[(day < people.joined[:, None]) | (day >= people.left[:, None])] = 0.0
+    rate[(day < people.joined[:, None]) | (day >= people.departed[:, None])] = 0.0
     return rate
 
 

@@ -12,9 +12,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from simulator.feed.calibration import BandedFigure
+from simulator.calibration import ANYTHING, BandedFigure, about, auc, between, times
 from simulator.feed.settings import PopulationSettings, SimulatorSettings
-from simulator.feed.statistics import auc
 from simulator.shop import statistics
 from simulator.shop.settings import ShopSettings
 from simulator.shop.shop import SimulatedShop
@@ -24,7 +23,6 @@ from warehouse.landing.progress import Progress
 from warehouse.landing.service_time import DAY_MS, ServiceZone
 
 HOUSEHOLDS = 2_469  #: of Complete Journey
-_ANYTHING = (-np.inf, np.inf)
 
 
 def check_shop(seed: int = 7, *, progress: Progress | None = None) -> list[BandedFigure]:
@@ -33,7 +31,7 @@ def check_shop(seed: int = 7, *, progress: Progress | None = None) -> list[Bande
     rows = [*shop_figures(log), _best(seed, log)]
     usual = simulated_shop_log(seed, ShopSettings(), progress=progress)
     cells = statistics.heat_cells(usual)
-    return [*rows, BandedFigure("heat cells an account, default shop", "134", 67, 268, cells, "same order")]
+    return [*rows, times("heat cells an account, default shop", 134, 2, cells, "same order")]
 
 
 def simulated_shop_log(
@@ -46,10 +44,10 @@ def simulated_shop_log(
         parts.append(played.block(start, stop).purchases)
         if progress:
             progress("simulated shoppers", stop, users)
-    kept = [~part.cancelled & (part.at_ms < statistics.YEAR * DAY_MS) for part in parts]
+    counted = [~part.cancelled & (part.at_ms < statistics.YEAR * DAY_MS) for part in parts]
 
     def column(name: str) -> np.ndarray:
-        return np.concatenate([getattr(part, name)[rows] for part, rows in zip(parts, kept, strict=True)])
+        return np.concatenate([getattr(part, name)[rows] for part, rows in zip(parts, counted, strict=True)])
 
     category = column("path") // shop.types_per_category
     genre = category // shop.categories_per_genre
@@ -69,12 +67,12 @@ def _best(seed: int, log: ShopLog) -> BandedFigure:
     brands = [shop.catalogue.brands[brand] for brand in statistics.mid_size_brands(log)[::10]]
     as_of = ServiceZone("UTC").day_key(shop.start_ms + statistics.AS_OF * DAY_MS)
     truth = shop_truth(settings, brands, as_of, statistics.YEAR - statistics.AS_OF)
-    found = [
+    areas = [
         auc(chance[~customer], new[~customer])
         for chance, customer, new in zip(truth.probability, truth.customer, truth.newcomer, strict=True)
     ]
     return BandedFigure(
-        "AUROC of the true probability", "–", 0.5, 1.0, float(np.mean(found)), "unknown of a real log"
+        "AUROC of the true probability", "–", 0.5, 1.0, float(np.mean(areas)), "unknown of a real log"
     )
 
 
@@ -83,58 +81,50 @@ def shop_figures(log: ShopLog) -> list[BandedFigure]:
     return [figure for part in (_baskets, _breadth, _brands, _newcomers) for figure in part(log)]
 
 
-def _within(name: str, real: float, low: float, high: float, found: float, note: str = "") -> BandedFigure:
-    return BandedFigure(name, f"{real:.3g}", low, high, float(found), note)
-
-
-def _about(name: str, real: float, part: float, found: float, note: str = "") -> BandedFigure:
-    return _within(name, real, real * (1 - part), real * (1 + part), found, note)
-
-
 def _baskets(log: ShopLog) -> Iterator[BandedFigure]:
     items, baskets = statistics.items_by_basket(log), statistics.baskets_by_account(log)
-    yield _about("items a basket, mean", 9.41, 0.1, items.mean(), "by its setting")
-    yield _about("items a basket, p90", 24, 0.25, np.quantile(items, 0.9))
-    yield _about("baskets an account, mean", 63.0, 0.1, baskets.mean(), "by its setting")
+    yield about("items a basket, mean", 9.41, 0.1, items.mean(), "by its setting")
+    yield about("items a basket, p90", 24, 0.25, np.quantile(items, 0.9))
+    yield about("baskets an account, mean", 63.0, 0.1, baskets.mean(), "by its setting")
     for quantile, real in ((0.1, 9), (0.5, 43), (0.9, 137), (0.99, 335)):
         name = f"baskets an account, p{100 * quantile:.0f}"
-        yield _about(name, real, 0.4, np.quantile(baskets, quantile))
+        yield about(name, real, 0.4, np.quantile(baskets, quantile))
     rows = np.bincount(log.user)
-    yield _about("Gini of items over accounts", 0.508, 0.1, statistics.gini(rows))
-    yield _about("σ of the log of an account's items", 1.325, 0.15, np.log(rows).std())
-    yield _about("correlation of an account's two halves", 0.707, 0.1, statistics.likeness_of_halves(log))
+    yield about("Gini of items over accounts", 0.508, 0.1, statistics.gini(rows))
+    yield about("σ of the log of an account's items", 1.325, 0.15, np.log(rows).std())
+    yield about("correlation of an account's two halves", 0.707, 0.1, statistics.likeness_of_halves(log))
 
 
 def _breadth(log: ShopLog) -> Iterator[BandedFigure]:
     genres = np.sort(np.bincount(log.genre) / len(log.genre))[::-1]
-    yield _within("share of the first genre", 0.634, *_ANYTHING, genres[0])
-    yield _about("share of all categories an account buys", 0.302, 0.2, statistics.categories_bought(log))
-    yield _about("heat cells an account", 153, 0.5, statistics.heat_cells(log), "a cell a genre")
+    yield between("share of the first genre", 0.634, *ANYTHING, genres[0])
+    yield about("share of all categories an account buys", 0.302, 0.2, statistics.categories_bought(log))
+    yield about("heat cells an account", 153, 0.5, statistics.heat_cells(log), "a cell a genre")
 
 
 def _brands(log: ShopLog) -> Iterator[BandedFigure]:
     pairs = log.pairs
-    yield _about("brands an account", 119, 0.3, len(pairs.user) / log.users)
-    found = statistics.share_of_customers(log, (0.5, 0.9, 0.99))
+    yield about("brands an account", 119, 0.3, len(pairs.user) / log.users)
+    shares = statistics.share_of_customers(log, (0.5, 0.9, 0.99))
     for name, real, band, value in zip(
-        ("median", "p90", "p99"), (0.0024, 0.051, 0.388), ((0, 0.02), (0.02, 0.1), (0.2, 0.6)), found,
+        ("median", "p90", "p99"), (0.0024, 0.051, 0.388), ((0, 0.02), (0.02, 0.1), (0.2, 0.6)), shares,
         strict=True,
     ):  # fmt: skip
-        yield _within(f"share of accounts that bought a brand, {name}", real, *band, value)
-    yield _about(
+        yield between(f"share of accounts that bought a brand, {name}", real, *band, value)
+    yield about(
         "brands bought in two baskets or more, of an account's", 0.425, 0.25, (pairs.baskets > 1).mean()
     )
     first = statistics.first_purchases_by_quarter(log)
     for number, real in ((1, 0.314), (2, 0.192), (4, 0.143)):
         name = f"first purchases of a brand, share of rows, quarter {number}"
-        yield _about(name, real, 0.3, first[number - 1])
-    yield _about("share of a category's first brand, 5 rows or more", 0.662, 0.2, statistics.loyalty(log))
+        yield about(name, real, 0.3, first[number - 1])
+    yield about("share of a category's first brand, 5 rows or more", 0.662, 0.2, statistics.loyalty(log))
 
 
 def _newcomers(log: ShopLog) -> Iterator[BandedFigure]:
-    found = statistics.newcomers(log)
-    yield _within("mid-size brands with newcomers", 195, *_ANYTHING, found.brands)
+    scores = statistics.newcomers(log)
+    yield between("mid-size brands with newcomers", 195, *ANYTHING, scores.brands)
     note = "newcomers of mid-size brands in the last quarter"
-    yield _within("AUROC of activity", 0.656, 0.63, 0.69, found.activity, note)
-    yield _within("AUROC of the cosine to customers", 0.673, 0.645, 0.705, found.cosine, note)
-    yield _within("the same within fifths by activity", 0.595, 0.56, 0.63, found.cosine_in_fifths, note)
+    yield between("AUROC of activity", 0.656, 0.63, 0.69, scores.activity, note)
+    yield between("AUROC of the cosine to customers", 0.673, 0.645, 0.705, scores.cosine, note)
+    yield between("the same within fifths by activity", 0.595, 0.56, 0.63, scores.cosine_in_fifths, note)

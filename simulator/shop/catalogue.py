@@ -11,7 +11,7 @@ from simulator.feed.settings import SimulatorSettings
 from simulator.shop.draws import Draw, branch, root, uniform
 from simulator.shop.settings import ShopSettings
 
-PLACES = 8  #: dimensions in which accounts, categories and brands have their place
+TASTES = 8  #: dimensions of the tastes of accounts, categories and brands
 LAUNCH_DAYS = 45.0  #: time constant with which the gain of a new brand goes
 YEAR = 365.25
 _TYPE_SHARE = 0.45  # of what a type leaves to the next ones of its category
@@ -25,22 +25,17 @@ class ShopCatalogue:
     genre_interest: np.ndarray  #: float64 [K, G], what an interest of 1 adds to a genre's log share
     season_size: np.ndarray  #: float64 [G], amplitude of the yearly swing, in logs
     season_peak: np.ndarray  #: float64 [G], day of the year of its top
-    interest_place: np.ndarray  #: float64 [K, PLACES], the place of an interest of 1
+    interest_taste: np.ndarray  #: float64 [K, TASTES], what an interest of 1 adds
     category_share: np.ndarray  #: float64 [C], log, within the genre
-    category_place: np.ndarray  #: float64 [C, PLACES]
+    category_taste: np.ndarray  #: float64 [C, TASTES]
     type_share: np.ndarray  #: float64 [types a category], cumulative
     paths: tuple[str, ...]  #: [T] `genre/category/type`
     brands: tuple[str, ...]  #: [B] names, which tell nothing of the brand
     brand_offsets: np.ndarray  #: int64 [C + 1], brands of a category
     brand_popularity: np.ndarray  #: float64 [B], log, within the category
-    brand_place: np.ndarray  #: float64 [B, PLACES]
+    brand_taste: np.ndarray  #: float64 [B, TASTES]
     brand_born: np.ndarray  #: float64 [B], day since the shop's first day; −inf for brands older than that
     brand_price: np.ndarray  #: float64 [B], log of the price level
-
-    @property
-    def brand_category(self) -> np.ndarray:
-        """The category of every brand, int64 [B]."""
-        return np.repeat(np.arange(len(self.category_share)), np.diff(self.brand_offsets))
 
     def season(self, epoch_day: np.ndarray) -> np.ndarray:
         """What the time of the year adds to the genres' log shares, float64 [..., G]."""
@@ -68,15 +63,15 @@ def build_shop_catalogue(settings: SimulatorSettings, shop: ShopSettings) -> Sho
         genre_interest=shop.interest * rng.standard_normal((topics, genres)) / np.sqrt(topics),
         season_size=shop.season * np.abs(rng.standard_normal(genres)),
         season_peak=rng.uniform(0, YEAR, genres),
-        interest_place=rng.standard_normal((topics, PLACES)) / np.sqrt(topics),
+        interest_taste=rng.standard_normal((topics, TASTES)) / np.sqrt(topics),
         category_share=rng.normal(0, 0.7, categories),
-        category_place=rng.standard_normal((categories, PLACES)),
+        category_taste=rng.standard_normal((categories, TASTES)),
         type_share=np.cumsum(_shares(shop.types_per_category)),
         paths=_paths(shop),
         brands=tuple(f"brand_{number:0{width}d}" for number in rng.permutation(shop.brands)),
         brand_offsets=np.concatenate([[0], np.cumsum(sizes)]),
         brand_popularity=-shop.brand_skew * np.log(rank) + rng.normal(0, 0.2, shop.brands),
-        brand_place=rng.standard_normal((shop.brands, PLACES)),
+        brand_taste=rng.standard_normal((shop.brands, TASTES)),
         brand_born=born,
         brand_price=price + shop.price_spread * rng.standard_normal(shop.brands),
     )

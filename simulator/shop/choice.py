@@ -15,7 +15,7 @@ import numpy as np
 
 from simulator.feed.settings import SimulatorSettings
 from simulator.shop.baskets import Baskets, Calendar
-from simulator.shop.catalogue import LAUNCH_DAYS, PLACES, ShopCatalogue, promoted
+from simulator.shop.catalogue import LAUNCH_DAYS, TASTES, ShopCatalogue, promoted
 from simulator.shop.customers import Customers
 from simulator.shop.draws import branch, normal, uniform
 from simulator.shop.settings import ShopSettings
@@ -59,19 +59,19 @@ class BrandChoice:
 
     def category_shares(self, people: Customers) -> np.ndarray:
         """Shares of a genre's categories by account, float64 [n, G, categories a genre]."""
-        taste = np.einsum("nd,cd->nc", people.place, self.catalogue.category_place) / np.sqrt(PLACES)
+        taste = np.einsum("nd,cd->nc", people.taste, self.catalogue.category_taste) / np.sqrt(TASTES)
         weights = np.exp(self.catalogue.category_share + self.shop.category_taste * taste)
         weights = weights.reshape(len(people), self.shop.genres, -1)
         return weights / weights.sum(axis=-1, keepdims=True)
 
-    def brand_shares(self, places: np.ndarray, day: np.ndarray, category: int) -> np.ndarray:
+    def brand_shares(self, tastes: np.ndarray, day: np.ndarray, category: int) -> np.ndarray:
         """Cumulative shares of a category's brands in choices made anew, float64 [m, brands of the category].
 
-        `places` is float64 [m, PLACES], of the accounts; `day` int64 [m].
+        `tastes` is float64 [m, TASTES], of the accounts; `day` int64 [m].
         """
-        mine = slice(*self.catalogue.brand_offsets[category : category + 2])
-        liking = np.einsum("md,bd->mb", places, self.catalogue.brand_place[mine])
-        weights = np.exp(self.shop.brand_taste * liking / np.sqrt(PLACES)) * self._pull(mine)[day]
+        brands = slice(*self.catalogue.brand_offsets[category : category + 2])
+        liking = np.einsum("md,bd->mb", tastes, self.catalogue.brand_taste[brands])
+        weights = np.exp(self.shop.brand_taste * liking / np.sqrt(TASTES)) * self._pull(brands)[day]
         total = np.cumsum(weights, axis=1)
         return total / total[:, -1:]
 
@@ -92,9 +92,9 @@ class BrandChoice:
         source, fresh = self._sources(people, row, category, draws)
         brand = self._brands(people, row[fresh], day[fresh], category[fresh], draws[fresh])
         kind = (uniform(branch(draws[fresh], 5))[:, None] >= self.catalogue.type_share[:-1]).sum(axis=1)
-        place = np.empty(len(basket), np.int64)
-        place[fresh] = np.arange(len(fresh))
-        brand, kind = brand[place[source]], kind[place[source]]
+        choice = np.empty(len(basket), np.int64)
+        choice[fresh] = np.arange(len(fresh))
+        brand, kind = brand[choice[source]], kind[choice[source]]
         path = category * self.shop.types_per_category + kind
         return ShopItems(basket, path, brand, self._cents(brand, category, kind, day, draws), draws)
 
@@ -136,9 +136,10 @@ class BrandChoice:
         order = np.argsort(category, kind="stable")
         ends = np.searchsorted(category[order], np.arange(len(self.catalogue.category_share) + 1))
         for number, (low, high) in enumerate(pairwise(ends)):
-            mine = order[low:high]
-            shares = self.brand_shares(people.place[row[mine]], day[mine], number)
-            brand[mine] = self.catalogue.brand_offsets[number] + (drawn[mine, None] >= shares[:, :-1]).sum(1)
+            items = order[low:high]
+            shares = self.brand_shares(people.taste[row[items]], day[items], number)
+            within = (drawn[items, None] >= shares[:, :-1]).sum(axis=1)
+            brand[items] = self.catalogue.brand_offsets[number] + within
         return np.where(uniform(branch(draws, 6)) < self.shop.unbranded, NO_BRAND, brand)
 
     def _cents(

@@ -13,13 +13,13 @@ import numpy as np
 from simulator.feed.habits import CHRONOTYPES
 from simulator.feed.settings import SimulatorSettings
 from simulator.feed.users import Population
-from simulator.shop.catalogue import PLACES, ShopCatalogue
+from simulator.shop.catalogue import TASTES, ShopCatalogue
 from simulator.shop.draws import Draw, branch, normal, root, uniform
 from simulator.shop.settings import ShopSettings
 
 _LONGEST_DRIFT, _SHORTEST_DRIFT = 500.0, 150.0  # days of one swing of activity
 _PHASE = 0.381966  # of a turn: what the feed's drift sets between two topics (users.Population.interest)
-_LEVEL = 20  # draws of an account that are levels; its places lie behind them
+_LEVEL = 20  # draws of an account that are levels; its tastes lie behind them
 
 
 @dataclass(frozen=True)
@@ -35,13 +35,13 @@ class Customers:
     size: np.ndarray  #: float64 [n], mean items of a basket beyond the first
     novelty: np.ndarray  #: float64 [n], chance to choose anew in a well-known category
     joined: np.ndarray  #: float64 [n], first day with the shop
-    left: np.ndarray  #: float64 [n], day after the last one
+    departed: np.ndarray  #: float64 [n], day after the last one
     genre: np.ndarray  #: float64 [n, G], log weight of the genres, drift aside
     drift_sin: np.ndarray  #: float64 [G], share of the drift in genres that goes with the sine
     drift_cos: np.ndarray  #: float64 [G]
     interest_period: np.ndarray  #: float64 [n], days
     interest_phase: np.ndarray  #: float64 [n]
-    place: np.ndarray  #: float64 [n, PLACES], standard normal
+    taste: np.ndarray  #: float64 [n, TASTES], standard normal
 
     def __len__(self) -> int:
         return len(self.rate)
@@ -76,10 +76,10 @@ def customers(
     begins = uniform(level(1)) < shop.joined_share
     before = np.where(begins, uniform(level(2)) * shop.days_before, 0.0)
     interests = population.interests[rows].astype(np.float64)
-    told = shop.taste_from_interests
-    own = normal(branch(draws[:, None], _LEVEL + np.arange(PLACES)))
+    share = shop.taste_from_interests
+    own = normal(branch(draws[:, None], _LEVEL + np.arange(TASTES)))
     # einsum sums in one order whatever the number of accounts; a matrix product's order may depend on it.
-    place = np.sqrt(told) * np.einsum("nk,kd->nd", interests, catalogue.interest_place)
+    taste = np.sqrt(share) * np.einsum("nk,kd->nd", interests, catalogue.interest_taste)
     turn = 2 * np.pi * _PHASE * np.arange(settings.news.topics)
     drift = settings.population.drift
     return Customers(
@@ -92,13 +92,13 @@ def customers(
         size=_beyond_first(shop) * np.exp(shop.basket_spread * normal(level(8)) - shop.basket_spread**2 / 2),
         novelty=np.minimum(shop.explore * np.exp(shop.novelty_spread * normal(level(9))), 1.0),
         joined=np.maximum(before, population.arrived[rows] / 24 + shop.days_before),
-        left=population.left[rows] / 24 + shop.days_before,
+        departed=population.departed[rows] / 24 + shop.days_before,
         genre=catalogue.genre_share + np.einsum("nk,kg->ng", interests, catalogue.genre_interest),
         drift_sin=drift * np.einsum("k,kg->g", np.cos(turn), catalogue.genre_interest),
         drift_cos=drift * np.einsum("k,kg->g", np.sin(turn), catalogue.genre_interest),
         interest_period=population.drift_period[rows].astype(np.float64) / 24,
         interest_phase=population.drift_phase[rows].astype(np.float64),
-        place=place + np.sqrt(1 - told) * own,
+        taste=taste + np.sqrt(1 - share) * own,
     )
 
 

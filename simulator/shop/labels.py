@@ -60,7 +60,7 @@ _Part = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 def _surveyed(surveys: Surveys) -> list[_Part]:
     answer = surveys.answers
-    told = (
+    answered = (
         (answer("age"), answer("age") >= 50),
         (answer("income"), answer("income") >= _HIGH_INCOME),
         (answer("home_ownership"), answer("home_ownership") == 0),
@@ -69,7 +69,7 @@ def _surveyed(surveys: Surveys) -> list[_Part]:
         (answer("kids"), answer("kids") > 0),
     )
     parts = []
-    for task, (answers, value) in enumerate(told):
+    for task, (answers, value) in enumerate(answered):
         known = answers != UNKNOWN
         user, at_ms = surveys.user[known], surveys.at_ms[known]
         parts.append((user, at_ms, np.full(len(user), task), value[known]))

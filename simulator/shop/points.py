@@ -51,10 +51,10 @@ def draw_points(
     accounts = branch(root(seed, Draw.POINTS), people.start + np.arange(len(people)))
     member = uniform(branch(accounts, 0)) < shop.points_share
     eager = uniform(branch(accounts, 1)) * 2  # how readily an account uses points, mean 1
-    mine = np.flatnonzero(member[baskets.row])
-    at, row = baskets.at_ms[mine], baskets.row[mine]
-    drawn = uniform(branch(baskets.draws[mine], _OF_BASKET))
-    spent = np.bincount(items.basket, weights=items.cents, minlength=len(baskets))[mine]
+    of_members = np.flatnonzero(member[baskets.row])
+    at, row = baskets.at_ms[of_members], baskets.row[of_members]
+    drawn = uniform(branch(baskets.draws[of_members], _OF_BASKET))
+    spent = np.bincount(items.basket, weights=items.cents, minlength=len(baskets))[of_members]
     earned = (spent * shop.points_rate / 100).astype(np.int64)
     balance, used = _standard(row, earned, drawn < shop.points_used * eager[row])
     campaigns, amount, begins, ends, basket = _limited(
@@ -100,8 +100,8 @@ def _limited(
     """Campaigns, their amounts, instants of grant and end, and the basket that may use them, [c] each."""
     starts = np.arange(0, days, shop.campaign_days)
     draws = branch(branch(accounts[members], 2)[:, None], np.arange(len(starts)))
-    there = (people.joined[members, None] <= starts) & (starts < people.left[members, None])
-    granted = np.nonzero(there & (uniform(branch(draws, 0)) < shop.campaign_share))
+    active = (people.joined[members, None] <= starts) & (starts < people.departed[members, None])
+    granted = np.nonzero(active & (uniform(branch(draws, 0)) < shop.campaign_share))
     draws, row, day = draws[granted], members[granted[0]], starts[granted[1]]
     begins = day * DAY_MS + 9 * HOUR_MS
     ends = begins + shop.campaign_lasts * DAY_MS

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from simulator.feed.statistics import auc
+from simulator.calibration import auc
 from warehouse.landing.service_time import DAY_MS, HOUR_MS
 
 AS_OF, YEAR = 273, 365  #: days since the log's first; newcomers are those of the last quarter
@@ -170,13 +170,13 @@ def newcomers(log: ShopLog) -> Newcomers:
     spend = (spend - spend.mean(axis=0)) / np.maximum(spend.std(axis=0), 1e-9)
     spend /= np.maximum(np.linalg.norm(spend, axis=1, keepdims=True), 1e-9)
     fifth = np.digitize(activity, np.quantile(activity, (0.2, 0.4, 0.6, 0.8)))
-    found = []
+    areas = []
     for brand in mid_size_brands(log):
-        mine = log.pairs.brand == brand
+        buys = log.pairs.brand == brand
         late = log.pairs.first_day >= AS_OF
-        customers = log.pairs.user[mine & ~late]
+        customers = log.pairs.user[buys & ~late]
         new = np.zeros(log.users, bool)
-        new[log.pairs.user[mine & late]] = True
+        new[log.pairs.user[buys & late]] = True
         others = np.ones(log.users, bool)
         others[customers] = False
         likeness = spend @ spend[customers].mean(axis=0)
@@ -185,6 +185,6 @@ def newcomers(log: ShopLog) -> Newcomers:
             for part in (others & (fifth == number) for number in range(5))
             if new[part].sum() >= _IN_A_FIFTH
         ]
-        scores = (auc(activity[others], new[others]), auc(likeness[others], new[others]))
-        found.append((*scores, np.mean(within) if within else np.nan))
-    return Newcomers(len(found), *(float(value) for value in np.nanmean(np.array(found), axis=0)))
+        whole = (auc(activity[others], new[others]), auc(likeness[others], new[others]))
+        areas.append((*whole, np.mean(within) if within else np.nan))
+    return Newcomers(len(areas), *(float(area) for area in np.nanmean(np.array(areas), axis=0)))

@@ -52,7 +52,7 @@ def draw_surveys(
     begins = np.maximum(people.joined, 0)
     at_ms = ((begins + shop.survey_days * uniform(branch(draws, 0))) * DAY_MS).astype(np.int64) // 1000 * 1000
     answered = (uniform(branch(draws, 1)) < shop.survey_share) & (people.rate > 0)
-    row = np.flatnonzero(answered & (at_ms < np.minimum(days, people.left) * DAY_MS))
+    row = np.flatnonzero(answered & (at_ms < np.minimum(days, people.departed) * DAY_MS))
     row = row[np.argsort(at_ms[row], kind="stable")]
     known = {name: codes[people.start + row].astype(np.int64) for name, codes in population.fields.items()}
     draws = draws[row]
@@ -68,7 +68,7 @@ def draw_surveys(
     )
     earners = np.where((household == _COUPLE) | (household == _FAMILY), 0.4, 0.0)
     income = (
-        3.5 + earners - ((age - 50) / 35) ** 2 + 0.3 * people.place[row, 0] + 0.35 * normal(branch(draws, 4))
+        3.5 + earners - ((age - 50) / 35) ** 2 + 0.3 * people.taste[row, 0] + 0.35 * normal(branch(draws, 4))
     )
     settled = 0.15 + 0.5 * (age >= 40) + 0.25 * (household == _FAMILY)
     numbers = {
@@ -84,6 +84,6 @@ def draw_surveys(
         "home_ownership": (chance(5) >= settled).astype(np.int64),
         "marital_status": (chance(6) >= _MARRIED[household]).astype(np.int64),
     }
-    for place, values in enumerate((*numbers.values(), *categories.values())):
-        values[chance(7 + place) < shop.unanswered] = UNKNOWN
+    for question, values in enumerate((*numbers.values(), *categories.values())):
+        values[chance(7 + question) < shop.unanswered] = UNKNOWN
     return Surveys(people.start + row, at_ms[row], numbers, categories)

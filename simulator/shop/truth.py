@@ -73,9 +73,9 @@ def shop_truth(
         raise ValueError(
             f"brand {missing[0]!r} is not in the simulated shop, which has {min(known)} to {max(known)}"
         )
-    wanted = np.array([known[name] for name in names], np.int64)
+    numbers = np.array([known[name] for name in names], np.int64)
     shop.extend(Calendar(shop.calendar.first_epoch_day, start + horizon))
-    blocks = [_block(shop, shop.people(*bounds), wanted, start) for bounds in shop.blocks()]
+    blocks = [_block(shop, shop.people(*bounds), numbers, start) for bounds in shop.blocks()]
     probability, customer, newcomer = (np.concatenate(parts, axis=1) for parts in zip(*blocks, strict=True))
     return ShopTruth(names, user_ids(np.arange(len(shop.accounts))), probability, customer, newcomer)
 
@@ -94,10 +94,10 @@ def _block(
     history = history.reshape(len(people), categories)
     customer = np.zeros((len(brands), len(people)), bool)
     bought = np.zeros_like(customer)
-    for place, number in enumerate(brands):
-        mine = items.brand == number
-        customer[place, row[mine & before]] = True
-        bought[place, row[mine & ~before]] = True
+    for position, number in enumerate(brands):
+        of_brand = items.brand == number
+        customer[position, row[of_brand & before]] = True
+        bought[position, row[of_brand & ~before]] = True
     rate = intensity(shop.shop, people, shop.calendar)
     chance = _first_purchase(shop.choice, people, brands, history, rate, start)
     return np.where(customer, 0.0, chance), customer, bought & ~customer
@@ -119,12 +119,12 @@ def _first_purchase(
     for category in np.unique(home):
         genre, within = divmod(int(category), choice.shop.categories_per_genre)
         share = genres[:, :, genre] * categories[:, genre, within, None]
-        mine = home == category
-        chance[mine] = _in_category(
+        at_home = home == category
+        chance[at_home] = _in_category(
             choice,
             people,
             int(category),
-            brands[mine] - offsets[category],
+            brands[at_home] - offsets[category],
             history[:, category],
             share,
             rate,
@@ -152,7 +152,7 @@ def _in_category(
         baskets = rate[:, inside].sum(axis=1)
         anew = search.chance(baskets, share[:, step])
         middle = np.full(len(people), (inside.start + inside.stop - 1) // 2)
-        cumulative = choice.brand_shares(people.place, middle, category)
+        cumulative = choice.brand_shares(people.taste, middle, category)
         liked = np.diff(cumulative, axis=1, prepend=0.0)[:, brands].T
         hazard += baskets * (1 - _no_item(people, share[:, step] * anew * liked * branded))
     return -np.expm1(-hazard)

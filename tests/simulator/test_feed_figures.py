@@ -5,6 +5,7 @@ import pytest
 
 from models.metrics import auc_standard_error
 from simulator import SimulatorSettings
+from simulator.calibration import auc
 from simulator.feed import statistics
 from simulator.feed.calibration import DAYS, figures, simulated_log
 from simulator.feed.world import World
@@ -38,9 +39,9 @@ def test_the_true_probability_is_calibrated_and_the_best_score(simulated):
     for part in np.array_split(np.argsort(truth), 10):
         noise = np.sqrt((truth[part] * (1 - truth[part])).sum())
         assert abs(truth[part].sum() - clicked[part].sum()) < 4 * noise
-    best = statistics.auc(truth, clicked)
+    best = auc(truth, clicked)
     assert 0.74 < best < 0.78
-    assert best > statistics.auc(statistics.recent_rate(simulated)[late], clicked) + 0.1
+    assert best > auc(statistics.recent_rate(simulated)[late], clicked) + 0.1
 
 
 def test_the_first_day_is_not_special(simulated):

@@ -119,13 +119,13 @@ def test_clicks_come_as_often_as_their_probability_says_and_the_truth_gets_most(
     clicks, chances = np.zeros(2), np.zeros((2, 2))
     for _ in range(36):
         requests = made.next()
-        for place, (audience, scores) in enumerate(
+        for ranker, (audience, scores) in enumerate(
             ((by_truth, by_truth.probability(requests)), (by_recall, np.zeros(requests.item.shape)))
         ):
             played = audience.react(requests, best_first(requests, scores))
-            clicks[place] += played.clicked.sum()
+            clicks[ranker] += played.clicked.sum()
             p = played.probability
-            chances[place] += p.sum(), (p * (1 - p)).sum()
+            chances[ranker] += p.sum(), (p * (1 - p)).sum()
     assert (np.abs(clicks - chances[:, 0]) < 4 * np.sqrt(chances[:, 1])).all()
     assert clicks[0] > 1.3 * clicks[1]
 

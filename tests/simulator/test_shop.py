@@ -146,7 +146,7 @@ def test_accounts_are_those_of_the_feed_and_buy_while_they_are_there(tables):
     row = purchases["user_id"].to_numpy() - 100_001
     day = (purchases["purchased_at"].dt.tz_localize(None).to_numpy("datetime64[ms]").astype(np.int64)
            - shop.start_ms) // DAY_MS  # fmt: skip
-    assert ((day >= people.joined[row]) & (day < people.left[row])).all()
+    assert ((day >= people.joined[row]) & (day < people.departed[row])).all()
     late = np.flatnonzero(people.joined > 1)
     assert len(late) > 10
     assert np.isin(late, row).any()
@@ -158,8 +158,8 @@ def test_points_are_balances_that_what_is_used_comes_from(tables):
     assert (points.loc[points["kind"] == "used", "amount"] > 0).all()
     limited = points[points["kind"] == "limited"]
     # Granted, then used or expired, then granted again: every second balance is 0.
-    place = limited.groupby("user_id").cumcount()
-    assert ((limited["amount"] == 0) == (place % 2 == 1)).all()
+    movement = limited.groupby("user_id").cumcount()
+    assert ((limited["amount"] == 0) == (movement % 2 == 1)).all()
     standard = points[points["kind"] == "standard"]
     fell = standard["amount"].diff() < 0
     same = standard["user_id"].eq(standard["user_id"].shift())

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from simulator import ShopSettings, SimulatorSettings
+from simulator.calibration import auc
 from simulator.feed.settings import PopulationSettings
-from simulator.feed.statistics import auc
 from simulator.shop import statistics
 from simulator.shop.calibration import check_shop, shop_figures, simulated_shop_log
 from simulator.shop.shop import SimulatedShop

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from simulator.calibration import BandedFigure, auc, table
 from simulator.feed import statistics
-from simulator.feed.calibration import BandedFigure, expected_articles, table
+from simulator.feed.calibration import expected_articles
 from simulator.feed.statistics import Log
 
 
@@ -81,9 +82,9 @@ def test_recent_rate_never_sees_its_own_hour():
     changed = log([(*row[:3], 1 - row[3]) if row[0] >= 1 else row for row in ROWS], published=[0, 0])
     before = log(ROWS, published=[0, 0])
     early = before.at < 2
-    kept = statistics.recent_rate(before, prior_exposures=20.0)[early] - before.clicked.mean()
+    stayed = statistics.recent_rate(before, prior_exposures=20.0)[early] - before.clicked.mean()
     moved = statistics.recent_rate(changed, prior_exposures=20.0)[early] - changed.clicked.mean()
-    assert np.sign(kept).tolist() == np.sign(moved).tolist()
+    assert np.sign(stayed).tolist() == np.sign(moved).tolist()
 
 
 ROWS = [(h + 0.01 * u, u, u % 2, int(u % 2 and h == 0)) for h in range(3) for u in range(10)]
@@ -92,7 +93,7 @@ ROWS = [(h + 0.01 * u, u, u % 2, int(u % 2 and h == 0)) for h in range(3) for u 
 def test_auc_equals_the_reference_with_ties():
     rng = np.random.default_rng(1)
     score, clicked = rng.integers(0, 5, 300).astype(float), rng.random(300) < 0.3
-    assert statistics.auc(score, clicked) == pytest.approx(roc_auc_score(clicked, score))
+    assert auc(score, clicked) == pytest.approx(roc_auc_score(clicked, score))
 
 
 def test_fewer_clicks_meet_fewer_articles():

@@ -68,10 +68,8 @@ def encode_heatmaps(
         zone: of local days and hours.
         settings: which channels.
         as_of: date `YYYY-MM-DD`, itself not included.
-        fitted_at: date before which the genres of the channels are fixed, not after `as_of`; default: that
-            of the newest stored vocabulary of these settings that is not newer than `as_of` and knew more
-            than half the days known now, else `as_of`. So a log that begins is fitted again whenever its
-            history has doubled, and never again after half a year.
+        fitted_at: date before which the genres of the channels are fixed, not after `as_of`; default: see
+            `_vocabulary`.
         workers: segments encoded at once, each on a thread.
 
     Raises:
@@ -87,12 +85,7 @@ def encode_heatmaps(
     first_day, last_day = _known(warehouse, hashes, day - DAYS, as_of)
     history = day - first_day
     vocabulary, fitted = _vocabulary(warehouse, folder, zone, settings, as_of, fitted_at, history)
-    work = [
-        Segment.of(folder, vocabulary, modality, stretch, hashes)
-        for modality in vocabulary.modalities
-        for stretch in stretches(day)
-    ]
-    work = [segment for segment in work if segment.sources]
+    work = _segments(folder, vocabulary, day, hashes)
     missing = [segment for segment in work if not segment.path.exists()]
     made = _make(warehouse, zone, vocabulary, missing, workers)
     manifest = Manifest(
@@ -114,6 +107,18 @@ def encode_heatmaps(
     )
 
 
+def _segments(
+    folder: Path, vocabulary: HeatmapVocabulary, as_of_day: int, hashes: Mapping[str, Mapping[int, str]]
+) -> list[Segment]:
+    """The segments of the year before a day that have any loaded row."""
+    segments = (
+        Segment.of(folder, vocabulary, modality, stretch, hashes)
+        for modality in vocabulary.modalities
+        for stretch in stretches(as_of_day)
+    )
+    return [segment for segment in segments if segment.sources]
+
+
 def day_hashes(
     warehouse: Warehouse, zone: LocalZone, first_day: int, end_day: int
 ) -> dict[str, dict[int, str]]:
@@ -133,7 +138,7 @@ def day_hashes(
             if midnights[day] < start + DAY_MS and start < midnights[day + 1]:
                 parts.setdefault(table, {}).setdefault(day, []).append([table, partition, data_hash])
     return {
-        table: {day: digest_of(found) for day, found in sorted(days.items())} for table, days in parts.items()
+        table: {day: digest_of(batch) for day, batch in sorted(days.items())} for table, days in parts.items()
     }
 
 
@@ -159,18 +164,23 @@ def _vocabulary(
     fitted_at: str | None,
     history: int,
 ) -> tuple[HeatmapVocabulary, bool]:
-    """The vocabulary to use, and whether it was fitted now."""
+    """The vocabulary to use, and whether it was fitted now.
+
+    Without `fitted_at`, the newest stored one of these settings that is not newer than `as_of` and knew more
+    than half the days known now, else one fitted at `as_of`. So a log that begins is fitted again whenever
+    its history has doubled, and never again after half a year.
+    """
     stored = [
-        found
-        for found in vocabularies(folder)
-        if found.settings == settings
-        and found.zone == zone.name
+        vocabulary
+        for vocabulary in vocabularies(folder)
+        if vocabulary.settings == settings
+        and vocabulary.zone == zone.name
         and (
-            found.fitted_at <= as_of and 2 * found.history > history
+            vocabulary.fitted_at <= as_of and 2 * vocabulary.history > history
             if fitted_at is None
-            else found.fitted_at == fitted_at
+            else vocabulary.fitted_at == fitted_at
         )
-        and found.counted_with(warehouse)
+        and vocabulary.counted_with(warehouse)
     ]
     if stored:
         return stored[-1], False

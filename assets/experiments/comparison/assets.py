@@ -58,7 +58,7 @@ def ranking_comparison_asset() -> dg.AssetsDefinition:
 
             timings = Timings()
             with timings.phase("read"):
-                logs, settings = configured(config, home, warehouse)
+                logs, settings = logs_and_settings(config, home, warehouse)
             out = home.paths.reports / "comparisons" / f"{settings.span}.json"
             with timings.phase("compute"):
                 listen = progress.to(context.log)
@@ -96,7 +96,7 @@ def shown(result: "Comparison") -> dict[str, Any]:
     }
 
 
-def configured(
+def logs_and_settings(
     config: ComparisonConfig, home: HomeResource, warehouse: WarehouseResource
 ) -> "tuple[Logs, CompareSettings]":
     """The deployment's logs as a comparison reads them, and its settings.

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 def truth(logs: Logs, days: Sequence[str]) -> Truth:
     """AUC of the true click probability by day and hour, and averaged as a system's is."""
-    from models.metrics import auc, gauc, log_loss
+    from models.metrics import auc, ranking_figures
 
     rows: list[TruthHour] = []
-    pooled: dict[str, list[float | None]] = {"auc": [], "log_loss": [], "gauc": []}
+    pooled = []
     for day in days:
         columns = day_columns(logs, day)
         chance = probabilities(logs, day, columns["exposure_id"])
@@ -29,11 +29,10 @@ def truth(logs: Logs, days: Sequence[str]) -> Truth:
             for hour in range(24)
             for at in [columns["hour"] == hour]
         ]
-        pooled["auc"].append(auc(clicked, chance))
-        pooled["log_loss"].append(log_loss(clicked, chance))
-        pooled["gauc"].append(gauc(clicked, chance, columns["user"]))
+        pooled.append(ranking_figures(clicked, chance, columns["user"]))
     by_period = {name: mean(row.auc for row in rows if row.hour in hours) for name, hours in PERIODS.items()}
-    return Truth(rows=tuple(rows), **by_period, **{name: mean(values) for name, values in pooled.items()})
+    over_days = {name: mean(figures[name] for figures in pooled) for name in ("auc", "log_loss", "gauc")}
+    return Truth(rows=tuple(rows), **by_period, **over_days)
 
 
 def day_columns(logs: Logs, day: str) -> dict[str, np.ndarray]:

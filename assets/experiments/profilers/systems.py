@@ -141,7 +141,7 @@ def _finetuned(fold: Fold) -> Scorer:
         fold.train_users,
         seed=fold.own_seed,
         rule=_finetune_rule(),
-        wanted=fold.evaluation.folds[fold.fold],
+        scored=fold.evaluation.folds[fold.fold],
     )
 
 
@@ -172,7 +172,7 @@ def _normal(fold: Fold) -> Scorer:
         fold.train_users,
         seed=fold.own_seed,
         rule=_normal_rule(fold.size),
-        wanted=fold.evaluation.folds[fold.fold],
+        scored=fold.evaluation.folds[fold.fold],
         device=fold.device,
     )
 

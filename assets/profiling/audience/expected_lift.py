@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from models.profiling.brands import FirstPurchases
     from models.profiling.data import ProfileData
     from models.profiling.lift import LiftCurve
+    from models.profiling.profiler import Scorer
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,6 @@ def expected_lift(
     """
     from models.profiling.brands import FirstPurchases
     from models.profiling.data import MISSING
-    from models.profiling.lift import held_back, like_brands, mean_curve
 
     since, until = settings.held_back, settings.as_of
     start, end = day_number(since), day_number(until)
@@ -62,31 +62,24 @@ def expected_lift(
     try:
         model = trainer.at(settings.model, since)
         then = trainer.source.read(since, model.fitted_at)
-        scorer = model.profiler.ready(then)
+        trial = _Trial(model.profiler.ready(then), then, data, first, start, end)
     except (LookupError, ValueError, FileNotFoundError) as error:
         return f"nothing can be held back to {since}: {error}"
-
-    def curve_of(number: int, known: int | None = None) -> tuple[LiftCurve | None, int]:
-        was, became = first.day[number] < start, (first.day[number] >= start) & (first.day[number] < end)
-        old, new = _positions(then, data, was), _mask(then, data, became)
-        return held_back(scorer, old, new, len(then), known)
 
     name = None if brand == MISSING else data.purchases.brand_names[brand]
     period = f"between {since} and {until}"
     why, rate = "the list is no brand of the log", None
     if brand != MISSING:
-        own, came = curve_of(brand)
+        own, came = trial.curve(brand)
         before = int(first.customers(start)[brand].sum())
         rate = came / max(len(then) - before, 1)
         if own is not None:
             why = f"{came} users became customers of {name} {period}; the ranking is tried on them"
             return ExpectedLift(own, "brand", name, why, since, until, model.record.partition, rate)
         why = f"{name} had {before} customers before {since} and {came} newcomers {period}, too few to see"
-    like = like_brands(first, start, end, len(customers))
-    curves = [curve for number in like if (curve := curve_of(number, len(customers))[0]) is not None]
-    if not curves:
+    mean = trial.mean_of_like_brands(len(customers))
+    if mean is None:
         return f"{why}, and no brand had enough newcomers {period}"
-    mean = mean_curve(curves)
     why = (
         f"{why}, so this is the mean over the {mean.brands} brands nearest to it in number of customers, "
         f"with {len(customers)} customers known of each at most and {mean.newcomers} newcomers {period}"
@@ -110,17 +103,40 @@ def _brand(
     return names.index(settings.brand)
 
 
-def _positions(then: ProfileData, data: ProfileData, users: np.ndarray) -> np.ndarray:
-    """Users (bool, of the later date) as positions of the earlier one; who was unknown then is left out."""
-    from models.profiling.data import MISSING
+@dataclass(frozen=True)
+class _Trial:
+    """A ranking at the held-back date, and what the days `[start, end)` since then made of it."""
 
-    found = then.positions(data.user_ids[users])
-    return found[found != MISSING]
+    scorer: Scorer
+    then: ProfileData  #: known at the held-back date
+    data: ProfileData  #: known at the as-of date
+    first: FirstPurchases  #: of the users of `data`
+    start: int
+    end: int
 
+    def curve(self, brand: int, known: int | None = None) -> tuple[LiftCurve | None, int]:
+        """Of one brand, `known` of its customers told to the ranking, and its newcomers: see `held_back`."""
+        import numpy as np
 
-def _mask(then: ProfileData, data: ProfileData, users: np.ndarray) -> np.ndarray:
-    import numpy as np
+        from models.profiling.lift import held_back
 
-    mask = np.zeros(len(then), dtype=bool)
-    mask[_positions(then, data, users)] = True
-    return mask
+        day = self.first.day[brand]
+        newcomers = np.zeros(len(self.then), dtype=bool)
+        newcomers[self._positions((day >= self.start) & (day < self.end))] = True
+        customers = self._positions(day < self.start)
+        return held_back(self.scorer, customers, newcomers, len(self.then), known)
+
+    def mean_of_like_brands(self, customers: int) -> LiftCurve | None:
+        """The mean curve of brands near to so many customers; None where none had enough newcomers."""
+        from models.profiling.lift import like_brands, mean_curve
+
+        like = like_brands(self.first, self.start, self.end, customers)
+        curves = [curve for brand in like if (curve := self.curve(brand, customers)[0]) is not None]
+        return mean_curve(curves) if curves else None
+
+    def _positions(self, users: np.ndarray) -> np.ndarray:
+        """Users (bool, of the later date) as positions of the earlier one; who was unknown is left out."""
+        from models.profiling.data import MISSING
+
+        positions = self.then.positions(self.data.user_ids[users])
+        return positions[positions != MISSING]

@@ -47,7 +47,7 @@ class AudienceFiles:
 
     def spare(self, path: Path) -> None:
         """Raise BadRequest where one of the files would take the place of `path`."""
-        own = {found.resolve() for found in (self.parquet, self.csv, self.lift, self.summary, self.page)}
+        own = {file.resolve() for file in (self.parquet, self.csv, self.lift, self.summary, self.page)}
         if path.resolve() in own:
             raise BadRequest(f"the audience would be written over {path} itself: give --out another name")
 
@@ -87,11 +87,11 @@ def frame(result: AudienceResult) -> pd.DataFrame:
         "score": audience.score,
         "percentile": audience.percentile,
     }
-    for place in range(EXPLAINED_BY):
-        told = place < result.nearest_ids.shape[1]
-        columns[f"nearest_{place + 1}"] = result.nearest_ids[:, place] if told else np.full(count, "")
-        columns[f"similarity_{place + 1}"] = (
-            audience.similarity[:, place] if told else np.full(count, np.nan, dtype=np.float32)
+    for rank in range(EXPLAINED_BY):
+        has_column = rank < result.nearest_ids.shape[1]
+        columns[f"nearest_{rank + 1}"] = result.nearest_ids[:, rank] if has_column else np.full(count, "")
+        columns[f"similarity_{rank + 1}"] = (
+            audience.similarity[:, rank] if has_column else np.full(count, np.nan, dtype=np.float32)
         )
     return pd.DataFrame(columns)
 
@@ -110,7 +110,7 @@ def lift_frame(result: AudienceResult) -> pd.DataFrame:
         {
             "contacted": REACHED,
             "users": np.round(REACHED * result.audience.candidates).astype(np.int64),
-            "reached": curve.found,
+            "reached": curve.reached,
             "reached_error": curve.error,
             "reached_at_random": REACHED,
             "lift": curve.lift,
@@ -149,7 +149,7 @@ def _lift(result: AudienceResult) -> dict[str, Any]:
     if result.lift is None:
         return {"basis": None, "why": result.no_lift}
     lift = result.lift
-    found, error = lift.curve.at(result.share)
+    reached, error = lift.curve.at(result.share)
     return {
         "basis": lift.basis,
         "brand": lift.brand,
@@ -161,7 +161,7 @@ def _lift(result: AudienceResult) -> dict[str, Any]:
         "brands": lift.curve.brands,
         "rate": lift.rate,
         "audience_share": result.share,
-        "reached": found,
+        "reached": reached,
         "reached_error": error,
-        "lift": found / result.share,
+        "lift": reached / result.share,
     }

@@ -55,8 +55,8 @@ def look(folder: Path, now: float) -> Inbox:
 
 def mark(path: Path, settings: AudienceSettings) -> str:
     """Sixteen hex digits of the request's text and of its list's size and time."""
-    found = Path(settings.customers).stat()
-    about = f"{found.st_size} {found.st_mtime_ns}".encode()
+    customers = Path(settings.customers).stat()
+    about = f"{customers.st_size} {customers.st_mtime_ns}".encode()
     return hashlib.blake2b(path.read_bytes() + about, digest_size=8).hexdigest()
 
 

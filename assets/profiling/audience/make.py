@@ -70,16 +70,14 @@ def make_audience(
     customers = read_customers(Path(settings.customers))
     report("audience", 0, 4)
     # A list that helps nobody is refused before anything is trained.
-    places, unknown = _known(settings, customers, trainer.source.read(settings.as_of))
+    positions, unknown = _known(settings, customers, trainer.source.read(settings.as_of))
     report("audience", 1, 4)
     model = trainer.at(settings.model, settings.as_of)
     data = trainer.source.read(settings.as_of, model.fitted_at)
     scorer = model.profiler.ready(data)
     report("audience", 2, 4)
-    audience, scores = _ranked(settings, scorer, places, data)
-    lift: ExpectedLift | str = "not asked for"
-    if settings.lift:
-        lift = expected_lift(settings, places, data, trainer)
+    audience, scores = _ranked(settings, scorer, positions, data)
+    lift = expected_lift(settings, positions, data, trainer) if settings.lift else "not asked for"
     report("audience", 3, 4)
     result = AudienceResult(
         settings=settings,
@@ -88,13 +86,13 @@ def make_audience(
         model=model.record,
         data_hash=hash_of(data),
         customers=customers,
-        known=len(places),
+        known=len(positions),
         unknown=unknown,
         audience=audience,
         user_ids=data.user_ids[audience.user],
         nearest_ids=_ids(data, audience.nearest),
         scores=scores,
-        traits=_traits(data, places, audience),
+        traits=_traits(data, positions, audience),
         lift=None if isinstance(lift, str) else lift,
         no_lift=lift if isinstance(lift, str) else "",
     )
@@ -110,9 +108,11 @@ def _known(
 
     from models.profiling.data import MISSING
 
-    places = data.positions(customers.ids)
-    unknown = tuple(name for name, place in zip(customers.ids, places, strict=True) if place == MISSING)
-    known = np.unique(places[places != MISSING])
+    positions = data.positions(customers.ids)
+    unknown = tuple(
+        name for name, position in zip(customers.ids, positions, strict=True) if position == MISSING
+    )
+    known = np.unique(positions[positions != MISSING])
     if len(known) == 0:
         raise BadRequest(
             f"{customers.path}: none of its {len(customers.ids)} user ids is known before {settings.as_of} "
@@ -137,11 +137,7 @@ def _ranked(
 
     scores = scorer.score(customers)
     audience = prospect(
-        scores,
-        customers,
-        settings.top,
-        vectors=_vectors(scorer),
-        keep_customers=settings.keep_customers,
+        scores, customers, settings.top, vectors=_vectors(scorer), keep_customers=settings.keep_customers
     )
     ranked = np.ones(len(data), dtype=bool)
     ranked[customers] = settings.keep_customers
@@ -154,10 +150,10 @@ def _vectors(scorer: Scorer) -> np.ndarray | None:
     return getattr(scorer, "embeddings", None) if vectors is None else vectors
 
 
-def _ids(data: ProfileData, places: np.ndarray) -> np.ndarray:
+def _ids(data: ProfileData, positions: np.ndarray) -> np.ndarray:
     import numpy as np
 
-    return np.where(places >= 0, data.user_ids[places], "")
+    return np.where(positions >= 0, data.user_ids[positions], "")
 
 
 def _traits(data: ProfileData, customers: np.ndarray, audience: Audience) -> tuple[Trait, ...]:

@@ -77,18 +77,18 @@ def _lead(result: AudienceResult) -> str:
 def _figures(result: AudienceResult) -> str:
     cards = [(f"{len(result.audience):,}", f"in the audience, of {result.audience.candidates:,} candidates")]
     if result.lift is not None:
-        found, error = result.lift.curve.at(result.share)
-        lift = found / result.share
+        reached, error = result.lift.curve.at(result.share)
+        lift = reached / result.share
         cards.append((f"{lift:.1f} ×", "as many new customers as a random audience of this size (expected)"))
-        low, high = max(found - 1.96 * error, 0.0), min(found + 1.96 * error, 1.0)
-        told = f"of the new customers are expected in it ({low:.0%} to {high:.0%})"
-        cards.append((f"{found:.0%}", told))
+        low, high = max(reached - 1.96 * error, 0.0), min(reached + 1.96 * error, 1.0)
+        meaning = f"of the new customers are expected in it ({low:.0%} to {high:.0%})"
+        cards.append((f"{reached:.0%}", meaning))
         if result.lift.rate is not None:
-            expected = result.lift.rate * result.audience.candidates * found
-            told = (
+            expected = result.lift.rate * result.audience.candidates * reached
+            meaning = (
                 f"expected among them within {result.settings.horizon_days} days, if as many come as before"
             )
-            cards.append((f"{expected:,.0f}", told))
+            cards.append((f"{expected:,.0f}", meaning))
     listed = f"known customers of {len(result.customers.ids):,} in the list"
     cards.append((f"{result.known:,}", listed))
     body = "".join(f"<div><b>{escape(big)}</b><span>{escape(small)}</span></div>" for big, small in cards)
@@ -104,11 +104,11 @@ def _lift(result: AudienceResult) -> str:
         (
             f"{share:.0%}",
             f"{share * result.audience.candidates:,.0f}",
-            f"{found:.0%}",
-            f"{found / share:.2f}\u00a0×",
+            f"{reached:.0%}",
+            f"{reached / share:.2f}\u00a0×",
         )
         for share in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
-        for found in (result.lift.curve.at(share)[0],)
+        for reached in (result.lift.curve.at(share)[0],)
     ]
     basis = "the brand itself" if result.lift.basis == "brand" else "other brands with as many customers"
     note = (
@@ -183,7 +183,7 @@ def _unknown(result: AudienceResult) -> str:
 
 
 def _settings(result: AudienceResult) -> str:
-    given = {
+    settings = {
         "customers' file": Path(result.settings.customers).name,
         "ids in it": f"{result.customers.rows:,}, {result.customers.repeats:,} of them repeats",
         "known customers": "kept in the ranking" if result.settings.keep_customers else "left out",
@@ -193,7 +193,7 @@ def _settings(result: AudienceResult) -> str:
         "data": result.data_hash,
         "horizon": f"{result.settings.horizon_days} days",
     }
-    rows = "".join(f"<dt>{escape(k)}</dt><dd>{escape(str(v))}</dd>" for k, v in given.items())
+    rows = "".join(f"<dt>{escape(k)}</dt><dd>{escape(str(v))}</dd>" for k, v in settings.items())
     return f"<section><h2>How it was made</h2><dl>{rows}</dl></section>"
 
 
@@ -203,5 +203,5 @@ def _table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
-def _picture(png: bytes, told: str) -> str:
-    return f'<img alt="{told}" src="data:image/png;base64,{base64.b64encode(png).decode()}">'
+def _picture(png: bytes, label: str) -> str:
+    return f'<img alt="{label}" src="data:image/png;base64,{base64.b64encode(png).decode()}">'

@@ -31,10 +31,10 @@ def lift_picture(result: AudienceResult) -> bytes:
         from models.profiling.lift import REACHED
 
         x = 100 * np.r_[0.0, REACHED]
-        found, error = 100 * np.r_[0.0, curve.found], 100 * np.r_[0.0, curve.error]
-        low, high = np.clip(found - 1.96 * error, 0, 100), np.clip(found + 1.96 * error, 0, 100)
+        reached, error = 100 * np.r_[0.0, curve.reached], 100 * np.r_[0.0, curve.error]
+        low, high = np.clip(reached - 1.96 * error, 0, 100), np.clip(reached + 1.96 * error, 0, 100)
         axes.fill_between(x, low, high, color=ACCENT, alpha=0.13, lw=0)
-        axes.plot(x, found, color=ACCENT, lw=2.2, label="this ranking, held back")
+        axes.plot(x, reached, color=ACCENT, lw=2.2, label="this ranking, held back")
         axes.plot([0, 100], [0, 100], color=QUIET, lw=1.4, ls=(0, (4, 3)), label="at random")
         at = 100 * curve.at(share)[0]
         axes.plot([100 * share] * 2, [0, at], color=INK, lw=0.9, ls=":")

@@ -94,7 +94,7 @@ def load_request(path: Path) -> AudienceSettings:
     try:
         settings = AudienceSettings.model_validate_json(path.read_text())
     except (ValidationError, UnicodeDecodeError) as error:
-        raise BadRequest(f"{path.name}: {_told(error)}") from error
+        raise BadRequest(f"{path.name}: {_explained(error)}") from error
     customers = path.parent / settings.customers
     if not customers.is_file():
         raise BadRequest(
@@ -163,12 +163,12 @@ def _as_ids(column: pd.Series) -> pd.Series:
     return column.dropna().astype(str).str.strip()
 
 
-def _told(error: Exception) -> str:
+def _explained(error: Exception) -> str:
     """What is wrong with the JSON, a field each, without the library's own links."""
     if not isinstance(error, ValidationError):
         return f"not text in UTF-8 ({error})"
-    found = [
+    problems = [
         f"{'.'.join(str(part) for part in problem['loc']) or 'the file'}: {problem['msg']}"
         for problem in error.errors(include_url=False)
     ]
-    return "; ".join(found)
+    return "; ".join(problems)

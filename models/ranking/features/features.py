@@ -105,13 +105,10 @@ class Features:
         specs.append(FieldSpec("item_age", "bins", len(AGE_LIMITS) + 2))
         if self.settings.counts:
             empty = np.empty(0, np.int64)
-            none = Exposures(
-                empty, empty, empty, empty.astype(bool), empty.astype(np.float32), empty[:, None][:, :0]
-            )
+            none = Exposures(empty, empty, empty, empty, empty, empty)
             fields = np.empty((0, self.items.width), np.int64)
-            specs += [
-                FieldSpec(name, "bins", bins) for name, _, bins in self._count_columns(none, fields, empty)
-            ]
+            columns = self._count_columns(none, fields, empty)
+            specs += [FieldSpec(name, "bins", bins) for name, _, bins in columns]
         return Layout(tuple(specs))
 
     def arrays(self) -> dict[str, np.ndarray]:

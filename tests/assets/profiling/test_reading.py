@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from assets.profiling.pictures import MOST_PANELS, heatmap_figure, heatmap_picture
+from assets.profiling.plots import MOST_PANELS, heatmap_figure, heatmap_picture
 from assets.profiling.reading import (
     UnknownUser,
     profile_data,

@@ -17,7 +17,7 @@ from models.profiling.lift import (
 
 
 def at(curve, share):
-    return curve.found[np.flatnonzero(share == REACHED)[0]]
+    return curve.reached[np.flatnonzero(share == REACHED)[0]]
 
 
 def test_a_perfect_and_a_reversed_order():
@@ -90,9 +90,9 @@ def test_a_mean_counts_every_brand_alike():
     one = lift_curve(-np.arange(100.0), np.arange(100) < 10, np.ones(100, bool))
     other = lift_curve(np.zeros(100), np.arange(100) < 50, np.ones(100, bool))
     mean = mean_curve([one, other])
-    np.testing.assert_allclose(mean.found, (one.found + other.found) / 2)
+    np.testing.assert_allclose(mean.reached, (one.reached + other.reached) / 2)
     assert (mean.brands, mean.newcomers) == (2, 60)
-    np.testing.assert_allclose(mean.error, abs(one.found - other.found) / 2**0.5)
+    np.testing.assert_allclose(mean.error, abs(one.reached - other.reached) / 2**0.5)
 
 
 def test_a_list_is_a_brand_if_it_holds_nearly_all_of_its_customers():

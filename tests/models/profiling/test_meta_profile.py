@@ -127,7 +127,8 @@ def test_scores_of_every_head(kind: str) -> None:
     score = scorer.score(customers)
     assert score.dtype == np.float64 and score.shape == (USERS,) and score.std() > 0
     np.testing.assert_allclose(score, scorer.score(customers[::-1]), atol=1e-6)
-    pairs = scorer.pair_scores(customers)
+    embeddings = torch.from_numpy(scorer.embeddings)
+    pairs = scorer.relation(embeddings, embeddings[torch.from_numpy(customers)]).detach().numpy()
     assert pairs.shape == (USERS, 10) and pairs.dtype == np.float32
     if kind != "prototype":
         np.testing.assert_allclose(score, 1 / (1 + np.exp(-pairs.astype(float).mean(1))), atol=1e-5)

@@ -65,7 +65,7 @@ def test_a_single_customer_is_enough() -> None:
 
 
 def test_only_wanted_scores_are_computed() -> None:
-    whole, part = ready(), ready(wanted=~TRAIN)
+    whole, part = ready(), ready(scored=~TRAIN)
     a, b = whole.score(CUSTOMERS, OTHERS), part.score(CUSTOMERS, OTHERS)
     np.testing.assert_allclose(a[~TRAIN], b[~TRAIN], atol=1e-6)
     assert np.isnan(b[TRAIN & ~np.isin(np.arange(USERS), CUSTOMERS)]).all()

@@ -77,7 +77,7 @@ def test_users_who_are_not_trained_on_teach_nothing(data):
         )
         for one in (log, moved)
     ]
-    np.testing.assert_array_equal(found[0].gains.found, found[1].gains.found)
+    np.testing.assert_array_equal(found[0].gains.measured, found[1].gains.measured)
     np.testing.assert_array_equal(found[0].prior.coefficients, found[1].prior.coefficients)
 
 
@@ -89,7 +89,7 @@ def test_excluded_brands_teach_nothing(data):
     moved = replace(log, brand=np.where(swap, sum(pair) - log.brand, log.brand))
     assert swap.sum() > 50
     found = [
-        train(replace(data, purchases=one), excluded_brands=np.asarray(pair)).gains.found
+        train(replace(data, purchases=one), excluded_brands=np.asarray(pair)).gains.measured
         for one in (log, moved)
     ]
     np.testing.assert_array_equal(found[0], found[1])

@@ -145,7 +145,10 @@ def test_every_output_is_numbered_once(
     assert int((slots >= 0).sum() + missing.sum()) == geometry.positions * geometry.taps
     reached = slots[slots >= 0].unique()
     assert len(reached) == geometry.positions
-    assert int((reached < geometry.kept * geometry.places).sum()) == geometry.kept * geometry.places
+    assert (
+        int((reached < geometry.whole_windows * geometry.places).sum())
+        == geometry.whole_windows * geometry.places
+    )
     for tap in slots.T:
         assert len(tap[tap >= 0].unique()) == int((tap >= 0).sum())
 

@@ -18,15 +18,15 @@ HOURS = [hour_of(LOG, number) for number in range(TRAIN_HOURS, TRAIN_HOURS + 3)]
 def test_hours_are_scored_before_they_are_learned_from_and_the_twin_only_receives():
     adapted, static = (Ranker.train(SYSTEMS["deepfm"].tiny, HISTORY, seed=3) for _ in range(2))
     day = ServedDay.train(SYSTEMS["deepfm"].tiny, HISTORY, seed=3, with_twin=True)
-    told = []
-    for hour, scored in zip(HOURS, day.live(HOURS, lambda *progress: told.append(progress)), strict=True):
+    reports = []
+    for hour, scored in zip(HOURS, day.live(HOURS, lambda *progress: reports.append(progress)), strict=True):
         assert day.ranker.end_ms == hour.start_ms
         np.testing.assert_array_equal(scored.probability, adapted.score(hour))
         np.testing.assert_array_equal(scored.static, static.score(hour))
         adapted.adapt(hour)
         static.receive(hour)
     assert not np.array_equal(scored.probability, scored.static)
-    assert told == [("hours", done, 3) for done in (1, 2, 3)]
+    assert reports == [("hours", done, 3) for done in (1, 2, 3)]
     assert day.ranker.end_ms == day.twin.end_ms == HOURS[-1].end_ms
     assert day.train_seconds > 0 < day.hours_seconds
 

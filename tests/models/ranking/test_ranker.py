@@ -170,10 +170,10 @@ def test_a_killed_training_resumes_to_the_same_bits(tmp_path):
     )
     killed = subprocess.run([sys.executable, "-c", script, str(checkpoint)], env=os.environ, check=False)
     assert killed.returncode == -signal.SIGKILL and checkpoint.exists()
-    told = []
-    resumed = train_with_checkpoints(checkpoint, progress=lambda *where: told.append(where))
+    reports = []
+    resumed = train_with_checkpoints(checkpoint, progress=lambda *where: reports.append(where))
     straight = train_with_checkpoints(None)
-    assert told[-1][1] == told[-1][2]
+    assert reports[-1][1] == reports[-1][2]
     assert_same(straight, resumed)
     assert straight.losses == resumed.losses
 

@@ -128,15 +128,15 @@ def test_cells_count_strictly_before_the_period(base, later, queries):
         measures = np.stack([np.ones(len(table), np.int64), table[:, 2]], axis=1)
         cells.append(pair_key(table[:, 0]), table[:, 1], measures)
     asked = np.array(queries, np.int64)
-    found = cells.query(pair_key(asked[:, 0]), asked[:, 1], (None, 3))
+    answers = cells.query(pair_key(asked[:, 0]), asked[:, 1], (None, 3))
     everything = base + later
     for q, (node, period) in enumerate(queries):
         mine = [(at, hit) for key, at, hit in everything if key == node and at < period]
         recent = [hit for at, hit in mine if at >= period - 3]
-        assert found.windows[0][q].tolist() == [len(mine), sum(hit for _, hit in mine)]
-        assert found.windows[1][q].tolist() == [len(recent), sum(recent)]
-        assert found.first[q] == min((at for at, _ in mine), default=-1)
-        assert found.last[q] == max((at for at, _ in mine), default=-1)
+        assert answers.windows[0][q].tolist() == [len(mine), sum(hit for _, hit in mine)]
+        assert answers.windows[1][q].tolist() == [len(recent), sum(recent)]
+        assert answers.first[q] == min((at for at, _ in mine), default=-1)
+        assert answers.last[q] == max((at for at, _ in mine), default=-1)
 
 
 def test_codes_that_keys_cannot_hold_are_refused():

@@ -34,7 +34,7 @@ def planned(strategy, data, epoch=0):
     return strategy.plan(data, epoch, np.random.default_rng(1))
 
 
-def told(plan, data):
+def runs_of(plan, data):
     """(stage, hour, instances) of each run of steps."""
     out = []
     for step in plan:
@@ -49,7 +49,7 @@ def told(plan, data):
 
 def test_a_period_is_fitted_then_judged_by_the_next():
     data = Hours([5, 3, 0, 7])  # a silent hour is no period: the one after it is next
-    runs = told(planned(sequence(), data), data)
+    runs = runs_of(planned(sequence(), data), data)
     assert [key for key, _ in runs] == [("fit", 0), ("transfer", 1), ("fit", 1), ("transfer", 3), ("fit", 3)]
     for (stage, _), instances in runs:
         assert instances == sorted(instances) or stage == "transfer"
@@ -70,7 +70,7 @@ def test_pre_training_takes_whole_periods_in_the_first_epoch_alone():
     plan = planned(sequence(pretrain=0.4), data)
     pretrained = np.concatenate([step.instances[0] for step in plan if step.stage == "pretrain"])
     assert sorted(pretrained) == list(range(8)) and sorted(pretrained) != list(pretrained)
-    after = told([step for step in plan if step.stage != "pretrain"], data)
+    after = runs_of([step for step in plan if step.stage != "pretrain"], data)
     assert after[0][0] == ("fit", 2)
     assert all(step.stage != "pretrain" for step in planned(sequence(pretrain=0.4), data, epoch=1))
     whole = planned(sequence(pretrain=1.0), data)  # the last period is always fitted: online goes on from it
@@ -92,18 +92,18 @@ class Witness(SequentialTransfer):
 
 
 def watched(monkeypatch, system, log):
-    kept = []
+    witnesses = []
     honest = type(SYSTEMS[system].tiny).strategy
 
     def strategy(self):
-        kept.append(Witness(honest(self)))
-        return kept[-1]
+        witnesses.append(Witness(honest(self)))
+        return witnesses[-1]
 
     monkeypatch.setattr(type(SYSTEMS[system].tiny), "strategy", strategy)
     settings = SYSTEMS[system].tiny.model_copy(update={"pretrain": 0.4})
     train(system, log.between(START, START + 18 * 3_600_000), settings=settings)
     monkeypatch.undo()
-    return kept[-1].seen
+    return witnesses[-1].seen
 
 
 @pytest.mark.parametrize("system", SYSTEMS_HERE)

@@ -118,5 +118,5 @@ def test_gradient_of_theta_is_the_finite_difference(settings):
                 parameter -= step * way
         return value
 
-    found = (moved(1e-6) - moved(-1e-6)) / 2e-6
-    torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-9)
+    slope = (moved(1e-6) - moved(-1e-6)) / 2e-6
+    torch.testing.assert_close(slope, expected, rtol=1e-6, atol=1e-9)

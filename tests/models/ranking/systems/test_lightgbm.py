@@ -86,9 +86,9 @@ def test_missing_hidden_and_unseen_categories_score_alike():
     trees, _ = fitted()
     codes = np.repeat(instances()[0][:1], 6, axis=0)
     codes[:, 1] = [-1, -2, 6, 10**9, 0, 1]
-    told = scores(trees, codes[None])[0]
-    assert (told[:4] == told[0]).all()
-    assert told[4] != told[0] and told[4] - told[5] > 1  # the categories that it knows
+    scored = scores(trees, codes[None])[0]
+    assert (scored[:4] == scored[0]).all()
+    assert scored[4] != scored[0] and scored[4] - scored[5] > 1  # the categories that it knows
 
 
 def test_the_order_of_categories_means_nothing_and_that_of_rates_does():
@@ -139,9 +139,9 @@ def test_a_state_travels_through_torch_files(tmp_path):
 
 
 def test_the_checkpoint_after_its_one_step_spares_the_step(tmp_path, monkeypatch):
-    log, checkpoint, told = toy_log(), tmp_path / "checkpoint.pt", []
-    first = train("lightgbm", log, checkpoint=checkpoint, progress=lambda *where: told.append(where))
-    assert told == [("train", 1, 1)]
+    log, checkpoint, reports = toy_log(), tmp_path / "checkpoint.pt", []
+    first = train("lightgbm", log, checkpoint=checkpoint, progress=lambda *where: reports.append(where))
+    assert reports == [("train", 1, 1)]
     monkeypatch.setattr(Boosting, "step", lambda *_: pytest.fail("the trees stand in the checkpoint"))
     again = train("lightgbm", log, checkpoint=checkpoint)
     assert first.learner.module.get_extra_state() == again.learner.module.get_extra_state()

@@ -62,18 +62,18 @@ def test_the_choice_is_the_best_that_beats_the_still_model_and_is_saved(system, 
     log = toy_log()
     settings = tiny(system, adaptation=REPLAYED.model_copy(update={"margin": 0.0}))
     ranker = train(system, log, settings=settings)
-    told = ranker.strategy_state["replay"]
-    assert len(told["gains"]) == len(told["errors"]) == len(REPLAYED.candidates)
-    best = int(np.argmax(told["gains"]))
-    assert told["chosen"] == (best if told["gains"][best] > 0 else -1)
+    choice = ranker.strategy_state["replay"]
+    assert len(choice["gains"]) == len(choice["errors"]) == len(REPLAYED.candidates)
+    best = int(np.argmax(choice["gains"]))
+    assert choice["chosen"] == (best if choice["gains"][best] > 0 else -1)
     ranker.save(tmp_path / "daily")
     loaded = Ranker.load(tmp_path / "daily")
-    assert loaded.strategy_state["replay"] == told
+    assert loaded.strategy_state["replay"] == choice
     for r in (ranker, loaded):
         r.adapt(hour_of(log, TRAIN_HOURS))
     assert_same(ranker, loaded)
     # A margin that nothing can pass leaves the model still.
-    still = adapter(settings.adaptation, {"replay": told | {"chosen": -1}})
+    still = adapter(settings.adaptation, {"replay": choice | {"chosen": -1}})
     assert still is None
 
 
@@ -90,16 +90,16 @@ def test_a_replay_is_what_the_day_would_have_been(rehearsal):
         ranker.adapt(hour_of(log, number))
     learner, held_out = rehearsal
     before = learner.table.merged().clone()
-    found = replayed(learner, held_out, TwoSpeed.at(REPLAYED, candidate), 32)
-    np.testing.assert_allclose(found, np.concatenate(expected), atol=1e-6)
+    moving = replayed(learner, held_out, TwoSpeed.at(REPLAYED, candidate), 32)
+    np.testing.assert_allclose(moving, np.concatenate(expected), atol=1e-6)
     assert torch.equal(learner.table.merged(), before)  # it lived on a copy
     assert learner.vocabulary.size == len(before)
     still = replayed(learner, held_out, None, 32)
-    assert (np.abs(still - found) > 1e-3).any()
-    told = choose(learner, held_out, REPLAYED.model_copy(update={"candidates": (candidate,)}))
-    test = auc_difference(held_out.data.labels > 0, found, still)
+    assert (np.abs(still - moving) > 1e-3).any()
+    choice = choose(learner, held_out, REPLAYED.model_copy(update={"candidates": (candidate,)}))
+    test = auc_difference(held_out.data.labels > 0, moving, still)
     assert test is not None
-    assert (told["gains"][0], told["errors"][0]) == pytest.approx(test[:2])
+    assert (choice["gains"][0], choice["errors"][0]) == pytest.approx(test[:2])
 
 
 def test_an_hour_of_the_replay_is_scored_before_its_labels_are_read(rehearsal):

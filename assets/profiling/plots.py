@@ -47,18 +47,18 @@ def heatmap_figure(
     figure.suptitle(title + (" (simulated)" if simulated else ""), fontsize=11, color=INK)
     if left_out:
         figure.text(0.98, 0.06 / height, f"{left_out} smaller channels not shown", fontsize=7, ha="right")
-    scales = {found.modality: _scale(found) for found in heatmaps}
-    for place in axes:
-        _frame(place, lowest=place is axes[-1])
-    for place, (found, channel) in zip(axes, panels, strict=False):
-        _panel(place, found, channel, scales[found.modality])
+    scales = {heat.modality: _scale(heat) for heat in heatmaps}
+    for panel in axes:
+        _frame(panel, lowest=panel is axes[-1])
+    for panel, (heat, channel) in zip(axes, panels, strict=False):
+        _panel(panel, heat, channel, scales[heat.modality])
     _months(axes[-1], first_day)
     if not panels:
         axes[0].text(DAYS / 2, HOURS / 2, "nothing in this year", ha="center", va="center")
-    for found in heatmaps:
-        own = [place for place, (one, _) in zip(axes, panels, strict=False) if one is found]
+    for heat in heatmaps:
+        own = [panel for panel, (one, _) in zip(axes, panels, strict=False) if one is heat]
         if own:
-            _key(figure, own, found.modality, scales[found.modality])
+            _key(figure, own, heat.modality, scales[heat.modality])
     return figure
 
 
@@ -74,40 +74,40 @@ def heatmap_picture(
 def _panels(heatmaps: Sequence[SparseHeatmaps]) -> tuple[list[tuple[SparseHeatmaps, int]], int]:
     """The channels to draw, modality by modality and largest first, and how many are left out."""
     ordered = []
-    for found in heatmaps:
-        total = np.bincount(found.channel, weights=found.value, minlength=len(found.channels))
-        used = np.bincount(found.channel, minlength=len(found.channels)) > 0
+    for heat in heatmaps:
+        total = np.bincount(heat.channel, weights=heat.value, minlength=len(heat.channels))
+        used = np.bincount(heat.channel, minlength=len(heat.channels)) > 0
         ordered.append([c for c in np.argsort(-total, kind="stable").tolist() if used[c]])
-    room, counts = MOST_PANELS, [0] * len(ordered)
-    while room and any(count < len(channels) for count, channels in zip(counts, ordered, strict=True)):
-        for place, channels in enumerate(ordered):
-            if room and counts[place] < len(channels):
-                counts[place] += 1
-                room -= 1
+    remaining, counts = MOST_PANELS, [0] * len(ordered)
+    while remaining and any(count < len(channels) for count, channels in zip(counts, ordered, strict=True)):
+        for number, channels in enumerate(ordered):
+            if remaining and counts[number] < len(channels):
+                counts[number] += 1
+                remaining -= 1
     panels = [
-        (found, channel)
-        for found, channels, count in zip(heatmaps, ordered, counts, strict=True)
+        (heat, channel)
+        for heat, channels, count in zip(heatmaps, ordered, counts, strict=True)
         for channel in channels[:count]
     ]
     return panels, sum(map(len, ordered)) - len(panels)
 
 
-def _scale(found: SparseHeatmaps) -> Normalize:
+def _scale(heat: SparseHeatmaps) -> Normalize:
     from matplotlib.colors import LogNorm
 
-    positive = found.value[found.value > 0]
+    positive = heat.value[heat.value > 0]
     low, high = (float(positive.min()), float(positive.max())) if len(positive) else (1.0, 1.0)
     return LogNorm(low, high if high > low else 10 * low, clip=True)
 
 
-def _panel(axes: Axes, found: SparseHeatmaps, channel: int, scale: Normalize) -> None:
-    cells = np.flatnonzero(found.channel == channel)
-    cells = cells[np.argsort(found.value[cells], kind="stable")]  # the largest on top
+def _panel(axes: Axes, heat: SparseHeatmaps, channel: int, scale: Normalize) -> None:
+    cells = np.flatnonzero(heat.channel == channel)
+    cells = cells[np.argsort(heat.value[cells], kind="stable")]  # the largest on top
     # A cell to scale would be two pixels: marks are larger than their hour, and may touch their neighbours.
     axes.scatter(
-        found.day[cells] + 0.5,
-        found.hour[cells] + 0.5,
-        c=np.maximum(found.value[cells], scale.vmin or 1.0),
+        heat.day[cells] + 0.5,
+        heat.hour[cells] + 0.5,
+        c=np.maximum(heat.value[cells], scale.vmin or 1.0),
         norm=scale,
         cmap=_colours(),
         marker="s",
@@ -115,8 +115,8 @@ def _panel(axes: Axes, found: SparseHeatmaps, channel: int, scale: Normalize) ->
         linewidths=0,
         zorder=2,
     )
-    total = float(found.value[cells].sum())
-    axes.set_title(found.channels[channel], loc="left", fontsize=8, pad=2, color=INK)
+    total = float(heat.value[cells].sum())
+    axes.set_title(heat.channels[channel], loc="left", fontsize=8, pad=2, color=INK)
     axes.set_title(f"{total:,.2f}".removesuffix(".00"), loc="right", fontsize=8, pad=2, color=INK)
 
 
@@ -146,9 +146,9 @@ def _months(axes: Axes, first_day: int) -> None:
 
     starts = [day for day in range(DAYS) if LocalZone.key(first_day + day).endswith("-01")]
     names = []
-    for place, start in enumerate(starts):
-        found = date.fromisoformat(LocalZone.key(first_day + start))
-        names.append(found.strftime("%b\n%Y" if place == 0 or found.month == 1 else "%b"))
+    for number, start in enumerate(starts):
+        first = date.fromisoformat(LocalZone.key(first_day + start))
+        names.append(first.strftime("%b\n%Y" if number == 0 or first.month == 1 else "%b"))
     axes.set_xlim(0, DAYS)
     axes.set_xticks(starts, names, fontsize=8)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,21 +26,6 @@ def record_audience(tracking: Tracking, result: AudienceResult, files: AudienceF
     A second run of the same request finds it again. Returns the run's id.
     """
     lift = result.lift
-    metrics: dict[str, float | None] = {
-        "known": result.known,
-        "unknown": len(result.unknown),
-        "candidates": result.audience.candidates,
-        "audience": len(result.audience),
-    }
-    curves: dict[str, Sequence[float]] = {}
-    if lift is not None:
-        found, error = lift.curve.at(result.share)
-        metrics |= {
-            "expected_reach": found,
-            "expected_reach_error": error,
-            "expected_lift": found / result.share,
-        }
-        curves["lift_curve"] = lift.curve.lift.tolist()
     listed = hashlib.blake2b("\n".join(result.customers.ids).encode(), digest_size=8).hexdigest()
     settings = flat(result.settings) | {
         "customers": Path(result.settings.customers).name,
@@ -65,12 +49,29 @@ def record_audience(tracking: Tracking, result: AudienceResult, files: AudienceF
                 "data_hash": result.data_hash,
                 "lift_basis": lift.basis if lift is not None else f"none: {result.no_lift}",
             },
-            metrics=metrics,
-            curves=curves,
+            metrics=_figures(result),
+            curves={} if lift is None else {"lift_curve": lift.curve.lift.tolist()},
             artifacts={"page": files.page, "rows": files.csv, "summary": files.summary}
             | ({"lift": files.lift} if lift is not None else {}),
         )
     )
+
+
+def _figures(result: AudienceResult) -> dict[str, float | None]:
+    figures: dict[str, float | None] = {
+        "known": result.known,
+        "unknown": len(result.unknown),
+        "candidates": result.audience.candidates,
+        "audience": len(result.audience),
+    }
+    if result.lift is None:
+        return figures
+    reached, error = result.lift.curve.at(result.share)
+    return figures | {
+        "expected_reach": reached,
+        "expected_reach_error": error,
+        "expected_lift": reached / result.share,
+    }
 
 
 def record_model(tracking: Tracking, states: ProfileStates, trained: Trained) -> str:
