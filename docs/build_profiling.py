@@ -20,13 +20,13 @@ def main(arguments: list[str]) -> int:
         return 2
     sys.path.insert(0, str(DOCS.parent))
     from assets.experiments.profilers.plots import pictures
-    from assets.experiments.profilers.rows import ProfileRow
+    from assets.experiments.profilers.results import ProfileResult
     from assets.experiments.profilers.summary import summary
     from docs.pages.profiling import page
 
-    result = json.loads(Path(arguments[0]).read_text())
-    rows = [ProfileRow(**row, git=result["git"]) for row in result["rows"]]
-    result["summary"] = summary(rows, result["settings"]["systems"])
+    document = json.loads(Path(arguments[0]).read_text())
+    stored = ProfileResult.model_validate(document | {"summary": ()})  # an earlier version's may lack figures
+    result = stored.model_copy(update={"summary": summary(stored.rows, stored.settings.systems)})
     PAGE.write_text(page(result, PAGE.read_text() if PAGE.exists() else ""))
     for name, png in pictures(result).items():
         (DOCS / "images" / name).write_bytes(png)

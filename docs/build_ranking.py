@@ -70,29 +70,37 @@ def section(result: Mapping[str, Any]) -> str:
 def small(result: Mapping[str, Any]) -> str:
     """The text that the repository keeps."""
     from assets.experiments.ab.report import compact
+    from assets.experiments.ab.results import ABResult
     from assets.experiments.comparison.compact_json import dumped, text_of
 
-    return text_of(compact(result)) + "\n" if "arms" in result else dumped(result)
+    if "arms" in result:
+        return text_of(compact(ABResult.model_validate(result))) + "\n"
+    return dumped(result)
 
 
 def text(result: Mapping[str, Any], template: str) -> str:
     """A section."""
     from assets.experiments.ab.report import PARTS
+    from assets.experiments.ab.results import ABResult
     from assets.experiments.comparison.compact_json import read
     from docs.pages.ranking import filled
 
-    return filled(template, result, PARTS) if "arms" in result else filled(template, read(result))
+    if "arms" in result:
+        return filled(template, ABResult.model_validate(result), PARTS)
+    return filled(template, read(result))
 
 
 def pictures(result: Mapping[str, Any]) -> dict[str, bytes]:
     """File name in docs/images → PNG."""
     from assets.experiments.ab.plots import ab_pictures
+    from assets.experiments.ab.results import ABResult
     from assets.experiments.comparison.compact_json import read
     from assets.experiments.comparison.plots import pictures as of_comparison
     from assets.experiments.comparison.report import picture_name
 
     if "arms" in result:
-        return {f"ranking-{name}": png for name, png in ab_pictures(result).items()}
+        test = ABResult.model_validate(result)
+        return {f"ranking-{name}": png for name, png in ab_pictures(test).items()}
     comparison = read(result)
     return {picture_name(comparison, name): png for name, png in of_comparison(comparison).items()}
 

@@ -1,20 +1,15 @@
-"""What a profiler is judged by: AUPR, AUROC, AUROC within activity quintiles, and their intervals.
+"""What a profiler is judged by: AUPR, AUROC, AUROC within activity quintiles.
 
-Support draws of one target and fold share their test users, so that their spread says little: intervals and
-p-values come from a bootstrap over *targets and folds*, both drawn with replacement (spec section 7).
+Their intervals are those of models/metrics/growth.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from models.metrics import auc
-
-BOOTSTRAPS = 10_000
-LEVEL = 0.95  #: of an interval
 
 
 @dataclass(frozen=True)
@@ -27,16 +22,6 @@ class Figures:
     base_rate: float | None
     users: int
     newcomers: int
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A mean over targets and folds with its bootstrap interval; p: two-sided, of the mean being 0."""
-
-    mean: float | None
-    low: float | None
-    high: float | None
-    p: float | None = None
 
 
 def figures(labels: np.ndarray, scores: np.ndarray, quintile: np.ndarray) -> Figures:
@@ -76,58 +61,3 @@ def auc_within(labels: np.ndarray, scores: np.ndarray, group: np.ndarray) -> flo
     areas = [auc(labels[group == g], scores[group == g]) for g in np.unique(group)]
     known = [value for value in areas if value is not None]
     return float(np.mean(known)) if known else None
-
-
-def mean_interval(values: np.ndarray, *, seed: int = 0, bootstraps: int = BOOTSTRAPS) -> Interval:
-    """Mean of figures [T, F] (targets × folds; NaN: not known), with its interval and p."""
-    return _interval(values.shape, lambda folds: _mean(values[:, folds], -1), seed, bootstraps)
-
-
-def growth_interval(
-    system: np.ndarray, baseline: np.ndarray, *, seed: int = 0, bootstraps: int = BOOTSTRAPS
-) -> Interval:
-    """Mean over targets of the relative gain of `system` over `baseline`, both [T, F].
-
-    A target's figures are averaged over folds before they are divided: a fold may hold few newcomers.
-    """
-    both = ~(np.isnan(system) | np.isnan(baseline))
-    ours, theirs = np.where(both, system, np.nan), np.where(both, baseline, np.nan)
-
-    def gain(folds: np.ndarray) -> np.ndarray:
-        return _mean(ours[:, folds], -1) / _mean(theirs[:, folds], -1) - 1.0
-
-    return _interval(system.shape, gain, seed, bootstraps)
-
-
-def wins(system: np.ndarray, baseline: np.ndarray) -> int:
-    """Targets whose mean over folds is above that of `baseline`, both [T, F]."""
-    both = ~(np.isnan(system) | np.isnan(baseline))
-    ours, theirs = np.where(both, system, np.nan), np.where(both, baseline, np.nan)
-    return int(np.sum(_mean(ours, -1) > _mean(theirs, -1)))
-
-
-def _interval(
-    shape: tuple[int, ...], statistic: Callable[[np.ndarray], np.ndarray], seed: int, bootstraps: int
-) -> Interval:
-    """`statistic(folds int [..., F])` gives each target a value, [T, ...]; their mean is the figure."""
-    targets, folds = shape
-    per_target = statistic(np.arange(folds)) if targets and folds else np.array([np.nan])
-    if np.isnan(per_target).all():
-        return Interval(None, None, None)
-    rng = np.random.default_rng(seed)
-    of_folds = statistic(rng.integers(0, folds, (bootstraps, folds)))  # [T, bootstraps]
-    drawn = rng.integers(0, targets, (bootstraps, targets))
-    means = _mean(of_folds[drawn, np.arange(bootstraps)[:, None]], -1)
-    means = means[~np.isnan(means)]
-    low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    tail = 1 + min((means <= 0).sum(), (means >= 0).sum())
-    p = min(1.0, 2 * float(tail) / (len(means) + 1))
-    return Interval(float(np.nanmean(per_target)), float(low), float(high), p)
-
-
-def _mean(values: np.ndarray, axis: int) -> np.ndarray:
-    """Mean of what is known, NaN of nothing (and no warning)."""
-    known = ~np.isnan(values)
-    count = known.sum(axis)
-    total = np.where(known, values, 0.0).sum(axis)
-    return np.where(count > 0, total / np.maximum(count, 1), np.nan)

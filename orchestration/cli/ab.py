@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from assets.experiments.ab.settings import ABSettings
 from orchestration.cli.console import out as console
@@ -12,17 +12,11 @@ from orchestration.cli.options import Chosen, Defaults, Out, Record, Workers, fr
 from orchestration.cli.tables import new_table, or_dash
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from rich.table import Table
 
-#: metric → heading and number of digits; definitions in docs/metrics.md
-METRICS = {
-    "ctr": ("CTR", "click rate", 4),
-    "acn": ("ACN", "clicks a user", 3),
-    "hcr": ("HCR", "users who clicked", 4),
-    "dt": ("DT", "seconds a user", 1),
-}
+    from assets.experiments.ab.results import ABResult, ArmLift
 
 
 @from_settings(ABSettings, leave_out=("draws", "resplits", "tuned"))
@@ -57,40 +51,46 @@ def ab(
             record_ab(prepare_home().mlflow, result, out)
     test_days = settings.test_days
     console.print(_arms_table(f"Simulated users, {test_days[0]} to {test_days[-1]}", result))
-    console.print(_lifts_table("Lift, simulated users", result["metrics"]))
-    if result["aa"]:
-        console.print(_lifts_table("A/A, simulated users: the base in both arms", result["aa"]["metrics"]))
+    console.print(_lifts_table("Lift, simulated users", result.metrics))
+    if result.aa is not None:
+        console.print(_lifts_table("A/A, simulated users: the base in both arms", result.aa.metrics))
         title = "The same simulated users under either system, in two worlds"
-        console.print(_lifts_table(title, result["aa"]["paired"]))
-    srm = result["srm"]
-    verdict = "as split" if srm["valid"] else "[bold red]INVALID[/]: the split is broken, read nothing above"
-    console.print(f"Sample ratio: χ² {srm['chi_square']:.2f}, p {srm['p_value']:.3g}: {verdict}")
+        console.print(_lifts_table(title, result.aa.paired))
+    srm = result.srm
+    verdict = "as split" if srm.valid else "[bold red]INVALID[/]: the split is broken, read nothing above"
+    console.print(f"Sample ratio: χ² {srm.chi_square:.2f}, p {srm.p_value:.3g}: {verdict}")
     console.print(f"Written: {out}")
 
 
-def _arms_table(title: str, result: Mapping[str, Any]) -> Table:
-    names = (name for name, _, _ in METRICS.values())
-    table = new_table(title, "arm", "users", "exposures", "clicks", *names)
-    for rows, style in ((result["pooled"], None), (result["bounds"], "dim")):
+def _arms_table(title: str, result: ABResult) -> Table:
+    from models.metrics.ab import METRICS
+    from models.metrics.figures import FIGURES
+
+    table = new_table(
+        title, "arm", "users", "exposures", "clicks", *(FIGURES[name].label for name in METRICS)
+    )
+    for rows, style in ((result.pooled, None), (result.bounds, "dim")):
         for row in rows:
-            counts = (f"{row[name]:,}" for name in ("users", "exposures", "clicks"))
-            values = (or_dash(row[name], f".{digits}f") for name, (_, _, digits) in METRICS.items())
-            table.add_row(row["arm"], *counts, *values, style=style)
-    if result["bounds"]:
+            counts = (f"{count:,}" for count in (row.users, row.exposures, row.clicks))
+            values = (or_dash(row.value(name), f".{FIGURES[name].digits}f") for name in METRICS)
+            table.add_row(row.arm, *counts, *values, style=style)
+    if result.bounds:
         table.caption = "dimmed: on all users, not part of the test"
     return table
 
 
-def _lifts_table(title: str, metrics: Sequence[Mapping[str, Any]]) -> Table:
+def _lifts_table(title: str, metrics: Sequence[ArmLift]) -> Table:
+    from models.metrics.figures import FIGURES
+
     table = new_table(title, "arm", "metric", "base", "arm's", "lift", "interval", "p", words=2)
     table.caption = "intervals: 95 %, users resampled"
     table.columns[0].no_wrap, table.columns[0].min_width = False, 12  # long for a base on an arm's users
     for row in metrics:
-        name, meaning, digits = METRICS[row["metric"]]
-        values = (or_dash(row[side], f".{digits}f") for side in ("base_value", "arm_value"))
-        interval = " … ".join(_percent(row[end]) for end in ("low", "high"))
-        lift, p = _percent(row["lift"]), or_dash(row["p_value"], ".3g")
-        table.add_row(row["arm"], f"{name} ({meaning})", *values, lift, interval, p)
+        figure = FIGURES[row.metric]
+        values = (or_dash(value, f".{figure.digits}f") for value in (row.base_value, row.arm_value))
+        interval = f"{_percent(row.low)} … {_percent(row.high)}"
+        lift, p = _percent(row.lift), or_dash(row.p_value, ".3g")
+        table.add_row(row.arm, f"{figure.label} ({figure.meaning})", *values, lift, interval, p)
     return table
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
-from assets.common.options import ALL
 from assets.experiments.profilers.settings import ProfileEvalSettings
 from orchestration.cli.console import out as console
 from orchestration.cli.console import plain_errors, progress_bars
 from orchestration.cli.options import Chosen, Data, Out, Workers, from_settings
 from orchestration.cli.tables import new_table, or_dash
+
+if TYPE_CHECKING:
+    from assets.experiments.profilers.results import ProfileResult
+
+HEADLINE = ("auroc", "aupr", "within_quintiles", "base_rate")
 
 
 @from_settings(ProfileEvalSettings)
@@ -27,7 +31,6 @@ def profile_eval(chosen: Chosen, out: Out, data: Data = None, workers: Workers =
     from assets.common.tracking import PROFILING, Tracking
     from assets.experiments.profilers.prepare import prepare_shop
     from assets.experiments.profilers.run import profile_eval as run
-    from assets.experiments.profilers.systems import PROFILE_SYSTEMS
     from assets.experiments.profilers.tracking import record
     from assets.experiments.workers import WorkerFailed
     from assets.logs.ingest import BatchRejected
@@ -37,8 +40,6 @@ def profile_eval(chosen: Chosen, out: Out, data: Data = None, workers: Workers =
     errors = (ValueError, LookupError, OSError, ImportError, WorkerFailed, BatchRejected)
     with plain_errors(*errors), progress_bars() as progress:
         settings = ProfileEvalSettings.model_validate(chosen)
-        if settings.systems == ALL:
-            settings = settings.model_copy(update={"systems": tuple(PROFILE_SYSTEMS)})
         home = prepare_home(Home.current())
         shop = prepare_shop(settings, data, progress=progress)
         result = run(settings, shop, out, workers=workers, progress=progress)
@@ -47,28 +48,29 @@ def profile_eval(chosen: Chosen, out: Out, data: Data = None, workers: Workers =
     console.print(f"Written: {out}")
 
 
-def _print(result: dict[str, Any], made: str) -> None:
+def _print(result: ProfileResult, made: str) -> None:
     """The headline of every system, and what was gained over normal training at each label budget."""
-    protocol = result["protocol"]
-    for remark in protocol["remarks"]:
+    from models.metrics import FIGURES
+
+    protocol = result.protocol
+    for remark in protocol.remarks:
         console.print(f"Note: {remark}")
-    title = f"{made}, as of {protocol['as_of']}, newcomers of {protocol['horizon_days']} days"
-    headline = new_table(title, "system", "AUROC", "AUPR", "within activity quintiles", "base rate")
+    title = f"{made}, as of {protocol.as_of}, newcomers of {protocol.horizon_days} days"
+    headline = new_table(title, "system", *(FIGURES[name].label for name in HEADLINE))
     columns = ("system", "labels", "number", "AUPR", "AUROC", "wins AUPR", "wins AUROC", "p")
     gains = new_table("over normal training, by number of labels", *columns)
-    for entry in result["summary"]:
-        if "auroc" in entry:
-            figures = (entry[name] for name in ("auroc", "aupr", "within_quintiles", "base_rate"))
-            headline.add_row(entry["system"], *map(or_dash, figures))
-        for budget, gain in entry.get("budgets", {}).items():
-            if gain.get("p") is not None:
+    for entry in result.summary:
+        if entry.of is not None:
+            headline.add_row(entry.system, *(or_dash(entry.value(name)) for name in HEADLINE))
+        for budget, gain in entry.budgets.items():
+            if gain.p is not None:
                 gains.add_row(
-                    entry["system"],
+                    entry.system,
                     budget.replace("_", " "),
-                    f"{gain['labels']:.0f}",
-                    *(f"{gain[f'growth_{figure}']:+.1%}" for figure in ("aupr", "auroc")),
-                    *(f"{gain[f'wins_{figure}']}/{gain['of_targets']}" for figure in ("aupr", "auroc")),
-                    f"{gain['p']:.4f}",
+                    f"{gain.labels:.0f}",
+                    *(or_dash(growth, "+.1%") for growth in (gain.growth_aupr, gain.growth_auroc)),
+                    *(f"{wins}/{gain.of_targets}" for wins in (gain.wins_aupr, gain.wins_auroc)),
+                    f"{gain.p:.4f}",
                 )
     console.print(headline)
     if gains.row_count:

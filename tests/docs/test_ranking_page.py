@@ -42,8 +42,7 @@ def docs(builder, results, tmp_path_factory):
     shutil.copytree(DOCS / "results" / "parts", folder / "results" / "parts")
     (folder / "images").mkdir()
     for name, result in results.items():
-        document = result if name == "ab" else result.document()
-        (folder / f"{name}.json").write_text(json.dumps(document))
+        (folder / f"{name}.json").write_text(json.dumps(result.document()))
     sections = {"simulated-days": "simulated-days="}  # its source has a section already
     arguments = [f"{sections.get(name, '')}{folder / name}.json" for name in results]
     assert builder.main(arguments, folder) == 0

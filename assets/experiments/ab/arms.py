@@ -63,9 +63,9 @@ class RankerArm:
 
     def scores(self, requests: Requests) -> np.ndarray:
         """Click probabilities at the first position."""
-        found = np.full(requests.item.shape, -np.inf)
-        found[requests.item >= 0] = self._trained().score(self._logs.candidates(requests)).probability
-        return found
+        scores = np.full(requests.item.shape, -np.inf)
+        scores[requests.item >= 0] = self._trained().score(self._logs.candidates(requests)).probability
+        return scores
 
     def learn(self, played: SimulatedHour) -> None:
         """One pass over the hour."""

@@ -1,5 +1,7 @@
 """ab_test: systems against each other online, on simulated users."""
 
+from typing import TYPE_CHECKING, Any
+
 import dagster as dg
 
 from assets.common import plots
@@ -8,6 +10,9 @@ from assets.common.launchpad import LaunchpadConfig, launchpad
 from assets.common.resources import HomeResource, ProgressReport
 from assets.common.timings import Timings
 from assets.experiments.ab.settings import ABSettings
+
+if TYPE_CHECKING:
+    from assets.experiments.ab.results import ABResult
 
 
 @launchpad(ABSettings, leave_out=("draws", "resplits", "device", "tuned"))
@@ -36,8 +41,6 @@ def ab_test_asset() -> dg.AssetsDefinition:
         A run that was killed goes on where it was.
         """
         with retried_or_explained(context):
-            from assets.experiments.ab.plots import ab_pictures
-            from assets.experiments.ab.report import bounds, lifts
             from assets.experiments.ab.run import ab_test as run
             from assets.experiments.ab.tracking import record
 
@@ -52,24 +55,24 @@ def ab_test_asset() -> dg.AssetsDefinition:
             with timings.phase("record"):
                 run_id = record(home.home.mlflow, result, out)
             progress.spent(timings.seconds)
-            tables = {"lifts": lifts(result), "arms and bounds": bounds(result)}
-            context.add_asset_metadata(
-                {
-                    "users": "simulated",
-                    "days": f"{first} to {last}",
-                    "split": "as it should be" if result["valid"] else "broken: read nothing below",
-                    **{
-                        name: dg.MetadataValue.md(text.partition("\n\n![")[0])
-                        for name, text in tables.items()
-                    },
-                    **{
-                        name.removesuffix(".png"): plots.embedded(png)
-                        for name, png in ab_pictures(result).items()
-                    },
-                    "json": dg.MetadataValue.path(str(out)),
-                    "mlflow_run": run_id,
-                    **timings.metadata(),
-                }
-            )
+            page = {"json": dg.MetadataValue.path(str(out)), "mlflow_run": run_id}
+            context.add_asset_metadata(_page(result) | page | timings.metadata())
 
     return ab_test
+
+
+def _page(result: "ABResult") -> dict[str, Any]:
+    """What the asset's page shows of a test."""
+    from assets.experiments.ab.plots import ab_pictures
+    from assets.experiments.ab.report import bounds, lifts
+
+    days = result.settings.test_days
+    tables = {"lifts": lifts(result), "arms and bounds": bounds(result)}
+    pictures = ab_pictures(result)
+    return {
+        "users": "simulated",
+        "days": f"{days[0]} to {days[-1]}",
+        "split": "as it should be" if result.valid else "broken: read nothing below",
+        **{name: dg.MetadataValue.md(text.partition("\n\n![")[0]) for name, text in tables.items()},
+        **{name.removesuffix(".png"): plots.embedded(png) for name, png in pictures.items()},
+    }

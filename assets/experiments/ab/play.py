@@ -16,7 +16,9 @@ import numpy as np
 
 from assets.common.provenance import git_revision
 from assets.experiments.ab.settings import SCRIPTED, ABSettings
+from assets.experiments.frame import Finished, Record, load_arrays
 from assets.experiments.workers import Emit, WorkProgress
+from models.progress import Progress
 
 if TYPE_CHECKING:
     from assets.experiments.ab.arms import Arm
@@ -38,19 +40,22 @@ class ArmRun:
 
     @property
     def name(self) -> str:
-        """Names the play among those of a test."""
+        """Names the run among those of a test."""
         return f"{self.system}@{'all' if self.group is None else self.group}"
 
 
-@dataclass(frozen=True)
-class PlayedDay:
-    """A finished day of a play."""
+class PlayedDay(Record):
+    """A finished day of a run; its exposures lie beside it."""
 
-    play: str
+    play: str  #: the run's name
     day: str
-    exposures: dict[str, np.ndarray]  #: columns of the day's hours
     git: str
     seconds: float
+
+    @property
+    def stem(self) -> str:
+        """Of the file that holds the exposures."""
+        return f"{self.play} {self.day}"
 
 
 def split(salt: str, users: np.ndarray, arms: int) -> np.ndarray:
@@ -64,7 +69,7 @@ def split(salt: str, users: np.ndarray, arms: int) -> np.ndarray:
 
 
 def run_play(play: ArmRun, emit: Emit) -> None:
-    """Play what is left of the test's days, and emit each as it is done."""
+    """Play the remaining days of the test, and emit each as it is done, with its exposures."""
     import torch
 
     from simulator.feed.serving import Serving
@@ -77,11 +82,11 @@ def run_play(play: ArmRun, emit: Emit) -> None:
     world = World(settings.simulation(), before + settings.days)
     serving = Serving(world, settings.candidates)
     run = _Run(play, world, serving, serving.log(HOURS * before), emit)
-    for place, day in enumerate(settings.test_days):
-        if place < len(play.finished):
-            run.repeat(load_hours(play.finished[place]))
+    for number, day in enumerate(settings.test_days):
+        if number < len(play.finished):
+            run.repeat(load_hours(play.finished[number]))
         else:
-            emit(run.day(day, HOURS * (before + place)))
+            emit(run.day(day, HOURS * (before + number)))
 
 
 class _Run:
@@ -105,7 +110,7 @@ class _Run:
             self._keep(replace(hour, external=self._requests().external))
             self._audience.remember(hour)
 
-    def day(self, day: str, start: int) -> PlayedDay:
+    def day(self, day: str, start: int) -> Finished[PlayedDay]:
         """Train on everything before the day, then serve its hours."""
         began = time.perf_counter()
         if self._arm.learns:
@@ -115,7 +120,8 @@ class _Run:
             played.append(self._hour(self._requests()))
             self._report(day)("hours", number + 1, HOURS)
         seconds = time.perf_counter() - began
-        return PlayedDay(self._play.name, day, columns_of(played), git_revision(), seconds)
+        row = PlayedDay(play=self._play.name, day=day, git=git_revision(), seconds=seconds)
+        return Finished((row,), {row.stem: columns_of(played)})
 
     def _hour(self, requests: Requests) -> SimulatedHour:
         from simulator.feed.serving import best_first
@@ -139,20 +145,13 @@ class _Run:
         settings = self._play.settings
         return requests.rows(split(settings.salt, requests.opened.user, len(settings.arms)) == group)
 
-    def _report(self, day: str) -> Report:
-        return Report(f"{day} {self._play.name}", self._emit)
+    def _report(self, day: str) -> Progress:
+        """Progress of a day, for the process that waits for it."""
 
+        def report(stage: str, done: int, total: int) -> None:
+            self._emit(WorkProgress(f"{day} {self._play.name} {stage}", done, total))
 
-@dataclass(frozen=True)
-class Report:
-    """Progress of a day of a play, told to the process that waits for it."""
-
-    prefix: str
-    emit: Emit
-
-    def __call__(self, stage: str, done: int, total: int) -> None:
-        """Tell it."""
-        self.emit(WorkProgress(f"{self.prefix} {stage}", done, total))
+        return report
 
 
 def _arm(play: ArmRun, logs: object, audience: SimulatedReaders) -> Arm:
@@ -165,9 +164,9 @@ def _arm(play: ArmRun, logs: object, audience: SimulatedReaders) -> Arm:
 
 def columns_of(hours: Sequence[SimulatedHour]) -> dict[str, np.ndarray]:
     """The exposures of consecutive hours, column by column, and the hour of each."""
-    found = {name: np.concatenate([getattr(hour, name) for hour in hours]) for name in _columns()}
-    found["hour"] = np.repeat([hour.hour for hour in hours], [len(hour.user) for hour in hours])
-    return found | {"hours": np.array([hour.hour for hour in hours])}
+    columns = {name: np.concatenate([getattr(hour, name) for hour in hours]) for name in _columns()}
+    columns["hour"] = np.repeat([hour.hour for hour in hours], [len(hour.user) for hour in hours])
+    return columns | {"hours": np.array([hour.hour for hour in hours])}
 
 
 def load_hours(path: Path) -> list[SimulatedHour]:
@@ -176,8 +175,7 @@ def load_hours(path: Path) -> list[SimulatedHour]:
     from simulator.feed.world import SimulatedHour
 
     none = np.zeros(0, dtype=np.int64)
-    with np.load(path) as stored:
-        columns = {name: stored[name] for name in stored.files}
+    columns = load_arrays(path)
     return [
         SimulatedHour(
             hour=int(number),

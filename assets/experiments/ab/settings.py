@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
 from assets.common.options import Names, Overrides
 from assets.common.tuned import Scalar, tuned_settings
 from assets.experiments.comparison.settings import CompareSettings
+from assets.experiments.record import Record, key_of
 from warehouse.landing.service_time import DAY_MS, ServiceZone
 
 if TYPE_CHECKING:
@@ -22,10 +21,8 @@ if TYPE_CHECKING:
 SCRIPTED = ("policy", "random", "truth")
 
 
-class ABSettings(BaseModel):
+class ABSettings(Record):
     """One A/B test: arms × days on the simulated world. The first arm is the base."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     arms: Names = Field(
         default=("deepfm", "lsttm_spectral"),
@@ -139,5 +136,4 @@ class ABSettings(BaseModel):
     def key(self, of_systems: Mapping[str, Mapping[str, str]]) -> str:
         """Twelve hex digits of all that moves an exposure, the code aside: the key of partial results."""
         shown = self.model_dump(mode="json", exclude={"draws", "resplits", "aa", "bounds"})
-        text = json.dumps([shown, self.simulation().settings_hash(), of_systems], sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
+        return key_of(shown, self.simulation().settings_hash(), of_systems)

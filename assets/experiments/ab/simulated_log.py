@@ -48,12 +48,12 @@ class SimulatedLog:
 
     def candidates(self, requests: Requests) -> EventLog:
         """All candidates of an hour as exposures at the first position, row by row; nothing was clicked."""
-        there = requests.item >= 0
-        row, opened = np.nonzero(there)[0], requests.opened
+        offered = requests.item >= 0
+        row, opened = np.nonzero(offered)[0], requests.opened
         first = np.ones(len(row), dtype=np.int64)
         exposures = Exposures(
             user=opened.user[row],
-            item=requests.item[there] + self._first_news,
+            item=requests.item[offered] + self._first_news,
             shown_at=self._ms(opened.at[row]),
             clicked=np.zeros(len(row), dtype=bool),
             dwell_seconds=np.full(len(row), np.nan, dtype=np.float32),

@@ -19,15 +19,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from assets.experiments.profilers import protocol
-from assets.experiments.profilers.data import Evaluation
-from assets.experiments.profilers.settings import ProfileEvalSettings, Study
+from assets.experiments.profilers.evaluation import Evaluation
+from assets.experiments.profilers.settings import ProfileEvalSettings, StudyName
 
 
 @dataclass(frozen=True)
 class Case:
     """One score asked of one system."""
 
-    study: Study
+    study: StudyName
     target: int
     fold: int
     seed: int
@@ -47,26 +47,26 @@ class Given:
 
 def cases(settings: ProfileEvalSettings, evaluation: Evaluation) -> list[Case]:
     """Every case of the studies asked for, by fold, seed and target."""
-    found = []
+    planned = []
     folds = range(len(evaluation.folds))
     for fold in folds:
-        for place, seed in enumerate(settings.seeds):
+        for index, seed in enumerate(settings.seeds):
             for target in range(len(evaluation.targets)):
-                where = (target, fold, seed)
+                about = (target, fold, seed)
                 if "brands" in settings.studies:
-                    found += [Case("brands", *where, shots=shots) for shots in protocol.SUPPORTS]
+                    planned += [Case("brands", *about, shots=shots) for shots in protocol.SUPPORTS]
                 if target >= settings.targets:
                     continue
                 if "labels" in settings.studies:
-                    found += [Case("labels", *where, fraction=f) for f in protocol.FRACTIONS]
-                    found.append(Case("labels", *where, shots=protocol.ONE_SHOT[0]))
+                    planned += [Case("labels", *about, fraction=f) for f in protocol.FRACTIONS]
+                    planned.append(Case("labels", *about, shots=protocol.ONE_SHOT[0]))
                 if "imbalance" in settings.studies:
-                    found += [Case("imbalance", *where, ratio=ratio) for ratio in protocol.RATIOS]
+                    planned += [Case("imbalance", *about, ratio=ratio) for ratio in protocol.RATIOS]
                 if "ood" in settings.studies:
-                    mine = fold * len(settings.seeds) + place
-                    draws = range(mine, settings.draws, len(folds) * len(settings.seeds))
-                    found += [Case("ood", *where, shots=1, draw=draw) for draw in draws]
-    return found
+                    first = fold * len(settings.seeds) + index
+                    draws = range(first, settings.draws, len(folds) * len(settings.seeds))
+                    planned += [Case("ood", *about, shots=1, draw=draw) for draw in draws]
+    return planned
 
 
 def given(case: Case, evaluation: Evaluation, ways: Sequence[np.ndarray]) -> Given | None:
@@ -109,14 +109,14 @@ def source_ways(
     """
     from models.profiling.source_tasks import SourceTaskSettings, resolve
 
-    found: list[np.ndarray] = []
+    ways: list[np.ndarray] = []
     try:
         tasks = resolve(SourceTaskSettings(), evaluation.data, train_users)
-        found += [tasks.members[:, task] & train_users for task in range(len(tasks.names))]
+        ways += [tasks.members[:, task] & train_users for task in range(len(tasks.names))]
     except ValueError:  # a log that answers no task: brands alone are ways
         pass
-    largest = np.argsort(-brand_customers.sum(1), kind="stable")[: max(protocol.WAYS - len(found), 0)]
-    return found + [brand_customers[place] for place in largest if len(brands)]
+    largest = np.argsort(-brand_customers.sum(1), kind="stable")[: max(protocol.WAYS - len(ways), 0)]
+    return ways + [brand_customers[brand] for brand in largest if len(brands)]
 
 
 def _nine_ways(
@@ -135,7 +135,7 @@ def _nine_ways(
     return Given(random.choice(customers, 1), np.array(chosen)) if chosen else None
 
 
-def by_target(found: Sequence[Case]) -> Iterator[tuple[int, list[Case]]]:
+def by_target(planned: Sequence[Case]) -> Iterator[tuple[int, list[Case]]]:
     """Cases grouped by target, in order."""
-    for target in dict.fromkeys(case.target for case in found):
-        yield target, [case for case in found if case.target == target]
+    for target in dict.fromkeys(case.target for case in planned):
+        yield target, [case for case in planned if case.target == target]

@@ -1,65 +1,16 @@
-"""What an evaluation works on: the data before D, the truth after it, and who tests in which fold."""
+"""The protocol applied to a source: which purchases, targets and users an evaluation works on."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
 from assets.experiments.profilers import protocol
+from assets.experiments.profilers.evaluation import Evaluation, PurchaseSource
 from assets.experiments.profilers.protocol import Dates, Targets
 from assets.experiments.profilers.settings import ProfileEvalSettings
-from models.profiling.activity import activity_columns, activity_quintile
 from models.profiling.brand_counts import only_brands
 from models.profiling.brands import FirstPurchases
 from models.profiling.data import ProfileData, PurchaseLog
-
-
-@dataclass(frozen=True)
-class PurchaseSource:
-    """A source as it is read: all purchases, and the data of any as-of date."""
-
-    source: str
-    simulated: bool
-    data_hash: str
-    user_ids: np.ndarray  #: str [U], ascending; of `purchases`
-    purchases: PurchaseLog  #: of all days
-    before: Callable[[int], ProfileData]  #: everything before a local day, heatmaps included
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """One side (report or development), ready to be evaluated."""
-
-    data: ProfileData  #: before D; all that any system is given
-    dates: Dates
-    targets: np.ndarray  #: int64 [T] positions in `data.purchases.brand_names`
-    excluded: np.ndarray  #: int64, targets of both sides: no source brands
-    members: np.ndarray  #: bool [T, U] customers before D
-    newcomers: np.ndarray  #: bool [T, U] first purchase in [D, D + horizon)
-    folds: tuple[np.ndarray, ...]  #: bool [U] test users of each fold
-    known: np.ndarray  #: bool [U] with a purchase before D
-    remarks: tuple[str, ...]  #: where the protocol had to give way
-
-    def train_users(self, fold: int) -> np.ndarray:
-        """Who may be learned from, bool [U]."""
-        return self.known & ~self.folds[fold]
-
-    def name(self, target: int) -> str:
-        """The brand's name."""
-        return self.data.purchases.brand_names[self.targets[target]]
-
-    def test(self, target: int, fold: int) -> np.ndarray:
-        """Test users who never bought the target before D, bool [U]."""
-        return self.folds[fold] & ~self.members[target]
-
-    @cached_property
-    def quintiles(self) -> np.ndarray:
-        """Activity quintile of every user among the test users of each fold, int64 [F, U]."""
-        columns = activity_columns(self.data.purchases, self.data.as_of_day, len(self.data))
-        return np.stack([activity_quintile(columns, fold) for fold in self.folds])
 
 
 def evaluation_of(shop: PurchaseSource, settings: ProfileEvalSettings) -> Evaluation:
@@ -83,17 +34,17 @@ def evaluation_of(shop: PurchaseSource, settings: ProfileEvalSettings) -> Evalua
     half, most = int(settings.development), min(settings.brands, protocol.TABLE_BRANDS)
     chosen = protocol.targets_of(log, dates.as_of_day, half, settings.targets)
     data = shop.before(dates.as_of_day)
-    wanted = chosen.brands[:most]
-    first = _first_purchases(shop, data, wanted, dates.end_day)
+    targets = chosen.brands[:most]
+    first = _first_purchases(shop, data, targets, dates.end_day)
     known = np.zeros(len(data), dtype=bool)
     known[data.purchases.user[~data.purchases.cancelled]] = True
-    names = {name: place for place, name in enumerate(data.purchases.brand_names)}
-    left = _of_other_side(log, other, 1 - half, settings.targets)
-    both = [log.brand_names[b] for b in (*chosen.brands, *left)]
+    names = {name: brand for brand, name in enumerate(data.purchases.brand_names)}
+    of_other_side = _of_other_side(log, other, 1 - half, settings.targets)
+    both = [log.brand_names[b] for b in (*chosen.brands, *of_other_side)]
     return Evaluation(
         data=data,
         dates=dates,
-        targets=np.array([names[log.brand_names[b]] for b in wanted]),
+        targets=np.array([names[log.brand_names[b]] for b in targets]),
         excluded=np.array(sorted(names[name] for name in both if name in names), dtype=np.int64),
         members=first.customers(dates.as_of_day),
         newcomers=first.newcomers(dates.as_of_day, dates.end_day),
@@ -128,30 +79,32 @@ def _first_purchases(
 ) -> FirstPurchases:
     """First purchases of target brands by users who were known before D, at their positions in `data`."""
     log = only_brands(shop.purchases.before(end_day), brands)
-    place = data.positions(shop.user_ids.tolist())
-    rows = place[log.user] >= 0
-    return FirstPurchases.of(_of_known(log, rows, place), len(data))
+    position = data.positions(shop.user_ids.tolist())
+    rows = position[log.user] >= 0
+    return FirstPurchases.of(_of_known(log, rows, position), len(data))
 
 
-def _of_known(log: PurchaseLog, rows: np.ndarray, place: np.ndarray) -> PurchaseLog:
+def _of_known(log: PurchaseLog, rows: np.ndarray, position: np.ndarray) -> PurchaseLog:
     columns = {
         name: getattr(log, name)[rows] for name in ("day", "at_ms", "brand", "genre", "price", "cancelled")
     }
     return PurchaseLog(
-        user=place[log.user[rows]], brand_names=log.brand_names, genre_names=log.genre_names, **columns
+        user=position[log.user[rows]], brand_names=log.brand_names, genre_names=log.genre_names, **columns
     )
 
 
 def _remarks(settings: ProfileEvalSettings, dates: Dates, targets: Targets) -> tuple[str, ...]:
-    found = []
+    remarks = []
     if dates.horizon < protocol.HORIZON and settings.horizon is None:
-        found.append(
+        remarks.append(
             f"the log is short: newcomers are counted for {dates.horizon} days, not {protocol.HORIZON}"
         )
     if targets.band != protocol.BANDS[0]:
         low, high = targets.band
-        found.append(f"few brands of middling size: targets have {low:.0%} to {high:.0%} of the users")
-    wanted = min(settings.brands, protocol.TABLE_BRANDS) if "brands" in settings.studies else settings.targets
-    if len(targets.brands) < wanted:
-        found.append(f"{len(targets.brands)} target brands, {wanted} were asked for")
-    return tuple(found)
+        remarks.append(f"few brands of middling size: targets have {low:.0%} to {high:.0%} of the users")
+    planned = (
+        min(settings.brands, protocol.TABLE_BRANDS) if "brands" in settings.studies else settings.targets
+    )
+    if len(targets.brands) < planned:
+        remarks.append(f"{len(targets.brands)} target brands, {planned} were asked for")
+    return tuple(remarks)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from assets.experiments.profilers.results import LabelPoint, ProfileResult, RatioPoint
+from models.metrics import FIGURES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,69 +21,58 @@ COLOURS = {  #: systems of the paper and ours; opponents are drawn quietly
     "meta_profile_prior": "#0b6e4f",
 }
 QUIET = ("#8a8f94", "#a7937a", "#9c86a8", "#7d9a8c", "#b0a35c")
-NAMES = {"aupr": "AUPR", "auroc": "AUROC"}
+AREAS = ("aupr", "auroc")
 
 
-def pictures(result: Mapping[str, Any]) -> dict[str, bytes]:
+Line = tuple[str, Sequence[LabelPoint] | Sequence[RatioPoint]]  #: a system and its points
+
+
+def pictures(result: ProfileResult) -> dict[str, bytes]:
     """File name → PNG of every study in the result."""
-    found: dict[str, bytes] = {}
-    about = ("simulated " if result["simulated"] else "") + result["source"]
-    for figure, name in NAMES.items():
-        if any("masking" in entry for entry in result["summary"]):
-            title = f"Label masking, {about}: {name} of newcomers"
-            found[f"profile-masking-{figure}.png"] = _lines(
-                result["summary"], "masking", figure, title, "labels given", lambda e: f"{e['fraction']:.1%}"
-            )
-        if any("imbalance" in entry for entry in result["summary"]):
-            title = f"Class imbalance, {about}: {name} of newcomers"
-            found[f"profile-imbalance-{figure}.png"] = _lines(
-                result["summary"],
-                "imbalance",
-                figure,
-                title,
-                "customers : others",
-                lambda e: f"1:{1 / e['ratio']:.0f}",
-            )
-    return found
+    about = ("simulated " if result.simulated else "") + result.source
+    masking: list[Line] = [(entry.system, entry.masking) for entry in result.summary if entry.masking]
+    imbalance: list[Line] = [(entry.system, entry.imbalance) for entry in result.summary if entry.imbalance]
+    drawn: dict[str, bytes] = {}
+    for figure in AREAS:
+        of_newcomers = f"{about}: {FIGURES[figure].label} of newcomers"
+        if masking:
+            title = f"Label masking, {of_newcomers}"
+            drawn[f"profile-masking-{figure}.png"] = _lines(masking, figure, title, "labels given")
+        if imbalance:
+            title = f"Class imbalance, {of_newcomers}"
+            drawn[f"profile-imbalance-{figure}.png"] = _lines(imbalance, figure, title, "customers : others")
+    return drawn
 
 
-def _lines(
-    summary: Sequence[Mapping[str, Any]],
-    study: str,
-    figure: str,
-    title: str,
-    x_label: str,
-    tick: Callable[[Mapping[str, Any]], str],
-) -> bytes:
+def _tick(point: LabelPoint | RatioPoint) -> str:
+    if isinstance(point, RatioPoint):
+        return f"1:{1 / point.ratio:.0f}"
+    return f"{point.fraction:.1%}".replace(".0%", "%")
+
+
+def _lines(systems: Sequence[Line], figure: str, title: str, x_label: str) -> bytes:
     """One line a system with its interval; the moving average of Fig. 4 dashed."""
 
     def draw(axes: Axes) -> None:
         quiet = iter(QUIET * 3)
         ticks: list[str] = []
-        for entry in summary:
-            points = [point for point in entry.get(study, []) if point[figure] is not None]
+        for system, of_system in systems:
+            points = [point for point in of_system if point.value(figure) is not None]
             if not points:
                 continue
-            ticks = ticks or [tick(point).replace(".0%", "%") for point in points]
-            named = entry["system"] in COLOURS
-            colour = COLOURS.get(entry["system"]) or next(quiet)
-            x = range(len(points))
-            axes.plot(
-                x,
-                [point[figure] for point in points],
-                color=colour,
-                lw=1.8 if named else 1.0,
-                marker="o",
-                ms=3,
-                label=entry["system"],
-            )
+            ticks = ticks or [_tick(point) for point in points]
+            named = system in COLOURS
+            colour = COLOURS.get(system) or next(quiet)
+            x, values = range(len(points)), [point.value(figure) for point in points]
+            axes.plot(x, values, color=colour, lw=1.8 if named else 1.0, marker="o", ms=3, label=system)  # type: ignore[arg-type]
             if named:
-                low, high = zip(*(point[f"{figure}_interval"] for point in points), strict=True)
+                low, high = zip(*(point.ends(figure) for point in points), strict=True)  # type: ignore[misc]
                 axes.fill_between(x, low, high, color=colour, alpha=0.10, lw=0)
-            moving = [(i, p["aupr_moving"]) for i, p in enumerate(points) if p.get("aupr_moving") is not None]
-            if named and moving and figure == "aupr":
-                axes.plot(*zip(*moving, strict=True), color=colour, lw=1.0, ls="--")
-        axes.set(xlabel=x_label, ylabel=NAMES[figure], xticks=range(len(ticks)), xticklabels=ticks)
+            moving = [(i, p.aupr_moving) for i, p in enumerate(points) if isinstance(p, RatioPoint)]
+            known = [pair for pair in moving if pair[1] is not None]
+            if named and known and figure == "aupr":
+                axes.plot(*zip(*known, strict=True), color=colour, lw=1.0, ls="--")
+        axes.set(xlabel=x_label, ylabel=FIGURES[figure].label, xticks=range(len(ticks)), xticklabels=ticks)
         axes.legend(fontsize=7, ncols=2)
 
     return _figure(draw, title)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from assets.experiments.profilers.data import PurchaseSource
+from assets.experiments.profilers.evaluation import PurchaseSource
 from assets.experiments.profilers.settings import ProfileEvalSettings
 from models.profiling.data import ProfileData
 from models.progress import Progress

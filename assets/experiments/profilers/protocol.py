@@ -109,7 +109,7 @@ def targets_of(purchases: PurchaseLog, as_of_day: int, half: int, least: int) ->
 
     Args:
         half: 0 report, 1 development.
-        least: targets wanted of each half before the band is widened.
+        least: targets needed of each half before the band is widened.
 
     Raises:
         ValueError: no brand at all, or none in the widest band.

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
-
 from assets.experiments.profilers.cases import Case
+from assets.experiments.record import Record
 
 
-class ProfileRow(BaseModel):
+class ProfileRow(Record):
     """One system on one case: what it was given, and what came of it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     study: str
     target: str  #: name of the brand

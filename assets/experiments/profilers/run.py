@@ -12,18 +12,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from assets.common.provenance import git_revision
+from assets.experiments.frame import Finished, Study
 from assets.experiments.profilers.cases import Case, Given, by_target, cases, given, source_ways
-from assets.experiments.profilers.data import Evaluation, PurchaseSource, evaluation_of
+from assets.experiments.profilers.data import evaluation_of
+from assets.experiments.profilers.evaluation import Evaluation, PurchaseSource
+from assets.experiments.profilers.results import EvaluatedSettings, EvaluationFacts, ProfileResult
 from assets.experiments.profilers.rows import ProfileRow, case_key
 from assets.experiments.profilers.settings import ProfileEvalSettings
-from assets.experiments.profilers.systems import PROFILE_SYSTEMS, Fold, known_systems, settings_of
-from assets.experiments.resumable import PartialLines
-from assets.experiments.workers import Emit, WorkProgress, run_units, silent
+from assets.experiments.profilers.summary import summary
+from assets.experiments.profilers.systems import PROFILE_SYSTEMS, Fold, settings_of
+from assets.experiments.workers import Emit, WorkProgress
 from models.progress import Progress
 
 EVALUATION = "evaluation.pickle"  #: in the partial folder: read by the workers, written by this module
@@ -46,53 +48,35 @@ def profile_eval(
     *,
     workers: int = 1,
     progress: Progress | None = None,
-) -> dict[str, Any]:
+) -> ProfileResult:
     """Score every system on every case, write the JSON to `out` and return it.
 
     Raises:
-        ValueError: an unknown system, or a log on which the protocol cannot be followed.
+        ValueError: a log on which the protocol cannot be followed.
     """
-    from assets.experiments.profilers.summary import summary
-
-    known_systems(settings.systems)
-    report = progress or silent
     evaluation = evaluation_of(shop, settings)
     of_systems = settings_of(settings.systems, settings.size)
-    partial = PartialLines(out, settings.key(shop.data_hash, of_systems))
-    rows = [ProfileRow.model_validate(line) for line in partial.read()]
-    wanted = cases(settings, evaluation)
-    units = list(_units(settings, evaluation, partial.folder / EVALUATION, wanted, rows))
-    total, done = len(rows) + sum(len(unit.cases) for unit in units), len(rows)
-    report("cases scored", done, total)
-
-    def keep(found: list[ProfileRow] | WorkProgress | int) -> None:
-        nonlocal done
-        if isinstance(found, WorkProgress):
-            report(found.stage, found.done, found.total)
-            return
-        if isinstance(found, int):  # cases without any label to give
-            done += found
-        else:
-            partial.append([row.model_dump_json() for row in found])
-            rows.extend(found)
-            done += len(found)
-        report("cases scored", done, total)
-
+    key = settings.key(shop.data_hash, of_systems)
+    study = Study(out, key, ProfileRow, unit="cases scored", progress=progress)
+    planned = cases(settings, evaluation)
+    stored = study.folder / EVALUATION
+    units = list(_units(settings, evaluation, stored, planned, study.rows))
+    study.expect(len(study.rows) + sum(len(unit.cases) for unit in units))
     if units:
-        (partial.folder / EVALUATION).write_bytes(pickle.dumps(evaluation))
-    run_units(score_unit, units, workers, keep)
-    rows = in_order(settings, wanted, evaluation, rows)
-    result = {
-        "source": shop.source,
-        "simulated": shop.simulated,
-        "settings": settings.model_dump(mode="json") | {"of": of_systems},
-        "protocol": described(evaluation),
-        "git": ", ".join(dict.fromkeys(row.git for row in rows)),
-        "data_hash": shop.data_hash,
-        "rows": [row.model_dump(exclude={"git"}) for row in rows],
-        "summary": summary(rows, settings.systems),
-    }
-    partial.finish(result)
+        stored.write_bytes(pickle.dumps(evaluation))
+    study.run(score_unit, units, workers)
+    rows = in_order(settings, planned, evaluation, study.rows)
+    result = ProfileResult(
+        source=shop.source,
+        simulated=shop.simulated,
+        settings=EvaluatedSettings(**settings.model_dump(), of=of_systems),
+        protocol=described(evaluation),
+        git=", ".join(dict.fromkeys(row.git for row in rows)),
+        data_hash=shop.data_hash,
+        rows=tuple(rows),
+        summary=summary(rows, settings.systems),
+    )
+    study.write(result.document())
     return result
 
 
@@ -123,53 +107,52 @@ def score_unit(unit: ProfilingUnit, emit: Emit) -> None:
     if any(case.study == "ood" for case in unit.cases):
         ways = source_ways(evaluation, fold.train_users, fold.source.brands, fold.source.customers)
     scorer = PROFILE_SYSTEMS[unit.system].make(fold)
-    for _, mine in by_target(unit.cases):
-        found = []
-        for case in mine:
+    for _, of_target in by_target(unit.cases):
+        rows: list[ProfileRow] = []
+        for case in of_target:
             labels = given(case, evaluation, ways)
             if labels is None:
-                emit(1)
+                emit(Finished(without_row=1))
                 continue
             scores = scorer.score(labels.customers, labels.others)
-            found.append(_row(unit.system, case, evaluation, labels, scores))
+            rows.append(_row(unit.system, case, evaluation, labels, scores))
             if PROFILE_SYSTEMS[unit.system].trains_on_brand:  # a case is minutes: none is lost
-                emit(found)
-                found = []
-        if found:
-            emit(found)
+                emit(Finished((rows.pop(),)))
+        if rows:
+            emit(Finished(tuple(rows)))
 
 
 def in_order(
-    settings: ProfileEvalSettings, wanted: Sequence[Case], evaluation: Evaluation, rows: Sequence[ProfileRow]
+    settings: ProfileEvalSettings, planned: Sequence[Case], evaluation: Evaluation, rows: Sequence[ProfileRow]
 ) -> list[ProfileRow]:
     """By system as the settings name them, then by case, whatever the order of arrival."""
-    found = {(row.system, row.case): row for row in rows}
-    keys = [case_key(case, evaluation.name(case.target)) for case in wanted]
-    return [found[name, key] for name in settings.systems for key in keys if (name, key) in found]
+    scored = {(row.system, row.case): row for row in rows}
+    keys = [case_key(case, evaluation.name(case.target)) for case in planned]
+    return [scored[name, key] for name in settings.systems for key in keys if (name, key) in scored]
 
 
-def described(evaluation: Evaluation) -> dict[str, Any]:
+def described(evaluation: Evaluation) -> EvaluationFacts:
     """Dates, targets and users as the protocol chose them."""
     dates = evaluation.dates
     as_of, end = (str(np.datetime64(day, "D")) for day in (dates.as_of_day, dates.end_day))
-    return {
-        "as_of": as_of,
-        "labels_until": end,
-        "horizon_days": dates.horizon,
-        "targets": [evaluation.name(target) for target in range(len(evaluation.targets))],
-        "users": int(evaluation.known.sum()),
-        "train_users": [int(evaluation.train_users(f).sum()) for f in range(len(evaluation.folds))],
-        "test_users": [int(fold.sum()) for fold in evaluation.folds],
-        "excluded_brands": len(evaluation.excluded),
-        "remarks": list(evaluation.remarks),
-    }
+    return EvaluationFacts(
+        as_of=as_of,
+        labels_until=end,
+        horizon_days=dates.horizon,
+        targets=tuple(evaluation.name(target) for target in range(len(evaluation.targets))),
+        users=int(evaluation.known.sum()),
+        train_users=tuple(int(evaluation.train_users(f).sum()) for f in range(len(evaluation.folds))),
+        test_users=tuple(int(fold.sum()) for fold in evaluation.folds),
+        excluded_brands=len(evaluation.excluded),
+        remarks=evaluation.remarks,
+    )
 
 
 def _units(
     settings: ProfileEvalSettings,
     evaluation: Evaluation,
     path: Path,
-    wanted: Sequence[Case],
+    planned: Sequence[Case],
     rows: Sequence[ProfileRow],
 ) -> Iterator[ProfilingUnit]:
     """One a system, fold and seed; one a target besides where scoring means training."""
@@ -177,15 +160,15 @@ def _units(
     for name in settings.systems:
         system = PROFILE_SYSTEMS[name]
         groups: dict[tuple[int, ...], list[Case]] = {}
-        for case in wanted:
+        for case in planned:
             if (name, case_key(case, evaluation.name(case.target))) in done:
                 continue
             if system.trains_on_brand and not _afforded(case, settings):
                 continue
-            where = (case.fold, case.seed, case.target if system.trains_on_brand else 0)
-            groups.setdefault(where, []).append(case)
-        for left in groups.values():
-            yield ProfilingUnit(settings, path, name, tuple(left))
+            training = (case.fold, case.seed, case.target if system.trains_on_brand else 0)
+            groups.setdefault(training, []).append(case)
+        for remaining in groups.values():
+            yield ProfilingUnit(settings, path, name, tuple(remaining))
 
 
 def _afforded(case: Case, settings: ProfileEvalSettings) -> bool:
@@ -202,15 +185,13 @@ def _afforded(case: Case, settings: ProfileEvalSettings) -> bool:
 def _row(system: str, case: Case, evaluation: Evaluation, labels: Given, scores: np.ndarray) -> ProfileRow:
     from models.profiling.profile_metrics import figures
 
-    asked = evaluation.test(case.target, case.fold)
-    if not np.isfinite(scores[asked]).all():
+    test = evaluation.test(case.target, case.fold)
+    if not np.isfinite(scores[test]).all():
         raise ValueError(
-            f"{system} gave {int((~np.isfinite(scores[asked])).sum())} test users no finite score: {case}"
+            f"{system} gave {int((~np.isfinite(scores[test])).sum())} test users no finite score: {case}"
         )
-    found = figures(
-        evaluation.newcomers[case.target][asked],
-        scores[asked],
-        evaluation.quintiles[case.fold][asked],
+    measured = figures(
+        evaluation.newcomers[case.target][test], scores[test], evaluation.quintiles[case.fold][test]
     )
     others = 0 if labels.others is None else len(labels.others)
     return ProfileRow(
@@ -225,12 +206,12 @@ def _row(system: str, case: Case, evaluation: Evaluation, labels: Given, scores:
         draw=case.draw,
         labels=len(labels.customers) + others,
         customers=len(labels.customers),
-        aupr=found.aupr,
-        auroc=found.auroc,
-        within_quintiles=found.within_quintiles,
-        base_rate=found.base_rate,
-        test_users=found.users,
-        newcomers=found.newcomers,
+        aupr=measured.aupr,
+        auroc=measured.auroc,
+        within_quintiles=measured.within_quintiles,
+        base_rate=measured.base_rate,
+        test_users=measured.users,
+        newcomers=measured.newcomers,
         git=git_revision(),
     )
 
@@ -238,6 +219,6 @@ def _row(system: str, case: Case, evaluation: Evaluation, labels: Given, scores:
 @lru_cache(maxsize=1)
 def _read(path: Path) -> Evaluation:
     """The evaluation as this run wrote it, read once a process."""
-    found = pickle.loads(path.read_bytes())
-    assert isinstance(found, Evaluation)
-    return found
+    evaluation = pickle.loads(path.read_bytes())
+    assert isinstance(evaluation, Evaluation)
+    return evaluation

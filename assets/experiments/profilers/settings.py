@@ -1,28 +1,25 @@
-"""What a profile evaluation evaluates; the protocol itself is fixed (profile_protocol.py)."""
+"""What a profile evaluation evaluates; the protocol itself is fixed (protocol.py)."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
-from assets.common.options import Names, Seeds, distinct
+from assets.common.options import ALL, Names, Seeds, distinct
+from assets.experiments.record import Record, key_of
 
-Study = Literal["brands", "labels", "imbalance", "ood"]
-STUDIES: dict[str, tuple[Study, ...]] = {
+StudyName = Literal["brands", "labels", "imbalance", "ood"]
+STUDIES: dict[str, tuple[StudyName, ...]] = {
     "brands": ("brands",),
     "studies": ("labels", "imbalance", "ood"),
     "all": ("brands", "labels", "imbalance", "ood"),
 }
 
 
-class ProfileEvalSettings(BaseModel):
+class ProfileEvalSettings(Record):
     """One evaluation of profilers: systems × targets × folds × seeds on one source."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     source: Literal["complete-journey", "simulator", "landing"] = Field(
         description="where the logs come from"
@@ -37,7 +34,9 @@ class ProfileEvalSettings(BaseModel):
     brands: int = Field(default=39, ge=1, le=39, description="target brands of the table of brands")
     draws: int = Field(default=100, ge=1, description="support draws of a target, 9-way 1-shot")
     seeds: Seeds = Field(default=(0,), min_length=1, description="seeds of trainings and label draws")
-    systems: Names = Field(default=("all",), min_length=1, description="profilers and opponents, or all")
+    systems: Names = Field(
+        default=("all",), validate_default=True, min_length=1, description="profilers and opponents, or all"
+    )
     table: Literal["brands", "studies", "all"] = Field(
         default="all", description="the table over brands, the three studies, or both"
     )
@@ -48,14 +47,24 @@ class ProfileEvalSettings(BaseModel):
         description="one horizon earlier, other brands, other test users: where choices are made",
     )
 
+    @field_validator("systems")
+    @classmethod
+    def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        from assets.experiments.profilers.systems import PROFILE_SYSTEMS
+
+        value = tuple(PROFILE_SYSTEMS) if value == ALL else value
+        unknown = [name for name in value if name not in PROFILE_SYSTEMS]
+        if unknown:
+            raise ValueError(f"unknown system {', '.join(unknown)}; known: {', '.join(PROFILE_SYSTEMS)}")
+        return value
+
     _distinct = field_validator("systems", "seeds")(distinct)
 
     @property
-    def studies(self) -> tuple[Study, ...]:
+    def studies(self) -> tuple[StudyName, ...]:
         """The studies that `table` names."""
         return STUDIES[self.table]
 
     def key(self, data_hash: str, of_systems: Mapping[str, Mapping[str, str]]) -> str:
         """Twelve hex digits of all that moves a score, the code aside: the key of partial results."""
-        text = json.dumps([self.model_dump(mode="json"), data_hash, of_systems], sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
+        return key_of(self.model_dump(mode="json"), data_hash, of_systems)

@@ -18,7 +18,7 @@ import numpy as np
 
 from assets.common.provenance import flat
 from assets.experiments.profilers import protocol
-from assets.experiments.profilers.data import Evaluation
+from assets.experiments.profilers.evaluation import Evaluation
 from models.profiling.opponents import (
     activity_alone,
     cosine_to_customers,
@@ -62,9 +62,12 @@ class Fold:
     @cached_property
     def source(self) -> SourceBrands:
         """Source brands with their first purchases in the horizon before D, train users only."""
-        found = self.evaluation
+        evaluation = self.evaluation
         return source_brands(
-            found.data, self.train_users, excluded=found.excluded, horizon=found.dates.horizon
+            evaluation.data,
+            self.train_users,
+            excluded=evaluation.excluded,
+            horizon=evaluation.dates.horizon,
         )
 
 
@@ -213,21 +216,10 @@ PROFILE_SYSTEMS: dict[str, ProfileSystem] = {
 }
 
 
-def known_systems(names: tuple[str, ...]) -> None:
-    """Refuse names that are none.
-
-    Raises:
-        ValueError: an unknown system.
-    """
-    unknown = [name for name in names if name not in PROFILE_SYSTEMS]
-    if unknown:
-        raise ValueError(f"unknown system {', '.join(unknown)}; known: {', '.join(PROFILE_SYSTEMS)}")
-
-
 def settings_of(names: tuple[str, ...], size: str) -> dict[str, dict[str, str]]:
     """Every setting behind the evaluation, by system; those in closed form have none."""
     chosen = {name: PROFILE_SYSTEMS[name].settings(size) for name in names}
     return {
-        name: {key: text for part, found in parts.items() for key, text in flat(found, f"{part}.").items()}
+        name: {key: text for part, values in parts.items() for key, text in flat(values, f"{part}.").items()}
         for name, parts in chosen.items()
     }

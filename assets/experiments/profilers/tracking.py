@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from assets.common.provenance import flat
 from assets.common.tracking import RunRecord, Tracking
+from assets.experiments.frame import artifacts
 from assets.experiments.profilers import protocol
 from assets.experiments.profilers.plots import pictures
+from assets.experiments.profilers.results import ProfileResult
 from assets.experiments.profilers.rows import ProfileRow
-from assets.experiments.profilers.summary import BUDGET_NAMES, FIGURES, ONE_SHOT, table
-from models.profiling.profile_metrics import mean_interval
+from assets.experiments.profilers.summary import AREAS, BUDGET_NAMES, FIGURES, ONE_SHOT, table
+from models.metrics.growth import mean_interval
 
 KIND = "profile_eval"
 
 
-def record(tracking: Tracking, result: Mapping[str, Any], out: Path) -> str:
+def record(tracking: Tracking, result: ProfileResult, out: Path) -> str:
     """Write the evaluation on its runs, found again where it was recorded before; returns the parent's id."""
-    settings = {name: value for name, value in result["settings"].items() if name != "of"}
-    partition = result["protocol"]["as_of"] + ("-development" if settings["development"] else "")
-    tags = {"data_hash": result["data_hash"], "evaluated_git": result["git"]}
-    rows = [ProfileRow.model_validate(row) for row in result["rows"]]
-    with tempfile.TemporaryDirectory() as scratch:
-        plots = Path(scratch)
-        for name, png in pictures(result).items():
-            (plots / name).write_bytes(png)
+    settings = result.document()["settings"]
+    of_systems = settings.pop("of")
+    partition = result.protocol.as_of + "-development" * result.settings.development
+    tags = {"data_hash": result.data_hash, "evaluated_git": result.git}
+    with artifacts(pictures(result), out) as files:
         parent = tracking.record(
             RunRecord(
                 kind=KIND,
@@ -36,24 +33,24 @@ def record(tracking: Tracking, result: Mapping[str, Any], out: Path) -> str:
                 seed=0,
                 settings=flat(settings),
                 tags=tags,
-                metrics=_headline(result["summary"]),
-                artifacts={"plots": plots, "json": out},
+                metrics=_headline(result),
+                artifacts=files,
             )
         )
-    for system in settings["systems"]:
-        for seed in settings["seeds"]:
-            mine = [row for row in rows if row.system == system and row.seed == seed]
+    shared = flat({name: settings[name] for name in ("as_of", "horizon", "targets", "draws")})
+    for system in result.settings.systems:
+        for seed in result.settings.seeds:
+            rows = [row for row in result.rows if row.system == system and row.seed == seed]
             tracking.record(
                 RunRecord(
                     kind=KIND,
                     system=system,
                     partition=partition,
                     seed=seed,
-                    settings=flat({name: settings[name] for name in ("as_of", "horizon", "targets", "draws")})
-                    | result["settings"]["of"][system],
+                    settings=shared | of_systems[system],
                     tags=tags,
-                    metrics=metrics(mine),
-                    curves=curves(mine),
+                    metrics=metrics(rows),
+                    curves=curves(rows),
                     parent=parent,
                 )
             )
@@ -73,39 +70,38 @@ def metrics(rows: Sequence[ProfileRow]) -> dict[str, float | None]:
     chosen[f"labels_{ONE_SHOT}"] = [r for r in rows if r.study == "labels" and r.shots == 1]
     chosen["nine_way"] = [r for r in rows if r.study == "ood"]
     return {
-        f"{name}_{figure}": mean_interval(table(found, figure), bootstraps=1).mean
-        for name, found in chosen.items()
-        if found
+        f"{name}_{figure}": _mean(of_name, figure)
+        for name, of_name in chosen.items()
+        if of_name
         for figure in FIGURES
     }
 
 
 def curves(rows: Sequence[ProfileRow]) -> dict[str, list[float]]:
-    """Figures 3 and 4 with the point's place as step."""
-    found: dict[str, list[float]] = {}
-    studies: tuple[tuple[str, str, tuple[float, ...]], ...] = (
-        ("labels", "fraction", protocol.FRACTIONS),
-        ("imbalance", "ratio", protocol.RATIOS),
+    """Figures 3 and 4, point by point."""
+    lines: dict[str, list[float]] = {}
+    studies: tuple[tuple[str, str, str, tuple[float, ...]], ...] = (
+        ("masking", "labels", "fraction", protocol.FRACTIONS),
+        ("imbalance", "imbalance", "ratio", protocol.RATIOS),
     )
-    for study, axis, points in studies:
-        mine = [row for row in rows if row.study == study]
-        for figure in ("aupr", "auroc") if mine else ():
+    for name, study, axis, points in studies:
+        of_study = [row for row in rows if row.study == study]
+        for figure in AREAS if of_study else ():
             means = (
-                mean_interval(
-                    table([row for row in mine if getattr(row, axis) == point], figure), bootstraps=1
-                ).mean
-                for point in points
+                _mean([row for row in of_study if getattr(row, axis) == point], figure) for point in points
             )
-            found[f"{'masking' if study == 'labels' else study}_{figure}"] = [
-                float("nan") if value is None else value for value in means
-            ]
-    return found
+            lines[f"{name}_{figure}"] = [float("nan") if value is None else value for value in means]
+    return lines
 
 
-def _headline(summary: Sequence[Mapping[str, Any]]) -> dict[str, float | None]:
+def _mean(rows: Sequence[ProfileRow], figure: str) -> float | None:
+    return mean_interval(table(rows, figure), bootstraps=1).mean
+
+
+def _headline(result: ProfileResult) -> dict[str, float | None]:
     return {
-        f"{entry['system']}.{figure}": entry[figure]
-        for entry in summary
+        f"{entry.system}.{figure}": entry.value(figure)
+        for entry in result.summary
+        if entry.of is not None
         for figure in FIGURES
-        if figure in entry
     }

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from assets.experiments.ab.results import ABResult
 from assets.experiments.ab.settings import ABSettings
 from assets.experiments.comparison.results import Comparison
 from models.ranking import registry
@@ -111,13 +112,14 @@ def random_comparison(
     )
 
 
-def random_ab(arms: tuple[str, ...] = ("deepfm", "lsttm"), seed: int = 0) -> dict[str, Any]:
+def random_ab(arms: tuple[str, ...] = ("deepfm", "lsttm"), seed: int = 0) -> ABResult:
     """Random figures in the shape of an A/B test with its A/A run."""
     rng = np.random.default_rng(seed)
     base, *others = arms
     days = ["2025-03-08", "2025-03-09"]
     again = [f"{base} on the users of {name} (A/A)" for name in others]
-    return {
+    srm = {"users": dict.fromkeys(arms, 200), "chi_square": 0.0, "p_value": 1.0, "valid": True}
+    document = {
         "simulated": True,
         "source": "simulator",
         "world": {"settings_hash": "0123", "users": 400},
@@ -126,13 +128,14 @@ def random_ab(arms: tuple[str, ...] = ("deepfm", "lsttm"), seed: int = 0) -> dic
         "arms": list(arms),
         "base": base,
         "valid": True,
-        "srm": {"users": dict.fromkeys(arms, 200), "chi_square": 0.0, "p_value": 1.0, "valid": True},
+        "srm": srm,
         "days": [{"day": day, "arm": name, **_arm(rng)} for name in arms for day in days],
         "pooled": [{"arm": name, **_arm(rng)} for name in arms],
         "metrics": [_lift(base, name, metric, rng) for name in others for metric in METRICS],
         "hours": [],
         "resplits": {"arm": base, "splits": 10, "share_below_05": dict.fromkeys(METRICS, 0.05)},
-        "aa": {
+        "aa": {"arms": [base, *again], "srm": srm, "days": [], "pooled": []}
+        | {
             name: [_lift(base, arm, metric, rng) for arm in compared for metric in METRICS]
             for name, compared in (("metrics", again), ("paired", others))
         },
@@ -140,6 +143,7 @@ def random_ab(arms: tuple[str, ...] = ("deepfm", "lsttm"), seed: int = 0) -> dic
         "settings": ABSettings(arms=arms, days=len(days), first_day=days[0], aa=True).model_dump(mode="json")
         | {"test_days": days, "of": {name: _settings(rng) for name in arms}},
     }
+    return ABResult.model_validate(document)
 
 
 def _arm(rng: np.random.Generator) -> dict[str, Any]:

@@ -10,11 +10,12 @@ from pydantic import ValidationError
 from typer.testing import CliRunner
 
 from assets.experiments.ab import play as ab_play
-from assets.experiments.ab.partial import PlayedDays
-from assets.experiments.ab.play import ArmRun, PlayedDay, run_play, split
+from assets.experiments.ab.play import ArmRun, run_play, split
+from assets.experiments.ab.results import ABResult
 from assets.experiments.ab.run import ab_test
 from assets.experiments.ab.settings import ABSettings
 from assets.experiments.ab.simulated_log import SimulatedLog
+from assets.experiments.frame import Finished
 from models.ranking.features.event_log import DAY_MS, HOUR_MS
 from orchestration.cli import app
 from simulator import SimulatorSettings
@@ -30,15 +31,18 @@ START_MS = ServiceZone("UTC").day_start_ms("2025-03-03")
 
 def played(play):
     days = []
-    run_play(play, lambda told: days.append(told) if isinstance(told, PlayedDay) else None)
+    run_play(play, lambda emitted: days.append(emitted) if isinstance(emitted, Finished) else None)
     return days
 
 
+def exposures(day):
+    (columns,) = day.arrays.values()
+    return columns
+
+
 def same(one, other):
-    return all(
-        np.array_equal(one.exposures[name], other.exposures[name], equal_nan=name == "dwell")
-        for name in one.exposures
-    )
+    one, other = exposures(one), exposures(other)
+    return all(np.array_equal(one[name], other[name], equal_nan=name == "dwell") for name in one)
 
 
 @pytest.fixture(scope="module")
@@ -55,47 +59,49 @@ def trained():
 
 def test_the_truth_beats_chance_on_every_metric(by_rules):
     result, _ = by_rules
-    for entry in result["metrics"]:
-        assert (entry["arm"], entry["base"]) == ("truth", "random")
-        assert entry["lift"] > 0.1 and entry["low"] > 0 and entry["p_value"] < 0.01, entry["metric"]
+    for entry in result.metrics:
+        assert (entry.arm, entry.base) == ("truth", "random")
+        assert entry.lift > 0.1 and entry.low > 0 and entry.p_value < 0.01, entry.metric
 
 
 def test_the_result_says_what_it_is_and_its_sums_agree(by_rules):
     result, out = by_rules
-    assert result == json.loads(out.read_text()) | {"settings": result["settings"]}
-    assert result["simulated"] is True and result["aa"] is None and result["valid"] is True
-    assert result["world"]["settings_hash"] == RULES.simulation().settings_hash()
-    assert len(result["days"]) == 4 and len(result["hours"]) == 2 * 2 * 24
-    for arm in result["arms"]:
-        (pooled,) = (row for row in result["pooled"] if row["arm"] == arm)
-        for rows in (result["days"], result["hours"]):
-            assert sum(row["clicks"] for row in rows if row["arm"] == arm) == pooled["clicks"]
-        days = [row["users"] for row in result["days"] if row["arm"] == arm]
-        assert max(days) < pooled["users"] < sum(days)
-        assert pooled["acn"] == pooled["clicks"] / pooled["users"]
+    stored = json.loads(out.read_text())
+    assert result.document() == stored and ABResult.model_validate(stored) == result
+    assert stored["settings"]["test_days"] == list(RULES.test_days) and stored["settings"]["of"] == {}
+    assert result.simulated is True and result.aa is None and result.valid is True
+    assert result.world.settings_hash == RULES.simulation().settings_hash()
+    assert len(result.days) == 4 and len(result.hours) == 2 * 2 * 24
+    for arm in result.arms:
+        (pooled,) = (row for row in result.pooled if row.arm == arm)
+        for rows in (result.days, result.hours):
+            assert sum(row.clicks for row in rows if row.arm == arm) == pooled.clicks
+        days = [row.users for row in result.days if row.arm == arm]
+        assert max(days) < pooled.users < sum(days)
+        assert pooled.acn == pooled.clicks / pooled.users
     assert not out.with_name("ab.json.partial").exists()
 
 
 def test_an_a_a_run_finds_nothing_and_pairs_find_more(tmp_path):
     settings = RULES.model_copy(update={"aa": True, "days": 1, "bounds": True})
     result = ab_test(settings, tmp_path / "ab.json")
-    for entry in result["aa"]["metrics"]:
-        assert entry["base"] == "random" and entry["p_value"] > 0.001
-    assert result["aa"]["srm"]["users"].keys() == {"random", "random on the users of truth (A/A)"}
-    pairs = {entry["metric"]: entry for entry in result["aa"]["paired"]}
-    for entry in result["metrics"]:
-        pair = pairs[entry["metric"]]
-        assert pair["arm_value"] == entry["arm_value"] and pair["low"] > 0
-        assert pair["high"] - pair["low"] < entry["high"] - entry["low"]
-    ctr = {row["arm"]: row["ctr"] for row in result["bounds"]}
+    for entry in result.aa.metrics:
+        assert entry.base == "random" and entry.p_value > 0.001
+    assert result.aa.srm.users.keys() == {"random", "random on the users of truth (A/A)"}
+    pairs = {entry.metric: entry for entry in result.aa.paired}
+    for entry in result.metrics:
+        pair = pairs[entry.metric]
+        assert pair.arm_value == entry.arm_value and pair.low > 0
+        assert pair.high - pair.low < entry.high - entry.low
+    ctr = {row.arm: row.ctr for row in result.bounds}
     assert ctr["random"] < ctr["policy"] < ctr["truth"]
-    assert all(row["users"] == sum(result["srm"]["users"].values()) for row in result["bounds"])
+    assert all(row.users == sum(result.srm.users.values()) for row in result.bounds)
 
 
 def test_a_broken_split_is_flagged(tmp_path, monkeypatch):
     monkeypatch.setattr(ab_play, "split", lambda salt, users, arms: (users % 10 < 3).astype(int))
     result = ab_test(RULES.model_copy(update={"days": 1}), tmp_path / "ab.json")
-    assert result["valid"] is False and result["srm"]["p_value"] < 0.001
+    assert result.valid is False and result.srm.p_value < 0.001
 
 
 def test_users_are_split_evenly_for_good_and_anew_by_another_salt():
@@ -112,11 +118,10 @@ def test_the_same_system_on_the_same_users_does_the_same_to_the_bit(trained):
 
 
 def test_a_killed_arm_goes_on_as_if_nothing_had_happened(trained, tmp_path):
-    partial = PlayedDays(tmp_path / "ab.json", "key")
-    partial.add(trained[0])
-    path = partial.exposures_path("deepfm@0", trained[0].day)
+    path = tmp_path / "day.npz"
+    np.savez(path, **exposures(trained[0]))
     rest = played(ArmRun(TRAINED, "deepfm", 0, (path,)))
-    assert [day.day for day in rest] == ["2025-03-05"]
+    assert [row.day for day in rest for row in day.rows] == ["2025-03-05"]
     assert same(rest[0], trained[1])
 
 
@@ -136,7 +141,7 @@ def test_a_killed_test_keeps_its_days_and_ends_the_same(by_rules, tmp_path):
     assert told[0] == ("days played", 3, 4)
     assert {step[0][:17] for step in told[1:]} == {"2025-03-06 truth@", "days played"}
     for name in ("days", "hours", "metrics", "srm", "resplits"):
-        assert result[name] == by_rules[0][name]
+        assert getattr(result, name) == getattr(by_rules[0], name)
 
 
 class Recorder:

@@ -12,8 +12,10 @@ from typer.testing import CliRunner
 from assets.experiments.profilers import protocol
 from assets.experiments.profilers import run as room
 from assets.experiments.profilers.cases import Case, cases, given, source_ways
-from assets.experiments.profilers.data import PurchaseSource, evaluation_of
+from assets.experiments.profilers.data import evaluation_of
+from assets.experiments.profilers.evaluation import PurchaseSource
 from assets.experiments.profilers.plots import pictures
+from assets.experiments.profilers.results import ProfileResult
 from assets.experiments.profilers.rows import ProfileRow
 from assets.experiments.profilers.run import profile_eval
 from assets.experiments.profilers.settings import ProfileEvalSettings
@@ -225,19 +227,22 @@ def test_source_brands_hold_no_target(evaluation):
 def result(shop, tmp_path_factory):
     out = tmp_path_factory.mktemp("out") / "f.json"
     found = profile_eval(settings(), shop, out)
-    assert json.loads(out.read_text()) == json.loads(json.dumps(found))
+    stored = json.loads(out.read_text())
+    assert stored == found.document()
+    assert ProfileResult.model_validate(stored).document() == stored
     assert not out.with_name("f.json.partial").exists()
     return found
 
 
 def test_the_json_has_the_promised_keys(result, evaluation):
-    assert set(result) >= {"settings", "data_hash", "git", "rows", "summary", "protocol"}
+    document = result.document()
+    assert set(document) >= {"settings", "data_hash", "git", "rows", "summary", "protocol"}
     promised = {"target", "system", "shots", "draw", "fraction", "ratio", "seed", "fold"}
     promised |= {"aupr", "auroc", "base_rate", "within_quintiles", "labels", "customers"}
-    assert all(set(row) >= promised for row in result["rows"])
-    assert len(result["rows"]) == len(CLOSED) * len(cases(settings(), evaluation))
-    assert [entry["system"] for entry in result["summary"]] == list(CLOSED)
-    for entry in result["summary"]:
+    assert all(set(row) >= promised for row in document["rows"])
+    assert len(document["rows"]) == len(CLOSED) * len(cases(settings(), evaluation))
+    assert [entry["system"] for entry in document["summary"]] == list(CLOSED)
+    for entry in document["summary"]:
         assert set(entry) >= {"aupr", "auroc", "aupr_interval", "auroc_interval", "budgets", "ood"}
         assert set(entry["budgets"]) == {"all", "20%", "5%", "1%", "one_shot"}
         trains = entry["system"] == "normal_training"
@@ -246,16 +251,13 @@ def test_the_json_has_the_promised_keys(result, evaluation):
 
 def test_every_system_is_given_the_same_labels(result):
     by_case: dict[tuple, set] = {}
-    for row in result["rows"]:
-        found = ProfileRow.model_validate(row)
-        by_case.setdefault(found.case, set()).add(
-            (found.labels, found.customers, found.test_users, found.base_rate)
-        )
+    for row in result.rows:
+        by_case.setdefault(row.case, set()).add((row.labels, row.customers, row.test_users, row.base_rate))
     assert all(len(given_labels) == 1 for given_labels in by_case.values())
 
 
 def test_those_who_know_the_customers_beat_activity_on_the_toy_shop(result):
-    by_system = {entry["system"]: entry["auroc"] for entry in result["summary"]}
+    by_system = {entry.system: entry.auroc for entry in result.summary}
     assert by_system["ridge"] > by_system["activity"] and by_system["joint_logistic"] > by_system["activity"]
 
 
@@ -277,14 +279,14 @@ def test_a_killed_evaluation_goes_on_where_it_was(shop, result, tmp_path, monkey
 
     monkeypatch.setattr(room, "_row", counted)
     resumed = profile_eval(settings(), shop, out)
-    assert 0 < len(scored) < 0.6 * len(result["rows"])
-    assert resumed["rows"] == result["rows"] and resumed["summary"] == result["summary"]
+    assert 0 < len(scored) < 0.6 * len(result.rows)
+    assert resumed.rows == result.rows and resumed.summary == result.summary
 
 
 @pytest.mark.slow
 def test_two_workers_give_the_same_rows_as_one(shop, result, tmp_path):
     two = profile_eval(settings(), shop, tmp_path / "two.json", workers=2)
-    assert two["rows"] == result["rows"]
+    assert two.rows == result.rows
 
 
 def row(system, target, fold, aupr, auroc=0.6, **about) -> ProfileRow:
@@ -304,7 +306,7 @@ def test_gains_are_of_targets_after_seeds_and_folds_are_averaged():
     assert found["wins_aupr"] == 1 and found["of_targets"] == 2 and found["wins_auroc"] == 0
     assert found["p"] == max(found["p_aupr"], found["p_auroc"])
     (entry, _) = summary(ours + base, ("x", "normal_training"))
-    assert entry["budgets"]["1%"]["growth_aupr"] == found["growth_aupr"]
+    assert entry.budgets["1%"].growth_aupr == found["growth_aupr"]
 
 
 def test_only_shared_cases_are_compared_and_unknown_figures_left_out():
@@ -321,7 +323,7 @@ def test_the_moving_average_is_of_two_periods():
         for v, r in zip((0.4, 0.2, 0.1), protocol.RATIOS, strict=False)
     ]
     (entry,) = summary(rows, ("x",))
-    assert [found["aupr_moving"] for found in entry["imbalance"]] == [
+    assert [point.aupr_moving for point in entry.imbalance] == [
         None,
         pytest.approx(0.3),
         pytest.approx(0.15),
@@ -330,8 +332,8 @@ def test_the_moving_average_is_of_two_periods():
 
 def test_the_page_shows_the_figures_and_keeps_the_notes(result):
     text = page(result, f"old\n\n{NOTES}\n\nWhat a person wrote.\n")
-    ridge = next(entry for entry in result["summary"] if entry["system"] == "ridge")
-    assert f"{ridge['auroc']:.4f}".lstrip("0") in text and "What a person wrote." in text
+    ridge = next(entry for entry in result.summary if entry.system == "ridge")
+    assert f"{ridge.auroc:.4f}".lstrip("0") in text and "What a person wrote." in text
     assert "simulated" in text and "old\n" not in text
     assert page(result, text) == text
     for heading in ("as in use", "By number of labels", "Table 3", "Figure 3", "Figure 4"):

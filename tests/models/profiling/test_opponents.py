@@ -25,14 +25,7 @@ from models.profiling.opponents import (
     ridge_on_spend,
     user_prior,
 )
-from models.profiling.profile_metrics import (
-    auc_within,
-    average_precision,
-    figures,
-    growth_interval,
-    mean_interval,
-    wins,
-)
+from models.profiling.profile_metrics import auc_within, average_precision, figures
 from models.profiling.source_brands import source_brands
 from tests.models.profiling.toy import AS_OF, toy_data
 
@@ -86,27 +79,6 @@ def test_auc_within_ignores_what_lies_between_groups():
     labels = np.array([0, 1, 0, 1, 0, 0], bool)
     group = np.array([0, 0, 1, 1, 2, 2])
     assert auc_within(labels, np.array([1.0, 2, 20, 10, 0, 0]), group) == pytest.approx(0.5)
-
-
-def test_growth_by_hand_and_its_p():
-    ours, theirs = np.array([[0.2, 0.4], [0.3, 0.3]]), np.array([[0.1, 0.3], [0.3, 0.3]])
-    interval = growth_interval(ours, theirs)
-    assert interval.mean == pytest.approx((0.6 / 0.4 - 1) / 2)
-    assert wins(ours, theirs) == 1
-    steady = growth_interval(np.full((8, 3), 0.22), np.full((8, 3), 0.2))
-    assert steady.low == pytest.approx(0.1) and steady.p < 0.001
-
-
-def test_intervals_leave_out_what_is_not_known_and_cover_the_spread_of_targets():
-    rng = np.random.default_rng(0)
-    values = 0.7 + 0.05 * rng.standard_normal((39, 1)) + np.zeros((1, 3))
-    values[3, 1] = np.nan
-    interval = mean_interval(values)
-    assert interval.mean == pytest.approx(np.nanmean(values, 1).mean())
-    assert interval.high - interval.low == pytest.approx(
-        2 * 1.96 * np.nanmean(values, 1).std() / 39**0.5, rel=0.05
-    )
-    assert mean_interval(np.full((2, 2), np.nan)).mean is None
 
 
 @pytest.mark.parametrize("penalty", [0.3, 5.0])

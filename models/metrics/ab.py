@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import chdtrc
 
 USERS, EXPOSURES, CLICKS, HAS_CLICK, DWELL = range(5)
 #: metric → columns of a user table whose sums are divided
@@ -19,10 +20,32 @@ METRICS: dict[str, tuple[int, int]] = {
     "hcr": (HAS_CLICK, USERS),
     "dt": (DWELL, USERS),
 }
-SRM_ALARM = (
-    0.001  #: an arm's share of the users that chance makes more rarely than this ends the test's validity
-)
+#: an arm's share of the users that chance makes more rarely than this ends the test's validity
+SRM_ALARM = 0.001
 _AT_ONCE = 4_000_000  # resampled users in memory
+
+
+@dataclass(frozen=True)
+class Lift:
+    """A metric of an arm against that of the base."""
+
+    metric: str
+    arm_value: float | None
+    base_value: float | None
+    lift: float | None  #: relative; None where either has no value, or the base 0
+    low: float | None  #: 95 % percentile interval over the bootstrap's draws
+    high: float | None
+    p_value: float | None  #: two-sided, of the logarithm of the ratio by the delta method
+
+
+@dataclass(frozen=True)
+class SampleRatio:
+    """Pearson's χ² test of the arms' numbers of users against equal shares."""
+
+    users: dict[str, int]
+    chi_square: float
+    p_value: float
+    valid: bool  #: whether chance makes such shares
 
 
 def user_table(user: np.ndarray, clicked: np.ndarray, dwell: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -51,14 +74,8 @@ def figures(table: np.ndarray) -> dict[str, float | None]:
     return {name: _or_none(_ratio(sums[top], sums[bottom])) for name, (top, bottom) in METRICS.items()}
 
 
-def compared(
-    base: np.ndarray, arm: np.ndarray, *, draws: int, rng: np.random.Generator
-) -> list[dict[str, Any]]:
-    """Lift of `arm` over `base` (user tables of different users) for each metric.
-
-    `low`, `high`: 95 % percentile interval of the lift over `draws` bootstrap draws of each arm's users.
-    `p_value`: two-sided, of the logarithm of the ratio by the delta method.
-    """
+def compared(base: np.ndarray, arm: np.ndarray, *, draws: int, rng: np.random.Generator) -> list[Lift]:
+    """Lift of `arm` over `base` (user tables of different users) for each metric; users are resampled."""
     lifts = _lifts(_resampled(base, draws, rng), _resampled(arm, draws, rng))
     return [
         _entry(name, base, arm, lifts[name], math.sqrt(_log_variance(base, name) + _log_variance(arm, name)))
@@ -68,7 +85,7 @@ def compared(
 
 def compared_pairwise(
     base: np.ndarray, arm: np.ndarray, *, draws: int, rng: np.random.Generator
-) -> list[dict[str, Any]]:
+) -> list[Lift]:
     """As `compared`, where row i of both tables is the same user, who met both systems in two worlds."""
     both = _resampled(np.concatenate([base, arm], axis=1), draws, rng)
     lifts = _lifts(both[:, : base.shape[1]], both[:, base.shape[1] :])
@@ -84,37 +101,26 @@ def compared_pairwise(
     ]
 
 
-def sample_ratio(users: Mapping[str, int], expected: Mapping[str, float] | None = None) -> dict[str, Any]:
-    """Pearson's χ² test of the arms' numbers of users against their shares (equal, if not given)."""
-    total = sum(users.values())
-    share = expected or dict.fromkeys(users, 1 / len(users))
-    statistic = sum((users[arm] - total * share[arm]) ** 2 / max(total * share[arm], 1e-9) for arm in users)
-    p = chi_square_tail(statistic, len(users) - 1)
-    return {"users": dict(users), "chi_square": statistic, "p_value": p, "valid": p >= SRM_ALARM}
-
-
-def chi_square_tail(value: float, freedom: int) -> float:
-    """P(χ² with so many degrees of freedom > value), in closed form."""
-    half = value / 2
-    tail, k = (math.erfc(math.sqrt(half)), 1) if freedom % 2 else (math.exp(-half), 2)
-    while k < freedom:
-        tail += half ** (k / 2) * math.exp(-half) / math.gamma(k / 2 + 1)
-        k += 2
-    return tail
+def sample_ratio(users: Mapping[str, int]) -> SampleRatio:
+    """The test of the numbers of users of the arms."""
+    expected = sum(users.values()) / len(users)
+    statistic = sum((count - expected) ** 2 / max(expected, 1e-9) for count in users.values())
+    p = float(chdtrc(len(users) - 1, statistic))
+    return SampleRatio(dict(users), statistic, p, p >= SRM_ALARM)
 
 
 def false_alarms(table: np.ndarray, splits: int, rng: np.random.Generator) -> dict[str, float | None]:
     """Share of random halvings of one arm's users in which p < .05: about .05 if the test is sound."""
     half = (rng.random((splits, len(table))) < 0.5).astype(np.float64)
-    found: dict[str, float | None] = {}
+    shares: dict[str, float | None] = {}
     for name, (top, bottom) in METRICS.items():
         a, b = table[:, top], table[:, bottom]
         moments = np.stack([a, b, a * a, a * b, b * b, np.ones(len(a))], axis=1)
         one = half @ moments
         z2 = _squared_z(one, moments.sum(axis=0) - one)
         known = np.isfinite(z2)
-        found[name] = float(np.mean(z2[known] > 1.959964**2)) if known.any() else None
-    return found
+        shares[name] = float(np.mean(z2[known] > 1.959964**2)) if known.any() else None
+    return shares
 
 
 def _squared_z(one: np.ndarray, other: np.ndarray) -> np.ndarray:
@@ -165,9 +171,7 @@ def _log_variance(table: np.ndarray, name: str) -> float:
     return float(len(table) * np.var(_influence(table, name), ddof=1)) if len(table) > 1 else math.nan
 
 
-def _entry(
-    name: str, base: np.ndarray, arm: np.ndarray, lifts: np.ndarray, error: float
-) -> dict[str, float | str | None]:
+def _entry(name: str, base: np.ndarray, arm: np.ndarray, lifts: np.ndarray, error: float) -> Lift:
     of_base, of_arm = figures(base)[name], figures(arm)[name]
     lift, z = math.nan, math.nan
     if of_base and of_arm:
@@ -176,15 +180,15 @@ def _entry(
         z = math.log1p(lift) / error if error > 0 else 0.0
     lifts = lifts[np.isfinite(lifts)]
     low, high = np.quantile(lifts, (0.025, 0.975)) if len(lifts) else (math.nan, math.nan)
-    return {
-        "metric": name,
-        "arm_value": of_arm,
-        "base_value": of_base,
-        "lift": _or_none(lift),
-        "low": _or_none(low),
-        "high": _or_none(high),
-        "p_value": _or_none(math.erfc(abs(z) / math.sqrt(2))),
-    }
+    return Lift(
+        metric=name,
+        arm_value=of_arm,
+        base_value=of_base,
+        lift=_or_none(lift),
+        low=_or_none(low),
+        high=_or_none(high),
+        p_value=_or_none(math.erfc(abs(z) / math.sqrt(2))),
+    )
 
 
 def _ratio(top: float, bottom: float) -> float:

@@ -1,0 +1,185 @@
+"""The result of a profile evaluation: what its JSON holds, and what page, pictures and MLflow read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import ConfigDict
+
+from assets.experiments.comparison.parts import ResultPart
+from assets.experiments.profilers.rows import ProfileRow
+from assets.experiments.profilers.settings import ProfileEvalSettings
+
+Ends = tuple[float, float] | None  #: of a 95 % interval
+
+
+class Figured(ResultPart):
+    """A part with figures by name."""
+
+    def value(self, figure: str) -> float | None:
+        """A figure; None where it has no meaning or was not measured."""
+        value: float | None = getattr(self, figure, None)
+        return value
+
+    def ends(self, figure: str) -> Ends:
+        """The 95 % interval of a figure, over targets and folds."""
+        ends: Ends = getattr(self, f"{figure}_interval", None)
+        return ends
+
+
+class Means(Figured):
+    """Means over targets and folds, seeds and draws averaged first."""
+
+    targets: int
+    labels: float | None
+    customers: float | None
+    base_rate: float | None
+    without_newcomers: int  #: rows that have no figure
+    aupr: float | None
+    aupr_interval: Ends
+    aupr_by_fold: tuple[float | None, ...]
+    aupr_fold_spread: float | None
+    auroc: float | None
+    auroc_interval: Ends
+    auroc_by_fold: tuple[float | None, ...]
+    auroc_fold_spread: float | None
+    within_quintiles: float | None
+    within_quintiles_interval: Ends
+    within_quintiles_by_fold: tuple[float | None, ...]
+    within_quintiles_fold_spread: float | None
+
+
+class Gains(ResultPart):
+    """Over normal training on the same labels; unset without it."""
+
+    wins_aupr: int | None = None
+    growth_aupr: float | None = None
+    growth_aupr_interval: Ends = None
+    p_aupr: float | None = None
+    wins_auroc: int | None = None
+    growth_auroc: float | None = None
+    growth_auroc_interval: Ends = None
+    p_auroc: float | None = None
+    of_targets: int | None = None
+    p: float | None = None  #: the larger of both
+
+
+class SupportPoint(Means):
+    """The table of brands at a support size."""
+
+    shots: int | None  #: customers given; None: all
+
+
+class LabelPoint(Means, Gains):
+    """A label budget."""
+
+    fraction: float | None = None  #: of the train users; unset for one shot
+
+
+class RatioPoint(Means, Gains):
+    """A class imbalance."""
+
+    ratio: float  #: customers to others
+    aupr_moving: float | None = None  #: 2-period moving average
+
+
+class TargetFigures(Figured):
+    """A target of the 9-way 1-shot study."""
+
+    target: str
+    draws: int
+    base_rate: float | None
+    aupr: float | None
+    aupr_draws_interval: Ends
+    difference_aupr: float | None = None
+    growth_aupr: float | None = None
+    auroc: float | None
+    auroc_draws_interval: Ends
+    difference_auroc: float | None = None
+    growth_auroc: float | None = None
+
+    def ends(self, figure: str) -> Ends:
+        """The 95 % interval of a figure, over support draws."""
+        ends: Ends = getattr(self, f"{figure}_draws_interval")
+        return ends
+
+
+class NineWay(Means, Gains):
+    """Table 3: over all targets, and by target."""
+
+    by_target: tuple[TargetFigures, ...]
+
+
+class Difference(Figured):
+    """Each figure less that of another system, paired by brand and fold, in the table of brands."""
+
+    system: str
+    shots: int | None
+    aupr: float | None
+    aupr_interval: Ends
+    aupr_p: float | None
+    auroc: float | None
+    auroc_interval: Ends
+    auroc_p: float | None
+    within_quintiles: float | None
+    within_quintiles_interval: Ends
+    within_quintiles_p: float | None
+
+
+class ProfilerSummary(Figured):
+    """A system; its headline is the table of brands with all customers, else the labels study at 100 %."""
+
+    system: str
+    aupr: float | None = None
+    auroc: float | None = None
+    within_quintiles: float | None = None
+    aupr_interval: Ends = None
+    auroc_interval: Ends = None
+    within_quintiles_interval: Ends = None
+    base_rate: float | None = None
+    of: str | None = None  #: what the headline is of; None without one
+    brands: tuple[SupportPoint, ...] = ()
+    against: tuple[Difference, ...] = ()
+    budgets: dict[str, LabelPoint] = {}
+    masking: tuple[LabelPoint, ...] = ()
+    imbalance: tuple[RatioPoint, ...] = ()
+    ood: NineWay | None = None
+
+
+class EvaluationFacts(ResultPart):
+    """Dates, targets and users as the protocol chose them."""
+
+    as_of: str
+    labels_until: str
+    horizon_days: int
+    targets: tuple[str, ...]
+    users: int
+    train_users: tuple[int, ...]  #: by fold
+    test_users: tuple[int, ...]
+    excluded_brands: int
+    remarks: tuple[str, ...]
+
+
+class EvaluatedSettings(ProfileEvalSettings):
+    """An evaluation's settings, and every setting of its systems."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    of: dict[str, dict[str, str]] = {}  #: system → setting → value
+
+
+class ProfileResult(ResultPart):
+    """The result of a profile evaluation."""
+
+    source: str
+    simulated: bool
+    settings: EvaluatedSettings
+    protocol: EvaluationFacts
+    git: str
+    data_hash: str
+    rows: tuple[ProfileRow, ...]
+    summary: tuple[ProfilerSummary, ...]
+
+    def document(self) -> dict[str, Any]:
+        """What the JSON holds: all that was measured."""
+        return self.model_dump(mode="json", exclude_unset=True, exclude={"rows": {"__all__": {"git"}}})
