@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -51,12 +50,6 @@ class ServiceZone:
 
     def __hash__(self) -> int:
         return hash(self.offset_ms)
-
-    @cached_property
-    def iso_offset(self) -> str:
-        """The offset as ISO 8601 writes it, such as `+08:00`."""
-        minutes = abs(self.offset_ms) // 60_000
-        return f"{'-' if self.offset_ms < 0 else '+'}{minutes // 60:02d}:{minutes % 60:02d}"
 
     def hour_start_ms(self, key: str) -> int:
         """The first instant of the hour `YYYY-MM-DD-HH:00`, in epoch milliseconds."""

@@ -97,7 +97,7 @@ def test_twice_is_the_same_as_once_byte_for_byte(warehouse, tmp_path):
     encode(warehouse, tmp_path / "a", "2017-05-20")
     before = files(tmp_path / "a")
     again = encode(warehouse, tmp_path / "a", "2017-05-20")
-    assert again.encoded == () and again.days_encoded == 0 and again.kept == len(again.manifest.segments)
+    assert again.encoded == () and again.days_encoded == 0 and again.reused == len(again.manifest.segments)
     encode(warehouse, tmp_path / "b", "2017-05-20", workers=2)
     assert files(tmp_path / "a") == before == files(tmp_path / "b")
 
@@ -162,7 +162,7 @@ def test_a_warehouse_made_anew_with_other_numbers_is_not_taken_for_the_old_one(w
         load(other, "points", POINTS)
         load(other, "purchases", PURCHASES)
         report = encode(other, folder, "2017-05-20")
-        assert report.fitted and report.kept == 0
+        assert report.fitted and report.reused == 0
         encode(other, tmp_path / "anew", "2017-05-20")
     assert content(folder, "2017-05-20") == content(tmp_path / "anew", "2017-05-20")
 
