@@ -86,7 +86,7 @@ def encode(date: str, home: HomeResource, warehouse: WarehouseResource, timings:
             "users": len(ids),
             "channels": sum(len(heatmaps.channels(name)) for name in heatmaps.modalities),
             "channels fixed at": report.vocabulary.fitted_at,
-            "segments kept": report.kept,
+            "segments kept": report.reused,
             "segments encoded": len(report.encoded),
             "segments laid together": len(report.compacted),
             "data_hash": report.manifest.data_hash,

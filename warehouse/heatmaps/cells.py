@@ -44,9 +44,9 @@ class HeatmapCells:
 
     def of_days(self, days: Sequence[int]) -> HeatmapCells:
         """The cells of these days only."""
-        kept = np.isin(self.day, np.asarray(days, dtype=np.uint16))
+        chosen = np.isin(self.day, np.asarray(days, dtype=np.uint16))
         return HeatmapCells.of_rows(
-            self.users[kept], self.day[kept], self.hour[kept], self.channel[kept], self.value[kept]
+            self.users[chosen], self.day[chosen], self.hour[chosen], self.channel[chosen], self.value[chosen]
         )
 
     @classmethod

@@ -93,17 +93,17 @@ def encode(
 def _runs(
     connection: duckdb.DuckDBPyConnection, table: str, period: HeatmapPeriod, users: tuple[int, int] | None
 ) -> _Runs:
-    asked = {"start_ms": period.start_ms, "end_ms": period.end_ms}
+    parameters = {"start_ms": period.start_ms, "end_ms": period.end_ms}
     only = ""
     if users is not None:
         only = statement("heatmaps", "users_between")
-        asked |= {"first_user": users[0], "end_user": users[1]}
+        parameters |= {"first_user": users[0], "end_user": users[1]}
     # As Arrow columns: numpy ones come with a mask each, at twice the cost. A cursor of its own, because a
     # result of the connection may still be open.
     with connection.cursor() as own:
-        found = own.sql(statement("heatmaps", table, users=only), params=asked).to_arrow_table()
+        events = own.sql(statement("heatmaps", table, users=only), params=parameters).to_arrow_table()
     user, at_ms, kind, amount = (
-        found[name].to_numpy() for name in ("user_index", "at_ms", "class", "amount")
+        events[name].to_numpy() for name in ("user_index", "at_ms", "class", "amount")
     )
     if not bool((at_ms[1:] >= at_ms[:-1]).all()):
         # Rows of one instant lie in one partition, where they keep the order in which they landed.
@@ -134,8 +134,8 @@ def _edges(slot: np.ndarray) -> list[int]:
     # A clock that is set back past midnight comes to an hour twice, with another in between.
     over = np.maximum.accumulate(slot)[:-1] < np.minimum.accumulate(slot[::-1])[::-1][1:]
     possible = np.append(np.flatnonzero(over) + 1, len(slot))
-    wanted = np.arange(_RUNS_AT_ONCE, len(slot), _RUNS_AT_ONCE)
-    return [0, *np.unique(np.append(possible[np.searchsorted(possible, wanted)], len(slot))).tolist()]
+    targets = np.arange(_RUNS_AT_ONCE, len(slot), _RUNS_AT_ONCE)
+    return [0, *np.unique(np.append(possible[np.searchsorted(possible, targets)], len(slot))).tolist()]
 
 
 def _chunk(runs: _Runs, chunk: slice, plan: Plan, table: str, slot_bits: int) -> _Hours:
@@ -169,13 +169,13 @@ def _chunk(runs: _Runs, chunk: slice, plan: Plan, table: str, slot_bits: int) ->
         payments = _payments(hour, runs.at_ms[chunk][order], runs.paid[chunk][order], len(key))
         value[plan.baskets :: width], used[plan.baskets :: width] = payments, payments > 0
     used[trash::width] = False
-    found = np.flatnonzero(used)
-    of_hour = found // width
+    cells_used = np.flatnonzero(used)
+    of_hour = cells_used // width
     return _Hours(
         key=key,
         cells=np.bincount(of_hour, minlength=len(key)),
-        channel=(found - of_hour * width).astype(np.uint16),
-        value=value[found].astype(np.float32),
+        channel=(cells_used - of_hour * width).astype(np.uint16),
+        value=value[cells_used].astype(np.float32),
     )
 
 
@@ -192,7 +192,7 @@ def _together(hours: list[_Hours], period: HeatmapPeriod, slot_bits: int, mixed:
     if not hours:
         return HeatmapCells.of_rows(*(np.zeros(0, dtype=np.int64) for _ in range(5)))
     key, cells, channel, value = (
-        np.concatenate([getattr(found, name) for found in hours])
+        np.concatenate([getattr(chunk, name) for chunk in hours])
         for name in ("key", "cells", "channel", "value")
     )
     begin = np.cumsum(cells) - cells
@@ -213,10 +213,10 @@ def _together(hours: list[_Hours], period: HeatmapPeriod, slot_bits: int, mixed:
         )
     first = run_starts(user)
     offsets = np.append((ends - cells)[first], len(value))
-    kept = np.diff(offsets) > 0  # nobody without a cell
+    nonempty = np.diff(offsets) > 0  # nobody without a cell
     return HeatmapCells(
-        user=user[first][kept].astype(np.int32),
-        offsets=np.append(offsets[:-1][kept], len(value)).astype(np.int32),
+        user=user[first][nonempty].astype(np.int32),
+        offsets=np.append(offsets[:-1][nonempty], len(value)).astype(np.int32),
         day=day,
         hour=hour,
         channel=channel,
@@ -230,7 +230,7 @@ def _sorted(key: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     if len(key) == 0 or _bits(int(key.max()) + 1) + bits > _KEY_BITS:
         order = np.argsort(key, kind="stable")
         return key[order], order
-    # With the place in the low bits a plain sort in place is a stable one, and twice as fast.
+    # With the position in the low bits a plain sort in place is a stable one, and twice as fast.
     packed = (key << bits) | np.arange(len(key))
     packed.sort()
     return packed >> bits, packed & ((1 << bits) - 1)

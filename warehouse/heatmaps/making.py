@@ -64,17 +64,17 @@ class Segment:
 
     def reusable(self) -> dict[Path, list[int]]:
         """Stored segments of this month with days that are as they must be: path → those days."""
-        found: dict[Path, list[int]] = {}
-        taken: set[int] = set()
+        stored: dict[Path, list[int]] = {}
+        covered: set[int] = set()
         if self.stretch.end_day - self.stretch.first_day == 1:
-            return found
+            return stored
         for path in sorted(self.path.parent.glob(f"{self.stretch.name}*.parquet")):
             good = [day for day, h in read_sources(path).items() if self.sources.get(day) == h]
-            fresh = [day for day in good if day not in taken]
+            fresh = [day for day in good if day not in covered]
             if fresh:
-                found[path] = fresh
-                taken.update(fresh)
-        return found
+                stored[path] = fresh
+                covered.update(fresh)
+        return stored
 
 
 def user_groups(warehouse: Warehouse) -> list[tuple[int, int]]:

@@ -63,17 +63,17 @@ class Stretch(NamedTuple):
 
 def stretches(as_of_day: int) -> list[Stretch]:
     """The months that overlap `[as_of_day - 365, as_of_day)`, the last one by days unless it is complete."""
-    found = []
+    covering = []
     day = as_of_day - DAYS
     while day < as_of_day:
         month = LocalZone.key(day)[:7]
         first, after = LocalZone.day(f"{month}-01"), _next_month(month)
         if after <= as_of_day:
-            found.append(Stretch(month, first, after))
+            covering.append(Stretch(month, first, after))
         else:
-            found += [Stretch(LocalZone.key(d), d, d + 1) for d in range(first, as_of_day)]
+            covering += [Stretch(LocalZone.key(d), d, d + 1) for d in range(first, as_of_day)]
         day = after
-    return found
+    return covering
 
 
 def manifest_path(folder: Path, as_of: str) -> Path:
@@ -91,11 +91,11 @@ def vocabularies(folder: Path) -> list[HeatmapVocabulary]:
 
     Those that another version of the program wrote in another form are as if they were not there.
     """
-    found = []
+    readable = []
     for path in sorted((folder / "vocabularies").glob("*.json")):
         with suppress(ValidationError):
-            found.append(HeatmapVocabulary.model_validate_json(path.read_text()))
-    return sorted(found, key=lambda vocabulary: (vocabulary.fitted_at, vocabulary.digest))
+            readable.append(HeatmapVocabulary.model_validate_json(path.read_text()))
+    return sorted(readable, key=lambda vocabulary: (vocabulary.fitted_at, vocabulary.digest))
 
 
 def save_vocabulary(folder: Path, vocabulary: HeatmapVocabulary) -> None:

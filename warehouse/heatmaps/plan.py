@@ -49,8 +49,8 @@ class Plan:
         baskets = None
         for rule in vocabulary.settings.rules:
             number = {
-                channel.genre: place
-                for place, channel in enumerate(channels)
+                channel.genre: index
+                for index, channel in enumerate(channels)
                 if _fields(channel) == _fields(rule)
             }
             if not number:
@@ -66,8 +66,8 @@ class Plan:
         return cls(tuple(layers), baskets, last=aggregates == "last", counted=aggregates == "count")
 
 
-def _fields(found: ChannelRule | Channel) -> tuple[object, ...]:
-    return found.modality, found.event, found.genre_level, found.aggregate
+def _fields(channel: ChannelRule | Channel) -> tuple[object, ...]:
+    return channel.modality, channel.event, channel.genre_level, channel.aggregate
 
 
 def _shopping_layer(rule: ChannelRule, genres: list[str], number: dict[str | None, int]) -> Layer:
@@ -88,10 +88,10 @@ def _points_layer(rule: ChannelRule, kinds: list[str], number: dict[str | None, 
 
 def _add(layers: list[Layer], layer: Layer) -> None:
     """Lay over the first layer with which it has no class in common, so that events are gone through once."""
-    for place, found in enumerate(layers):
-        if found.table != layer.table:
+    for index, upper in enumerate(layers):
+        if upper.table != layer.table:
             continue
-        if not ((found.channel != NO_CHANNEL) & (layer.channel != NO_CHANNEL)).any():
-            layers[place] = Layer(found.table, np.maximum(found.channel, layer.channel))
+        if not ((upper.channel != NO_CHANNEL) & (layer.channel != NO_CHANNEL)).any():
+            layers[index] = Layer(upper.table, np.maximum(upper.channel, layer.channel))
             return
     layers.append(layer)

@@ -14,7 +14,7 @@ from warehouse.heatmaps.segments import read_segment, read_sources, read_users
 from warehouse.heatmaps.vocabulary import DAYS, HeatmapVocabulary
 from warehouse.landing.local_time import LocalZone
 
-_NOT_WANTED = -1
+_NOT_CHOSEN = -1
 
 
 @dataclass(frozen=True)
@@ -55,29 +55,30 @@ class Heatmaps:
     @property
     def users(self) -> np.ndarray:
         """user_index of everybody with a cell in any modality, int64 [U], ascending."""
-        wanted = LocalZone.day(self.manifest.as_of) - DAYS
-        found = [np.zeros(0, dtype=np.int32)]
+        first_day = LocalZone.day(self.manifest.as_of) - DAYS
+        days = range(first_day, first_day + DAYS)
+        users = [np.zeros(0, dtype=np.int32)]
         for segment in self.manifest.segments:
             path = self.folder / segment.file
-            if min(read_sources(path)) >= wanted:
-                found.append(read_users(path))
+            if min(read_sources(path)) >= first_day:
+                users.append(read_users(path))
             else:  # a month that is expired in part
-                found += [cells.of_days(range(wanted, wanted + DAYS)).user for cells in read_segment(path)]
-        return np.unique(np.concatenate(found)).astype(np.int64)
+                users += [cells.of_days(days).user for cells in read_segment(path)]
+        return np.unique(np.concatenate(users)).astype(np.int64)
 
     def cells(self, modality: str, users: np.ndarray | None = None) -> CellColumns:
         """The cells of these users (int64 [U] user_index, each once, any order), in that order.
 
         Default: of `self.users`. A user without cells has an empty stretch.
         """
-        wanted = self.users if users is None else np.asarray(users, dtype=np.int64)
-        place = np.full(int(wanted.max()) + 1 if len(wanted) else 0, _NOT_WANTED)
-        place[wanted] = np.arange(len(wanted))
+        chosen = self.users if users is None else np.asarray(users, dtype=np.int64)
+        positions = np.full(int(chosen.max()) + 1 if len(chosen) else 0, _NOT_CHOSEN)
+        positions[chosen] = np.arange(len(chosen))
         first_day = LocalZone.day(self.manifest.as_of) - DAYS
-        parts = [_SegmentPart.of(cells, place, first_day) for cells in self._segments(modality)]
-        lengths = np.zeros(len(wanted), dtype=np.int64)
+        parts = [_SegmentPart.of(cells, positions, first_day) for cells in self._segments(modality)]
+        lengths = np.zeros(len(chosen), dtype=np.int64)
         for part in parts:
-            lengths[part.place] += part.lengths
+            lengths[part.position] += part.lengths
         offsets = np.concatenate([[0], np.cumsum(lengths)])
         columns = {name: np.empty(offsets[-1], dtype=np.int64) for name in ("day", "hour", "channel")}
         columns["value"] = np.empty(offsets[-1], dtype=np.float32)
@@ -85,10 +86,10 @@ class Heatmaps:
         for part in parts:
             # Segments follow each other in time: a user's next cells go behind those that are there.
             before = np.cumsum(part.lengths) - part.lengths
-            target = np.repeat(free[part.place] - before, part.lengths) + np.arange(len(part.day))
+            target = np.repeat(free[part.position] - before, part.lengths) + np.arange(len(part.day))
             for name, column in columns.items():
                 column[target] = getattr(part, name)
-            free[part.place] += part.lengths
+            free[part.position] += part.lengths
         columns["day"] -= first_day
         return CellColumns(offsets, **columns)
 
@@ -100,9 +101,9 @@ class Heatmaps:
 
 @dataclass(frozen=True)
 class _SegmentPart:
-    """What one segment has for the wanted users, in its own order of users."""
+    """What one segment has for the chosen users, in its own order of users."""
 
-    place: np.ndarray  #: int64 [u], position among the wanted users
+    position: np.ndarray  #: int64 [u], among the chosen users
     lengths: np.ndarray  #: int64 [u], cells of each
     day: np.ndarray
     hour: np.ndarray
@@ -110,13 +111,14 @@ class _SegmentPart:
     value: np.ndarray
 
     @classmethod
-    def of(cls, cells: HeatmapCells, place: np.ndarray, first_day: int) -> _SegmentPart:
-        known = cells.user < len(place)
-        at = np.where(known, place[np.where(known, cells.user, 0)] if len(place) else 0, _NOT_WANTED)
+    def of(cls, cells: HeatmapCells, positions: np.ndarray, first_day: int) -> _SegmentPart:
+        index = np.full(len(cells.user), _NOT_CHOSEN)
+        known = cells.user < len(positions)
+        index[known] = positions[cells.user[known]]
         lengths = np.diff(cells.offsets).astype(np.int64)
-        kept = np.repeat(at != _NOT_WANTED, lengths) & (cells.day >= first_day)
-        running = np.concatenate([[0], np.cumsum(kept)])
+        within = np.repeat(index != _NOT_CHOSEN, lengths) & (cells.day >= first_day)
+        running = np.concatenate([[0], np.cumsum(within)])
         lengths = running[cells.offsets[1:]] - running[cells.offsets[:-1]]
         columns = (cells.day, cells.hour, cells.channel, cells.value)
         users = lengths > 0
-        return cls(at[users], lengths[users], *(column[kept] for column in columns))
+        return cls(index[users], lengths[users], *(column[within] for column in columns))

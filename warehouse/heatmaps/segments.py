@@ -59,7 +59,7 @@ def write_segment(path: Path, groups: Iterable[HeatmapCells], sources: Mapping[i
 def read_sources(path: Path) -> dict[int, str]:
     """The hash of what each local day of a segment was made of."""
     metadata = parquet.read_metadata(path).metadata or {}
-    return {int(day): found for day, found in json.loads(metadata[_SOURCES]).items()}
+    return {int(day): digest for day, digest in json.loads(metadata[_SOURCES]).items()}
 
 
 def read_users(path: Path) -> np.ndarray:
@@ -90,5 +90,5 @@ def _cells(table: pa.Table) -> HeatmapCells:
     return HeatmapCells(
         user=table["user"].to_numpy(),
         offsets=offsets - offsets[0],
-        **{name: found.flatten().to_numpy() for name, found in lists.items()},
+        **{name: column.flatten().to_numpy() for name, column in lists.items()},
     )

@@ -41,8 +41,8 @@ class EncodeReport:
     vocabulary: HeatmapVocabulary
     fitted: bool  #: whether the vocabulary was fitted now
     encoded: tuple[str, ...]  #: segments made from events, wholly or by the days that changed
-    compacted: tuple[str, ...]  #: months laid together from segments that were there
-    kept: int  #: segments that were there
+    compacted: tuple[str, ...]  #: months laid together from segments stored before
+    reused: int  #: segments stored before
     last_day: str  #: the newest day of the window with events
     days_encoded: int  #: days read from events, a modality counting by itself
 
@@ -57,10 +57,10 @@ def encode_heatmaps(
     fitted_at: str | None = None,
     workers: int = 1,
 ) -> EncodeReport:
-    """Make the heatmaps of `[as_of - 365 days, as_of)` stand in the folder, whatever stands there already.
+    """Make the heatmaps of `[as_of - 365 days, as_of)` stand in the folder, whatever it holds already.
 
     Nothing on or after local midnight of `as_of` is read. Twice is the same as once, byte for byte; a run
-    that is killed leaves the manifest that was there.
+    that is killed leaves the older manifest.
 
     Args:
         warehouse: opened, reading is enough.
@@ -68,8 +68,7 @@ def encode_heatmaps(
         zone: of local days and hours.
         settings: which channels.
         as_of: date `YYYY-MM-DD`, itself not included.
-        fitted_at: date before which the genres of the channels are fixed, not after `as_of`; default: see
-            `_vocabulary`.
+        fitted_at: date before which the channels' genres are fixed, not after `as_of`; see `_vocabulary`.
         workers: segments encoded at once, each on a thread.
 
     Raises:
@@ -83,28 +82,33 @@ def encode_heatmaps(
         )
     hashes = day_hashes(warehouse, zone, day - DAYS - 31, day)
     first_day, last_day = _known(warehouse, hashes, day - DAYS, as_of)
-    history = day - first_day
-    vocabulary, fitted = _vocabulary(warehouse, folder, zone, settings, as_of, fitted_at, history)
+    vocabulary, fitted = _vocabulary(warehouse, folder, zone, settings, as_of, fitted_at, day - first_day)
     work = _segments(folder, vocabulary, day, hashes)
     missing = [segment for segment in work if not segment.path.exists()]
-    made = _make(warehouse, zone, vocabulary, missing, workers)
+    days_read = _make(warehouse, zone, vocabulary, missing, workers)
+    return EncodeReport(
+        manifest=_saved_manifest(folder, as_of, vocabulary, work),
+        vocabulary=vocabulary,
+        fitted=fitted,
+        encoded=tuple(segment.name for segment, days in zip(missing, days_read, strict=True) if days),
+        compacted=tuple(segment.name for segment, days in zip(missing, days_read, strict=True) if not days),
+        reused=len(work) - len(missing),
+        last_day=zone.key(last_day),
+        days_encoded=sum(days_read),
+    )
+
+
+def _saved_manifest(
+    folder: Path, as_of: str, vocabulary: HeatmapVocabulary, segments: Sequence[Segment]
+) -> Manifest:
     manifest = Manifest(
         as_of=as_of,
         vocabulary=vocabulary.digest,
-        data_hash=digest_of([segment.path.name for segment in work]),
-        segments=tuple(segment.entry(folder) for segment in work),
+        data_hash=digest_of([segment.path.name for segment in segments]),
+        segments=tuple(segment.entry(folder) for segment in segments),
     )
     manifest.save(folder)
-    return EncodeReport(
-        manifest=manifest,
-        vocabulary=vocabulary,
-        fitted=fitted,
-        encoded=tuple(segment.name for segment, days in zip(missing, made, strict=True) if days),
-        compacted=tuple(segment.name for segment, days in zip(missing, made, strict=True) if not days),
-        kept=len(work) - len(missing),
-        last_day=zone.key(last_day),
-        days_encoded=sum(made),
-    )
+    return manifest
 
 
 def _segments(

@@ -30,7 +30,7 @@ _FINGERPRINTS = 64
 
 
 class Channel(BaseModel):
-    """One channel of a modality; its number is its place among the modality's channels."""
+    """One channel of a modality; its number is its position among the modality's channels."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -76,8 +76,7 @@ class HeatmapVocabulary(BaseModel):
 
     def counted_with(self, warehouse: Warehouse) -> bool:
         """Whether this warehouse gives users the numbers that they had when the vocabulary was fitted."""
-        found = _user_ids(warehouse, list(self.users))
-        return found == dict(self.users)
+        return _user_ids(warehouse, list(self.users)) == dict(self.users)
 
     @classmethod
     def fit(
@@ -98,14 +97,14 @@ class HeatmapVocabulary(BaseModel):
                 genres = _genres(warehouse, rule, settings.max_genres, window)
             channels += [_channel(rule, genre) for genre in genres]
         last = largest_user(warehouse)
-        places = np.unique(np.linspace(0, max(last, 0), _FINGERPRINTS).astype(int))
+        sample = np.unique(np.linspace(0, max(last, 0), _FINGERPRINTS).astype(int))
         return cls(
             fitted_at=as_of,
             history=history,
             zone=zone.name,
             settings=settings,
             channels=tuple(channels),
-            users=_user_ids(warehouse, [int(place) for place in places]),
+            users=_user_ids(warehouse, sample.tolist()),
         )
 
 
@@ -116,15 +115,13 @@ def genre_at(path: str, level: int) -> str:
 
 def largest_user(warehouse: Warehouse) -> int:
     """The largest user_index given so far, -1 without users."""
-    found = warehouse.connection.execute(statement("heatmaps", "largest_user")).fetchone()
-    return int(found[0]) if found else -1
+    row = warehouse.connection.execute(statement("heatmaps", "largest_user")).fetchone()
+    return int(row[0]) if row else -1
 
 
 def category_values(warehouse: Warehouse, table: str, column: str) -> list[str]:
     """The values of a categorical column, by code."""
-    asked = {"table": table, "column": column}
-    found = warehouse.connection.execute(statement("profiling", "category_names"), asked).fetchall()
-    return [value for (value,) in found]
+    return list(warehouse.category_names(table, column))
 
 
 def _channel(rule: ChannelRule, genre: str | None) -> Channel:
@@ -145,11 +142,11 @@ def _channel(rule: ChannelRule, genre: str | None) -> Channel:
 
 def _happened(warehouse: Warehouse, event: Event, window: Mapping[str, int]) -> bool:
     if event in SHOPPING_EVENTS:
-        asked: dict[str, Any] = {**window, "cancelled": event == "cancelled"}
+        parameters: dict[str, Any] = {**window, "cancelled": event == "cancelled"}
         query = statement("heatmaps", "any_purchase")
     else:
-        asked, query = {**window, "kind": event}, statement("heatmaps", "any_points")
-    return bool(warehouse.connection.execute(query, asked).fetchall())
+        parameters, query = {**window, "kind": event}, statement("heatmaps", "any_points")
+    return bool(warehouse.connection.execute(query, parameters).fetchall())
 
 
 def _genres(
@@ -168,13 +165,13 @@ def _genres(
     )
     warehouse.connection.register("genre_labels", labels)
     try:
-        asked = {**window, "cancelled": rule.event == "cancelled", "most": most}
-        found = warehouse.connection.execute(statement("heatmaps", "genres_by_users"), asked).fetchall()
+        parameters = {**window, "cancelled": rule.event == "cancelled", "most": most}
+        rows = warehouse.connection.execute(statement("heatmaps", "genres_by_users"), parameters).fetchall()
     finally:
         warehouse.connection.unregister("genre_labels")
-    return [*(name for (name,) in found), None] if found else []
+    return [*(name for (name,) in rows), None] if rows else []
 
 
-def _user_ids(warehouse: Warehouse, places: list[int]) -> dict[int, str]:
-    found = warehouse.connection.execute(statement("heatmaps", "user_ids"), {"places": places}).fetchall()
-    return dict(found)
+def _user_ids(warehouse: Warehouse, indices: list[int]) -> dict[int, str]:
+    rows = warehouse.connection.execute(statement("heatmaps", "user_ids"), {"places": indices}).fetchall()
+    return dict(rows)

@@ -86,7 +86,7 @@ class SourceDescription(BaseModel):
             datetime(y, month, 1, tzinfo=UTC) for y in (year - 1, year, year + 1) for month in range(1, 13)
         ]
         offsets = [self.local.utcoffset(moment.astimezone(self.local)) for moment in moments]
-        least_ms = min(int(found.total_seconds() * 1000) for found in offsets if found is not None)
+        least_ms = min(int(offset.total_seconds() * 1000) for offset in offsets if offset is not None)
         if least_ms < self.service_zone.offset_ms:
             hours = least_ms // HOUR_MS
             raise ValueError(

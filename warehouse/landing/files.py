@@ -1,5 +1,4 @@
-"""One landed file as Arrow columns: Parquet, CSV or JSON lines, plain or gzipped; refused whole where it must
-be.
+"""One landed file as Arrow columns: Parquet, CSV or JSON lines, plain or gzipped; taken or refused whole.
 
 Values stay as they lie in the file; judging them is the gate's work. Only three things are settled here: CSV
 is read as text (an id `007` stays `007`), zoned timestamps become epoch milliseconds, and text that is no
@@ -38,7 +37,7 @@ class FileRejected(ValueError):
 def read_file(
     path: Path, contract: TableContract, relative: str
 ) -> tuple[pa.Table, SourceFile, tuple[str, ...]]:
-    """The contract's columns of a file, its record, and the names of the columns that were kept out.
+    """The contract's columns of a file, its record, and the names of its other columns.
 
     Raises FileRejected with the path and the column: unreadable or cut short, a required column missing, a
     column twice, times without a zone, or a type that no column of the contract can have.
@@ -59,9 +58,9 @@ def read_file(
             f"required column {missing[0]!r} of table {contract.name} is missing; "
             f"the file has {', '.join(names)}",
         )
-    wanted = [name for name in names if contract.column(name)]
-    table = _guarded(path, lambda: read(wanted))
-    columns = {name: _settled(path, contract, name, table[name]) for name in wanted}
+    known = [name for name in names if contract.column(name)]
+    table = _guarded(path, lambda: read(known))
+    columns = {name: _settled(path, contract, name, table[name]) for name in known}
     return pa.table(columns), record, tuple(name for name in names if name not in columns)
 
 
@@ -92,10 +91,10 @@ def _open(path: Path, content: bytes) -> tuple[list[str], Callable[[list[str]], 
     buffer = pa.py_buffer(content)
     if name.endswith(".parquet"):
         file = _guarded(path, lambda: parquet.ParquetFile(pa.BufferReader(buffer)))
-        return file.schema_arrow.names, lambda wanted: file.read(wanted, use_threads=False)
+        return file.schema_arrow.names, lambda names: file.read(names, use_threads=False)
     if name.endswith(".csv"):
         names = _guarded(path, lambda: arrow_csv.open_csv(pa.BufferReader(buffer)).schema.names)
-        return names, lambda wanted: _read_csv(buffer, wanted)
+        return names, lambda names: _read_csv(buffer, names)
     lines = _guarded(path, lambda: _read_json_lines(buffer))
     return lines.schema.names, lines.select
 
@@ -110,12 +109,12 @@ def _guarded(path: Path, read: Callable[[], pa.Table]) -> pa.Table:
         ) from error
 
 
-def _read_csv(buffer: pa.Buffer, wanted: list[str]) -> pa.Table:
+def _read_csv(buffer: pa.Buffer, names: list[str]) -> pa.Table:
     return arrow_csv.read_csv(
         pa.BufferReader(buffer),
         parse_options=arrow_csv.ParseOptions(newlines_in_values=True),
         convert_options=arrow_csv.ConvertOptions(
-            include_columns=wanted, column_types=dict.fromkeys(wanted, pa.binary()), strings_can_be_null=False
+            include_columns=names, column_types=dict.fromkeys(names, pa.binary()), strings_can_be_null=False
         ),
     )
 
@@ -123,18 +122,17 @@ def _read_csv(buffer: pa.Buffer, wanted: list[str]) -> pa.Table:
 def _read_json_lines(buffer: pa.Buffer) -> pa.Table:
     """JSON lines by Arrow's reader; by Python's where a column mixes types or holds too large integers."""
     try:
-        found = arrow_json.read_json(pa.BufferReader(buffer))
-        # Arrow takes text that looks like a time for one, and drops its zone: such columns are read again as
-        # text.
-        times = [field.name for field in found.schema if pa.types.is_timestamp(field.type)]
+        table = arrow_json.read_json(pa.BufferReader(buffer))
+        # Arrow takes text that looks like a time for one and drops its zone: these are read again as text.
+        times = [field.name for field in table.schema if pa.types.is_timestamp(field.type)]
         if times:
             as_text = pa.schema([(name, pa.string()) for name in times])
-            found = arrow_json.read_json(
+            table = arrow_json.read_json(
                 pa.BufferReader(buffer), parse_options=arrow_json.ParseOptions(explicit_schema=as_text)
             )
-        floats = [column for column in found.columns if pa.types.is_floating(column.type)]
+        floats = [column for column in table.columns if pa.types.is_floating(column.type)]
         if not any((pc.max(pc.abs(column)).as_py() or 0) >= _EXACT for column in floats):
-            return found
+            return table
     except pa.ArrowInvalid:
         pass
     rows = []
@@ -168,36 +166,36 @@ def _mixed(values: Iterable[object]) -> pa.Array:
 
 def _settled(path: Path, contract: TableContract, name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
     """The column in one of few Arrow types: int64, uint64, float64, bool, string, binary or null."""
-    found, types = column.type, pa.types
-    if types.is_dictionary(found):
-        column = column.cast(found.value_type)
-        found = column.type
-    wanted = contract.column(name)
-    is_time = wanted is not None and wanted.type is ColumnType.TIME
-    if types.is_timestamp(found) and found.tz is not None:
+    kind, types = column.type, pa.types
+    if types.is_dictionary(kind):
+        column = column.cast(kind.value_type)
+        kind = column.type
+    contract_column = contract.column(name)
+    is_time = contract_column is not None and contract_column.type is ColumnType.TIME
+    if types.is_timestamp(kind) and kind.tz is not None:
         return column.cast(pa.timestamp("ms", tz="UTC"), safe=False).cast(pa.int64())
-    if is_time and types.is_temporal(found):
-        raise FileRejected(path, f"column {name!r} has times without a zone ({found}); {_ZONE_REMEDY}")
-    if types.is_string(found) or types.is_large_string(found) or types.is_string_view(found):
+    if is_time and types.is_temporal(kind):
+        raise FileRejected(path, f"column {name!r} has times without a zone ({kind}); {_ZONE_REMEDY}")
+    if types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind):
         column = column.cast(pa.large_binary()).cast(pa.binary())
-        found = column.type
-    if types.is_large_binary(found) or types.is_binary_view(found) or types.is_fixed_size_binary(found):
+        kind = column.type
+    if types.is_large_binary(kind) or types.is_binary_view(kind) or types.is_fixed_size_binary(kind):
         column = column.cast(pa.binary())
-        found = column.type
-    if types.is_binary(found):
+        kind = column.type
+    if types.is_binary(kind):
         column = _text_if_valid(column)
         if is_time and types.is_string(column.type):
             _refuse_naive(path, name, column)
         return column
-    if types.is_unsigned_integer(found):
+    if types.is_unsigned_integer(kind):
         return column.cast(pa.uint64())
-    if types.is_integer(found):
+    if types.is_integer(kind):
         return column.cast(pa.int64())
-    if types.is_floating(found) or types.is_decimal(found):
+    if types.is_floating(kind) or types.is_decimal(kind):
         return column.cast(pa.float64())
-    if types.is_boolean(found) or types.is_null(found):
+    if types.is_boolean(kind) or types.is_null(kind):
         return column
-    raise FileRejected(path, f"column {name!r} has type {found}, which is neither text, a number nor a flag")
+    raise FileRejected(path, f"column {name!r} has type {kind}, which is neither text, a number nor a flag")
 
 
 def _text_if_valid(column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -1,6 +1,4 @@
-"""Times of raw columns, only as far as a file of a whole day has to be cut into hours; judging them is the
-gate's.
-"""
+"""Times of raw columns, only to cut a file of a whole day into hours; judging them is the gate's work."""
 
 from __future__ import annotations
 
@@ -13,11 +11,9 @@ UNREADABLE = np.iinfo(np.int64).min
 
 
 def epoch_ms(column: pa.ChunkedArray) -> np.ndarray:
-    """Epoch milliseconds of a settled column (`warehouse.landing.files`), int64 [N]; UNREADABLE where there
-    is none.
+    """Epoch milliseconds of a column as `read_file` gives it, int64 [N]; UNREADABLE where it has none.
 
-    Integers and their digits are epoch milliseconds; other text is ISO 8601, taken as UTC where it says no
-    zone.
+    Integers and their digits are epoch milliseconds; other text is ISO 8601, in UTC unless it says its zone.
     """
     if pa.types.is_integer(column.type):
         return column.cast(pa.int64(), safe=False).fill_null(UNREADABLE).to_numpy()

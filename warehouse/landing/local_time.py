@@ -1,7 +1,7 @@
 """Local time: the days and hours that people live by, daylight saving included.
 
-Partitions never follow it (service_time.py); heatmaps and purchases of the profiler do. A local day
-has 23 or 25 hours twice a year: the missing hour is empty, the repeated one counts as one.
+Partitions never follow it (service_time.py); heatmaps and purchases of the profiler do. A local day has 23 or
+25 hours twice a year: the missing hour is empty, the repeated one counts as one.
 """
 
 from __future__ import annotations
@@ -59,8 +59,8 @@ class LocalZone:
         days = quarters // QUARTERS_A_DAY
         edges = np.array([self._offset_ms(day * DAY_MS) for day in range(days[0], days[-1] + 2)])
         offset = edges[days - days[0]]
-        for place in np.flatnonzero(np.diff(edges)):
-            changing = np.flatnonzero(days == days[0] + place)
+        for index in np.flatnonzero(np.diff(edges)):
+            changing = np.flatnonzero(days == days[0] + index)
             offset[changing] = [self._offset_ms(int(quarter) * QUARTER_MS) for quarter in quarters[changing]]
         return (quarters * QUARTER_MS + offset) // HOUR_MS
 
@@ -73,5 +73,5 @@ class LocalZone:
         return slots[at_ms // QUARTER_MS - start // QUARTER_MS] // 24
 
     def _offset_ms(self, at_ms: int) -> int:
-        found = datetime.fromtimestamp(at_ms // 1000, UTC).astimezone(self.zone).utcoffset()
-        return 0 if found is None else int(found.total_seconds()) * 1000
+        offset = datetime.fromtimestamp(at_ms // 1000, UTC).astimezone(self.zone).utcoffset()
+        return 0 if offset is None else int(offset.total_seconds()) * 1000

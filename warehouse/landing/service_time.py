@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -22,29 +21,26 @@ _EPOCH = datetime(1970, 1, 1)
 
 
 class ServiceZone:
-    """A fixed-offset zone by its IANA name: `UTC`, `Etc/UTC` or `Etc/GMT±H` (whose sign is the opposite of
-    ISO's).
+    """A fixed-offset zone by its IANA name: `UTC`, `Etc/UTC` or `Etc/GMT±H`, whose sign is opposite to ISO's.
 
-    Hour keys are `YYYY-MM-DD-HH:00`, day keys `YYYY-MM-DD`, both in service time. Raises ValueError for other
-    zones.
+    Hour keys are `YYYY-MM-DD-HH:00`, day keys `YYYY-MM-DD`, both in service time. Other zones: ValueError.
     """
 
     def __init__(self, name: str) -> None:
         self.name = name
-
         if name in ("UTC", "Etc/UTC"):
             self.offset_ms = 0
             return
-        found = _FIXED_ZONE.match(name)
-        if found is None:
+        match = _FIXED_ZONE.match(name)
+        if match is None:
             raise ValueError(
                 f"zone {name!r} is not a fixed offset: use 'UTC' or 'Etc/GMT±H' (Etc/GMT-8 is +08:00); "
                 "zones with daylight saving would give days of 23 hours"
             )
-        hours = int(found["hours"] or 0)
+        hours = int(match["hours"] or 0)
         if hours > 14:
             raise ValueError(f"zone {name!r} does not exist: offsets go from Etc/GMT-14 to Etc/GMT+12")
-        self.offset_ms = (hours if found["sign"] == "-" else -hours) * HOUR_MS
+        self.offset_ms = (hours if match["sign"] == "-" else -hours) * HOUR_MS
 
     def __repr__(self) -> str:
         return f"ServiceZone({self.name!r})"
@@ -54,12 +50,6 @@ class ServiceZone:
 
     def __hash__(self) -> int:
         return hash(self.offset_ms)
-
-    @cached_property
-    def iso_offset(self) -> str:
-        """The offset as ISO 8601 writes it, such as `+08:00`."""
-        minutes = abs(self.offset_ms) // 60_000
-        return f"{'-' if self.offset_ms < 0 else '+'}{minutes // 60:02d}:{minutes % 60:02d}"
 
     def hour_start_ms(self, key: str) -> int:
         """The first instant of the hour `YYYY-MM-DD-HH:00`, in epoch milliseconds."""
@@ -110,9 +100,9 @@ class ServiceZone:
     def _local(self, ms: int) -> datetime:
         return _EPOCH + timedelta(milliseconds=int(ms) + self.offset_ms)
 
-    def _instant(self, key: str, pattern: str, wanted: str) -> int:
+    def _instant(self, key: str, pattern: str, form: str) -> int:
         try:
             local = datetime.strptime(key, pattern).replace(tzinfo=UTC)
         except ValueError:
-            raise ValueError(f"partition key {key!r} is not {wanted} of service time {self.name}") from None
+            raise ValueError(f"partition key {key!r} is not {form} of service time {self.name}") from None
         return int(local.timestamp()) * 1000 - self.offset_ms

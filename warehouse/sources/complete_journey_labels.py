@@ -48,7 +48,7 @@ def label_rows(purchases: pd.DataFrame, tables: Mapping[str, pd.DataFrame], loca
     """
     sent = tables["campaigns"].merge(tables["campaign_descriptions"], on="campaign_id")
     redeemed = tables["coupon_redemptions"]
-    found = []
+    frames = []
     for month in OBSERVED:
         last_day = pd.Timestamp(month) + pd.offsets.MonthEnd(0)
         # Local midnights, so that a clock change does not cut an hour off the window.
@@ -64,7 +64,7 @@ def label_rows(purchases: pd.DataFrame, tables: Mapping[str, pd.DataFrame], loca
             "private_label_share": _private_share(purchases[inside]),
         }
         for task, labels in tasks.items():
-            found.append(
+            frames.append(
                 pd.DataFrame(
                     {
                         "user_id": labels.index.to_numpy(),
@@ -75,7 +75,7 @@ def label_rows(purchases: pd.DataFrame, tables: Mapping[str, pd.DataFrame], loca
                     }
                 )
             )
-    return pd.concat(found, ignore_index=True)
+    return pd.concat(frames, ignore_index=True)
 
 
 def _redemption(bought: pd.DataFrame, redeemed: pd.DataFrame) -> pd.Series:

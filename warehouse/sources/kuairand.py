@@ -145,10 +145,8 @@ def _external(clicks: pd.DataFrame, settings: KuaiRandSettings, zone: ServiceZon
 
 
 def _history(data: Path, zone: ServiceZone) -> list[pd.DataFrame]:
-    """Long views before the date in the file's name, if there is such a file: received a millisecond before
-    it.
-    """
-    found = []
+    """Long views before the date in a file's name, where there is one: received a millisecond before it."""
+    frames = []
     for path in sorted([*data.glob(HISTORY), *data.glob(f"data/{HISTORY}")]):
         date = re.search(r"\d{4}-\d{2}-\d{2}", path.name)
         if date is None or not path.name.endswith(_EXTENSIONS):
@@ -156,7 +154,7 @@ def _history(data: Path, zone: ServiceZone) -> list[pd.DataFrame]:
         known_at = zone.day_start_ms(date[0]) - 1
         views = pd.read_parquet(path) if path.suffix == ".parquet" else _views_of_text(pd.read_csv(path))
         sizes = views["video_ids"].map(len).to_numpy()
-        found.append(
+        frames.append(
             pd.DataFrame(
                 {
                     "user_id": np.repeat(views["user_id"].to_numpy(), sizes),
@@ -167,7 +165,7 @@ def _history(data: Path, zone: ServiceZone) -> list[pd.DataFrame]:
                 }
             )
         )
-    return found
+    return frames
 
 
 def _views_of_text(views: pd.DataFrame) -> pd.DataFrame:

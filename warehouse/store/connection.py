@@ -71,11 +71,11 @@ def _create_tables(connection: duckdb.DuckDBPyConnection) -> None:
 
 def _check_version(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     try:
-        found = connection.execute("SELECT value FROM meta WHERE key = 'schema_version'").fetchall()
+        rows = connection.execute("SELECT value FROM meta WHERE key = 'schema_version'").fetchall()
     except duckdb.CatalogException:
         raise WarehouseMissing(f"{path} holds no warehouse yet: ingest some logs first") from None
-    if found != [(SCHEMA_VERSION,)]:
-        version = found[0][0] if found else "none"
+    if rows != [(SCHEMA_VERSION,)]:
+        version = rows[0][0] if rows else "none"
         raise RuntimeError(
             f"{path} has schema version {version}, this program needs {SCHEMA_VERSION}: "
             "move the file away and ingest the landing folder again"

@@ -35,12 +35,12 @@ def read_events(
         mentioned = np.unique(np.concatenate([exposures[name], external[name]]))
         connection.register("mentioned", pa.table({"index": mentioned}))
         try:
-            found = _fetch(connection, f"{table}_{entities}", fields[table], {"end_ms": end_ms})
+            rows = _fetch(connection, f"{table}_{entities}", fields[table], {"end_ms": end_ms})
         finally:
             connection.unregister("mentioned")
-        columns[f"{table}.index"] = found["index"]
-        columns[f"{table}.fields"] = _codes(found, fields[table])
-        columns[f"{table}.published_at"] = found["published_at"]
+        columns[f"{table}.index"] = rows["index"]
+        columns[f"{table}.fields"] = _codes(rows, fields[table])
+        columns[f"{table}.published_at"] = rows["published_at"]
     return columns
 
 
@@ -48,23 +48,21 @@ def _fetch(
     connection: duckdb.DuckDBPyConnection, name: str, fields: Sequence[str], window: Mapping[str, int]
 ) -> Columns:
     codes = [
-        f", coalesce({quoted(field)}, -1)::BIGINT AS {_alias(place)}" for place, field in enumerate(fields)
+        f", coalesce({quoted(field)}, -1)::BIGINT AS {_alias(index)}" for index, field in enumerate(fields)
     ]
-    text = (
-        statement("events", name, codes="".join(codes)) if name != "external" else statement("events", name)
-    )
-    found = connection.execute(text, dict(window)).fetchnumpy()
-    return {key: np.ma.getdata(values) for key, values in found.items()}
+    identifiers = {} if name == "external" else {"codes": "".join(codes)}
+    columns = connection.execute(statement("events", name, **identifiers), dict(window)).fetchnumpy()
+    return {key: np.ma.getdata(values) for key, values in columns.items()}
 
 
-def _alias(place: int) -> str:
-    return f"code_{place}"
+def _alias(index: int) -> str:
+    return f"code_{index}"
 
 
-def _codes(found: Columns, fields: Sequence[str]) -> np.ndarray:
+def _codes(columns: Columns, fields: Sequence[str]) -> np.ndarray:
     """Category codes, int64 [N, F]."""
-    rows = len(next(iter(found.values())))
+    rows = len(next(iter(columns.values())))
     codes = np.empty((rows, len(fields)), dtype=np.int64)
-    for place in range(len(fields)):
-        codes[:, place] = found[_alias(place)]
+    for index in range(len(fields)):
+        codes[:, index] = columns[_alias(index)]
     return codes

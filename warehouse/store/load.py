@@ -10,12 +10,7 @@ import pyarrow as pa
 
 from warehouse.landing.contract import TableContract
 from warehouse.landing.records import PartitionLoad
-from warehouse.store.staging import (
-    InvariantBroken,
-    stage_kept,
-    stage_quarantine,
-    stage_records,
-)
+from warehouse.store.staging import InvariantBroken, stage_kept, stage_quarantine, stage_records
 from warehouse.store.statements import quoted, statement, text_literal
 
 #: Dense numbers appended by a load, in this order: id column → index table.
@@ -26,7 +21,7 @@ def load_partitions(
     connection: duckdb.DuckDBPyConnection,
     contract: TableContract,
     loads: Sequence[PartitionLoad],
-    kept: pd.DataFrame,
+    rows: pd.DataFrame,
     quarantined: pd.DataFrame,
 ) -> None:
     """Replace the partitions of `loads` in one transaction; `contract` has the chosen columns.
@@ -35,13 +30,11 @@ def load_partitions(
     """
     if not loads:
         return
-    order = {
-        load.partition: place
-        for place, load in enumerate(sorted(loads, key=lambda x: (x.start_ms, x.partition)))
-    }
-    staged = stage_kept(contract, kept, order)
+    in_time = sorted(loads, key=lambda load: (load.start_ms, load.partition))
+    order = {load.partition: position for position, load in enumerate(in_time)}
+    staged = stage_kept(contract, rows, order)
     staged_quarantine = stage_quarantine(quarantined)
-    records = stage_records(loads, kept, quarantined)
+    records = stage_records(loads, rows, quarantined)
     connection.begin()
     try:
         connection.register("staged_loads", records)
@@ -65,9 +58,9 @@ def check_stored(connection: duckdb.DuckDBPyConnection, contract: TableContract)
     """Raise InvariantBroken unless the partitions of `staged_loads` hold as many rows as were kept."""
     wrong = connection.execute(statement("load", "stored_rows", table=quoted(contract.name))).fetchall()
     if wrong:
-        partition, expected, found = wrong[0]
+        partition, expected, stored = wrong[0]
         raise InvariantBroken(
-            f"{contract.name}, partition {partition}: {expected} rows were kept and {found} stored; "
+            f"{contract.name}, partition {partition}: {expected} rows were kept and {stored} stored; "
             "nothing was written"
         )
 
@@ -79,10 +72,10 @@ def insert_rows(connection: duckdb.DuckDBPyConnection, contract: TableContract, 
         if contract.column(key):
             connection.execute(statement("load", "append_index", index=index, key=key))
     codes, joins = [], []
-    for place, column in enumerate(contract.coded):
+    for position, column in enumerate(contract.coded):
         values = {"table": contract.name, "column": column}
         connection.execute(statement("load", "append_categories", column=quoted(column)), values)
-        alias = f"category_{place}"
+        alias = f"category_{position}"
         codes.append(f", {alias}.code AS {quoted(column)}")
         joins.append(
             statement(

@@ -55,10 +55,10 @@ def users_before(warehouse: Warehouse, end_ms: int) -> tuple[np.ndarray, np.ndar
 
     Returns ids (str [U], ascending) and their user_index (int64 [U]).
     """
-    found = warehouse.connection.execute(statement("profiling", "users"), {"end_ms": end_ms}).fetchnumpy()
-    ids = np.asarray(np.ma.getdata(found["user_id"]), dtype=str)
+    users = warehouse.connection.execute(statement("profiling", "users"), {"end_ms": end_ms}).fetchnumpy()
+    ids = np.asarray(np.ma.getdata(users["user_id"]), dtype=str)
     order = np.argsort(ids, kind="stable")
-    return ids[order], np.ma.getdata(found["user_index"])[order]
+    return ids[order], np.ma.getdata(users["user_index"])[order]
 
 
 def purchases_before(warehouse: Warehouse, end_ms: int) -> PurchaseColumns:
@@ -78,14 +78,14 @@ def demographics_before(warehouse: Warehouse, end_ms: int) -> DemographicColumns
     chosen += [f", coalesce({quoted(name)}, 'nan')::FLOAT AS n{i}" for i, name in enumerate(numbers)]
     if not chosen:
         return None
-    found = _fetch(warehouse, "demographics", end_ms, columns="".join(chosen))
-    rows = len(found["user"])
+    columns = _fetch(warehouse, "demographics", end_ms, columns="".join(chosen))
+    rows = len(columns["user"])
     if not rows:
         return None
-    codes = [found[f"c{i}"] for i in range(len(fields))]
+    codes = [columns[f"c{i}"] for i in range(len(fields))]
     return DemographicColumns(
-        user=found["user"],
-        numeric=_side_by_side([found[f"n{i}"] for i in range(len(numbers))], rows, np.float32),
+        user=columns["user"],
+        numeric=_side_by_side([columns[f"n{i}"] for i in range(len(numbers))], rows, np.float32),
         numeric_names=numbers,
         categorical=_side_by_side(codes, rows, np.int64),
         categorical_names=fields,
@@ -97,12 +97,12 @@ def demographics_before(warehouse: Warehouse, end_ms: int) -> DemographicColumns
 
 def labels_before(warehouse: Warehouse, end_ms: int) -> LabelColumns | None:
     """The last observation of each user and task before `end_ms`; None without any."""
-    found = _fetch(warehouse, "labels", end_ms)
-    if not len(found["user"]):
+    columns = _fetch(warehouse, "labels", end_ms)
+    if not len(columns["user"]):
         return None
-    codes, task = np.unique(found["task"], return_inverse=True)
+    codes, task = np.unique(columns["task"], return_inverse=True)
     names = _names(warehouse, "labels", "task", codes)
-    return LabelColumns(found["user"], task, found["label"], tuple(names[code] for code in codes))
+    return LabelColumns(columns["user"], task, columns["label"], tuple(names[code] for code in codes))
 
 
 def data_hash(warehouse: Warehouse, end_ms: int) -> str:
@@ -113,8 +113,8 @@ def data_hash(warehouse: Warehouse, end_ms: int) -> str:
 
 def _fetch(warehouse: Warehouse, name: str, end_ms: int, **identifiers: str) -> Columns:
     text = statement("profiling", name, **identifiers)
-    found = warehouse.connection.execute(text, {"end_ms": end_ms}).fetchnumpy()
-    return {column: np.ma.getdata(values) for column, values in found.items()}
+    columns = warehouse.connection.execute(text, {"end_ms": end_ms}).fetchnumpy()
+    return {column: np.ma.getdata(values) for column, values in columns.items()}
 
 
 def _names(warehouse: Warehouse, table: str, column: str, codes: np.ndarray) -> tuple[str, ...]:

@@ -21,9 +21,7 @@ from warehouse.store.warehouse import Warehouse
 
 
 def list_quarantine(warehouse: Warehouse, table: str | None = None) -> pd.DataFrame:
-    """Counts by table, rule and column: `table, rule, column, rows, partitions, first_partition,
-    last_partition`.
-    """
+    """Counts by table, rule and column, with `rows`, `partitions`, `first_partition` and `last_partition`."""
     return warehouse.connection.execute(statement("quarantine", "counts"), {"table": table}).df()
 
 
@@ -50,19 +48,19 @@ def show_quarantine(
     return warehouse.connection.execute(statement("quarantine", "rows"), values).df()
 
 
-def move_to_kept(warehouse: Warehouse, table: str, kept: pd.DataFrame) -> None:
+def move_to_kept(warehouse: Warehouse, table: str, rows: pd.DataFrame) -> None:
     """Move quarantined rows that passed the gate to the kept ones, in one transaction.
 
-    `kept` has the gate's columns (`_partition`, `_row`, the contract's, typed) and `_id`, the quarantine id
+    `rows` have the gate's columns (`_partition`, `_row`, the contract's, typed) and `_id`, the quarantine id
     of each row. Raises InvariantBroken, with nothing moved, where an id is not in quarantine (any more).
     """
     connection, contract = warehouse.connection, warehouse.contract(table)
     moves = pa.table(
         {
-            "id": pa.array(kept["_id"], type=pa.int64()),
-            "partition": pa.array(kept["_partition"], type=pa.string()),
-            "row": pa.array(kept["_row"], type=pa.int64()),
-            "digest": pa.array(_digests(kept), type=pa.string()),
+            "id": pa.array(rows["_id"], type=pa.int64()),
+            "partition": pa.array(rows["_partition"], type=pa.string()),
+            "row": pa.array(rows["_row"], type=pa.int64()),
+            "digest": pa.array(_digests(rows), type=pa.string()),
         }
     )
     connection.begin()
@@ -70,8 +68,8 @@ def move_to_kept(warehouse: Warehouse, table: str, kept: pd.DataFrame) -> None:
         connection.register("staged_moves", moves)
         loads = connection.execute(statement("quarantine", "staged_loads"), {"table": table}).df()
         connection.register("staged_loads", loads)
-        order = {partition: place for place, partition in enumerate(loads["partition"])}
-        insert_rows(connection, contract, stage_kept(contract, kept, order))
+        order = {partition: position for position, partition in enumerate(loads["partition"])}
+        insert_rows(connection, contract, stage_kept(contract, rows, order))
         connection.execute(statement("quarantine", "delete_moved"))
         connection.execute(statement("quarantine", "update_batches"), {"table": table})
         check_stored(connection, contract)
@@ -85,7 +83,7 @@ def move_to_kept(warehouse: Warehouse, table: str, kept: pd.DataFrame) -> None:
             connection.unregister(view)
 
 
-def _digests(kept: pd.DataFrame) -> list[str]:
+def _digests(rows: pd.DataFrame) -> list[str]:
     """A short hash of each row's values, so that the data hash of its partition tells what came in."""
-    rows = kept.drop(columns=["_id"]).astype(object).to_dict("records")
-    return [hashlib.sha256(repr(row).encode()).hexdigest()[:16] for row in rows]
+    records = rows.drop(columns=["_id"]).astype(object).to_dict("records")
+    return [hashlib.sha256(repr(row).encode()).hexdigest()[:16] for row in records]

@@ -17,9 +17,7 @@ from warehouse.store.statements import statement
 
 @dataclass(frozen=True)
 class Metric:
-    """One figure of a system in a partition; value None where it is not defined, such as the AUC of one
-    class.
-    """
+    """One figure of a system in a partition; its value is None where undefined, as the AUC of one class."""
 
     name: str
     system: str
@@ -68,15 +66,14 @@ def read_predictions(
     connection: duckdb.DuckDBPyConnection, system: str | None, partition: str | None
 ) -> pd.DataFrame:
     """Stored scores; None means any."""
-    return connection.execute(
-        statement("results", "read_predictions"), {"system": system, "partition": partition}
-    ).df()
+    key = {"system": system, "partition": partition}
+    return connection.execute(statement("results", "read_predictions"), key).df()
 
 
 def read_metrics(connection: duckdb.DuckDBPyConnection, name: str | None, system: str | None) -> pd.DataFrame:
     """Stored metrics, `extra` as dictionaries; None means any."""
-    found = connection.execute(statement("results", "read_metrics"), {"name": name, "system": system}).df()
-    return found.assign(extra=[json.loads(text) for text in found["extra"]])
+    metrics = connection.execute(statement("results", "read_metrics"), {"name": name, "system": system}).df()
+    return metrics.assign(extra=[json.loads(text) for text in metrics["extra"]])
 
 
 def _replace(

@@ -14,17 +14,7 @@ import pyarrow as pa
 from warehouse.landing.contract import ColumnType, TableContract
 from warehouse.landing.records import PartitionLoad
 
-QUARANTINE_COLUMNS = (
-    "partition",
-    "row",
-    "file",
-    "rule",
-    "rules",
-    "column_name",
-    "value",
-    "remedy",
-    "row_json",
-)
+_QUARANTINE_TEXTS = ("partition", "file", "rule", "rules", "column_name", "value", "remedy", "row_json")
 
 _ARROW_TYPES = {
     ColumnType.ID: pa.string(),
@@ -39,23 +29,21 @@ class InvariantBroken(RuntimeError):
     """Rows in ≠ rows kept + rows quarantined: a defect, and the load was rolled back."""
 
 
-def stage_kept(contract: TableContract, kept: pd.DataFrame, order: Mapping[str, int]) -> pa.Table:
-    """Kept rows as Arrow columns of the contract's types, absent optional columns as nulls, with their
-    `position`.
-    """
-    partition = kept["_partition"].astype(object)
+def stage_kept(contract: TableContract, rows: pd.DataFrame, order: Mapping[str, int]) -> pa.Table:
+    """Kept rows as Arrow columns of the contract's types and their `position`; absent ones are null."""
+    partition = rows["_partition"].astype(object)
     unknown = set(partition.unique()) - set(order)
     if unknown:
         raise KeyError(f"{contract.name}: kept rows of partitions without a record: {sorted(unknown)[:5]}")
-    place = partition.map(order).to_numpy(dtype="int64")
-    row = kept["_row"].to_numpy(dtype="int64")
+    position = partition.map(order).to_numpy(dtype="int64")
+    row = rows["_row"].to_numpy(dtype="int64")
     columns = {
         "_partition": pa.array(partition, type=pa.string()),
         "_row": pa.array(row, type=pa.int32()),
-        "position": pa.array((place << 32) + row),
+        "position": pa.array((position << 32) + row),
     }
     for column in contract.columns:
-        values = _arrow(kept, column.name, column.type)
+        values = _arrow(rows, column.name, column.type)
         if column.required and values.null_count:
             empty = int(np.argmax(values.is_null().to_numpy(zero_copy_only=False)))
             raise InvariantBroken(
@@ -71,11 +59,9 @@ def stage_quarantine(quarantined: pd.DataFrame) -> pa.Table:
     frame = quarantined.rename(columns={"column": "column_name"})
     if "rules" not in frame and len(frame):
         frame = frame.assign(rules=frame["rule"])
-    columns = {}
-    for name in QUARANTINE_COLUMNS:
-        if name == "row":
-            columns[name] = pa.array(frame.get("row", []), type=pa.int32())
-        elif name in frame:
+    columns = {"row": pa.array(frame.get("row", []), type=pa.int32())}
+    for name in _QUARANTINE_TEXTS:
+        if name in frame:
             text = [
                 None if value is None or value is pd.NA or value != value else str(value)
                 for value in frame[name]
@@ -87,20 +73,20 @@ def stage_quarantine(quarantined: pd.DataFrame) -> pa.Table:
 
 
 def _arrow(frame: pd.DataFrame, name: str, type_: ColumnType) -> pa.Array:
-    wanted = _ARROW_TYPES[type_]
+    arrow_type = _ARROW_TYPES[type_]
     if name not in frame:
-        return pa.nulls(len(frame), wanted)
+        return pa.nulls(len(frame), arrow_type)
     array = pa.array(frame[name], from_pandas=True)
     if isinstance(array, pa.ChunkedArray):
         array = array.combine_chunks()
-    return array if array.type == wanted else array.cast(wanted)
+    return array if array.type == arrow_type else array.cast(arrow_type)
 
 
-def stage_records(loads: Sequence[PartitionLoad], kept: pd.DataFrame, quarantined: pd.DataFrame) -> pa.Table:
+def stage_records(loads: Sequence[PartitionLoad], rows: pd.DataFrame, quarantined: pd.DataFrame) -> pa.Table:
     """One row a partition for `batches`; InvariantBroken unless rows in = kept + quarantined."""
-    kept_rows = kept["_partition"].value_counts()
+    kept_rows = rows["_partition"].value_counts()
     set_aside = quarantined["partition"].value_counts() if len(quarantined) else pd.Series(dtype="int64")
-    rows = []
+    records = []
     for load in loads:
         counts = int(kept_rows.get(load.partition, 0)), int(set_aside.get(load.partition, 0))
         if load.rows_in != sum(counts):
@@ -108,7 +94,7 @@ def stage_records(loads: Sequence[PartitionLoad], kept: pd.DataFrame, quarantine
                 f"partition {load.partition}: {load.rows_in} rows in, but {counts[0]} kept "
                 f"and {counts[1]} quarantined"
             )
-        rows.append(
+        records.append(
             {
                 "partition": load.partition,
                 "start_ms": load.start_ms,
@@ -123,7 +109,7 @@ def stage_records(loads: Sequence[PartitionLoad], kept: pd.DataFrame, quarantine
                 "statistics": json.dumps({name: _plain(value) for name, value in load.statistics.items()}),
             }
         )
-    return pa.Table.from_pylist(rows)
+    return pa.Table.from_pylist(records)
 
 
 def _plain(value: Any) -> Any:

@@ -58,15 +58,15 @@ class Warehouse:
         A column that is no longer chosen stays stored. One that is newly chosen is empty until its partitions
         are loaded again.
         """
-        wanted = {table: (description.fields(table), description.numbers(table)) for table in FIELD_TABLES}
-        if wanted == {table: (self.fields(table), self.numbers(table)) for table in FIELD_TABLES}:
+        chosen = {table: (description.fields(table), description.numbers(table)) for table in FIELD_TABLES}
+        if chosen == {table: (self.fields(table), self.numbers(table)) for table in FIELD_TABLES}:
             return
         self.connection.begin()
         try:
-            for store, place, sql_type in (("fields", 0, "INTEGER"), ("number_fields", 1, "DOUBLE")):
+            for store, kind, sql_type in (("fields", 0, "INTEGER"), ("number_fields", 1, "DOUBLE")):
                 self.connection.execute(f"DELETE FROM {store}")
-                for table, chosen in wanted.items():
-                    for position, name in enumerate(chosen[place]):
+                for table, columns in chosen.items():
+                    for position, name in enumerate(columns[kind]):
                         self.connection.execute(
                             f"INSERT INTO {store} VALUES (?, ?, ?)", [table, name, position]
                         )
@@ -78,12 +78,12 @@ class Warehouse:
 
     def _add_column(self, table: str, name: str, sql_type: str) -> None:
         """A column of this type, empty if it is new or was of another type."""
-        found = self.connection.execute(
+        stored = self.connection.execute(
             "SELECT data_type FROM duckdb_columns() WHERE table_name = ? AND column_name = ?", [table, name]
         ).fetchone()
-        if found is None:
+        if stored is None:
             self.connection.execute(f"ALTER TABLE {table} ADD COLUMN {quoted(name)} {sql_type}")
-        elif found[0] != sql_type:
+        elif stored[0] != sql_type:
             self.connection.execute(
                 f"ALTER TABLE {table} ALTER COLUMN {quoted(name)} SET DATA TYPE {sql_type} USING NULL"
             )
@@ -111,20 +111,20 @@ class Warehouse:
         return tuple(name for (name,) in self.connection.execute(query, [table]).fetchall())
 
     def load(
-        self, table: str, loads: Sequence[PartitionLoad], kept: pd.DataFrame, quarantined: pd.DataFrame
+        self, table: str, loads: Sequence[PartitionLoad], rows: pd.DataFrame, quarantined: pd.DataFrame
     ) -> None:
         """Replace the partitions of `loads` by these rows, in one transaction; twice is the same as once.
 
         Args:
             table: name in the landing contract.
             loads: one record a partition, also of an empty one.
-            kept: rows of all these partitions with `_partition`, `_row` and the contract's columns, typed.
+            rows: those kept of all these partitions: `_partition`, `_row` and the contract's columns, typed.
             quarantined: `partition, row, rule, rules, column, value, remedy, row_json, file`; one row each.
 
         New ids and category values get the next dense numbers in the order (partition start, row). Raises
         InvariantBroken, with nothing written, unless rows in = kept + quarantined for every partition.
         """
-        load_partitions(self.connection, self.contract(table), loads, kept, quarantined)
+        load_partitions(self.connection, self.contract(table), loads, rows, quarantined)
 
     def loaded(self, table: str) -> pd.DataFrame:
         """One row a loaded partition: partition, start_ms, files_hash, data_hash, rows_in, kept, …."""
@@ -135,45 +135,45 @@ class Warehouse:
     ) -> pd.DataFrame:
         """The gate's statistics of former batches, one row a partition (index), the columns that it gave."""
         limit = np.iinfo(np.int64).max if before_ms is None else before_ms
-        found = self.connection.execute(
+        batches = self.connection.execute(
             statement("batches", "history"),
             {"table": table, "before_ms": int(limit), "except_partitions": list(except_partitions)},
         ).fetchall()
-        rows = [json.loads(row[-1]) for row in found]
-        return pd.DataFrame(rows, index=pd.Index([row[0] for row in found], name="partition", dtype="str"))
+        rows = [json.loads(row[-1]) for row in batches]
+        return pd.DataFrame(rows, index=pd.Index([row[0] for row in batches], name="partition", dtype="str"))
 
     def known_ids(self, table: Literal["users", "items"]) -> np.ndarray:
         """Ids with a dimension row, sorted, object [N]."""
-        found = self.connection.execute(statement("batches", f"known_{table}")).fetchnumpy()
-        return np.ma.getdata(next(iter(found.values())))
+        columns = self.connection.execute(statement("batches", f"known_{table}")).fetchnumpy()
+        return np.ma.getdata(next(iter(columns.values())))
 
     def existing_exposure_ids(self, ids: Collection[str], except_partitions: Collection[str]) -> set[str]:
         """Those of `ids` that are stored in partitions other than the named ones."""
-        self.connection.register("asked", pa.table({"exposure_id": pa.array(ids, type=pa.string())}))
+        self.connection.register("queries", pa.table({"exposure_id": pa.array(ids, type=pa.string())}))
         try:
-            found = self.connection.execute(
+            rows = self.connection.execute(
                 statement("batches", "existing_exposure_ids"), {"except_partitions": list(except_partitions)}
             ).fetchall()
         finally:
-            self.connection.unregister("asked")
-        return {exposure_id for (exposure_id,) in found}
+            self.connection.unregister("queries")
+        return {exposure_id for (exposure_id,) in rows}
 
-    def first_purchases(self, asked: pd.DataFrame, except_partitions: Collection[str]) -> np.ndarray:
-        """Epoch ms of the first purchase, not cancelled, of each row of `asked` (user, genre, brand as text).
+    def first_purchases(self, queries: pd.DataFrame, except_partitions: Collection[str]) -> np.ndarray:
+        """Epoch ms of the first purchase, not cancelled, of each query (user, genre and brand as text).
 
         A missing brand is any. The named partitions do not count. float64 [rows], NaN where there is none.
         """
         names = {"user": "user_id", "genre": "genre", "brand": "brand"}
-        columns = {name: pa.array(asked[key], pa.string(), from_pandas=True) for key, name in names.items()}
-        self.connection.register("asked", pa.table({"place": np.arange(len(asked)), **columns}))
+        columns = {name: pa.array(queries[key], pa.string(), from_pandas=True) for key, name in names.items()}
+        self.connection.register("queries", pa.table({"position": np.arange(len(queries)), **columns}))
         try:
-            found = self.connection.execute(
+            rows = self.connection.execute(
                 statement("batches", "first_purchases"), {"except_partitions": list(except_partitions)}
             ).fetchnumpy()
         finally:
-            self.connection.unregister("asked")
-        first = np.full(len(asked), np.nan)
-        first[found["place"]] = found["first"]
+            self.connection.unregister("queries")
+        first = np.full(len(queries), np.nan)
+        first[rows["position"]] = rows["first"]
         return first
 
     def events(self, start_ms: int, end_ms: int, entities: Literal["all", "mentioned"] = "all") -> Columns:
@@ -191,10 +191,10 @@ class Warehouse:
 
     def data_hash(self, start_ms: int, end_ms: int) -> str:
         """Hash of the loaded batches that `events(start_ms, end_ms)` draws on: same files, same hash."""
-        found = self.connection.execute(
+        hashes = self.connection.execute(
             statement("batches", "hashes"), {"start_ms": start_ms, "end_ms": end_ms}
         ).fetchall()
-        return hashlib.sha256(json.dumps(found).encode()).hexdigest()
+        return hashlib.sha256(json.dumps(hashes).encode()).hexdigest()
 
     def check_invariant(self, table: str | None = None, partitions: Collection[str] | None = None) -> None:
         """Raise InvariantBroken if a partition's rows in differ from its stored and quarantined rows."""

@@ -3,11 +3,10 @@
 import time
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from warehouse.heatmaps.codec import NotAHeatmap, from_text, to_text
+from warehouse.heatmaps.codec import to_text
 from warehouse.heatmaps.reading import CellColumns
 
 CELL = st.tuples(st.integers(0, 364), st.integers(0, 23), st.integers(0, 2**16 - 1))
@@ -23,10 +22,19 @@ def columns(users):
     return CellColumns(offsets, *whole, np.array(value, dtype=np.float32))
 
 
+def read_back(texts):
+    """The cells of one text a user, by a plain reader of `day, hour, channel: value; …`."""
+    users = []
+    for text in texts:
+        cells = [cell.split(": ") for cell in text.split("; ") if cell]
+        users.append({tuple(map(int, where.split(", "))): float(value) for where, value in cells})
+    return columns(users)
+
+
 @given(st.lists(st.dictionaries(CELL, VALUE, max_size=6), max_size=5))
 def test_there_and_back_bit_for_bit(users):
     cells = columns(users)
-    back = from_text(to_text(cells))
+    back = read_back(to_text(cells))
     for name in ("offsets", "day", "hour", "channel"):
         np.testing.assert_array_equal(getattr(back, name), getattr(cells, name))
     np.testing.assert_array_equal(back.value.view(np.uint32), cells.value.view(np.uint32))
@@ -36,28 +44,6 @@ def test_there_and_back_bit_for_bit(users):
 def test_the_form_is_the_papers():
     cells = columns([{(3, 23, 0): 0.1, (3, 4, 7): 12.0}, {}, {(364, 0, 65535): 1e-45}])
     assert to_text(cells) == ["3, 4, 7: 12; 3, 23, 0: 0.1", "", "364, 0, 65535: 1e-45"]
-
-
-def test_spaces_order_and_a_last_semicolon_do_not_matter():
-    assert to_text(from_text([" 3,23,0:0.10 ;\n3, 4, 7 :12;"])) == ["3, 4, 7: 12; 3, 23, 0: 0.1"]
-
-
-@pytest.mark.parametrize(
-    ("text", "why"),
-    [
-        ("1, 2, 3: 4; 1, 2: 3", r"text 1: '1, 2: 3' is not"),
-        ("1, 2, 3: 4 5", "is not"),
-        ("365, 2, 3: 4", "outside 365 days"),
-        ("1, 24, 3: 4", "outside"),
-        ("1, 2, 65536: 4", "outside"),
-        ("-1, 2, 3: 4", "is not"),
-        ("1, 2, 3: 4; 1, 2, 3: 5", "'1, 2, 3: 5' stands there twice"),
-        ("1, 2, 3: four", "no number"),
-    ],
-)
-def test_other_text_is_refused_with_its_place(text, why):
-    with pytest.raises(NotAHeatmap, match=why):
-        from_text(["1, 2, 3: 4", text])
 
 
 def test_many_users_take_no_loop():
@@ -72,6 +58,6 @@ def test_many_users_take_no_loop():
         rng.lognormal(0, 2, users * each).astype(np.float32),
     )
     began = time.process_time()
-    back = from_text(to_text(cells))
+    texts = to_text(cells)
     assert time.process_time() - began < 3
-    np.testing.assert_array_equal(back.value, cells.value)
+    np.testing.assert_array_equal(read_back(texts).value, cells.value)

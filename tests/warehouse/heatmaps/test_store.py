@@ -41,8 +41,8 @@ def loaded(tmp_path_factory):
 
 @pytest.fixture
 def warehouse(loaded, tmp_path):
-    with Warehouse(Path(shutil.copy(loaded, tmp_path))) as found:
-        yield found
+    with Warehouse(Path(shutil.copy(loaded, tmp_path))) as warehouse:
+        yield warehouse
 
 
 def encode(warehouse, folder, as_of, **options):
@@ -50,11 +50,11 @@ def encode(warehouse, folder, as_of, **options):
 
 
 def content(folder, as_of):
-    found = Heatmaps.open(folder, as_of)
-    columns = {name: found.cells(name) for name in found.modalities}
+    heatmaps = Heatmaps.open(folder, as_of)
+    columns = {name: heatmaps.cells(name) for name in heatmaps.modalities}
     return {
-        "users": found.users.tolist(),
-        "channels": found.vocabulary.channels,
+        "users": heatmaps.users.tolist(),
+        "channels": heatmaps.vocabulary.channels,
         **{
             f"{name}.{part}": getattr(cells, part).tolist()
             for name, cells in columns.items()
@@ -97,7 +97,7 @@ def test_twice_is_the_same_as_once_byte_for_byte(warehouse, tmp_path):
     encode(warehouse, tmp_path / "a", "2017-05-20")
     before = files(tmp_path / "a")
     again = encode(warehouse, tmp_path / "a", "2017-05-20")
-    assert again.encoded == () and again.days_encoded == 0 and again.kept == len(again.manifest.segments)
+    assert again.encoded == () and again.days_encoded == 0 and again.reused == len(again.manifest.segments)
     encode(warehouse, tmp_path / "b", "2017-05-20", workers=2)
     assert files(tmp_path / "a") == before == files(tmp_path / "b")
 
@@ -162,7 +162,7 @@ def test_a_warehouse_made_anew_with_other_numbers_is_not_taken_for_the_old_one(w
         load(other, "points", POINTS)
         load(other, "purchases", PURCHASES)
         report = encode(other, folder, "2017-05-20")
-        assert report.fitted and report.kept == 0
+        assert report.fitted and report.reused == 0
         encode(other, tmp_path / "anew", "2017-05-20")
     assert content(folder, "2017-05-20") == content(tmp_path / "anew", "2017-05-20")
 
@@ -170,9 +170,9 @@ def test_a_warehouse_made_anew_with_other_numbers_is_not_taken_for_the_old_one(w
 def test_purchases_only_have_no_points_modality(tmp_path):
     with opened(tmp_path / "w", {"purchases": PURCHASES.head(50).assign(cancelled=False)}) as warehouse:
         encode(warehouse, tmp_path / "h", "2017-06-01")
-    found = Heatmaps.open(tmp_path / "h", "2017-06-01")
-    assert found.modalities == ("shopping",)
-    assert not any(name.startswith("cancelled") for name in found.channels("shopping"))
+    heatmaps = Heatmaps.open(tmp_path / "h", "2017-06-01")
+    assert heatmaps.modalities == ("shopping",)
+    assert not any(name.startswith("cancelled") for name in heatmaps.channels("shopping"))
 
 
 def test_an_unknown_date_names_those_that_there_are(warehouse, tmp_path):
@@ -186,10 +186,10 @@ def test_an_unknown_date_names_those_that_there_are(warehouse, tmp_path):
 def test_stretches_cover_the_window_once_and_only_the_open_month_by_days():
     for as_of in ("2017-03-01", "2017-03-02", "2017-12-31", "2018-01-01", "2016-03-01"):
         end = LOCAL.day(as_of)
-        found = stretches(end)
-        days = np.concatenate([np.arange(stretch.first_day, stretch.end_day) for stretch in found])
+        heatmaps = stretches(end)
+        days = np.concatenate([np.arange(stretch.first_day, stretch.end_day) for stretch in heatmaps])
         assert (np.diff(days) == 1).all() and days[-1] == end - 1 and days[0] <= end - 365 < days[0] + 31
-        single = [stretch.name for stretch in found if stretch.end_day - stretch.first_day == 1]
+        single = [stretch.name for stretch in heatmaps if stretch.end_day - stretch.first_day == 1]
         assert all(name.startswith(LOCAL.key(end - 1)[:7]) for name in single)
         assert len(single) == (int(as_of[8:]) - 1 if not as_of.endswith("-01") else 0)
 

@@ -45,12 +45,12 @@ def write(path, frame):
 def test_every_format_gives_the_same_rows(tmp_path, name):
     path = write(tmp_path / name, ROWS)
     table, record, extra = read_file(path, EXPOSURES, f"exposures/{name}")
-    found = table.to_pandas()
-    assert found["user_id"].astype(str).tolist() == ["1", "2", "3"]
-    assert found["exposure_id"].tolist() == ["a", "b", "c"]
-    assert found["clicked"].astype(str).str.lower().tolist() == ["true", "false", "true"]
-    assert pd.to_numeric(found["dwell_seconds"], errors="coerce").fillna(-1).tolist() == [1.5, -1, 3]
-    assert found["shown_at"].tolist() == ROWS["shown_at"].tolist()
+    frame = table.to_pandas()
+    assert frame["user_id"].astype(str).tolist() == ["1", "2", "3"]
+    assert frame["exposure_id"].tolist() == ["a", "b", "c"]
+    assert frame["clicked"].astype(str).str.lower().tolist() == ["true", "false", "true"]
+    assert pd.to_numeric(frame["dwell_seconds"], errors="coerce").fillna(-1).tolist() == [1.5, -1, 3]
+    assert frame["shown_at"].tolist() == ROWS["shown_at"].tolist()
     assert extra == ("note",)
     assert (record.path, record.size) == (f"exposures/{name}", path.stat().st_size)
 

@@ -48,29 +48,29 @@ def test_formats_mix_freely_and_rows_are_numbered(tmp_path):
     put(tmp_path, HOURS[0], "b.csv", rows(HOURS[0], 3, 0))
     put(tmp_path, HOURS[0], "a.parquet", rows(HOURS[0], 2, 10))
     put(tmp_path, HOURS[2], "c.jsonl", rows(HOURS[2], 4, 20))
-    found = reading.read(tmp_path, DESCRIPTION, "exposures")
-    assert found.frame["_partition"].tolist() == [HOURS[0]] * 5 + [HOURS[2]] * 4
-    assert found.frame["_row"].tolist() == [0, 1, 2, 3, 4, 0, 1, 2, 3]
-    assert found.frame["exposure_id"].tolist() == ["e10", "e11", "e0", "e1", "e2", "e20", "e21", "e22", "e23"]
+    logs = reading.read(tmp_path, DESCRIPTION, "exposures")
+    assert logs.frame["_partition"].tolist() == [HOURS[0]] * 5 + [HOURS[2]] * 4
+    assert logs.frame["_row"].tolist() == [0, 1, 2, 3, 4, 0, 1, 2, 3]
+    assert logs.frame["exposure_id"].tolist() == ["e10", "e11", "e0", "e1", "e2", "e20", "e21", "e22", "e23"]
     # Integers of Parquet and JSON stay integers, CSV is text: the gate settles it.
-    assert found.frame["user_id"].astype(str).tolist()[:3] == ["3", "4", "0"]
-    assert found.frame["_file"].iloc[0] == "exposures/date=2026-05-01/hour=00/a.parquet"
-    assert [file.path.split("/")[-1] for file in found.files[HOURS[0]]] == ["a.parquet", "b.csv"]
+    assert logs.frame["user_id"].astype(str).tolist()[:3] == ["3", "4", "0"]
+    assert logs.frame["_file"].iloc[0] == "exposures/date=2026-05-01/hour=00/a.parquet"
+    assert [file.path.split("/")[-1] for file in logs.files[HOURS[0]]] == ["a.parquet", "b.csv"]
 
 
 def test_only_the_partitions_asked_for_and_empty_ones_too(tmp_path):
     for hour in HOURS[:3]:
         put(tmp_path, hour, "a.parquet", rows(hour, 2))
-    found = reading.read(tmp_path, DESCRIPTION, "exposures", [HOURS[1], HOURS[5]])
-    assert found.rows() == {HOURS[1]: 2, HOURS[5]: 0}
-    assert [(load.partition, load.start_ms, len(load.files)) for load in found.records()] == [
+    logs = reading.read(tmp_path, DESCRIPTION, "exposures", [HOURS[1], HOURS[5]])
+    assert logs.rows() == {HOURS[1]: 2, HOURS[5]: 0}
+    assert [(load.partition, load.start_ms, len(load.files)) for load in logs.records()] == [
         (HOURS[1], ZONE.hour_start_ms(HOURS[1]), 1), (HOURS[5], ZONE.hour_start_ms(HOURS[5]), 0),
     ]  # fmt: skip
 
 
 def test_nothing_landed_is_an_empty_frame_with_the_contract(tmp_path):
-    found = reading.read(tmp_path, DESCRIPTION, "exposures", [HOURS[0]])
-    assert found.frame.empty and "shown_at" in found.frame and "_row" in found.frame
+    logs = reading.read(tmp_path, DESCRIPTION, "exposures", [HOURS[0]])
+    assert logs.frame.empty and "shown_at" in logs.frame and "_row" in logs.frame
 
 
 def test_a_day_folder_is_cut_into_hours_and_no_row_is_lost(tmp_path):
@@ -82,13 +82,13 @@ def test_a_day_folder_is_cut_into_hours_and_no_row_is_lost(tmp_path):
     day.to_csv(folder / "all.csv", index=False)
     put(tmp_path, HOURS[5], "more.parquet", rows(HOURS[5], 2, 90))
     assert layout.partitions(tmp_path, DESCRIPTION.contract("exposures")) == HOURS[:24]
-    found = reading.read(tmp_path, DESCRIPTION, "exposures")
-    counts = {hour: count for hour, count in found.rows().items() if count}
+    logs = reading.read(tmp_path, DESCRIPTION, "exposures")
+    counts = {hour: count for hour, count in logs.rows().items() if count}
     assert counts == {HOURS[0]: 4, HOURS[5]: 4, HOURS[23]: 3}
     one = reading.read(tmp_path, DESCRIPTION, "exposures", [HOURS[5]])
-    whole = found.frame[found.frame["_partition"] == HOURS[5]]
+    whole = logs.frame[logs.frame["_partition"] == HOURS[5]]
     assert one.frame["exposure_id"].tolist() == whole["exposure_id"].tolist() == ["e50", "e52", "e90", "e91"]
-    assert one.files[HOURS[5]] == found.files[HOURS[5]]
+    assert one.files[HOURS[5]] == logs.files[HOURS[5]]
 
 
 def test_extra_columns_and_strange_files_give_one_warning_each(tmp_path, caplog):
@@ -97,11 +97,11 @@ def test_extra_columns_and_strange_files_give_one_warning_each(tmp_path, caplog)
     put(tmp_path, HOURS[0], "notes.xlsx", rows(HOURS[0], 1))
     put(tmp_path, HOURS[0], "_SUCCESS.csv", rows(HOURS[0], 1))
     with caplog.at_level(logging.WARNING):
-        found = reading.read(tmp_path, DESCRIPTION, "exposures")
-    assert "secret" not in found.frame and "ctx_place" in found.frame
-    assert len(found.frame) == 6
-    assert len(found.warnings) == 2 and len(caplog.records) == 2
-    assert "secret" in found.warnings[0] and "notes.xlsx" in found.warnings[1]
+        logs = reading.read(tmp_path, DESCRIPTION, "exposures")
+    assert "secret" not in logs.frame and "ctx_place" in logs.frame
+    assert len(logs.frame) == 6
+    assert len(logs.warnings) == 2 and len(caplog.records) == 2
+    assert "secret" in logs.warnings[0] and "notes.xlsx" in logs.warnings[1]
 
 
 def test_a_rejected_file_rejects_the_call(tmp_path):
@@ -127,9 +127,9 @@ def test_dimension_files_count_from_the_date_in_their_path(tmp_path, path, start
     target.parent.mkdir(parents=True)
     pd.DataFrame({"user_id": [1], "age": [20]}).to_csv(target.with_suffix(".csv"), index=False)
     name = path.replace(".parquet", ".csv")
-    found = reading.read(tmp_path, DESCRIPTION, "users")
-    assert found.starts == {name: start}
-    assert found.frame["_partition"].tolist() == [name]
+    logs = reading.read(tmp_path, DESCRIPTION, "users")
+    assert logs.starts == {name: start}
+    assert logs.frame["_partition"].tolist() == [name]
 
 
 def test_a_dimension_file_that_is_gone_is_named(tmp_path):
@@ -164,13 +164,13 @@ def test_description_is_inferred_where_there_is_none(tmp_path):
         "member": [i % 2 == 0 for i in range(n)],
     } | {f"group{i}": [f"g{j % 3}" for j in range(n)] for i in range(6)}
     pd.DataFrame(users).to_parquet(tmp_path / "users" / "users.parquet")
-    found = reading.describe(tmp_path)
-    assert found.user_fields == ("age", "member", "group0", "group1", "group2", "group3")
-    assert found.item_fields == ()
-    assert found.context_fields == ("ctx_device", "ctx_place")
-    assert (found.zone, found.first_day, found.last_day) == ("UTC", "2026-05-01", "2026-05-02")
-    found.save(tmp_path)
-    assert reading.describe(tmp_path) == found
+    source = reading.describe(tmp_path)
+    assert source.user_fields == ("age", "member", "group0", "group1", "group2", "group3")
+    assert source.item_fields == ()
+    assert source.context_fields == ("ctx_device", "ctx_place")
+    assert (source.zone, source.first_day, source.last_day) == ("UTC", "2026-05-01", "2026-05-02")
+    source.save(tmp_path)
+    assert reading.describe(tmp_path) == source
 
 
 def test_neither_exposures_nor_purchases_is_said_clearly(tmp_path):
@@ -183,8 +183,13 @@ def shop(folder, extension="csv"):
     frame = pd.DataFrame(
         {"user_id": [1, 2], "purchased_at": 0, "price": 1.5, "genre": "a/b", "cancelled": [0, 1]}
     )
-    for place in ("date=2026-05-03", "date=2026-05-01", "date=2026-05-02/hour=07", "date=2026-05-02/hour=19"):
-        path = folder / "purchases" / place / "rows.csv"
+    for date_folder in (
+        "date=2026-05-03",
+        "date=2026-05-01",
+        "date=2026-05-02/hour=07",
+        "date=2026-05-02/hour=19",
+    ):
+        path = folder / "purchases" / date_folder / "rows.csv"
         path.parent.mkdir(parents=True)
         frame.to_csv(path, index=False)
     n = 60
@@ -208,13 +213,13 @@ def shop(folder, extension="csv"):
 @pytest.mark.parametrize("extension", ["csv", "parquet"])
 def test_a_shop_is_described_from_its_files(tmp_path, extension):
     shop(tmp_path, extension)
-    found = reading.describe(tmp_path)
-    assert (found.first_day, found.last_day, found.zone) == ("2026-05-01", "2026-05-03", "UTC")
-    assert found.demographic_numbers == ("age", "score")
-    assert found.demographic_fields == ("household", "region", "member")
-    assert (found.user_fields, found.item_fields, found.context_fields) == ((), (), ())
-    assert found.points == "balances" and found.local_zone is None
-    assert found.shop_first_day is None
+    source = reading.describe(tmp_path)
+    assert (source.first_day, source.last_day, source.zone) == ("2026-05-01", "2026-05-03", "UTC")
+    assert source.demographic_numbers == ("age", "score")
+    assert source.demographic_fields == ("household", "region", "member")
+    assert (source.user_fields, source.item_fields, source.context_fields) == ((), (), ())
+    assert source.points == "balances" and source.local_zone is None
+    assert source.shop_first_day is None
 
 
 def test_a_feed_beside_a_shop_begins_with_its_own_first_day(tmp_path):
@@ -222,8 +227,8 @@ def test_a_feed_beside_a_shop_begins_with_its_own_first_day(tmp_path):
     hour = tmp_path / "exposures" / "date=2026-05-02" / "hour=09"
     hour.mkdir(parents=True)
     (hour / "a.csv").write_text("exposure_id,user_id,item_id,shown_at,clicked\n")
-    found = reading.describe(tmp_path)
-    assert (found.first_day, found.shop_first_day, found.last_day) == (
+    source = reading.describe(tmp_path)
+    assert (source.first_day, source.shop_first_day, source.last_day) == (
         "2026-05-02",
         "2026-05-01",
         "2026-05-03",

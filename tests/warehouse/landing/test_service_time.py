@@ -34,7 +34,7 @@ def test_a_key_leads_back_to_the_hour_that_holds_the_instant(name, ms):
 
 def test_kuairand_day_begins_at_sixteen_utc():
     zone = ServiceZone("Etc/GMT-8")
-    assert zone.offset_ms == 8 * HOUR_MS and zone.iso_offset == "+08:00"
+    assert zone.offset_ms == 8 * HOUR_MS
     assert zone.day_start_ms("2022-04-25") == int(datetime(2022, 4, 24, 16, tzinfo=UTC).timestamp() * 1000)
 
 

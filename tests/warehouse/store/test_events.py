@@ -68,46 +68,50 @@ def values(warehouse, table, column):
 @given(st.integers(0, 5 * 60), st.integers(0, 5 * 60))
 def test_events_equal_pandas(warehouse, first, last):
     start, end = START + min(first, last) * 60_000, START + max(first, last) * 60_000
-    found = warehouse.events(start, end, "mentioned")
+    logs = warehouse.events(start, end, "mentioned")
     users, items = names(warehouse, "user"), names(warehouse, "item")
 
-    wanted = EXPOSURES[EXPOSURES["shown_at"].between(start, end, inclusive="left")].sort_values(
+    exposures = EXPOSURES[EXPOSURES["shown_at"].between(start, end, inclusive="left")].sort_values(
         ["shown_at", "_row"]
     )
-    assert found["exposures.exposure_id"].tolist() == wanted["exposure_id"].tolist()
-    assert [users[i] for i in found["exposures.user"]] == wanted["user_id"].tolist()
-    assert [items[i] for i in found["exposures.item"]] == wanted["item_id"].tolist()
-    np.testing.assert_array_equal(found["exposures.shown_at"], wanted["shown_at"])
-    np.testing.assert_array_equal(found["exposures.clicked"], wanted["clicked"])
-    np.testing.assert_array_equal(found["exposures.dwell_seconds"], wanted["dwell_seconds"].astype("float32"))
+    assert logs["exposures.exposure_id"].tolist() == exposures["exposure_id"].tolist()
+    assert [users[i] for i in logs["exposures.user"]] == exposures["user_id"].tolist()
+    assert [items[i] for i in logs["exposures.item"]] == exposures["item_id"].tolist()
+    np.testing.assert_array_equal(logs["exposures.shown_at"], exposures["shown_at"])
+    np.testing.assert_array_equal(logs["exposures.clicked"], exposures["clicked"])
+    np.testing.assert_array_equal(
+        logs["exposures.dwell_seconds"], exposures["dwell_seconds"].astype("float32")
+    )
     devices = values(warehouse, "exposures", "ctx_device")
-    given_devices = wanted["ctx_device"].astype(object).where(wanted["ctx_device"].notna(), None).tolist()
-    assert [devices[code] for code in found["exposures.context"][:, 0]] == given_devices
+    given_devices = (
+        exposures["ctx_device"].astype(object).where(exposures["ctx_device"].notna(), None).tolist()
+    )
+    assert [devices[code] for code in logs["exposures.context"][:, 0]] == given_devices
 
     clicks = CLICKS[CLICKS["received_at"].between(start, end, inclusive="left")].sort_values(
         ["received_at", "_row"]
     )
     domains = values(warehouse, "external_clicks", "domain")
-    assert [users[i] for i in found["external.user"]] == clicks["user_id"].tolist()
-    assert [items[i] for i in found["external.item"]] == clicks["item_id"].tolist()
-    assert [domains[code] for code in found["external.domain"]] == clicks["domain"].tolist()
-    np.testing.assert_array_equal(found["external.occurred_at"], clicks["occurred_at"])
-    np.testing.assert_array_equal(found["external.received_at"], clicks["received_at"])
+    assert [users[i] for i in logs["external.user"]] == clicks["user_id"].tolist()
+    assert [items[i] for i in logs["external.item"]] == clicks["item_id"].tolist()
+    assert [domains[code] for code in logs["external.domain"]] == clicks["domain"].tolist()
+    np.testing.assert_array_equal(logs["external.occurred_at"], clicks["occurred_at"])
+    np.testing.assert_array_equal(logs["external.received_at"], clicks["received_at"])
 
-    mentioned = np.union1d(found["exposures.user"], found["external.user"])
-    np.testing.assert_array_equal(found["users.index"], mentioned)
+    mentioned = np.union1d(logs["exposures.user"], logs["external.user"])
+    np.testing.assert_array_equal(logs["users.index"], mentioned)
     np.testing.assert_array_equal(
-        found["items.index"], np.union1d(found["exposures.item"], found["external.item"])
+        logs["items.index"], np.union1d(logs["exposures.item"], logs["external.item"])
     )
 
 
 @pytest.mark.parametrize("entities", ["all", "mentioned"])
 @pytest.mark.parametrize(("hours", "age"), [(2, "20"), (3, "21")])
 def test_a_description_counts_from_its_own_time_on(warehouse, entities, hours, age):
-    found = warehouse.events(START, START + hours * HOUR_MS, entities)
+    logs = warehouse.events(START, START + hours * HOUR_MS, entities)
     index = {name: i for i, name in names(warehouse, "user").items()}
     ages = values(warehouse, "users", "age")
-    rows = dict(zip(found["users.index"], found["users.fields"], strict=True))
+    rows = dict(zip(logs["users.index"], logs["users.fields"], strict=True))
     assert ages[rows[index["3"]][0]] == age
     assert rows[index["4"]][1] == -1
     # Every user that an event mentions is there, described or not.
@@ -116,19 +120,19 @@ def test_a_description_counts_from_its_own_time_on(warehouse, entities, hours, a
 
 
 def test_published_at_and_its_absence(warehouse):
-    found = warehouse.events(START, START + HOUR_MS)
+    logs = warehouse.events(START, START + HOUR_MS)
     index = {name: i for i, name in names(warehouse, "item").items()}
-    published = dict(zip(found["items.index"], found["items.published_at"], strict=True))
+    published = dict(zip(logs["items.index"], logs["items.published_at"], strict=True))
     assert published[index["101"]] == START
     assert published[index["102"]] == -1
-    assert (found["users.published_at"] == -1).all()
+    assert (logs["users.published_at"] == -1).all()
 
 
 def test_columns_are_those_of_the_event_log(warehouse):
-    found = warehouse.events(START, START + 5 * HOUR_MS)
+    logs = warehouse.events(START, START + 5 * HOUR_MS)
     parts = {"exposures": Exposures, "external": ExternalClicks, "users": Entities, "items": Entities}
     made = {
-        part: kind(**{name: found[f"{part}.{name}"] for name in kind.__dataclass_fields__})
+        part: kind(**{name: logs[f"{part}.{name}"] for name in kind.__dataclass_fields__})
         for part, kind in parts.items()
     }
     log = EventLog(**made, start_ms=START, end_ms=START + 5 * HOUR_MS)
@@ -138,7 +142,7 @@ def test_columns_are_those_of_the_event_log(warehouse):
         "exposures.clicked": np.bool_,
         "exposures.exposure_id": object,
     }
-    for name, column in found.items():
+    for name, column in logs.items():
         assert column.dtype == floats.get(name, np.int64), name
         assert not isinstance(column, np.ma.MaskedArray), name
 

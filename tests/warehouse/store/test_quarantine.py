@@ -35,8 +35,8 @@ def moving(warehouse, rows):
 
 
 def test_counts_by_table_rule_and_column(warehouse):
-    found = list_quarantine(warehouse)
-    assert found[["table", "rule", "column", "rows", "partitions"]].values.tolist() == [
+    counts = list_quarantine(warehouse)
+    assert counts[["table", "rule", "column", "rows", "partitions"]].values.tolist() == [
         ["exposures", "dwell_range", "dwell_seconds", 4, 1],
         ["exposures", "time", "dwell_seconds", 1, 1],
     ]
@@ -62,8 +62,8 @@ def test_rows_move_and_the_invariant_holds(warehouse):
     assert loaded.loc[HOURS[0], ["rows_in", "kept", "quarantined"]].tolist() == [10, 9, 1]
     assert show_quarantine(warehouse, "exposures", partition=HOURS[1])["row"].tolist() == [0, 2]
     events = warehouse.events(START + HOUR_MS, START + 2 * HOUR_MS)
-    kept = FRAME[~FRAME["_row"].isin([0, 2])].sort_values(["shown_at", "_row"])
-    assert events["exposures.exposure_id"].tolist() == kept["exposure_id"].tolist()
+    good = FRAME[~FRAME["_row"].isin([0, 2])].sort_values(["shown_at", "_row"])
+    assert events["exposures.exposure_id"].tolist() == good["exposure_id"].tolist()
     # What is stored has changed, what landed has not: models notice, a new ingest does not start over.
     assert warehouse.data_hash(START, START + 2 * HOUR_MS) != before
     assert (loaded["files_hash"] != loaded["data_hash"]).tolist() == [False, True]

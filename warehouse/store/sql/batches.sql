@@ -47,22 +47,22 @@ SELECT item_id FROM item_index WHERE item_index IN (SELECT item_index FROM items
 -- name: existing_exposure_ids
 SELECT DISTINCT exposure_id
 FROM exposures
-WHERE exposure_id IN (SELECT exposure_id FROM asked)
+WHERE exposure_id IN (SELECT exposure_id FROM queries)
     AND partition NOT IN (SELECT unnest($except_partitions));
 
--- `asked` holds the user, genre and brand of cancelled purchases; a missing brand is a purchase of any brand.
+-- `queries` holds the user, genre and brand of cancelled purchases; a missing brand is a purchase of any brand.
 
 -- name: first_purchases
-SELECT asked.place, min(purchases.purchased_at) AS first
-FROM asked
+SELECT queries.position, min(purchases.purchased_at) AS first
+FROM queries
 JOIN user_index USING (user_id)
 JOIN category_index AS genres
-    ON genres.table_name = 'purchases' AND genres.column_name = 'genre' AND genres.value = asked.genre
+    ON genres.table_name = 'purchases' AND genres.column_name = 'genre' AND genres.value = queries.genre
 LEFT JOIN category_index AS brands
-    ON brands.table_name = 'purchases' AND brands.column_name = 'brand' AND brands.value = asked.brand
+    ON brands.table_name = 'purchases' AND brands.column_name = 'brand' AND brands.value = queries.brand
 JOIN purchases
     ON purchases.user_index = user_index.user_index
     AND purchases.genre = genres.code
-    AND (asked.brand IS NULL OR purchases.brand = brands.code)
+    AND (queries.brand IS NULL OR purchases.brand = brands.code)
 WHERE NOT purchases.cancelled AND purchases.partition NOT IN (SELECT unnest($except_partitions))
-GROUP BY asked.place;
+GROUP BY queries.position;
