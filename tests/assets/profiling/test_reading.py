@@ -252,16 +252,10 @@ def test_the_command_draws_and_prints(tmp_path, monkeypatch):
     assert (tmp_path / f"heatmap-3-{AS_OF}.png").read_bytes().startswith(b"\x89PNG")
     printed = runner.invoke(app, ["heatmap", "--user", "3", "--as-of", AS_OF, "--text"])
     lines = dict(line.split(": ", 1) for line in printed.stdout.splitlines())
-<<<<<<< HEAD
     heatmaps = user_heatmaps(home.source("landing"), DESCRIPTION, "3", AS_OF)
     for one in heatmaps:
-        np.testing.assert_array_equal(from_text([lines[one.modality]]).value, one.value)
-=======
-    found = user_heatmaps(home.source("landing"), DESCRIPTION, "3", AS_OF)
-    for one in found:
         values = [float(cell.split(": ")[1]) for cell in lines[one.modality].split("; ")]
         np.testing.assert_array_equal(np.float32(values), one.value)
->>>>>>> words1
     for user, date, why in (("x", AS_OF, "no purchase"), ("3", "2031-01-01", "no purchases and no points")):
         failed = runner.invoke(app, ["heatmap", "--user", user, "--as-of", date])
         assert failed.exit_code == 1 and why in " ".join(failed.stderr.split())
