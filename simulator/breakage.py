@@ -121,20 +121,20 @@ def _received_after_occurred(work: Work, rows: np.ndarray) -> None:
     work.column("occurred_at")[rows] = _iso(work.times("received_at", rows) + ahead, "Z")
 
 
-def _no_flag(column: str) -> Way:
+def _one_of(column: str, *values: str) -> Way:
     def way(work: Work, rows: np.ndarray) -> None:
-        work.column(column)[rows] = work.rng.choice(np.array(["2", "-1", "0.5"], object), len(rows))
+        work.column(column)[rows] = work.rng.choice(np.array(values, object), len(rows))
 
     return way
+
+
+def _no_flag(column: str) -> Way:
+    return _one_of(column, "2", "-1", "0.5")
 
 
 def _finite(work: Work, rows: np.ndarray) -> None:
     for name, some in work.spread(work.columns(ColumnType.NUMBER), rows):
         work.column(name)[some] = work.rng.choice(np.array(["NaN", "inf", "-inf"], object), len(some))
-
-
-def _dwell_range(work: Work, rows: np.ndarray) -> None:
-    work.column("dwell_seconds")[rows] = work.rng.choice(np.array(["-1.0", "86401.0"], object), len(rows))
 
 
 def _unheard_of(column: str) -> Way:
@@ -144,26 +144,18 @@ def _unheard_of(column: str) -> Way:
     return way
 
 
-def _price_range(work: Work, rows: np.ndarray) -> None:
-    work.column("price")[rows] = work.rng.choice(np.array(["-0.01", "-12.5"], object), len(rows))
-
-
-def _genre_path(work: Work, rows: np.ndarray) -> None:
-    work.column("genre")[rows] = work.rng.choice(np.array(["/", "a//b", "/a", "a/"], object), len(rows))
-
-
 def _cancelled_known(work: Work, rows: np.ndarray) -> None:
     # Of a genre that nobody buys: whatever else the account has bought, it has not bought this.
     work.column("cancelled")[rows] = "1"
     work.column("genre")[rows] = "never/bought"
 
 
-def _user_known(work: Work, rows: np.ndarray) -> None:
-    work.column("user_id")[rows] = _strangers(work.rng, len(rows))
+def _stranger(column: str) -> Way:
+    def way(work: Work, rows: np.ndarray) -> None:
+        numbers = work.rng.integers(0, 2**62, len(rows)).astype(str)
+        work.column(column)[rows] = np.char.add("stranger-", numbers).astype(object)
 
-
-def _item_known(work: Work, rows: np.ndarray) -> None:
-    work.column("item_id")[rows] = _strangers(work.rng, len(rows))
+    return way
 
 
 def _nothing(work: Work, rows: np.ndarray) -> None:
@@ -183,7 +175,7 @@ _COMMON: dict[str, Way] = {
 }
 TIMED: dict[str, Way] = {"typed": _typed, "time_zone": _time_zone, "time_not_future": _time_not_future}
 _CUT: dict[str, Way] = {**_COMMON, **TIMED, "time_in_partition": _time_in_partition}
-_EVENT: dict[str, Way] = {**_CUT, "user_known": _user_known, "item_known": _item_known}
+_EVENT: dict[str, Way] = {**_CUT, "user_known": _stranger("user_id"), "item_known": _stranger("item_id")}
 
 #: Table → rule of its suite → the way to break a row so that this rule catches it.
 WAYS: dict[str, dict[str, Way]] = {
@@ -191,7 +183,7 @@ WAYS: dict[str, dict[str, Way]] = {
         **_EVENT,
         "click_value": _no_flag("clicked"),
         "finite": _finite,
-        "dwell_range": _dwell_range,
+        "dwell_range": _one_of("dwell_seconds", "-1.0", "86401.0"),
         "exposure_id_unique": _nothing,
         "exposure_id_new": _exposure_id_new,
     },
@@ -205,8 +197,8 @@ WAYS: dict[str, dict[str, Way]] = {
     "purchases": {
         **_CUT,
         "finite": _finite,
-        "price_range": _price_range,
-        "genre_path": _genre_path,
+        "price_range": _one_of("price", "-0.01", "-12.5"),
+        "genre_path": _one_of("genre", "/", "a//b", "/a", "a/"),
         "cancelled_value": _no_flag("cancelled"),
         "cancelled_known": _cancelled_known,
     },
@@ -243,7 +235,3 @@ def _milliseconds(values: pd.Series, name: str) -> np.ndarray:
 def _iso(milliseconds: np.ndarray, zone: str) -> np.ndarray:
     text = np.datetime_as_string(np.asarray(milliseconds, np.int64).astype("datetime64[ms]"), unit="ms")
     return np.char.add(text, zone).astype(object)
-
-
-def _strangers(rng: np.random.Generator, count: int) -> np.ndarray:
-    return np.char.add("stranger-", rng.integers(0, 2**62, count).astype(str)).astype(object)

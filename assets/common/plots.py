@@ -17,9 +17,7 @@ DPI = 80  #: a figure weighs some 20 KB, and an asset's page carries one a parti
 
 
 def by_hour(curves: Mapping[str, Mapping[int, float | None]], title: str, y_label: str) -> bytes:
-    """One line a system: hour of day → value. Hours without a value leave a gap; systems without any are left
-    out.
-    """
+    """One line a system, hour of day → value: a gap for an hour without one, no line without any."""
 
     def draw(axes: Axes) -> None:
         for system, curve in curves.items():
@@ -27,9 +25,8 @@ def by_hour(curves: Mapping[str, Mapping[int, float | None]], title: str, y_labe
                 continue
             hours = range(min(curve), max(curve) + 1)
             values = [curve.get(hour) for hour in hours]
-            axes.plot(
-                hours, [float("nan") if v is None else v for v in values], marker="o", ms=3, label=system
-            )
+            gaps = [float("nan") if value is None else value for value in values]
+            axes.plot(hours, gaps, marker="o", ms=3, label=system)
         axes.set(xlabel="hour of service time", ylabel=y_label, xlim=(-0.5, 23.5), xticks=range(0, 24, 3))
         if axes.lines:
             axes.legend(fontsize=8)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from simulator.corruption import corrupt
-from simulator.feed import items as item_room
-from simulator.feed import users as user_room
+from simulator.feed import items, users
 from simulator.feed.settings import SimulatorSettings
 from simulator.feed.world import World
 from simulator.feed.writer import CONTEXT_FIELDS, ZONE, Writer
@@ -96,15 +95,10 @@ def describe_simulation(
         first_day=first_day if feed or shop is None else zone.day_key(begins),
         shop_first_day=zone.day_key(begins) if feed and shop is not None else None,
         last_day=zone.day_key(start_ms + (days - 1) * DAY_MS),
-        user_fields=tuple(user_room.FIELDS) if feed else (),
-        item_fields=item_room.FIELDS if feed else (),
+        user_fields=tuple(users.FIELDS) if feed else (),
+        item_fields=items.FIELDS if feed else (),
         context_fields=CONTEXT_FIELDS if feed else (),
-        domains=item_room.DOMAINS if feed else (),
+        domains=items.DOMAINS if feed else (),
         demographic_fields=() if shop is None else tuple(surveys.CATEGORIES),
         demographic_numbers=() if shop is None else surveys.NUMBERS,
     )
-
-
-def describe(landing: Path) -> SourceDescription:
-    """The description stored by `fill`."""
-    return SourceDescription.load(landing)

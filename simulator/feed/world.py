@@ -28,7 +28,7 @@ class SimulatedHour:
     item: np.ndarray  #: int64 [E]
     at: np.ndarray  #: float64 [E], hours
     device: np.ndarray  #: int64 [E]
-    number: np.ndarray  #: int64 [E], place of the impression within the visit
+    number: np.ndarray  #: int64 [E], of the impression within the visit
     position: np.ndarray  #: int64 [E]
     seen: np.ndarray  #: int64 [E], earlier sights of the item
     probability: np.ndarray  #: float64 [E], the true one

@@ -9,11 +9,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from simulator.feed import items as item_room
-from simulator.feed import users as user_room
 from simulator.feed.clicks import DEVICES
 from simulator.feed.external import External
-from simulator.feed.items import DOMAINS
+from simulator.feed.items import DOMAINS, KINDS, LENGTHS, TONES
+from simulator.feed.users import FIELDS, user_ids
 from simulator.feed.world import SimulatedHour, World
 from warehouse.landing.service_time import HOUR_MS, ServiceZone
 from warehouse.landing.writing import replace_file
@@ -44,8 +43,8 @@ class Writer:
     def users(self, day: int) -> None:
         """`users/<day>.parquet`: arrived on that day; the first day's file holds the earlier ones too."""
         rows = self.world.users.arrived_on(day)
-        columns: dict[str, pa.Array] = {"user_id": pa.array(user_room.user_ids(rows))}
-        for name, values in user_room.FIELDS.items():
+        columns: dict[str, pa.Array] = {"user_id": pa.array(user_ids(rows))}
+        for name, values in FIELDS.items():
             columns[name] = _category(self.world.users.fields[name][rows], values)
         self._write(f"users/{self._key(day * 24)[:10]}.parquet", columns)
 
@@ -84,7 +83,7 @@ class Writer:
         context = context_codes(played.device, played.position, played.number)
         return {
             "exposure_id": pa.array(played.exposure),
-            "user_id": pa.array(user_room.user_ids(played.user)),
+            "user_id": pa.array(user_ids(played.user)),
             "item_id": _news_ids(played.item),
             "shown_at": self._time(played.at),
             "clicked": pa.array(played.clicked),
@@ -96,7 +95,7 @@ class Writer:
 
     def _external(self, external: External) -> dict[str, pa.Array]:
         return {
-            "user_id": pa.array(user_room.user_ids(external.user)),
+            "user_id": pa.array(user_ids(external.user)),
             "item_id": self._catalogue_ids(external.item),
             "domain": _category(self.world.catalogue.domain[external.item], DOMAINS),
             "occurred_at": self._time(external.occurred),
@@ -111,9 +110,9 @@ class Writer:
             "topic": _numbered("topic", news.topic[rows]),
             "subtopic": _numbered("subtopic", news.subtopic[rows]),
             "provider": _numbered("provider", news.provider[rows]),
-            "kind": _category(news.kind[rows], item_room.KINDS),
-            "length": _category(news.length[rows], item_room.LENGTHS),
-            "tone": _category(news.tone[rows], item_room.TONES),
+            "kind": _category(news.kind[rows], KINDS),
+            "length": _category(news.length[rows], LENGTHS),
+            "tone": _category(news.tone[rows], TONES),
         }
 
     def _catalogue(self) -> dict[str, pa.Array]:

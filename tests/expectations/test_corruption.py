@@ -98,11 +98,11 @@ def test_rows_in_are_rows_kept_plus_rows_quarantined(table, rows, share, seed):
     result = gate(table, frame, context(table, hours=(0, 1)))
     rows_in = frame.groupby("_partition").size()
     for partition, figures in result.statistics.iterrows():
-        kept = set(result.kept.loc[result.kept["_partition"] == partition, "_row"])
+        sound = set(result.kept.loc[result.kept["_partition"] == partition, "_row"])
         out = set(result.quarantined.loc[result.quarantined["partition"] == partition, "row"])
-        assert figures["rows"] == rows_in.get(partition, 0) == len(kept) + len(out)
-        assert (figures["kept"], figures["quarantined"]) == (len(kept), len(out))
-        assert kept | out == set(frame.loc[frame["_partition"] == partition, "_row"])
+        assert figures["rows"] == rows_in.get(partition, 0) == len(sound) + len(out)
+        assert (figures["kept"], figures["quarantined"]) == (len(sound), len(out))
+        assert sound | out == set(frame.loc[frame["_partition"] == partition, "_row"])
 
 
 def test_the_order_of_the_frame_does_not_matter():
@@ -147,10 +147,10 @@ def test_a_corrupted_landing_folder_is_caught_as_reported(table, landed):
     folder, report = landed
     read = reading.read(folder, reading.describe(folder), table)
     hours = (0, 1, 2) if table in ("exposures", "external_clicks") else (0,)
-    wanted = context(table, hours=hours)
+    expected = context(table, hours=hours)
     if hours == (0,):
-        wanted = context(table, partitions={"2022-05-01.parquet": None})
-    result = gate(table, read.frame, wanted)
+        expected = context(table, partitions={"2022-05-01.parquet": None})
+    result = gate(table, read.frame, expected)
     assert result.quarantined["rule"].value_counts().to_dict() == report.broken[table]
     assert result.quarantined["file"].str.endswith(".parquet").all()
     if table == "exposures":
@@ -163,19 +163,19 @@ def test_a_corrupted_landing_folder_is_caught_as_reported(table, landed):
 def test_a_kept_row_is_what_it_was_before_its_neighbours_were_broken(landed):
     folder, _ = landed
     read = reading.read(folder, reading.describe(folder), "exposures", [hour_key(0)])
-    kept = gate("exposures", read.frame, context("exposures")).kept
+    rows = gate("exposures", read.frame, context("exposures")).kept
     before = judge("exposures", good_rows("exposures", 400)).kept
     # A copy of a good row stands at the end and is no original.
-    assert kept["_row"].max() < 400
-    pd.testing.assert_frame_equal(kept, before[before["_row"].isin(kept["_row"])].reset_index(drop=True))
+    assert rows["_row"].max() < 400
+    pd.testing.assert_frame_equal(rows, before[before["_row"].isin(rows["_row"])].reset_index(drop=True))
 
 
 def test_corrupting_a_folder_twice_with_one_seed_gives_the_same_bytes(tmp_path):
-    found = []
+    digests = []
     for name in ("a", "b"):
         path = tmp_path / name / "users" / "2022-05-01.parquet"
         path.parent.mkdir(parents=True)
         good_rows("users", 40).drop(columns=["_partition", "_row"]).to_parquet(path)
         corrupt(tmp_path / name, share=0.2, seed=1, contracts=CONTRACTS)
-        found.append(hashes(tmp_path / name))
-    assert found[0] == found[1]
+        digests.append(hashes(tmp_path / name))
+    assert digests[0] == digests[1]

@@ -97,7 +97,7 @@ def test_rule_catches_its_row_and_no_neighbour(table, rule, column, bad, good):
     if table == "external_clicks" and column == "received_at":
         frame["occurred_at"] = START_MS - HOUR_MS
     result = judge(table, frame)
-    assert caught(result) == {10 + place: rule for place in range(len(bad))}
+    assert caught(result) == {10 + position: rule for position in range(len(bad))}
     assert set(result.quarantined["column"]) == {
         column if rule != "received_after_occurred" else "received_at"
     }
@@ -238,7 +238,7 @@ def test_kept_columns_have_the_contracts_types(table):
     as_text = raw.copy()
     for name in columns(table):
         as_text[name] = raw[name].astype(object).map(lambda value: None if pd.isna(value) else str(value))
-    wanted = {
+    dtypes = {
         "id": "str",
         "category": "str",
         "number": "float64",
@@ -246,12 +246,12 @@ def test_kept_columns_have_the_contracts_types(table):
         "time": "int64",
     }
     for frame in (raw, as_text, raw.iloc[:0]):
-        kept = judge(table, frame).kept
-        assert len(kept) == len(frame)
-        assert list(kept) == ["_partition", "_row", *columns(table)]
+        rows = judge(table, frame).kept
+        assert len(rows) == len(frame)
+        assert list(rows) == ["_partition", "_row", *columns(table)]
         for name, spec in columns(table).items():
             nullable = spec.kind == "time" and not spec.required
-            assert str(kept[name].dtype) == ("Int64" if nullable else wanted[spec.kind]), name
+            assert str(rows[name].dtype) == ("Int64" if nullable else dtypes[spec.kind]), name
     pd.testing.assert_frame_equal(judge(table, raw).kept, judge(table, as_text).kept)
 
 

@@ -113,5 +113,5 @@ def local(frame: pd.DataFrame, table: str, as_of: str) -> pd.DataFrame:
     """The rows of the 365 local days before a date, with `day` (0..364) and `hour`, by pandas alone."""
     at = pd.to_datetime(frame[TIME[table]], unit="ms", utc=True).dt.tz_convert("America/New_York")
     day = (at.dt.tz_localize(None).dt.normalize() - pd.Timestamp(as_of)).dt.days + 365
-    found = frame.assign(day=day, hour=at.dt.hour, at=frame[TIME[table]])
-    return found[(day >= 0) & (day < 365)].sort_values("at", kind="stable")
+    dated = frame.assign(day=day, hour=at.dt.hour, at=frame[TIME[table]])
+    return dated[(day >= 0) & (day < 365)].sort_values("at", kind="stable")

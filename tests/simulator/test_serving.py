@@ -83,9 +83,9 @@ def test_candidates_are_alive_and_the_same_whatever_was_shown(asked):
         requests = made.next()
         assert np.array_equal(requests.item, before.item)
         assert np.array_equal(requests.impression, before.impression)
-        there = requests.item != NOBODY
+        candidate = requests.item != NOBODY
         born = made.world.items.taken_up[requests.item]
-        assert (born <= requests.opened.at[:, None])[there].all()
+        assert (born <= requests.opened.at[:, None])[candidate].all()
         audience.react(requests, best_first(requests, audience.probability(requests)))
 
 
@@ -95,8 +95,8 @@ def test_the_seed_decides_everything():
         audience, requests = made.audience(), made.next()
         return requests, audience.react(requests, best_first(requests, 1.0 * requests.item, explore=0.1))
 
-    (mine, first), (same, second), (other, _) = answer(7), answer(7), answer(8)
-    assert np.array_equal(mine.item, same.item) and not np.array_equal(mine.item, other.item)
+    (asked, first), (same, second), (other, _) = answer(7), answer(7), answer(8)
+    assert np.array_equal(asked.item, same.item) and not np.array_equal(asked.item, other.item)
     assert np.array_equal(first.clicked, second.clicked)
     assert np.array_equal(first.dwell, second.dwell, equal_nan=True)
 
@@ -104,13 +104,13 @@ def test_the_seed_decides_everything():
 def test_clicks_of_an_exposure_do_not_depend_on_who_else_is_served():
     made, _ = serving()
     audiences, requests = (made.audience(), made.audience()), made.next()
-    kept = requests.opened.user % 2 == 0
+    even = requests.opened.user % 2 == 0
     whole = audiences[0].react(requests, best_first(requests, 1.0 * requests.item))
-    part = requests.rows(kept)
+    part = requests.rows(even)
     half = audiences[1].react(part, best_first(part, 1.0 * part.item))
-    mine = whole.user % 2 == 0
-    assert np.array_equal(whole.exposure[mine], half.exposure)
-    assert np.array_equal(whole.clicked[mine], half.clicked)
+    of_even = whole.user % 2 == 0
+    assert np.array_equal(whole.exposure[of_even], half.exposure)
+    assert np.array_equal(whole.clicked[of_even], half.clicked)
 
 
 def test_clicks_come_as_often_as_their_probability_says_and_the_truth_gets_most():

@@ -79,8 +79,8 @@ def test_the_shop_alone_is_the_shop_beside_the_feed(landing, tmp_path):
 def test_the_size_of_blocks_changes_no_byte(block, landing, tmp_path_factory):
     folder = tmp_path_factory.mktemp("blocks")
     fill_shop(folder, SimulatedShop(TINY), block=block)
-    found, expected = bytes_of(folder), bytes_of(landing)
-    assert found == {name: expected[name] for name in expected if name.split("/")[0] in {
+    written, expected = bytes_of(folder), bytes_of(landing)
+    assert written == {name: expected[name] for name in expected if name.split("/")[0] in {
         "purchases", "points", "labels", "demographics"
     }}  # fmt: skip
 
@@ -174,10 +174,10 @@ def test_labels_say_what_surveys_and_points_say(tables):
     labels = tables["labels"]
     assert set(labels["task"]) == set(TASKS)
     assert not labels.duplicated(["user_id", "task", "observed_at"]).any()
-    told = tables["demographics"].set_index("user_id")
+    answers = tables["demographics"].set_index("user_id")
     kids = labels[labels["task"] == "has_kids"].set_index("user_id")["label"]
-    assert (kids == (told.loc[kids.index, "kids"] > 0)).all()
-    assert set(kids.index) == set(told.index[told["kids"].notna()])
+    assert (kids == (answers.loc[kids.index, "kids"] > 0)).all()
+    assert set(kids.index) == set(answers.index[answers["kids"].notna()])
     used = labels[(labels["task"] == "points_used")]
     points = tables["points"]
     for end, rows in used.groupby("observed_at"):

