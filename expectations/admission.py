@@ -73,7 +73,7 @@ class BatchFailure:
 class GateResult:
     """Outcome of the gate; rows in = rows of `kept` + rows of `quarantined`, for every partition."""
 
-    kept: pd.DataFrame
+    passed: pd.DataFrame
     """`_partition`, `_row` and every column of the contract, typed as `ColumnSpec` says."""
     quarantined: pd.DataFrame
     """`table, partition, row, rule, rules, column, value, remedy, row_json`: one row each.

@@ -69,7 +69,7 @@ def gate(table: str, frame: pd.DataFrame, context: GateContext) -> GateResult:
     if context.data_docs is not None:
         render(context.data_docs, table, engine, parameters)
     return GateResult(
-        kept=_kept(frame, facts, ~broken),
+        passed=_kept(frame, facts, ~broken),
         quarantined=_quarantined(table, frame, facts, verdicts, broken),
         batch_failures={
             partition: tuple(failure for failure in failures if failure.partition == partition)

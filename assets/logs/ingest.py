@@ -106,7 +106,7 @@ def ingest(
         if result.batch_failures and not force:
             raise BatchRejected(report)
         quarantined = _with_files(result.quarantined, landed.frame)
-        warehouse.load(table, _records(landed, result), result.kept, quarantined)
+        warehouse.load(table, _records(landed, result), result.passed, quarantined)
     clock.append(time.perf_counter())
     seconds = (end - start for start, end in pairwise(clock))
     return replace(report, seconds=dict(zip(("read", "gate", "load"), seconds, strict=True)))
@@ -195,7 +195,7 @@ def _records(landed: reading.Landed, result: GateResult) -> list[PartitionLoad]:
 
 def _report(landed: reading.Landed, result: GateResult) -> IngestReport:
     counts = pd.DataFrame({"rows_in": landed.rows()})
-    columns = {"kept": result.kept["_partition"], "quarantined": result.quarantined["partition"]}
+    columns = {"kept": result.passed["_partition"], "quarantined": result.quarantined["partition"]}
     for name, column in columns.items():
         counts[name] = column.value_counts().reindex(counts.index, fill_value=0).astype("int64")
     counts.index.name = "partition"

@@ -78,7 +78,7 @@ def replay(
         context = gate_context(warehouse, description, table, partitions, settings, now_ms, replay=True)
         result = gate(table, raw, context)
         ids_of = rows[["id", "partition", "row"]].set_axis(["_id", "_partition", "_row"], axis=1)
-        passed = result.kept.merge(ids_of, on=["_partition", "_row"], how="left")
+        passed = result.passed.merge(ids_of, on=["_partition", "_row"], how="left")
         if len(passed):
             move_to_kept(warehouse, table, passed)
     still = {str(rule): int(count) for rule, count in result.quarantined["rule"].value_counts().items()}

@@ -1,5 +1,7 @@
 """long_term_graph[D]: walks, GAT and L_N over all behaviours received by the end of day D."""
 
+from typing import Any
+
 import dagster as dg
 
 from assets.common import plots
@@ -39,43 +41,50 @@ def long_term_graph_asset(partitions: Partitions) -> dg.AssetsDefinition:
         One for all systems. `collapse` is the mean cosine of 1,000 random users: near 1 all users look alike,
         which is what the printed loss (no negatives) leads to.
         """
-        from models.ranking.lsttm.long_term_graph import train_long_term
-        from models.ranking.registry import long_term_settings
 
         with retried_or_explained(context):
-            day, deployment, timings = context.partition_key, home.deployment, Timings()
-            states, settings = States(home.paths.models), long_term_settings(deployment.size)
-            with timings.phase("read"), warehouse.open() as opened:
-                log, data_hash = read_through(opened, deployment, day)
-            with timings.phase("compute"):
-                listen = progress.to(context.log, f"long-term graph {day}:")
-                state = train_long_term(
-                    log, settings, seed=deployment.seed, device=deployment.device, progress=listen
-                )
-                record = StateRecord.of_training(NAME, day, deployment, settings, data_hash)
-                folder = states.long_term(day)
-                with states.write(folder, record) as path:
-                    state.save(path)
-            with timings.phase("record"):
-                plot = plots.curves({"L_N": state.losses}, f"Long-term graph, {day}", "mean loss", "epoch")
-                record_training(
-                    tracking.open(),
-                    states.finished(folder),
-                    "long_term",
-                    losses=state.losses,
-                    plot=plot,
-                    metrics={"collapse": state.collapse},
-                )
-            progress.spent(timings.seconds)
-            context.add_asset_metadata(
-                {
-                    "users": len(state.user_vectors),
-                    "items": len(state.item_vectors),
-                    "collapse": state.collapse,
-                    "loss": plots.embedded(plot),
-                    "data_hash": data_hash,
-                    **timings.metadata(),
-                }
-            )
+            context.add_asset_metadata(trained(context, home, warehouse, tracking, progress))
 
     return long_term_graph
+
+
+def trained(
+    context: dg.AssetExecutionContext,
+    home: HomeResource,
+    warehouse: WarehouseResource,
+    tracking: TrackingResource,
+    progress: ProgressReport,
+) -> dict[str, Any]:
+    """Train, store and record the graph of a day; returns what its page shows."""
+    from models.ranking.lsttm.long_term_graph import train_long_term
+    from models.ranking.registry import long_term_settings
+
+    day, deployment, timings = context.partition_key, home.deployment, Timings()
+    states, settings = States(home.paths.models), long_term_settings(deployment.size)
+    with timings.phase("read"), warehouse.open() as opened:
+        log, data_hash = read_through(opened, deployment, day)
+    with timings.phase("compute"):
+        listen = progress.to(context.log, f"long-term graph {day}:")
+        state = train_long_term(
+            log, settings, seed=deployment.seed, device=deployment.device, progress=listen
+        )
+        record = StateRecord.of_training(NAME, day, deployment, settings, data_hash)
+        folder = states.long_term(day)
+        with states.write(folder, record) as path:
+            state.save(path)
+    with timings.phase("record"):
+        plot = plots.curves({"L_N": state.losses}, f"Long-term graph, {day}", "mean loss", "epoch")
+        metrics = {"collapse": state.collapse}
+        finished = states.finished(folder)
+        record_training(
+            tracking.open(), finished, "long_term", losses=state.losses, plot=plot, metrics=metrics
+        )
+    progress.spent(timings.seconds)
+    return {
+        "users": len(state.user_vectors),
+        "items": len(state.item_vectors),
+        "collapse": state.collapse,
+        "loss": plots.embedded(plot),
+        "data_hash": data_hash,
+        **timings.metadata(),
+    }

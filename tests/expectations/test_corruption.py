@@ -51,7 +51,7 @@ def test_each_way_is_caught_by_its_own_rule_and_nothing_else_is(table):
     assert result.quarantined["rule"].value_counts().to_dict() == counts
     assert sum(counts.values()) == 100
     copies = len(frame) - 200
-    assert len(result.kept) == 200 - (100 - copies)
+    assert len(result.passed) == 200 - (100 - copies)
 
 
 @pytest.mark.parametrize("table", sorted(CONTRACTS))
@@ -98,7 +98,7 @@ def test_rows_in_are_rows_kept_plus_rows_quarantined(table, rows, share, seed):
     result = gate(table, frame, context(table, hours=(0, 1)))
     rows_in = frame.groupby("_partition").size()
     for partition, figures in result.statistics.iterrows():
-        sound = set(result.kept.loc[result.kept["_partition"] == partition, "_row"])
+        sound = set(result.passed.loc[result.passed["_partition"] == partition, "_row"])
         out = set(result.quarantined.loc[result.quarantined["partition"] == partition, "row"])
         assert figures["rows"] == rows_in.get(partition, 0) == len(sound) + len(out)
         assert (figures["kept"], figures["quarantined"]) == (len(sound), len(out))
@@ -163,8 +163,8 @@ def test_a_corrupted_landing_folder_is_caught_as_reported(table, landed):
 def test_a_kept_row_is_what_it_was_before_its_neighbours_were_broken(landed):
     folder, _ = landed
     read = reading.read(folder, reading.describe(folder), "exposures", [hour_key(0)])
-    rows = gate("exposures", read.frame, context("exposures")).kept
-    before = judge("exposures", good_rows("exposures", 400)).kept
+    rows = gate("exposures", read.frame, context("exposures")).passed
+    before = judge("exposures", good_rows("exposures", 400)).passed
     # A copy of a good row stands at the end and is no original.
     assert rows["_row"].max() < 400
     pd.testing.assert_frame_equal(rows, before[before["_row"].isin(rows["_row"])].reset_index(drop=True))

@@ -102,7 +102,7 @@ def test_rule_catches_its_row_and_no_neighbour(table, rule, column, bad, good):
         column if rule != "received_after_occurred" else "received_at"
     }
     assert result.quarantined["remedy"].str.len().min() > 20
-    assert len(result.kept) + len(result.quarantined) == 20
+    assert len(result.passed) + len(result.quarantined) == 20
 
 
 def test_every_row_rule_has_a_case():
@@ -246,18 +246,18 @@ def test_kept_columns_have_the_contracts_types(table):
         "time": "int64",
     }
     for frame in (raw, as_text, raw.iloc[:0]):
-        rows = judge(table, frame).kept
+        rows = judge(table, frame).passed
         assert len(rows) == len(frame)
         assert list(rows) == ["_partition", "_row", *columns(table)]
         for name, spec in columns(table).items():
             nullable = spec.kind == "time" and not spec.required
             assert str(rows[name].dtype) == ("Int64" if nullable else dtypes[spec.kind]), name
-    pd.testing.assert_frame_equal(judge(table, raw).kept, judge(table, as_text).kept)
+    pd.testing.assert_frame_equal(judge(table, raw).passed, judge(table, as_text).passed)
 
 
 def test_extra_columns_are_kept_out_with_one_warning():
     result = judge("exposures", good_rows("exposures").assign(colour="red", shape="round", _file="a.csv"))
-    assert list(result.kept) == ["_partition", "_row", *columns("exposures")]
+    assert list(result.passed) == ["_partition", "_row", *columns("exposures")]
     assert result.warnings == (
         "exposures: column(s) colour, shape are not in the contract and were kept out",
     )

@@ -34,7 +34,7 @@ def judge_landing(folder) -> dict[str, GateResult]:
             ),
         )
         if table in ("users", "items"):
-            known[table] = results[table].kept[f"{table[:-1]}_id"].to_numpy(object)
+            known[table] = results[table].passed[f"{table[:-1]}_id"].to_numpy(object)
     return results
 
 
@@ -43,7 +43,7 @@ def test_simulated_rows_pass_and_only_the_corrupted_ones_are_caught(tmp_path):
     source = fill(tmp_path, SimulatorSettings.tiny(days=5, shop=ShopSettings.tiny()))
     clean = judge_landing(tmp_path)
     for table, result in clean.items():
-        assert len(result.kept) > 100, table
+        assert len(result.passed) > 100, table
         assert len(result.quarantined) == 0, table
         assert result.batch_failures == {}, table
     report = corrupt(tmp_path, 0.02, seed=3, contracts={table: source.contract(table) for table in TABLES})

@@ -49,7 +49,7 @@ class Means(Figured):
     within_quintiles_fold_spread: float | None
 
 
-class Gains(ResultPart):
+class GainsOverNormal(ResultPart):
     """Over normal training on the same labels; unset without it."""
 
     wins_aupr: int | None = None
@@ -70,13 +70,13 @@ class SupportPoint(Means):
     shots: int | None  #: customers given; None: all
 
 
-class LabelPoint(Means, Gains):
+class LabelPoint(Means, GainsOverNormal):
     """A label budget."""
 
     fraction: float | None = None  #: of the train users; unset for one shot
 
 
-class RatioPoint(Means, Gains):
+class RatioPoint(Means, GainsOverNormal):
     """A class imbalance."""
 
     ratio: float  #: customers to others
@@ -104,7 +104,7 @@ class TargetFigures(Figured):
         return ends
 
 
-class NineWay(Means, Gains):
+class NineWay(Means, GainsOverNormal):
     """Table 3: over all targets, and by target."""
 
     by_target: tuple[TargetFigures, ...]

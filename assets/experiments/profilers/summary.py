@@ -129,7 +129,7 @@ def means(rows: Sequence[ProfileRow]) -> dict[str, Any]:
 
 
 def gains(rows: Sequence[ProfileRow], base: Sequence[ProfileRow]) -> dict[str, Any]:
-    """The fields of `Gains`, over normal training on shared cases; nothing without it."""
+    """The fields of `GainsOverNormal`, over normal training on shared cases; nothing without it."""
     cases = {row.case for row in rows} & {row.case for row in base}
     if not cases:
         return {}

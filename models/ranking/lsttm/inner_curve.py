@@ -63,21 +63,14 @@ def inner_curve(
         data = ranker.instances(e, hour)
         supports = [data.batch(index).to(ranker.learner.device) for index in sets]
         ranker.receive(hour)
-    out: list[dict[str, float | str]] = []
-    for name, pairs in changes.items():
-        if not pairs:
-            continue
-        support_change, query_change = np.array(pairs).T
-        error = query_change.std(ddof=1) / np.sqrt(len(pairs))
-        out.append(
-            {
-                "form": name,
-                "support": float(support_change.mean()),
-                "query": float(query_change.mean()),
-                "error": float(error),
-            }
-        )
-    return out
+    return [_curve_point(name, np.array(pairs)) for name, pairs in changes.items() if pairs]
+
+
+def _curve_point(form: str, changes: np.ndarray) -> dict[str, float | str]:
+    """Means of support and query change over pairs of sets [P, 2], and the query change's standard error."""
+    support, query = changes.mean(axis=0).tolist()
+    error = changes[:, 1].std(ddof=1) / np.sqrt(len(changes))
+    return {"form": form, "support": support, "query": query, "error": float(error)}
 
 
 def _has_gradients(learner: Learner, batch: Batch) -> bool:

@@ -66,10 +66,10 @@ class Hop:
     def of(cls, targets: Tensor, neighbours: Tensor, mask: Tensor, users: int) -> Hop:
         """Args: targets int64 [N] ascending; neighbours, mask [nodes, K] of all nodes; users U."""
         around, known = neighbours[targets], mask[targets]
-        wanted = torch.cat([torch.ones_like(targets, dtype=torch.bool), known.flatten()])
-        found = unique_nodes(torch.cat([targets, around.flatten()])[None], wanted[None], targets[:1])
-        own, rest = found.positions[0].split([len(targets), around.numel()])
-        return cls(found.values[0], own, rest.view(around.shape), known, int((targets < users).sum()))
+        present = torch.cat([torch.ones_like(targets, dtype=torch.bool), known.flatten()])
+        unique = unique_nodes(torch.cat([targets, around.flatten()])[None], present[None], targets[:1])
+        own, rest = unique.positions[0].split([len(targets), around.numel()])
+        return cls(unique.values[0], own, rest.view(around.shape), known, int((targets < users).sum()))
 
 
 class LongTermEncoder(nn.Module):
