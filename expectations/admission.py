@@ -71,7 +71,7 @@ class BatchFailure:
 
 @dataclass(frozen=True)
 class GateResult:
-    """Outcome of the gate; rows in = rows of `kept` + rows of `quarantined`, for every partition."""
+    """Outcome of the gate; rows in = rows of `passed` + rows of `quarantined`, for every partition."""
 
     passed: pd.DataFrame
     """`_partition`, `_row` and every column of the contract, typed as `ColumnSpec` says."""
