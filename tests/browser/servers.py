@@ -28,6 +28,7 @@ needs_browser = [
     pytest.mark.browser,
     pytest.mark.slow,
     pytest.mark.timeout(900),
+    pytest.mark.slow,
     pytest.mark.skipif(BROWSER is None, reason=f"no browser on the path ({', '.join(BROWSERS)})"),
 ]
 

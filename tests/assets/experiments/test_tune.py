@@ -236,6 +236,7 @@ def test_the_json_of_a_study(result, whole):
     assert [one["auc"] for one in document["systems"]["deepfm"]["trials"]] == [one.auc for one in whole[:3]]
 
 
+@pytest.mark.slow
 def test_two_workers_give_the_same_trials_as_one(result, logs, tmp_path):
     out = tmp_path / "two.json"
     asked = settings(systems=("deepfm", "lsttm_no_meta"), trials=2)
