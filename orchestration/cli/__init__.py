@@ -1,45 +1,63 @@
-"""The command line `hourfold`. Only typer and rich are imported here: a command imports what it needs."""
+"""The command line `hourfold`. A command's module is imported when that command is called or listed."""
 
 from __future__ import annotations
 
-import typer
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from typing import Any
 
-from orchestration.cli import (
-    ab,
-    compare,
-    day,
-    demo,
-    graph,
-    heatmap,
-    ingest,
-    profile_eval,
-    prospect,
-    quarantine,
-    simulate,
-    tune,
-    ui,
+import typer
+from typer.core import TyperGroup
+from typer.main import get_group
+
+NAMES = (
+    *("demo", "simulate", "ingest", "day", "compare", "ab", "tune", "heatmap", "prospect"),
+    *("profile-eval", "ui", "graph", "quarantine"),
 )
+
+
+class Commands(Mapping[str, Any]):
+    """Name → command, made when it is read: the module's function of that name, or its group `app`."""
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in NAMES:
+            raise KeyError(name)
+        word = name.replace("-", "_")
+        module = import_module(f"{__name__}.{word}")
+        alone = typer.Typer(rich_markup_mode="markdown", add_completion=False)
+        if hasattr(module, "app"):
+            alone.add_typer(module.app, name=name)
+        else:
+            alone.command(name)(getattr(module, word))
+        return get_group(alone).commands[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(NAMES)
+
+    def __len__(self) -> int:
+        return len(NAMES)
+
+
+class CommandLine(TyperGroup):
+    """The group of all commands."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{**options, "commands": Commands()})
+
 
 app = typer.Typer(
     name="hourfold",
+    cls=CommandLine,
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="markdown",
     pretty_exceptions_show_locals=False,
-    help="Real logs in, hour-by-hour AUC out: a ranker that is retrained each day and adapted each hour.\n\n"
-    "State lives in `./var`; the environment variable `HOURFOLD_HOME` moves it.",
 )
 
-app.command("demo")(demo.demo)
-app.command("simulate")(simulate.simulate)
-app.command("ingest")(ingest.ingest)
-app.command("day")(day.day)
-app.command("compare")(compare.compare)
-app.command("ab")(ab.ab)
-app.command("tune")(tune.tune)
-app.add_typer(graph.app, name="graph")
-app.command("heatmap")(heatmap.heatmap)
-app.command("prospect")(prospect.prospect)
-app.command("profile-eval")(profile_eval.profile_eval)
-app.add_typer(quarantine.app, name="quarantine")
-app.command("ui")(ui.ui)
+
+@app.callback()
+def hourfold() -> None:
+    """Real logs in, hour-by-hour AUC out: a ranker that is retrained each day and adapted each hour.
+
+    State lives in `./var`; the environment variable `HOURFOLD_HOME` moves it.
+    """

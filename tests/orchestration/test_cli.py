@@ -106,3 +106,14 @@ def test_help_starts_without_the_heavy_libraries():
     ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "[]"
     assert time.perf_counter() - started < 3.0  # under a second on an idle machine
+
+
+def test_a_command_starts_without_the_other_commands():
+    code = (
+        "import sys; from typer.testing import CliRunner; from orchestration.cli import NAMES, app; "
+        "assert CliRunner().invoke(app, ['compare', '--help']).exit_code == 0; "
+        "modules = {name: 'orchestration.cli.' + name.replace('-', '_') for name in NAMES}; "
+        "print([name for name in NAMES if modules[name] in sys.modules])"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "['compare']"
