@@ -35,7 +35,16 @@ class SourceDescription(BaseModel):
         description="first day of purchases and points, where a shop's year begins before the feed's "
         "`first_day`; None: the same day",
     )
+    external_first_day: str | None = Field(
+        default=None,
+        description="first day of external clicks, where what accounts did elsewhere is known from before the "
+        "feed's `first_day`; None: the same day",
+    )
     last_day: str = Field(description="last day with a partition, included")
+    closed: bool = Field(
+        default=False,
+        description="whether the logs have ended, as those of an archive: no partition comes after `last_day`",
+    )
     #: categorical columns of users that models see, six at most
     user_fields: tuple[str, ...] = Field(default=(), max_length=MAX_FIELDS)
     #: categorical columns of items that models see, six at most
@@ -48,6 +57,9 @@ class SourceDescription(BaseModel):
         default="balances",
         description="what the amounts of points are: `balances` after each event (an hour takes the last "
         "one) or `amounts` moved by it (an hour takes their sum)",
+    )
+    gate: dict[str, float] = Field(
+        default={}, description="limits of the quality gate that differ from its defaults, by name"
     )
 
     @field_validator("zone")
