@@ -40,12 +40,13 @@ class RunRecord:
     settings: Mapping[str, str]  #: flat; the same for all runs of a system
     tags: Mapping[str, str] = field(default_factory=dict)
     metrics: Mapping[str, float | None] = field(default_factory=dict)  #: None and NaN are left out
-    step: int = 0
+    steps: Mapping[int, Mapping[str, float | None]] = field(default_factory=dict)  #: step → figures there
     curves: Mapping[str, Sequence[float]] = field(default_factory=dict)  #: name → values at steps 0, 1, …
     parent: str | None = None  #: run id
-    name: str | None = None  #: as the page lists it, after the source; default: system, kind and partition
+    name: str | None = None  #: as the page lists it, before the source; default: partition, system and kind
     #: folder in the run → local file, or folder of files
     artifacts: Mapping[str, Path] = field(default_factory=dict)
+    started: float | None = None  #: when the work began, Unix seconds; default: when the tracker was opened
 
 
 class Tracking:
@@ -53,6 +54,7 @@ class Tracking:
 
     def __init__(self, folder: Path, source: str, simulated: bool, purpose: str = EXPERIMENT) -> None:
         self.folder, self.source, self.simulated, self.purpose = folder, source, simulated, purpose
+        self.opened = time.time()  #: an asset opens its tracker as its work begins
 
     @property
     def label(self) -> str:
@@ -101,9 +103,11 @@ class Tracking:
         run = self.find(record)
         params: list[Any] = []
         if run is None:
-            name = " ".join((self.label, record.name or f"{record.system} {record.kind} {record.partition}"))
             tags = {KEY: self.key(record)} | ({"mlflow.parentRunId": record.parent} if record.parent else {})
-            run = self.client.create_run(self.experiment, tags=tags, run_name=name)
+            started = int(1000 * (self.opened if record.started is None else record.started))
+            run = self.client.create_run(
+                self.experiment, start_time=started, tags=tags, run_name=self.name_of(record)
+            )
             values = {"seed": str(record.seed), "system": record.system, "source": self.source}
             params = [Param(name, value[:6000]) for name, value in (values | dict(record.settings)).items()]
         run_id = run.info.run_id
@@ -128,15 +132,30 @@ class Tracking:
                 self.client.log_artifacts(run_id, str(path), folder)
             else:
                 self.client.log_artifact(run_id, str(path), folder)
-        if run.info.status != "FINISHED":
-            self.client.set_terminated(run_id)
+        self.client.set_terminated(run_id)  # its end is when something was written on it last
         return str(run_id)
+
+    def name_of(self, record: RunRecord) -> str:
+        """A run as lists show it, what differs first: `2025-03-11 lsttm_spectral day (kuairand)`."""
+        return f"{record.name or f'{record.partition} {record.system} {record.kind}'} ({self.label})"
+
+    def amend(self, record: RunRecord) -> str | None:
+        """Add figures and tags to a run that is over, whose times stay; its id, or None without a run."""
+        from mlflow.entities import RunTag
+
+        run = self.find(record)
+        if run is None:
+            return None
+        tags = [RunTag(name, value) for name, value in record.tags.items()]
+        self.client.log_batch(run.info.run_id, metrics=self._changed(run, record), tags=tags)
+        return str(run.info.run_id)
 
     def _changed(self, run: Run, record: RunRecord) -> list[Any]:
         """The metrics that the run does not carry yet with this value at this step."""
         from mlflow.entities import Metric
 
-        figures = [(name, record.step, value) for name, value in record.metrics.items()]
+        figures = [(name, 0, value) for name, value in record.metrics.items()]
+        figures += [(name, step, value) for step, at in record.steps.items() for name, value in at.items()]
         figures += [
             (name, step, value) for name, curve in record.curves.items() for step, value in enumerate(curve)
         ]
