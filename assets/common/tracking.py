@@ -9,7 +9,9 @@ same value is not logged again.
 
 from __future__ import annotations
 
+import json
 import math
+import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +19,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from assets.common.links import LOCAL_MLFLOW, dagster_tags, mlflow_server
+from assets.common.mlflow_store import artifact_root, re_root, store_uris, team_uri
 from assets.common.provenance import git_revision, settings_digest
+from warehouse.home import Home
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -26,6 +31,7 @@ if TYPE_CHECKING:
 EXPERIMENT = "ranking"
 PROFILING = "profiling"  #: the profiler keeps an experiment and registered models of its own
 KEY = "hourfold.key"
+LONGEST_DIGEST = 36  #: characters that MLflow takes of a data set's hash
 MOST_PARAMS, MOST_METRICS = 100, 900  #: what MLflow takes in one call, the second with room for tags
 
 
@@ -65,24 +71,28 @@ class Tracking:
 
     @cached_property
     def client(self) -> MlflowClient:
-        """A client on `<home>/mlflow/mlflow.db`; importing it takes seconds, hence only when used."""
-        import os
-
+        """A client of the store; importing MLflow takes seconds, hence only when used."""
         os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
         from mlflow.tracking import MlflowClient
 
-        self.folder.mkdir(parents=True, exist_ok=True)
-        uri = f"sqlite:///{self.folder / 'mlflow.db'}"
-        return MlflowClient(tracking_uri=uri, registry_uri=uri)
+        if team_uri() is None:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            re_root(self.folder)
+        tracking, registry = store_uris(self.folder)
+        return MlflowClient(tracking_uri=tracking, registry_uri=registry)
 
     @cached_property
     def experiment(self) -> str:
-        """The experiment's id; its artifacts lie inside the home, not in the working directory."""
+        """The experiment's id; its artifacts lie inside the home, or where a team's server puts them."""
         experiment = self.client.get_experiment_by_name(self.purpose)
         if experiment is not None:
             return str(experiment.experiment_id)
-        artifacts = (self.folder / "artifacts").as_uri()
-        return str(self.client.create_experiment(self.purpose, artifact_location=artifacts))
+        place = artifact_root(self.folder)
+        return str(self.client.create_experiment(self.purpose, artifact_location=place))
+
+    def url(self, run_id: str) -> str:
+        """The page of a run; on this machine's usual port where no server is known."""
+        return f"{mlflow_server() or LOCAL_MLFLOW}/#/experiments/{self.experiment}/runs/{run_id}"
 
     def key(self, record: RunRecord) -> str:
         """The identity of a run."""
@@ -118,6 +128,7 @@ class Tracking:
             "kind": record.kind,
             "partition": record.partition,
             "git_revision": git_revision(),
+            **dagster_tags(),
             **record.tags,
         }
         fresh = [RunTag(name, value) for name, value in about.items() if run.data.tags.get(name) != value]
@@ -127,6 +138,7 @@ class Tracking:
             self.client.log_batch(run_id, metrics=metrics[start : start + MOST_METRICS])
         for start in range(MOST_PARAMS, len(params), MOST_PARAMS):
             self.client.log_batch(run_id, params=params[start : start + MOST_PARAMS])
+        self._log_data(run, record)
         for folder, path in record.artifacts.items():
             if path.is_dir():
                 self.client.log_artifacts(run_id, str(path), folder)
@@ -149,6 +161,20 @@ class Tracking:
         tags = [RunTag(name, value) for name, value in record.tags.items()]
         self.client.log_batch(run.info.run_id, metrics=self._changed(run, record), tags=tags)
         return str(run.info.run_id)
+
+    def _log_data(self, run: Run, record: RunRecord) -> None:
+        """Name what was read as an input of the run: the source, the data's hash, the warehouse's file."""
+        from mlflow.entities import Dataset, DatasetInput, InputTag
+
+        digest = record.tags.get("data_hash", "")[:LONGEST_DIGEST]
+        logged = run.inputs.dataset_inputs if run.inputs else []
+        if not digest or digest in [entry.dataset.digest for entry in logged]:
+            return
+        home = Home(self.folder.parent)
+        place = home.source(self.source).warehouse.relative_to(home.root)
+        source = Dataset(self.label, digest, "local", json.dumps({"uri": str(place)}))
+        context = InputTag("mlflow.data.context", "training" if "train" in record.kind else "evaluation")
+        self.client.log_inputs(run.info.run_id, [DatasetInput(source, [context])])
 
     def _changed(self, run: Run, record: RunRecord) -> list[Any]:
         """The metrics that the run does not carry yet with this value at this step."""
