@@ -169,13 +169,12 @@ def _study(
     if not systems:
         return ""
     columns = ["system", *(f"{head(point)} ({point.labels:.0f})" for point in systems[0][1])]
-    rows = [[system, *map(_both_areas, points)] for system, points in systems]
+    rows = [
+        [system, *(f"{number(point.aupr)} ({number(point.auroc)})" for point in points)]
+        for system, points in systems
+    ]
     images = "\n".join(f"![{study}, {f}](../images/profile-{study}-{f}.png)" for f in AREAS)
     return f"{title} In brackets at the head: the number of labels.\n\n{markdown(columns, rows)}\n\n{images}"
-
-
-def _both_areas(point: Point) -> str:
-    return f"{number(point.aupr)} ({number(point.auroc)})"
 
 
 def _shots(shots: int | None) -> str:
