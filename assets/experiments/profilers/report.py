@@ -169,13 +169,13 @@ def _study(
     if not systems:
         return ""
     columns = ["system", *(f"{head(point)} ({point.labels:.0f})" for point in systems[0][1])]
-
-    def figures(point: Point) -> str:
-        return f"{number(point.aupr)} ({number(point.auroc)})"
-
-    rows = [[line[0], *map(figures, line[1])] for line in systems]
+    rows = [[system, *map(_areas, points)] for system, points in systems]
     images = "\n".join(f"![{study}, {f}](../images/profile-{study}-{f}.png)" for f in AREAS)
     return f"{title} In brackets at the head: the number of labels.\n\n{markdown(columns, rows)}\n\n{images}"
+
+
+def _areas(point: LabelPoint | RatioPoint) -> str:
+    return f"{number(point.aupr)} ({number(point.auroc)})"
 
 
 def _shots(shots: int | None) -> str:
