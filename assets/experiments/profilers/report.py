@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TypeVar
+from typing import Any
 
 from assets.experiments.number_format import markdown, number
 from assets.experiments.profilers.results import (
@@ -23,7 +23,6 @@ OURS = ("meta_profile", "meta_profile_finetune", "meta_profile_prior")
 BUDGETS = ("all", "20%", "5%", "1%", "one_shot")
 SHOWN = ("auroc", "aupr", "within_quintiles")
 Summary = Sequence[ProfilerSummary]
-Point = TypeVar("Point", LabelPoint, RatioPoint)
 
 
 def brands(summary: Summary) -> str:
@@ -164,17 +163,21 @@ def imbalance(summary: Summary) -> str:
 
 
 def _study(
-    systems: Sequence[tuple[str, Sequence[Point]]], study: str, title: str, head: Callable[[Point], str]
+    systems: Sequence[tuple[str, Sequence[LabelPoint | RatioPoint]]],
+    study: str,
+    title: str,
+    head: Callable[[Any], str],
 ) -> str:
     if not systems:
         return ""
     columns = ["system", *(f"{head(point)} ({point.labels:.0f})" for point in systems[0][1])]
-    rows = [
-        [system, *(f"{number(point.aupr)} ({number(point.auroc)})" for point in points)]
-        for system, points in systems
-    ]
+    rows = [[system, *map(_areas, points)] for system, points in systems]
     images = "\n".join(f"![{study}, {f}](../images/profile-{study}-{f}.png)" for f in AREAS)
     return f"{title} In brackets at the head: the number of labels.\n\n{markdown(columns, rows)}\n\n{images}"
+
+
+def _areas(point: LabelPoint | RatioPoint) -> str:
+    return f"{number(point.aupr)} ({number(point.auroc)})"
 
 
 def _shots(shots: int | None) -> str:
