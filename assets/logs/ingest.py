@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
@@ -11,30 +11,48 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from assets.logs import judging
+from assets.logs.judging import Judgement, Question
 from warehouse.home import SourceHome
 from warehouse.landing import layout, reading
-from warehouse.landing.contract import PROFILING_TABLES, TableContract, table_contract
-from warehouse.landing.description import SourceDescription
+from warehouse.landing.contract import PartitionKind, table_contract
+from warehouse.landing.description import FILE_NAME, SourceDescription
 from warehouse.landing.records import PartitionLoad
-from warehouse.store.warehouse import Warehouse
 
 if TYPE_CHECKING:
-    from expectations.gate import BatchFailure, GateContext, GateResult, Lookup
+    from expectations.gate import BatchFailure, GateResult
     from expectations.settings import GateSettings
+    from warehouse.landing.files import FileRejected
+    from warehouse.landing.layout import UnreadFile
+    from warehouse.store.warehouse import Warehouse
 
 
 class BatchRejected(RuntimeError):
-    """A batch rule stopped partitions; nothing of this call was written and the state before is intact."""
+    """A batch rule stopped partitions; nothing of these calls was written and the state before is intact.
 
-    def __init__(self, report: IngestReport) -> None:
-        self.report = report
-        self.failures = [failure for broken in report.failures.values() for failure in broken]
-        messages = "; ".join(failure.message for failure in self.failures[:3])
-        more = f" (and {len(self.failures) - 3} more)" if len(self.failures) > 3 else ""
-        super().__init__(
-            f"{report.table}: {len(report.failures)} of {len(report.rows)} partitions break a batch rule, "
-            f"nothing was written: {messages}{more}. Mend the logs and ingest again, or overrule with force"
-        )
+    `report` is the first of `reports`, one a table or call; `files` are those that could not be taken.
+    """
+
+    def __init__(self, *reports: IngestReport, files: Sequence[FileRejected] = ()) -> None:
+        self.reports, self.files = reports, tuple(files)
+        self.failures = [f for report in reports for broken in report.failures.values() for f in broken]
+        messages = [_refusal(report) for report in reports] + [str(error) for error in files]
+        super().__init__("\n".join(messages))
+
+    @property
+    def report(self) -> IngestReport:
+        """What became of the partitions of the first call."""
+        return self.reports[0]
+
+
+def _refusal(report: IngestReport) -> str:
+    failures = [failure for broken in report.failures.values() for failure in broken]
+    messages = "; ".join(failure.message for failure in failures[:3])
+    more = f" (and {len(failures) - 3} more)" if len(failures) > 3 else ""
+    return (
+        f"{report.table}: {len(report.failures)} of {len(report.rows)} partitions break a batch rule, "
+        f"nothing was written: {messages}{more}. Mend the logs and ingest again, or overrule with force"
+    )
 
 
 @dataclass(frozen=True)
@@ -42,12 +60,14 @@ class IngestReport:
     """What became of the partitions of one call."""
 
     table: str
-    rows: pd.DataFrame  #: index partition: rows_in, kept, quarantined
+    rows: pd.DataFrame  #: index partition (those with files): rows_in, kept, quarantined
     rules: dict[str, int]  #: quarantined rows by the first rule that they broke
     statistics: pd.DataFrame  #: the gate's, index partition
     failures: dict[str, tuple[BatchFailure, ...]]  #: batch rules broken; empty unless rejected or forced
     warnings: tuple[str, ...]
     seconds: dict[str, float] = field(default_factory=dict)  #: read, gate, load
+    missing: tuple[str, ...] = ()  #: partitions asked for that have no files: neither loaded nor recorded
+    unread: tuple[UnreadFile, ...] = ()  #: files of the table that belong to no partition, or were read once
 
     @property
     def kept(self) -> int:
@@ -58,6 +78,14 @@ class IngestReport:
     def quarantined(self) -> int:
         """Rows quarantined, all partitions."""
         return int(self.rows["quarantined"].sum())
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A table's landed partitions beside the loaded ones."""
+
+    pending: tuple[str, ...]  #: landed, and not loaded from these files and columns
+    gone: tuple[str, ...]  #: loaded, and without files by now: they stay loaded
 
 
 def ingest(
@@ -74,144 +102,59 @@ def ingest(
 ) -> IngestReport:
     """Bring partitions of a table through the gate into the warehouse, in one transaction.
 
+    An hour or day without files is neither loaded nor recorded: the report names it as missing. The warehouse
+    is held only while rows are written. Where the landing folder has no `source.json`, the description that
+    was used is written there once a load has succeeded.
+
     Args:
         home, table: the source's folders, and the table's name in the landing contract.
-        partitions: default: those that are not loaded as they are now. One without files is loaded as empty.
+        partitions: default: those that are not loaded as they are now.
         landing, description: default: the folder inside home, and what it says.
-        settings, now_ms: limits of the gate, and its clock; default: now.
+        settings, now_ms: limits of the gate, and its clock; default: those of the description, and now.
         force: load even though batch rules are broken; recorded with the batch.
         data_docs: folder for Great Expectations' Data Docs.
 
     Raises:
         BatchRejected: a batch rule is broken; nothing was written.
         FileRejected: a file cannot be taken; nothing was written.
+        ValueError: a limit in `source.json` is none of the gate's.
     """
-    from expectations.gate import gate
-
     landing = landing or home.landing
     description = description or reading.describe(landing)
+    settings = settings or judging.gate_settings(description, landing)
+    warnings = []
     if partitions is None:
-        partitions = pending(home, table, landing=landing, description=description)
+        standing = standing_of(home, table, landing=landing, description=description)
+        partitions = standing.pending
+        warnings += _gone(table, standing.gone)
     clock = [time.perf_counter()]
     landed = reading.read(landing, description, table, partitions)
+    missing = tuple(partition for partition, files in landed.files.items() if not files)
+    landed = replace(landed, files={key: files for key, files in landed.files.items() if files})
+    if missing:
+        warnings += _gone(table, _loaded_before(home, table, missing))
     clock.append(time.perf_counter())
-    with Warehouse(home.warehouse) as warehouse:
-        warehouse.configure(description)
-        context = gate_context(
-            warehouse, description, table, list(landed.files), settings, now_ms, data_docs=data_docs
+    report = IngestReport(
+        table, _counts(landed, None), {}, pd.DataFrame(), {}, (), missing=missing, unread=landed.unread
+    )
+    if landed.files:
+        question = Question(description, table, tuple(landed.files), settings, now_ms)
+        judged: list[float] = []
+
+        def accept(judgement: Judgement) -> None:
+            nonlocal report
+            judged.append(time.perf_counter())
+            report = _reported(report, landed, judgement.result)
+            if judgement.result.batch_failures and not force:
+                raise BatchRejected(report)
+
+        def write(warehouse: Warehouse, judgement: Judgement) -> None:
+            result = judgement.result
+            quarantined = _with_files(result.quarantined, landed.frame)
+            warehouse.load(table, _records(landed, result), result.passed, quarantined, description=description)
+
+        judging.judge_and_write(
+            home.warehouse, question, landed.frame.drop(columns="_file"), accept, write
         )
-        result = gate(table, landed.frame.drop(columns="_file"), context)
-        clock.append(time.perf_counter())
-        report = _report(landed, result)
-        if result.batch_failures and not force:
-            raise BatchRejected(report)
-        quarantined = _with_files(result.quarantined, landed.frame)
-        warehouse.load(table, _records(landed, result), result.passed, quarantined)
+        clock.append(judged[-1])
     clock.append(time.perf_counter())
-    seconds = (end - start for start, end in pairwise(clock))
-    return replace(report, seconds=dict(zip(("read", "gate", "load"), seconds, strict=True)))
-
-
-def pending(
-    home: SourceHome,
-    table: str,
-    *,
-    landing: Path | None = None,
-    description: SourceDescription | None = None,
-) -> list[str]:
-    """Landed partitions that are not loaded, or were loaded from other files or columns than now."""
-    landing = landing or home.landing
-    description = description or reading.describe(landing)
-    present = reading.fingerprints(landing, description, table)
-    if not home.warehouse.exists():
-        return list(present)
-    with Warehouse(home.warehouse, read_only=True) as warehouse:
-        loaded = warehouse.loaded(table)
-    stored = dict(zip(loaded["partition"], loaded["files_hash"], strict=True))
-    return [partition for partition, digest in present.items() if stored.get(partition) != digest]
-
-
-def gate_context(
-    warehouse: Warehouse,
-    description: SourceDescription,
-    table: str,
-    partitions: Sequence[str],
-    settings: GateSettings | None = None,
-    now_ms: int | None = None,
-    *,
-    data_docs: Path | None = None,
-    replay: bool = False,
-) -> GateContext:
-    """What the gate must know to judge these partitions.
-
-    In a `replay` the rows are judged beside those that their own partitions hold already.
-    """
-    from expectations.gate import ColumnSpec, GateContext
-    from expectations.settings import GateSettings
-
-    contract = description.contract(table)
-    zone = description.service_zone
-    columns = {
-        column.name: ColumnSpec(kind=column.type.value, required=column.required)
-        for column in contract.columns
-    }
-    replaced = [] if replay else partitions
-    return GateContext(
-        columns=columns,
-        partitions={partition: layout.bounds(contract, zone, partition) for partition in partitions},
-        now_ms=int(time.time() * 1000) if now_ms is None else now_ms,
-        known=_known(warehouse, contract),
-        existing_ids=lambda ids: warehouse.existing_exposure_ids(ids, replaced) if len(ids) else set(),
-        purchased=lambda purchases: warehouse.first_purchases(purchases, replaced),
-        domains=description.domains,
-        history=warehouse.history(table, except_partitions=partitions),
-        settings=settings or GateSettings(),
-        data_docs=data_docs,
-    )
-
-
-def _known(warehouse: Warehouse, contract: TableContract) -> dict[str, Lookup]:
-    """Ids with a dimension row, for the tables that refer to users and items.
-
-    The profiler's tables admit any account: purchases come from shops that send no users.
-    """
-    if contract.name in ("users", "items", *PROFILING_TABLES):
-        return {}
-    refers = {"users": "user_id", "items": "item_id"}
-    return {table: warehouse.known_ids(table) for table, key in refers.items() if contract.column(key)}  # type: ignore[arg-type]
-
-
-def _records(landed: reading.Landed, result: GateResult) -> list[PartitionLoad]:
-    """The record of each partition with what the gate says of it."""
-    return [
-        replace(
-            record,
-            statistics=result.statistics.loc[record.partition].to_dict(),
-            forced=record.partition in result.batch_failures,
-        )
-        for record in landed.records()
-    ]
-
-
-def _report(landed: reading.Landed, result: GateResult) -> IngestReport:
-    counts = pd.DataFrame({"rows_in": landed.rows()})
-    columns = {"kept": result.passed["_partition"], "quarantined": result.quarantined["partition"]}
-    for name, column in columns.items():
-        counts[name] = column.value_counts().reindex(counts.index, fill_value=0).astype("int64")
-    counts.index.name = "partition"
-    return IngestReport(
-        table=table_contract(landed.table).name,
-        rows=counts,
-        rules={str(rule): int(rows) for rule, rows in result.quarantined["rule"].value_counts().items()},
-        statistics=result.statistics,
-        failures=dict(result.batch_failures),
-        warnings=(*landed.warnings, *result.warnings),
-    )
-
-
-def _with_files(quarantined: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
-    """Quarantined rows with the file that each came from."""
-    files = frame[["_partition", "_row", "_file"]].set_axis(["partition", "row", "file"], axis=1)
-    return quarantined.assign(row=quarantined["row"].astype("int64")).merge(
-        files, on=["partition", "row"], how="left"
-    )

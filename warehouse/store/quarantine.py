@@ -17,6 +17,7 @@ import pyarrow as pa
 from warehouse.store.load import check_stored, insert_rows
 from warehouse.store.staging import stage_kept
 from warehouse.store.statements import statement
+from warehouse.store.transactions import staged, transaction
 from warehouse.store.warehouse import Warehouse
 
 
@@ -63,24 +64,15 @@ def move_to_kept(warehouse: Warehouse, table: str, rows: pd.DataFrame) -> None:
             "digest": pa.array(_digests(rows), type=pa.string()),
         }
     )
-    connection.begin()
-    try:
-        connection.register("staged_moves", moves)
+    with transaction(connection), staged(connection, staged_moves=moves):
         loads = connection.execute(statement("quarantine", "staged_loads"), {"table": table}).df()
-        connection.register("staged_loads", loads)
         order = {partition: position for position, partition in enumerate(loads["partition"])}
-        insert_rows(connection, contract, stage_kept(contract, rows, order))
-        connection.execute(statement("quarantine", "delete_moved"))
-        connection.execute(statement("quarantine", "update_batches"), {"table": table})
-        check_stored(connection, contract)
+        with staged(connection, staged_loads=loads, staged=stage_kept(contract, rows, order)):
+            insert_rows(connection, contract)
+            connection.execute(statement("quarantine", "delete_moved"))
+            connection.execute(statement("quarantine", "update_batches"), {"table": table})
+            check_stored(connection, contract)
         warehouse.check_invariant(table, list(order))
-        connection.commit()
-    except BaseException:
-        connection.rollback()
-        raise
-    finally:
-        for view in ("staged", "staged_loads", "staged_moves"):
-            connection.unregister(view)
 
 
 def _digests(rows: pd.DataFrame) -> list[str]:
