@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,71 +12,17 @@ import pandas as pd
 
 from assets.logs import judging
 from assets.logs.judging import Judgement, Question
+from assets.logs.reports import BatchRejected, IngestReport, report_of
 from warehouse.home import SourceHome
-from warehouse.landing import layout, reading
-from warehouse.landing.contract import PartitionKind, table_contract
+from warehouse.landing import reading
 from warehouse.landing.description import FILE_NAME, SourceDescription
+from warehouse.landing.reading import Landed
 from warehouse.landing.records import PartitionLoad
 
 if TYPE_CHECKING:
-    from expectations.gate import BatchFailure, GateResult
+    from expectations.gate import GateResult
     from expectations.settings import GateSettings
-    from warehouse.landing.files import FileRejected
-    from warehouse.landing.layout import UnreadFile
     from warehouse.store.warehouse import Warehouse
-
-
-class BatchRejected(RuntimeError):
-    """A batch rule stopped partitions; nothing of these calls was written and the state before is intact.
-
-    `report` is the first of `reports`, one a table or call; `files` are those that could not be taken.
-    """
-
-    def __init__(self, *reports: IngestReport, files: Sequence[FileRejected] = ()) -> None:
-        self.reports, self.files = reports, tuple(files)
-        self.failures = [f for report in reports for broken in report.failures.values() for f in broken]
-        messages = [_refusal(report) for report in reports] + [str(error) for error in files]
-        super().__init__("\n".join(messages))
-
-    @property
-    def report(self) -> IngestReport:
-        """What became of the partitions of the first call."""
-        return self.reports[0]
-
-
-def _refusal(report: IngestReport) -> str:
-    failures = [failure for broken in report.failures.values() for failure in broken]
-    messages = "; ".join(failure.message for failure in failures[:3])
-    more = f" (and {len(failures) - 3} more)" if len(failures) > 3 else ""
-    return (
-        f"{report.table}: {len(report.failures)} of {len(report.rows)} partitions break a batch rule, "
-        f"nothing was written: {messages}{more}. Mend the logs and ingest again, or overrule with force"
-    )
-
-
-@dataclass(frozen=True)
-class IngestReport:
-    """What became of the partitions of one call."""
-
-    table: str
-    rows: pd.DataFrame  #: index partition (those with files): rows_in, kept, quarantined
-    rules: dict[str, int]  #: quarantined rows by the first rule that they broke
-    statistics: pd.DataFrame  #: the gate's, index partition
-    failures: dict[str, tuple[BatchFailure, ...]]  #: batch rules broken; empty unless rejected or forced
-    warnings: tuple[str, ...]
-    seconds: dict[str, float] = field(default_factory=dict)  #: read, gate, load
-    missing: tuple[str, ...] = ()  #: partitions asked for that have no files: neither loaded nor recorded
-    unread: tuple[UnreadFile, ...] = ()  #: files of the table that belong to no partition, or were read once
-
-    @property
-    def kept(self) -> int:
-        """Rows kept, all partitions."""
-        return int(self.rows["kept"].sum())
-
-    @property
-    def quarantined(self) -> int:
-        """Rows quarantined, all partitions."""
-        return int(self.rows["quarantined"].sum())
 
 
 @dataclass(frozen=True)
@@ -98,7 +43,6 @@ def ingest(
     settings: GateSettings | None = None,
     now_ms: int | None = None,
     force: bool = False,
-    data_docs: Path | None = None,
 ) -> IngestReport:
     """Bring partitions of a table through the gate into the warehouse, in one transaction.
 
@@ -112,7 +56,6 @@ def ingest(
         landing, description: default: the folder inside home, and what it says.
         settings, now_ms: limits of the gate, and its clock; default: those of the description, and now.
         force: load even though batch rules are broken; recorded with the batch.
-        data_docs: folder for Great Expectations' Data Docs.
 
     Raises:
         BatchRejected: a batch rule is broken; nothing was written.
@@ -122,39 +65,128 @@ def ingest(
     landing = landing or home.landing
     description = description or reading.describe(landing)
     settings = settings or judging.gate_settings(description, landing)
-    warnings = []
+    gone: Collection[str] = ()
     if partitions is None:
         standing = standing_of(home, table, landing=landing, description=description)
-        partitions = standing.pending
-        warnings += _gone(table, standing.gone)
-    clock = [time.perf_counter()]
+        partitions, gone = standing.pending, standing.gone
+    began = time.perf_counter()
     landed = reading.read(landing, description, table, partitions)
-    missing = tuple(partition for partition, files in landed.files.items() if not files)
+    missing = [partition for partition, files in landed.files.items() if not files]
     landed = replace(landed, files={key: files for key, files in landed.files.items() if files})
     if missing:
-        warnings += _gone(table, _loaded_before(home, table, missing))
-    clock.append(time.perf_counter())
-    report = IngestReport(
-        table, _counts(landed, None), {}, pd.DataFrame(), {}, (), missing=missing, unread=landed.unread
+        gone = sorted({*gone, *(set(missing) & set(_loaded(home, table)))})
+    seconds = {"read": time.perf_counter() - began, "gate": 0.0, "load": 0.0}
+    warnings = [*landed.warnings, *_stay_loaded(table, gone)]
+    if not landed.files:
+        return replace(report_of(landed, None, missing, warnings), seconds=seconds)
+
+    def accept(judgement: Judgement) -> None:
+        if judgement.result.batch_failures and not force:
+            raise BatchRejected(report_of(landed, judgement.result, missing, warnings))
+
+    def write(warehouse: Warehouse, judgement: Judgement) -> None:
+        result = judgement.result
+        quarantined = _with_files(result.quarantined, landed.frame)
+        warehouse.load(table, _records(landed, result), result.passed, quarantined, description=description)
+
+    question = Question(description, table, tuple(landed.files), settings, now_ms)
+    frame = landed.frame.drop(columns="_file")
+    judgement = judging.judge_and_write(home.warehouse, question, frame, accept, write)
+    seconds |= {"gate": judgement.seconds, "load": time.perf_counter() - began - seconds["read"]}
+    seconds["load"] -= judgement.seconds
+    warnings += remember(landing, description)
+    return replace(report_of(landed, judgement.result, missing, warnings), seconds=seconds)
+
+
+def pending(
+    home: SourceHome,
+    table: str,
+    *,
+    landing: Path | None = None,
+    description: SourceDescription | None = None,
+    only: Collection[str] | None = None,
+) -> list[str]:
+    """Landed partitions (of `only`) that are not loaded, or were loaded from other files or columns than now.
+
+    An hour or day without files is never among them.
+    """
+    landing = landing or home.landing
+    description = description or reading.describe(landing)
+    return list(standing_of(home, table, landing=landing, description=description, only=only).pending)
+
+
+def standing_of(
+    home: SourceHome,
+    table: str,
+    *,
+    landing: Path,
+    description: SourceDescription,
+    only: Collection[str] | None = None,
+) -> Standing:
+    """What of a table (of the partitions `only`) is to be loaded, and what is loaded and has no files now."""
+    present = reading.fingerprints(landing, description, table)
+    stored = _loaded(home, table)
+    chosen = set(present) | set(stored) if only is None else set(only)
+    return Standing(
+        pending=tuple(p for p, digest in present.items() if p in chosen and stored.get(p) != digest),
+        gone=tuple(partition for partition in stored if partition in chosen and partition not in present),
     )
-    if landed.files:
-        question = Question(description, table, tuple(landed.files), settings, now_ms)
-        judged: list[float] = []
 
-        def accept(judgement: Judgement) -> None:
-            nonlocal report
-            judged.append(time.perf_counter())
-            report = _reported(report, landed, judgement.result)
-            if judgement.result.batch_failures and not force:
-                raise BatchRejected(report)
 
-        def write(warehouse: Warehouse, judgement: Judgement) -> None:
-            result = judgement.result
-            quarantined = _with_files(result.quarantined, landed.frame)
-            warehouse.load(table, _records(landed, result), result.passed, quarantined, description=description)
+def remember(landing: Path, description: SourceDescription) -> list[str]:
+    """Write the description that was taken from the files into the landing folder, where it has none.
 
-        judging.judge_and_write(
-            home.warehouse, question, landed.frame.drop(columns="_file"), accept, write
+    Written once, so that columns do not change their place when the next file has others first. Returns a
+    warning where it cannot be written.
+    """
+    path = landing / FILE_NAME
+    if path.exists():
+        return []
+    try:
+        description.save(landing)
+    except OSError as error:
+        text = description.model_dump_json(indent=2, exclude_defaults=True)
+        return [
+            f"{path} cannot be written ({error}): write it there yourself, else columns may change:\n{text}"
+        ]
+    return []
+
+
+def _loaded(home: SourceHome, table: str) -> dict[str, str]:
+    """Loaded partition → hash of the files that it was loaded from, in order of time."""
+    with judging.reading(home.warehouse) as warehouse:
+        if warehouse is None:
+            return {}
+        loaded = warehouse.loaded(table)
+    return dict(zip(loaded["partition"], loaded["files_hash"], strict=True))
+
+
+def _stay_loaded(table: str, gone: Collection[str]) -> list[str]:
+    """One sentence about partitions whose files are no longer in the landing folder."""
+    if not gone:
+        return []
+    names = ", ".join(list(gone)[:3]) + (", …" if len(gone) > 3 else "")
+    return [
+        f"{table}: the files of {len(gone)} loaded partitions are no longer in the landing folder ({names}): "
+        "what was loaded stays"
+    ]
+
+
+def _records(landed: Landed, result: GateResult) -> list[PartitionLoad]:
+    """The record of each partition with what the gate says of it."""
+    return [
+        replace(
+            record,
+            statistics=result.statistics.loc[record.partition].to_dict(),
+            forced=record.partition in result.batch_failures,
         )
-        clock.append(judged[-1])
-    clock.append(time.perf_counter())
+        for record in landed.records()
+    ]
+
+
+def _with_files(quarantined: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
+    """Quarantined rows with the file that each came from."""
+    files = frame[["_partition", "_row", "_file"]].set_axis(["partition", "row", "file"], axis=1)
+    return quarantined.assign(row=quarantined["row"].astype("int64")).merge(
+        files, on=["partition", "row"], how="left"
+    )

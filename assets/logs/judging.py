@@ -38,10 +38,11 @@ _REFERS: dict[Literal["users", "items"], str] = {"users": "user_id", "items": "i
 
 @dataclass(frozen=True)
 class Judgement:
-    """What the gate said of rows, and the state of the warehouse that it drew on."""
+    """What the gate said of rows, the state of the warehouse that it drew on, and how long it took."""
 
     result: GateResult
     state: str
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -74,18 +75,20 @@ class Question:
         return tuple(table for table, key in _REFERS.items() if table_contract(self.table).column(key))
 
     def state(self, warehouse: Warehouse | None) -> str:
-        """Hash of the batches that the answer depends on."""
+        """Hash of the batches that the answer depends on; empty where none has been loaded."""
         if warehouse is None:
-            return Warehouse.no_state()
-        return warehouse.state((self.table, *self.refers), except_partitions=(self.table, self.replaced))
+            return ""
+        return warehouse.state((self.table, *self.refers), replaced=(self.table, self.replaced))
 
 
 def judge(question: Question, frame: pd.DataFrame, opened: Opener) -> Judgement:
     """The gate's answer about `frame`; the warehouse is open only while something is read from it."""
     from expectations.gate import gate
 
+    began = time.perf_counter()
     context, state = _context(question, opened)
-    return Judgement(gate(question.table, frame, context), state)
+    result = gate(question.table, frame, context)
+    return Judgement(result, state, time.perf_counter() - began)
 
 
 def judge_and_write(
@@ -119,7 +122,7 @@ def judge_and_write(
 
 @contextmanager
 def reading(path: Path) -> Iterator[Warehouse | None]:
-    """The warehouse for reading, brought to this version of the schema; None where nothing has been loaded."""
+    """The warehouse for reading, brought to this version of the schema; None where nothing is loaded."""
     try:
         warehouse = Warehouse(path, read_only=True)
     except WarehouseMissing:
@@ -140,9 +143,9 @@ def gate_settings(description: SourceDescription, landing: Path) -> GateSettings
     from expectations.settings import GateSettings
 
     try:
-        return GateSettings.of(description.gate)
+        return GateSettings.model_validate(description.gate)
     except ValueError as error:
-        raise ValueError(f"{landing / FILE_NAME}, \"gate\": {error}") from error
+        raise ValueError(f'{landing / FILE_NAME}, "gate": {error}') from error
 
 
 def _context(question: Question, opened: Opener) -> tuple[GateContext, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -94,10 +95,12 @@ def stage_records(loads: Sequence[PartitionLoad], rows: pd.DataFrame, quarantine
     missing, and would look loaded for ever.
     """
     kept_rows = rows["_partition"].value_counts()
-    set_aside = quarantined["partition"].value_counts() if len(quarantined) else pd.Series(dtype="int64")
+    rows_set_aside = {}
+    if len(quarantined):
+        rows_set_aside = quarantined["row"].astype("int64").groupby(quarantined["partition"]).apply(sorted)
     records = []
     for load in loads:
-        counts = int(kept_rows.get(load.partition, 0)), int(set_aside.get(load.partition, 0))
+        counts = int(kept_rows.get(load.partition, 0)), len(rows_set_aside.get(load.partition, []))
         if not load.files:
             raise InvariantBroken(f"partition {load.partition}: no files, so that it cannot have been loaded")
         if load.rows_in != sum(counts):
@@ -112,7 +115,7 @@ def stage_records(loads: Sequence[PartitionLoad], rows: pd.DataFrame, quarantine
                 "files": json.dumps([asdict(file) for file in load.files]),
                 "columns": json.dumps(list(load.columns)),
                 "files_hash": load.files_hash,
-                "data_hash": load.files_hash,
+                "data_hash": _data_hash(load, rows_set_aside.get(load.partition, [])),
                 "rows_in": load.rows_in,
                 "kept": counts[0],
                 "quarantined": counts[1],
@@ -121,6 +124,16 @@ def stage_records(loads: Sequence[PartitionLoad], rows: pd.DataFrame, quarantine
             }
         )
     return pa.Table.from_pylist(records)
+
+
+def _data_hash(load: PartitionLoad, rows_set_aside: Sequence[int]) -> str:
+    """Hash of what is stored: contents in reading order, each once, chosen columns, and rows set aside.
+
+    The names of files do not count: the same data under another name is the same data.
+    """
+    contents = list(dict.fromkeys(file.sha256 for file in load.files))
+    facts = [contents, list(load.columns), [int(row) for row in rows_set_aside]]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
 def _plain(value: Any) -> Any:

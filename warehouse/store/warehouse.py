@@ -168,6 +168,19 @@ class Warehouse:
         ).fetchall()
         return hashlib.sha256(json.dumps(hashes).encode()).hexdigest()
 
+    def state(self, tables: Collection[str], replaced: tuple[str, Collection[str]]) -> str:
+        """Hash of what is loaded of these tables, but for the partitions `replaced` (table, keys).
+
+        It is equal before and after a load that changed nothing of it; empty where nothing is loaded.
+        """
+        values = {
+            "tables": list(tables),
+            "replaced_table": replaced[0],
+            "replaced_partitions": list(replaced[1]),
+        }
+        rows = self.connection.execute(statement("batches", "state"), values).fetchall()
+        return hashlib.sha256(json.dumps(rows).encode()).hexdigest() if rows else ""
+
     def check_invariant(self, table: str | None = None, partitions: Collection[str] | None = None) -> None:
         """Raise InvariantBroken if a partition's rows in differ from its stored and quarantined rows."""
         only = {"table": table, "partitions": None if partitions is None else list(partitions)}

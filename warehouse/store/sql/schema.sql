@@ -116,7 +116,7 @@ CREATE TABLE IF NOT EXISTS batches (
     files JSON NOT NULL,
     columns JSON NOT NULL,
     files_hash VARCHAR NOT NULL, -- of what landed
-    data_hash VARCHAR NOT NULL, -- of what is stored: differs from files_hash once rows were replayed
+    data_hash VARCHAR NOT NULL, -- of what is stored: contents, chosen columns, rows set aside, replays
     rows_in BIGINT NOT NULL,
     kept BIGINT NOT NULL,
     quarantined BIGINT NOT NULL,
