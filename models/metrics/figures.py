@@ -34,6 +34,9 @@ FIGURES: dict[str, Figure] = {
     "period1": Figure("mean 0–8 h", "mean AUC of the hours 0 to 7"),
     "period2": Figure("mean 8–16 h", "mean AUC of the hours 8 to 15"),
     "period3": Figure("mean 16–24 h", "mean AUC of the hours 16 to 23"),
+    "gain1": Figure("gain 0–8 h", "AUC less static AUC of hours 0 to 7, pooled", signed=True),
+    "gain2": Figure("gain 8–16 h", "AUC less static AUC of hours 8 to 15, pooled", signed=True),
+    "gain3": Figure("gain 16–24 h", "AUC less static AUC of hours 16 to 23, pooled", signed=True),
     "auc": Figure("AUC", "a click is ranked above a skip"),
     "auc_static": Figure("static", "AUC without hourly updates"),
     "gain": Figure("gain", "AUC less static AUC", signed=True),
@@ -55,13 +58,25 @@ FIGURES: dict[str, Figure] = {
 }
 
 
-def auc_by_period(clicked: np.ndarray, scores: np.ndarray, hour: np.ndarray) -> dict[str, float | None]:
-    """`pooled1`, `pooled2`, `pooled3`: AUC of each third of the day, its exposures [E] pooled.
+def auc_by_period(
+    clicked: np.ndarray, scores: np.ndarray, hour: np.ndarray, static: np.ndarray | None = None
+) -> dict[str, float | None]:
+    """`pooled1` to `pooled3`, AUC of each third of the day, its exposures pooled; `gain1` to `gain3`.
 
-    `hour` int [E] is the hour of day; a period with one class only has None.
+    Args:
+        clicked: bool [E]; a period with one class only has None.
+        scores: float [E].
+        hour: int [E], hour of day.
+        static: float [E], scores of the same daily model without hourly updates, for the gains.
     """
-    periods = {name: np.isin(hour, list(hours)) for name, hours in POOLED.items()}
-    return {name: auc(clicked[inside], scores[inside]) for name, inside in periods.items()}
+    figures: dict[str, float | None] = {}
+    gains: dict[str, float | None] = {}
+    for number, (name, hours) in enumerate(POOLED.items(), start=1):
+        inside = np.isin(hour, list(hours))
+        area = figures[name] = auc(clicked[inside], scores[inside])
+        still = None if static is None else auc(clicked[inside], static[inside])
+        gains[f"gain{number}"] = None if still is None or area is None else area - still
+    return figures | gains
 
 
 def ranking_figures(clicked: np.ndarray, scores: np.ndarray, users: np.ndarray) -> dict[str, float | None]:
