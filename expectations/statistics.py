@@ -213,6 +213,8 @@ def _level_band(days: pd.DataFrame, rows: pd.Series, settings: GateSettings) -> 
     be alike by chance.
     """
     index, known = rows.index, days.dropna(subset=["level"])
+    if known.empty:
+        return np.full(len(index), np.nan), np.full(len(index), np.nan)
     median, deviation = _robust(known["level"], known["partition"], index)
     median = np.where(_days(known, index) >= settings.min_history_days, median, np.nan)
     errors = known.assign(error=known["level_error"] ** 2, row=known["level_error"] ** 2 * known["kept"])
