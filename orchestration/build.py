@@ -21,10 +21,9 @@ from assets.ranking.long_term_graph import long_term_graph_asset
 from assets.ranking.promotion import promotion_asset
 from assets.ranking.reading import EVENT_TABLES
 from orchestration import automation, jobs, schedules
+from orchestration.days import last_day
 from orchestration.requests import requests_sensor
 from warehouse.home import Deployment, Home
-
-GROWING_SOURCE = "landing"  #: the one source whose logs go on; the others end with their last day
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ class Built:
 
 def build(home: Home, deployment: Deployment, progress: ProgressReport | None = None) -> Built:
     """Definitions for `deployment`; `progress` listens to trainings (default: the run's log alone)."""
-    partitions = Partitions.of(deployment, last_day=_last_day(home, deployment))
+    partitions = Partitions.of(deployment, last_day=last_day(home, deployment))
     root = str(home.root)
     definitions = dg.Definitions(
         assets=[
@@ -74,15 +73,3 @@ def build(home: Home, deployment: Deployment, progress: ProgressReport | None = 
         executor=dg.in_process_executor,
     )
     return Built(definitions, partitions)
-
-
-def _last_day(home: Home, deployment: Deployment) -> str | None:
-    """The last day of an archive; None where logs go on, or have not landed yet."""
-    from warehouse.landing.description import SourceDescription
-
-    if deployment.source == GROWING_SOURCE:
-        return None
-    try:
-        return SourceDescription.load(deployment.landing_folder(home)).last_day
-    except FileNotFoundError:
-        return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
@@ -19,8 +19,10 @@ from warehouse.landing.records import PartitionLoad
 from warehouse.store.warehouse import Warehouse
 
 if TYPE_CHECKING:
+    from expectations.admission import RuleVerdict
     from expectations.gate import BatchFailure, GateContext, GateResult, Lookup
     from expectations.settings import GateSettings
+    from warehouse.landing.layout import UnreadFile
 
 
 class BatchRejected(RuntimeError):
@@ -48,6 +50,9 @@ class IngestReport:
     failures: dict[str, tuple[BatchFailure, ...]]  #: batch rules broken; empty unless rejected or forced
     warnings: tuple[str, ...]
     seconds: dict[str, float] = field(default_factory=dict)  #: read, gate, load
+    verdicts: Mapping[str, tuple[RuleVerdict, ...]] = field(default_factory=dict)  #: partition → by rule
+    unread: tuple[UnreadFile, ...] = ()
+    data_docs: Path | None = None
 
     @property
     def kept(self) -> int:
@@ -118,11 +123,12 @@ def pending(
     *,
     landing: Path | None = None,
     description: SourceDescription | None = None,
+    only: Collection[str] | None = None,
 ) -> list[str]:
-    """Landed partitions that are not loaded, or were loaded from other files or columns than now."""
+    """Landed partitions (of `only`) that are not loaded, or were loaded from other files or columns."""
     landing = landing or home.landing
     description = description or reading.describe(landing)
-    present = reading.fingerprints(landing, description, table)
+    present = reading.fingerprints(landing, description, table, only)
     if not home.warehouse.exists():
         return list(present)
     with Warehouse(home.warehouse, read_only=True) as warehouse:
@@ -206,6 +212,7 @@ def _report(landed: reading.Landed, result: GateResult) -> IngestReport:
         statistics=result.statistics,
         failures=dict(result.batch_failures),
         warnings=(*landed.warnings, *result.warnings),
+        verdicts=getattr(result, "verdicts", {}),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -188,11 +188,15 @@ def _joined(parts: Sequence[tuple[pa.Table, str]], order: np.ndarray) -> pd.Seri
     return pd.Series(column.to_pandas(types_mapper=pd.ArrowDtype))
 
 
-def fingerprints(landing: Path, description: SourceDescription, table: str) -> dict[str, str]:
-    """Every landed partition → `PartitionLoad.files_hash` of what is there now; nothing is parsed."""
+def fingerprints(
+    landing: Path, description: SourceDescription, table: str, only: Collection[str] | None = None
+) -> dict[str, str]:
+    """Every landed partition (of `only`) → `PartitionLoad.files_hash` of what is there now; none is parsed."""
     contract = description.contract(table)
     hashes = {}
     for partition in layout.partitions(landing, contract):
+        if only is not None and partition not in only:
+            continue
         files = tuple(
             record_of(path.read_bytes(), path.relative_to(landing).as_posix())
             for path in layout.files_of(landing, contract, partition)
