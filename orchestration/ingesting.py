@@ -1,4 +1,4 @@
-"""Loading what has landed, as runs: hours of the ranking, days of the profiler; and what could not be loaded."""
+"""Loading what has landed, as runs: hours of the ranking, days of the profiler; and what was left out."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Ingested:
 def load_logs(
     session: Session, first_day: str, last_day: str, *, again: bool = False, force: bool = False
 ) -> Ingested:
-    """Gate and load the logs of the days from `first_day` to `last_day` that are not loaded as they lie there.
+    """Gate and load the logs of the days from `first_day` to `last_day` that are not loaded as they are.
 
     Those of the ranking are a run a day, those of the profiler many days a run. Tables that the landing
     folder does not have, hours without files and hours that have not ended are left out.

@@ -48,8 +48,12 @@ def run_hours(session: Session, day: str) -> RunDay:
     """Load what has landed, retrain on the day before if that is missing, and run the hours that can be run.
 
     Each hour is a run of its own, as the hourly schedule would start it. An hour that was refused, has no
-    files or has not ended is left out and named. Raises ValueError if the day cannot be run at all, RunFailed
-    if the training or the ranking of an hour fails; what was done stays, and a second call goes on from there.
+    files or has not ended is left out and named.
+
+    Raises:
+        ValueError: the day cannot be run at all.
+        RunFailed: the training or the ranking of an hour failed. What was done stays, and a second call goes
+            on from there.
     """
     deployment = session.deployment
     check_runnable(deployment, day, last_day(session.home, deployment))
@@ -79,8 +83,8 @@ def train_base(session: Session, day: str, outcome: RunDay) -> bool:
             bases = {states.newest_base(system, day).partition for system in deployment.systems}
         except LookupError:
             outcome.refused.append(
-                f"nothing of {before} is loaded and no earlier day was trained on: there is no model to score "
-                f"{day} with"
+                f"nothing of {before} is loaded and no earlier day was trained on: there is no model to "
+                f"score {day} with"
             )
             return False
         outcome.notes.append(f"nothing of {before} is loaded: the day starts from the model of {min(bases)}")

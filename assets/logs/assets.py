@@ -13,7 +13,7 @@ from assets.common.partitions import Partitions
 from assets.common.resources import HomeResource, ProgressReport
 from assets.common.timings import PREFIX
 from assets.logs import verdicts
-from assets.logs.arrivals import landed_check
+from assets.logs.arrivals import Arrivals
 from assets.logs.loading import Loading, load_partitions
 
 if TYPE_CHECKING:
@@ -62,9 +62,9 @@ def _dimension(table: str) -> dg.AssetsDefinition:
         with retried_or_explained(context):
             loading = load_partitions(home, table, pending(home, table), force=FORCE in context.run.tags)
             progress.spent(loading.seconds())
-            landed = landed_check(loading, home.deployment.landing_folder(home.home), home.description)
+            arrivals = Arrivals.of(loading, home.deployment.landing_folder(home.home), home.description)
             return dg.MaterializeResult(
-                metadata=_files_metadata(loading), check_results=verdicts.of_files(loading, landed)
+                metadata=_files_metadata(loading), check_results=verdicts.of_files(loading, arrivals.check())
             )
 
     return load
@@ -73,9 +73,9 @@ def _dimension(table: str) -> dg.AssetsDefinition:
 def _dated(
     table: str, partitions: dg.TimeWindowPartitionsDefinition, deps: Sequence[str]
 ) -> dg.AssetsDefinition:
-    # A multi-asset, because only its outputs may be skipped: a partition that was refused or has no files must
-    # not look materialised. Its checks are events of a partition rather than outputs, which in a run of many
-    # partitions would be one verdict on all.
+    # A multi-asset, because only its outputs may be skipped: a partition that was refused or has no files
+    # must not look materialised. Its checks are events of a partition rather than outputs, which in a run of
+    # many partitions would be one verdict on all.
     @dg.multi_asset(
         name=table,
         specs=[
@@ -102,11 +102,10 @@ def _dated(
         with retried_or_explained(context):
             loading = load_partitions(home, table, keys, force=FORCE in context.run.tags)
             progress.spent(loading.seconds())
-            landing, description = home.deployment.landing_folder(home.home), home.description
+            arrivals = Arrivals.of(loading, home.deployment.landing_folder(home.home), home.description)
         for partition in keys:
-            landed = landed_check(loading, landing, description, partition)
-            results = verdicts.of_partition(loading, partition, landed)
-            yield from verdicts.evaluations(results, partition, blocking=True)
+            results = verdicts.of_partition(loading, partition, arrivals.check(partition))
+            yield from verdicts.evaluations(table, results, partition)
         if set(loading.reports) == set(keys) and key in context.selected_asset_keys:
             for partition in keys:
                 metadata = _metadata(loading.reports[partition], partition)
@@ -181,8 +180,8 @@ def _refusal(loading: Loading) -> str:
     more = [f"and {len(texts) - 10} more"] if len(texts) > 10 else []
     return "\n".join(
         [
-            f"{loading.table}: {len(loading.stopped)} of {len(loading.asked)} partitions were not loaded; what "
-            "was loaded of them before stays.",
+            f"{loading.table}: {len(loading.stopped)} of {len(loading.asked)} partitions were not loaded; "
+            "what was loaded of them before stays.",
             *texts[:10],
             *more,
             verdicts.REMEDY,

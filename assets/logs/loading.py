@@ -1,4 +1,4 @@
-"""Gate and load the partitions of one run: each is loaded, refused, unreadable or not there yet, by itself."""
+"""Gate and load the partitions of one run: each is loaded, refused, unreadable or missing, by itself."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING
 from assets.common import clock
 from assets.common.resources import HomeResource
 from warehouse.landing import layout
-from warehouse.landing.contract import PartitionKind
 
 if TYPE_CHECKING:
     from assets.logs.ingest import IngestReport
     from expectations.admission import BatchFailure, RuleVerdict
-    from warehouse.landing.layout import UnreadFile
+    from warehouse.landing.layout import TableListing, UnreadFile
 
 
 @dataclass
@@ -61,17 +60,18 @@ def load_partitions(
         force: load even what breaks a batch rule; recorded with the batch.
     """
     landing, description = home.deployment.landing_folder(home.home), home.description
-    contract = description.contract(table)
-    present = list(partitions)
-    if contract.partition is not PartitionKind.FILE:
-        present = [key for key in partitions if layout.files_of(landing, contract, key)]
-    missing = tuple(key for key in partitions if key not in set(present))
-    loading = Loading(table, tuple(partitions), missing=missing)
-    _load(home, loading, present, force)
+    listed = layout.listing(landing, description.contract(table), description.service_zone)
+    present = [key for key in partitions if key in listed.files]
+    missing = tuple(key for key in partitions if key not in listed.files)
+    unread = {str(file.path): file for file in listed.unread}
+    loading = Loading(table, tuple(partitions), missing=missing, unread=unread)
+    _load(home, loading, present, listed, force)
     return loading
 
 
-def _load(home: HomeResource, loading: Loading, partitions: Sequence[str], force: bool) -> None:
+def _load(
+    home: HomeResource, loading: Loading, partitions: Sequence[str], listed: TableListing, force: bool
+) -> None:
     """Load all at once; what one partition spoils is tried again without it."""
     from assets.logs.ingest import BatchRejected, ingest
     from warehouse.landing.files import FileRejected
@@ -88,14 +88,13 @@ def _load(home: HomeResource, loading: Loading, partitions: Sequence[str], force
         loading.refused |= refused
         loading.add(rejected.report, refused)
         # Without the refused ones the history of the others is another, so they are judged anew.
-        _load(home, loading, [key for key in partitions if key not in refused], force)
+        _load(home, loading, [key for key in partitions if key not in refused], listed, force)
     except FileRejected as rejected:
-        contract = home.description.contract(loading.table)
-        spoilt = [key for key in partitions if rejected.path in layout.files_of(landing, contract, key)]
+        spoilt = [key for key in partitions if rejected.path in listed.files[key]]
         if not spoilt:
             raise
         loading.unreadable |= dict.fromkeys(spoilt, str(rejected))
-        _load(home, loading, [key for key in partitions if key not in spoilt], force)
+        _load(home, loading, [key for key in partitions if key not in spoilt], listed, force)
     else:
         loading.reports |= dict.fromkeys((str(key) for key in report.rows.index), report)
         loading.add(report, partitions)

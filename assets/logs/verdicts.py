@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 LANDED = "landed"
 FORCED = "\nLoaded nevertheless, with force."
 REMEDY = (
-    "What to do: mend the files in the landing folder and load them again. A batch that is right as it is can "
-    "be loaded with `hourfold ingest --force`."
+    "What to do: mend the files in the landing folder and load them again. A batch that is right as it is "
+    "can be loaded with `hourfold ingest --force`."
 )
 
 #: Check → what it asks. `landed` is added to every table.
@@ -95,20 +95,18 @@ def of_files(loading: Loading, landed: dg.AssetCheckResult) -> list[dg.AssetChec
 
 
 def evaluations(
-    results: Iterable[dg.AssetCheckResult], partition: str, blocking: bool
+    table: str, results: Iterable[dg.AssetCheckResult], partition: str
 ) -> Iterator[dg.AssetCheckEvaluation]:
     """The same verdicts as events of one partition, for runs that load a range of them."""
     for result in results:
         yield dg.AssetCheckEvaluation(
-            asset_key=dg.AssetKey(result.asset_key)
-            if isinstance(result.asset_key, str)
-            else result.asset_key,
+            asset_key=dg.AssetKey(table),
             check_name=str(result.check_name),
             passed=result.passed,
             severity=result.severity,
             description=result.description,
             metadata=result.metadata,
-            blocking=blocking and result.check_name != LANDED,
+            blocking=result.check_name != LANDED,
             partition=partition,
         )
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-
 from rich.markup import escape
 
 from assets.common import clock
@@ -41,8 +40,8 @@ def ingest(
     """Pass a source through the quality gate into the warehouse of this home, as Dagster runs.
 
     What is loaded as it lies there is left alone. Bad rows go to quarantine. A batch that breaks a batch rule
-    stops its hour or day: nothing of it is written, the others are loaded, and the command ends with exit code
-    1. Hours without files are named, never loaded as empty; hours that have not ended are left for later.
+    stops its hour or day: nothing of it is written, the others are loaded, and the exit code is 1. Hours
+    without files are named, never loaded as empty; hours that have not ended are left for later.
 
     Example:
 

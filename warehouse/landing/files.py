@@ -80,6 +80,15 @@ def raw_columns(path: Path, names: list[str]) -> pa.Table:
     return _guarded(path, lambda: read(names))
 
 
+def time_column(path: Path, contract: TableContract) -> pa.ChunkedArray:
+    """The column whose instants decide the partition, as `read_file` gives it; FileRejected as there."""
+    name = contract.partition_time
+    names, read = _open(path, path.read_bytes())
+    if name is None or name not in names:
+        raise FileRejected(path, f"required column {name!r} of table {contract.name} is missing")
+    return _settled(path, contract, name, _guarded(path, lambda: read([name]))[name])
+
+
 def _open(path: Path, content: bytes) -> tuple[list[str], Callable[[list[str]], pa.Table]]:
     """A file's column names and a function that reads some of them."""
     name = path.name.lower()

@@ -119,7 +119,7 @@ def test_a_rejected_file_rejects_the_call(tmp_path):
         ("2026-05-01T03.parquet", START + 3 * HOUR_MS),
         ("date=2026-05-01/hour=03/a.csv", START + 3 * HOUR_MS),
         ("date=2026-05-01/a.csv", START),
-        ("export-2026-05-01x.csv", 0),
+        ("export-2026-05-01x.csv", START),
     ],
 )
 def test_dimension_files_count_from_the_date_in_their_path(tmp_path, path, start):
@@ -183,15 +183,12 @@ def shop(folder, extension="csv"):
     frame = pd.DataFrame(
         {"user_id": [1, 2], "purchased_at": 0, "price": 1.5, "genre": "a/b", "cancelled": [0, 1]}
     )
-    for date_folder in (
-        "date=2026-05-03",
-        "date=2026-05-01",
-        "date=2026-05-02/hour=07",
-        "date=2026-05-02/hour=19",
+    for number, date_folder in enumerate(
+        ("date=2026-05-03", "date=2026-05-01", "date=2026-05-02/hour=07", "date=2026-05-02/hour=19")
     ):
         path = folder / "purchases" / date_folder / "rows.csv"
         path.parent.mkdir(parents=True)
-        frame.to_csv(path, index=False)
+        frame.assign(price=1.5 + number).to_csv(path, index=False)
     n = 60
     people = pd.DataFrame(
         {
