@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from assets.common import clock
 from assets.logs.assets import FORCE
 from orchestration.jobs import DAILY_LOGS, DESCRIBING_ASSETS, LOGS
-from orchestration.landed_hours import DIMENSIONS, LandedHours, landed_hours
+from orchestration.landed_hours import DIMENSIONS, LandedHours, due_runs, landed_hours
 from orchestration.session import RunFailed, Session
-from orchestration.spans import in_words, runs, shortened
+from orchestration.spans import in_words, shortened
 from warehouse.landing import layout
 from warehouse.landing.contract import PROFILING_TABLES, RANKING_TABLES
 from warehouse.landing.service_time import DAY_MS, ServiceZone
@@ -101,22 +101,6 @@ def _load_hours(
     if not due and state.ended and (described := _due_dimensions(session, description)):
         _run(session, LOGS, state.ended[:1], described, outcome, tags)
     session.report("days loaded", len(spans), len(spans))
-
-
-def due_runs(state: LandedHours) -> list[list[str]]:
-    """The due hours cut into ranges, each within a day and without an hour that is loaded as it lies there.
-
-    Hours without files may lie inside a range: they are not loaded.
-    """
-    due = frozenset(state.to_load)
-    settled = {hour for hours in state.landed.values() for hour in hours} - due
-    order = {hour: number for number, hour in enumerate(state.ended)}
-
-    def follows(last: str, hour: str) -> bool:
-        between = state.ended[order[last] + 1 : order[hour]]
-        return last[:10] == hour[:10] and settled.isdisjoint(between)
-
-    return runs(sorted(due), follows)
 
 
 def _due_dimensions(session: Session, description: SourceDescription) -> list[str]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from orchestration.spans import runs
 from warehouse.landing import layout
 from warehouse.landing.contract import RANKING_TABLES
 from warehouse.landing.service_time import HOUR_MS
@@ -84,6 +85,8 @@ def landed_hours(
     now_ms: int,
     *,
     again: bool = False,
+    changed: Collection[str] | None = None,
+    wait_seconds: float = 60.0,
 ) -> LandedHours:
     """Look at the landing folder and at what the warehouse records of these hours.
 
@@ -92,6 +95,8 @@ def landed_hours(
         hours: keys, in order.
         now_ms: the instant before which an hour must have ended.
         again: count every ended hour with files as due, also those that are loaded as they lie.
+        changed: hours whose files are compared with what was recorded; the others are taken for loaded.
+        wait_seconds: how long to wait for a process that writes.
 
     Raises:
         WarehouseBusy: another process writes.
@@ -106,7 +111,7 @@ def landed_hours(
     loaded: dict[str, frozenset[str]] = {}
     due: dict[str, frozenset[str]] = {}
     if paths.warehouse.exists():
-        with Warehouse(paths.warehouse, read_only=True) as warehouse:
+        with Warehouse(paths.warehouse, read_only=True, wait_seconds=wait_seconds) as warehouse:
             loaded = {t: asked.intersection(warehouse.loaded(t)["partition"]) for t in HOURLY_TABLES}
     for table in HOURLY_TABLES:
         if not (landing / table).is_dir():
@@ -115,6 +120,23 @@ def landed_hours(
         over = landed[table].intersection(ended)
         due[table] = over
         if not again and over:
-            waiting = pending(paths, table, landing=landing, description=description, only=over)
+            asked_for = over if changed is None else over.intersection(changed)
+            waiting = pending(paths, table, landing=landing, description=description, only=asked_for)
             due[table] = over.intersection(waiting)
     return LandedHours(ended, running, landed, loaded, due)
+
+
+def due_runs(state: LandedHours) -> list[list[str]]:
+    """The due hours cut into ranges, each within a day and without an hour that is loaded as it lies there.
+
+    Hours without files may lie inside a range: they are not loaded.
+    """
+    due = frozenset(state.to_load)
+    settled = {hour for hours in state.landed.values() for hour in hours} - due
+    order = {hour: number for number, hour in enumerate(state.ended)}
+
+    def follows(last: str, hour: str) -> bool:
+        between = state.ended[order[last] + 1 : order[hour]]
+        return last[:10] == hour[:10] and settled.isdisjoint(between)
+
+    return runs(sorted(due), follows)

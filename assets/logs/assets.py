@@ -1,7 +1,5 @@
 """Every table of the landing folder as an asset: through the gate into the warehouse."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +17,9 @@ from assets.logs.loading import Loading, load_partitions
 if TYPE_CHECKING:
     from assets.logs.ingest import IngestReport
 
-Events = Iterator[dg.AssetMaterialization | dg.AssetCheckEvaluation | dg.MaterializeResult]
+Events = Iterator[
+    dg.AssetMaterialization | dg.AssetCheckEvaluation | dg.AssetCheckResult | dg.MaterializeResult
+]
 Metadata = dict[str, Any]
 FORCE = "hourfold/force"  #: tag of runs that load what breaks batch rules
 
@@ -74,8 +74,8 @@ def _dated(
     table: str, partitions: dg.TimeWindowPartitionsDefinition, deps: Sequence[str]
 ) -> dg.AssetsDefinition:
     # A multi-asset, because only its outputs may be skipped: a partition that was refused or has no files
-    # must not look materialised. Its checks are events of a partition rather than outputs, which in a run of
-    # many partitions would be one verdict on all.
+    # must not look materialised. In a run of many partitions its checks are events of a partition rather than
+    # outputs, which would be one verdict on all.
     @dg.multi_asset(
         name=table,
         specs=[
@@ -105,7 +105,7 @@ def _dated(
             arrivals = Arrivals.of(loading, home.deployment.landing_folder(home.home), home.description)
         for partition in keys:
             results = verdicts.of_partition(loading, partition, arrivals.check(partition))
-            yield from verdicts.evaluations(table, results, partition)
+            yield from results if len(keys) == 1 else verdicts.evaluations(table, results, partition)
         if set(loading.reports) == set(keys) and key in context.selected_asset_keys:
             for partition in keys:
                 metadata = _metadata(loading.reports[partition], partition)
@@ -114,7 +114,8 @@ def _dated(
             return
         for partition, report in loading.reports.items():
             yield dg.AssetMaterialization(key, partition=partition, metadata=_metadata(report, partition))
-        if loading.stopped:
+        if loading.stopped and not (len(keys) == 1 and loading.refused):
+            # One refused partition fails by its blocking checks.
             raise dg.Failure(description=_refusal(loading), allow_retries=False)
 
     return load
@@ -127,7 +128,7 @@ def pending(home: HomeResource, table: str) -> list[str]:
     return ingest.pending(home.paths, table, landing=home.deployment.landing_folder(home.home))
 
 
-def _metadata(report: IngestReport, partition: str) -> Metadata:
+def _metadata(report: "IngestReport", partition: str) -> Metadata:
     """What the asset's page shows of one partition's load."""
     rows_in, kept, quarantined = (
         int(report.rows.at[partition, name]) for name in ("rows_in", "kept", "quarantined")
@@ -164,7 +165,7 @@ def _files_metadata(loading: Loading) -> Metadata:
     }
 
 
-def _pictures(report: IngestReport) -> Metadata:
+def _pictures(report: "IngestReport") -> Metadata:
     """Seconds by phase, and rows in quarantine by rule."""
     seconds = {f"{PREFIX}{name}": dg.MetadataValue.float(value) for name, value in report.seconds.items()}
     if not report.rules:
