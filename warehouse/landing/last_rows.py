@@ -6,7 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from warehouse.landing.contract import TableContract
-from warehouse.landing.files import FileRejected, time_column
+from warehouse.landing.files import FileRejected, column_of
 from warehouse.landing.instants import epoch_ms
 from warehouse.landing.service_time import HOUR_MS, ServiceZone
 
@@ -24,7 +24,7 @@ def last_hour(path: Path, contract: TableContract, zone: ServiceZone, day: str) 
 @lru_cache(maxsize=256)
 def _last_hour(path: Path, _size: int, _modified: int, contract: TableContract, day_start_ms: int) -> int:
     try:
-        hours = (epoch_ms(time_column(path, contract)) - day_start_ms) // HOUR_MS
+        hours = (epoch_ms(column_of(path, contract, str(contract.partition_time))) - day_start_ms) // HOUR_MS
     except FileRejected:
         return 23
     inside = hours[(hours >= 0) & (hours < 24)]

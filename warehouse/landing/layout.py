@@ -43,7 +43,7 @@ def listing(landing: Path, contract: TableContract, zone: ServiceZone | None = N
     for file in walked.files:
         try:
             if contract.partition is PartitionKind.FILE:
-                _dimension_stamps(file)
+                _dimension_stamps(file.path.relative_to(root))
                 stamped.append((file.path, file.stamp))
             else:
                 stamped.append((file.path, _partition_stamp(file)))
@@ -117,21 +117,24 @@ def _partition_stamp(file: StampedFile) -> PathStamp:
     return file.stamp.with_parts(name, year=moment.year, month=moment.month, day=moment.day, hour=hour)
 
 
-def _dimension_stamps(file: StampedFile) -> list[PathStamp]:
-    """The dates on the path of a file of a dimension table, none where it is undated.
+def _dimension_stamps(path: Path) -> list[PathStamp]:
+    """The dates on a dimension file's path below its table's folder, none where it is undated.
 
-    NameUnreadable where its name has digits that may be a date and cannot be read as one: it may hold values
-    of a later day, which no model of an earlier one may see.
+    NameUnreadable where a name has digits that may be a date and cannot be read as one: the file may hold
+    values of a later day, which no model of an earlier one may see.
     """
-    name = file.path.name
-    stamps = [*([file.stamp] if file.stamp.date else []), *stamps_in(name)]
-    doubtful = doubtful_digits(name, bool(stamps))
-    if doubtful or (not stamps and file.stamp != PathStamp()):
-        what = f"its name has {doubtful!r}" if doubtful else "its folders name a date that is not complete"
+    above, silent = PathStamp(), [path.name]
+    for folder in path.parts[:-1]:
+        inner = folder_stamp(folder, above)
+        silent += [folder] if inner == above else []
+        above = inner
+    stamps = [*([above] if above.date else []), *(stamp for name in silent for stamp in stamps_in(name))]
+    doubtful = [digits for name in silent if (digits := doubtful_digits(name, bool(stamps)))]
+    if doubtful or (not stamps and above != PathStamp()):
+        what = f"its path has {doubtful[0]!r}" if doubtful else "its folders name a date that is not complete"
         raise NameUnreadable(
             f"{what}, which may say when it was made and cannot be read: write the date as YYYY-MM-DD "
-            f"(…_2026-05-01{file.path.suffix}), or take it out of the path if its rows are valid from the "
-            "beginning"
+            f"(…_2026-05-01{path.suffix}), or take it out if its rows are valid from the beginning"
         )
     return stamps
 
@@ -165,7 +168,7 @@ def unread_tables(landing: Path) -> list[UnreadFile]:
         if hidden(path.name) or _BESIDE_TABLES.match(path.name) or (path.name in TABLES and path.is_dir()):
             continue
         word = re.split(r"[^a-z_]", path.name.lower())[0].strip("_")
-        near = difflib.get_close_matches(word, TABLES, n=1, cutoff=0.6)
+        near = difflib.get_close_matches(word, TABLES, n=1, cutoff=0.7)
         if path.is_dir():
             what = f"call the folder {near[0]}/ if it is that table" if near else "move it away"
             why = f"{path.name}/ is no table of the contract ({', '.join(TABLES)}): {what}"
@@ -207,10 +210,7 @@ def start_ms(contract: TableContract, zone: ServiceZone, partition: str) -> int:
     limits = bounds(contract, zone, partition)
     if limits:
         return limits[0]
-    path, stamp = Path(partition), PathStamp()
-    for folder in path.parts[:-1]:
-        stamp = folder_stamp(folder, stamp)
-    return max((s.start_ms(zone) for s in _dimension_stamps(StampedFile(path, stamp))), default=0)
+    return max((stamp.start_ms(zone) for stamp in _dimension_stamps(Path(partition))), default=0)
 
 
 def dates(keys: Sequence[str]) -> list[str]:

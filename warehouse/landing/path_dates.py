@@ -41,7 +41,7 @@ _MONTHS = (
 _UNSURE = re.compile(
     rf"(?<![0-9])[0-9]{{1,2}}[-_.][0-9]{{1,2}}[-_.](?:19|20|21)?[0-9]{{2}}(?![0-9])"
     rf"|(?<![0-9])[0-3][0-9][0-3][0-9](?:19|20|21)[0-9]{{2}}(?![0-9])"
-    rf"|[0-9][-_. ]?(?:{_MONTHS})(?![a-z])|(?<![a-z])(?:{_MONTHS})[-_. ]?[0-9]",
+    rf"|[0-9][-_. ]?(?:{_MONTHS})(?![a-z])|(?:{_MONTHS})[-_. ]?[0-9]",
     re.IGNORECASE,
 )
 #: what might be a part of a date or an instant: a year, a month, a week, long numbers, month and day
@@ -50,7 +50,9 @@ _PERHAPS = re.compile(
     r"|(?<![0-9])(?:0[1-9]|1[0-2])[-_.]?(?:[0-2][0-9]|3[01])(?![0-9])"
     r"|(?<![0-9])(?:[0-2][0-9]|3[01])[-_.]?(?:0[1-9]|1[0-2])(?![0-9])",
 )
-_DATE_KEY = re.compile(r"^(?:.*_)?(?:date|dt|ds|day|date_?hour|date_?time|dth|dh)$|^date.*$")
+_DATE_KEY = re.compile(
+    r"^(?:.*_|event|log|p)?(?:dt|ds|day|dth|dh|date(?:_?(?:hour|time|str|string|key|int|id|partition))?)$"
+)
 _HOUR_KEY = re.compile(r"^(?:.*_)?(?:hour|hours|hr|hh|h)$")
 _HOUR = re.compile(r"^([0-9]{1,2})(?:[:-]?00){0,2}$")
 _REMEDY = "write it as YYYY-MM-DD, such as 2026-05-01"
@@ -150,7 +152,7 @@ def _keyed(name: str, key: str, value: str, above: PathStamp) -> PathStamp:
     elif _HOUR_KEY.match(key) and (clock := _HOUR.match(value)):
         return above.with_parts(name, hour=int(clock[1]))
     elif _HOUR_KEY.match(key) or _DATE_KEY.match(key):
-        moment = _whole(value)
+        moment = _whole(name, value)
         if moment and (_HOUR_KEY.match(key) or moment.minute is None):
             return above.with_parts(name, **_parts(moment))
         if moment:  # a timestamp at midnight is how a date column is written by some
@@ -161,10 +163,10 @@ def _keyed(name: str, key: str, value: str, above: PathStamp) -> PathStamp:
     raise NameUnreadable(f"{name!r} names no {(_HOUR_KEY.match(key) and 'hour') or 'date'} that can be read")
 
 
-def _whole(value: str) -> PathStamp | None:
-    """The moment that is all of a text, None where it is not one."""
+def _whole(name: str, value: str) -> PathStamp | None:
+    """The moment that is all of the value in a folder's name, None where it is not one."""
     match = _DASHED.fullmatch(value) or _COMPACT.fullmatch(value)
-    return _moment(match, value) if match else None
+    return _moment(match, name) if match else None
 
 
 def _parts(moment: PathStamp) -> dict[str, int | bool | None]:

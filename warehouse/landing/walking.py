@@ -8,7 +8,10 @@ from pathlib import Path
 
 from warehouse.landing.path_dates import NameUnreadable, PathStamp, folder_stamp
 
-EXTENSIONS = (".parquet", ".csv", ".csv.gz", ".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz")
+EXTENSIONS = (
+    *(".parquet", ".csv", ".csv.gz", ".tsv", ".tsv.gz"),
+    *(".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz"),
+)
 _OTHER_KINDS = {
     (".xlsx", ".xls", ".xlsm", ".ods"): "is a spreadsheet: export it as CSV or Parquet",
     (".zip", ".tar", ".tgz", ".tar.gz", ".7z", ".rar"): "is an archive: unpack it",
@@ -46,7 +49,7 @@ class StampedFile:
 
 
 @dataclass
-class Walk:
+class FolderWalk:
     """What a walk through a folder meets, each list sorted by path."""
 
     files: list[StampedFile]
@@ -54,9 +57,9 @@ class Walk:
     passed_over: int = 0  #: markers, hidden files, and files that are still being written
 
 
-def walk(root: Path) -> Walk:
+def walk(root: Path) -> FolderWalk:
     """All files below `root`, links followed; nothing is opened."""
-    result = Walk([], [])
+    result = FolderWalk([], [])
     if root.is_dir():
         _enter(root, PathStamp(), None, (), result)
     result.files.sort(key=lambda file: file.path)
@@ -81,9 +84,9 @@ def unknown_kind(name: str) -> str | None:
 
 
 def _enter(
-    folder: Path, stamp: PathStamp, wrong: str | None, above: tuple[tuple[int, int], ...], result: Walk
+    folder: Path, stamp: PathStamp, wrong: str | None, above: tuple[tuple[int, int], ...], result: FolderWalk
 ) -> None:
-    """Walk a folder whose path says `stamp`, or cannot be read for the reason `wrong`."""
+    """FolderWalk a folder whose path says `stamp`, or cannot be read for the reason `wrong`."""
     try:
         inode = folder.stat().st_dev, folder.stat().st_ino
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
