@@ -50,7 +50,7 @@ def late_files_sensor(status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
     def late_files(
         context: dg.SensorEvaluationContext, home: HomeResource
     ) -> dg.SensorResult | dg.SkipReason:
-        from warehouse.store.connection import WarehouseBusy
+        from warehouse.store.waiting import WarehouseBusy
 
         if run := unfinished(context.instance):
             return dg.SkipReason(f"waits for {run}")
@@ -100,7 +100,7 @@ def late_hours_sensor(status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
     def late_hours(
         context: dg.SensorEvaluationContext, home: HomeResource
     ) -> dg.SensorResult | dg.SkipReason:
-        from warehouse.store.connection import WarehouseBusy
+        from warehouse.store.waiting import WarehouseBusy
 
         if run := unfinished(context.instance):
             return dg.SkipReason(f"waits for {run}")
@@ -135,7 +135,7 @@ def late_days_sensor(status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
         description="Trains on the day that ended last, where its logs came after the night's turn.",
     )
     def late_days(context: dg.SensorEvaluationContext, home: HomeResource) -> dg.RunRequest | dg.SkipReason:
-        from warehouse.store.connection import WarehouseBusy
+        from warehouse.store.waiting import WarehouseBusy
 
         deployment, now_ms = home.deployment, clock.now_ms()
         zone = deployment.service_zone

@@ -58,7 +58,7 @@ def _run_of_hour(
     context: dg.ScheduleEvaluationContext, home: HomeResource, key: str
 ) -> dg.RunRequest | dg.SkipReason:
     """What of an hour can run now."""
-    from warehouse.store.connection import WarehouseBusy
+    from warehouse.store.waiting import WarehouseBusy
 
     try:
         state = look(home, [key])
@@ -96,7 +96,7 @@ def daily_schedule(
     def every_night(
         context: dg.ScheduleEvaluationContext, home: HomeResource
     ) -> dg.RunRequest | dg.SkipReason:
-        from warehouse.store.connection import WarehouseBusy
+        from warehouse.store.waiting import WarehouseBusy
 
         request = _run_of_day(partitions.daily, zone, context.scheduled_execution_time)
         if isinstance(request, dg.SkipReason):

@@ -69,7 +69,7 @@ def _with_whole_days(
     own: dict[str, list[Path]], whole_days: dict[Path, str], contract: TableContract, zone: ServiceZone
 ) -> dict[str, list[Path]]:
     """Hours with the files of their day before their own."""
-    from warehouse.landing.last_rows import last_hour  # it reads rows: pandas, which whoever lists can do without
+    from warehouse.landing.last_rows import last_hour  # imports pandas, which whoever lists can do without
 
     newest = max([*whole_days.values(), *dates(list(own))])
     of_newest = [path for path, day in whole_days.items() if day == newest]
