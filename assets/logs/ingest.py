@@ -65,19 +65,11 @@ def ingest(
     landing = landing or home.landing
     description = description or reading.describe(landing)
     settings = settings or judging.gate_settings(description, landing)
-    gone: Collection[str] = ()
-    if partitions is None:
-        standing = standing_of(home, table, landing=landing, description=description)
-        partitions, gone = standing.pending, standing.gone
     began = time.perf_counter()
-    landed = reading.read(landing, description, table, partitions)
-    missing = [partition for partition, files in landed.files.items() if not files]
-    landed = replace(landed, files={key: files for key, files in landed.files.items() if files})
-    if missing:
-        gone = sorted({*gone, *(set(missing) & set(_loaded(home, table)))})
-    seconds = {"read": time.perf_counter() - began, "gate": 0.0, "load": 0.0}
-    warnings = [*landed.warnings, *_stay_loaded(table, gone)]
+    landed, missing, warnings = _read(home, landing, description, table, partitions)
+    read = time.perf_counter()
     if not landed.files:
+        seconds = {"read": read - began, "gate": 0.0, "load": 0.0}
         return replace(report_of(landed, None, missing, warnings), seconds=seconds)
 
     def accept(judgement: Judgement) -> None:
@@ -92,10 +84,30 @@ def ingest(
     question = Question(description, table, tuple(landed.files), settings, now_ms)
     frame = landed.frame.drop(columns="_file")
     judgement = judging.judge_and_write(home.warehouse, question, frame, accept, write)
-    seconds |= {"gate": judgement.seconds, "load": time.perf_counter() - began - seconds["read"]}
-    seconds["load"] -= judgement.seconds
+    load = time.perf_counter() - read - judgement.seconds
+    seconds = {"read": read - began, "gate": judgement.seconds, "load": load}
     warnings += remember(landing, description)
     return replace(report_of(landed, judgement.result, missing, warnings), seconds=seconds)
+
+
+def _read(
+    home: SourceHome,
+    landing: Path,
+    description: SourceDescription,
+    table: str,
+    partitions: Sequence[str] | None,
+) -> tuple[Landed, list[str], list[str]]:
+    """The rows of those partitions that have files, the names of the others, and what is to be said."""
+    gone: set[str] = set()
+    if partitions is None:
+        standing = standing_of(home, table, landing=landing, description=description)
+        partitions, gone = standing.pending, set(standing.gone)
+    landed = reading.read(landing, description, table, partitions)
+    missing = [partition for partition, files in landed.files.items() if not files]
+    if missing:
+        gone |= set(missing) & set(_loaded(home, table))
+    with_files = {partition: files for partition, files in landed.files.items() if files}
+    return replace(landed, files=with_files), missing, [*landed.warnings, *_stay_loaded(table, sorted(gone))]
 
 
 def pending(
