@@ -102,7 +102,7 @@ def landed_hours(
         WarehouseBusy: another process writes.
     """
     from assets.logs.ingest import pending
-    from warehouse.store.warehouse import Warehouse
+    from assets.logs.judging import reading
 
     zone = description.service_zone
     ended = tuple(hour for hour in hours if has_ended(zone.hour_start_ms(hour), now_ms))
@@ -110,8 +110,8 @@ def landed_hours(
     landed: dict[str, frozenset[str]] = {}
     loaded: dict[str, frozenset[str]] = {}
     due: dict[str, frozenset[str]] = {}
-    if paths.warehouse.exists():
-        with Warehouse(paths.warehouse, read_only=True, wait_seconds=wait_seconds) as warehouse:
+    with reading(paths.warehouse, wait_seconds) as warehouse:
+        if warehouse is not None:
             loaded = {t: asked.intersection(warehouse.loaded(t)["partition"]) for t in HOURLY_TABLES}
     for table in HOURLY_TABLES:
         if not (landing / table).is_dir():

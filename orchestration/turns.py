@@ -63,13 +63,15 @@ def look(home: HomeResource, hours: Sequence[str], changed: Sequence[str] | None
 
 def due_ranking(home: HomeResource, instance: dg.DagsterInstance, hours: Sequence[str]) -> RankingDue:
     """Which of these loaded hours must be ranked."""
-    from warehouse.store.warehouse import Warehouse
+    from assets.logs.judging import reading
 
     deployment = home.deployment
     zone = deployment.service_zone
     if not hours:
         return RankingDue({}, ())
-    with Warehouse(home.paths.warehouse, read_only=True, wait_seconds=WAIT_SECONDS) as opened:
+    with reading(home.paths.warehouse, WAIT_SECONDS) as opened:
+        if opened is None:
+            return RankingDue({}, ())
         start_ms, end_ms = zone.day_start_ms(deployment.first_day), zone.hour_start_ms(hours[-1]) + HOUR_MS
         loaded = loaded_hours(opened, start_ms, end_ms)
     return ranking_due(instance, States(home.paths.models), deployment.systems, hours, loaded)

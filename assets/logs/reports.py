@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -29,7 +30,10 @@ class IngestReport:
     seconds: Mapping[str, float] = field(default_factory=dict)  #: read, gate, load
     missing: tuple[str, ...] = ()  #: partitions asked for that have no files: neither loaded nor recorded
     unread: tuple[UnreadFile, ...] = ()  #: files of the table that are not read: of no partition, or a copy
-    verdicts: Mapping[str, tuple[RuleVerdict, ...]] = field(default_factory=dict)  #: partition → by batch rule
+    verdicts: Mapping[str, tuple[RuleVerdict, ...]] = field(
+        default_factory=dict
+    )  #: partition → by batch rule
+    data_docs: Path | None = None  #: page of Great Expectations on the table, where one was made
 
     @property
     def kept(self) -> int:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from expectations.admission import RuleVerdict
 
 LANDED = "landed"
-FORCED = "\nLoaded nevertheless, with force."
+FORCED = "Loaded nevertheless, with force."
 REMEDY = (
     "What to do: mend the files in the landing folder and load them again. A batch that is right as it is "
     "can be loaded with `hourfold ingest --force`."
@@ -132,6 +132,7 @@ def _result(table: str, name: str, verdicts: list[RuleVerdict], *, forced: bool)
         check_name=name,
         passed=not failed,
         severity=dg.AssetCheckSeverity.WARN if forced else dg.AssetCheckSeverity.ERROR,
-        description=("\n".join(texts[:10]) or "holds") + (FORCED if failed and forced else ""),
+        description=("\n".join(texts[:10]) or "holds")
+        + (f"\n{FORCED if forced else REMEDY}" if failed else ""),
         metadata=numbers,
     )

@@ -1,4 +1,4 @@
-"""A small live log and a clock that is moved by hand: files land, schedules and sensors tick, their runs run."""
+"""A small live log and a clock moved by hand: files land, schedules and sensors tick, their runs run."""
 
 from __future__ import annotations
 
