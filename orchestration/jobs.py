@@ -11,7 +11,7 @@ from assets.profiling.few_shot_job import REQUESTS
 
 HOURLY, LOGS, RANKING, DAILY = "hourly", "hourly_logs", "hourly_ranking", "daily"
 DAILY_LOGS = "daily_logs"
-PROFILING, META_TRAINING, FEW_SHOT = "profiling", "meta_training", "few_shot"
+PROFILING, META_TRAINING, FEW_SHOT, OUTCOMES = "profiling", "meta_training", "few_shot", "outcomes"
 COMPARISON, AB = "comparison_job", "ab_job"
 PROFILE_EVALUATION = "profile_evaluation_job"
 
@@ -53,9 +53,17 @@ JOBS: tuple[tuple[str, tuple[str, ...], str | None, str], ...] = (
         (
             *DAILY_LOG_ASSETS,
             "time_heatmaps",
+            "audience_outcomes",
         ),
         "shop",
-        "After midnight: gate and load the day's purchases and points, move the heatmaps on by a day.",
+        "After midnight: gate and load the day's purchases and points, move the heatmaps on by a day, and "
+        "judge the audiences whose horizon has ended.",
+    ),
+    (
+        OUTCOMES,
+        ("audience_outcomes",),
+        "shop",
+        "Judge the audiences whose horizon has ended, on purchases that are loaded.",
     ),
     (
         META_TRAINING,
