@@ -19,7 +19,8 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
-setup: $(STAMP) ## Create the virtual environment with the pinned packages
+setup: $(STAMP) ## Create the virtual environment, and the home that `dagster dev` and `mlflow ui` show here
+	@$(BIN)/python -c "from orchestration.settings import set_up; set_up()"
 
 demo: $(STAMP) ## Nine simulated days through gate, training and 24 hourly adaptations (minutes)
 	$(BIN)/hourfold demo

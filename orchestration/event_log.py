@@ -10,12 +10,15 @@ import os
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 from dagster._serdes import ConfigurableClassData
 from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.pool import QueuePool
+
+from warehouse.home import sqlite_uri
 
 OPEN_SHARDS = 8  #: runs whose files stay open; each run has one, and there is an index of all
 BUSY_SECONDS = 60  #: how long to wait for another process that writes, as Dagster does
@@ -39,6 +42,10 @@ class OpenSqliteEventLog(SqliteEventLogStorage):
     ) -> OpenSqliteEventLog:
         """The event log of the home that DAGSTER_HOME names."""
         return cls(os.path.join(os.environ["DAGSTER_HOME"], "history", "runs"), inst_data, **config_value)
+
+    def conn_string_for_shard(self, shard_name: str) -> str:
+        """The SQLAlchemy address of a run's file, with the home's path escaped."""
+        return sqlite_uri(Path(self.path_for_shard(shard_name)))
 
     @contextmanager
     def _connect(self, shard: str) -> Iterator[Connection]:

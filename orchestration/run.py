@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
-from assets.common import plots
-from assets.common.resources import TrackingResource, WarehouseResource
-from assets.ranking.hourly_auc import day_curves
-from assets.ranking.live import read_live_day, record_live
+from assets.common.resources import WarehouseResource
 from assets.ranking.states import States
 from orchestration.jobs import DAILY, DAILY_LOGS, DESCRIBING_ASSETS, HOURLY, LOGS, RANKING
+from orchestration.report import DayReport, report_day
 from orchestration.session import RunFailed, Session
 from warehouse.landing import layout
 from warehouse.landing.contract import PROFILING_TABLES, RANKING_TABLES
@@ -19,19 +15,6 @@ from warehouse.landing.service_time import DAY_MS, ServiceZone
 
 #: Of landed files that one run gates at once; a year of 2,469 households is 20 MB of Parquet.
 BYTES_A_RUN = 32_000_000
-
-
-@dataclass(frozen=True)
-class DayReport:
-    """A day's figures: by hour, and all hours pooled."""
-
-    day: str
-    source: str
-    simulated: bool
-    base_partitions: dict[str, str]  #: system → day of the base model that it was served from
-    auc_by_hour: dict[str, dict[int, float | None]]  #: system → hour of day → AUC; None: one class only
-    pooled: dict[str, dict[str, float | None]]  #: system → auc, auc_se, log_loss, gauc, exposures
-    plot: Path  #: AUC by hour, PNG
 
 
 def run_ingest(session: Session, first_day: str, last_day: str, *, again: bool = False) -> None:
@@ -140,30 +123,6 @@ def run_day(session: Session, day: str) -> DayReport:
         session.run(RANKING if hour in loaded_hours else HOURLY, hour)
     session.report("hours", len(hours), len(hours))
     return report_day(session, day)
-
-
-def report_day(session: Session, day: str) -> DayReport:
-    """The figures of a day that was run: pooled ones are recorded, the plot goes to the reports folder."""
-    deployment, root = session.deployment, str(session.home.root)
-    states = States(deployment.paths(session.home).models)
-    warehouse, tracking = WarehouseResource(root=root), TrackingResource(root=root).open()
-    with warehouse.open() as opened:
-        pooled = read_live_day(opened, deployment.service_zone, day, deployment.systems).figures()
-        curves = day_curves(opened, "auc", day, deployment.systems)
-    record_live(warehouse, tracking, states, day, pooled)
-    plot = deployment.paths(session.home).reports / f"auc_by_hour_{day}.png"
-    plot.parent.mkdir(parents=True, exist_ok=True)
-    simulated = " (simulated)" if tracking.simulated else ""
-    plot.write_bytes(plots.by_hour(curves, f"AUC by hour, {day}, {deployment.source}{simulated}", "AUC"))
-    return DayReport(
-        day=day,
-        source=deployment.source,
-        simulated=tracking.simulated,
-        base_partitions={s: states.served_base(s, day).partition for s in deployment.systems},
-        auc_by_hour=curves,
-        pooled=pooled,
-        plot=plot,
-    )
 
 
 def _loaded(session: Session, day: str) -> set[str]:

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from importlib import resources
 
+from assets.common.mlflow_store import ARTIFACTS, re_root, team_uri
+from orchestration.pointers import checkout, point_to, shows
 from warehouse.home import Home
+
+_log = logging.getLogger("hourfold")
 
 
 def prepare_home(home: Home | None = None) -> Home:
     """Create what Dagster and MLflow need under `home` (default: this process's), and point there.
 
     An existing `dagster.yaml` is kept, so that it can be edited. Child processes (`dagster dev`, `mlflow
-    server`) inherit HOURFOLD_HOME and DAGSTER_HOME and therefore show the same state.
+    server`) inherit HOURFOLD_HOME and DAGSTER_HOME and therefore show the same state. What MLflow stored of
+    the place where the home was before is rewritten. The plain commands in the root are pointed at the root's
+    own home, `var/`; another home is theirs only after `make setup` with HOURFOLD_HOME.
     """
     home = home or Home.current()
     home.dagster.mkdir(parents=True, exist_ok=True)
-    (home.mlflow / "artifacts").mkdir(parents=True, exist_ok=True)
+    (home.mlflow / ARTIFACTS).mkdir(parents=True, exist_ok=True)
     settings = home.dagster / "dagster.yaml"
     if not settings.exists():
         settings.write_text((resources.files("orchestration") / "dagster.yaml").read_text())
@@ -24,4 +31,22 @@ def prepare_home(home: Home | None = None) -> Home:
     os.environ["DAGSTER_HOME"] = str(home.dagster)
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
+    if team_uri() is None:
+        re_root(home.mlflow)
+    root = checkout()
+    if root is not None and home.root == root / "var" and shows(root) in (None, home):
+        _said(point_to(home, root))
     return home
+
+
+def set_up() -> None:
+    """What `make setup` does after the packages: the home is made ready and the root's commands show it."""
+    home, root = prepare_home(), checkout()
+    if root is not None:
+        _said(point_to(home, root))
+        print(f"`dagster dev` and `mlflow ui`, typed in {root}, show the home {home.root}")
+
+
+def _said(obstacles: list[str]) -> None:
+    for obstacle in obstacles:
+        _log.warning(obstacle)

@@ -6,12 +6,16 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import quote
 
+from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from warehouse.landing.description import FILE_NAME, SourceDescription
 from warehouse.landing.service_time import ServiceZone
 from warehouse.landing.writing import replace_text
+
+ENV_FILE, HOME_VARIABLE = ".env", "HOURFOLD_HOME"
 
 #: a baseline that sees as much, the paper's model, ours
 SYSTEMS = ("deepfm_external", "lsttm", "lsttm_spectral")
@@ -56,14 +60,15 @@ class SourceHome:
 
 @dataclass(frozen=True)
 class Home:
-    """The one folder that holds all state: `var/` here, or wherever the variable HOURFOLD_HOME points."""
+    """The one folder that holds all state: where HOURFOLD_HOME points, or `.env` here, else `var/` here."""
 
     root: Path
 
     @classmethod
     def current(cls) -> Home:
         """The home of this process, as an absolute path; nothing is created."""
-        return cls(Path(os.environ.get("HOURFOLD_HOME") or "var").expanduser().resolve())
+        named = os.environ.get(HOME_VARIABLE) or home_in(Path(ENV_FILE)) or "var"
+        return cls(Path(named).expanduser().resolve())
 
     @property
     def dagster(self) -> Path:
@@ -78,6 +83,22 @@ class Home:
     def source(self, name: str) -> SourceHome:
         """The folders of the source `name`."""
         return SourceHome(self.root / "sources" / name)
+
+
+def home_in(env_file: Path) -> Path | None:
+    """The home that a `.env` names where the shell names none; None where the file names none either."""
+    if not env_file.is_file():
+        return None
+    named = dotenv_values(env_file, interpolate=False).get(HOME_VARIABLE) or ""
+    shell_first = f"${{{HOME_VARIABLE}:-"
+    if named.startswith(shell_first):
+        named = named.removeprefix(shell_first).removesuffix("}")
+    return Path(named) if named else None
+
+
+def sqlite_uri(path: Path) -> str:
+    """The SQLAlchemy address of a SQLite file; `%`, `?` and `#` in its path are escaped."""
+    return f"sqlite:///{quote(str(path))}"
 
 
 class Deployment(BaseModel):

@@ -9,7 +9,9 @@ same value is not logged again.
 
 from __future__ import annotations
 
+import json
 import math
+import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +19,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from assets.common.links import LOCAL_MLFLOW, dagster_tags, mlflow_server
+from assets.common.mlflow_store import artifact_root, re_root, store_uris, team_uri
 from assets.common.provenance import git_revision, settings_digest
+from warehouse.home import Home
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -26,6 +31,7 @@ if TYPE_CHECKING:
 EXPERIMENT = "ranking"
 PROFILING = "profiling"  #: the profiler keeps an experiment and registered models of its own
 KEY = "hourfold.key"
+LONGEST_DIGEST = 36  #: characters that MLflow takes of a data set's hash
 MOST_PARAMS, MOST_METRICS = 100, 900  #: what MLflow takes in one call, the second with room for tags
 
 
@@ -40,12 +46,13 @@ class RunRecord:
     settings: Mapping[str, str]  #: flat; the same for all runs of a system
     tags: Mapping[str, str] = field(default_factory=dict)
     metrics: Mapping[str, float | None] = field(default_factory=dict)  #: None and NaN are left out
-    step: int = 0
+    steps: Mapping[int, Mapping[str, float | None]] = field(default_factory=dict)  #: step → figures there
     curves: Mapping[str, Sequence[float]] = field(default_factory=dict)  #: name → values at steps 0, 1, …
     parent: str | None = None  #: run id
-    name: str | None = None  #: as the page lists it, after the source; default: system, kind and partition
+    name: str | None = None  #: as the page lists it, before the source; default: partition, system and kind
     #: folder in the run → local file, or folder of files
     artifacts: Mapping[str, Path] = field(default_factory=dict)
+    started: float | None = None  #: when the work began, Unix seconds; default: when the tracker was opened
 
 
 class Tracking:
@@ -53,6 +60,7 @@ class Tracking:
 
     def __init__(self, folder: Path, source: str, simulated: bool, purpose: str = EXPERIMENT) -> None:
         self.folder, self.source, self.simulated, self.purpose = folder, source, simulated, purpose
+        self.opened = time.time()  #: an asset opens its tracker as its work begins
 
     @property
     def label(self) -> str:
@@ -63,24 +71,28 @@ class Tracking:
 
     @cached_property
     def client(self) -> MlflowClient:
-        """A client on `<home>/mlflow/mlflow.db`; importing it takes seconds, hence only when used."""
-        import os
-
+        """A client of the store; importing MLflow takes seconds, hence only when used."""
         os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
         from mlflow.tracking import MlflowClient
 
-        self.folder.mkdir(parents=True, exist_ok=True)
-        uri = f"sqlite:///{self.folder / 'mlflow.db'}"
-        return MlflowClient(tracking_uri=uri, registry_uri=uri)
+        if team_uri() is None:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            re_root(self.folder)
+        tracking, registry = store_uris(self.folder)
+        return MlflowClient(tracking_uri=tracking, registry_uri=registry)
 
     @cached_property
     def experiment(self) -> str:
-        """The experiment's id; its artifacts lie inside the home, not in the working directory."""
+        """The experiment's id; its artifacts lie inside the home, or where a team's server puts them."""
         experiment = self.client.get_experiment_by_name(self.purpose)
         if experiment is not None:
             return str(experiment.experiment_id)
-        artifacts = (self.folder / "artifacts").as_uri()
-        return str(self.client.create_experiment(self.purpose, artifact_location=artifacts))
+        place = artifact_root(self.folder)
+        return str(self.client.create_experiment(self.purpose, artifact_location=place))
+
+    def url(self, run_id: str) -> str:
+        """The page of a run; on this machine's usual port where no server is known."""
+        return f"{mlflow_server() or LOCAL_MLFLOW}/#/experiments/{self.experiment}/runs/{run_id}"
 
     def key(self, record: RunRecord) -> str:
         """The identity of a run."""
@@ -101,9 +113,11 @@ class Tracking:
         run = self.find(record)
         params: list[Any] = []
         if run is None:
-            name = " ".join((self.label, record.name or f"{record.system} {record.kind} {record.partition}"))
             tags = {KEY: self.key(record)} | ({"mlflow.parentRunId": record.parent} if record.parent else {})
-            run = self.client.create_run(self.experiment, tags=tags, run_name=name)
+            started = int(1000 * (self.opened if record.started is None else record.started))
+            run = self.client.create_run(
+                self.experiment, start_time=started, tags=tags, run_name=self.name_of(record)
+            )
             values = {"seed": str(record.seed), "system": record.system, "source": self.source}
             params = [Param(name, value[:6000]) for name, value in (values | dict(record.settings)).items()]
         run_id = run.info.run_id
@@ -114,6 +128,7 @@ class Tracking:
             "kind": record.kind,
             "partition": record.partition,
             "git_revision": git_revision(),
+            **dagster_tags(),
             **record.tags,
         }
         fresh = [RunTag(name, value) for name, value in about.items() if run.data.tags.get(name) != value]
@@ -123,20 +138,50 @@ class Tracking:
             self.client.log_batch(run_id, metrics=metrics[start : start + MOST_METRICS])
         for start in range(MOST_PARAMS, len(params), MOST_PARAMS):
             self.client.log_batch(run_id, params=params[start : start + MOST_PARAMS])
+        self._log_data(run, record)
         for folder, path in record.artifacts.items():
             if path.is_dir():
                 self.client.log_artifacts(run_id, str(path), folder)
             else:
                 self.client.log_artifact(run_id, str(path), folder)
-        if run.info.status != "FINISHED":
-            self.client.set_terminated(run_id)
+        self.client.set_terminated(run_id)  # its end is when something was written on it last
         return str(run_id)
+
+    def name_of(self, record: RunRecord) -> str:
+        """A run as lists show it, what differs first: `2025-03-11 lsttm_spectral day (kuairand)`."""
+        return f"{record.name or f'{record.partition} {record.system} {record.kind}'} ({self.label})"
+
+    def amend(self, record: RunRecord) -> str | None:
+        """Add figures and tags to a run that is over, whose times stay; its id, or None without a run."""
+        from mlflow.entities import RunTag
+
+        run = self.find(record)
+        if run is None:
+            return None
+        tags = [RunTag(name, value) for name, value in record.tags.items()]
+        self.client.log_batch(run.info.run_id, metrics=self._changed(run, record), tags=tags)
+        return str(run.info.run_id)
+
+    def _log_data(self, run: Run, record: RunRecord) -> None:
+        """Name what was read as an input of the run: the source, the data's hash, the warehouse's file."""
+        from mlflow.entities import Dataset, DatasetInput, InputTag
+
+        digest = record.tags.get("data_hash", "")[:LONGEST_DIGEST]
+        logged = run.inputs.dataset_inputs if run.inputs else []
+        if not digest or digest in [entry.dataset.digest for entry in logged]:
+            return
+        home = Home(self.folder.parent)
+        place = home.source(self.source).warehouse.relative_to(home.root)
+        source = Dataset(self.label, digest, "local", json.dumps({"uri": str(place)}))
+        context = InputTag("mlflow.data.context", "training" if "train" in record.kind else "evaluation")
+        self.client.log_inputs(run.info.run_id, [DatasetInput(source, [context])])
 
     def _changed(self, run: Run, record: RunRecord) -> list[Any]:
         """The metrics that the run does not carry yet with this value at this step."""
         from mlflow.entities import Metric
 
-        figures = [(name, record.step, value) for name, value in record.metrics.items()]
+        figures = [(name, 0, value) for name, value in record.metrics.items()]
+        figures += [(name, step, value) for step, at in record.steps.items() for name, value in at.items()]
         figures += [
             (name, step, value) for name, curve in record.curves.items() for step, value in enumerate(curve)
         ]

@@ -142,8 +142,8 @@ def _record(
     with pictures(drawn) as artifacts:
         for start in hour.starts:
             values = figures[start.system]
-            day = {name: values.get(name) for name in ("auc", "log_loss", "gauc", "gate_short")}
+            curve = {name: values.get(name) for name in ("auc", "log_loss", "gauc", "gate_short")}
             parent = record_day(
-                tracking, start.base, hour.day, metrics=day, step=hour.of_day, artifacts=artifacts
+                tracking, start.base, hour.day, by_hour=curve, step=hour.of_day, artifacts=artifacts
             )
             record_hour(tracking, start.base, hour.key, parent, metrics=values, tags=start.tags())

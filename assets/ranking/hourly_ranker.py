@@ -78,7 +78,7 @@ def adapt_hour(
         }
         with timings.phase("record"):
             parent = record_day(
-                tracking, start.base, hour.day, metrics={"adapt_loss": report.loss}, step=hour.of_day
+                tracking, start.base, hour.day, by_hour={"adapt_loss": report.loss}, step=hour.of_day
             )
             record_hour(tracking, start.base, key, parent, metrics={"adapt_loss": report.loss}, tags=tags)
         metadata |= {f"{start.system}: {name}": value for name, value in tags.items() if value}

@@ -12,7 +12,7 @@ from assets.common.resources import WarehouseResource
 from assets.ranking.figures import Figures, figures_of, metrics_of
 from assets.ranking.reading import loaded_hours, read_hours
 from assets.ranking.states import States
-from assets.ranking.tracking import record_day
+from assets.ranking.tracking import record_day, record_served
 from warehouse.landing.service_time import DAY_MS
 
 if TYPE_CHECKING:
@@ -76,11 +76,13 @@ def record_live(
     day: str,
     live: Mapping[str, Figures],
 ) -> None:
-    """Store a day's figures: in `metrics` under the day's key, on its MLflow runs as `day_auc` and so on."""
+    """Store a day's figures: in `metrics` under the day's key, on the MLflow runs of the day and
+    of the training that served it."""
     if not live:
         return
     with warehouse.open(read_only=False) as opened:
         opened.write_metrics(metrics_of(live, day))
     for system, values in live.items():
         base = states.served_base(system, day)
-        record_day(tracking, base, day, metrics={f"day_{name}": value for name, value in values.items()})
+        record_day(tracking, base, day, metrics=values)
+        record_served(tracking, base, day, values)

@@ -1,6 +1,8 @@
-"""Areas under the ROC curve: of all exposures, and inside groups of them. Ties count half.
+"""Areas under the ROC curve, of all exposures and inside groups of them, and under precision and recall.
 
-AUC is undefined with one class only: it is None (NaN in arrays) then, and left out of means, never 0.5.
+Ties count half. AUC is undefined with one class only: it is None (NaN in arrays) then, and left out of means,
+never 0.5. Scores that are NaN or infinite are refused: they rank nothing, and a sort would put them
+somewhere.
 """
 
 from __future__ import annotations
@@ -8,6 +10,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+
+
+class NotFinite(ValueError):
+    """Scores that are NaN or infinite: no figure is made of them."""
+
+
+def finite(scores: np.ndarray) -> np.ndarray:
+    """The same scores [E], all of them numbers.
+
+    Raises:
+        NotFinite: some are NaN or infinite; the message says how many of how many.
+    """
+    values = np.asarray(scores)
+    wrong = len(values) - int(np.isfinite(values).sum())
+    if wrong:
+        raise NotFinite(
+            f"{wrong:,} of {len(values):,} scores are not finite (NaN or infinite), and no figure is made of "
+            "them: the training has diverged, or an input is not a number"
+        )
+    return values
 
 
 @dataclass(frozen=True)
@@ -19,9 +41,14 @@ class Ordered:
 
     @classmethod
     def of(cls, scores: np.ndarray) -> Ordered:
-        """Sort scores [E]."""
-        order = np.argsort(scores)
-        return cls(order, changes(np.asarray(scores)[order]))
+        """Sort scores [E].
+
+        Raises:
+            NotFinite: some are NaN or infinite.
+        """
+        values = finite(scores)
+        order = np.argsort(values)
+        return cls(order, changes(values[order]))
 
 
 @dataclass(frozen=True)
@@ -65,6 +92,28 @@ def gauc(labels: np.ndarray, scores: np.ndarray, users: np.ndarray) -> float | N
     per_user = auc_by_group(labels, Ordered.of(scores), users)
     both = ~np.isnan(per_user.auc)
     return float(np.average(per_user.auc[both], weights=per_user.exposures[both])) if both.any() else None
+
+
+def average_precision(labels: np.ndarray, scores: np.ndarray) -> float | None:
+    """Area under precision and recall as a sum of steps, Σ (R_k − R_{k−1}) · P_k; None without a positive.
+
+    Equal scores are one step: no order among them is assumed, so that a constant score has the base rate.
+    Equal to scikit-learn's average_precision_score to 1e-16, without its checks of the arguments, which take
+    twice as long as this at 20,000 users and forty times as long at 100.
+
+    Raises:
+        NotFinite: some scores are NaN or infinite.
+    """
+    values, positive = finite(scores), np.asarray(labels, bool)
+    total = int(positive.sum())
+    if total == 0:
+        return None
+    order = np.argsort(-values, kind="stable")
+    ranked, hits = values[order], np.cumsum(positive[order])
+    ends = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True))
+    hits_at_step = hits[ends]
+    precision = hits_at_step / (ends + 1)
+    return float(np.sum(np.diff(hits_at_step, prepend=0) * precision) / total)
 
 
 def changes(values: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.metrics.areas import auc, gauc
+from models.metrics.areas import auc, average_precision, gauc
 from models.metrics.delong import auc_standard_error
 from models.metrics.probabilities import log_loss
 
@@ -22,13 +22,25 @@ class Figure:
     higher_is_better: bool | None = True  #: None where neither is
 
 
+#: hours of a day whose AUCs are averaged, as in the paper: one of 59 exposures counts as one of 5,000
+PERIODS = {"period1": range(8), "period2": range(8, 16), "period3": range(16, 24)}
+#: the same hours, their exposures pooled
+POOLED = {"pooled1": range(8), "pooled2": range(8, 16), "pooled3": range(16, 24)}
+
 FIGURES: dict[str, Figure] = {
-    "period1": Figure("0–8 h", "mean AUC of the hours 0 to 7"),
-    "period2": Figure("8–16 h", "mean AUC of the hours 8 to 15"),
-    "period3": Figure("16–24 h", "mean AUC of the hours 16 to 23"),
+    "pooled1": Figure("0–8 h", "AUC of the exposures of hours 0 to 7"),
+    "pooled2": Figure("8–16 h", "AUC of the exposures of hours 8 to 15"),
+    "pooled3": Figure("16–24 h", "AUC of the exposures of hours 16 to 23"),
+    "period1": Figure("mean 0–8 h", "mean AUC of the hours 0 to 7"),
+    "period2": Figure("mean 8–16 h", "mean AUC of the hours 8 to 15"),
+    "period3": Figure("mean 16–24 h", "mean AUC of the hours 16 to 23"),
+    "gain1": Figure("gain 0–8 h", "AUC less static AUC of hours 0 to 7, pooled", signed=True),
+    "gain2": Figure("gain 8–16 h", "AUC less static AUC of hours 8 to 15, pooled", signed=True),
+    "gain3": Figure("gain 16–24 h", "AUC less static AUC of hours 16 to 23, pooled", signed=True),
     "auc": Figure("AUC", "a click is ranked above a skip"),
     "auc_static": Figure("static", "AUC without hourly updates"),
     "gain": Figure("gain", "AUC less static AUC", signed=True),
+    "gain_error": Figure("± gain", "DeLong's standard error of the gain, paired", higher_is_better=None),
     "auc_error": Figure("± error", "DeLong's standard error of AUC", higher_is_better=None),
     "auc_std": Figure("± seeds", "standard deviation of AUC over seeds", higher_is_better=None),
     "log_loss": Figure("log-loss", "mean negative logarithm of the likelihood", higher_is_better=False),
@@ -46,17 +58,42 @@ FIGURES: dict[str, Figure] = {
 }
 
 
-def ranking_figures(clicked: np.ndarray, scores: np.ndarray, users: np.ndarray) -> dict[str, float | None]:
-    """`auc`, `auc_se` (DeLong's standard error), `log_loss` and `gauc` of exposures.
+def auc_by_period(
+    clicked: np.ndarray, scores: np.ndarray, hour: np.ndarray, static: np.ndarray | None = None
+) -> dict[str, float | None]:
+    """`pooled1` to `pooled3`, AUC of each third of the day, its exposures pooled; `gain1` to `gain3`.
 
     Args:
-        clicked: bool [E]; with one class only there is no AUC and no error: None.
+        clicked: bool [E]; a period with one class only has None.
+        scores: float [E].
+        hour: int [E], hour of day.
+        static: float [E], scores of the same daily model without hourly updates, for the gains.
+    """
+    figures: dict[str, float | None] = {}
+    gains: dict[str, float | None] = {}
+    for number, (name, hours) in enumerate(POOLED.items(), start=1):
+        inside = np.isin(hour, list(hours))
+        area = figures[name] = auc(clicked[inside], scores[inside])
+        still = None if static is None else auc(clicked[inside], static[inside])
+        gains[f"gain{number}"] = None if still is None or area is None else area - still
+    return figures | gains
+
+
+def ranking_figures(clicked: np.ndarray, scores: np.ndarray, users: np.ndarray) -> dict[str, float | None]:
+    """`auc`, `auc_se` (DeLong's standard error), `aupr`, `log_loss` and `gauc` of exposures.
+
+    Args:
+        clicked: bool [E]; with one class only there is no AUC and no error, without a click no AUPR: None.
         scores: float [E], click probabilities.
         users: int64 [E], within whom GAUC is taken.
+
+    Raises:
+        NotFinite: some scores are NaN or infinite.
     """
     return {
         "auc": auc(clicked, scores),
         "auc_se": auc_standard_error(clicked, scores),
+        "aupr": average_precision(clicked, scores),
         "log_loss": log_loss(clicked, scores),
         "gauc": gauc(clicked, scores, users),
     }

@@ -6,16 +6,20 @@ import math
 
 import numpy as np
 
-from models.metrics.areas import Ordered
+from models.metrics.areas import Ordered, finite
 
 BINS = 10
 
 
 def log_loss(labels: np.ndarray, scores: np.ndarray) -> float:
-    """Mean cross-entropy in nats of probabilities [E], kept 1e-7 away from 0 and 1; NaN without exposures."""
+    """Mean cross-entropy in nats of probabilities [E], kept 1e-7 away from 0 and 1; NaN without exposures.
+
+    Raises:
+        NotFinite: some scores are NaN or infinite.
+    """
     if len(labels) == 0:
         return math.nan
-    p = np.clip(np.asarray(scores, np.float64), 1e-7, 1 - 1e-7)
+    p = np.clip(finite(scores).astype(np.float64), 1e-7, 1 - 1e-7)
     return float(-np.mean(np.where(np.asarray(labels, bool), np.log(p), np.log1p(-p))))
 
 

@@ -18,7 +18,7 @@ from models.ranking.features.neighbours import RowView
 from models.ranking.features.vocabulary import Vocabulary
 from models.ranking.state import RankerState
 from models.ranking.training.learner import Learner, make_learner
-from models.ranking.training.loop import fit
+from models.ranking.training.loop import Diverged, fit
 from models.ranking.training.phases import TrainingCodes, phases
 from models.ranking.training.system import WIDTH, LongTermVectors, SystemSettings
 
@@ -63,6 +63,11 @@ def train_daily(
         progress=progress,
     )
     learner.finish()
+    if not learner.finite:
+        raise Diverged(
+            f"training diverged: weights are not finite after {len(losses)} epochs; lower the system's "
+            f"learning rate (training.learning_rate is {training.learning_rate:g})"
+        )
     state = strategy.state() | notes
     return RankerState(system, features, learner, graph, user_vectors, state, log.end_ms, fingerprint, losses)
 

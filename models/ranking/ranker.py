@@ -65,6 +65,7 @@ class Ranker(RankerState):
 
         Raises:
             ValueError: no exposure to train on, or no long-term vectors where the system needs them.
+            Diverged: a loss or a weight is no longer a number.
         """
         state = train_daily(
             system,

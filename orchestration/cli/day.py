@@ -11,7 +11,7 @@ from orchestration.cli.options import Tiny
 
 if TYPE_CHECKING:
     from assets.experiments.comparison.parts import SystemFigures, Truth
-    from orchestration.run import DayReport
+    from orchestration.report import DayReport
     from warehouse.home import Deployment, Home
 
 

@@ -13,7 +13,7 @@ from orchestration.cli.options import Device, size_of
 
 if TYPE_CHECKING:
     from orchestration.cli.demo_report import Broken
-    from orchestration.run import DayReport
+    from orchestration.report import DayReport
     from orchestration.session import Session
     from warehouse.home import Deployment
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from assets.experiments.comparison.parts import Truth
-    from orchestration.run import DayReport
+    from orchestration.report import DayReport
     from orchestration.session import Session
     from warehouse.store.warehouse import Warehouse
 

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from assets.experiments.comparison.parts import SystemFigures, Truth
+    from assets.experiments.comparison.parts import PeriodFigures, SystemFigures, Truth
     from assets.experiments.comparison.results import Comparison
     from warehouse.store.warehouse import Warehouse
 
 #: in their order; definitions in docs/metrics.md
 COLUMNS = (
-    *("period1", "period2", "period3", "auc", "auc_static", "gain", "auc_error", "auc_std"),
-    *("log_loss", "gauc", "ece"),
+    *("auc", "auc_error", "auc_std", "auc_static", "gain", "gain_error"),
+    *("aupr", "log_loss", "gauc", "ece"),
 )
+PERIOD_COLUMNS = tuple(f"{kind}{number}" for kind in ("pooled", "gain", "period") for number in (1, 2, 3))
 BLOCKS = "▁▂▃▄▅▆▇█"
 
 
@@ -35,21 +37,40 @@ def or_dash(value: float | None, form: str = ".4f") -> str:
 
 def figures_table(title: str, entries: Sequence[SystemFigures], truth: Truth | None = None) -> Table:
     """One row a system; the ceiling of simulated logs below, dimmed. Columns without a value are left out."""
+    return _systems_table(title, COLUMNS, entries, truth)
+
+
+def periods_table(title: str, entries: Sequence[SystemFigures], truth: Truth | None = None) -> Table:
+    """The thirds of a day: the exposures of each pooled, and beside them the paper's means of hourly AUCs."""
+    table = _systems_table(title, PERIOD_COLUMNS, entries, truth)
+    nulls = max((entry.null_hours for entry in entries), default=0)
+    if nulls:
+        table.caption = f"{nulls} hours of each system have one class only and no AUC; means leave them out"
+    return table
+
+
+def _systems_table(
+    title: str, names: Sequence[str], entries: Sequence[SystemFigures], truth: PeriodFigures | None
+) -> Table:
     from models.metrics import FIGURES
 
-    columns = [name for name in COLUMNS if any(getattr(entry, name) is not None for entry in entries)]
-    table = new_table(title, "system", *(FIGURES[name].label for name in columns))
+    columns = [name for name in names if any(getattr(entry, name) is not None for entry in entries)]
+    # Words and hours on a line each: a row of nine periods then fits a page.
+    headings = (re.sub(r"^([a-z]+) (?=\d)", r"\1\n", FIGURES[name].label) for name in columns)
+    table = new_table(title, "system", *headings)
     table.collapse_padding = True
     for entry in entries:
-        cells = (_cell(name, getattr(entry, name)) for name in columns)
-        table.add_row(entry.system, *cells)
+        table.add_row(entry.system, *(_cell(name, getattr(entry, name)) for name in columns))
     if truth is not None:
         cells = (_cell(name, getattr(truth, name, None)) for name in columns)
         table.add_row("true probability", *cells, style="dim")
-    nulls = max((entry.null_hours for entry in entries), default=0)
-    if nulls:
-        table.caption = f"{nulls} hours of each system have one class only and no AUC; periods leave them out"
     return table
+
+
+def failed_lines(failed: Mapping[str, str]) -> Iterator[str]:
+    """A line for each system that has no figures, with the reason."""
+    for system, reason in failed.items():
+        yield f"{system} failed and has no figures; the others are told without it. {reason}"
 
 
 def tests_table(title: str, result: Comparison, others: Sequence[str], reference: str) -> Table:
@@ -72,6 +93,7 @@ def comparison_tables(title: str, result: Comparison) -> Iterator[Table]:
     from assets.experiments.comparison.roles import ABLATIONS, REFERENCE
 
     yield figures_table(title, result.summary, result.truth)
+    yield periods_table(f"{title}: AUC by period", result.summary, result.truth)
     names = list(result.systems)
     ahead = result.best()
     if len(names) > 1 and ahead is not None:

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from orchestration.cli.console import WIDTH_OF_FILES
-from orchestration.cli.tables import comparison_tables, hours_table
+from orchestration.cli.tables import comparison_tables, failed_lines, hours_table, periods_table
 from tests.assets.experiments.random_comparison import random_comparison
 
 
@@ -26,7 +26,7 @@ def result():
 
 def test_every_table_fits_a_file_and_names_its_logs(result):
     tables = list(comparison_tables("simulated logs: 2 day(s), 2 seed(s)", result))
-    assert len(tables) == 5
+    assert len(tables) == 6
     for table in tables:
         assert str(table.title).startswith("simulated logs")
         shown = printed(table)
@@ -42,7 +42,7 @@ def test_the_gain_is_adapted_less_static(result):
 
 def test_tests_are_against_the_best_and_read_from_its_side(result):
     best = max(result.summary, key=lambda entry: entry.auc).system
-    table = list(comparison_tables("t", result))[1]
+    table = list(comparison_tables("t", result))[2]
     assert f"against {best}" in str(table.title)
     shown = printed(table)
     for test in result.tests:
@@ -55,7 +55,7 @@ def test_tests_are_against_the_best_and_read_from_its_side(result):
 
 def test_one_system_has_no_tests():
     alone = random_comparison(systems=("deepfm",), days=("2025-03-08",), seeds=1)
-    assert len(list(comparison_tables("t", alone))) == 2
+    assert len(list(comparison_tables("t", alone))) == 3
 
 
 def test_hours_share_one_scale_and_a_dot_stands_for_no_auc():
@@ -72,3 +72,19 @@ def test_hours_share_one_scale_and_a_dot_stands_for_no_auc():
     assert low.count("·") == high.count("·") == 1
     assert "▁" in low and "▁" not in high and high.count("█") >= 2 and "█" not in low
     assert "0.5000" in low and "0.7300" in low and "0.9300" in high
+
+
+def test_periods_are_pooled_beside_the_papers_means():
+    older = random_comparison(("fm", "lsttm"))
+    figures = {f"{kind}{n}": 0.5 + n / 100 for kind in ("pooled", "gain") for n in (1, 2, 3)}
+    entries = [entry.model_copy(update=figures) for entry in older.summary]
+    shown = printed(periods_table("t", entries, older.truth))
+    assert max(len(line.rstrip()) for line in shown.splitlines()) <= WIDTH_OF_FILES
+    line = next(line for line in shown.splitlines() if "│ fm " in line)
+    assert "0.5100" in line and "+0.5300" in line and f"{entries[0].period1:.4f}" in line
+    assert "mean" in shown and "mean" in printed(periods_table("t", older.summary))
+
+
+def test_a_failed_system_is_named_with_its_reason():
+    (line,) = failed_lines({"fm": "2025-03-05, seed 0: training diverged"})
+    assert line.startswith("fm failed") and line.endswith("training diverged")

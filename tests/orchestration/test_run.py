@@ -9,7 +9,8 @@ import pytest
 from assets.common import model_registry
 from assets.ranking.states import States
 from orchestration.jobs import HOURLY, LOGS
-from orchestration.run import report_day, run_day, run_ingest
+from orchestration.report import report_day
+from orchestration.run import run_day, run_ingest
 from orchestration.session import RunFailed, Session
 from tests.deployed import BASE, DAY, HOURS
 

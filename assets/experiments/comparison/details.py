@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,19 +35,19 @@ class Details:
     gate: tuple[GateWeight, ...]
 
 
-def details(settings: CompareSettings, study: Study[DayScore]) -> Details:
-    """The details of a comparison whose every day is scored."""
+def details(settings: CompareSettings, systems: Sequence[str], study: Study[DayScore]) -> Details:
+    """The details of a comparison whose every day is scored, of the `systems` that did not fail."""
     from models.metrics import BINS, Ordered, calibration_sums, expected_calibration_error
 
-    tests, segments, gates = PairedTests(settings.systems, settings.seeds), Segments(), Gates()
-    sums = {system: np.zeros((BINS, 3)) for system in settings.systems}
+    tests, segments, gates = PairedTests(systems, settings.seeds), Segments(), Gates()
+    sums = {system: np.zeros((BINS, 3)) for system in systems}
     for day in settings.days:
         facts = DayFacts(**study.arrays(facts_name(day)))
         groups = membership(facts)
         adapted: list[list[Ordered]] = []
         for seed in settings.seeds:
             adapted.append([])
-            for system in settings.systems:
+            for system in systems:
                 scores = Scores(**study.arrays(scores_name(system, day, seed)))
                 scorings = [Ordered.of(x) for x in (scores.adapted, scores.static) if x is not None]
                 segments.add(system, day, facts.clicked, scorings, groups)
@@ -57,7 +58,7 @@ def details(settings: CompareSettings, study: Study[DayScore]) -> Details:
     return Details(
         tests=tests.overall(),
         delong=tests.by_day(),
-        segments=segments.entries(settings.systems),
+        segments=segments.entries(systems),
         calibration=tuple(
             Calibration(system=system, ece=expected_calibration_error(of_system), bins=bins(of_system))
             for system, of_system in sums.items()

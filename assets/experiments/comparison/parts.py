@@ -9,8 +9,7 @@ from pydantic import ConfigDict
 from assets.experiments.comparison.averages import mean
 from assets.experiments.comparison.settings import CompareSettings
 from assets.experiments.record import Record
-
-PERIODS = {"period1": range(8), "period2": range(8, 16), "period3": range(16, 24)}  #: of a day's hours
+from models.metrics import PERIODS
 
 
 class ResultPart(Record):
@@ -37,7 +36,18 @@ class HourRow(HourScore):
     day: str
 
 
-class DayFigures(ResultPart):
+class PooledPeriods(ResultPart):
+    """AUC of a day's three periods, the exposures of each pooled; older results have none."""
+
+    pooled1: float | None = None
+    pooled2: float | None = None
+    pooled3: float | None = None
+    gain1: float | None = None  #: less that of the same daily model without any hourly step
+    gain2: float | None = None
+    gain3: float | None = None
+
+
+class DayFigures(PooledPeriods):
     """One system on one day with one seed, the day's exposures pooled."""
 
     system: str
@@ -46,6 +56,7 @@ class DayFigures(ResultPart):
     auc: float | None
     auc_static: float | None = None
     auc_error: float | None = None  #: DeLong standard error of `auc`
+    aupr: float | None = None
     log_loss: float | None
     gauc: float | None
     train_seconds: float = 0.0
@@ -54,17 +65,24 @@ class DayFigures(ResultPart):
 
 
 class DayScore(DayFigures):
-    """A scored day with its hours: a row of a comparison under way."""
+    """A scored day with its hours, or why there are none: a row of a comparison under way."""
 
     hours: tuple[HourScore, ...]
+    failed: str | None = None  #: the reason; such a day has no figures
+
+    @classmethod
+    def of_failure(cls, system: str, seed: int, day: str, error: Exception) -> DayScore:
+        """The row of a system that could not be trained, or whose scores are no numbers."""
+        key = {"system": system, "seed": seed, "day": day, "failed": f"{day}, seed {seed}: {error}"}
+        return cls.model_validate(key | {"hours": (), **dict.fromkeys(("auc", "log_loss", "gauc"))})
 
     def period(self, name: str) -> float | None:
         """Mean of the hourly AUCs of a period; None where no hour of it has one."""
         return mean(hour.auc for hour in self.hours if hour.hour in PERIODS[name])
 
 
-class PeriodFigures(ResultPart):
-    """Means of the hourly AUCs of a day's three periods."""
+class PeriodFigures(PooledPeriods):
+    """A day's three periods, pooled and as means of their hourly AUCs."""
 
     period1: float | None = None
     period2: float | None = None
@@ -72,7 +90,7 @@ class PeriodFigures(ResultPart):
 
     @property
     def periods(self) -> tuple[float | None, ...]:
-        """In their order."""
+        """The means, in their order."""
         return self.period1, self.period2, self.period3
 
 
@@ -86,6 +104,8 @@ class SystemFigures(PeriodFigures):
     gauc: float | None
     auc_std: float | None = None  #: deviation over seeds
     auc_error: float | None = None
+    gain_error: float | None = None  #: of a single day: DeLong's, paired
+    aupr: float | None = None
     null_hours: int = 0  #: with one class only
     train_seconds: float = 0.0
     hours_seconds: float = 0.0
@@ -95,6 +115,13 @@ class SystemFigures(PeriodFigures):
     def gain(self) -> float | None:
         """What the hourly step adds to the AUC of the same model left alone."""
         return None if self.auc is None or self.auc_static is None else self.auc - self.auc_static
+
+
+class FailedSystem(ResultPart):
+    """A system that was left out of a comparison, and the first reason."""
+
+    system: str
+    reason: str
 
 
 class PairDifference(ResultPart):
@@ -201,6 +228,7 @@ class Truth(PeriodFigures):
 
     rows: tuple[TruthHour, ...]
     auc: float | None
+    aupr: float | None = None
     log_loss: float | None
     gauc: float | None
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from assets.experiments.comparison import roles
-from assets.experiments.comparison.parts import PERIODS, PairTest, SegmentFigures
+from assets.experiments.comparison.parts import PairTest, SegmentFigures
 from assets.experiments.comparison.results import Comparison
 from assets.experiments.number_format import count, duration, less, markdown, number, p_value, ranged, signed
-from models.metrics import FIGURES
+from models.metrics import FIGURES, PERIODS, POOLED
 
 IMAGES = "../images"
 PAPER = {  #: AUC of the paper's Tables 2 and 4 by period; ablations are read against its `lsttm`
@@ -70,7 +70,8 @@ def head(result: Comparison) -> str:
 def table(result: Comparison) -> str:
     """Every system's figures, the best first; the ceiling of simulated logs below."""
     truth = result.truth
-    columns = ["system", *_labels(*PERIODS, "auc", "auc_std"), "not updated"]
+    pooled = [name for name in POOLED if any(getattr(entry, name) is not None for entry in result.summary)]
+    columns = ["system", *_labels(*pooled, *PERIODS, "auc", "auc_std"), "not updated"]
     columns += [*_labels("gain", "log_loss", "gauc", "ece"), "training, s"]
     columns += ["share of the possible"] * bool(truth)
     rows = []
@@ -79,6 +80,7 @@ def table(result: Comparison) -> str:
         rows.append(
             [
                 f"**{name}**" if name == result.best() else name,
+                *(number(getattr(entry, name)) for name in pooled),
                 *map(number, entry.periods),
                 number(entry.auc),
                 number(entry.auc_std),
@@ -90,7 +92,8 @@ def table(result: Comparison) -> str:
             ]
         )
     if truth:
-        figures = [number(value) for value in (*truth.periods, truth.auc)]
+        of_periods = [getattr(truth, name) for name in pooled]
+        figures = [number(value) for value in (*of_periods, *truth.periods, truth.auc)]
         ends = [number(truth.log_loss), number(truth.gauc), "", "", "100 %"]
         rows.append(["true probability", *figures, "", "", "", *ends])
     said = (
@@ -100,6 +103,8 @@ def table(result: Comparison) -> str:
     )
     if truth:
         said += " *Share of the possible*: (AUC − .5) / (AUC of the true probability − .5)."
+    if result.failed:
+        said += " Failed: " + "; ".join(f"{entry.system} ({entry.reason})" for entry in result.failed) + "."
     return f"{said}\n\n{markdown(columns, rows)}"
 
 

@@ -13,6 +13,7 @@ from assets.experiments.comparison.parts import (
     ComparedSettings,
     DayFigures,
     DayTest,
+    FailedSystem,
     GateWeight,
     HourRow,
     Made,
@@ -41,6 +42,7 @@ class Comparison(ResultPart):
     rows: tuple[HourRow, ...]
     days: tuple[DayFigures, ...]
     summary: tuple[SystemFigures, ...]
+    failed: tuple[FailedSystem, ...] = ()  #: systems without figures; the others are compared without them
     pairs: tuple[PairDifference, ...] = ()
     tests: tuple[PairTest, ...] = ()
     segments: tuple[SegmentFigures, ...] = ()
@@ -52,7 +54,7 @@ class Comparison(ResultPart):
 
     def document(self) -> dict[str, Any]:
         """What the JSON holds."""
-        absent = {name for name in ("made", "truth", "section") if getattr(self, name) is None}
+        absent = {name for name in ("made", "truth", "section", "failed") if not getattr(self, name)}
         return self.model_dump(exclude=absent)
 
     @property

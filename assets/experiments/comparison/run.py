@@ -10,7 +10,7 @@ from pathlib import Path
 
 from assets.common.provenance import flat, made_today
 from assets.experiments.comparison.details import details
-from assets.experiments.comparison.parts import ComparedSettings, DayFigures, DayScore, Made
+from assets.experiments.comparison.parts import ComparedSettings, DayFigures, DayScore, FailedSystem, Made
 from assets.experiments.comparison.results import Comparison
 from assets.experiments.comparison.scores import ScoringUnit, score_unit
 from assets.experiments.comparison.settings import CompareSettings
@@ -32,7 +32,12 @@ def compare(
 ) -> Comparison:
     """Score every system on every day with every seed, write the JSON to `out` and return it.
 
-    Scored days are kept in `<out>.partial`; the same call after a kill goes on from there.
+    Scored days are kept in `<out>.partial`; the same call after a kill goes on from there. A system that
+    cannot be trained, or whose scores are no numbers, is named with its reason in `failed`; all figures and
+    tests are of the others.
+
+    Raises:
+        ValueError: every system failed.
     """
     of_systems = all_settings(settings)
     data_hash = hash_of(logs, settings.days)
@@ -41,8 +46,13 @@ def compare(
     study.expect(len(settings.systems) * len(settings.days) * len(settings.seeds))
     scored = {(day.system, day.day, day.seed) for day in study.rows}
     study.run(score_unit, _units(settings, logs, scored), workers)
-    days = _in_order(settings, study.rows)
-    more = details(settings, study)
+    failed = _failures(settings, study.rows)
+    sound = [name for name in settings.systems if name not in failed]
+    if not sound:
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in failed.items())
+        raise ValueError(f"no system could be compared. {reasons}")
+    days = _in_order(settings, sound, study.rows)
+    more = details(settings, sound, study)
     result = Comparison(
         source=settings.source,
         simulated=logs.simulated,
@@ -52,8 +62,9 @@ def compare(
         data_hash=data_hash,
         made=Made(**made_today(), workers=workers),
         rows=rows(days),
-        days=tuple(DayFigures(**day.model_dump(exclude={"hours"})) for day in days),
+        days=tuple(DayFigures(**day.model_dump(exclude={"hours", "failed"})) for day in days),
         summary=summary(days, {entry.system: entry.ece for entry in more.calibration}),
+        failed=tuple(FailedSystem(system=name, reason=reason) for name, reason in failed.items()),
         pairs=pairs(days),
         truth=truth(logs, settings.days) if logs.simulated else None,
         **vars(more),
@@ -88,12 +99,19 @@ def _units(settings: CompareSettings, logs: Logs, scored: set[tuple[str, str, in
     return units
 
 
-def _in_order(settings: CompareSettings, days: Sequence[DayScore]) -> list[DayScore]:
-    """By system, seed and day as the settings name them, whatever the order of arrival."""
+def _failures(settings: CompareSettings, days: Sequence[DayScore]) -> dict[str, str]:
+    """System → the first reason for which it has no figures; systems in the order of the settings."""
+    reasons = {(day.system, day.day, day.seed): day.failed for day in days if day.failed is not None}
+    return {
+        name: min((key, why) for key, why in reasons.items() if key[0] == name)[1]
+        for name in settings.systems
+        if any(system == name for system, _, _ in reasons)
+    }
+
+
+def _in_order(settings: CompareSettings, systems: Sequence[str], days: Sequence[DayScore]) -> list[DayScore]:
+    """By system, seed and day as they are named, whatever the order of arrival."""
     scored = {(day.system, day.seed, day.day): day for day in days}
     return [
-        scored[system, seed, day]
-        for system in settings.systems
-        for seed in settings.seeds
-        for day in settings.days
+        scored[system, seed, day] for system in systems for seed in settings.seeds for day in settings.days
     ]

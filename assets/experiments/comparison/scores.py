@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from models.ranking.training.system import SystemSettings
 
 
+FAILURES = (ValueError, ArithmeticError)  #: of one system, which end no other one
+
+
 @dataclass(frozen=True)
 class ScoringUnit:
     """What one worker does in one go: some systems of one day and seed, on one reading of the logs."""
@@ -64,7 +67,11 @@ def facts_name(day: str) -> str:
 
 
 def score_unit(unit: ScoringUnit, emit: Emit) -> None:
-    """Score the systems of one day with one seed, and emit each as it is done."""
+    """Score the systems of one day with one seed, and emit each as it is done.
+
+    A system whose training diverges or whose scores are no numbers is emitted with the reason; the others go
+    on.
+    """
     import torch
 
     if unit.settings.device == "cpu":
@@ -82,10 +89,24 @@ def score_unit(unit: ScoringUnit, emit: Emit) -> None:
 
         chosen = chosen_long_term(unit.settings)
         device = unit.settings.device
-        long_term = train_long_term(history, chosen, seed=unit.seed, device=device, progress=report)
+        try:
+            long_term = train_long_term(history, chosen, seed=unit.seed, device=device, progress=report)
+        except FAILURES as error:
+            alike = [name for name in unit.systems if systems[name].uses_long_term]
+            emit(Finished(tuple(_failure(name, unit, error) for name in alike)))
     for name in unit.systems:
-        day, scores = score_day(name, systems[name], history, hours, unit, long_term, report)
-        emit(Finished((day,), {scores_name(name, unit.day, unit.seed): scores.arrays()}))
+        if systems[name].uses_long_term and long_term is None:
+            continue
+        try:
+            day, scores = score_day(name, systems[name], history, hours, unit, long_term, report)
+        except FAILURES as error:
+            emit(Finished((_failure(name, unit, error),)))
+        else:
+            emit(Finished((day,), {scores_name(name, unit.day, unit.seed): scores.arrays()}))
+
+
+def _failure(name: str, unit: ScoringUnit, error: Exception) -> DayScore:
+    return DayScore.of_failure(name, unit.seed, unit.day, error)
 
 
 def score_day(
@@ -100,7 +121,12 @@ def score_day(
     """Train on the history, then score each hour before adapting on it.
 
     A copy of the trained model scores the hours too: it receives each, but never adapts.
+
+    Raises:
+        Diverged: the training has.
+        NotFinite: scores of an hour are NaN or infinite.
     """
+    from models.metrics import finite
     from models.ranking.day import ServedDay
 
     def of_system(stage: str, done: int, total: int) -> None:
@@ -117,10 +143,10 @@ def score_day(
     )
     adapted, gate, static = [], [], []
     for scored in day.live(hours, of_system):
-        adapted.append(scored.probability)
+        adapted.append(finite(scored.probability))
         gate.append(scored.details.get("gate_short"))
         if scored.static is not None:
-            static.append(scored.static)
+            static.append(finite(scored.static))
     seconds = {"train_seconds": day.train_seconds, "hours_seconds": day.hours_seconds}
     return (
         evaluate(name, unit, hours, adapted, static, gate, **seconds),
@@ -138,11 +164,13 @@ def evaluate(
     **seconds: float,
 ) -> DayScore:
     """The figures of a scored day; `static` is empty for a system that never adapts."""
-    from models.metrics import auc, ranking_figures
+    from models.metrics import auc, auc_by_period, ranking_figures
 
     labels = np.concatenate([hour.exposures.clicked for hour in hours])
     users = np.concatenate([hour.exposures.user for hour in hours])
-    figures = ranking_figures(labels, np.concatenate(adapted), users)
+    of_hour = np.repeat(np.arange(len(hours)), [len(hour.exposures) for hour in hours])
+    scores, still = np.concatenate(adapted), np.concatenate(static or adapted)
+    figures = ranking_figures(labels, scores, users)
     return DayScore(
         system=name,
         seed=unit.seed,
@@ -158,13 +186,13 @@ def evaluate(
             for h, hour in enumerate(hours)
         ),
         auc=figures["auc"],
-        auc_static=auc(labels, np.concatenate(static or adapted)),
+        auc_static=auc(labels, still),
         auc_error=figures["auc_se"],
+        aupr=figures["aupr"],
         log_loss=figures["log_loss"],
         gauc=figures["gauc"],
         git=git_revision(),
-        **seconds,
-    )
+    ).model_copy(update=auc_by_period(labels, scores, of_hour, still) | seconds)
 
 
 def _joined(gate: Sequence[np.ndarray | None]) -> np.ndarray | None:

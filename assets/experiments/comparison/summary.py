@@ -1,7 +1,8 @@
 """From scored days to means: rows by hour, a summary a system, paired differences.
 
-`auc` of a summary pools all exposures of a day, then averages over days and seeds; the periods average hourly
-AUCs. An hour with one class only has no AUC, and is counted.
+`auc` of a summary pools all exposures of a day, then averages over days and seeds; `pooled1` to `pooled3` do
+so with a third of the day, `period1` to `period3` average hourly AUCs. An hour with one class only
+has no AUC, and is counted.
 """
 
 from __future__ import annotations
@@ -12,12 +13,13 @@ from statistics import fmean, stdev
 
 from assets.experiments.comparison.averages import mean
 from assets.experiments.comparison.parts import (
-    PERIODS,
     DayScore,
     HourRow,
     PairDifference,
+    PooledPeriods,
     SystemFigures,
 )
+from models.metrics import PERIODS
 
 
 def rows(days: Sequence[DayScore]) -> tuple[HourRow, ...]:
@@ -45,8 +47,10 @@ def _summarise(name: str, days: list[DayScore], ece: float | None) -> SystemFigu
     return SystemFigures(
         system=name,
         **{period: mean(day.period(period) for day in days) for period in PERIODS},
+        **{name: mean(getattr(day, name) for day in days) for name in PooledPeriods.model_fields},
         auc=mean(day.auc for day in days),
         auc_static=mean(day.auc_static for day in days),
+        aupr=mean(day.aupr for day in days),
         log_loss=mean(day.log_loss for day in days),
         gauc=mean(day.gauc for day in days),
         auc_std=stdev(seeds) if len(seeds) > 1 else None,

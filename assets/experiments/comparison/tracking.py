@@ -16,11 +16,11 @@ import numpy as np
 from assets.common.provenance import flat
 from assets.common.tracking import RunRecord, Tracking
 from assets.experiments.comparison.averages import mean_and_error
-from assets.experiments.comparison.parts import PERIODS
 from assets.experiments.comparison.plots import pictures
 from assets.experiments.comparison.results import Comparison, HourFigure
 from assets.experiments.comparison.roles import family_of
 from assets.experiments.frame import artifacts
+from models.metrics import PERIODS
 
 COMPARISONS = "comparisons"  #: the experiment with one run a comparison
 KIND = "comparison"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from assets.experiments.comparison.averages import mean
-from assets.experiments.comparison.parts import PERIODS, Truth, TruthHour
+from assets.experiments.comparison.parts import Truth, TruthHour
 
 if TYPE_CHECKING:
     from assets.experiments.source_logs import Logs
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def truth(logs: Logs, days: Sequence[str]) -> Truth:
     """AUC of the true click probability by day and hour, and averaged as a system's is."""
-    from models.metrics import auc, ranking_figures
+    from models.metrics import PERIODS, POOLED, auc, auc_by_period, ranking_figures
 
     rows: list[TruthHour] = []
     pooled = []
@@ -29,9 +29,11 @@ def truth(logs: Logs, days: Sequence[str]) -> Truth:
             for hour in range(24)
             for at in [columns["hour"] == hour]
         ]
-        pooled.append(ranking_figures(clicked, chance, columns["user"]))
+        of_periods = auc_by_period(clicked, chance, columns["hour"])
+        pooled.append(ranking_figures(clicked, chance, columns["user"]) | of_periods)
     by_period = {name: mean(row.auc for row in rows if row.hour in hours) for name, hours in PERIODS.items()}
-    over_days = {name: mean(figures[name] for figures in pooled) for name in ("auc", "log_loss", "gauc")}
+    whole = ("auc", "aupr", "log_loss", "gauc", *POOLED)
+    over_days = {name: mean(figures[name] for figures in pooled) for name in whole}
     return Truth(rows=tuple(rows), **by_period, **over_days)
 
 

@@ -27,10 +27,6 @@ if TYPE_CHECKING:
     from models.ranking.training.system import LongTermVectors, SystemEntry, SystemSettings
 
 
-class Diverged(ValueError):
-    """A training whose scores are no numbers."""
-
-
 def study(
     name: str,
     entry: SystemEntry,
@@ -150,15 +146,12 @@ def scores_of(
     """Click probabilities of a day's exposures, float64 [E]: each hour is scored, then adapted on.
 
     Raises:
-        Diverged: some are no numbers.
+        Diverged: the training has.
+        NotFinite: some scores are NaN or infinite.
     """
+    from models.metrics import finite
     from models.ranking.day import ServedDay
 
     history, hours = day
     served = ServedDay.train(system, history, seed=seed, device=device, long_term=long_term)
-    scores = []
-    for scored in served.live(hours):
-        if not np.isfinite(scored.probability).all():
-            raise Diverged("scores are not finite")
-        scores.append(scored.probability)
-    return np.concatenate(scores)
+    return np.concatenate([finite(scored.probability) for scored in served.live(hours)])

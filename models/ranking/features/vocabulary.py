@@ -127,8 +127,10 @@ class Vocabulary:
 
     def _field_rows(self, prefix: str, index: np.ndarray, table: EntityTable) -> np.ndarray:
         fields, _ = table.lookup(index)
-        columns = self.layout.columns(prefix)
-        return np.stack([self._column(c, fields[..., f]) for f, c in enumerate(columns)], axis=-1)
+        rows = np.empty_like(fields)  # of no fields at all, too
+        for f, column in enumerate(self.layout.columns(prefix)):
+            rows[..., f] = self._column(column, fields[..., f])
+        return rows
 
 
 def hide_newcomers(layout: Layout, codes: np.ndarray, hours: np.ndarray, ids: Literal["hour", "day"]) -> None:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from models.ranking.features.sampling import unique_nodes
 from models.ranking.lsttm.long_term_encoder import LongTermEncoder, LongTermSettings, hops, path_loss
 from models.ranking.lsttm.long_term_state import LongTermState, mean_pairwise_cosine
 from models.ranking.lsttm.random_walks import ClickGraph, NoiseDistribution, draw_neighbours, random_walks
+from models.ranking.training.loop import Diverged
 from models.ranking.training.optim import RowOptimizer, dense_optimizer
 
 STAGE = "long-term graph"
@@ -46,6 +48,9 @@ def train_long_term(
         progress: told (stage, steps done, steps in all).
         checkpoint: a file written after every epoch. A training that finds one of the same log, settings and
             seed goes on from there, to the same vectors; any other is written over.
+
+    Raises:
+        Diverged: the loss is NaN or infinite.
     """
     graph = ClickGraph.of(log)
     fingerprint = _fingerprint(graph, settings, seed)
@@ -105,6 +110,11 @@ class _Training:
             if progress is not None:
                 progress(STAGE, self.epoch * len(batches) + number + 1, s.epochs * len(batches))
         self.losses.append(float(total / len(origins)))
+        if not math.isfinite(self.losses[-1]):
+            raise Diverged(
+                f"the long-term graph diverged: the mean loss of epoch {len(self.losses)} is not finite; "
+                f"lower its learning rate (long_term.learning_rate is {s.learning_rate:g})"
+            )
         self.collapses.append(self._collapse(neighbours, mask, generator))
         self.epoch += 1
 

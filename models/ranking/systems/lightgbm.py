@@ -69,6 +69,8 @@ class Trees(nn.Module):
         options |= {"objective": "binary", "metric": "binary_logloss", "lambda_l2": settings.l2}
         options |= {"bagging_freq": 1, "seed": seed, "deterministic": True, "force_row_wise": True}
         options |= {"verbosity": -1}
+        # A bag of no instance ends LightGBM with an error of its own.
+        options["bagging_fraction"] = max(settings.bagging_fraction, 1 / len(labels))
         data = lightgbm.Dataset(
             self._matrix(codes), labels, categorical_feature=categorical, params=options, free_raw_data=True
         )

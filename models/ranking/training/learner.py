@@ -80,6 +80,12 @@ class Learner:
         """Where the weights lie."""
         return self.table.base.device
 
+    @property
+    def finite(self) -> bool:
+        """Whether every weight is a number; visits the whole table."""
+        weights = [self.table.merged(), *self.module.parameters()]
+        return all(bool(torch.isfinite(values).all()) for values in weights)
+
     def logits(self, batch: Batch) -> Tensor:
         """Logits [T, B] at the present weights, without gradients."""
         with torch.no_grad():

@@ -6,6 +6,7 @@ that its checkpoint holds, and ends with the same weights, bit for bit (CPU).
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -47,6 +48,10 @@ class TrainingSettings(Settings):
     last_pass: Literal["none", "time"] = "none"
     last_pass_rate: float = Field(default=1.0, gt=0)  #: of that pass, times the training rate
     checkpoint_steps: int = Field(default=2000, ge=1)  #: a checkpoint is also written after every epoch
+
+
+class Diverged(ValueError):
+    """A training whose loss is no longer a number."""
 
 
 class Strategy(Protocol):
@@ -149,6 +154,9 @@ def fit(
 ) -> tuple[list[float], dict[str, Any]]:
     """Train to the end of the last phase, from `checkpoint` if it holds a state of the same `fingerprint`.
 
+    Raises:
+        Diverged: the loss of a step is NaN or infinite.
+
     Returns:
         Mean training loss of each epoch, and what the phases' beginnings returned.
     """
@@ -171,6 +179,8 @@ def fit(
         while state.done < len(plan):
             state.total += phase.strategy.step(learner, phase.data, plan[state.done])
             state.done += 1
+            if not math.isfinite(state.total):
+                raise Diverged(_diverged(state, settings.learning_rate))
             if progress is not None and (time.monotonic() - reported > 0.5 or state.done == len(plan)):
                 progress("train", state.epoch * len(plan) + state.done, phase.epochs * len(plan))
                 reported = time.monotonic()
@@ -182,6 +192,13 @@ def fit(
             state.phase, state.epoch, state.begun = state.phase + 1, 0, False
         save()
     return state.losses, state.notes
+
+
+def _diverged(state: _State, rate: float) -> str:
+    return (
+        f"training diverged: the loss of step {state.done} of epoch {len(state.losses) + 1} is not finite; "
+        f"lower the system's learning rate (training.learning_rate is {rate:g})"
+    )
 
 
 def _checkpoint(

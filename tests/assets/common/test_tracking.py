@@ -60,9 +60,9 @@ def test_another_setting_is_another_run(tracking, change):
 def test_a_day_carries_its_hours_as_steps(tracking):
     day = {"kind": "day", "partition": "2026-03-05"}
     for hour in (0, 1, 2, 1):
-        parent = tracking.record(_record(**day, metrics={"auc": 0.6 + hour / 100}, step=hour))
+        parent = tracking.record(_record(**day, metrics={}, steps={hour: {"auc_by_hour": 0.6 + hour / 100}}))
         child = tracking.record(_record(kind="child", partition=f"2026-03-05-{hour:02d}:00", parent=parent))
-    history = tracking.client.get_metric_history(parent, "auc")
+    history = tracking.client.get_metric_history(parent, "auc_by_hour")
     assert sorted((point.step, point.value) for point in history) == [(0, 0.6), (1, 0.61), (2, 0.62)]
     assert tracking.client.get_run(child).data.tags["mlflow.parentRunId"] == parent
     assert len(_runs(tracking, "day")) == 1
@@ -81,7 +81,7 @@ def test_more_than_one_call_holds(tracking):
 def test_everything_simulated_is_named_so(tracking):
     run_id = tracking.record(_record())
     run = tracking.client.get_run(run_id)
-    assert run.info.run_name.startswith("simulated ")
+    assert run.info.run_name == "2026-03-05-07:00 deepfm hour (simulated)"
     assert run.data.tags["simulated"] == "true"
     assert model_registry.model_name(tracking) == "ranking-simulated"
     assert Tracking(tracking.folder, "landing", simulated=True).label == "landing-simulated"

@@ -17,6 +17,7 @@ from assets.experiments.comparison.settings import CompareSettings, systems_name
 from assets.experiments.comparison.systems import chosen_long_term, chosen_systems, overridden
 from assets.experiments.comparison.truth import day_columns, probabilities
 from assets.experiments.source_logs import read_day
+from models.metrics import auc
 from models.ranking.registry import SYSTEMS
 
 DAY = "2025-03-05"
@@ -128,6 +129,54 @@ def test_the_gate_is_told_where_there_is_one(result):
         assert entry.mean == pytest.approx(row.gate_short)
         assert entry.exposures == row.exposures
     assert all(row.gate_short is None for row in result.rows if row.system == "deepfm")
+
+
+def test_a_diverged_system_is_named_and_the_others_are_as_without_it(logs, result, tmp_path):
+    """Its training is told as such; figures and tests are those of a comparison that never had it."""
+    asked = settings(systems=("deepfm", "fm", "lsttm"), overrides=("fm.training.learning_rate=1e30",))
+    compared = compare(asked, logs, tmp_path / "c.json")
+    (failed,) = compared.failed
+    assert failed.system == "fm" and "training diverged" in failed.reason and DAY in failed.reason
+    assert list(compared.systems) == ["deepfm", "lsttm"]
+    for name, entry in compared.systems.items():
+        times = {"train_seconds": 0.0, "hours_seconds": 0.0}
+        assert entry.model_copy(update=times) == result.systems[name].model_copy(update=times)
+    assert compared.tests == result.tests and compared.rows == result.rows
+    assert read(json.loads((tmp_path / "c.json").read_text())).failed == compared.failed
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+def test_a_system_whose_scores_are_no_numbers_has_no_figure(logs, result, tmp_path, monkeypatch, wrong):
+    from models.ranking.ranker import Ranker
+
+    plain = Ranker.score_details
+
+    def broken(self, hour):
+        details = plain(self, hour)
+        if self.settings.kind == "fm" and len(details["probability"]):
+            details["probability"][0] = wrong
+        return details
+
+    monkeypatch.setattr(Ranker, "score_details", broken)
+    compared = compare(settings(systems=("fm", "deepfm")), logs, tmp_path / "c.json")
+    (failed,) = compared.failed
+    assert failed.system == "fm" and "1 of " in failed.reason and "not finite" in failed.reason
+    assert [entry.auc for entry in compared.summary] == [result.systems["deepfm"].auc]
+    with pytest.raises(ValueError, match=r"no system could be compared\. fm: .* not finite"):
+        compare(settings(systems=("fm",)), logs, tmp_path / "alone.json")
+
+
+def test_pooled_periods_weigh_exposures(result, logs):
+    from assets.experiments.comparison.truth import truth
+
+    columns = day_columns(logs, DAY)
+    early = columns["hour"] < 8
+    (entry,) = (entry for entry in result.days if entry.system == "deepfm")
+    assert entry.pooled1 is not None and entry.gain1 is not None and entry.aupr is not None
+    assert entry.pooled1 != result.systems["deepfm"].period1
+    ceiling = truth(logs, [DAY])
+    chance = probabilities(logs, DAY, columns["exposure_id"])
+    assert ceiling.pooled1 == pytest.approx(auc(columns["clicked"][early], chance[early]))
 
 
 def test_all_names_every_system():

@@ -1,0 +1,65 @@
+"""Links between a run of Dagster and its runs of MLflow, both ways.
+
+`hourfold ui` tells its servers each other's address in two variables; else the usual ones stand: of MLflow
+those of MLFLOW_TRACKING_URI.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit, urlunsplit
+
+from assets.common.mlflow_store import team_uri
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+    from assets.common.tracking import Tracking
+
+MLFLOW_URL, DAGSTER_URL = "HOURFOLD_MLFLOW_URL", "HOURFOLD_DAGSTER_URL"
+LOCAL_MLFLOW, LOCAL_DAGSTER = "http://127.0.0.1:5000", "http://127.0.0.1:3000"
+
+
+def mlflow_server() -> str | None:
+    """Address of the MLflow pages, where it is known: the team's server, or that of `hourfold ui`."""
+    team = team_uri()
+    if team is not None and team.startswith(("http:", "https:")):
+        parts = urlsplit(team)  # a name and password in it are for the client, not for a page
+        return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path.rstrip("/"), "", ""))
+    return os.environ.get(MLFLOW_URL) or None
+
+
+def mlflow_link(tracking: Tracking, run_id: str) -> dg.MetadataValue:
+    """What an asset's page shows of a run of MLflow: a link, and how to open it where no server is known."""
+    import dagster as dg
+
+    url = tracking.url(run_id)
+    if mlflow_server() is not None:
+        return dg.MetadataValue.url(url)
+    return dg.MetadataValue.md(f"[{run_id}]({url}), while `hourfold ui` or `mlflow ui` is open")
+
+
+def dagster_run() -> str | None:
+    """Id of the Dagster run that this code works for; None outside of one."""
+    if "dagster" not in sys.modules:
+        return None
+    import dagster as dg
+
+    try:
+        return dg.AssetExecutionContext.get().run_id
+    except (dg.DagsterInvariantViolationError, AttributeError):
+        return None
+
+
+def dagster_tags() -> dict[str, str]:
+    """Tags of a run of MLflow that lead to the Dagster run which writes it; empty outside of one."""
+    run_id = dagster_run()
+    if run_id is None:
+        return {}
+    pages = os.environ.get(DAGSTER_URL) or LOCAL_DAGSTER
+    return {
+        "dagster.run_id": run_id,
+        "mlflow.note.content": f"Written by the Dagster run [{run_id}]({pages}/runs/{run_id}).",
+    }

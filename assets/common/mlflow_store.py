@@ -1,0 +1,109 @@
+"""Where MLflow keeps a home's runs: the address of its store, and what is stored there after a move.
+
+MLFLOW_TRACKING_URI names a team's server or database; without it the store is `<home>/mlflow/mlflow.db`.
+MLflow stores absolute places of artifacts and models. After a home was moved or copied they are rewritten,
+all in one transaction, before anything else is read. This module does not import MLflow, which takes seconds.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from warehouse.home import sqlite_uri
+
+TRACKING_URI, REGISTRY_URI = "MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"
+ARTIFACT_ROOT = "MLFLOW_DEFAULT_ARTIFACT_ROOT"
+DATABASE, ARTIFACTS = "mlflow.db", "artifacts"
+BUSY_SECONDS = 60
+
+#: what MLflow stores as an absolute place: table, column
+PLACES = (
+    ("experiments", "artifact_location"),
+    ("runs", "artifact_uri"),
+    ("logged_models", "artifact_location"),
+    ("model_versions", "source"),
+    ("model_versions", "storage_location"),
+)
+
+_log = logging.getLogger("hourfold.mlflow")
+
+
+def team_uri() -> str | None:
+    """What MLFLOW_TRACKING_URI names, a server or a database; None where it is not set."""
+    return os.environ.get(TRACKING_URI) or None
+
+
+def on_server() -> bool:
+    """Whether runs go to a server, which keeps the artifacts too."""
+    return not (team_uri() or "sqlite:").startswith(("sqlite:", "mysql", "postgresql", "mssql"))
+
+
+def store_uris(folder: Path) -> tuple[str, str]:
+    """Addresses of the runs and of the registered models of the home whose MLflow folder this is."""
+    tracking = team_uri() or sqlite_uri(folder / DATABASE)
+    return tracking, os.environ.get(REGISTRY_URI) or tracking
+
+
+def artifact_root(folder: Path) -> str | None:
+    """Where artifacts of a new experiment go; None where that is for the server to say."""
+    if on_server():
+        return None
+    return (team_uri() and os.environ.get(ARTIFACT_ROOT)) or (folder / ARTIFACTS).as_uri()
+
+
+def re_root(folder: Path) -> dict[str, int]:
+    """Rewrite what the home's own database stores of another place than this one.
+
+    A home is recognised by its experiments, whose artifacts lie in `<home>/mlflow/artifacts`. Everything
+    stored below the old home is rewritten; a model registered from elsewhere stays as it is. It is said in
+    the log.
+
+    Args:
+        folder: `<home>/mlflow`.
+
+    Returns:
+        each place that the home had → how many entries were rewritten; empty where nothing had moved.
+    """
+    database, here = folder / DATABASE, folder.parent.as_uri()
+    if not database.is_file():
+        return {}
+    with closing(sqlite3.connect(database, timeout=BUSY_SECONDS)) as store:
+        moved = {old: 0 for old in _homes(store, folder) if old != here}
+        if moved:
+            with store:
+                store.execute("BEGIN IMMEDIATE")
+                for old in moved:
+                    moved[old] = _rewrite(store, old, here)
+    for old, entries in moved.items():
+        _log.warning(
+            "The home was at %s and is now at %s: %s places of artifacts and models rewritten in %s",
+            *(old, here, entries, database),
+        )
+    return moved
+
+
+def _homes(store: sqlite3.Connection, folder: Path) -> list[str]:
+    """The homes, as URIs, in which experiments of the database keep their artifacts."""
+    end = f"/{folder.name}/{ARTIFACTS}"
+    try:
+        rows = store.execute("SELECT DISTINCT artifact_location FROM experiments").fetchall()
+    except sqlite3.OperationalError:  # an empty file: MLflow has not made its tables yet
+        return []
+    places = [str(place) for (place,) in rows if place and str(place).startswith("file:")]
+    return sorted(place.removesuffix(end) for place in places if place.endswith(end))
+
+
+def _rewrite(store: sqlite3.Connection, old: str, new: str) -> int:
+    """Put `new` for `old` at the beginning of all places below `old`; returns how many there were."""
+    entries = 0
+    for table, column in PLACES:
+        changed = store.execute(
+            f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE substr({column}, 1, ?) = ?",
+            (new, len(old) + 1, len(old) + 1, f"{old}/"),
+        )
+        entries += changed.rowcount
+    return entries

@@ -1,0 +1,61 @@
+"""Dagster's SQLite files in a home whose path has any characters.
+
+Dagster 1.13 puts the path into a SQLAlchemy address as it stands, where `%2F` becomes `/`, and `?` and `#`
+end the path. Here the path is escaped. `dagster.yaml` names the two classes below; every process of Dagster
+loads this module by them, and `event_log.py` escapes its own addresses.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from dagster._core.storage.event_log.sqlite import sqlite_event_log
+from dagster._core.storage.runs.sqlite import sqlite_run_storage
+from dagster._core.storage.schedules.sqlite import sqlite_schedule_storage
+from dagster._serdes import ConfigurableClassData
+
+from warehouse.home import sqlite_uri
+
+
+def escaped_address(base_dir: str, db_name: str) -> str:
+    """The address of `<base_dir>/<db_name>.db`, as `create_db_conn_string` of Dagster gives it, escaped."""
+    return sqlite_uri(Path(base_dir).absolute() / f"{db_name}.db")
+
+
+for _module in (sqlite_run_storage, sqlite_event_log, sqlite_schedule_storage):
+    setattr(_module, "create_db_conn_string", escaped_address)  # noqa: B010
+
+
+class HomeRunStorage(sqlite_run_storage.SqliteRunStorage):
+    """`SqliteRunStorage` under DAGSTER_HOME, where the default instance keeps it."""
+
+    @classmethod
+    def config_type(cls) -> dict[str, Any]:  # type: ignore[override]
+        """Nothing to configure."""
+        return {}
+
+    @classmethod
+    def from_config_value(  # type: ignore[override]
+        cls, inst_data: ConfigurableClassData | None, config_value: Any
+    ) -> HomeRunStorage:
+        """The runs of the home that DAGSTER_HOME names."""
+        return cls.from_local(os.path.join(os.environ["DAGSTER_HOME"], "history"), inst_data, **config_value)
+
+
+class HomeScheduleStorage(sqlite_schedule_storage.SqliteScheduleStorage):
+    """`SqliteScheduleStorage` under DAGSTER_HOME, where the default instance keeps it."""
+
+    @classmethod
+    def config_type(cls) -> dict[str, Any]:  # type: ignore[override]
+        """Nothing to configure."""
+        return {}
+
+    @classmethod
+    def from_config_value(  # type: ignore[override]
+        cls, inst_data: ConfigurableClassData | None, config_value: Any
+    ) -> sqlite_schedule_storage.SqliteScheduleStorage:
+        """The schedules' ticks of the home that DAGSTER_HOME names."""
+        folder = os.path.join(os.environ["DAGSTER_HOME"], "schedules")
+        return cls.from_local(folder, inst_data, **config_value)
