@@ -12,6 +12,7 @@ from assets.experiments.ab.assets import ab_test_asset
 from assets.experiments.comparison.assets import ranking_comparison_asset
 from assets.experiments.profilers.assets import profile_evaluation_asset
 from assets.logs.assets import log_assets
+from assets.profiling.audience_outcomes import audience_outcomes_asset
 from assets.profiling.few_shot_job import few_shot_job_asset
 from assets.profiling.heatmaps_asset import time_heatmaps_asset
 from assets.profiling.meta_profile_asset import meta_profile_asset
@@ -50,6 +51,7 @@ def build(home: Home, deployment: Deployment, progress: ProgressReport | None = 
             time_heatmaps_asset(partitions),
             meta_profile_asset(partitions),
             few_shot_job_asset(),
+            audience_outcomes_asset(partitions),
             ranking_comparison_asset(),
             profile_evaluation_asset(),
             ab_test_asset(),
