@@ -17,9 +17,8 @@ import numpy as np
 import pandas as pd
 
 from expectations.row_facts import RowFacts
-from expectations.settings import GateSettings
+from expectations.settings import DAY_MS, GateSettings
 
-DAY_MS = 86_400_000
 _MAD_TO_DEVIATION = 1.4826  # of a normal distribution
 CYCLES = {"day": DAY_MS, "week": 7 * DAY_MS}
 HISTORY_COLUMNS = ("start_ms", "rows", "kept", "clicks", "level", "level_error")

@@ -10,6 +10,7 @@ from assets.common.partitions import Partitions
 from assets.common.resources import HomeResource, ProgressReport, TrackingResource, WarehouseResource
 from assets.experiments.ab.assets import ab_test_asset
 from assets.experiments.comparison.assets import ranking_comparison_asset
+from assets.experiments.profilers.assets import profile_evaluation_asset
 from assets.logs.assets import log_assets
 from assets.profiling.few_shot_job import few_shot_job_asset
 from assets.profiling.heatmaps_asset import time_heatmaps_asset
@@ -51,6 +52,7 @@ def build(home: Home, deployment: Deployment, progress: ProgressReport | None = 
             meta_profile_asset(partitions),
             few_shot_job_asset(),
             ranking_comparison_asset(),
+            profile_evaluation_asset(),
             ab_test_asset(),
         ],
         jobs=jobs.asset_jobs(partitions),

@@ -13,6 +13,7 @@ HOURLY, LOGS, RANKING, DAILY = "hourly", "hourly_logs", "hourly_ranking", "daily
 DAILY_LOGS = "daily_logs"
 PROFILING, META_TRAINING, FEW_SHOT = "profiling", "meta_training", "few_shot"
 COMPARISON, AB = "comparison_job", "ab_job"
+PROFILE_EVALUATION = "profile_evaluation_job"
 
 LOG_ASSETS = ("users", "items", "exposures", "external_clicks")
 DESCRIBING_ASSETS = ("demographics", "labels")  #: of the profiler, without partitions
@@ -79,6 +80,12 @@ JOBS: tuple[tuple[str, tuple[str, ...], str | None, str], ...] = (
         ("ranking_comparison",),
         None,
         "On demand: systems retrained, scored hour by hour and tested in pairs on loaded days.",
+    ),
+    (
+        PROFILE_EVALUATION,
+        ("profile_evaluation",),
+        None,
+        "On demand: profilers against normal training and honest opponents on brands that they never saw.",
     ),
     (
         AB,

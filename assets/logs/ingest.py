@@ -3,61 +3,34 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from assets.logs import judging
+from assets.logs.judging import Judgement, Question
+from assets.logs.reports import BatchRejected, IngestReport, report_of
 from warehouse.home import SourceHome
-from warehouse.landing import layout, reading
-from warehouse.landing.contract import PROFILING_TABLES, TableContract, table_contract
-from warehouse.landing.description import SourceDescription
+from warehouse.landing import reading
+from warehouse.landing.description import FILE_NAME, SourceDescription
+from warehouse.landing.reading import Landed
 from warehouse.landing.records import PartitionLoad
-from warehouse.store.warehouse import Warehouse
 
 if TYPE_CHECKING:
-    from expectations.gate import BatchFailure, GateContext, GateResult, Lookup
+    from expectations.gate import GateResult
     from expectations.settings import GateSettings
-
-
-class BatchRejected(RuntimeError):
-    """A batch rule stopped partitions; nothing of this call was written and the state before is intact."""
-
-    def __init__(self, report: IngestReport) -> None:
-        self.report = report
-        self.failures = [failure for broken in report.failures.values() for failure in broken]
-        messages = "; ".join(failure.message for failure in self.failures[:3])
-        more = f" (and {len(self.failures) - 3} more)" if len(self.failures) > 3 else ""
-        super().__init__(
-            f"{report.table}: {len(report.failures)} of {len(report.rows)} partitions break a batch rule, "
-            f"nothing was written: {messages}{more}. Mend the logs and ingest again, or overrule with force"
-        )
+    from warehouse.store.warehouse import Warehouse
 
 
 @dataclass(frozen=True)
-class IngestReport:
-    """What became of the partitions of one call."""
+class Standing:
+    """A table's landed partitions beside the loaded ones."""
 
-    table: str
-    rows: pd.DataFrame  #: index partition: rows_in, kept, quarantined
-    rules: dict[str, int]  #: quarantined rows by the first rule that they broke
-    statistics: pd.DataFrame  #: the gate's, index partition
-    failures: dict[str, tuple[BatchFailure, ...]]  #: batch rules broken; empty unless rejected or forced
-    warnings: tuple[str, ...]
-    seconds: dict[str, float] = field(default_factory=dict)  #: read, gate, load
-
-    @property
-    def kept(self) -> int:
-        """Rows kept, all partitions."""
-        return int(self.rows["kept"].sum())
-
-    @property
-    def quarantined(self) -> int:
-        """Rows quarantined, all partitions."""
-        return int(self.rows["quarantined"].sum())
+    pending: tuple[str, ...]  #: landed, and not loaded from these files and columns
+    gone: tuple[str, ...]  #: loaded, and without files by now: they stay loaded
 
 
 def ingest(
@@ -70,46 +43,59 @@ def ingest(
     settings: GateSettings | None = None,
     now_ms: int | None = None,
     force: bool = False,
-    data_docs: Path | None = None,
 ) -> IngestReport:
     """Bring partitions of a table through the gate into the warehouse, in one transaction.
 
+    An hour or day without files is neither loaded nor recorded: the report names it as missing. The warehouse
+    is held only while rows are written. Where the landing folder has no `source.json`, the description that
+    was used is written there once a load has succeeded.
+
     Args:
         home, table: the source's folders, and the table's name in the landing contract.
-        partitions: default: those that are not loaded as they are now. One without files is loaded as empty.
+        partitions: default: those that are not loaded as they are now.
         landing, description: default: the folder inside home, and what it says.
-        settings, now_ms: limits of the gate, and its clock; default: now.
+        settings, now_ms: limits of the gate, and its clock; default: those of the description, and now.
         force: load even though batch rules are broken; recorded with the batch.
-        data_docs: folder for Great Expectations' Data Docs.
 
     Raises:
         BatchRejected: a batch rule is broken; nothing was written.
         FileRejected: a file cannot be taken; nothing was written.
+        ValueError: a limit in `source.json` is none of the gate's.
     """
-    from expectations.gate import gate
-
     landing = landing or home.landing
     description = description or reading.describe(landing)
+    settings = settings or judging.gate_settings(description, landing)
+    gone: Collection[str] = ()
     if partitions is None:
-        partitions = pending(home, table, landing=landing, description=description)
-    clock = [time.perf_counter()]
+        standing = standing_of(home, table, landing=landing, description=description)
+        partitions, gone = standing.pending, standing.gone
+    began = time.perf_counter()
     landed = reading.read(landing, description, table, partitions)
-    clock.append(time.perf_counter())
-    with Warehouse(home.warehouse) as warehouse:
-        warehouse.configure(description)
-        context = gate_context(
-            warehouse, description, table, list(landed.files), settings, now_ms, data_docs=data_docs
-        )
-        result = gate(table, landed.frame.drop(columns="_file"), context)
-        clock.append(time.perf_counter())
-        report = _report(landed, result)
-        if result.batch_failures and not force:
-            raise BatchRejected(report)
+    missing = [partition for partition, files in landed.files.items() if not files]
+    landed = replace(landed, files={key: files for key, files in landed.files.items() if files})
+    if missing:
+        gone = sorted({*gone, *(set(missing) & set(_loaded(home, table)))})
+    seconds = {"read": time.perf_counter() - began, "gate": 0.0, "load": 0.0}
+    warnings = [*landed.warnings, *_stay_loaded(table, gone)]
+    if not landed.files:
+        return replace(report_of(landed, None, missing, warnings), seconds=seconds)
+
+    def accept(judgement: Judgement) -> None:
+        if judgement.result.batch_failures and not force:
+            raise BatchRejected(report_of(landed, judgement.result, missing, warnings))
+
+    def write(warehouse: Warehouse, judgement: Judgement) -> None:
+        result = judgement.result
         quarantined = _with_files(result.quarantined, landed.frame)
-        warehouse.load(table, _records(landed, result), result.passed, quarantined)
-    clock.append(time.perf_counter())
-    seconds = (end - start for start, end in pairwise(clock))
-    return replace(report, seconds=dict(zip(("read", "gate", "load"), seconds, strict=True)))
+        warehouse.load(table, _records(landed, result), result.passed, quarantined, description=description)
+
+    question = Question(description, table, tuple(landed.files), settings, now_ms)
+    frame = landed.frame.drop(columns="_file")
+    judgement = judging.judge_and_write(home.warehouse, question, frame, accept, write)
+    seconds |= {"gate": judgement.seconds, "load": time.perf_counter() - began - seconds["read"]}
+    seconds["load"] -= judgement.seconds
+    warnings += remember(landing, description)
+    return replace(report_of(landed, judgement.result, missing, warnings), seconds=seconds)
 
 
 def pending(
@@ -118,70 +104,75 @@ def pending(
     *,
     landing: Path | None = None,
     description: SourceDescription | None = None,
+    only: Collection[str] | None = None,
 ) -> list[str]:
-    """Landed partitions that are not loaded, or were loaded from other files or columns than now."""
+    """Landed partitions (of `only`) that are not loaded, or were loaded from other files or columns than now.
+
+    An hour or day without files is never among them.
+    """
     landing = landing or home.landing
     description = description or reading.describe(landing)
-    present = reading.fingerprints(landing, description, table)
-    if not home.warehouse.exists():
-        return list(present)
-    with Warehouse(home.warehouse, read_only=True) as warehouse:
-        loaded = warehouse.loaded(table)
-    stored = dict(zip(loaded["partition"], loaded["files_hash"], strict=True))
-    return [partition for partition, digest in present.items() if stored.get(partition) != digest]
+    return list(standing_of(home, table, landing=landing, description=description, only=only).pending)
 
 
-def gate_context(
-    warehouse: Warehouse,
-    description: SourceDescription,
+def standing_of(
+    home: SourceHome,
     table: str,
-    partitions: Sequence[str],
-    settings: GateSettings | None = None,
-    now_ms: int | None = None,
     *,
-    data_docs: Path | None = None,
-    replay: bool = False,
-) -> GateContext:
-    """What the gate must know to judge these partitions.
-
-    In a `replay` the rows are judged beside those that their own partitions hold already.
-    """
-    from expectations.gate import ColumnSpec, GateContext
-    from expectations.settings import GateSettings
-
-    contract = description.contract(table)
-    zone = description.service_zone
-    columns = {
-        column.name: ColumnSpec(kind=column.type.value, required=column.required)
-        for column in contract.columns
-    }
-    replaced = [] if replay else partitions
-    return GateContext(
-        columns=columns,
-        partitions={partition: layout.bounds(contract, zone, partition) for partition in partitions},
-        now_ms=int(time.time() * 1000) if now_ms is None else now_ms,
-        known=_known(warehouse, contract),
-        existing_ids=lambda ids: warehouse.existing_exposure_ids(ids, replaced) if len(ids) else set(),
-        purchased=lambda purchases: warehouse.first_purchases(purchases, replaced),
-        domains=description.domains,
-        history=warehouse.history(table, except_partitions=partitions),
-        settings=settings or GateSettings(),
-        data_docs=data_docs,
+    landing: Path,
+    description: SourceDescription,
+    only: Collection[str] | None = None,
+) -> Standing:
+    """What of a table (of the partitions `only`) is to be loaded, and what is loaded and has no files now."""
+    present = reading.fingerprints(landing, description, table)
+    stored = _loaded(home, table)
+    chosen = set(present) | set(stored) if only is None else set(only)
+    return Standing(
+        pending=tuple(p for p, digest in present.items() if p in chosen and stored.get(p) != digest),
+        gone=tuple(partition for partition in stored if partition in chosen and partition not in present),
     )
 
 
-def _known(warehouse: Warehouse, contract: TableContract) -> dict[str, Lookup]:
-    """Ids with a dimension row, for the tables that refer to users and items.
+def remember(landing: Path, description: SourceDescription) -> list[str]:
+    """Write the description that was taken from the files into the landing folder, where it has none.
 
-    The profiler's tables admit any account: purchases come from shops that send no users.
+    Written once, so that columns do not change their place when the next file has others first. Returns a
+    warning where it cannot be written.
     """
-    if contract.name in ("users", "items", *PROFILING_TABLES):
-        return {}
-    refers = {"users": "user_id", "items": "item_id"}
-    return {table: warehouse.known_ids(table) for table, key in refers.items() if contract.column(key)}  # type: ignore[arg-type]
+    path = landing / FILE_NAME
+    if path.exists():
+        return []
+    try:
+        description.save(landing)
+    except OSError as error:
+        text = description.model_dump_json(indent=2, exclude_defaults=True)
+        return [
+            f"{path} cannot be written ({error}): write it there yourself, else columns may change:\n{text}"
+        ]
+    return []
 
 
-def _records(landed: reading.Landed, result: GateResult) -> list[PartitionLoad]:
+def _loaded(home: SourceHome, table: str) -> dict[str, str]:
+    """Loaded partition → hash of the files that it was loaded from, in order of time."""
+    with judging.reading(home.warehouse) as warehouse:
+        if warehouse is None:
+            return {}
+        loaded = warehouse.loaded(table)
+    return dict(zip(loaded["partition"], loaded["files_hash"], strict=True))
+
+
+def _stay_loaded(table: str, gone: Collection[str]) -> list[str]:
+    """One sentence about partitions whose files are no longer in the landing folder."""
+    if not gone:
+        return []
+    names = ", ".join(list(gone)[:3]) + (", …" if len(gone) > 3 else "")
+    return [
+        f"{table}: the files of {len(gone)} loaded partitions are no longer in the landing folder ({names}): "
+        "what was loaded stays"
+    ]
+
+
+def _records(landed: Landed, result: GateResult) -> list[PartitionLoad]:
     """The record of each partition with what the gate says of it."""
     return [
         replace(
@@ -191,22 +182,6 @@ def _records(landed: reading.Landed, result: GateResult) -> list[PartitionLoad]:
         )
         for record in landed.records()
     ]
-
-
-def _report(landed: reading.Landed, result: GateResult) -> IngestReport:
-    counts = pd.DataFrame({"rows_in": landed.rows()})
-    columns = {"kept": result.passed["_partition"], "quarantined": result.quarantined["partition"]}
-    for name, column in columns.items():
-        counts[name] = column.value_counts().reindex(counts.index, fill_value=0).astype("int64")
-    counts.index.name = "partition"
-    return IngestReport(
-        table=table_contract(landed.table).name,
-        rows=counts,
-        rules={str(rule): int(rows) for rule, rows in result.quarantined["rule"].value_counts().items()},
-        statistics=result.statistics,
-        failures=dict(result.batch_failures),
-        warnings=(*landed.warnings, *result.warnings),
-    )
 
 
 def _with_files(quarantined: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from assets.logs.ingest import gate_context
+from assets.logs import judging
+from assets.logs.judging import Judgement, Question
 from warehouse.home import SourceHome
 from warehouse.landing import reading
 from warehouse.landing.description import SourceDescription
+from warehouse.store.connection import WarehouseMissing
 from warehouse.store.quarantine import move_to_kept, show_quarantine
 from warehouse.store.warehouse import Warehouse
 
@@ -63,26 +65,34 @@ def replay(
     Raises:
         KeyError: `fixed` names an id that is not in quarantine, or a column that the contract does not know.
     """
-    from expectations.gate import gate
-
-    description = description or reading.describe(landing or home.landing)
+    landing = landing or home.landing
+    description = description or reading.describe(landing)
+    settings = settings or judging.gate_settings(description, landing)
     if fixed is not None:
         ids = [int(number) for number in fixed["id"]]
-    with Warehouse(home.warehouse) as warehouse:
-        warehouse.configure(description)
+    with judging.reading(home.warehouse) as warehouse:
+        if warehouse is None:
+            raise WarehouseMissing(f"{home.warehouse} does not exist: ingest some logs first")
         rows = show_quarantine(warehouse, table, rule=rule, partition=partition, ids=ids)
-        if rows.empty and fixed is None:
-            return ReplayReport(table, 0, 0, {}, ())
-        raw = _raw(rows, fixed, description, table)
-        partitions = list(dict.fromkeys(rows["partition"]))
-        context = gate_context(warehouse, description, table, partitions, settings, now_ms, replay=True)
-        result = gate(table, raw, context)
-        ids_of = rows[["id", "partition", "row"]].set_axis(["_id", "_partition", "_row"], axis=1)
-        passed = result.passed.merge(ids_of, on=["_partition", "_row"], how="left")
-        if len(passed):
-            move_to_kept(warehouse, table, passed)
-    still = {str(rule): int(count) for rule, count in result.quarantined["rule"].value_counts().items()}
-    return ReplayReport(table, len(rows), len(passed), still, tuple(dict.fromkeys(passed["_partition"])))
+    if rows.empty and fixed is None:
+        return ReplayReport(table, 0, 0, {}, ())
+    raw = _raw(rows, fixed, description, table)
+    partitions = tuple(dict.fromkeys(rows["partition"]))
+    question = Question(description, table, partitions, settings, now_ms, replay=True)
+    ids_of = rows[["id", "partition", "row"]].set_axis(["_id", "_partition", "_row"], axis=1)
+
+    def passed(judgement: Judgement) -> pd.DataFrame:
+        return judgement.result.passed.merge(ids_of, on=["_partition", "_row"], how="left")
+
+    def write(warehouse: Warehouse, judgement: Judgement) -> None:
+        if len(judgement.result.passed):
+            move_to_kept(warehouse, table, passed(judgement), description)
+
+    judgement = judging.judge_and_write(home.warehouse, question, raw, lambda _: None, write)
+    rules = judgement.result.quarantined["rule"].value_counts()
+    still = {str(rule): int(count) for rule, count in rules.items()}
+    moved = passed(judgement)["_partition"]
+    return ReplayReport(table, len(rows), len(moved), still, tuple(dict.fromkeys(moved)))
 
 
 def _raw(

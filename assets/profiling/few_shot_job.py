@@ -102,6 +102,7 @@ def metadata(result: "AudienceResult", page: "Path") -> dict[str, dg.MetadataVal
         "page": dg.MetadataValue.path(str(page)),
         "as of": result.settings.as_of,
         "model": f"{result.model.system} of {result.model.partition}",
+        "customers' file": result.customers.remark,
         "known customers": result.known,
         "unknown ids": len(result.unknown),
         "candidates": result.audience.candidates,

@@ -75,13 +75,15 @@ def growth_interval(
 ) -> Interval:
     """Mean over targets of the relative gain of `system` over `baseline`, both [T, F].
 
-    A target's figures are averaged over folds before they are divided: a fold may hold few newcomers.
+    A target's figures are averaged over folds before they are divided: a fold may hold few newcomers. No gain
+    is over a baseline of 0; such targets, and such draws of folds, are left out.
     """
     both = ~(np.isnan(system) | np.isnan(baseline))
     ours, theirs = np.where(both, system, np.nan), np.where(both, baseline, np.nan)
 
     def gain(folds: np.ndarray) -> np.ndarray:
-        return _mean(ours[:, folds], -1) / _mean(theirs[:, folds], -1) - 1.0
+        mine, base = _mean(ours[:, folds], -1), _mean(theirs[:, folds], -1)
+        return np.divide(mine, base, out=np.full(mine.shape, np.nan), where=base > 0) - 1.0
 
     return _interval(system.shape, gain, seed, bootstraps)
 
@@ -105,11 +107,13 @@ def _interval(
     of_folds = statistic(rng.integers(0, folds, (bootstraps, folds)))  # [T, bootstraps]
     drawn = rng.integers(0, targets, (bootstraps, targets))
     means = _mean(of_folds[drawn, np.arange(bootstraps)[:, None]], -1)
-    means = means[~np.isnan(means)]
+    means, middle = means[~np.isnan(means)], float(np.nanmean(per_target))
+    if not len(means):
+        return Interval(middle, None, None)
     low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     tail = 1 + min((means <= 0).sum(), (means >= 0).sum())
     p = min(1.0, 2 * float(tail) / (len(means) + 1))
-    return Interval(float(np.nanmean(per_target)), float(low), float(high), p)
+    return Interval(middle, float(low), float(high), p)
 
 
 def _mean(values: np.ndarray, axis: int) -> np.ndarray:

@@ -223,6 +223,8 @@ def _taught(
     # Of a brand that nearly everybody buys, the few who do not are no audience that anyone looks for.
     train_users = int(space.background.sum())
     brands = np.flatnonzero(source.at_risk.sum(1) >= settings.least_at_risk * train_users)
+    if not (source.customers[brands].sum(1) >= min(settings.supports)).any():
+        return _UNTAUGHT
     if len(brands) > settings.most_brands:
         brands = np.sort(rng.choice(brands, settings.most_brands, replace=False))
     return fit_gains(

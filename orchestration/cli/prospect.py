@@ -58,6 +58,7 @@ def prospect(
         )
     result, files = made.result, made.files
     console.print(table(result))
+    console.print(f"Read of {result.customers.path.name}: {result.customers.remark}", markup=False)
     if result.unknown:
         err.print(
             f"{len(result.unknown)} ids are unknown and were left out: {', '.join(result.unknown[:10])}"

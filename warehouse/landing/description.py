@@ -37,13 +37,13 @@ class SourceDescription(BaseModel):
     )
     external_first_day: str | None = Field(
         default=None,
-        description="first day of external clicks, where what accounts did elsewhere is known from before the "
-        "feed's `first_day`; None: the same day",
+        description="first day of external clicks, where what accounts did elsewhere is known from before "
+        "the feed's `first_day`; None: the same day",
     )
     last_day: str = Field(description="last day with a partition, included")
     closed: bool = Field(
         default=False,
-        description="whether the logs have ended, as those of an archive: no partition comes after `last_day`",
+        description="whether the logs have ended, as an archive's: no partition comes after `last_day`",
     )
     #: categorical columns of users that models see, six at most
     user_fields: tuple[str, ...] = Field(default=(), max_length=MAX_FIELDS)
@@ -171,3 +171,10 @@ class SourceDescription(BaseModel):
             return cls.model_validate_json(path.read_text())
         except ValueError as error:
             raise ValueError(f"{path} does not describe a source: {error}") from error
+
+
+def zone_of(landing: Path) -> ServiceZone:
+    """The service zone of a landing folder: what `source.json` says, UTC where there is none."""
+    return (
+        SourceDescription.load(landing).service_zone if (landing / FILE_NAME).exists() else ServiceZone("UTC")
+    )

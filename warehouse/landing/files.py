@@ -1,67 +1,70 @@
-"""One landed file as Arrow columns: Parquet, CSV or JSON lines, plain or gzipped; taken or refused whole.
+"""One landed file as Arrow columns of the contract; taken or refused whole.
 
-Values stay as they lie in the file; judging them is the gate's work. Only three things are settled here: CSV
-is read as text (an id `007` stays `007`), zoned timestamps become epoch milliseconds, and text that is no
-valid UTF-8 stays binary, so that the gate sees the very bytes.
+Values stay as they lie in the file; judging them is the gate's work. Only four things are settled here: CSV
+is read as text (an id `007` stays `007`), whole numbers of id columns become text, zoned timestamps become
+epoch milliseconds, and text that is no valid UTF-8 stays binary, so that the gate sees the very bytes.
 """
 
 from __future__ import annotations
 
+import difflib
 import hashlib
-import json
-from collections.abc import Callable, Iterable
+import re
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv as arrow_csv
-import pyarrow.json as arrow_json
-import pyarrow.parquet as parquet
 
 from warehouse.landing.contract import ColumnType, TableContract
+from warehouse.landing.formats import FileRejected, OpenedFile, contents, open_file
 from warehouse.landing.records import SourceFile
+
+__all__ = ["FileRejected"]
 
 _ZONED_OR_EPOCH = r"^\s*[+-]?\d+\s*$|[Tt ]\d{2}(:?\d{2}){0,2}([.,]\d+)?\s?([Zz]|[+-]\d{2}(:?\d{2})?)\s*$"
 _NAIVE = r"^\s*\d{4}-\d{2}-\d{2}([Tt ]\d{2}(:?\d{2}){0,2}([.,]\d+)?)?\s*$"
-_EXACT = 2**53
+_ZONE_REMEDY = (
+    "write UTC instants: ISO 8601 with an offset (2026-05-08T09:30:00Z), a zoned Parquet timestamp, "
+    "or epoch milliseconds"
+)
 
 
-class FileRejected(ValueError):
-    """A landed file that cannot be taken, as a whole: nothing of its partition is loaded."""
+@dataclass(frozen=True)
+class FileRows:
+    """The contract's columns of one file, and what was left out or read under another name.
 
-    def __init__(self, path: Path, why: str) -> None:
-        super().__init__(f"{path}: {why}")
-        self.path = path
-
-
-def read_file(
-    path: Path, contract: TableContract, relative: str
-) -> tuple[pa.Table, SourceFile, tuple[str, ...]]:
-    """The contract's columns of a file, its record, and the names of its other columns.
-
-    Raises FileRejected with the path and the column: unreadable or cut short, a required column missing, a
-    column twice, times without a zone, or a type that no column of the contract can have.
+    `columns` are named and ordered as the contract's columns stand in the file; `extra` are the names of its
+    other columns; `renamed` has header → column of the contract, where a header differs in case or spaces.
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise FileRejected(path, f"cannot be opened ({error})") from error
+
+    columns: pa.Table
+    record: SourceFile
+    extra: tuple[str, ...]
+    renamed: dict[str, str]
+
+
+def read_file(path: Path, contract: TableContract, relative: str) -> FileRows:
+    """One file whole.
+
+    Raises FileRejected with the path and the column: unreadable or cut short, larger than the limit, a
+    required column missing, a column twice, times without a zone, or a type that no column of the contract
+    can have.
+    """
+    content = contents(path)
     record = record_of(content, relative)
-    names, read = _open(path, content)
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise FileRejected(path, f"column {twice[0]!r} occurs more than once")
-    missing = [name for name in contract.required if name not in names]
-    if missing:
-        raise FileRejected(
-            path,
-            f"required column {missing[0]!r} of table {contract.name} is missing; "
-            f"the file has {', '.join(names)}",
-        )
-    known = [name for name in names if contract.column(name)]
-    table = _guarded(path, lambda: read(known))
-    columns = {name: _settled(path, contract, name, table[name]) for name in known}
-    return pa.table(columns), record, tuple(name for name in names if name not in columns)
+    opened = open_file(path, content)
+    if not opened.names:  # JSON lines without a line: a quiet hour
+        return FileRows(pa.table({name: pa.nulls(0) for name in contract.required}), record, (), {})
+    headers = contract_headers(path, contract, opened.names)
+    table = opened.read(list(headers))
+    columns = {name: _settled(path, contract, name, table[header]) for header, name in headers.items()}
+    return FileRows(
+        columns=pa.table(columns),
+        record=record,
+        extra=tuple(name for name in opened.names if name not in headers),
+        renamed={header: name for header, name in headers.items() if header != name},
+    )
 
 
 def record_of(content: bytes, relative: str) -> SourceFile:
@@ -69,99 +72,62 @@ def record_of(content: bytes, relative: str) -> SourceFile:
     return SourceFile(relative, len(content), hashlib.sha256(content).hexdigest())
 
 
-def column_names(path: Path) -> list[str]:
-    """The names of a file's columns, in file order; FileRejected where it cannot be read."""
-    return _open(path, path.read_bytes())[0]
+def opened_file(path: Path) -> OpenedFile:
+    """A file's column names, in file order, and a way to read them; FileRejected where it cannot be read."""
+    return open_file(path, contents(path))
 
 
-def raw_columns(path: Path, names: list[str]) -> pa.Table:
-    """Columns of a file as its reader gives them (CSV: binary); FileRejected where it cannot be read."""
-    read = _open(path, path.read_bytes())[1]
-    return _guarded(path, lambda: read(names))
+def column_of(path: Path, contract: TableContract, name: str) -> pa.ChunkedArray:
+    """One required column of a file, as `read_file` gives it; FileRejected as there."""
+    opened = opened_file(path)
+    if not opened.names:
+        return pa.chunked_array([pa.nulls(0, pa.string())])
+    headers = {column: header for header, column in contract_headers(path, contract, opened.names).items()}
+    return _settled(path, contract, name, opened.read([headers[name]])[headers[name]])
 
 
-def _open(path: Path, content: bytes) -> tuple[list[str], Callable[[list[str]], pa.Table]]:
-    """A file's column names and a function that reads some of them."""
-    name = path.name.lower()
-    if not content:
-        raise FileRejected(path, "cannot be read, perhaps cut short or still being written (it is empty)")
-    if name.endswith(".gz"):
-        content = _guarded(path, lambda: pa.CompressedInputStream(pa.BufferReader(content), "gzip").read())
-        name = name.removesuffix(".gz")
-    buffer = pa.py_buffer(content)
-    if name.endswith(".parquet"):
-        file = _guarded(path, lambda: parquet.ParquetFile(pa.BufferReader(buffer)))
-        return file.schema_arrow.names, lambda names: file.read(names, use_threads=False)
-    if name.endswith(".csv"):
-        names = _guarded(path, lambda: arrow_csv.open_csv(pa.BufferReader(buffer)).schema.names)
-        return names, lambda names: _read_csv(buffer, names)
-    lines = _guarded(path, lambda: _read_json_lines(buffer))
-    return lines.schema.names, lines.select
+def contract_headers(path: Path, contract: TableContract, names: list[str]) -> dict[str, str]:
+    """Header → column of the contract, in file order.
 
-
-def _guarded(path: Path, read: Callable[[], pa.Table]) -> pa.Table:
-    try:
-        return read()
-    except (pa.ArrowException, OSError, ValueError, EOFError) as error:
-        what = str(error).splitlines()[0]
-        raise FileRejected(
-            path, f"cannot be read, perhaps cut short or still being written ({what})"
-        ) from error
-
-
-def _read_csv(buffer: pa.Buffer, names: list[str]) -> pa.Table:
-    return arrow_csv.read_csv(
-        pa.BufferReader(buffer),
-        parse_options=arrow_csv.ParseOptions(newlines_in_values=True),
-        convert_options=arrow_csv.ConvertOptions(
-            include_columns=names, column_types=dict.fromkeys(names, pa.binary()), strings_can_be_null=False
-        ),
-    )
-
-
-def _read_json_lines(buffer: pa.Buffer) -> pa.Table:
-    """JSON lines by Arrow's reader; by Python's where a column mixes types or holds too large integers."""
-    try:
-        table = arrow_json.read_json(pa.BufferReader(buffer))
-        # Arrow takes text that looks like a time for one and drops its zone: these are read again as text.
-        times = [field.name for field in table.schema if pa.types.is_timestamp(field.type)]
-        if times:
-            as_text = pa.schema([(name, pa.string()) for name in times])
-            table = arrow_json.read_json(
-                pa.BufferReader(buffer), parse_options=arrow_json.ParseOptions(explicit_schema=as_text)
-            )
-        floats = [column for column in table.columns if pa.types.is_floating(column.type)]
-        if not any((pc.max(pc.abs(column)).as_py() or 0) >= _EXACT for column in floats):
-            return table
-    except pa.ArrowInvalid:
-        pass
-    rows = []
-    for number, line in enumerate(buffer.to_pybytes().splitlines(), start=1):
-        if not line.strip():
+    A header that differs from a column in case, spaces, hyphens or underscores alone is that column, if no
+    other header is. FileRejected: a required column is missing, a column occurs twice, two headers fit one.
+    """
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise FileRejected(path, f"column {twice[0]!r} occurs more than once")
+    headers = {name: name for name in names if contract.column(name)}
+    by_letters: dict[str, list[str]] = {}
+    for name in names:
+        if name not in headers:
+            by_letters.setdefault(_letters(name), []).append(name)
+    for column in contract.columns:
+        alike = by_letters.get(_letters(column.name), [])
+        if column.name in headers or not alike:
             continue
-        try:
-            row = json.loads(line.decode("utf-8", errors="surrogateescape"))
-        except json.JSONDecodeError as error:
-            raise ValueError(f"line {number} is no JSON: {error.msg}") from error
-        if not isinstance(row, dict):
-            raise ValueError(f"line {number} is no JSON object")
-        rows.append(row)
-    if not rows:
-        raise ValueError("there is not one line in it")
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    return pa.table({name: _mixed(row.get(name) for row in rows) for name in names})
+        if len(alike) > 1:
+            both = " and ".join(map(repr, alike[:2]))
+            raise FileRejected(path, f"columns {both} may both be {column.name!r}: give one that very name")
+        headers[alike[0]] = column.name
+    missing = [name for name in contract.required if name not in headers.values()]
+    if missing:
+        raise FileRejected(path, _missing(contract, missing[0], names))
+    return {name: headers[name] for name in names if name in headers}
 
 
-def _mixed(values: Iterable[object]) -> pa.Array:
-    """Values of one type as that type, of several as text: numbers and flags as JSON writes them."""
-    listed = list(values)
-    whole = [value for value in listed if type(value) is int and abs(value) < 2**63]
-    if len(whole) == sum(value is not None for value in listed):
-        return pa.array(listed, type=pa.int64())
-    text = [value if isinstance(value, str | None) else json.dumps(value) for value in listed]
-    return pa.array(
-        [t if t is None else t.encode("utf-8", "surrogateescape") for t in text], type=pa.binary()
-    )
+def _missing(contract: TableContract, column: str, names: list[str]) -> str:
+    letters = {_letters(name): name for name in names}
+    near = difflib.get_close_matches(_letters(column), letters, n=1, cutoff=0.7)
+    text = f"required column {column!r} of table {contract.name} is missing; the file has "
+    text += ", ".join(names)
+    if near:
+        return f"{text}: call {letters[near[0]]!r} {column!r} if that is it"
+    if not any(contract.column(name) for name in names):
+        return f"{text}: is the line with the column names missing, or is it the file of another table?"
+    return text
+
+
+def _letters(name: str) -> str:
+    return re.sub(r"[\s_\-\ufeff]", "", name).casefold()
 
 
 def _settled(path: Path, contract: TableContract, name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -171,10 +137,10 @@ def _settled(path: Path, contract: TableContract, name: str, column: pa.ChunkedA
         column = column.cast(kind.value_type)
         kind = column.type
     contract_column = contract.column(name)
-    is_time = contract_column is not None and contract_column.type is ColumnType.TIME
+    role = contract_column.type if contract_column else None
     if types.is_timestamp(kind) and kind.tz is not None:
         return column.cast(pa.timestamp("ms", tz="UTC"), safe=False).cast(pa.int64())
-    if is_time and types.is_temporal(kind):
+    if role is ColumnType.TIME and types.is_temporal(kind):
         raise FileRejected(path, f"column {name!r} has times without a zone ({kind}); {_ZONE_REMEDY}")
     if types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind):
         column = column.cast(pa.large_binary()).cast(pa.binary())
@@ -184,18 +150,28 @@ def _settled(path: Path, contract: TableContract, name: str, column: pa.ChunkedA
         kind = column.type
     if types.is_binary(kind):
         column = _text_if_valid(column)
-        if is_time and types.is_string(column.type):
+        if role is ColumnType.TIME and types.is_string(column.type):
             _refuse_naive(path, name, column)
         return column
-    if types.is_unsigned_integer(kind):
-        return column.cast(pa.uint64())
     if types.is_integer(kind):
-        return column.cast(pa.int64())
-    if types.is_floating(kind) or types.is_decimal(kind):
+        if role is ColumnType.ID:
+            return column.cast(pa.string())
+        return column.cast(pa.uint64() if types.is_unsigned_integer(kind) else pa.int64())
+    if types.is_decimal(kind):
+        return _whole_decimals(column) if role is ColumnType.ID else column.cast(pa.float64())
+    if types.is_floating(kind):
         return column.cast(pa.float64())
     if types.is_boolean(kind) or types.is_null(kind):
         return column
     raise FileRejected(path, f"column {name!r} has type {kind}, which is neither text, a number nor a flag")
+
+
+def _whole_decimals(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Decimals of an id column as the text of whole numbers; as floats, which the gate refuses, otherwise."""
+    try:
+        return column.cast(pa.decimal128(38, 0)).cast(pa.string())
+    except pa.ArrowInvalid:
+        return column.cast(pa.float64())
 
 
 def _text_if_valid(column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -213,9 +189,3 @@ def _refuse_naive(path: Path, name: str, column: pa.ChunkedArray) -> None:
         raise FileRejected(
             path, f"column {name!r} has times without a zone, such as {naive[0].as_py()!r}; {_ZONE_REMEDY}"
         )
-
-
-_ZONE_REMEDY = (
-    "write UTC instants: ISO 8601 with an offset (2026-05-08T09:30:00Z), a zoned Parquet timestamp, "
-    "or epoch milliseconds"
-)

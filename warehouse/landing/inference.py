@@ -27,7 +27,7 @@ from warehouse.landing.contract import (
     table_contract,
 )
 from warehouse.landing.description import FILE_NAME, SourceDescription
-from warehouse.landing.files import column_names, raw_columns
+from warehouse.landing.files import opened_file
 
 DATED = ("exposures", "purchases")  #: tables whose days are the days of a source
 MAX_DISTINCT = 1_000
@@ -70,7 +70,7 @@ def _context(landing: Path) -> tuple[str, ...]:
     hours = layout.partitions(landing, exposures)
     if not hours:
         return ()
-    names = column_names(layout.files_of(landing, exposures, hours[0])[0])
+    names = opened_file(layout.files_of(landing, exposures, hours[0])[0]).names
     return tuple(name for name in names if name.startswith(CONTEXT_PREFIX))
 
 
@@ -82,8 +82,9 @@ def _chosen(
     if not partitions:
         return ()
     path = layout.files_of(landing, contract, partitions[0])[0]
-    names = [name for name in column_names(path) if contract.column(name) is None]
-    columns = raw_columns(path, names)
+    opened = opened_file(path)
+    names = [name for name in opened.names if contract.column(name) is None]
+    columns = opened.read(names)
     return tuple(name for name in names if suits(columns[name]))
 
 

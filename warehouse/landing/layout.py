@@ -1,91 +1,181 @@
-"""Which files of a landing folder make up which partition."""
+"""Which files of a landing folder make up which partition; whoever lists, reads or watches it asks here."""
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from warehouse.landing.contract import PartitionKind, TableContract
+from warehouse.landing.contract import TABLES, PartitionKind, TableContract
+from warehouse.landing.description import zone_of
+from warehouse.landing.last_rows import last_hour
+from warehouse.landing.path_dates import NameUnreadable, PathStamp, doubtful_digits, folder_stamp, stamps_in
 from warehouse.landing.service_time import HOUR_MS, ServiceZone
+from warehouse.landing.walking import EXTENSIONS, StampedFile, UnreadFile, hidden, walk
 
-EXTENSIONS = (".parquet", ".csv", ".csv.gz", ".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz")
+__all__ = ["EXTENSIONS", "UnreadFile"]
 
-_DATE = re.compile(r"^date=(\d{4}-\d{2}-\d{2})$")
-_HOUR = re.compile(r"^hour=(\d{2})$")
-_DATED = re.compile(r"(?:^|/|date=)(\d{4}-\d{2}-\d{2})(?:(?:/hour=|T)(\d{2}))?(?=[/.]|$)")
-
-
-def landed_files(folder: Path) -> tuple[list[Path], list[Path]]:
-    """Files directly in `folder` that can be read, by name, and those of an unknown kind."""
-    if not folder.is_dir():
-        return [], []
-    files = sorted(path for path in folder.iterdir() if path.is_file() and not _hidden(path))
-    known = [path for path in files if path.name.lower().endswith(EXTENSIONS)]
-    return known, [path for path in files if path not in known]
+_BESIDE_TABLES = re.compile(r"^(?:source\.json|readme.*|licen[cs]e.*|.*\.md)$", re.IGNORECASE)
 
 
-def files_of(landing: Path, contract: TableContract, partition: str) -> list[Path]:
-    """The files that a partition is read from; whoever reads, loads or watches a partition asks here.
+@dataclass(frozen=True)
+class TableListing:
+    """The files of one table's folder, from one walk through it."""
 
-    A dimension file is its own partition. An hour has the files of its folder, and those that lie in the
-    folder of its day, which hold a whole day. A day has the files of its folder and of `hour=` folders in it.
+    files: dict[str, list[Path]]  #: partition, in order → its files: those that hold its day, then its own
+    unread: list[UnreadFile]  #: files that belong to no partition
+    whole_days: dict[Path, str]  #: files of an hourly table that hold a whole day → that day
+    passed_over: int  #: markers, and files that are still being written
+
+
+def listing(landing: Path, contract: TableContract, zone: ServiceZone | None = None) -> TableListing:
+    """The partitions of a table that have files, with their files, and the files that belong to none.
+
+    A dimension file is its own partition. A day has all files whose folders, or else names, say that day. An
+    hour has the files of its hour and those of its day that name no hour; on the newest day, only up to the
+    hour of the last row: hours after it are not there yet. `zone`: default, what `source.json` says.
     """
-    if contract.partition is PartitionKind.FILE:
-        return [landing / contract.name / partition]
-    folders = _folders_of(landing / contract.name, contract, partition)
-    return [path for folder in folders for path in landed_files(folder)[0]]
-
-
-def unknown_files(landing: Path, contract: TableContract, partitions: Sequence[str]) -> list[Path]:
-    """Files in the folders of hours or days that nobody reads, being of an unknown kind."""
-    if contract.partition is PartitionKind.FILE:
-        return []
     root = landing / contract.name
-    folders = dict.fromkeys(f for key in partitions for f in _folders_of(root, contract, key))
-    return [path for folder in folders for path in landed_files(folder)[1]]
+    walked = walk(root)
+    unread = list(walked.unread)
+    stamped: list[tuple[Path, PathStamp]] = []
+    for file in walked.files:
+        try:
+            if contract.partition is PartitionKind.FILE:
+                _dimension_stamps(file.path.relative_to(root))
+                stamped.append((file.path, file.stamp))
+            else:
+                stamped.append((file.path, _partition_stamp(file)))
+        except NameUnreadable as error:
+            unread.append(UnreadFile(file.path, str(error)))
+    unread.sort(key=lambda file: file.path)
+    whole_days: dict[Path, str] = {}
+    if contract.partition is PartitionKind.FILE:
+        files = {path.relative_to(root).as_posix(): [path] for path, _ in stamped}
+    elif contract.partition is PartitionKind.DAY:
+        files = _by_key([(path, str(stamp.date)) for path, stamp in stamped])
+    else:
+        whole_days = {path: str(stamp.date) for path, stamp in stamped if stamp.hour is None}
+        files = _by_key(
+            [(path, f"{s.date}-{s.hour:02d}:00") for path, s in stamped if path not in whole_days]
+        )
+        if whole_days:
+            files = _with_whole_days(files, whole_days, contract, zone or zone_of(landing))
+    return TableListing(files, unread, whole_days, walked.passed_over)
 
 
-def holds_whole_day(contract: TableContract, path: Path) -> bool:
-    """Whether a file of an hourly table lies in the folder of a day: its rows are cut into hours."""
-    return contract.partition is PartitionKind.HOUR and bool(_DATE.match(path.parent.name))
+def _with_whole_days(
+    own: dict[str, list[Path]], whole_days: dict[Path, str], contract: TableContract, zone: ServiceZone
+) -> dict[str, list[Path]]:
+    """Hours with the files of their day before their own."""
+    newest = max([*whole_days.values(), *dates(list(own))])
+    of_newest = [path for path, day in whole_days.items() if day == newest]
+    ends = [int(key[11:13]) for key in own if key[:10] == newest]
+    ends += [last_hour(path, contract, zone, newest) for path in of_newest]
+    files: dict[str, list[Path]] = {}
+    for path, day in whole_days.items():
+        for key in hours_of(day)[: max(ends) + 1 if day == newest else 24]:
+            files.setdefault(key, []).append(path)
+    for key, paths in own.items():
+        files.setdefault(key, []).extend(paths)
+    return dict(sorted(files.items()))
 
 
-def _folders_of(root: Path, contract: TableContract, partition: str) -> list[Path]:
-    if contract.partition is PartitionKind.DAY:
-        return _day_folders(root / f"date={partition}")
-    day, hour = split_hour(partition)
-    folder = root / f"date={day}"
-    return [folder, folder / f"hour={hour}"]
+def _by_key(paths: list[tuple[Path, str]]) -> dict[str, list[Path]]:
+    files: dict[str, list[Path]] = {}
+    for path, key in paths:
+        files.setdefault(key, []).append(path)
+    return dict(sorted(files.items()))
+
+
+def _partition_stamp(file: StampedFile) -> PathStamp:
+    """Day and perhaps hour of a file of a dated table; its name counts where no folder says the date.
+
+    A name with an hour is that hour's file. One with minutes holds rows of its day; one with seconds says
+    when it was written, which may be a day later.
+    """
+    if file.stamp.date:
+        return file.stamp
+    moments = stamps_in(file.path.name)
+    if not moments:
+        raise NameUnreadable(
+            "names no day: put it into date=YYYY-MM-DD/ (hours: date=YYYY-MM-DD/hour=HH/), or write the date "
+            "into its name as YYYY-MM-DD"
+        )
+    moment, name = moments[0], file.path.name
+    if any(other != moment for other in moments):
+        raise NameUnreadable(f"{name} names more than one date: put it into the folder date=… of its rows")
+    if moment.second or (moment.utc and moment.hour is not None):
+        raise NameUnreadable(
+            f"{name} names an instant, which may be when it was written: put it into the folders "
+            "date=…/hour=… of its rows"
+        )
+    hour = None if moment.minute else moment.hour
+    return file.stamp.with_parts(name, year=moment.year, month=moment.month, day=moment.day, hour=hour)
+
+
+def _dimension_stamps(path: Path) -> list[PathStamp]:
+    """The dates on a dimension file's path below its table's folder, none where it is undated.
+
+    NameUnreadable where a name has digits that may be a date and cannot be read as one: the file may hold
+    values of a later day, which no model of an earlier one may see.
+    """
+    above, silent = PathStamp(), [path.name]
+    for folder in path.parts[:-1]:
+        inner = folder_stamp(folder, above)
+        silent += [folder] if inner == above else []
+        above = inner
+    stamps = [*([above] if above.date else []), *(stamp for name in silent for stamp in stamps_in(name))]
+    doubtful = [digits for name in silent if (digits := doubtful_digits(name, bool(stamps)))]
+    if doubtful or (not stamps and above != PathStamp()):
+        what = f"its path has {doubtful[0]!r}" if doubtful else "its folders name a date that is not complete"
+        raise NameUnreadable(
+            f"{what}, which may say when it was made and cannot be read: write the date as YYYY-MM-DD "
+            f"(…_2026-05-01{path.suffix}), or take it out if its rows are valid from the beginning"
+        )
+    return stamps
 
 
 def partitions(landing: Path, contract: TableContract) -> list[str]:
     """Keys of all partitions that have files, in order: hours, days or relative file paths."""
-    root = landing / contract.name
+    return list(listing(landing, contract).files)
+
+
+def files_of(landing: Path, contract: TableContract, partition: str) -> list[Path]:
+    """The files that a partition is read from; for many partitions ask `listing` once.
+
+    A dimension file that is not there is named all the same, for the reader to say so.
+    """
     if contract.partition is PartitionKind.FILE:
-        files = (path for path in root.rglob("*") if path.is_file() and not _hidden(path))
-        return sorted(
-            path.relative_to(root).as_posix() for path in files if path.name.lower().endswith(EXTENSIONS)
-        )
-    keys: set[str] = set()
-    for day in root.glob("date=*"):
-        date = _DATE.match(day.name)
-        if not date or not day.is_dir():
+        return [landing / contract.name / partition]
+    return listing(landing, contract).files.get(partition, [])
+
+
+def unread(landing: Path, contract: TableContract) -> list[UnreadFile]:
+    """Every file under the table's folder that belongs to no partition, and why."""
+    return listing(landing, contract).unread
+
+
+def unread_tables(landing: Path) -> list[UnreadFile]:
+    """Files and folders at the top of a landing folder that are no table, with the nearest table's name."""
+    if not landing.is_dir():
+        return []
+    result = []
+    for path in sorted(landing.iterdir()):
+        if hidden(path.name) or _BESIDE_TABLES.match(path.name) or (path.name in TABLES and path.is_dir()):
             continue
-        if contract.partition is PartitionKind.DAY:
-            keys.update([date[1]] if any(landed_files(folder)[0] for folder in _day_folders(day)) else [])
-        elif landed_files(day)[0]:
-            keys.update(hours_of(date[1]))
-        for hour in day.glob("hour=*") if contract.partition is PartitionKind.HOUR else ():
-            clock = _HOUR.match(hour.name)
-            if clock and landed_files(hour)[0]:
-                keys.add(f"{date[1]}-{clock[1]}:00")
-    return sorted(keys)
-
-
-def _day_folders(folder: Path) -> list[Path]:
-    """Where the files of a day lie that is one partition: its folder, and `hour=` folders inside it."""
-    return [folder, *sorted(hour for hour in folder.glob("hour=*") if _HOUR.match(hour.name))]
+        word = re.split(r"[^a-z_]", path.name.lower())[0].strip("_")
+        near = difflib.get_close_matches(word, TABLES, n=1, cutoff=0.7)
+        if path.is_dir():
+            what = f"call the folder {near[0]}/ if it is that table" if near else "move it away"
+            why = f"{path.name}/ is no table of the contract ({', '.join(TABLES)}): {what}"
+        else:
+            folder = f"{near[0] if near else 'its table'}/"
+            why = f"{path.name} lies beside the tables, not in one: move it into {folder}"
+        result.append(UnreadFile(path, why))
+    return result
 
 
 def hours_of(day: str) -> list[str]:
@@ -112,25 +202,16 @@ def bounds(contract: TableContract, zone: ServiceZone, partition: str) -> tuple[
 
 
 def start_ms(contract: TableContract, zone: ServiceZone, partition: str) -> int:
-    """When a partition begins. A dimension file begins at the date (and hour) its path names, else at 0.
+    """When a partition begins. A dimension file begins at the latest date its path names, 0 without one.
 
-    `users/2026-05-08.parquet`, `items/2026-05-08T09.parquet` and `items/date=2026-05-08/hour=09/a.csv` are
-    dated.
+    Raises NameUnreadable for a dimension file whose path has a date that cannot be read.
     """
     limits = bounds(contract, zone, partition)
     if limits:
         return limits[0]
-    dated = _DATED.search(partition)
-    if not dated:
-        return 0
-    return zone.day_start_ms(dated[1]) + int(dated[2] or 0) * HOUR_MS
+    return max((stamp.start_ms(zone) for stamp in _dimension_stamps(Path(partition))), default=0)
 
 
 def dates(keys: Sequence[str]) -> list[str]:
     """The distinct days of hour or day keys, in order."""
     return sorted({key[:10] for key in keys})
-
-
-def _hidden(path: Path) -> bool:
-    """Markers and files still being written, as Spark, Hadoop and our own writers name them."""
-    return path.name.startswith((".", "_")) or path.name.endswith((".tmp", ".new", ".part", ".crc"))

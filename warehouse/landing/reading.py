@@ -2,55 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
-import pyarrow as pa
-
 from warehouse.landing import layout
-from warehouse.landing.contract import TableContract
+from warehouse.landing.contract import PartitionKind, TableContract
 from warehouse.landing.description import FILE_NAME, SourceDescription
-from warehouse.landing.files import read_file, record_of
+from warehouse.landing.files import record_of
+from warehouse.landing.gathering import Gathering
 from warehouse.landing.inference import infer
-from warehouse.landing.instants import epoch_ms
-from warehouse.landing.records import PartitionLoad, SourceFile
-from warehouse.landing.service_time import HOUR_MS, ServiceZone
+from warehouse.landing.records import Landed, PartitionLoad, SourceFile
 
-log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Landed:
-    """Raw rows of some partitions of a table.
-
-    `frame` has the contract's columns that the files have, values as they lie there, and `_partition`, `_row`
-    (position in the partition, files by name) and `_file` (path relative to the landing folder). `files` has
-    an entry for every partition asked for, empty where nothing landed.
-    """
-
-    table: str
-    frame: pd.DataFrame
-    files: dict[str, tuple[SourceFile, ...]]
-    starts: dict[str, int]
-    columns: tuple[str, ...]
-    warnings: tuple[str, ...] = ()
-
-    def rows(self) -> dict[str, int]:
-        """Rows of each partition."""
-        counts = self.frame["_partition"].value_counts()
-        return {partition: int(counts.get(partition, 0)) for partition in self.files}
-
-    def records(self) -> list[PartitionLoad]:
-        """A load record a partition, without statistics."""
-        rows = self.rows()
-        return [
-            PartitionLoad(partition, self.starts[partition], files, rows[partition], self.columns)
-            for partition, files in self.files.items()
-        ]
+__all__ = ["Landed"]
 
 
 def describe(landing: Path) -> SourceDescription:
@@ -68,134 +31,37 @@ def read(
     `warehouse.landing.files`) and FileNotFoundError for a dimension file that is not there.
     """
     contract = description.contract(table)
-    keys = layout.partitions(landing, contract) if partitions is None else list(dict.fromkeys(partitions))
-    reader = _Reader(landing, contract, description.service_zone, keys)
+    listed = layout.listing(landing, contract, description.service_zone)
+    keys = list(listed.files) if partitions is None else list(dict.fromkeys(partitions))
+    gathering = Gathering(landing, contract, description.service_zone, keys, listed)
     partitions_of: dict[Path, list[str]] = {}
     for partition in keys:
-        for path in layout.files_of(landing, contract, partition):
+        for path in listed.files.get(partition) or _absent(landing, contract, partition):
             partitions_of.setdefault(path, []).append(partition)
+    if contract.partition is PartitionKind.FILE:
+        gathering.look_at_undated()
     for path, holders in partitions_of.items():
-        reader.take(path, holders)
-    return reader.landed(description.chosen(table))
+        gathering.take(path, holders)
+    return gathering.landed(description.chosen(table))
 
 
-class _Reader:
-    """Collects the files of one call, then joins them column by column."""
-
-    def __init__(
-        self, landing: Path, contract: TableContract, zone: ServiceZone, partitions: Sequence[str]
-    ) -> None:
-        self.landing, self.contract, self.zone = landing, contract, zone
-        self.partitions = list(partitions)
-        self.number = {partition: index for index, partition in enumerate(partitions)}
-        self.files: dict[str, list[SourceFile]] = {partition: [] for partition in partitions}
-        self.tables: list[pa.Table] = []
-        self.positions: list[np.ndarray] = []  #: of each table's rows: position of the partition
-        self.names: list[str] = []  #: path of each table
-        self.extra: dict[str, str] = {}
-
-    def take(self, path: Path, partitions: Sequence[str]) -> None:
-        """One file; of one that holds a whole day of hours, the rows of these partitions alone."""
-        table, record = self._read(path)
-        for partition in partitions:
-            self.files[partition].append(record)
-        if not layout.holds_whole_day(self.contract, path):
-            self._add(table, np.full(len(table), self.number[partitions[0]]), record.path)
-            return
-        day = partitions[0][:10]
-        numbers = np.array([self.number.get(key, -1) for key in layout.hours_of(day)])
-        hour = (epoch_ms(table[self.contract.partition_time]) - self.zone.day_start_ms(day)) // HOUR_MS
-        positions = numbers[np.where((hour >= 0) & (hour < 24), hour, 0)]
-        inside = positions >= 0
-        self._add(table.filter(pa.array(inside)), positions[inside], record.path)
-
-    def landed(self, fields: tuple[str, ...]) -> Landed:
-        """Everything taken, as one frame sorted by partition, then by file and row in the file."""
-        warnings = self._warnings()
-        for text in warnings:
-            log.warning(text)
-        position = np.concatenate([np.empty(0, np.int64), *self.positions])
-        order = np.argsort(position, kind="stable")
-        position = position[order]
-        columns = {name: _joined([(t, name) for t in self.tables], order) for name in self._column_names()}
-        sizes = [len(table) for table in self.tables]
-        file = np.repeat(np.arange(len(sizes)), sizes)[order]
-        columns["_partition"] = pd.Series(pd.Categorical.from_codes(position, self.partitions)).astype("str")
-        columns["_row"] = pd.Series(np.arange(len(position)) - np.searchsorted(position, position))
-        columns["_file"] = pd.Series(np.array([*self.names, ""], dtype=object)[file], dtype="str")
-        return Landed(
-            table=self.contract.name,
-            frame=pd.DataFrame(columns),
-            files={partition: tuple(files) for partition, files in self.files.items()},
-            starts={p: layout.start_ms(self.contract, self.zone, p) for p in self.partitions},
-            columns=fields,
-            warnings=tuple(warnings),
-        )
-
-    def _column_names(self) -> list[str]:
-        names = dict.fromkeys(name for table in self.tables for name in table.column_names)
-        return list(names) or [column.name for column in self.contract.columns]
-
-    def _read(self, path: Path) -> tuple[pa.Table, SourceFile]:
-        if not path.exists():
-            raise FileNotFoundError(f"{path} is not there: {self.contract.name} has no such file")
-        table, record, extra = read_file(path, self.contract, self._relative(path))
-        for name in extra:
-            self.extra.setdefault(name, record.path)
-        return table, record
-
-    def _add(self, table: pa.Table, positions: np.ndarray, name: str) -> None:
-        self.tables.append(table)
-        self.positions.append(positions)
-        self.names.append(name)
-
-    def _warnings(self) -> list[str]:
-        warnings = []
-        if self.extra:
-            names = ", ".join(sorted(self.extra))
-            example = next(iter(self.extra.values()))
-            warnings.append(
-                f"{self.contract.name}: columns not in the contract were kept out: {names} ({example})"
-            )
-        unknown = layout.unknown_files(self.landing, self.contract, self.partitions)
-        if unknown:
-            kinds = ", ".join(layout.EXTENSIONS)
-            warnings.append(
-                f"{self.contract.name}: {len(unknown)} files were left out, being none of {kinds}, "
-                f"such as {self._relative(unknown[0])}"
-            )
-        return warnings
-
-    def _relative(self, path: Path) -> str:
-        return path.relative_to(self.landing).as_posix()
-
-
-def _joined(parts: Sequence[tuple[pa.Table, str]], order: np.ndarray) -> pd.Series:
-    """A column over all tables in `order`: Arrow-backed where its files agree on the type, else objects."""
-    chunks = [
-        table[name] if name in table.column_names else pa.chunked_array([pa.nulls(len(table))])
-        for table, name in parts
-    ]
-    types = {chunk.type for chunk in chunks if not pa.types.is_null(chunk.type)}
-    if len(types) > 1:
-        values = np.concatenate([chunk.to_pandas().astype(object).to_numpy() for chunk in chunks])
-        return pd.Series(values[order], dtype=object)
-    kind = types.pop() if types else pa.string()
-    arrays = [array for chunk in chunks for array in chunk.cast(kind).chunks]
-    column = pa.chunked_array(arrays, type=kind)
-    if len(order) and (np.diff(order) != 1).any():
-        column = column.take(pa.array(order))
-    return pd.Series(column.to_pandas(types_mapper=pd.ArrowDtype))
+def _absent(landing: Path, contract: TableContract, partition: str) -> list[Path]:
+    """No files, for a partition of time; a dimension file that was asked for by name must be there."""
+    if contract.partition is not PartitionKind.FILE:
+        return []
+    path = landing / contract.name / partition
+    raise FileNotFoundError(f"{path} is not there: {contract.name} has no such file that can be read")
 
 
 def fingerprints(landing: Path, description: SourceDescription, table: str) -> dict[str, str]:
     """Every landed partition → `PartitionLoad.files_hash` of what is there now; nothing is parsed."""
     contract = description.contract(table)
     hashes = {}
-    for partition in layout.partitions(landing, contract):
-        files = tuple(
-            record_of(path.read_bytes(), path.relative_to(landing).as_posix())
-            for path in layout.files_of(landing, contract, partition)
-        )
+    records: dict[Path, SourceFile] = {}
+    for partition, paths in layout.listing(landing, contract, description.service_zone).files.items():
+        for path in paths:
+            if path not in records:
+                records[path] = record_of(path.read_bytes(), path.relative_to(landing).as_posix())
+        files = tuple(records[path] for path in paths)
         hashes[partition] = PartitionLoad(partition, 0, files, 0, description.chosen(table)).files_hash
     return hashes

@@ -1,4 +1,4 @@
-"""The record of what was loaded: a partition, the files that it was read from, and how many rows they had."""
+"""What was read, and the record of what was loaded: partitions, their files, and how many rows they had."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+import pandas as pd
+
+from warehouse.landing.walking import UnreadFile
 
 
 @dataclass(frozen=True)
@@ -39,3 +43,35 @@ class PartitionLoad:
         """Hash of what was read: the files' names and contents, and the chosen columns."""
         parts = sorted((file.path, file.sha256) for file in self.files)
         return hashlib.sha256(json.dumps([parts, list(self.columns)]).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Landed:
+    """Raw rows of some partitions of a table.
+
+    `frame` has the contract's columns that the files have, values as they lie there, and `_partition`, `_row`
+    (position in the partition, files by name) and `_file` (path relative to the landing folder). `files` has
+    an entry for every partition asked for, empty where nothing landed. `unread` names every file under the
+    table's folder that is not read: those of no partition, and second copies within a partition.
+    """
+
+    table: str
+    frame: pd.DataFrame
+    files: dict[str, tuple[SourceFile, ...]]
+    starts: dict[str, int]
+    columns: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
+    unread: tuple[UnreadFile, ...] = ()
+
+    def rows(self) -> dict[str, int]:
+        """Rows of each partition."""
+        counts = self.frame["_partition"].value_counts()
+        return {partition: int(counts.get(partition, 0)) for partition in self.files}
+
+    def records(self) -> list[PartitionLoad]:
+        """A load record a partition, without statistics."""
+        rows = self.rows()
+        return [
+            PartitionLoad(partition, self.starts[partition], files, rows[partition], self.columns)
+            for partition, files in self.files.items()
+        ]

@@ -1,82 +1,84 @@
-"""Opening the DuckDB file: one writer at a time, and readers that wait for it."""
+"""Opening the warehouse: its tables are made, or brought to this version, by the first who may write."""
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import duckdb
 
+from warehouse.store.configuring import create_views
+from warehouse.store.migration import FORMER_VERSION, migrate
 from warehouse.store.statements import schema
+from warehouse.store.transactions import transaction
+from warehouse.store.waiting import open_when_free
 
-SCHEMA_VERSION = "1"
-_BUSY = ("Could not set lock on file", "different configuration")
-
-
-class WarehouseBusy(RuntimeError):
-    """Another process holds the warehouse file and did not let go in time."""
+SCHEMA_VERSION = "2"
 
 
 class WarehouseMissing(FileNotFoundError):
     """There is no warehouse file to read."""
 
 
+class OtherSchema(RuntimeError):
+    """The file was written by another version of this program."""
+
+
 def connect(path: Path, *, read_only: bool, wait_seconds: float) -> duckdb.DuckDBPyConnection:
-    """Open `path`, waiting for whoever holds it; a writer creates the file and its tables.
+    """Open `path`, waiting for whoever holds it; a writer creates the file and its tables, or migrates them.
 
     Raises:
         WarehouseMissing: `read_only` and no file.
         WarehouseBusy: still held after `wait_seconds`.
-        RuntimeError: the file was written by another version of the schema.
+        OtherSchema: the file was written by a version that this one cannot migrate, or not as a reader.
     """
     if read_only and not path.exists():
         raise WarehouseMissing(f"{path} does not exist: ingest some logs first")
     path.parent.mkdir(parents=True, exist_ok=True)
-    connection = _wait_for(path, read_only, time.monotonic() + wait_seconds)
+    connection = open_when_free(path, read_only=read_only, wait_seconds=wait_seconds)
     try:
-        if not read_only:
-            _create_tables(connection)
-        _check_version(connection, path)
+        version = _version(connection)
+        if version is None and read_only:
+            raise WarehouseMissing(f"{path} holds no warehouse yet: ingest some logs first")
+        if version is None:
+            _create(connection)
+        elif version == FORMER_VERSION and not read_only:
+            migrate(connection, path, SCHEMA_VERSION)
+        elif version != SCHEMA_VERSION:
+            raise OtherSchema(_remedy(path, version))
     except BaseException:
         connection.close()
         raise
     return connection
 
 
-def _wait_for(path: Path, read_only: bool, deadline: float) -> duckdb.DuckDBPyConnection:
-    pause = 0.02
-    while True:
-        try:
-            return duckdb.connect(str(path), read_only=read_only)
-        except (duckdb.IOException, duckdb.ConnectionException) as error:
-            if not any(sign in str(error) for sign in _BUSY):
-                raise
-            if time.monotonic() > deadline:
-                raise WarehouseBusy(
-                    f"{path} is held by another process: wait for it to finish, or close the program that "
-                    f"has the file open ({error})"
-                ) from error
-        time.sleep(pause)
-        pause = min(2 * pause, 0.5)
+def upgrade(path: Path, *, wait_seconds: float = 60.0) -> None:
+    """Migrate the file to this version of the schema if the former one wrote it; else nothing is done."""
+    if not path.exists():
+        return
+    with open_when_free(path, read_only=True, wait_seconds=wait_seconds) as reader:
+        former = _version(reader) == FORMER_VERSION
+    if former:
+        connect(path, read_only=False, wait_seconds=wait_seconds).close()
 
 
-def _create_tables(connection: duckdb.DuckDBPyConnection) -> None:
-    connection.begin()
-    connection.execute(schema())
-    connection.execute(
-        "INSERT INTO meta VALUES ('schema_version', ?) ON CONFLICT DO NOTHING", [SCHEMA_VERSION]
-    )
-    connection.commit()
-
-
-def _check_version(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+def _version(connection: duckdb.DuckDBPyConnection) -> str | None:
+    """The schema's version, `none` where the file does not say it; None for a file without any table."""
     try:
         rows = connection.execute("SELECT value FROM meta WHERE key = 'schema_version'").fetchall()
     except duckdb.CatalogException:
-        raise WarehouseMissing(f"{path} holds no warehouse yet: ingest some logs first") from None
-    if rows != [(SCHEMA_VERSION,)]:
-        version = rows[0][0] if rows else "none"
-        raise RuntimeError(
-            f"{path} has schema version {version}, this program needs {SCHEMA_VERSION}: "
-            "move the file away and ingest the landing folder again"
-        )
+        return None
+    return rows[0][0] if rows else "none"
+
+
+def _create(connection: duckdb.DuckDBPyConnection) -> None:
+    with transaction(connection):
+        connection.execute(schema())
+        connection.execute("INSERT INTO meta VALUES ('schema_version', ?)", [SCHEMA_VERSION])
+        create_views(connection)
+
+
+def _remedy(path: Path, version: str) -> str:
+    says = f"{path} has schema version {version}, this program needs {SCHEMA_VERSION}"
+    if version == FORMER_VERSION:
+        return f"{says}: `hourfold ingest` brings it up to date in one transaction"
+    return f"{says}: move the file away and ingest the landing folder again"

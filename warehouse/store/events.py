@@ -9,7 +9,9 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
+from warehouse.store.columns import field_column
 from warehouse.store.statements import quoted, statement
+from warehouse.store.transactions import staged
 
 Columns = dict[str, np.ndarray]
 
@@ -33,11 +35,8 @@ def read_events(
         columns[f"external.{name}"] = external[name]
     for table, name in (("users", "user"), ("items", "item")):
         mentioned = np.unique(np.concatenate([exposures[name], external[name]]))
-        connection.register("mentioned", pa.table({"index": mentioned}))
-        try:
+        with staged(connection, mentioned=pa.table({"index": mentioned})):
             rows = _fetch(connection, f"{table}_{entities}", fields[table], {"end_ms": end_ms})
-        finally:
-            connection.unregister("mentioned")
         columns[f"{table}.index"] = rows["index"]
         columns[f"{table}.fields"] = _codes(rows, fields[table])
         columns[f"{table}.published_at"] = rows["published_at"]
@@ -48,7 +47,8 @@ def _fetch(
     connection: duckdb.DuckDBPyConnection, name: str, fields: Sequence[str], window: Mapping[str, int]
 ) -> Columns:
     codes = [
-        f", coalesce({quoted(field)}, -1)::BIGINT AS {_alias(index)}" for index, field in enumerate(fields)
+        f", coalesce({quoted(field_column(field))}, -1)::BIGINT AS {_alias(index)}"
+        for index, field in enumerate(fields)
     ]
     identifiers = {} if name == "external" else {"codes": "".join(codes)}
     columns = connection.execute(statement("events", name, **identifiers), dict(window)).fetchnumpy()

@@ -6,12 +6,15 @@ from collections.abc import Sequence
 
 import duckdb
 import pandas as pd
-import pyarrow as pa
 
-from warehouse.landing.contract import TableContract
+from warehouse.landing.contract import TableContract, table_contract
+from warehouse.landing.description import SourceDescription
 from warehouse.landing.records import PartitionLoad
+from warehouse.store.columns import stored_names
+from warehouse.store.configuring import chosen_contract, configure
 from warehouse.store.staging import InvariantBroken, stage_kept, stage_quarantine, stage_records
 from warehouse.store.statements import quoted, statement, text_literal
+from warehouse.store.transactions import staged, transaction
 
 #: Dense numbers appended by a load, in this order: id column → index table.
 INDEXES = {"user_id": "user_index", "item_id": "item_index"}
@@ -19,12 +22,13 @@ INDEXES = {"user_id": "user_index", "item_id": "item_index"}
 
 def load_partitions(
     connection: duckdb.DuckDBPyConnection,
-    contract: TableContract,
+    table: str,
     loads: Sequence[PartitionLoad],
     rows: pd.DataFrame,
     quarantined: pd.DataFrame,
+    description: SourceDescription | None,
 ) -> None:
-    """Replace the partitions of `loads` in one transaction; `contract` has the chosen columns.
+    """Replace the partitions of `loads` in one transaction, the schema's chosen columns too.
 
     See `Warehouse.load`.
     """
@@ -32,26 +36,21 @@ def load_partitions(
         return
     in_time = sorted(loads, key=lambda load: (load.start_ms, load.partition))
     order = {load.partition: position for position, load in enumerate(in_time)}
-    staged = stage_kept(contract, rows, order)
-    staged_quarantine = stage_quarantine(quarantined)
-    records = stage_records(loads, rows, quarantined)
-    connection.begin()
-    try:
-        connection.register("staged_loads", records)
+    contract = chosen_contract(connection, table) if description is None else description.contract(table)
+    tables = {
+        "staged": stage_kept(contract, rows, order),
+        "staged_loads": stage_records(loads, rows, quarantined),
+        "staged_quarantine": stage_quarantine(quarantined),
+    }
+    with staged(connection, **tables), transaction(connection):
+        if description is not None:
+            configure(connection, description)
         for step in ("delete_rows", "delete_quarantine", "delete_batches"):
-            _run(connection, "load", step, contract.name, table=quoted(contract.name))
-        insert_rows(connection, contract, staged)
-        connection.register("staged_quarantine", staged_quarantine)
-        _run(connection, "load", "insert_quarantine", contract.name)
-        _run(connection, "load", "insert_batches", contract.name)
+            _run(connection, step, table, table=quoted(table))
+        insert_rows(connection, contract)
         check_stored(connection, contract)
-        connection.commit()
-    except BaseException:
-        connection.rollback()
-        raise
-    finally:
-        for view in ("staged_loads", "staged", "staged_quarantine"):
-            connection.unregister(view)
+        _run(connection, "insert_batches", table)
+        _run(connection, "insert_quarantine", table)  # last: its numbers do not go back
 
 
 def check_stored(connection: duckdb.DuckDBPyConnection, contract: TableContract) -> None:
@@ -65,18 +64,19 @@ def check_stored(connection: duckdb.DuckDBPyConnection, contract: TableContract)
         )
 
 
-def insert_rows(connection: duckdb.DuckDBPyConnection, contract: TableContract, staged: pa.Table) -> None:
-    """Append dense numbers for new ids and values, then the rows themselves; runs inside a transaction."""
-    connection.register("staged", staged)
+def insert_rows(connection: duckdb.DuckDBPyConnection, contract: TableContract) -> None:
+    """Append numbers for the new ids and values of `staged`, then its rows; runs inside a transaction."""
+    own = table_contract(contract.name)
     for key, index in INDEXES.items():
-        if contract.column(key):
+        if own.column(key):
             connection.execute(statement("load", "append_index", index=index, key=key))
+    names = {column: quoted(stored) for column, stored in stored_names(contract).items()}
     codes, joins = [], []
     for position, column in enumerate(contract.coded):
         values = {"table": contract.name, "column": column}
-        connection.execute(statement("load", "append_categories", column=quoted(column)), values)
+        connection.execute(statement("load", "append_categories", stored=names[column]), values)
         alias = f"category_{position}"
-        codes.append(f", {alias}.code AS {quoted(column)}")
+        codes.append(f", {alias}.code AS {names[column]}")
         joins.append(
             statement(
                 "load",
@@ -84,17 +84,15 @@ def insert_rows(connection: duckdb.DuckDBPyConnection, contract: TableContract, 
                 alias=alias,
                 table_text=text_literal(contract.name),
                 column_text=text_literal(column),
-                column=quoted(column),
+                stored=names[column],
             )
         )
-    codes += [f", staged.{quoted(column)}" for column in contract.numbers]
+    codes += [f", staged.{names[column]}" for column in contract.numbers]
     connection.execute(
         statement("load", f"insert_{contract.name}", codes=" ".join(codes), joins="\n".join(joins))
     )
 
 
-def _run(
-    connection: duckdb.DuckDBPyConnection, file: str, name: str, contract_table: str, **identifiers: str
-) -> None:
-    text = statement(file, name, **identifiers)
+def _run(connection: duckdb.DuckDBPyConnection, name: str, contract_table: str, **identifiers: str) -> None:
+    text = statement("load", name, **identifiers)
     connection.execute(text, {"table": contract_table} if "$table" in text else None)

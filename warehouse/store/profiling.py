@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from warehouse.store.columns import field_column, number_column
 from warehouse.store.statements import quoted, statement
 from warehouse.store.warehouse import Warehouse
 
@@ -74,8 +75,9 @@ def purchases_before(warehouse: Warehouse, end_ms: int) -> PurchaseColumns:
 def demographics_before(warehouse: Warehouse, end_ms: int) -> DemographicColumns | None:
     """The last row of each user that was valid before `end_ms`; None without rows or without columns."""
     fields, numbers = warehouse.fields("demographics"), warehouse.numbers("demographics")
-    chosen = [f", coalesce({quoted(name)}, -1)::BIGINT AS c{i}" for i, name in enumerate(fields)]
-    chosen += [f", coalesce({quoted(name)}, 'nan')::FLOAT AS n{i}" for i, name in enumerate(numbers)]
+    columns_of = [quoted(field_column(name)) for name in fields], [quoted(number_column(n)) for n in numbers]
+    chosen = [f", coalesce({name}, -1)::BIGINT AS c{i}" for i, name in enumerate(columns_of[0])]
+    chosen += [f", coalesce({name}, 'nan')::FLOAT AS n{i}" for i, name in enumerate(columns_of[1])]
     if not chosen:
         return None
     columns = _fetch(warehouse, "demographics", end_ms, columns="".join(chosen))

@@ -14,9 +14,12 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from warehouse.landing.description import SourceDescription
+from warehouse.store.configuring import configure
 from warehouse.store.load import check_stored, insert_rows
 from warehouse.store.staging import stage_kept
 from warehouse.store.statements import statement
+from warehouse.store.transactions import staged, transaction
 from warehouse.store.warehouse import Warehouse
 
 
@@ -48,13 +51,17 @@ def show_quarantine(
     return warehouse.connection.execute(statement("quarantine", "rows"), values).df()
 
 
-def move_to_kept(warehouse: Warehouse, table: str, rows: pd.DataFrame) -> None:
+def move_to_kept(
+    warehouse: Warehouse, table: str, rows: pd.DataFrame, description: SourceDescription | None = None
+) -> None:
     """Move quarantined rows that passed the gate to the kept ones, in one transaction.
 
     `rows` have the gate's columns (`_partition`, `_row`, the contract's, typed) and `_id`, the quarantine id
-    of each row. Raises InvariantBroken, with nothing moved, where an id is not in quarantine (any more).
+    of each row; `description` has chosen columns, to be configured in the same transaction. Raises
+    InvariantBroken, with nothing moved, where an id is not in quarantine (any more).
     """
-    connection, contract = warehouse.connection, warehouse.contract(table)
+    connection = warehouse.connection
+    contract = warehouse.contract(table) if description is None else description.contract(table)
     moves = pa.table(
         {
             "id": pa.array(rows["_id"], type=pa.int64()),
@@ -63,24 +70,17 @@ def move_to_kept(warehouse: Warehouse, table: str, rows: pd.DataFrame) -> None:
             "digest": pa.array(_digests(rows), type=pa.string()),
         }
     )
-    connection.begin()
-    try:
-        connection.register("staged_moves", moves)
+    with transaction(connection), staged(connection, staged_moves=moves):
+        if description is not None:
+            configure(connection, description)
         loads = connection.execute(statement("quarantine", "staged_loads"), {"table": table}).df()
-        connection.register("staged_loads", loads)
         order = {partition: position for position, partition in enumerate(loads["partition"])}
-        insert_rows(connection, contract, stage_kept(contract, rows, order))
-        connection.execute(statement("quarantine", "delete_moved"))
-        connection.execute(statement("quarantine", "update_batches"), {"table": table})
-        check_stored(connection, contract)
+        with staged(connection, staged_loads=loads, staged=stage_kept(contract, rows, order)):
+            insert_rows(connection, contract)
+            connection.execute(statement("quarantine", "delete_moved"))
+            connection.execute(statement("quarantine", "update_batches"), {"table": table})
+            check_stored(connection, contract)
         warehouse.check_invariant(table, list(order))
-        connection.commit()
-    except BaseException:
-        connection.rollback()
-        raise
-    finally:
-        for view in ("staged", "staged_loads", "staged_moves"):
-            connection.unregister(view)
 
 
 def _digests(rows: pd.DataFrame) -> list[str]:

@@ -13,6 +13,7 @@ import pandas as pd
 import pyarrow as pa
 
 from warehouse.store.statements import statement
+from warehouse.store.transactions import staged, transaction
 
 
 @dataclass(frozen=True)
@@ -35,19 +36,19 @@ def write_predictions(
     scores: np.ndarray,
 ) -> None:
     """Replace the scores of a system in a partition, in one transaction."""
-    staged = pa.table(
+    predictions = pa.table(
         {
             "exposure_id": pa.array(exposure_ids, type=pa.string()),
             "score": pa.array(scores, type=pa.float64()),
         }
     )
     key = {"system": system, "partition": partition}
-    _replace(connection, "predictions", staged, key, key | {"model_version": model_version})
+    _replace(connection, "predictions", predictions, key, key | {"model_version": model_version})
 
 
 def write_metrics(connection: duckdb.DuckDBPyConnection, metrics: Sequence[Metric]) -> None:
     """Replace metrics of the same name, system and partition, in one transaction."""
-    rows = [
+    values = [
         {
             "name": metric.name,
             "system": metric.system,
@@ -58,8 +59,8 @@ def write_metrics(connection: duckdb.DuckDBPyConnection, metrics: Sequence[Metri
         for metric in metrics
     ]
     kinds = {"name": pa.string(), "system": pa.string(), "partition": pa.string(), "value": pa.float64()}
-    staged = pa.Table.from_pylist(rows, schema=pa.schema(kinds | {"extra": pa.string()}))
-    _replace(connection, "metrics", staged, None, None)
+    rows = pa.Table.from_pylist(values, schema=pa.schema(kinds | {"extra": pa.string()}))
+    _replace(connection, "metrics", rows, None, None)
 
 
 def read_predictions(
@@ -79,19 +80,10 @@ def read_metrics(connection: duckdb.DuckDBPyConnection, name: str | None, system
 def _replace(
     connection: duckdb.DuckDBPyConnection,
     table: str,
-    staged: pa.Table,
+    rows: pa.Table,
     delete: Mapping[str, str] | None,
     insert: Mapping[str, str] | None,
 ) -> None:
-    view = f"staged_{table}"
-    connection.register(view, staged)
-    connection.begin()
-    try:
+    with transaction(connection), staged(connection, **{f"staged_{table}": rows}):
         connection.execute(statement("results", f"delete_{table}"), delete and dict(delete))
         connection.execute(statement("results", f"insert_{table}"), insert and dict(insert))
-        connection.commit()
-    except BaseException:
-        connection.rollback()
-        raise
-    finally:
-        connection.unregister(view)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -13,6 +14,7 @@ import pyarrow as pa
 
 from warehouse.landing.contract import ColumnType, TableContract
 from warehouse.landing.records import PartitionLoad
+from warehouse.store.columns import stored_names
 
 _QUARANTINE_TEXTS = ("partition", "file", "rule", "rules", "column_name", "value", "remedy", "row_json")
 
@@ -26,11 +28,14 @@ _ARROW_TYPES = {
 
 
 class InvariantBroken(RuntimeError):
-    """Rows in ≠ rows kept + rows quarantined: a defect, and the load was rolled back."""
+    """Rows in ≠ rows kept + rows quarantined, or a load of no files: a defect; the load was rolled back."""
 
 
 def stage_kept(contract: TableContract, rows: pd.DataFrame, order: Mapping[str, int]) -> pa.Table:
-    """Kept rows as Arrow columns of the contract's types and their `position`; absent ones are null."""
+    """Kept rows as Arrow columns of the contract's types, named as they are stored; absent ones are null.
+
+    `_position` is a row's place among all rows of the load: by partition in `order`, then by row.
+    """
     partition = rows["_partition"].astype(object)
     unknown = set(partition.unique()) - set(order)
     if unknown:
@@ -40,8 +45,9 @@ def stage_kept(contract: TableContract, rows: pd.DataFrame, order: Mapping[str, 
     columns = {
         "_partition": pa.array(partition, type=pa.string()),
         "_row": pa.array(row, type=pa.int32()),
-        "position": pa.array((position << 32) + row),
+        "_position": pa.array((position << 32) + row),
     }
+    names = stored_names(contract)
     for column in contract.columns:
         values = _arrow(rows, column.name, column.type)
         if column.required and values.null_count:
@@ -50,7 +56,7 @@ def stage_kept(contract: TableContract, rows: pd.DataFrame, order: Mapping[str, 
                 f"{contract.name}, partition {partition.iloc[empty]}, row {row[empty]}: kept without the "
                 f"required column {column.name!r}; nothing was written"
             )
-        columns[column.name] = values
+        columns[names[column.name]] = values
     return pa.table(columns)
 
 
@@ -83,12 +89,20 @@ def _arrow(frame: pd.DataFrame, name: str, type_: ColumnType) -> pa.Array:
 
 
 def stage_records(loads: Sequence[PartitionLoad], rows: pd.DataFrame, quarantined: pd.DataFrame) -> pa.Table:
-    """One row a partition for `batches`; InvariantBroken unless rows in = kept + quarantined."""
+    """One row a partition for `batches`.
+
+    Raises InvariantBroken unless rows in = kept + quarantined, and for a partition without files: it is
+    missing, and would look loaded for ever.
+    """
     kept_rows = rows["_partition"].value_counts()
-    set_aside = quarantined["partition"].value_counts() if len(quarantined) else pd.Series(dtype="int64")
+    rows_set_aside = {}
+    if len(quarantined):
+        rows_set_aside = quarantined["row"].astype("int64").groupby(quarantined["partition"]).apply(sorted)
     records = []
     for load in loads:
-        counts = int(kept_rows.get(load.partition, 0)), int(set_aside.get(load.partition, 0))
+        counts = int(kept_rows.get(load.partition, 0)), len(rows_set_aside.get(load.partition, []))
+        if not load.files:
+            raise InvariantBroken(f"partition {load.partition}: no files, so that it cannot have been loaded")
         if load.rows_in != sum(counts):
             raise InvariantBroken(
                 f"partition {load.partition}: {load.rows_in} rows in, but {counts[0]} kept "
@@ -101,7 +115,7 @@ def stage_records(loads: Sequence[PartitionLoad], rows: pd.DataFrame, quarantine
                 "files": json.dumps([asdict(file) for file in load.files]),
                 "columns": json.dumps(list(load.columns)),
                 "files_hash": load.files_hash,
-                "data_hash": load.files_hash,
+                "data_hash": _data_hash(load, rows_set_aside.get(load.partition, [])),
                 "rows_in": load.rows_in,
                 "kept": counts[0],
                 "quarantined": counts[1],
@@ -110,6 +124,16 @@ def stage_records(loads: Sequence[PartitionLoad], rows: pd.DataFrame, quarantine
             }
         )
     return pa.Table.from_pylist(records)
+
+
+def _data_hash(load: PartitionLoad, rows_set_aside: Sequence[int]) -> str:
+    """Hash of what is stored: contents in reading order, each once, chosen columns, and rows set aside.
+
+    The names of files do not count: the same data under another name is the same data.
+    """
+    contents = list(dict.fromkeys(file.sha256 for file in load.files))
+    facts = [contents, list(load.columns), [int(row) for row in rows_set_aside]]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
 def _plain(value: Any) -> Any:

@@ -13,19 +13,19 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from warehouse.landing.contract import TableContract, table_contract
+from warehouse.landing.contract import TableContract
 from warehouse.landing.description import SourceDescription
 from warehouse.landing.records import PartitionLoad
 from warehouse.store import results
+from warehouse.store.columns import FIELD_TABLES
+from warehouse.store.configuring import chosen_contract, chosen_fields, chosen_numbers, configure
 from warehouse.store.connection import connect
 from warehouse.store.events import Columns, read_events
 from warehouse.store.load import load_partitions
 from warehouse.store.results import Metric
 from warehouse.store.staging import InvariantBroken
-from warehouse.store.statements import quoted, statement
-
-#: Tables whose chosen columns are added to the schema when a source is configured.
-FIELD_TABLES = ("users", "items", "exposures", "demographics")
+from warehouse.store.statements import statement
+from warehouse.store.transactions import staged, transaction
 
 
 class Warehouse:
@@ -56,45 +56,18 @@ class Warehouse:
         """Add the source's chosen columns to the schema and remember their order; twice is the same as once.
 
         A column that is no longer chosen stays stored. One that is newly chosen is empty until its partitions
-        are loaded again.
+        are loaded again. Raises ValueError, with nothing changed, for a name that the warehouse owns.
         """
-        chosen = {table: (description.fields(table), description.numbers(table)) for table in FIELD_TABLES}
-        if chosen == {table: (self.fields(table), self.numbers(table)) for table in FIELD_TABLES}:
-            return
-        self.connection.begin()
-        try:
-            for store, kind, sql_type in (("fields", 0, "INTEGER"), ("number_fields", 1, "DOUBLE")):
-                self.connection.execute(f"DELETE FROM {store}")
-                for table, columns in chosen.items():
-                    for position, name in enumerate(columns[kind]):
-                        self.connection.execute(
-                            f"INSERT INTO {store} VALUES (?, ?, ?)", [table, name, position]
-                        )
-                        self._add_column(table, name, sql_type)
-            self.connection.commit()
-        except BaseException:
-            self.connection.rollback()
-            raise
-
-    def _add_column(self, table: str, name: str, sql_type: str) -> None:
-        """A column of this type, empty if it is new or was of another type."""
-        stored = self.connection.execute(
-            "SELECT data_type FROM duckdb_columns() WHERE table_name = ? AND column_name = ?", [table, name]
-        ).fetchone()
-        if stored is None:
-            self.connection.execute(f"ALTER TABLE {table} ADD COLUMN {quoted(name)} {sql_type}")
-        elif stored[0] != sql_type:
-            self.connection.execute(
-                f"ALTER TABLE {table} ALTER COLUMN {quoted(name)} SET DATA TYPE {sql_type} USING NULL"
-            )
+        with transaction(self.connection):
+            configure(self.connection, description)
 
     def fields(self, table: str) -> tuple[str, ...]:
         """The categorical columns of a table that are kept, in the order in which models see them."""
-        return table_contract(table).coded + self._chosen("fields", table)
+        return chosen_fields(self.connection, table)
 
     def numbers(self, table: str) -> tuple[str, ...]:
         """The chosen numeric columns of a table, in order."""
-        return self._chosen("number_fields", table)
+        return chosen_numbers(self.connection, table)
 
     def category_names(self, table: str, column: str) -> tuple[str, ...]:
         """The values of a coded column, by code."""
@@ -104,14 +77,16 @@ class Warehouse:
 
     def contract(self, table: str) -> TableContract:
         """The landing contract of a table with the chosen columns."""
-        return table_contract(table).with_fields(self.fields(table), self.numbers(table))
-
-    def _chosen(self, store: str, table: str) -> tuple[str, ...]:
-        query = f"SELECT column_name FROM {store} WHERE table_name = ? ORDER BY position"
-        return tuple(name for (name,) in self.connection.execute(query, [table]).fetchall())
+        return chosen_contract(self.connection, table)
 
     def load(
-        self, table: str, loads: Sequence[PartitionLoad], rows: pd.DataFrame, quarantined: pd.DataFrame
+        self,
+        table: str,
+        loads: Sequence[PartitionLoad],
+        rows: pd.DataFrame,
+        quarantined: pd.DataFrame,
+        *,
+        description: SourceDescription | None = None,
     ) -> None:
         """Replace the partitions of `loads` by these rows, in one transaction; twice is the same as once.
 
@@ -120,11 +95,13 @@ class Warehouse:
             loads: one record a partition, also of an empty one.
             rows: those kept of all these partitions: `_partition`, `_row` and the contract's columns, typed.
             quarantined: `partition, row, rule, rules, column, value, remedy, row_json, file`; one row each.
+            description: chosen columns to `configure` in the same transaction; default: those of before.
 
         New ids and category values get the next dense numbers in the order (partition start, row). Raises
-        InvariantBroken, with nothing written, unless rows in = kept + quarantined for every partition.
+        InvariantBroken, with nothing written, unless every partition has files and rows in = kept +
+        quarantined.
         """
-        load_partitions(self.connection, self.contract(table), loads, rows, quarantined)
+        load_partitions(self.connection, table, loads, rows, quarantined, description)
 
     def loaded(self, table: str) -> pd.DataFrame:
         """One row a loaded partition: partition, start_ms, files_hash, data_hash, rows_in, kept, …."""
@@ -149,13 +126,11 @@ class Warehouse:
 
     def existing_exposure_ids(self, ids: Collection[str], except_partitions: Collection[str]) -> set[str]:
         """Those of `ids` that are stored in partitions other than the named ones."""
-        self.connection.register("queries", pa.table({"exposure_id": pa.array(ids, type=pa.string())}))
-        try:
+        queries = pa.table({"exposure_id": pa.array(ids, type=pa.string())})
+        with staged(self.connection, queries=queries):
             rows = self.connection.execute(
                 statement("batches", "existing_exposure_ids"), {"except_partitions": list(except_partitions)}
             ).fetchall()
-        finally:
-            self.connection.unregister("queries")
         return {exposure_id for (exposure_id,) in rows}
 
     def first_purchases(self, queries: pd.DataFrame, except_partitions: Collection[str]) -> np.ndarray:
@@ -165,13 +140,10 @@ class Warehouse:
         """
         names = {"user": "user_id", "genre": "genre", "brand": "brand"}
         columns = {name: pa.array(queries[key], pa.string(), from_pandas=True) for key, name in names.items()}
-        self.connection.register("queries", pa.table({"position": np.arange(len(queries)), **columns}))
-        try:
+        with staged(self.connection, queries=pa.table({"position": np.arange(len(queries)), **columns})):
             rows = self.connection.execute(
                 statement("batches", "first_purchases"), {"except_partitions": list(except_partitions)}
             ).fetchnumpy()
-        finally:
-            self.connection.unregister("queries")
         first = np.full(len(queries), np.nan)
         first[rows["position"]] = rows["first"]
         return first
@@ -195,6 +167,19 @@ class Warehouse:
             statement("batches", "hashes"), {"start_ms": start_ms, "end_ms": end_ms}
         ).fetchall()
         return hashlib.sha256(json.dumps(hashes).encode()).hexdigest()
+
+    def state(self, tables: Collection[str], replaced: tuple[str, Collection[str]]) -> str:
+        """Hash of what is loaded of these tables, but for the partitions `replaced` (table, keys).
+
+        It is equal before and after a load that changed nothing of it; empty where nothing is loaded.
+        """
+        values = {
+            "tables": list(tables),
+            "replaced_table": replaced[0],
+            "replaced_partitions": list(replaced[1]),
+        }
+        rows = self.connection.execute(statement("batches", "state"), values).fetchall()
+        return hashlib.sha256(json.dumps(rows).encode()).hexdigest() if rows else ""
 
     def check_invariant(self, table: str | None = None, partitions: Collection[str] | None = None) -> None:
         """Raise InvariantBroken if a partition's rows in differ from its stored and quarantined rows."""

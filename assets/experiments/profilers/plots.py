@@ -65,8 +65,9 @@ def _lines(systems: Sequence[Line], figure: str, title: str, x_label: str) -> by
             colour = COLOURS.get(system) or next(quiet)
             x, values = range(len(points)), [point.value(figure) for point in points]
             axes.plot(x, values, color=colour, lw=1.8 if named else 1.0, marker="o", ms=3, label=system)  # type: ignore[arg-type]
-            if named:
-                low, high = zip(*(point.ends(figure) for point in points), strict=True)  # type: ignore[misc]
+            ends = [point.ends(figure) for point in points]
+            if named and None not in ends:
+                low, high = zip(*ends, strict=True)  # type: ignore[misc]
                 axes.fill_between(x, low, high, color=colour, alpha=0.10, lw=0)
             moving = [(i, p.aupr_moving) for i, p in enumerate(points) if isinstance(p, RatioPoint)]
             known = [pair for pair in moving if pair[1] is not None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,6 +12,10 @@ from assets.experiments.profilers.settings import ProfileEvalSettings
 from models.profiling.data import ProfileData
 from models.progress import Progress
 from warehouse.home import Home
+
+if TYPE_CHECKING:
+    from warehouse.home import SourceHome
+    from warehouse.landing.description import SourceDescription
 
 
 def prepare_shop(
@@ -26,12 +31,17 @@ def prepare_shop(
         BatchRejected: a batch rule stopped a partition.
     """
     from assets.logs.sources import open_source
-    from assets.profiling.reading import profile_data, profile_data_hash, purchase_log
     from warehouse.landing.contract import PROFILING_TABLES
 
     opened = open_source(settings.source, Home.current(), data, progress=progress)
     opened.load(PROFILING_TABLES, progress)
-    paths, description = opened.home, opened.description
+    return loaded_shop(settings.source, opened.home, opened.description)
+
+
+def loaded_shop(source: str, paths: SourceHome, description: SourceDescription) -> PurchaseSource:
+    """What the warehouse of a source holds, as an evaluation reads it."""
+    from assets.profiling.reading import profile_data, profile_data_hash, purchase_log
+
     user_ids, purchases = purchase_log(paths, description)
 
     def before(day: int) -> ProfileData:
@@ -39,7 +49,7 @@ def prepare_shop(
         return profile_data(paths, description, as_of, fitted_at=as_of)
 
     return PurchaseSource(
-        source=settings.source,
+        source=source,
         simulated=description.simulated,
         data_hash=profile_data_hash(paths, description),
         user_ids=user_ids,

@@ -58,7 +58,10 @@ def record(tracking: Tracking, result: ProfileResult, out: Path) -> str:
 
 
 def metrics(rows: Sequence[ProfileRow]) -> dict[str, float | None]:
-    """Each figure at each support size and label budget, mean over targets and folds."""
+    """Each figure at each support size and label budget, mean over targets and folds.
+
+    `aupr` and `auroc` alone are the headline: the table of brands with all customers, else all labels.
+    """
     chosen = {
         f"brands_k_{shots or 'all'}": [r for r in rows if r.study == "brands" and r.shots == shots]
         for shots in protocol.SUPPORTS
@@ -69,7 +72,8 @@ def metrics(rows: Sequence[ProfileRow]) -> dict[str, float | None]:
         ]
     chosen[f"labels_{ONE_SHOT}"] = [r for r in rows if r.study == "labels" and r.shots == 1]
     chosen["nine_way"] = [r for r in rows if r.study == "ood"]
-    return {
+    headline = chosen["brands_k_all"] or chosen["labels_all"]
+    return {figure: _mean(headline, figure) for figure in AREAS if headline} | {
         f"{name}_{figure}": _mean(of_name, figure)
         for name, of_name in chosen.items()
         if of_name

@@ -132,6 +132,8 @@ def summary(result: AudienceResult) -> dict[str, Any]:
         "customers": {
             "rows": result.customers.rows,
             "repeats": result.customers.repeats,
+            "rows_without_id": result.customers.blanks,
+            "column": result.customers.column,
             "ids": len(result.customers.ids),
             "known": result.known,
             "unknown": list(result.unknown),

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assets.common.faults import BadRequest
+from assets.profiling.audience.customers import CustomerList, read_customers
 from assets.profiling.audience.expected_lift import ExpectedLift, expected_lift
-from assets.profiling.audience.requests import AudienceSettings, CustomerList, read_customers
+from assets.profiling.audience.requests import AudienceSettings
 from assets.ranking.states import StateRecord
 from models.progress import Progress
 

@@ -185,7 +185,7 @@ def _unknown(result: AudienceResult) -> str:
 def _settings(result: AudienceResult) -> str:
     settings = {
         "customers' file": Path(result.settings.customers).name,
-        "ids in it": f"{result.customers.rows:,}, {result.customers.repeats:,} of them repeats",
+        "ids in it": result.customers.remark,
         "known customers": "kept in the ranking" if result.settings.keep_customers else "left out",
         "model": f"{result.model.system}, as of {result.model.partition}",
         "model state": result.model.state_hash,

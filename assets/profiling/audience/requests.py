@@ -6,19 +6,14 @@ A request is a JSON file with the fields of `AudienceSettings`, or the options o
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from assets.common.faults import BadRequest
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-ID_COLUMN = "user_id"
 MODELS = ("meta_profile_prior", "meta_profile")
 ModelName = Literal["meta_profile_prior", "meta_profile"]
 NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")  #: a request's name is also a folder and a partition
@@ -31,7 +26,8 @@ class AudienceSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     customers: str = Field(
-        min_length=1, description="file with user ids: CSV, text or Parquet; of a request file, beside it"
+        min_length=1,
+        description="file with user ids: CSV, text, JSON lines or Parquet; of a request file, beside it",
     )
     as_of: str = Field(description="YYYY-MM-DD: what was known before that local day is used")
     top: int = Field(default=1000, ge=1, description="size of the audience")
@@ -54,20 +50,6 @@ class AudienceSettings(BaseModel):
     def held_back(self) -> str:
         """The earlier as-of date at which the same question is asked, to see what came of it."""
         return (as_day(self.as_of) - timedelta(days=self.horizon_days)).isoformat()
-
-
-@dataclass(frozen=True)
-class CustomerList:
-    """The ids of a file, each once, in the order of the file."""
-
-    path: Path
-    ids: tuple[str, ...]
-    rows: int  #: ids in the file, repeats included
-
-    @property
-    def repeats(self) -> int:
-        """Rows that name an id again."""
-        return self.rows - len(self.ids)
 
 
 def as_day(text: str) -> date:
@@ -102,65 +84,6 @@ def load_request(path: Path) -> AudienceSettings:
             "it beside the request"
         )
     return settings.model_copy(update={"customers": str(customers)})
-
-
-def read_customers(path: Path) -> CustomerList:
-    """The ids of a customers' file: the column `user_id`, or one id a line.
-
-    Raises:
-        BadRequest: no such file, no such column, or no id in it.
-    """
-    if not path.is_file():
-        raise BadRequest(f"{path} is not a file: name the file with the customers' ids")
-    try:
-        ids = _column(path)
-    except (OSError, ValueError) as error:  # unreadable Parquet, text in another encoding, ragged CSV
-        if isinstance(error, BadRequest):
-            raise
-        raise BadRequest(
-            f"{path} cannot be read as a list of user ids ({error}): write CSV or Parquet with a column "
-            f"{ID_COLUMN}, or text with one id a line"
-        ) from error
-    ids = ids[(ids != "") & ids.notna()]
-    if ids.empty:
-        raise BadRequest(f"{path} holds no user id: write one a line, or a column {ID_COLUMN}")
-    return CustomerList(path, tuple(ids.drop_duplicates()), len(ids))
-
-
-def _column(path: Path) -> pd.Series:
-    import pandas as pd
-
-    if path.suffix == ".parquet":
-        import pyarrow.parquet as pq
-
-        table = pq.read_table(path)
-        if ID_COLUMN not in table.column_names:
-            raise BadRequest(f"{path} has no column {ID_COLUMN}; it has {', '.join(table.column_names)}")
-        return _as_ids(table[ID_COLUMN].to_pandas())
-    if path.stat().st_size == 0:
-        return pd.Series([], dtype=str)
-    separator = "\t" if ".tsv" in path.suffixes else ","
-    try:
-        cells = pd.read_csv(
-            path, header=None, dtype=str, keep_default_na=False, encoding="utf-8-sig", sep=separator
-        )
-    except pd.errors.EmptyDataError:
-        return pd.Series([], dtype=str)
-    head = [str(cell).strip() for cell in cells.iloc[0]]
-    if ID_COLUMN in head:
-        return cells.iloc[1:, head.index(ID_COLUMN)].str.strip()
-    if len(head) > 1:
-        raise BadRequest(f"{path} has no column {ID_COLUMN}; its first line is {', '.join(head)}")
-    return cells[0].str.strip()
-
-
-def _as_ids(column: pd.Series) -> pd.Series:
-    """Ids as text; whole numbers that a gap has turned into fractions are whole again."""
-    if column.dtype.kind == "f":
-        column = column.dropna()
-        if (column % 1 == 0).all():
-            column = column.astype("int64")
-    return column.dropna().astype(str).str.strip()
 
 
 def _explained(error: Exception) -> str:

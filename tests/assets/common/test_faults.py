@@ -7,7 +7,7 @@ import dagster as dg
 import pytest
 
 from assets.common.faults import NoBaseModel, is_transient, retried_or_explained
-from warehouse.store.connection import WarehouseBusy
+from warehouse.store.waiting import WarehouseBusy
 
 
 def _run(error):

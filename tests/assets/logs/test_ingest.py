@@ -2,15 +2,18 @@
 
 import shutil
 
+import duckdb
 import pandas as pd
 import pytest
 
 from assets.logs.ingest import BatchRejected, ingest, pending
 from tests.assets.logs_on_disk import COUNT, DESCRIPTION, HOURS, NOW, ZONE, exposures, make, put
+from tests.warehouse.database import exported
 from warehouse.home import SourceHome
 from warehouse.landing.files import FileRejected
 from warehouse.landing.service_time import HOUR_MS
 from warehouse.store.quarantine import show_quarantine
+from warehouse.store.results import Metric
 from warehouse.store.warehouse import Warehouse
 
 
@@ -136,3 +139,131 @@ def test_a_folder_outside_home_is_read_in_place(tmp_path):
     report = ingest(home, "users", landing=other.landing, description=DESCRIPTION, now_ms=NOW)
     assert report.kept == 20
     assert pending(home, "users", landing=other.landing) == []
+
+
+def test_an_hour_without_files_is_missing_until_they_land(home):
+    before = exported(home.warehouse)
+    report = ingest(home, "exposures", HOURS[:5], now_ms=NOW)
+    assert report.missing == tuple(HOURS[2:5]) and report.rows.index.tolist() == HOURS[:2]
+    assert [text for text in report.warnings if "no longer" in text] == []
+    empty = ingest(home, "exposures", HOURS[5:7], now_ms=NOW)
+    assert empty.missing == tuple(HOURS[5:7]) and len(empty.rows) == 0 and empty.kept == 0
+    assert {**exported(home.warehouse), "batches": None} == {**before, "batches": None}
+    assert pending(home, "exposures") == []
+    put(home.landing, "exposures", HOURS[3], exposures(HOURS[3]))
+    assert pending(home, "exposures") == [HOURS[3]]
+    assert pending(home, "exposures", only=[HOURS[2]]) == []
+    assert ingest(home, "exposures", now_ms=NOW).kept == COUNT
+    with Warehouse(home.warehouse, read_only=True) as warehouse:
+        assert warehouse.loaded("exposures")["partition"].tolist() == [*HOURS[:2], HOURS[3]]
+
+
+def test_what_was_loaded_stays_when_its_files_are_gone(home):
+    before = exported(home.warehouse)
+    shutil.rmtree(home.landing / "exposures" / "date=2026-05-01" / "hour=01")
+    assert pending(home, "exposures") == []
+    for partitions in (None, HOURS[:2]):
+        report = ingest(home, "exposures", partitions, now_ms=NOW)
+        (warning,) = [text for text in report.warnings if "no longer" in text]
+        assert "1 loaded partitions" in warning and HOURS[1] in warning and "stays" in warning
+    after = exported(home.warehouse)
+    assert after["exposures"] == before["exposures"] and len(after["batches"]) == len(before["batches"])
+
+
+def test_an_hour_once_recorded_without_files_is_loaded_when_they_come(home):
+    """As homes have it in which a day was ingested while it ran."""
+    put(home.landing, "exposures", HOURS[2], exposures(HOURS[2]))
+    with duckdb.connect(str(home.warehouse)) as connection:
+        connection.execute("UPDATE meta SET value = '1' WHERE key = 'schema_version'")
+        for table, fields in (("users", ["age"]), ("items", ["topic"]), ("exposures", ["ctx_device"])):
+            for name in fields:
+                connection.execute(f"ALTER TABLE {table} RENAME COLUMN field_{name} TO {name}")
+        connection.execute(
+            "INSERT INTO batches SELECT table_name, ?, start_ms, '[]', columns, 'f', 'd', 0, 0, 0, false, "
+            "statistics, loaded_at FROM batches WHERE table_name = 'exposures' AND partition = ?",
+            [HOURS[2], HOURS[0]],
+        )
+    assert pending(home, "exposures") == [HOURS[2]]
+    assert ingest(home, "exposures", now_ms=NOW).kept == COUNT
+    with Warehouse(home.warehouse, read_only=True) as warehouse:
+        assert warehouse.loaded("exposures")["kept"].tolist() == [COUNT] * 3
+        warehouse.check_invariant()
+
+
+def test_equal_data_again_has_the_same_hash(home):
+    start = ZONE.hour_start_ms(HOURS[0])
+    with Warehouse(home.warehouse, read_only=True) as warehouse:
+        before = warehouse.data_hash(start, start + 2 * HOUR_MS)
+    folder = home.landing / "exposures" / "date=2026-05-01" / "hour=01"
+    (folder / "a.parquet").rename(folder / "renamed.parquet")
+    assert ingest(home, "exposures", now_ms=NOW).rows.index.tolist() == [HOURS[1]]
+    with Warehouse(home.warehouse, read_only=True) as warehouse:
+        assert warehouse.data_hash(start, start + 2 * HOUR_MS) == before
+
+
+@pytest.mark.parametrize(
+    "table, changes", [("items", {"item_fields": ("topic", "item_id")}), ("exposures", {})]
+)
+def test_a_refused_load_leaves_schema_and_rows_as_before(home, table, changes):
+    before = exported(home.warehouse)
+    description = DESCRIPTION.model_copy(
+        update={"context_fields": ("ctx_device", "ctx_place"), "user_fields": ("age", "town")} | changes
+    )
+    late = exposures(HOURS[0]).assign(exposure_id=[f"x{i}" for i in range(COUNT)], ctx_place="home")
+    put(home.landing, "exposures", HOURS[1], late)
+    with pytest.raises((BatchRejected, ValueError)):
+        ingest(home, table, description=description, now_ms=NOW)
+    assert exported(home.warehouse) == before
+
+
+def test_a_first_load_that_is_refused_makes_no_file(tmp_path):
+    home = make(tmp_path / "home")
+    with pytest.raises(BatchRejected):
+        ingest(home, "exposures", now_ms=NOW)  # nobody of them is known yet
+    assert not home.warehouse.exists()
+
+
+def test_nobody_is_kept_out_while_the_gate_judges(home, monkeypatch):
+    from expectations import gate as gating
+
+    opened, judge = [], gating.gate
+
+    def slow(table, frame, context):
+        """As the gate, while somebody else writes."""
+        result = judge(table, frame, context)
+        with Warehouse(home.warehouse, wait_seconds=0.1) as other:
+            other.write_metrics([Metric("auc", "fm", HOURS[0], 0.5)])
+            opened.append(table)
+        return result
+
+    monkeypatch.setattr(gating, "gate", slow)
+    put(home.landing, "exposures", HOURS[2], exposures(HOURS[2]))
+    assert ingest(home, "exposures", now_ms=NOW).kept == COUNT
+    assert opened == ["exposures"], "metrics change nothing that the gate draws on: judged once"
+
+
+def test_a_load_that_commits_meanwhile_is_taken_into_account(home, monkeypatch):
+    """Another process loads an hour with the same exposure ids while this one is judged."""
+    from expectations import gate as gating
+
+    judged, judge = [], gating.gate
+    put(home.landing, "exposures", HOURS[2], exposures(HOURS[2]))
+    twins = exposures(HOURS[3]).assign(exposure_id=exposures(HOURS[2])["exposure_id"].tolist())
+    twins["exposure_id"] = twins["exposure_id"].where(twins.index < 3, "y" + twins["exposure_id"])
+    put(home.landing, "exposures", HOURS[3], twins)
+
+    def overtaken(table, frame, context):
+        judged.append(table)
+        result = judge(table, frame, context)
+        if len(judged) == 1:
+            ingest(home, "exposures", [HOURS[3]], now_ms=NOW)
+        return result
+
+    monkeypatch.setattr(gating, "gate", overtaken)
+    report = ingest(home, "exposures", [HOURS[2]], now_ms=NOW)
+    assert len(judged) == 3
+    assert (report.kept, report.quarantined) == (COUNT - 3, 3)
+    with Warehouse(home.warehouse, read_only=True) as warehouse:
+        warehouse.check_invariant()
+        ids = warehouse.connection.execute("SELECT count(*), count(DISTINCT exposure_id) FROM exposures")
+        assert len(set(ids.fetchall()[0])) == 1

@@ -52,16 +52,26 @@ def shop(tmp_path_factory) -> tuple[Home, Deployment]:
     return Home(root), Deployment.load(Home(root))
 
 
-def _make(root: Path) -> None:
+def load(root: Path, rows: pd.DataFrame, forms: tuple[str, ...] = ("parquet", "csv")) -> Home:
+    """Rows as a landing folder, days in these forms in turn, loaded into a home that is deployed on it."""
     landing = root / "shop"
-    for day, rows in purchases().groupby("day"):
+    for number, (day, own) in enumerate(rows.groupby("day")):
         folder = landing / "purchases" / f"date={day}"
         folder.mkdir(parents=True)
-        rows.drop(columns="day").to_parquet(folder / "a.parquet", index=False)
+        own = own.drop(columns="day")
+        if forms[number % len(forms)] == "csv":
+            own.to_csv(folder / "a.csv", index=False)
+        else:
+            own.to_parquet(folder / "a.parquet", index=False)
     home = Home(root / "home")
     deployment = Deployment(source="landing", first_day=FIRST_DAY, size="tiny", landing=str(landing))
     deployment.save(home)
     open_source("landing", home, landing).load(PROFILING_TABLES)
+    return home
+
+
+def _make(root: Path) -> None:
+    home = load(root, purchases())
     assert Tracking(
         home.mlflow, "landing", simulated=False, purpose=PROFILING
     ).experiment  # its tables take long

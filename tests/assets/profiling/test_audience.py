@@ -12,7 +12,7 @@ from assets.common.faults import BadRequest
 from assets.profiling import profilers
 from assets.profiling.audience.files import AudienceFiles, frame, write
 from assets.profiling.audience.make import make_audience
-from assets.profiling.audience.requests import AudienceSettings, read_customers
+from assets.profiling.audience.requests import AudienceSettings
 from models.profiling.data import MISSING
 from tests.assets.profiling import profiler_stand_in as stand_in
 from tests.assets.profiling.profiler_stand_in import AS_OF_KEY, ENTRY, brand_customers, read, trainer
@@ -181,7 +181,7 @@ def test_the_page_stands_alone_and_escapes_what_it_was_given(tmp_path):
         ("empty.csv", "", "no user id"),
         ("head.csv", "user_id\n", "no user id"),
         ("blank.txt", "\n\n", "no user id"),
-        ("wide.csv", "name,age\nx,1\n", "no column user_id"),
+        ("wide.csv", "name,age\nx,1\n", "names none of them as user ids"),
         ("strangers.csv", "user_id\nx\ny\n", "none of its 2 user ids is known"),
         ("ragged.csv", "user_id\na,b,c\n", "cannot be read"),
     ],
@@ -208,21 +208,3 @@ def test_a_date_without_data_is_an_error_of_its_own(tmp_path):
 def test_an_unknown_brand_is_refused(tmp_path):
     with pytest.raises(BadRequest, match="brand 'Nix' is not in the log"):
         made(tmp_path, asked(listed(tmp_path, ["u00001"]), brand="Nix"))
-
-
-@pytest.mark.parametrize("name", ["ids.csv", "ids.txt", "ids.tsv", "ids.parquet", "numbers.parquet"])
-def test_lists_are_read_in_every_form(tmp_path, name):
-    path = tmp_path / name
-    if name == "ids.csv":
-        path.write_text("﻿age,user_id\n3, 7 \n4,08\n5,7\n")
-    elif name == "ids.txt":
-        path.write_text("7\n08\n\n7\n")
-    elif name == "ids.tsv":
-        path.write_text("user_id\tage\n7\t1\n08\t2\n7\t2\n")
-    elif name == "ids.parquet":
-        pd.DataFrame({"user_id": ["7", "08", None, "7"]}).to_parquet(path)
-    else:
-        pd.DataFrame({"user_id": [7, 8, np.nan, 7]}).to_parquet(path)
-    customers = read_customers(path)
-    assert customers.ids == (("7", "8") if name == "numbers.parquet" else ("7", "08"))
-    assert customers.repeats == 1

@@ -22,6 +22,20 @@ def test_growth_by_hand_and_its_p():
     assert steady.low == pytest.approx(0.1) and steady.p < 0.001
 
 
+def test_no_gain_is_over_a_baseline_of_zero():
+    ours, theirs = np.array([[0.2, 0.4], [0.3, 0.3]]), np.array([[0.0, 0.4], [0.0, 0.0]])
+    measured = growth_interval(ours, theirs)
+    assert measured.mean == pytest.approx(0.6 / 0.4 - 1)
+    assert np.isfinite([measured.low, measured.high, measured.p]).all()
+    assert growth_interval(ours, np.zeros((2, 2))).ends is None
+
+
+def test_a_single_draw_that_finds_nothing_leaves_the_mean():
+    values = np.full((9, 1), np.nan)
+    values[0] = 0.3
+    assert [mean_interval(values, bootstraps=1, seed=seed).mean for seed in range(9)] == [0.3] * 9
+
+
 def test_intervals_leave_out_what_is_not_known_and_cover_the_spread_of_targets():
     rng = np.random.default_rng(0)
     values = 0.7 + 0.05 * rng.standard_normal((39, 1)) + np.zeros((1, 3))

@@ -140,3 +140,12 @@ def test_one_gain_is_the_ratio_of_two_logistic_coefficients():
     beta, certainty, _ = _fitted(prior, match, outcome, np.array([1.0, 0.0, -2.0]))
     assert abs(beta[1] / beta[0] - 1.4) < 4 / np.sqrt(certainty)
     assert 1 / np.sqrt(certainty) < 0.1
+
+
+@pytest.mark.parametrize("least", [1.0, 0.5])
+def test_brands_that_teach_nothing_leave_the_prior_untaught(data, least):
+    settings = SETTINGS.model_copy(update={"least_at_risk": least, "supports": (USERS + 1,)})
+    model = MetaProfilePrior.train(
+        settings, data, np.ones(len(data), bool), excluded_brands=np.array([TARGET]), seed=0
+    )
+    assert np.isfinite(model.ready(data).score(customers_of(data))).all()

@@ -119,7 +119,7 @@ def test_a_rejected_file_rejects_the_call(tmp_path):
         ("2026-05-01T03.parquet", START + 3 * HOUR_MS),
         ("date=2026-05-01/hour=03/a.csv", START + 3 * HOUR_MS),
         ("date=2026-05-01/a.csv", START),
-        ("export-2026-05-01x.csv", 0),
+        ("export-2026-05-01x.csv", START),
     ],
 )
 def test_dimension_files_count_from_the_date_in_their_path(tmp_path, path, start):
@@ -183,15 +183,12 @@ def shop(folder, extension="csv"):
     frame = pd.DataFrame(
         {"user_id": [1, 2], "purchased_at": 0, "price": 1.5, "genre": "a/b", "cancelled": [0, 1]}
     )
-    for date_folder in (
-        "date=2026-05-03",
-        "date=2026-05-01",
-        "date=2026-05-02/hour=07",
-        "date=2026-05-02/hour=19",
+    for number, date_folder in enumerate(
+        ("date=2026-05-03", "date=2026-05-01", "date=2026-05-02/hour=07", "date=2026-05-02/hour=19")
     ):
         path = folder / "purchases" / date_folder / "rows.csv"
         path.parent.mkdir(parents=True)
-        frame.to_csv(path, index=False)
+        frame.assign(price=1.5 + number).to_csv(path, index=False)
     n = 60
     people = pd.DataFrame(
         {
@@ -264,3 +261,86 @@ def test_instants_of_raw_columns(instants, kind):
         values = pa.array(instants, pa.int64()).cast(kind)
     column = pa.chunked_array([values, pa.nulls(1, values.type)])
     assert epoch_ms(column).tolist() == [*instants, UNREADABLE]
+
+
+def write_users(root, name, users, ages=None):
+    path = root / "users" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pd.DataFrame({"user_id": users, "age": ages or ["x"] * len(users)}).to_csv(path, index=False)
+    return path
+
+
+def test_two_undated_files_about_one_id_are_refused_by_name(tmp_path):
+    write_users(tmp_path, "a.csv", [1, 2, 3])
+    write_users(tmp_path, "b.csv", [3, 4])
+    with pytest.raises(FileRejected, match=r"b\.csv: and a\.csv both .* user_id '3', .*b_2026-05-01\.csv"):
+        reading.read(tmp_path, DESCRIPTION, "users", ["a.csv"])
+    write_users(tmp_path, "b.csv", [4, 5])
+    read = reading.read(tmp_path, DESCRIPTION, "users")
+    assert read.rows() == {"a.csv": 3, "b.csv": 2} and read.unread == () and read.warnings == ()
+
+
+def test_an_undated_file_beside_dated_ones_is_true_from_the_beginning_and_that_is_said(tmp_path):
+    write_users(tmp_path, "all.csv", [1, 2])
+    write_users(tmp_path, "users_2026-05-02.csv", [2, 3], ["y", "y"])
+    read = reading.read(tmp_path, DESCRIPTION, "users")
+    assert read.starts == {"all.csv": 0, "users_2026-05-02.csv": START + 24 * HOUR_MS}
+    assert "users/all.csv beside dated files names no date" in read.warnings[0]
+
+
+@pytest.mark.parametrize(("first", "second"), [("users_2026-05-02.csv", "all.csv"), ("a.csv", "b.csv")])
+def test_an_undated_copy_of_another_file_is_not_read_and_named(tmp_path, first, second):
+    """A copy of a later snapshot under an undated name would be seen by models of earlier days."""
+    write_users(tmp_path, first, [1, 2])
+    write_users(tmp_path, second, [1, 2])
+    read = reading.read(tmp_path, DESCRIPTION, "users")
+    assert read.rows() == {first: 2, second: 0}
+    assert [(file.path.name, f"users/{first}" in file.why) for file in read.unread] == [(second, True)]
+    # It counts as loaded, so that it is not looked at for ever.
+    marks = reading.fingerprints(tmp_path, DESCRIPTION, "users")
+    assert marks == {record.partition: record.files_hash for record in read.records()}
+
+
+def test_labels_have_times_of_their_own_and_may_share_users(tmp_path):
+    for name, label in (("a.csv", 0), ("b.csv", 1)):
+        path = tmp_path / "labels" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"user_id,task,label,observed_at\n1,churn,{label},2026-05-01T00:00:00Z\n")
+    assert reading.read(tmp_path, DESCRIPTION, "labels").rows() == {"a.csv": 1, "b.csv": 1}
+
+
+def test_the_same_bytes_twice_in_a_partition_are_read_once_and_named(tmp_path):
+    for name in ("a.csv", "b.csv"):
+        put(tmp_path, HOURS[0], name, rows(HOURS[0], 3))
+    put(tmp_path, HOURS[1], "a.csv", rows(HOURS[0], 3))
+    read = reading.read(tmp_path, DESCRIPTION, "exposures")
+    assert read.rows() == {HOURS[0]: 3, HOURS[1]: 3}, "in another hour it is the gate's to judge"
+    assert [file.path.name for file in read.unread] == ["b.csv"]
+    assert "same bytes as exposures/date=2026-05-01/hour=00/a.csv" in read.unread[0].why
+    assert len(read.files[HOURS[0]]) == 2
+    marks = reading.fingerprints(tmp_path, DESCRIPTION, "exposures")
+    assert marks == {record.partition: record.files_hash for record in read.records()}
+    # A file of the day with the same bytes as one of an hour holds the same rows.
+    rows(HOURS[0], 3).to_csv(tmp_path / "exposures" / "date=2026-05-01" / "a.csv", index=False)
+    read = reading.read(tmp_path, DESCRIPTION, "exposures", [HOURS[0]])
+    assert read.rows() == {HOURS[0]: 3} and len(read.unread) == 2
+
+
+def test_whole_numbers_beside_a_gap_and_text_of_another_file_stay_whole(tmp_path):
+    big = 2**60 + 1
+    frame = rows(HOURS[0], 3)
+    frame["dwell_seconds"] = pd.array([big, None, 3], dtype="Int64")
+    frame["user_id"] = pd.array([big, None, 3], dtype="Int64")
+    put(tmp_path, HOURS[0], "a.parquet", frame)
+    put(tmp_path, HOURS[1], "a.csv", rows(HOURS[1], 1, 9, dwell_seconds=2.5))
+    read = reading.read(tmp_path, DESCRIPTION, "exposures").frame
+    assert read["dwell_seconds"].tolist() == [big, None, 3, "2.5"]
+    assert [None if pd.isna(v) else v for v in read["user_id"]] == [str(big), None, "3", "2"]
+
+
+def test_a_header_of_other_case_is_one_warning(tmp_path):
+    for hour in HOURS[:2]:
+        put(tmp_path, hour, "a.csv", rows(hour, 1).rename(columns={"user_id": "User_ID"}))
+    read = reading.read(tmp_path, DESCRIPTION, "exposures")
+    assert [text for text in read.warnings if "'User_ID' is read as 'user_id'" in text] == list(read.warnings)
+    assert len(read.warnings) == 1

@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from warehouse.landing import writing
-from warehouse.landing.layout import landed_files
+from warehouse.landing.walking import walk
 from warehouse.landing.writing import replace_file, replace_text
 
 
@@ -42,7 +42,9 @@ def test_a_kill_leaves_the_old_file_whole_and_nothing_that_a_reader_takes(tmp_pa
     process.join()
     assert process.exitcode == -signal.SIGKILL
     assert path.read_text() == "old"
-    assert landed_files(tmp_path) == ([path], []), "the rest of the dead process is passed over"
+    assert [file.path for file in walk(tmp_path).files] == [path], (
+        "the rest of the dead process is passed over"
+    )
 
 
 def test_the_file_is_on_the_disk_before_its_name_is_and_the_name_after(tmp_path, monkeypatch):

@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from tests.warehouse.frames import DESCRIPTION, HOURS, NO_QUARANTINE, exposures, record
-from warehouse.store.connection import WarehouseBusy, WarehouseMissing
+from warehouse.store.connection import WarehouseMissing
+from warehouse.store.waiting import WarehouseBusy
 from warehouse.store.warehouse import Warehouse
 
 HOLD = """

@@ -18,6 +18,7 @@ from tests.warehouse.frames import (
     quarantined,
     record,
 )
+from warehouse.landing.records import SourceFile
 from warehouse.landing.service_time import HOUR_MS
 from warehouse.store.staging import InvariantBroken
 from warehouse.store.warehouse import Warehouse
@@ -225,3 +226,19 @@ def test_the_invariant_check_can_fail(warehouse):
     warehouse.connection.execute("DELETE FROM exposures WHERE row = 0")
     with pytest.raises(InvariantBroken, match=r"31 rows in, 29 stored, 1 quarantined"):
         warehouse.check_invariant()
+
+
+def test_data_hash_is_of_what_is_stored_not_of_names(warehouse):
+    def hash_of(*files, bad=()):
+        kept = exposures(HOURS[0], 30).drop(index=list(bad))
+        load = replace(record(HOURS[0], 30), files=tuple(SourceFile(name, 1, sha) for name, sha in files))
+        warehouse.load("exposures", [load], kept, quarantined(HOURS[0], bad))
+        loaded = warehouse.loaded("exposures")
+        return loaded["data_hash"].item(), loaded["files_hash"].item()
+
+    first = hash_of(("a.csv", "1"), ("b.csv", "2"))
+    renamed = hash_of(("c.csv", "1"), ("d.csv", "2"))
+    assert renamed[0] == first[0] and renamed[1] != first[1]
+    assert hash_of(("a.csv", "1"), ("b.csv", "2"), ("copy.csv", "1"))[0] == first[0]
+    assert hash_of(("a.csv", "2"), ("b.csv", "1"))[0] != first[0], "rows are in another order"
+    assert hash_of(("a.csv", "1"), ("b.csv", "2"), bad=(3,))[0] != first[0], "another row is set aside"

@@ -117,7 +117,8 @@ def test_demographics_hold_numbers_beside_categories(warehouse):
     )
     load(warehouse, "demographics", batch("2026-05-02.csv", people, start_ms=START + DAY_MS))
     assert warehouse.numbers("demographics") == ("age", "income")
-    assert fetched(warehouse, "SELECT valid_from, region, age, income FROM demographics ORDER BY row") == [
+    stored = "valid_from, field_region, number_age, number_income"
+    assert fetched(warehouse, f"SELECT {stored} FROM demographics ORDER BY row") == [
         (START + DAY_MS, 0, 31.5, None),
         (START + DAY_MS, None, None, 2.0),
     ]
@@ -129,9 +130,10 @@ def test_a_column_that_becomes_a_number_starts_empty_and_asks_for_loading_again(
     changed = SHOP.model_copy(update={"demographic_fields": ("age",), "demographic_numbers": ("region",)})
     warehouse.configure(changed)
     assert warehouse.fields("demographics") == ("age",) and warehouse.numbers("demographics") == ("region",)
-    assert fetched(warehouse, "SELECT region, age, income FROM demographics") == [(None, None, 1.0)]
+    stored = "SELECT number_region, field_age, number_income FROM demographics"
+    assert fetched(warehouse, stored) == [(None, None, 1.0)]
     load(warehouse, "demographics", batch("a.csv", people.assign(region=7.0, age="31.5"), start_ms=0))
-    assert fetched(warehouse, "SELECT region, age, income FROM demographics") == [(7.0, 0, None)]
+    assert fetched(warehouse, stored) == [(7.0, 0, None)]
     assert changed.chosen("demographics") != SHOP.chosen("demographics")
     swapped = SHOP.model_copy(update={"demographic_fields": (), "demographic_numbers": ("age", "region")})
     assert sorted(swapped.chosen("demographics")) != sorted(changed.chosen("demographics"))

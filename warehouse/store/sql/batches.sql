@@ -15,6 +15,13 @@ WHERE (table_name IN ('users', 'items') AND start_ms < $end_ms)
     OR (table_name IN ('exposures', 'external_clicks') AND start_ms >= $start_ms AND start_ms < $end_ms)
 ORDER BY table_name, start_ms, partition;
 
+-- name: state
+SELECT table_name, partition, data_hash, kept, quarantined
+FROM batches
+WHERE list_contains($tables, table_name)
+    AND NOT (table_name = $replaced_table AND list_contains($replaced_partitions, partition))
+ORDER BY table_name, partition;
+
 -- name: broken_invariant
 SELECT table_name, partition, rows_in, kept, quarantined, stored, set_aside
 FROM batches

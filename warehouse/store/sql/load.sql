@@ -1,5 +1,6 @@
--- One load: `staged` holds the kept rows of all its partitions (with _partition, _row and position, the order in
--- which dense numbers are given), `staged_loads` one row a partition, `staged_quarantine` the rows set aside.
+-- One load: `staged` holds the kept rows of all its partitions (with _partition, _row and _position, the order in
+-- which dense numbers are given; chosen columns as columns.py names them), `staged_loads` one row a partition,
+-- `staged_quarantine` the rows set aside.
 
 -- name: delete_rows
 DELETE FROM {table} WHERE partition IN (SELECT partition FROM staged_loads);
@@ -15,7 +16,7 @@ INSERT INTO {index} ({key}, {index})
 SELECT
     fresh.id,
     (SELECT count(*) FROM {index}) + row_number() OVER (ORDER BY fresh.first_position) - 1
-FROM (SELECT {key} AS id, min(position) AS first_position FROM staged GROUP BY 1) AS fresh
+FROM (SELECT {key} AS id, min(_position) AS first_position FROM staged GROUP BY 1) AS fresh
 WHERE NOT EXISTS (SELECT 1 FROM {index} AS known WHERE known.{key} = fresh.id)
 ORDER BY fresh.first_position;
 
@@ -28,7 +29,7 @@ SELECT
     (SELECT count(*) FROM category_index WHERE table_name = $table AND column_name = $column)
         + row_number() OVER (ORDER BY fresh.first_position) - 1
 FROM (
-    SELECT {column} AS value, min(position) AS first_position FROM staged WHERE {column} IS NOT NULL GROUP BY 1
+    SELECT {stored} AS value, min(_position) AS first_position FROM staged WHERE {stored} IS NOT NULL GROUP BY 1
 ) AS fresh
 WHERE NOT EXISTS (
     SELECT 1 FROM category_index AS known
@@ -38,7 +39,7 @@ ORDER BY fresh.first_position;
 
 -- name: join_category
 LEFT JOIN category_index AS {alias}
-    ON {alias}.table_name = {table_text} AND {alias}.column_name = {column_text} AND {alias}.value = staged.{column}
+    ON {alias}.table_name = {table_text} AND {alias}.column_name = {column_text} AND {alias}.value = staged.{stored}
 
 -- name: insert_exposures
 INSERT INTO exposures BY NAME
@@ -47,7 +48,7 @@ SELECT
     {codes}
 FROM staged JOIN user_index USING (user_id) JOIN item_index USING (item_id)
 {joins}
-ORDER BY position;
+ORDER BY _position;
 
 -- name: insert_external_clicks
 INSERT INTO external_clicks BY NAME
@@ -56,7 +57,7 @@ SELECT
     {codes}
 FROM staged JOIN user_index USING (user_id) JOIN item_index USING (item_id)
 {joins}
-ORDER BY position;
+ORDER BY _position;
 
 -- name: insert_users
 INSERT INTO users BY NAME
@@ -65,7 +66,7 @@ SELECT
     {codes}
 FROM staged JOIN staged_loads ON staged_loads.partition = staged._partition JOIN user_index USING (user_id)
 {joins}
-ORDER BY position;
+ORDER BY _position;
 
 -- name: insert_items
 INSERT INTO items BY NAME
@@ -74,7 +75,7 @@ SELECT
     {codes}
 FROM staged JOIN staged_loads ON staged_loads.partition = staged._partition JOIN item_index USING (item_id)
 {joins}
-ORDER BY position;
+ORDER BY _position;
 
 -- name: insert_purchases
 INSERT INTO purchases BY NAME
@@ -82,7 +83,7 @@ SELECT _partition AS partition, _row AS row, user_index, purchased_at, price, ca
     {codes}
 FROM staged JOIN user_index USING (user_id)
 {joins}
-ORDER BY position;
+ORDER BY _position;
 
 -- name: insert_points
 INSERT INTO points BY NAME
@@ -90,7 +91,7 @@ SELECT _partition AS partition, _row AS row, user_index, occurred_at, amount
     {codes}
 FROM staged JOIN user_index USING (user_id)
 {joins}
-ORDER BY position;
+ORDER BY _position;
 
 -- name: insert_demographics
 INSERT INTO demographics BY NAME
@@ -99,7 +100,7 @@ SELECT
     {codes}
 FROM staged JOIN staged_loads ON staged_loads.partition = staged._partition JOIN user_index USING (user_id)
 {joins}
-ORDER BY position;
+ORDER BY _position;
 
 -- name: insert_labels
 INSERT INTO labels BY NAME
@@ -107,7 +108,7 @@ SELECT _partition AS partition, _row AS row, user_index, label, observed_at
     {codes}
 FROM staged JOIN user_index USING (user_id)
 {joins}
-ORDER BY position;
+ORDER BY _position;
 
 -- name: insert_quarantine
 INSERT INTO quarantine BY NAME

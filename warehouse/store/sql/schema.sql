@@ -1,6 +1,6 @@
 -- Everything that a warehouse file holds. Instants are UTC epoch milliseconds; partitions are keys of service time.
--- Columns chosen by a source (context, user, item and demographic fields) are added to exposures, users, items and
--- demographics when a source is configured; they hold codes of category_index, or DOUBLE for demographic numbers.
+-- Columns chosen by a source are added to exposures, users, items and demographics when a source is configured, in a
+-- name space of their own (columns.py): `field_<name>` holds codes of category_index, `number_<name>` DOUBLE values.
 
 CREATE TABLE IF NOT EXISTS meta (key VARCHAR PRIMARY KEY, value VARCHAR NOT NULL);
 
@@ -116,7 +116,7 @@ CREATE TABLE IF NOT EXISTS batches (
     files JSON NOT NULL,
     columns JSON NOT NULL,
     files_hash VARCHAR NOT NULL, -- of what landed
-    data_hash VARCHAR NOT NULL, -- of what is stored: differs from files_hash once rows were replayed
+    data_hash VARCHAR NOT NULL, -- of what is stored: contents, chosen columns, rows set aside, replays
     rows_in BIGINT NOT NULL,
     kept BIGINT NOT NULL,
     quarantined BIGINT NOT NULL,
@@ -158,11 +158,7 @@ CREATE TABLE IF NOT EXISTS metrics (
     extra JSON NOT NULL
 );
 
--- For people: names and timestamps instead of indices and milliseconds.
-CREATE VIEW IF NOT EXISTS named_exposures AS
-SELECT partition, exposure_id, user_id, item_id, epoch_ms(shown_at) AS shown_at_utc, clicked, dwell_seconds
-FROM exposures JOIN user_index USING (user_index) JOIN item_index USING (item_index);
-
+-- For people: names and timestamps instead of indices and milliseconds. Those with chosen columns are in views.sql.
 CREATE VIEW IF NOT EXISTS named_external_clicks AS
 SELECT
     partition, user_id, item_id, category_index.value AS domain,

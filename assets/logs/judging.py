@@ -1,0 +1,195 @@
+"""The gate beside the warehouse: nobody waits for a judgement, and none is written that has become wrong.
+
+A batch is judged by what the warehouse holds (known ids, ids seen before, history), read over short
+connections. Another load may commit meanwhile: before writing, the batches that were drawn on are compared
+with those of now, and the rows are judged again if they differ.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import pandas as pd
+
+from warehouse.landing import layout
+from warehouse.landing.contract import PROFILING_TABLES, table_contract
+from warehouse.landing.description import FILE_NAME, SourceDescription
+from warehouse.store.connection import OtherSchema, WarehouseMissing, upgrade
+from warehouse.store.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    from expectations.gate import GateContext, GateResult, Lookup
+    from expectations.settings import GateSettings
+
+Opener = Callable[[], AbstractContextManager[Warehouse | None]]
+"""Opens the warehouse to read; None where nothing has been loaded."""
+
+ATTEMPTS = 3  #: the last one judges while it holds the warehouse, so that nothing can come between
+
+_REFERS: dict[Literal["users", "items"], str] = {"users": "user_id", "items": "item_id"}
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What the gate said of rows, the state of the warehouse that it drew on, and how long it took."""
+
+    result: GateResult
+    state: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of the gate besides the rows: table, partitions, clock and limits.
+
+    In a `replay` the rows are judged beside those that their own partitions hold already.
+    """
+
+    description: SourceDescription
+    table: str
+    partitions: Sequence[str]
+    settings: GateSettings
+    now_ms: int | None = None
+    replay: bool = False
+
+    @property
+    def replaced(self) -> Sequence[str]:
+        """Partitions whose rows in the warehouse make way for those that are judged."""
+        return () if self.replay else self.partitions
+
+    @property
+    def refers(self) -> tuple[Literal["users", "items"], ...]:
+        """Tables whose ids the rows must know.
+
+        The profiler's tables admit any account: purchases come from shops that send no users.
+        """
+        if self.table in ("users", "items", *PROFILING_TABLES):
+            return ()
+        return tuple(table for table, key in _REFERS.items() if table_contract(self.table).column(key))
+
+    def state(self, warehouse: Warehouse | None) -> str:
+        """Hash of the batches that the answer depends on; empty where none has been loaded."""
+        if warehouse is None:
+            return ""
+        return warehouse.state((self.table, *self.refers), replaced=(self.table, self.replaced))
+
+
+def judge(question: Question, frame: pd.DataFrame, opened: Opener) -> Judgement:
+    """The gate's answer about `frame`; the warehouse is open only while something is read from it."""
+    from expectations.gate import gate
+
+    began = time.perf_counter()
+    context, state = _context(question, opened)
+    result = gate(question.table, frame, context)
+    return Judgement(result, state, time.perf_counter() - began)
+
+
+def judge_and_write(
+    path: Path,
+    question: Question,
+    frame: pd.DataFrame,
+    accept: Callable[[Judgement], None],
+    write: Callable[[Warehouse, Judgement], None],
+) -> Judgement:
+    """Judge rows without holding the warehouse, then write what the judgement says.
+
+    Args:
+        path: the warehouse's file.
+        question, frame: what the gate is asked.
+        accept: raises where the judgement forbids to write.
+        write: stores the rows, in one transaction.
+    """
+    for _ in range(ATTEMPTS - 1):
+        judgement = judge(question, frame, partial(reading, path))
+        accept(judgement)
+        with Warehouse(path) as warehouse:
+            if question.state(warehouse) == judgement.state:
+                write(warehouse, judgement)
+                return judgement
+    with Warehouse(path) as warehouse:
+        judgement = judge(question, frame, lambda: nullcontext(warehouse))
+        accept(judgement)
+        write(warehouse, judgement)
+    return judgement
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[Warehouse | None]:
+    """The warehouse for reading, brought to this version of the schema; None where nothing is loaded."""
+    try:
+        warehouse = Warehouse(path, read_only=True)
+    except WarehouseMissing:
+        yield None
+        return
+    except OtherSchema:
+        upgrade(path)
+        warehouse = Warehouse(path, read_only=True)
+    with warehouse:
+        yield warehouse
+
+
+def gate_settings(description: SourceDescription, landing: Path) -> GateSettings:
+    """The gate's limits with those that `source.json` changes.
+
+    Raises ValueError with the file, the key, the value and what the key may be.
+    """
+    from expectations.settings import GateSettings
+
+    try:
+        return GateSettings.model_validate(description.gate)
+    except ValueError as error:
+        raise ValueError(f'{landing / FILE_NAME}, "gate": {error}') from error
+
+
+def _context(question: Question, opened: Opener) -> tuple[GateContext, str]:
+    """What the gate must know to judge, and the state of the warehouse that says so."""
+    from expectations.gate import ColumnSpec, GateContext
+
+    contract = question.description.contract(question.table)
+    zone = question.description.service_zone
+    columns = {
+        column.name: ColumnSpec(kind=column.type.value, required=column.required)
+        for column in contract.columns
+    }
+    nobody = np.empty(0, dtype=object)
+    known: dict[str, Lookup] = dict.fromkeys(question.refers, nobody)
+    history = None
+    with opened() as warehouse:
+        state = question.state(warehouse)
+        if warehouse is not None:
+            known = {table: warehouse.known_ids(table) for table in question.refers}
+            history = warehouse.history(question.table, except_partitions=question.partitions)
+    now_ms = int(time.time() * 1000) if question.now_ms is None else question.now_ms
+    context = GateContext(
+        columns=columns,
+        partitions={p: layout.bounds(contract, zone, p) for p in question.partitions},
+        now_ms=now_ms,
+        known=known,
+        existing_ids=partial(_existing_ids, opened, question.replaced),
+        purchased=partial(_first_purchases, opened, question.replaced),
+        domains=question.description.domains,
+        history=history,
+        settings=question.settings,
+    )
+    return context, state
+
+
+def _existing_ids(opened: Opener, replaced: Sequence[str], ids: np.ndarray) -> set[str]:
+    if not len(ids):
+        return set()
+    with opened() as warehouse:
+        return warehouse.existing_exposure_ids(ids, replaced) if warehouse else set()
+
+
+def _first_purchases(opened: Opener, replaced: Sequence[str], purchases: pd.DataFrame) -> np.ndarray:
+    with opened() as warehouse:
+        if warehouse is None:
+            return np.full(len(purchases), np.nan)
+        return warehouse.first_purchases(purchases, replaced)

@@ -1,0 +1,101 @@
+"""What a load says afterwards: rows, rules, files without a partition, partitions without files, refusals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+if TYPE_CHECKING:
+    from expectations.gate import BatchFailure, GateResult
+    from warehouse.landing.files import FileRejected
+    from warehouse.landing.layout import UnreadFile
+    from warehouse.landing.reading import Landed
+
+
+@dataclass(frozen=True)
+class IngestReport:
+    """What became of the partitions of one call."""
+
+    table: str
+    rows: pd.DataFrame  #: index partition (those with files): rows_in, kept, quarantined
+    rules: dict[str, int]  #: quarantined rows by the first rule that they broke
+    statistics: pd.DataFrame  #: the gate's, index partition
+    failures: dict[str, tuple[BatchFailure, ...]]  #: batch rules broken; empty unless rejected or forced
+    warnings: tuple[str, ...]
+    seconds: Mapping[str, float] = field(default_factory=dict)  #: read, gate, load
+    missing: tuple[str, ...] = ()  #: partitions asked for that have no files: neither loaded nor recorded
+    unread: tuple[UnreadFile, ...] = ()  #: files of the table that are not read: of no partition, or a copy
+
+    @property
+    def kept(self) -> int:
+        """Rows kept, all partitions."""
+        return int(self.rows["kept"].sum())
+
+    @property
+    def quarantined(self) -> int:
+        """Rows quarantined, all partitions."""
+        return int(self.rows["quarantined"].sum())
+
+
+class BatchRejected(RuntimeError):
+    """A batch rule stopped partitions, or files could not be taken: nothing of these was written.
+
+    `reports` has one a table and call, `report` is the first; `files` are those that could not be taken.
+    """
+
+    def __init__(self, *reports: IngestReport, files: Sequence[FileRejected] = ()) -> None:
+        self.reports, self.files = reports, tuple(files)
+        self.failures = [f for report in reports for broken in report.failures.values() for f in broken]
+        super().__init__("\n".join([*(_refusal(report) for report in reports), *map(str, files)]))
+
+    @property
+    def report(self) -> IngestReport:
+        """What became of the partitions of the first call."""
+        return self.reports[0]
+
+
+def _refusal(report: IngestReport) -> str:
+    failures = [failure for broken in report.failures.values() for failure in broken]
+    messages = "; ".join(failure.message for failure in failures[:3])
+    more = f" (and {len(failures) - 3} more)" if len(failures) > 3 else ""
+    return (
+        f"{report.table}: {len(report.failures)} of {len(report.rows)} partitions break a batch rule, "
+        f"nothing was written: {messages}{more}. Mend the logs and ingest again, or overrule with force"
+    )
+
+
+def report_of(
+    landed: Landed, result: GateResult | None, missing: Sequence[str], warnings: Sequence[str]
+) -> IngestReport:
+    """The report of rows that were read and judged; `result` is None where no partition has files."""
+    rows = pd.DataFrame({"rows_in": pd.Series(landed.rows(), dtype="int64")})
+    for name in ("kept", "quarantined"):
+        rows[name] = 0
+    rows.index.name = "partition"
+    if result is None:
+        return IngestReport(
+            landed.table,
+            rows,
+            {},
+            rows[[]],
+            {},
+            tuple(warnings),
+            missing=tuple(missing),
+            unread=landed.unread,
+        )
+    columns = {"kept": result.passed["_partition"], "quarantined": result.quarantined["partition"]}
+    for name, column in columns.items():
+        rows[name] = column.value_counts().reindex(rows.index, fill_value=0).astype("int64")
+    return IngestReport(
+        table=landed.table,
+        rows=rows,
+        rules={str(rule): int(rows) for rule, rows in result.quarantined["rule"].value_counts().items()},
+        statistics=result.statistics,
+        failures=dict(result.batch_failures),
+        warnings=(*warnings, *result.warnings),
+        missing=tuple(missing),
+        unread=landed.unread,
+    )

@@ -1,0 +1,149 @@
+"""Quarantined rows with their reasons, and the sentence that says why so many of a partition are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence, Sized
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from expectations.engine import Verdict
+from expectations.row_facts import RowFacts, subject
+from expectations.row_json import encode_rows, value_text
+from expectations.units import UNITS, unit_of
+
+QUARANTINE_COLUMNS = (
+    "table", "partition", "row", "rule", "rules", "column", "value", "remedy", "row_json",
+)  # fmt: skip
+_NAMED_RULES = 3
+_MANY = 0.25  # share of the ids that is more than a few late ones
+
+
+class Refusals:
+    """The rows that broke a rule, and the first rule that each broke.
+
+    Attributes: `positions` (int64, ascending) in the call's frame, `first` (position of the verdict).
+    """
+
+    def __init__(self, table: str, frame: pd.DataFrame, facts: RowFacts, verdicts: Sequence[Verdict]) -> None:
+        self.table, self.frame, self.facts, self.verdicts = table, frame, facts, verdicts
+        sizes = [len(verdict.failing) for verdict in verdicts]
+        violations = pd.DataFrame(
+            {
+                "position": np.concatenate([np.empty(0, np.int64), *(v.failing for v in verdicts)]),
+                "order": np.repeat(np.arange(len(verdicts)), sizes),
+            }
+        ).sort_values(["position", "order"], kind="stable")
+        first = violations.drop_duplicates("position")
+        self._violations = violations
+        self.positions, self.first = first["position"].to_numpy(), first["order"].to_numpy()
+
+    def rows(self) -> pd.DataFrame:
+        """One row a quarantined row, see `GateResult.quarantined`."""
+        if not len(self.positions):
+            return pd.DataFrame(columns=list(QUARANTINE_COLUMNS))
+        rules = np.array([verdict.rule for verdict in self.verdicts], object)
+        subjects = np.array([subject(verdict.expectation) for verdict in self.verdicts], object)
+        remedies = np.array([verdict.expectation["meta"]["remedy"] for verdict in self.verdicts], object)
+        named = self._violations.assign(rule=rules[self._violations["order"]])
+        named = named.drop_duplicates(["position", "rule"])
+        values = np.full(len(self.positions), None, object)
+        for name in dict.fromkeys(subjects[self.first]):
+            chosen = subjects[self.first] == name
+            values[chosen] = self._texts(name, self.positions[chosen])
+        frame = self.frame
+        whole = frame[[name for name in frame if not str(name).startswith("_")]].iloc[self.positions]
+        quarantined = pd.DataFrame(
+            {
+                "table": self.table,
+                "partition": frame["_partition"].iloc[self.positions].to_numpy(object),
+                "row": self.facts.row[self.positions],
+                "rule": rules[self.first],
+                "rules": named.groupby("position")["rule"].agg(",".join).to_numpy(object),
+                "column": subjects[self.first],
+                "value": values,
+                "remedy": remedies[self.first],
+                "row_json": encode_rows(whole),
+            }
+        )
+        if "_file" in frame:
+            quarantined["file"] = frame["_file"].iloc[self.positions].to_numpy(object)
+        return quarantined
+
+    def reasons(self, partition: int) -> str:
+        """Which rules the rows of a partition (by position) broke: counts, column, value, file and remedy."""
+        mine = self.facts.partition[self.positions] == partition
+        positions, first = self.positions[mine], self.first[mine]
+        groups: dict[tuple[str, str], list[int]] = {}
+        for order, verdict in enumerate(self.verdicts):
+            groups.setdefault((verdict.rule, subject(verdict.expectation)), []).append(order)
+        broken = {key: positions[np.isin(first, orders)] for key, orders in groups.items()}
+        largest = sorted((key for key in broken if len(broken[key])), key=lambda key: -len(broken[key]))
+        sentences = []
+        for rule, column in largest[:_NAMED_RULES]:
+            rows, (order, *_) = broken[rule, column], groups[rule, column]
+            (value,) = self._texts(column, rows[:1])
+            sentences.append(
+                f"{len(rows)} break {rule}: column {column!r}, such as {value!r} ({self._where(rows[0])}). "
+                f"{self._advice(self.verdicts[order].expectation, column, rows, partition)} "
+            )
+        rest = sum(len(broken[key]) for key in largest[_NAMED_RULES:])
+        if rest:
+            others = ", ".join(dict.fromkeys(rule for rule, _ in largest[_NAMED_RULES:]))
+            sentences.append(f"{rest} more break {others}. ")
+        return "".join(sentences)
+
+    def _texts(self, column: str, positions: np.ndarray) -> list[str | None]:
+        raw = self.facts.parsed[column].raw.iloc[positions].astype(object)
+        return [value_text(value) for value in raw]
+
+    def _where(self, position: int) -> str:
+        row = f"row {self.facts.row[position]}, counted from 0"
+        return f"{self.frame['_file'].iloc[position]}, {row}" if "_file" in self.frame else row
+
+    def _advice(self, rule: Mapping[str, Any], column: str, rows: np.ndarray, partition: int) -> str:
+        """The remedy, in the words of the case where the rows show what the case is."""
+        meta = rule["meta"]
+        if meta["rule"] == "time_unit":
+            return _unit_sentence(self.facts.parsed[column].values[rows]) + meta["remedy"]
+        if column + " is known" == rule["kwargs"].get("column"):
+            return self._strangers(meta["arguments"][0], column, rows, partition) + meta["remedy"]
+        return meta["remedy"]
+
+    def _strangers(self, table: str, column: str, rows: np.ndarray, partition: int) -> str:
+        """What is wrong with a dimension table that does not know so many ids."""
+        lookup = self.facts.context.known[table]
+        known = len(lookup) if isinstance(lookup, Sized) else None
+        if known == 0:
+            return f"{table}/ is missing or has no rows: no {table} have been loaded. "
+        values = pd.Series(self.facts.parsed[column].values)
+        unknown = values.iloc[rows].nunique()
+        given = values[self.facts.partition == partition].nunique()
+        if unknown < _MANY * given:
+            return ""
+        size = "" if known is None else f" (it has {known})"
+        return (
+            f"{unknown} of the partition's {given} {table} are new to {table}/{size}: its file is older than "
+            f"these rows, or names them otherwise. "
+        )
+
+
+def _unit_sentence(values: np.ndarray) -> str:
+    """What the most frequent wrong unit of epoch times is, with an example read both ways."""
+    codes = unit_of(values)
+    code = int(np.bincount(codes, minlength=len(UNITS))[1:].argmax()) + 1
+    _, name, factor = UNITS[code]
+    example = int(values[codes == code][0])
+    if example == 0:
+        return "0 is written where the time is not known. "
+    return (
+        f"{example} is epoch {name} of {_date(example * factor)}; as milliseconds it were {_date(example)}. "
+    )
+
+
+def _date(milliseconds: float) -> str:
+    try:
+        return str(np.datetime64(int(milliseconds), "ms").astype("datetime64[D]"))
+    except (OverflowError, ValueError):
+        return "beyond every calendar"

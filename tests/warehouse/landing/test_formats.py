@@ -1,0 +1,194 @@
+"""Forms of a file: headers, delimiters, quiet hours, what is something else, and what would be too much."""
+
+import gzip
+import io
+import json
+import zipfile
+from decimal import Decimal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as parquet
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from warehouse.landing import formats
+from warehouse.landing.contract import EXPOSURES, USERS
+from warehouse.landing.files import FileRejected, read_file
+
+WITH_AGE = USERS.with_fields(("age",))
+
+
+def rows_of(path, content, contract=WITH_AGE):
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return read_file(path, contract, path.name)
+
+
+@pytest.mark.parametrize("sign", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_the_header_line_says_what_cuts_a_line(tmp_path, sign, end):
+    lines = [sign.join(cells) for cells in (("user_id", "age"), ("007", "a,b;c" if sign in "\t|" else "x"))]
+    table = rows_of(tmp_path / "a.csv", end.join(lines) + end).columns
+    assert table.to_pydict() == {"user_id": ["007"], "age": ["a,b;c" if sign in "\t|" else "x"]}
+
+
+def test_tsv_is_read_and_one_column_needs_no_sign(tmp_path):
+    assert rows_of(tmp_path / "a.tsv", "user_id\tage\n1\t2\n").columns.to_pydict() == {
+        "user_id": ["1"],
+        "age": ["2"],
+    }
+    assert rows_of(tmp_path / "a.csv", "user_id\na;b\n").columns.to_pydict() == {"user_id": ["a;b"]}
+
+
+@pytest.mark.parametrize(
+    "header", ["User_ID", " user_id", "USER_ID ", "userId", "User Id", "user-id", "\ufeffuser_id"]
+)
+def test_a_header_in_other_case_or_spacing_is_read_and_said(tmp_path, header):
+    rows = rows_of(tmp_path / "a.csv", f"age,{header},Note\n5,007,x\n")
+    assert rows.columns.to_pydict() == {"age": ["5"], "user_id": ["007"]}
+    assert rows.renamed == {header: "user_id"} and rows.extra == ("Note",)
+
+
+def test_the_exact_name_wins_and_two_that_nearly_fit_are_refused(tmp_path):
+    rows = rows_of(tmp_path / "a.csv", "User_ID,user_id\nx,7\n")
+    assert rows.columns.to_pydict() == {"user_id": ["7"]} and rows.extra == ("User_ID",)
+    with pytest.raises(FileRejected, match=r"'User_ID' and 'userid' may both be 'user_id'"):
+        rows_of(tmp_path / "a.csv", "User_ID,userid\nx,7\n")
+
+
+def test_a_missing_column_says_what_is_near_or_that_the_header_is_not_there(tmp_path):
+    with pytest.raises(
+        FileRejected, match=r"'user_id'.* is missing.*call 'users_ids' 'user_id' if that is it"
+    ):
+        rows_of(tmp_path / "a.csv", "users_ids,age\n1,2\n")
+    with pytest.raises(FileRejected, match=r"the file has 17, 42: is the line with the column names missing"):
+        rows_of(tmp_path / "a.csv", "17,42\n18,43\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.jsonl", b""),
+        ("a.jsonl", b"\n\n"),
+        ("a.jsonl.gz", gzip.compress(b"")),
+        ("a.csv", b"exposure_id,user_id,item_id,shown_at,clicked\n"),
+        ("a.csv", b"exposure_id,user_id,item_id,shown_at,clicked"),
+        ("a.csv.gz", gzip.compress(b"exposure_id;user_id;item_id;shown_at;clicked\r\n")),
+    ],
+)
+def test_a_quiet_hour_has_no_rows_and_is_no_fault(tmp_path, name, content):
+    rows = rows_of(tmp_path / name, content, EXPOSURES)
+    assert len(rows.columns) == 0 and set(rows.columns.column_names) == set(EXPOSURES.required)
+
+
+def zipped():
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("xl/workbook.xml", "x")
+    return buffer.getvalue()
+
+
+def parquet_bytes():
+    buffer = io.BytesIO()
+    parquet.write_table(pa.table({"user_id": [1]}), buffer)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("a.csv", zipped(), "ZIP archive or an Excel workbook"),
+        ("a.csv", "user_id,age\n1,2\n".encode("utf-16"), "UTF-16"),
+        ("a.csv", "user_id,age\n1,2\n".encode("utf-16-le"), "UTF-16"),
+        ("a.jsonl", '{"user_id": 1}\n'.encode("utf-16"), "UTF-16"),
+        ("a.csv", parquet_bytes(), "call it .parquet"),
+        ("a.csv", b"\x28\xb5\x2f\xfdxxxx", "Zstandard"),
+        ("a.csv.gz", b"user_id,age\n1,2\n", "cannot be read"),
+        ("a.csv", b"", "empty"),
+        ("a.jsonl", b'[{"user_id": 1},\n{"user_id": 2}]\n', "line 1 is no JSON"),
+    ],
+)
+def test_what_is_something_else_is_called_so(tmp_path, name, content, words):
+    with pytest.raises(FileRejected, match=words):
+        rows_of(tmp_path / name, content)
+
+
+def test_gzip_under_a_plain_name_is_read(tmp_path):
+    assert rows_of(tmp_path / "a.csv", gzip.compress(b"user_id\n7\n")).columns.to_pydict() == {
+        "user_id": ["7"]
+    }
+
+
+def test_a_file_that_unpacks_beyond_the_limit_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(formats, "EXPANDED_BYTES", 2**20)
+    with pytest.raises(FileRejected, match=r"larger than 0\.000977 GiB unpacked: split it"):
+        rows_of(tmp_path / "a.csv.gz", gzip.compress(b"user_id\n" + b"7\n" * 2**20))
+    with pytest.raises(FileRejected, match="split it"):
+        rows_of(tmp_path / "a.csv", b"user_id\n" + b"7\n" * 2**20)
+    parquet.write_table(pa.table({"user_id": pa.array(["x" * 100] * 100_000)}), tmp_path / "a.parquet")
+    assert (tmp_path / "a.parquet").stat().st_size < 10_000
+    with pytest.raises(FileRejected, match="split it"):
+        read_file(tmp_path / "a.parquet", USERS, "a")
+
+
+@pytest.mark.parametrize(
+    "deep",
+    [
+        "[" * 100_000 + "]" * 100_000,
+        '{"a":' * 100_000 + "1" + "}" * 100_000,
+        '"]]]]"' + "," + "[\n" * 100_000,
+    ],
+)
+def test_deep_json_is_refused_before_it_ends_the_process(tmp_path, deep):
+    with pytest.raises(FileRejected, match="deeper than 64 levels"):
+        rows_of(tmp_path / "a.jsonl", f'{{"user_id": 1, "age": {deep}}}\n')
+
+
+def test_brackets_inside_of_text_are_no_depth(tmp_path):
+    text = '{"user_id": "[[[[[\\"[[", "age": "x"}\n' * 100
+    assert len(rows_of(tmp_path / "a.jsonl", text).columns) == 100
+
+
+NESTED = st.recursive(
+    st.none() | st.text('[]{}"\\a', max_size=4),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text('[{"', max_size=2), inner),
+)
+
+
+@given(NESTED)
+def test_depth_is_never_taken_for_less(value):
+    def depth(value):
+        inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+        return (isinstance(value, dict | list)) + max(map(depth, inner), default=0)
+
+    content = json.dumps(value).encode()
+    assert formats._depth(content) >= depth(value)
+    assert formats._depth(formats._STRINGS.sub(b"", content)) == depth(value)
+
+
+BIG = 2**63 - 5
+
+
+@pytest.mark.parametrize(
+    ("values", "texts"),
+    [
+        (pa.array([BIG, None, 2**53 + 1], pa.int64()), [str(BIG), None, str(2**53 + 1)]),
+        (pa.array([2**64 - 1, None], pa.uint64()), [str(2**64 - 1), None]),
+        (pa.array([1, -2], pa.int8()), ["1", "-2"]),
+        (pa.array([BIG, None], pa.int64()).dictionary_encode(), [str(BIG), None]),
+        (pa.array([Decimal(10**30 + 1), None]), [str(10**30 + 1), None]),
+        (pa.array([Decimal("17.00"), None]), ["17", None]),
+        (pa.array(["007", None]), ["007", None]),
+    ],
+)
+def test_ids_survive_as_text(tmp_path, values, texts):
+    parquet.write_table(pa.table({"user_id": values}), tmp_path / "a.parquet")
+    column = read_file(tmp_path / "a.parquet", USERS, "a").columns["user_id"]
+    assert column.type == pa.string() and column.to_pylist() == texts
+
+
+def test_ids_that_are_floats_stay_floats_for_the_gate_to_refuse(tmp_path):
+    for values in (pa.array([1.0, np.nan]), pa.array([Decimal("1.5")])):
+        parquet.write_table(pa.table({"user_id": values}), tmp_path / "a.parquet")
+        assert read_file(tmp_path / "a.parquet", USERS, "a").columns["user_id"].type == pa.float64()

@@ -1,0 +1,182 @@
+"""Gathers the rows of landed files and joins them, column by column, into one frame."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from warehouse.landing import layout, snapshots
+from warehouse.landing.contract import TableContract
+from warehouse.landing.files import read_file
+from warehouse.landing.instants import epoch_ms
+from warehouse.landing.records import Landed, SourceFile
+from warehouse.landing.service_time import HOUR_MS, ServiceZone
+from warehouse.landing.walking import UnreadFile
+
+log = logging.getLogger(__name__)
+
+
+class Gathering:
+    """The files of one call of `reading.read`."""
+
+    def __init__(
+        self,
+        landing: Path,
+        contract: TableContract,
+        zone: ServiceZone,
+        partitions: Sequence[str],
+        listed: layout.TableListing,
+    ) -> None:
+        self.landing, self.contract, self.zone, self.listed = landing, contract, zone, listed
+        self.partitions = list(partitions)
+        self.number = {partition: index for index, partition in enumerate(partitions)}
+        self.files: dict[str, list[SourceFile]] = {partition: [] for partition in partitions}
+        self.tables: list[pa.Table] = []
+        self.positions: list[np.ndarray] = []  #: of each table's rows: position of the partition
+        self.names: list[str] = []  #: path of each table
+        self.extra: dict[str, str] = {}
+        self.renamed: dict[tuple[str, str], str] = {}
+        self.seen: dict[tuple[str, str], str] = {}  #: partition and hash of each file → its path
+        self.first_of: dict[Path, Path] = {}  #: undated dimension files → the file with the same bytes
+        self.copies: list[UnreadFile] = []
+        self.notes: list[str] = []
+
+    def look_at_undated(self) -> None:
+        """Of dimension files that name no date: which are copies; FileRejected where two share an id."""
+        starts = {key: layout.start_ms(self.contract, self.zone, key) for key in self.listed.files}
+        undated = [self.listed.files[key][0] for key, start in starts.items() if start == 0]
+        dated = [self.listed.files[key][0] for key, start in starts.items() if start]
+        if not any(starts.get(partition) == 0 for partition in self.partitions):
+            return
+        self.first_of = snapshots.copies(undated, dated)
+        undated = [path for path in undated if path not in self.first_of]
+        snapshots.refuse_shared_ids(self.contract, undated)
+        if dated and undated:
+            names = ", ".join(self._relative(path) for path in undated[:3])
+            self.notes.append(
+                f"{self.contract.name}: {names} beside dated files names no date: its rows are taken as "
+                "true from the beginning, also for days before it was written"
+            )
+
+    def take(self, path: Path, partitions: Sequence[str]) -> None:
+        """One file; of one that holds a whole day of hours, the rows of these partitions alone.
+
+        A second file of the same bytes is recorded, so that the partition counts as loaded with it, and not
+        read.
+        """
+        rows = read_file(path, self.contract, self._relative(path))
+        table, record = rows.columns, rows.record
+        for name in rows.extra:
+            self.extra.setdefault(name, record.path)
+        for header, name in rows.renamed.items():
+            self.renamed.setdefault((header, name), record.path)
+        for partition in partitions:
+            self.files[partition].append(record)
+        fresh = [partition for partition in partitions if self._is_new(partition, record, path)]
+        if not fresh:
+            original = self.first_of.get(path)
+            first = self._relative(original) if original else self.seen[partitions[0], record.sha256]
+            why = f"has the same bytes as {first}, which is read once: remove one of them"
+            self.copies += [UnreadFile(path, why)] if len(table) else []
+            return
+        day = self.listed.whole_days.get(path)
+        if day is None:
+            self._add(table, np.full(len(table), self.number[fresh[0]]), record.path)
+            return
+        numbers = np.array([self.number[key] if key in fresh else -1 for key in layout.hours_of(day)])
+        hour = (epoch_ms(table[self.contract.partition_time]) - self.zone.day_start_ms(day)) // HOUR_MS
+        positions = numbers[np.where((hour >= 0) & (hour < 24), hour, 0)]
+        inside = positions >= 0
+        self._add(table.filter(pa.array(inside)), positions[inside], record.path)
+
+    def _is_new(self, partition: str, record: SourceFile, path: Path) -> bool:
+        """Whether a partition, or a table without dates, has no file of these bytes yet; remembers it."""
+        if path in self.first_of:
+            return False
+        return self.seen.setdefault((partition, record.sha256), record.path) == record.path
+
+    def landed(self, fields: tuple[str, ...]) -> Landed:
+        """Everything taken, as one frame sorted by partition, then by file and row in the file."""
+        warnings = self._warnings()
+        for text in warnings:
+            log.warning(text)
+        position = np.concatenate([np.empty(0, np.int64), *self.positions])
+        order = np.argsort(position, kind="stable")
+        position = position[order]
+        columns = {name: _joined([(t, name) for t in self.tables], order) for name in self._column_names()}
+        sizes = [len(table) for table in self.tables]
+        file = np.repeat(np.arange(len(sizes)), sizes)[order]
+        columns["_partition"] = pd.Series(pd.Categorical.from_codes(position, self.partitions)).astype("str")
+        columns["_row"] = pd.Series(np.arange(len(position)) - np.searchsorted(position, position))
+        columns["_file"] = pd.Series(np.array([*self.names, ""], dtype=object)[file], dtype="str")
+        return Landed(
+            table=self.contract.name,
+            frame=pd.DataFrame(columns),
+            files={partition: tuple(files) for partition, files in self.files.items()},
+            starts={p: layout.start_ms(self.contract, self.zone, p) for p in self.partitions},
+            columns=fields,
+            warnings=tuple(warnings),
+            unread=tuple(sorted([*self.listed.unread, *self.copies], key=lambda file: file.path)),
+        )
+
+    def _column_names(self) -> list[str]:
+        names = dict.fromkeys(name for table in self.tables for name in table.column_names)
+        return list(names) or [column.name for column in self.contract.columns]
+
+    def _add(self, table: pa.Table, positions: np.ndarray, name: str) -> None:
+        self.tables.append(table)
+        self.positions.append(positions)
+        self.names.append(name)
+
+    def _warnings(self) -> list[str]:
+        warnings = list(self.notes)
+        if self.extra:
+            names = ", ".join(sorted(self.extra))
+            example = next(iter(self.extra.values()))
+            warnings.append(
+                f"{self.contract.name}: columns not in the contract were kept out: {names} ({example})"
+            )
+        warnings += [
+            f"{self.contract.name}: column {header!r} is read as {name!r} ({path})"
+            for (header, name), path in self.renamed.items()
+        ]
+        if self.listed.unread:
+            first = self.listed.unread[0]
+            warnings.append(
+                f"{self.contract.name}: {len(self.listed.unread)} files are not read, such as "
+                f"{self._relative(first.path)}: {first.why}"
+            )
+        warnings += [f"{self.contract.name}: {self._relative(copy.path)} {copy.why}" for copy in self.copies]
+        return warnings
+
+    def _relative(self, path: Path) -> str:
+        return path.relative_to(self.landing).as_posix()
+
+
+def _joined(parts: Sequence[tuple[pa.Table, str]], order: np.ndarray) -> pd.Series:
+    """A column over all tables in `order`: Arrow-backed where its files agree on the type, else objects."""
+    chunks = [
+        table[name] if name in table.column_names else pa.chunked_array([pa.nulls(len(table))])
+        for table, name in parts
+    ]
+    types = {chunk.type for chunk in chunks if not pa.types.is_null(chunk.type)}
+    if len(types) > 1:
+        values = np.concatenate([_objects(chunk) for chunk in chunks])
+        return pd.Series(values[order], dtype=object)
+    kind = types.pop() if types else pa.string()
+    arrays = [array for chunk in chunks for array in chunk.cast(kind).chunks]
+    column = pa.chunked_array(arrays, type=kind)
+    if len(order) and (np.diff(order) != 1).any():
+        column = column.take(pa.array(order))
+    return pd.Series(column.to_pandas(types_mapper=pd.ArrowDtype))
+
+
+def _objects(chunk: pa.ChunkedArray) -> np.ndarray:
+    """Values as Python objects, None where missing: whole numbers beside a gap never become floats."""
+    values = chunk.to_pandas(types_mapper=pd.ArrowDtype).astype(object)
+    return values.where(values.notna(), None).to_numpy()

@@ -1,0 +1,114 @@
+"""One walk through a table's folder: the files that can be read, with what their path says of time."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from warehouse.landing.path_dates import NameUnreadable, PathStamp, folder_stamp
+
+EXTENSIONS = (
+    *(".parquet", ".csv", ".csv.gz", ".tsv", ".tsv.gz"),
+    *(".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz"),
+)
+_OTHER_KINDS = {
+    (".xlsx", ".xls", ".xlsm", ".ods"): "is a spreadsheet: export it as CSV or Parquet",
+    (".zip", ".tar", ".tgz", ".tar.gz", ".7z", ".rar"): "is an archive: unpack it",
+    (
+        ".bz2",
+        ".xz",
+        ".zst",
+        ".lz4",
+        ".snappy",
+    ): "is compressed by other means than gzip: unpack it",
+    (".avro", ".orc", ".feather", ".arrow"): "is a format that is not read: write it as Parquet",
+    (
+        ".json",
+        ".json.gz",
+    ): "is not called .jsonl: call it so if each line is an object",
+    (".txt", ".txt.gz", ".log", ".dat"): "is a text of no known format: call it .csv or .jsonl",
+}
+_UNFINISHED = (".tmp", ".new", ".part", ".partial", ".inprogress", ".crc", ".swp", "~")
+
+
+@dataclass(frozen=True)
+class UnreadFile:
+    """A file or folder of a landing folder that is not read, and a sentence that says why and what to do."""
+
+    path: Path
+    why: str
+
+
+@dataclass(frozen=True)
+class StampedFile:
+    """A file that can be read, and what the folders above it say of time."""
+
+    path: Path
+    stamp: PathStamp
+
+
+@dataclass
+class FolderWalk:
+    """What a walk through a folder meets, each list sorted by path."""
+
+    files: list[StampedFile]
+    unread: list[UnreadFile]
+    passed_over: int = 0  #: markers, hidden files, and files that are still being written
+
+
+def walk(root: Path) -> FolderWalk:
+    """All files below `root`, links followed; nothing is opened."""
+    result = FolderWalk([], [])
+    if root.is_dir():
+        _enter(root, PathStamp(), None, (), result)
+    result.files.sort(key=lambda file: file.path)
+    result.unread.sort(key=lambda file: file.path)
+    return result
+
+
+def hidden(name: str) -> bool:
+    """Whether a name is a marker's or an unfinished file's, as Spark, Hadoop and our own writers have it."""
+    return name.startswith((".", "_")) or name.lower().endswith(_UNFINISHED)
+
+
+def unknown_kind(name: str) -> str | None:
+    """Why a file of this name cannot be read, None where its extension is a known one."""
+    lower = name.lower()
+    if lower.endswith(EXTENSIONS):
+        return None
+    for endings, why in _OTHER_KINDS.items():
+        if lower.endswith(endings):
+            return f"{name} {why}"
+    return f"{name} is none of {', '.join(EXTENSIONS)}: give it its format as extension, or move it away"
+
+
+def _enter(
+    folder: Path, stamp: PathStamp, wrong: str | None, above: tuple[tuple[int, int], ...], result: FolderWalk
+) -> None:
+    """FolderWalk a folder whose path says `stamp`, or cannot be read for the reason `wrong`."""
+    try:
+        inode = folder.stat().st_dev, folder.stat().st_ino
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError as error:
+        result.unread.append(UnreadFile(folder, f"the folder cannot be opened ({error.strerror})"))
+        return
+    if inode in above:
+        result.unread.append(UnreadFile(folder, "the folder is a link to one above it: remove it"))
+        return
+    for entry in entries:
+        path = folder / entry.name
+        if hidden(entry.name):
+            result.passed_over += 1
+        elif entry.is_dir():
+            try:
+                inner, why = folder_stamp(entry.name, stamp), wrong
+            except NameUnreadable as error:
+                inner, why = stamp, wrong or f"folder {error}"
+            _enter(path, inner, why, (*above, inode), result)
+        elif not entry.is_file():
+            result.unread.append(UnreadFile(path, "is no file, or a link that leads nowhere"))
+        elif why := unknown_kind(entry.name) or wrong:
+            result.unread.append(UnreadFile(path, why))
+        else:
+            result.files.append(StampedFile(path, stamp))

@@ -1,0 +1,80 @@
+"""From the former schema to this one: chosen columns into their own name space, empty successes out.
+
+Schema 1 stored a chosen column under its own name, where it could take the place of one of the schema's, and
+recorded hours without files as loaded.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import duckdb
+
+from warehouse.store.columns import FIELD_TABLES, field_column, number_column
+from warehouse.store.configuring import create_views
+from warehouse.store.statements import quoted, schema, statement
+from warehouse.store.transactions import transaction
+
+FORMER_VERSION = "1"
+
+log = logging.getLogger(__name__)
+
+
+def migrate(connection: duckdb.DuckDBPyConnection, path: Path, version: str) -> None:
+    """Bring a warehouse of FORMER_VERSION to `version`, in one transaction.
+
+    A table that a chosen column spoilt (its own column is gone or of another type) is emptied, so that its
+    partitions are loaded again. Partitions that were recorded without a file are no longer counted as loaded.
+    """
+    own = _columns_of_schema()
+    with transaction(connection):
+        stored = {table: _columns(connection, table) for table in FIELD_TABLES}
+        spoilt = [table for table in FIELD_TABLES if not own[table].items() <= stored[table].items()]
+        for table in FIELD_TABLES:
+            if table in spoilt:
+                _empty(connection, table)
+            else:
+                _rename(connection, table, own[table])
+        connection.execute(schema())
+        missing = connection.execute(statement("migration", "forget_missing")).fetchall()
+        create_views(connection)
+        connection.execute("UPDATE meta SET value = ? WHERE key = 'schema_version'", [version])
+    log.warning("%s was brought from schema %s to %s", path, FORMER_VERSION, version)
+    if spoilt:
+        log.warning(
+            "%s: chosen columns had taken the place of the schema's own in %s: emptied, ingest will load %s "
+            "again",
+            *(path, ", ".join(spoilt), "them" if len(spoilt) > 1 else "it"),
+        )
+    if missing:
+        log.warning(
+            "%s: %d partitions had been recorded as loaded without a file, such as %s %s: they are missing "
+            "until their files land",
+            *(path, len(missing), *missing[0]),
+        )
+
+
+def _columns_of_schema() -> dict[str, dict[str, str]]:
+    """Table → the schema's own columns and their types."""
+    with duckdb.connect() as memory:
+        memory.execute(schema())
+        return {table: _columns(memory, table) for table in FIELD_TABLES}
+
+
+def _columns(connection: duckdb.DuckDBPyConnection, table: str) -> dict[str, str]:
+    query = "SELECT column_name, data_type FROM duckdb_columns() WHERE table_name = ?"
+    return dict(connection.execute(query, [table]).fetchall())
+
+
+def _empty(connection: duckdb.DuckDBPyConnection, table: str) -> None:
+    connection.execute(f"DROP TABLE {table}")
+    for store in ("batches", "quarantine", "fields", "number_fields"):
+        connection.execute(f"DELETE FROM {store} WHERE table_name = ?", [table])
+
+
+def _rename(connection: duckdb.DuckDBPyConnection, table: str, own: dict[str, str]) -> None:
+    for name, kind in _columns(connection, table).items():
+        if name not in own:
+            stored = number_column(name) if kind == "DOUBLE" else field_column(name)
+            connection.execute(f"ALTER TABLE {table} RENAME COLUMN {quoted(name)} TO {quoted(stored)}")
