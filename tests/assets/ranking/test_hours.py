@@ -121,7 +121,7 @@ def test_an_hour_again_is_the_same_state_and_the_same_runs(ready):
     for (system, _), run in again.items():
         assert run.data.tags["base_partition"] == "2026-03-02"
         assert run.data.tags["state_hash"]
-        assert run.info.run_name.startswith("simulated "), system
+        assert run.info.run_name.endswith("(simulated)"), system
     history = ready.tracking.open()
     parent = _runs(ready, "day")[0]["deepfm_external", DAY]
     steps = [point.step for point in history.client.get_metric_history(parent.info.run_id, "auc_by_hour")]

@@ -14,7 +14,8 @@ def live():
     rng = np.random.default_rng(3)
     hour = np.sort(rng.integers(0, 24, 600))
     clicked = rng.random(600) < 0.4
-    adapted, still = (rng.random(600) + lift * clicked for lift in (0.4, 0.3))
+    shared = rng.random(600) + 0.3 * clicked
+    adapted, still = (shared + 0.1 * rng.random(600) + lift * clicked for lift in (0.1, 0.0))
     return LiveDay(
         "2026-03-03",
         clicked,
