@@ -138,11 +138,11 @@ def standing_of(
     only: Collection[str] | None = None,
 ) -> Standing:
     """What of a table (of the partitions `only`) is to be loaded, and what is loaded and has no files now."""
-    present = reading.fingerprints(landing, description, table)
+    present = reading.fingerprints(landing, description, table, only)
     stored = _loaded(home, table)
-    chosen = set(present) | set(stored) if only is None else set(only)
+    chosen = set(stored) if only is None else set(only)
     return Standing(
-        pending=tuple(p for p, digest in present.items() if p in chosen and stored.get(p) != digest),
+        pending=tuple(partition for partition, digest in present.items() if stored.get(partition) != digest),
         gone=tuple(partition for partition in stored if partition in chosen and partition not in present),
     )
 

@@ -121,10 +121,10 @@ def judge_and_write(
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[Warehouse | None]:
+def reading(path: Path, wait_seconds: float = 60.0) -> Iterator[Warehouse | None]:
     """The warehouse for reading, brought to this version of the schema; None where nothing is loaded."""
     try:
-        warehouse = Warehouse(path, read_only=True)
+        warehouse = Warehouse(path, read_only=True, wait_seconds=wait_seconds)
     except WarehouseMissing:
         yield None
         return

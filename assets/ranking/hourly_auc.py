@@ -26,8 +26,10 @@ if TYPE_CHECKING:
 Curves = dict[str, dict[int, float | None]]  #: system → hour of day → value
 
 
-def hourly_auc_asset(partitions: Partitions, late: dg.AutomationCondition) -> dg.AssetsDefinition:
-    """The asset over a deployment's hours; `late` says when a late hour runs by itself."""
+def hourly_auc_asset(
+    partitions: Partitions, freshness: dg.FreshnessPolicy | None = None
+) -> dg.AssetsDefinition:
+    """The asset over a deployment's hours; `freshness` says how old its newest one may be."""
 
     @dg.asset(
         partitions_def=partitions.hourly,
@@ -44,7 +46,7 @@ def hourly_auc_asset(partitions: Partitions, late: dg.AutomationCondition) -> dg
         owners=["team:ranking"],
         kinds={"pytorch", "duckdb", "mlflow"},
         backfill_policy=dg.BackfillPolicy.single_run(),
-        automation_condition=late,
+        freshness_policy=freshness,
         pool="duckdb",
     )
     def hourly_auc(
