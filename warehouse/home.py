@@ -125,6 +125,9 @@ class Deployment(BaseModel):
     landing: str | None = Field(
         default=None, description="the user's own landing folder; default: inside home"
     )
+    live: bool = Field(
+        default=False, description="whether schedules and sensors run hours and days by themselves"
+    )
 
     @field_validator("zone")
     @classmethod
