@@ -1,4 +1,4 @@
-"""`dagster dev` and `mlflow ui`, typed in the root without a variable, after a demo: seen in a real browser."""
+"""`dagster dev` and `mlflow ui`, typed in the root without a variable: a demo in a real browser."""
 
 from __future__ import annotations
 
