@@ -6,6 +6,7 @@ import dagster as dg
 
 from assets.common import plots
 from assets.common.faults import BadRequest, retried_or_explained
+from assets.common.links import mlflow_links
 from assets.common.resources import HomeResource, ProgressReport, TrackingResource
 from assets.common.timings import Timings
 from assets.profiling.audience.inbox import request_path
@@ -49,13 +50,14 @@ def few_shot_job_asset() -> dg.AssetsDefinition:
             from assets.profiling.sources import ProfileSource
 
             name, deployment, timings = context.partition_key, home.deployment, Timings()
+            runs = tracking.open(PROFILING)
             settings = load_request(the_request(home.paths.requests, name))
             with timings.phase("read"):
                 source = ProfileSource.opened(home.home, deployment.source)
             made = carry_out(
                 settings,
                 source,
-                tracking.open(PROFILING),
+                runs,
                 home.paths.reports / "audiences" / name,
                 name=name,
                 whole_folder=True,
@@ -68,7 +70,7 @@ def few_shot_job_asset() -> dg.AssetsDefinition:
             progress.spent(timings.seconds)
             shown = metadata(made.result, made.files.page)
             run = {"mlflow_run": made.run_id, "outcome": made.outlook}
-            context.add_asset_metadata({**shown, **run, **timings.metadata()})
+            context.add_asset_metadata({**shown, **run, **mlflow_links(runs.urls), **timings.metadata()})
 
     return few_shot_job
 
