@@ -39,7 +39,8 @@ class Built:
 
 def build(home: Home, deployment: Deployment, progress: ProgressReport | None = None) -> Built:
     """Definitions for `deployment`; `progress` listens to trainings (default: the run's log alone)."""
-    partitions = Partitions.of(deployment, last_day=_last_day(home, deployment))
+    shop = deployment.of_shop(home)
+    partitions = Partitions.of(deployment, _last_day(home, deployment), shop, _last_day(home, shop))
     root = str(home.root)
     definitions = dg.Definitions(
         assets=[
@@ -61,8 +62,8 @@ def build(home: Home, deployment: Deployment, progress: ProgressReport | None = 
         schedules=[
             schedules.hourly_schedule(partitions, deployment.service_zone),
             schedules.daily_schedule(partitions, deployment.service_zone),
-            schedules.profiling_schedule(partitions, deployment.service_zone),
-            schedules.meta_training_schedule(partitions, deployment.service_zone),
+            schedules.profiling_schedule(partitions, shop.service_zone),
+            schedules.meta_training_schedule(partitions, shop.service_zone),
         ],
         sensors=[
             automation.late_files_sensor(partitions, deployment.service_zone),

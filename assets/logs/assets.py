@@ -73,6 +73,7 @@ def _dimension(table: str) -> dg.AssetsDefinition:
     def load(
         context: dg.AssetExecutionContext, home: HomeResource, progress: dg.ResourceParam[ProgressReport]
     ) -> dg.MaterializeResult:
+        home = home.of_table(table)
         with retried_or_explained(context):
             timings = Timings()
             with timings.phase("read"):
@@ -118,7 +119,7 @@ def _dated(
     def load(
         context: dg.AssetExecutionContext, home: HomeResource, progress: dg.ResourceParam[ProgressReport]
     ) -> Events:
-        keys = list(context.partition_keys)
+        keys, home = list(context.partition_keys), home.of_table(table)
         with retried_or_explained(context):
             report, failures = load_partitions(home, table, keys)
             metadata = _metadata(report) if report else {}

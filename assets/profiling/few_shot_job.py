@@ -8,7 +8,7 @@ from assets.common import plots
 from assets.common.faults import BadRequest, retried_or_explained
 from assets.common.resources import HomeResource, ProgressReport, TrackingResource
 from assets.common.timings import Timings
-from assets.profiling.audience.inbox import request_path
+from assets.profiling.audience.inbox import mark, request_path
 from assets.profiling.audience.requests import load_request
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 REQUESTS = dg.DynamicPartitionsDefinition(name="audience_requests")
 SHOWN_ROWS = 10
+REQUEST = "request"  #: metadata: which text and list an audience was made from, as `mark` has it
 
 
 def few_shot_job_asset() -> dg.AssetsDefinition:
@@ -48,15 +49,16 @@ def few_shot_job_asset() -> dg.AssetsDefinition:
             from assets.profiling.audience.run import carry_out
             from assets.profiling.sources import ProfileSource
 
-            name, deployment, timings = context.partition_key, home.deployment, Timings()
-            settings = load_request(the_request(home.paths.requests, name))
+            name, shop, timings = context.partition_key, home.shop, Timings()
+            deployment = shop.deployment
+            settings = load_request(the_request(shop.paths.requests, name))
             with timings.phase("read"):
                 source = ProfileSource.opened(home.home, deployment.source)
             made = carry_out(
                 settings,
                 source,
-                tracking.open(PROFILING),
-                home.paths.reports / "audiences" / name,
+                tracking.shop.open(PROFILING),
+                shop.paths.reports / "audiences" / name,
                 name=name,
                 whole_folder=True,
                 size=deployment.size,
@@ -67,7 +69,8 @@ def few_shot_job_asset() -> dg.AssetsDefinition:
             )
             progress.spent(timings.seconds)
             shown = metadata(made.result, made.files.page)
-            run = {"mlflow_run": made.run_id, "outcome": made.outlook}
+            request = mark(request_path(shop.paths.requests, name), settings)
+            run = {"mlflow_run": made.run_id, "outcome": made.outlook, REQUEST: request}
             context.add_asset_metadata({**shown, **run, **timings.metadata()})
 
     return few_shot_job

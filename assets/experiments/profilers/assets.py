@@ -51,14 +51,14 @@ def profile_evaluation_asset() -> dg.AssetsDefinition:
 
             timings = Timings()
             with timings.phase("read"):
-                shop, settings = shop_and_settings(config, home)
+                shop, settings = shop_and_settings(config, home.shop)
             name = (settings.as_of or "latest") + "-development" * settings.development
-            out = home.paths.reports / "profile-evaluations" / f"{name}.json"
+            out = home.shop.paths.reports / "profile-evaluations" / f"{name}.json"
             with timings.phase("compute"):
                 listen = progress.to(context.log)
                 result = profile_eval(settings, shop, out, workers=config.workers, progress=listen)
             with timings.phase("record"):
-                run_id = record(tracking.open(PROFILING), result, out)
+                run_id = record(tracking.shop.open(PROFILING), result, out)
             progress.spent(timings.seconds)
             page = {"json": dg.MetadataValue.path(str(out)), "mlflow_run": run_id}
             context.add_asset_metadata(shown(result) | page | timings.metadata())
@@ -69,7 +69,7 @@ def profile_evaluation_asset() -> dg.AssetsDefinition:
 def shop_and_settings(
     config: ProfileEvaluationConfig, home: HomeResource
 ) -> "tuple[PurchaseSource, ProfileEvalSettings]":
-    """The purchases of the deployment's source that are loaded, and the evaluation's settings.
+    """The purchases that are loaded and the evaluation's settings, from the profiler's view of the home.
 
     Raises NoPurchases where none are loaded.
     """
