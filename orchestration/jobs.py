@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from assets.common.partitions import Partitions
 from assets.profiling.few_shot_job import REQUESTS
+
+if TYPE_CHECKING:
+    from warehouse.home import Deployment
 
 HOURLY, LOGS, RANKING, DAILY = "hourly", "hourly_logs", "hourly_ranking", "daily"
 DAILY_LOGS = "daily_logs"
@@ -20,6 +23,16 @@ DESCRIBING_ASSETS = ("demographics", "labels")  #: of the profiler, without part
 DAILY_LOG_ASSETS = (*DESCRIBING_ASSETS, "purchases", "points")
 RANKING_ASSETS = ("hourly_ranker", "hourly_auc")
 DAILY_ASSETS = ("long_term_graph", "daily_ranker", "promotion")
+
+
+def daily_assets(deployment: Deployment) -> list[str]:
+    """What a night makes: the long-term graph only where a system of the deployment uses it."""
+    from models.ranking.registry import SYSTEMS
+
+    settings = [getattr(SYSTEMS[system], deployment.size) for system in deployment.systems]
+    if any(each.uses_long_term for each in settings):
+        return list(DAILY_ASSETS)
+    return [name for name in DAILY_ASSETS if name != "long_term_graph"]
 
 
 #: Name, assets, the field of `Partitions` (or `requests`, or None) in which it is cut, description.

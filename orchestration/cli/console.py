@@ -28,6 +28,7 @@ from rich.progress import (
 from rich.text import Text
 
 from models.progress import Progress
+from orchestration.cli.plain_progress import plain_progress
 
 WIDTH_OF_FILES = 120  #: columns where nobody says how wide the page is: a pipe or a file
 
@@ -55,8 +56,13 @@ class RateColumn(ProgressColumn):
 def progress_bars() -> Iterator[Progress]:
     """One bar a stage, made when the stage first reports. Drawn on stderr, so that stdout stays pipeable.
 
-    Of the finished bars the latest few stay: a comparison has hundreds.
+    Of the finished bars the latest few stay: a comparison has hundreds. Where stderr is no terminal, a line
+    is written instead every twenty seconds (`plain_progress`).
     """
+    if not err.is_terminal:
+        with plain_progress(lambda line: err.print(line, markup=False, soft_wrap=True)) as report_line:
+            yield report_line
+        return
     bars: dict[str, TaskID] = {}
     with ProgressBar(
         SpinnerColumn(),
