@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from assets.common.resources import WarehouseResource
 from assets.ranking.states import States
+from orchestration.external_history import load_external_history
 from orchestration.jobs import DAILY, DAILY_LOGS, DESCRIBING_ASSETS, HOURLY, LOGS, RANKING
 from orchestration.report import DayReport, report_day
 from orchestration.session import RunFailed, Session
@@ -17,20 +18,23 @@ from warehouse.landing.service_time import DAY_MS, ServiceZone
 BYTES_A_RUN = 32_000_000
 
 
-def run_ingest(session: Session, first_day: str, last_day: str, *, again: bool = False) -> None:
+def run_ingest(session: Session, first_day: str, last_day: str, *, again: bool = False) -> list[str]:
     """Gate and load all logs of the days from `first_day` to `last_day`.
 
     Those of the ranking are a run a day, those of the profiler many days a run. Tables that the landing
     folder does not have are left out. Days that are loaded whole are left alone unless `again`; days of the
     profiler whose files have changed are loaded anew. Raises RunFailed where a batch rule stopped an hour or
-    a day; the others of that run are loaded.
+    a day; the others of that run are loaded. Returns what was left out, as sentences.
     """
+    notes: list[str] = []
     landing = session.deployment.landing_folder(session.home)
     if any((landing / table).is_dir() for table in RANKING_TABLES):
         # A shop's year may begin before the feed: the ranking has no hours there.
         run_ranking_ingest(session, max(first_day, session.deployment.first_day), last_day, again=again)
+        notes = load_external_history(session)
     if any((landing / table).is_dir() for table in PROFILING_TABLES):
         run_profiling_ingest(session, first_day, last_day, again=again)
+    return notes
 
 
 def run_ranking_ingest(session: Session, first_day: str, last_day: str, *, again: bool = False) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestration.cli.console import err, out, plain_errors, progress_bars
+from orchestration.cli.console import err, out, plain_errors, progress_bars, tell
 
 if TYPE_CHECKING:
     from warehouse.home import SourceHome
@@ -58,7 +58,7 @@ def ingest(
                 first = first or description.shop_first_day or description.first_day
                 last = last or opened.last_day
                 try:
-                    run_ingest(session, first, last, again=again)
+                    tell(run_ingest(session, first, last, again=again))
                 except RunFailed as failed:
                     if not force:
                         raise
