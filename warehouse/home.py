@@ -97,8 +97,14 @@ def home_in(env_file: Path) -> Path | None:
 
 
 def sqlite_uri(path: Path) -> str:
-    """The SQLAlchemy address of a SQLite file; `%`, `?` and `#` in its path are escaped."""
-    return f"sqlite:///{quote(str(path))}"
+    """The SQLAlchemy address of a SQLite file; `%`, `?`, `#` and such in its path are escaped.
+
+    An escaped address names the driver too, because MLflow makes the folder of an address without one,
+    unescaped.
+    """
+    plain = str(path)
+    escaped = quote(plain)
+    return f"sqlite:///{plain}" if escaped == plain else f"sqlite+pysqlite:///{escaped}"
 
 
 class Deployment(BaseModel):
@@ -121,6 +127,9 @@ class Deployment(BaseModel):
     seed: int = 0  #: of every training
     landing: str | None = Field(
         default=None, description="the user's own landing folder; default: inside home"
+    )
+    live: bool = Field(
+        default=False, description="whether schedules and sensors run hours and days by themselves"
     )
 
     @field_validator("zone")

@@ -39,10 +39,10 @@ class HomeResource(dg.ConfigurableResource):
 
     @property
     def description(self) -> SourceDescription:
-        """What the landing folder holds."""
-        from warehouse.landing.description import SourceDescription
+        """What the landing folder holds; it has no `source.json` before its first load."""
+        from warehouse.landing.reading import describe
 
-        return SourceDescription.load(self.deployment.landing_folder(self.home))
+        return describe(self.deployment.landing_folder(self.home))
 
 
 class WarehouseResource(HomeResource):

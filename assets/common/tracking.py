@@ -87,8 +87,8 @@ class Tracking:
         experiment = self.client.get_experiment_by_name(self.purpose)
         if experiment is not None:
             return str(experiment.experiment_id)
-        place = artifact_root(self.folder)
-        return str(self.client.create_experiment(self.purpose, artifact_location=place))
+        root = artifact_root(self.folder)
+        return str(self.client.create_experiment(self.purpose, artifact_location=root))
 
     def url(self, run_id: str) -> str:
         """The page of a run; on this machine's usual port where no server is known."""
@@ -171,8 +171,8 @@ class Tracking:
         if not digest or digest in [entry.dataset.digest for entry in logged]:
             return
         home = Home(self.folder.parent)
-        place = home.source(self.source).warehouse.relative_to(home.root)
-        source = Dataset(self.label, digest, "local", json.dumps({"uri": str(place)}))
+        file = home.source(self.source).warehouse.relative_to(home.root)
+        source = Dataset(self.label, digest, "local", json.dumps({"uri": str(file)}))
         context = InputTag("mlflow.data.context", "training" if "train" in record.kind else "evaluation")
         self.client.log_inputs(run.info.run_id, [DatasetInput(source, [context])])
 

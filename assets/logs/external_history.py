@@ -13,11 +13,15 @@ import dagster as dg
 from assets.common.faults import retried_or_explained
 from assets.common.partitions import EXTERNAL_HISTORY
 from assets.common.resources import HomeResource, ProgressReport
+from assets.logs.assets import FORCE
+from assets.logs.loading import load_partitions
 from models.progress import Progress
 from warehouse.landing import layout
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from assets.logs.loading import Loading
 
 TABLE = "external_clicks"
 HOURS_AT_ONCE = 72  #: in one transaction, which bounds memory
@@ -30,9 +34,22 @@ class HistoryLoad:
 
     hours: int = 0
     rows_in: int = 0
-    kept: int = 0
+    rows_loaded: int = 0
     quarantined: int = 0
-    refused: dict[str, str] = field(default_factory=dict)  #: hour → the batch rules that it breaks
+    refused: dict[str, str] = field(
+        default_factory=dict
+    )  #: hour → rules that it breaks, or its bad file
+
+    def add(self, loading: "Loading") -> None:
+        """Take in some hours."""
+        self.hours += len(loading.reports)
+        for report in {id(report): report for report in loading.reports.values()}.values():
+            self.rows_in += int(report.rows["rows_in"].sum())
+            self.rows_loaded += report.kept
+            self.quarantined += report.quarantined
+        self.refused |= loading.unreadable
+        for hour, broken in loading.refused.items():
+            self.refused[hour] = "; ".join(failure.message for failure in broken)
 
 
 def external_history_asset() -> dg.AssetsDefinition:
@@ -62,13 +79,13 @@ def external_history_asset() -> dg.AssetsDefinition:
         Models read them as they read later ones: counts, latest clicks, both graphs.
         """
         with retried_or_explained(context):
-            load = load_history(home, progress.to(context.log))
+            load = load_history(home, progress.to(context.log), force=FORCE in context.run.tags)
             refused = list(load.refused.values())
             return dg.MaterializeResult(
                 metadata={
                     "hours loaded": load.hours,
                     "rows in": load.rows_in,
-                    "kept": load.kept,
+                    "kept": load.rows_loaded,
                     "quarantined": load.quarantined,
                     "hours refused": len(load.refused),
                 },
@@ -84,29 +101,14 @@ def external_history_asset() -> dg.AssetsDefinition:
     return external_history
 
 
-def load_history(home: HomeResource, progress: Progress | None = None) -> HistoryLoad:
+def load_history(home: HomeResource, progress: Progress | None = None, *, force: bool = False) -> HistoryLoad:
     """Gate and load the external clicks before the first exposure; refused hours are left as they were."""
-    from assets.logs.ingest import BatchRejected, ingest
-
-    landing, load = home.deployment.landing_folder(home.home), HistoryLoad()
-    due = history_due(home)
+    load, due = HistoryLoad(), history_due(home)
     for first in range(0, len(due), HOURS_AT_ONCE):
         hours = due[first : first + HOURS_AT_ONCE]
-        while hours:
-            try:
-                report = ingest(home.paths, TABLE, hours, landing=landing)
-            except BatchRejected as rejected:
-                for hour, broken in rejected.report.failures.items():
-                    load.refused[hour] = "; ".join(failure.message for failure in broken)
-                hours = [hour for hour in hours if hour not in load.refused]
-                continue
-            load.hours += len(report.rows)
-            load.rows_in += int(report.rows["rows_in"].sum())
-            load.kept += report.kept
-            load.quarantined += report.quarantined
-            break
+        load.add(load_partitions(home, TABLE, hours, force=force))
         if progress is not None:
-            progress("hours of external history", min(first + HOURS_AT_ONCE, len(due)), len(due))
+            progress("hours of external history", first + len(hours), len(due))
     return load
 
 

@@ -67,7 +67,8 @@ def few_shot_job_asset() -> dg.AssetsDefinition:
             )
             progress.spent(timings.seconds)
             shown = metadata(made.result, made.files.page)
-            context.add_asset_metadata({**shown, "mlflow_run": made.run_id, **timings.metadata()})
+            run = {"mlflow_run": made.run_id, "outcome": made.outlook}
+            context.add_asset_metadata({**shown, **run, **timings.metadata()})
 
     return few_shot_job
 

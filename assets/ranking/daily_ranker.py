@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from warehouse.home import Deployment
 
 
-def daily_ranker_asset(partitions: Partitions) -> dg.AssetsDefinition:
-    """The asset over a deployment's days."""
+def daily_ranker_asset(
+    partitions: Partitions, freshness: dg.FreshnessPolicy | None = None
+) -> dg.AssetsDefinition:
+    """The asset over a deployment's days; `freshness` says how old its newest one may be."""
 
     # Not in the pool `duckdb`: it reads once and closes, and would hold hourly loads back for the whole
     # training.
@@ -33,6 +35,7 @@ def daily_ranker_asset(partitions: Partitions) -> dg.AssetsDefinition:
         group_name="ranking",
         owners=["team:ranking"],
         kinds={"pytorch", "mlflow"},
+        freshness_policy=freshness,
     )
     def daily_ranker(
         context: dg.AssetExecutionContext,

@@ -29,8 +29,10 @@ BY_HOUR = ("auc", "aupr", "auc_static", "log_loss", "gauc", "gate_short")  #: on
 SCORES = "scores"  #: the asset check
 
 
-def hourly_auc_asset(partitions: Partitions, late: dg.AutomationCondition) -> dg.AssetsDefinition:
-    """The asset over a deployment's hours; `late` says when a late hour runs by itself."""
+def hourly_auc_asset(
+    partitions: Partitions, freshness: dg.FreshnessPolicy | None = None
+) -> dg.AssetsDefinition:
+    """The asset over a deployment's hours; `freshness` says how old its newest one may be."""
 
     @dg.asset(
         partitions_def=partitions.hourly,
@@ -48,7 +50,7 @@ def hourly_auc_asset(partitions: Partitions, late: dg.AutomationCondition) -> dg
         owners=["team:ranking"],
         kinds={"pytorch", "duckdb", "mlflow"},
         backfill_policy=dg.BackfillPolicy.single_run(),
-        automation_condition=late,
+        freshness_policy=freshness,
         pool="duckdb",
     )
     def hourly_auc(

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from assets.common.tracking import Tracking
 
 
-def hourly_ranker_asset(partitions: Partitions, late: dg.AutomationCondition) -> dg.AssetsDefinition:
-    """The asset over a deployment's hours; `late` says when a late hour runs by itself."""
+def hourly_ranker_asset(partitions: Partitions) -> dg.AssetsDefinition:
+    """The asset over a deployment's hours."""
 
     @dg.asset(
         partitions_def=partitions.hourly,
@@ -31,7 +31,6 @@ def hourly_ranker_asset(partitions: Partitions, late: dg.AutomationCondition) ->
         owners=["team:ranking"],
         kinds={"pytorch", "mlflow"},
         backfill_policy=dg.BackfillPolicy.single_run(),
-        automation_condition=late,
         pool="duckdb",
     )
     def hourly_ranker(

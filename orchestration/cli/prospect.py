@@ -63,6 +63,7 @@ def prospect(
         err.print(
             f"{len(result.unknown)} ids are unknown and were left out: {', '.join(result.unknown[:10])}"
         )
+    console.print(f"Outcome: {made.outlook}.", markup=False)
     console.print(f"Page: {files.page}   rows: {files.csv}, {files.parquet}")
 
 

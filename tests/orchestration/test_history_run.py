@@ -5,8 +5,7 @@ from __future__ import annotations
 import dagster as dg
 import pytest
 
-from orchestration.external_history import load_external_history
-from orchestration.jobs import LOGS
+from orchestration.ingesting import load_logs
 from orchestration.session import Session
 from tests.assets import logs_on_disk as disk
 from warehouse.home import Deployment
@@ -20,10 +19,11 @@ def test_the_history_is_a_run_beside_the_hours_of_the_feed(tmp_path):
     home = disk.with_history(tmp_path, HOURS)
     deployment = Deployment.load(home)
     with Session(deployment, home) as session:
-        session.run(LOGS, disk.HOURS[0], only=["users", "items", "exposures", "external_clicks"])
-        assert load_external_history(session) == []
+        outcome = load_logs(session, disk.DESCRIPTION.first_day, disk.DESCRIPTION.first_day)
+        assert not outcome.refused and not any("external_clicks:" in note for note in outcome.notes)
         runs = session.spent.runs
-        assert load_external_history(session) == [] and session.spent.runs == runs, "loaded twice"
+        load_logs(session, disk.DESCRIPTION.first_day, disk.DESCRIPTION.first_day)
+        assert session.spent.runs == runs, "loaded twice"
         with dg.DagsterInstance.from_config(str(home.dagster)) as instance:
             (page,) = instance.fetch_materializations(dg.AssetKey("external_history"), limit=5).records
         shown = page.asset_materialization.metadata

@@ -26,7 +26,11 @@ COMPARISONS = "comparisons"  #: the experiment with one run a comparison
 KIND = "comparison"
 SETTING = "with."
 NOTE = "mlflow.note.content"
-FIGURES = ("auc", "auc_static", "log_loss", "gauc", "train_seconds", "hours_seconds")
+FIGURES = (
+    *("auc", "auc_static", "aupr", "log_loss", "gauc", "train_seconds", "hours_seconds"),
+    *("pooled1", "pooled2", "pooled3"),
+)
+TOGETHER = ("auc", "auc_static", "aupr")  #: figures of each system on the run with the pictures
 CURVES: dict[str, HourFigure] = {
     "auc_by_hour": "auc",
     "auc_static_by_hour": "auc_static",
@@ -65,9 +69,9 @@ def record(folder: Path, result: Comparison, out: Path | None = None) -> str:
                 settings=flat(result.settings.model_dump(mode="json", exclude={"of"})),
                 tags=_tags(result) | {"experiment": experiment_name(result)},
                 metrics={
-                    f"{system}.{figure}": value
+                    f"{system}.{figure}": getattr(entry, figure)
                     for system, entry in result.systems.items()
-                    for figure, value in (("auc", entry.auc), ("auc_static", entry.auc_static))
+                    for figure in TOGETHER
                 },
                 artifacts=recorded,
             )

@@ -34,6 +34,7 @@ def record(
     figures: dict[str, float | None] = {}
     for name, system in result.systems.items():
         figures |= {f"{name}.auc": system.auc, f"{name}.default_auc": system.default_auc}
+        figures[f"{name}.aupr"] = system.trials[system.chosen].aupr if system.trials else None
     parent = tracking.record(
         RunRecord(
             kind="tuning",
@@ -71,6 +72,7 @@ def _trial_run(
         tags=_tags(result) | {"failed": trial.failed or "", "chosen": chosen},
         metrics={
             "auc": trial.auc,
+            "aupr": trial.aupr,
             "seconds": trial.seconds,
             **{f"auc.{day}": auc for day, auc in by_day},
         },

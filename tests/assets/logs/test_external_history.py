@@ -39,7 +39,7 @@ def test_models_read_what_was_clicked_elsewhere_before_the_first_exposure(home):
     assert len(before.external) == CLICKS
     assert history_due(home) == HOURS
     load = load_history(home)
-    assert (load.hours, load.rows_in, load.kept, load.refused) == (2, 2 * CLICKS, 2 * CLICKS, {})
+    assert (load.hours, load.rows_in, load.rows_loaded, load.refused) == (2, 2 * CLICKS, 2 * CLICKS, {})
     assert history_due(home) == []
     whole, hash_after = external_read(home, home.deployment)
     assert len(whole.external) == 3 * CLICKS and hash_after != hash_before
