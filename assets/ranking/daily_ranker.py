@@ -32,7 +32,7 @@ def daily_ranker_asset(
     # training.
     @dg.asset(
         partitions_def=partitions.daily,
-        deps=["exposures", "external_clicks", "long_term_graph"],
+        deps=["exposures", "external_clicks", "long_term_graph", *partitions.history],
         group_name="ranking",
         owners=["team:ranking"],
         kinds={"pytorch", "mlflow"},
