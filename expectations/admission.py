@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from expectations.engine import Verdict
 from expectations.settings import GateSettings
 
 Kind = Literal["id", "category", "time", "flag", "number"]
@@ -59,6 +60,31 @@ class GateContext:
 
 
 @dataclass(frozen=True)
+class RuleVerdict:
+    """What one batch rule says of one partition, kept or broken.
+
+    `observed`, `low` and `high` are numbers or None: no such limit, or too little history (then the rule is
+    kept, and the message says that it was not judged).
+    """
+
+    rule: str
+    passed: bool
+    observed: float | None
+    low: float | None
+    high: float | None
+    message: str
+
+
+@dataclass(frozen=True)
+class JudgedSuite:
+    """The verdicts of one suite, as Data Docs show them."""
+
+    name: str
+    verdicts: tuple[Verdict, ...]
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
 class BatchFailure:
     """One batch rule broken by one partition; the partition must not be written."""
 
@@ -87,6 +113,10 @@ class GateResult:
     """One row a partition (index `partition`): start_ms, rows, kept, quarantined, share_quarantined, clicks,
     click_rate, …: to be stored with the batch and handed back as `GateContext.history`."""
     warnings: tuple[str, ...] = ()
+    verdicts: Mapping[str, tuple[RuleVerdict, ...]] = field(default_factory=dict)
+    """partition → one verdict a batch rule, in the suite's order."""
+    judged: tuple[JudgedSuite, ...] = ()
+    """What Great Expectations said of rows, of survivors and of partitions: for `data_docs.render`."""
 
     def statistics_of(self, partition: str) -> dict[str, Any]:
         """A partition's statistics as plain JSON values: None where a figure does not apply."""

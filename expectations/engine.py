@@ -1,34 +1,41 @@
-"""Running a suite with Great Expectations on a frame, each expectation on its own feet.
+"""Judging columns by Great Expectations' own expectations, each on its own feet.
 
-The context is ephemeral (nothing on disk), progress bars are off, failing rows are reported completely.
-An exception inside one expectation is that expectation's verdict only: whatever raised during the common
-run is run again alone, so that a shared metric cannot take others down with it.
+The library's way from a suite to a verdict (context, asset, one copy of the configuration for every key that
+is read) costs a third of a second a batch, whatever its size. Here an expectation is built
+once a process and keeps the list of metrics that it asks for; a batch costs the metrics alone, which the
+library's pandas engine computes, and the library's `_validate`, which turns them into the verdict. A batch
+holds only the columns of its expectation: the engine copies the whole frame to drop missing values.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass, field
+from functools import lru_cache
+from graphlib import TopologicalSorter
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-if TYPE_CHECKING:
-    from great_expectations.data_context import AbstractDataContext
-
-_QUICK = {"result_format": "BOOLEAN_ONLY"}
-_COMPLETE = {"result_format": "COMPLETE", "partial_unexpected_count": 0}
+EXAMPLES = 20
+_FORMAT = {"result_format": "SUMMARY", "partial_unexpected_count": EXAMPLES}
+_COUNTS = {"result_format": "BASIC", "partial_unexpected_count": EXAMPLES}
 _NOTHING = np.empty(0, np.int64)
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What one expectation said: positions (int64, ascending) of failing rows, or its exception."""
+    """What one expectation said: positions (int64, ascending) of failing rows, or its exception.
+
+    `result` has the library's own counts and examples (at most 20), as its Data Docs show them.
+    """
 
     expectation: Mapping[str, Any]
     failing: np.ndarray
     error: str | None = None
+    result: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def rule(self) -> str:
@@ -36,114 +43,149 @@ class Verdict:
         return self.expectation["meta"]["rule"]
 
 
-class _Answer(NamedTuple):
-    """One expectation's answer in one run."""
+@dataclass(frozen=True)
+class _Prepared:
+    """An expectation of the library with the metrics that it asks for.
 
-    success: bool
-    failing: np.ndarray = _NOTHING
-    error: str | None = None
+    `steps` come in an order in which each finds what it depends on; `examples` (values that break the rule)
+    is computed only where there are any.
+    """
+
+    expectation: Any
+    batch_id: str
+    steps: tuple[Any, ...]
+    wanted: Mapping[str, Any]
+    condition: Any
+    examples: tuple[str, Any]
 
 
 class Engine:
-    """One ephemeral Great Expectations context; importing the library takes seconds, so only here.
-
-    `runs` keeps what was judged (name, expectations, frame), for Data Docs.
-    """
+    """The library's pandas engine; importing it takes seconds, so only on first use."""
 
     def __init__(self) -> None:
-        import great_expectations as gx
-        from great_expectations.data_context.types.base import ProgressBarsConfig
+        from great_expectations.execution_engine import PandasExecutionEngine
 
-        self.context: AbstractDataContext = gx.get_context(mode="ephemeral")
-        self.context.variables.progress_bars = ProgressBarsConfig(globally=False)
-        self.runs: list[tuple[str, Sequence[Mapping[str, Any]], pd.DataFrame]] = []
-        self._source = self.context.data_sources.add_pandas("hourfold")
+        self._pandas = PandasExecutionEngine()
 
     def validate(
         self,
-        name: str,
         expectations: Sequence[Mapping[str, Any]],
-        frame: pd.DataFrame,
+        columns: Mapping[str, pd.Series],
         parameters: Mapping[str, Any],
     ) -> list[Verdict]:
-        """Verdicts in the order of `expectations` on a frame with a RangeIndex.
+        """Verdicts in the order of `expectations`.
 
         Args:
-            name: of the suite, for messages.
-            expectations: GX configurations (`type`, `kwargs`, `meta`).
-            frame: rows to judge; empty frames break nothing.
+            expectations: configurations of the library (`type`, `kwargs`, `meta`).
+            columns: name → values, all of one length and with a RangeIndex; no rows break nothing.
             parameters: values of the suite's `$PARAMETER`s.
         """
-        if not expectations or frame.empty:
-            return [Verdict(expectation, _NOTHING) for expectation in expectations]
-        self.runs.append((name, expectations, frame))
-        batch = self.batch_definition(name).get_batch(batch_parameters={"dataframe": frame})
-
-        def ask(positions: Sequence[int], result_format: Mapping[str, Any]) -> dict[int, _Answer]:
-            return self._ask(batch, name, expectations, positions, parameters, result_format)
-
-        # Most rules are kept by all rows, and saying so takes half the time of a complete result.
-        answers = ask(range(len(expectations)), _QUICK)
-        failed = [position for position, answer in answers.items() if not answer.success and not answer.error]
-        if failed:
-            answers |= ask(failed, _COMPLETE)
-        for position in [position for position, answer in answers.items() if answer.error]:
-            answers |= ask([position], _COMPLETE)
+        metrics: dict[Any, Any] = {}
+        loaded: set[str] = set()
         return [
-            Verdict(expectation, answers[position].failing, answers[position].error)
-            for position, expectation in enumerate(expectations)
+            self._judge(expectation, columns, parameters, metrics, loaded) for expectation in expectations
         ]
 
-    def batch_definition(self, name: str) -> Any:
-        """The batch definition (whole data frame) of a suite's asset, made on first use."""
-        if name not in {asset.name for asset in self._source.assets}:
-            self._source.add_dataframe_asset(name).add_batch_definition_whole_dataframe("call")
-        return self._source.get_asset(name).get_batch_definition("call")
-
-    @staticmethod
-    def suite(name: str, expectations: Sequence[Mapping[str, Any]], positions: Sequence[int]) -> Any:
-        """A GX suite of the chosen expectations; each carries its position in its meta."""
-        import great_expectations as gx
-
-        numbered = [
-            {**expectations[position], "meta": {**expectations[position]["meta"], "position": position}}
-            for position in positions
-        ]
-        return gx.ExpectationSuite(name=name, expectations=numbered)
-
-    def _ask(
+    def _judge(
         self,
-        batch: Any,
-        name: str,
-        expectations: Sequence[Mapping[str, Any]],
-        positions: Sequence[int],
+        expectation: Mapping[str, Any],
+        columns: Mapping[str, pd.Series],
         parameters: Mapping[str, Any],
-        result_format: Mapping[str, Any],
-    ) -> dict[int, _Answer]:
-        """Answers of the chosen expectations by position; every position has one."""
+        metrics: dict[Any, Any],
+        loaded: set[str],
+    ) -> Verdict:
+        """One verdict; `metrics` (by id) and `loaded` batches are shared with the others of the call."""
         try:
-            report = batch.validate(
-                self.suite(name, expectations, positions),
-                result_format=dict(result_format),
-                expectation_parameters=dict(parameters),
-            )
-        except Exception as raised:  # whatever Great Expectations lets through is an answer, never a pass
-            return dict.fromkeys(positions, _Answer(False, error=f"{type(raised).__name__}: {raised}"))
-        answers = dict.fromkeys(positions, _Answer(False, error="Great Expectations returned no result"))
-        for result in report.results:
-            error = _exception(result.exception_info)
-            failing = np.sort(np.asarray(result.result.get("unexpected_index_list") or [], np.int64))
-            if result_format is _COMPLETE and not error and not result.success and not len(failing):
-                error = "failed without naming a row"
-            position = result.expectation_config.meta["position"]
-            answers[position] = _Answer(bool(result.success), failing, error)
-        return answers
+            kwargs = resolved(expectation["kwargs"], parameters)
+            names = columns_of(kwargs)
+            frame = pd.DataFrame({name: columns[name] for name in names}, copy=False)
+            if frame.empty:
+                return Verdict(expectation, _NOTHING)
+            prepared = _prepare(expectation["type"], json.dumps(kwargs))
+            if prepared.batch_id not in loaded:
+                self._pandas.load_batch_data(prepared.batch_id, frame)
+                loaded.add(prepared.batch_id)
+            return self._verdict(expectation, prepared, metrics)
+        except Exception as raised:  # whatever the library lets through is an answer, never a pass
+            return Verdict(expectation, _NOTHING, f"{type(raised).__name__}: {raised}")
+
+    def _verdict(
+        self, expectation: Mapping[str, Any], prepared: _Prepared, metrics: dict[Any, Any]
+    ) -> Verdict:
+        for step in prepared.steps:
+            if step.id not in metrics:
+                metrics |= self._pandas.resolve_metrics([step], metrics)
+        unexpected, *_ = metrics[prepared.condition.id]
+        broken = unexpected.to_numpy(bool)
+        failing = unexpected.index.to_numpy()[broken].astype(np.int64)
+        values = {name: metrics[metric.id] for name, metric in prepared.wanted.items()}
+        name, examples = prepared.examples
+        values[name] = []
+        if len(failing):
+            values[name] = self._pandas.resolve_metrics([examples], metrics)[examples.id]
+        answer = prepared.expectation._validate(
+            metrics=values, runtime_configuration={"result_format": _FORMAT}, execution_engine=self._pandas
+        )
+        counted = answer["result"]["unexpected_count"]
+        if counted != len(failing) or (not answer["success"] and not counted):
+            raise RuntimeError(f"failed with {counted} rows and named {len(failing)} of them")
+        return Verdict(expectation, _NOTHING if answer["success"] else failing, None, answer["result"])
 
 
-def _exception(info: Mapping[str, Any] | None) -> str | None:
-    """The message in an exception_info, which is flat or keyed by metric; None where nothing raised."""
-    if not info:
-        return None
-    entries = [info] if "raised_exception" in info else [entry for entry in info.values() if entry]
-    raised = [entry for entry in entries if entry.get("raised_exception")]
-    return str(raised[0].get("exception_message") or "an exception without a message") if raised else None
+@lru_cache(maxsize=2048)
+def _prepare(type_: str, kwargs: str) -> _Prepared:
+    """The library's expectation of this type and these arguments (JSON), with its metrics in order."""
+    from great_expectations.execution_engine import PandasExecutionEngine
+    from great_expectations.expectations.registry import get_expectation_impl
+    from great_expectations.validator.validation_graph import ValidationGraph
+
+    arguments = json.loads(kwargs)
+    batch_id = json.dumps(columns_of(arguments))
+    expectation: Any = get_expectation_impl(type_)(**{**arguments, "batch_id": batch_id})
+    engine = PandasExecutionEngine()
+    asked = expectation.get_validation_dependencies(
+        execution_engine=engine, runtime_configuration={"result_format": _COUNTS}
+    ).metric_configurations
+    examples = next((name, metric) for name, metric in asked.items() if name.endswith(".unexpected_values"))
+    wanted = {name: metric for name, metric in asked.items() if name != examples[0]}
+    graph = ValidationGraph(execution_engine=engine)
+    for metric in [*wanted.values(), examples[1]]:
+        graph.build_metric_dependency_graph(metric)
+    dependencies: dict[Any, set[Any]] = {}
+    configurations = {}
+    for edge in graph.edges:
+        configurations[edge.left.id] = edge.left
+        needs = dependencies.setdefault(edge.left.id, set())
+        if edge.right is not None:
+            needs.add(edge.right.id)
+    steps = [
+        identity for identity in TopologicalSorter(dependencies).static_order() if identity != examples[1].id
+    ]
+    condition = f"{expectation.map_metric}.condition"
+    return _Prepared(
+        expectation,
+        batch_id,
+        tuple(configurations[identity] for identity in steps),
+        wanted,
+        next(metric for metric in configurations.values() if metric.metric_name == condition),
+        examples,
+    )
+
+
+def resolved(kwargs: Mapping[str, Any], parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """An expectation's arguments with each `{"$PARAMETER": name}` replaced; KeyError names an unknown one."""
+    values: dict[str, Any] = {}
+    for key, value in kwargs.items():
+        if isinstance(value, Mapping) and "$PARAMETER" in value:
+            name = value["$PARAMETER"]
+            if name not in parameters:
+                raise KeyError(f"$PARAMETER {name!r} is none of {', '.join(sorted(parameters))}")
+            value = parameters[name]
+        values[key] = value
+    return values
+
+
+def columns_of(kwargs: Mapping[str, Any]) -> list[str]:
+    """The columns that an expectation's arguments name, in the library's order."""
+    named = [kwargs[key] for key in ("column", "column_A", "column_B") if key in kwargs]
+    return [*named, *kwargs.get("column_list", ())]

@@ -10,7 +10,9 @@ columns keep NaN apart from null) and the empty string, which is how CSV writes 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,7 +20,8 @@ import pandas as pd
 from expectations.parts import Part, cut_into_parts
 
 _ZONED = r"[Tt ]\d{2}(?::?\d{2}){0,2}(?:[.,]\d+)?\s?(?:[Zz]|[+-]\d{2}(?::?\d{2})?)$"
-_EPOCH_MS = r"[+-]?\d{1,18}"
+_EPOCH = r"[+-]?(?:\d{1,18}|[1-8]\d{18})"  # as far as int64 reaches
+_EPOCH_SECONDS = r"\d{9,10}\.\d+"  # as time.time() gives them: read, so that the unit can be told
 _FLAGS = {"0": 0.0, "1": 1.0, "true": 1.0, "false": 0.0}
 _EXACT_INTEGERS = 2.0**53  # floats beyond this are no longer exact integers
 
@@ -27,12 +30,13 @@ _EXACT_INTEGERS = 2.0**53  # floats beyond this are no longer exact integers
 class ParsedColumn:
     """A column after reading; every array has the frame's length.
 
-    `values` is object (str or None) for ids and categories and float64 for flags and numbers (NaN: missing or
-    unreadable). For times it is int64 epoch ms, only meaningful where `present`.
+    `values` is an array of pandas' `str` for ids and categories (null: missing or unreadable), float64 for
+    flags and numbers (NaN: missing or unreadable) and int64 epoch ms for times, only meaningful where
+    `present`.
     """
 
     raw: pd.Series
-    values: np.ndarray
+    values: Any
     missing: np.ndarray
     typed: np.ndarray  #: False where a value is there but is not of the kind
     zoned: np.ndarray  #: False where a time says no zone
@@ -48,51 +52,67 @@ class ParsedColumn:
 def parse(raw: pd.Series, kind: str) -> ParsedColumn:
     """Read a raw column as `kind` (`id`, `category`, `time`, `flag`, `number`)."""
     size = len(raw)
-    values = {
-        "id": lambda: np.full(size, None, object),
-        "category": lambda: np.full(size, None, object),
-        "time": lambda: np.zeros(size, np.int64),
-        "flag": lambda: np.full(size, np.nan),
-        "number": lambda: np.full(size, np.nan),
-    }[kind]()
     good = [np.ones(size, bool) for _ in range(4)]
+    values = None if kind in _TEXTS else np.zeros(size, np.int64) if kind == "time" else np.full(size, np.nan)
     column = ParsedColumn(raw, values, np.zeros(size, bool), *good)
+    parts = []
     for part in cut_into_parts(raw):
         if part.kind == "missing":
             column.missing[part.where] = True
         elif part.kind == "bad text":
             column.utf8[part.where] = False
         else:
+            parts.append(part)
+    if kind in _TEXTS:
+        column.values = _joined(size, [(part.where, _TEXTS[kind](column, part)) for part in parts])
+    else:
+        for part in parts:
             _READERS[kind](column, part)
     return column
 
 
-def _read_id(column: ParsedColumn, part: Part) -> None:
+def _joined(size: int, texts: Sequence[tuple[np.ndarray, pd.Series]]) -> Any:
+    """One `str` array of the parts' texts, each at its rows; null elsewhere."""
+    if len(texts) == 1 and len(texts[0][1]) == size:
+        return texts[0][1].array
+    order = np.full(size, -1)
+    begin = 0
+    for where, text in texts:
+        order[where] = begin + np.arange(len(text))
+        begin += len(text)
+    every = pd.concat([text for _, text in texts] or [pd.Series([], dtype="str")], ignore_index=True)
+    return every.array.take(order, allow_fill=True)
+
+
+def _text(values: np.ndarray) -> pd.Series:
+    return pd.Series(values.astype(str), dtype="str")
+
+
+def _id_text(column: ParsedColumn, part: Part) -> pd.Series:
+    """Ids as text. A float keeps its form (`7.0`), which no rule lets pass: it may be another id rounded."""
     if part.kind == "text":
-        column.values[part.where] = part.values.to_numpy(object)
-    elif part.kind == "integer":
-        column.values[part.where] = part.values.astype(str).astype(object)
-    elif part.kind == "float":
-        whole = _whole(part.values)
-        column.typed[part.where] = whole
-        text = np.full(len(whole), None, object)
-        text[whole] = part.values[whole].astype(np.int64).astype(str)
-        column.values[part.where] = text
-    else:
-        column.typed[part.where] = False
+        return part.values
+    if part.kind == "integer":
+        return _text(part.values)
+    typed = np.zeros(int(part.where.sum()), bool)
+    text = pd.Series(None, index=range(len(typed)), dtype="str")
+    if part.kind == "float":
+        typed = np.isfinite(part.values) & (np.floor(part.values) == part.values)
+        text = _text(part.values).where(typed)
+    column.typed[part.where] = typed
+    return text
 
 
-def _read_category(column: ParsedColumn, part: Part) -> None:
+def _category_text(column: ParsedColumn, part: Part) -> pd.Series:
     if part.kind == "bool":
-        column.values[part.where] = np.where(part.values, "true", "false").astype(object)
-    elif part.kind == "float":
+        return _text(np.where(part.values, "true", "false"))
+    if part.kind == "float":
         column.finite[part.where] = np.isfinite(part.values)
         whole = _whole(part.values)
         text = part.values.astype(str).astype(object)
         text[whole] = part.values[whole].astype(np.int64).astype(str)
-        column.values[part.where] = text
-    else:
-        _read_id(column, part)
+        return _text(text)
+    return _id_text(column, part)
 
 
 def _read_time(column: ParsedColumn, part: Part) -> None:
@@ -106,9 +126,9 @@ def _read_time(column: ParsedColumn, part: Part) -> None:
         column.typed[where] = fits
         column.values[where] = np.where(fits, values, 0).astype(np.int64)
     elif part.kind == "float":
-        whole = _whole(values)
-        column.typed[where] = whole
-        column.values[where] = np.where(whole, values, 0.0).astype(np.int64)
+        typed = _whole(values) | ((values >= 1e8) & (values < 1e10))  # the second: seconds and a fraction
+        column.typed[where] = typed
+        column.values[where] = np.where(typed, values, 0.0).astype(np.int64)
     elif part.kind == "text":
         column.values[where], column.typed[where], column.zoned[where] = _time_of_text(values.str.strip())
     else:
@@ -116,10 +136,14 @@ def _read_time(column: ParsedColumn, part: Part) -> None:
 
 
 def _time_of_text(text: pd.Series) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Epoch ms, whether it is a time, whether it has a zone: ISO 8601 or the digits of epoch ms."""
-    digits = text.str.fullmatch(_EPOCH_MS).to_numpy(bool)
+    """Epoch ms, whether it is a time, whether it has a zone: ISO 8601 or the digits of an epoch time."""
+    digits = text.str.fullmatch(_EPOCH).to_numpy(bool)
     instants = np.zeros(len(text), np.int64)
     instants[digits] = text[digits].to_numpy(object).astype(np.int64)
+    if not digits.all():
+        seconds = text.str.fullmatch(_EPOCH_SECONDS).to_numpy(bool)
+        instants[seconds] = text[seconds].to_numpy(object).astype(np.float64).astype(np.int64)
+        digits = digits | seconds
     typed, zoned = np.ones(len(text), bool), np.ones(len(text), bool)
     if not digits.all():
         rest = text[~digits]
@@ -161,9 +185,8 @@ def _whole(values: np.ndarray) -> np.ndarray:
     return np.isfinite(values) & (np.abs(values) <= _EXACT_INTEGERS) & (np.floor(values) == values)
 
 
+_TEXTS = {"id": _id_text, "category": _category_text}
 _READERS = {
-    "id": _read_id,
-    "category": _read_category,
     "time": _read_time,
     "flag": _read_flag,
     "number": _read_number,
@@ -173,8 +196,8 @@ _READERS = {
 def typed_column(column: ParsedColumn, kind: str, required: bool, rows: np.ndarray) -> pd.Series:
     """The kept rows of a column in the type that the contract promises (see `ColumnSpec`)."""
     values, present = column.values[rows], column.present[rows]
-    if kind in ("id", "category"):
-        return pd.Series(np.where(present, values, None), dtype="str")
+    if kind in _TEXTS:
+        return pd.Series(values, dtype="str")
     if kind == "number":
         return pd.Series(np.where(present, values, np.nan), dtype=np.float64)
     plain, nullable = ("int64", "Int64") if kind == "time" else ("bool", "boolean")

@@ -1,8 +1,15 @@
 """Limits of the quality gate: frozen, closed to unknown keys, each with its reason."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
 
 
 class GateSettings(BaseModel):
@@ -25,6 +32,18 @@ class GateSettings(BaseModel):
 
     future_tolerance_ms: int = Field(default=60_000, ge=0)
     """How far a time may lie after the gate's own clock: a minute covers the usual drift between hosts."""
+
+    earliest_year: int = Field(default=1990, ge=1, le=2100)
+    """Year before which no event was logged. An earlier time is how a program writes 'unknown' (1601, 1904,
+    1970) or a clock that was never set."""
+
+    earliest_item_year: int = Field(default=1901, ge=1, le=2100)
+    """Year before which no item was published: old films are items too. 1900-01-01 and 0001-01-01 are how
+    databases write 'unknown'."""
+
+    embargo_days: float = Field(default=30.0, ge=0)
+    """How far `published_at` may lie in the future: an item is delivered before it appears. Were its row
+    refused, every exposure of it would be too."""
 
     dimension_grace_hours: float = Field(default=0.0, ge=0)
     """Rows younger than this whose user or item is not known yet are kept, older ones are quarantined.
@@ -75,3 +94,41 @@ class GateSettings(BaseModel):
 
     max_broken_share: float = Field(default=0.50, ge=0, le=1)
     """Share of missing or wrongly typed values above which a required column is broken (schema rule)."""
+
+    @classmethod
+    def of(cls, limits: Mapping[str, Any]) -> GateSettings:
+        """The defaults with these limits in their place, as `"gate"` in `source.json` has them.
+
+        Raises:
+            ValueError: a key or value that does not fit; names it, and the keys that there are.
+        """
+        try:
+            return cls.model_validate(dict(limits))
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = str(first["loc"][0]) if first["loc"] else ""
+            known = ", ".join(f"{key} ({field.default})" for key, field in cls.model_fields.items())
+            what = (
+                "is no limit of the quality gate"
+                if first["type"] == "extra_forbidden"
+                else f"does not fit: {first['msg']}"
+            )
+            raise ValueError(
+                f'"gate" in source.json: {name!r} = {first["input"]!r} {what}; limits and their defaults: '
+                f"{known}"
+            ) from error
+
+    def parameters(self, now_ms: int) -> dict[str, Any]:
+        """The limits by name and, in epoch ms, the earliest and latest times: a suite's `$PARAMETER`s."""
+        latest_ms = int(now_ms) + self.future_tolerance_ms
+        return {
+            **self.model_dump(),
+            "earliest_ms": _year_ms(self.earliest_year),
+            "earliest_published_ms": _year_ms(self.earliest_item_year),
+            "latest_ms": latest_ms,
+            "latest_published_ms": latest_ms + int(self.embargo_days * DAY_MS),
+        }
+
+
+def _year_ms(year: int) -> int:
+    return (dt.date(year, 1, 1) - dt.date(1970, 1, 1)).days * DAY_MS

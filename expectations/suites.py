@@ -7,7 +7,11 @@
 | `each` | rows | repeated for every column of this kind; `*` stands for its name |
 | `needs` | rows | the rule is left out where this parameter is empty |
 | `among` | rows | `survivors`: judged among rows that broke no other rule |
+| `subject` | rows | the contract's column that it is about, where its first column is another |
+| `arguments` | rows | columns or tables that a fact needs (see `expectations.row_facts`) |
+| `keep` | rows | `first`: of rows that are alike, the first is kept and only the later ones broke the rule |
 | `message` | batch | text with the statistics and settings by name |
+| `kept` | batch | the text where the rule is kept; default: `message` |
 | `observed`, `band` | batch | statistic that is judged; its limits: statistics, settings or numbers |
 
 A batch suite's own meta (`hourfold`) names the columns that its statistics are about, `time`, `click` and
@@ -68,12 +72,6 @@ def row_rules(
                 column = kwargs["column"].replace("*", name)
                 unfolded.append({**expectation, "kwargs": {**kwargs, "column": column}})
     return unfolded
-
-
-def column_names(expectation: Mapping[str, Any]) -> list[str]:
-    """The frame's columns that an expectation speaks of, its subject first."""
-    kwargs = expectation["kwargs"]
-    return [kwargs[key] for key in ("column", "column_A", "column_B") if key in kwargs]
 
 
 def _rows_of(batch_path: Path) -> Path:

@@ -15,9 +15,7 @@ import pandas as pd
 
 from warehouse.landing.contract import Column, ColumnType, PartitionKind, TableContract
 
-_FAR_FUTURE_MS = 4_102_444_800_000  # 2100-01-01
 _PARTITION_MS = {PartitionKind.HOUR: 3_600_000, PartitionKind.DAY: 86_400_000, PartitionKind.FILE: 0}
-_LONG_ID, _LONG_TEXT = 300, 2_000  # characters, beyond every limit of the gate's settings
 
 
 @dataclass
@@ -93,24 +91,34 @@ def _text_utf8(work: Work, rows: np.ndarray) -> None:
     column[rows] = [b"\xff\xfe" + str(value).encode() for value in column[rows]]
 
 
-def _id_length(work: Work, rows: np.ndarray) -> None:
-    for name, some in work.spread(work.columns(ColumnType.ID), rows):
-        work.column(name)[some] = "x" * _LONG_ID
+def _written(kind: ColumnType, text: str) -> Way:
+    def way(work: Work, rows: np.ndarray) -> None:
+        for name, some in work.spread(work.columns(kind), rows):
+            work.column(name)[some] = text
+
+    return way
 
 
-def _text_length(work: Work, rows: np.ndarray) -> None:
-    for name, some in work.spread(work.columns(ColumnType.CATEGORY), rows):
-        work.column(name)[some] = "x" * _LONG_TEXT
+def _clock(contract: TableContract) -> str:
+    """The table's first time: the one that decides the partition, where there is one."""
+    return contract.partition_time or next(c.name for c in contract.columns if c.type is ColumnType.TIME)
 
 
-def _time_not_future(work: Work, rows: np.ndarray) -> None:
-    name = work.contract.partition_time or work.columns(ColumnType.TIME)[0]
-    work.column(name)[rows] = _iso(np.full(len(rows), _FAR_FUTURE_MS), "Z")
+def _timed(text: str) -> Way:
+    def way(work: Work, rows: np.ndarray) -> None:
+        work.column(_clock(work.contract))[rows] = text
+
+    return way
+
+
+def _time_unit(work: Work, rows: np.ndarray) -> None:
+    seconds = work.times(_clock(work.contract), rows) // 1000
+    work.column(_clock(work.contract))[rows] = seconds.astype(str).astype(object)
 
 
 def _time_in_partition(work: Work, rows: np.ndarray) -> None:
     # Back by 1 to 48 partitions, each row by its own number: one shift for many would be a skewed clock.
-    name = str(work.contract.partition_time)
+    name = _clock(work.contract)
     lengths = work.rng.integers(1, 49, len(rows)) * _PARTITION_MS[work.contract.partition]
     work.column(name)[rows] = _iso(work.times(name, rows) - lengths, "Z")
 
@@ -135,13 +143,6 @@ def _no_flag(column: str) -> Way:
 def _finite(work: Work, rows: np.ndarray) -> None:
     for name, some in work.spread(work.columns(ColumnType.NUMBER), rows):
         work.column(name)[some] = work.rng.choice(np.array(["NaN", "inf", "-inf"], object), len(some))
-
-
-def _unheard_of(column: str) -> Way:
-    def way(work: Work, rows: np.ndarray) -> None:
-        work.column(column)[rows] = "unheard-of"
-
-    return way
 
 
 def _cancelled_known(work: Work, rows: np.ndarray) -> None:
@@ -170,10 +171,17 @@ def _exposure_id_new(work: Work, rows: np.ndarray) -> None:
 _COMMON: dict[str, Way] = {
     "required": _required,
     "text_utf8": _text_utf8,
-    "id_length": _id_length,
-    "text_length": _text_length,
+    "id_length": _written(ColumnType.ID, "x" * 300),
+    "id_form": _written(ColumnType.ID, "123.0"),
+    "text_length": _written(ColumnType.CATEGORY, "x" * 2_000),
 }
-TIMED: dict[str, Way] = {"typed": _typed, "time_zone": _time_zone, "time_not_future": _time_not_future}
+TIMED: dict[str, Way] = {
+    "typed": _typed,
+    "time_zone": _time_zone,
+    "time_unit": _time_unit,
+    "time_plausible": _timed("1601-01-01T00:00:00Z"),  # the zero of Windows' clock
+    "time_not_future": _timed("2100-01-01T00:00:00Z"),
+}
 _CUT: dict[str, Way] = {**_COMMON, **TIMED, "time_in_partition": _time_in_partition}
 _EVENT: dict[str, Way] = {**_CUT, "user_known": _stranger("user_id"), "item_known": _stranger("item_id")}
 
@@ -190,7 +198,7 @@ WAYS: dict[str, dict[str, Way]] = {
     "external_clicks": {
         **_EVENT,
         "received_after_occurred": _received_after_occurred,
-        "domain_known": _unheard_of("domain"),
+        "domain_known": _one_of("domain", "unheard-of"),
     },
     "users": {**_COMMON, "user_id_unique": _nothing},
     "items": {**_COMMON, **TIMED, "item_id_unique": _nothing},
@@ -202,7 +210,7 @@ WAYS: dict[str, dict[str, Way]] = {
         "cancelled_value": _no_flag("cancelled"),
         "cancelled_known": _cancelled_known,
     },
-    "points": {**_CUT, "finite": _finite, "kind_known": _unheard_of("kind")},
+    "points": {**_CUT, "finite": _finite, "kind_known": _one_of("kind", "unheard-of")},
     "demographics": {**_COMMON, "typed": _typed, "finite": _finite, "user_id_unique": _nothing},
     "labels": {**_COMMON, **TIMED, "label_value": _no_flag("label"), "label_unique": _nothing},
 }

@@ -8,11 +8,16 @@ import great_expectations as gx
 import numpy as np
 import pandas as pd
 import pytest
+from great_expectations.data_context.types.base import ProgressBarsConfig
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import expectations.gate as gate_module
+from expectations.data_docs import render
 from expectations.engine import Engine
-from expectations.suites import column_names, read_suite, row_rules, rules, tables
-from tests.expectations.frames import caught, columns, good_rows, hour_key, judge, set_value
+from expectations.row_facts import subject
+from expectations.suites import read_suite, row_rules, rules, tables
+from tests.expectations.frames import caught, columns, context, good_rows, hour_key, judge, set_value
 
 FRAME = pd.DataFrame({"a": [1, 2, 30], "b": [2.0, np.nan, 1.0], "s": ["x", "y", "z"]})
 
@@ -37,10 +42,67 @@ def test_an_exception_does_not_cascade(raising):
         "pair", "expect_column_pair_values_a_to_be_greater_than_b", column_A="b", column_B="a",
         ignore_row_if="either_value_is_missing",
     )  # fmt: skip
-    verdicts = Engine().validate("t", [SMALL, raising, pair], FRAME, {})
+    verdicts = Engine().validate([SMALL, raising, pair], FRAME, {})
     assert [verdict.failing.tolist() for verdict in verdicts] == [[2], [], [2]]
     assert verdicts[0].error is None and verdicts[2].error is None
     assert verdicts[1].error
+
+
+NUMBERS = st.lists(st.one_of(st.none(), st.floats(-5, 5, width=16)), min_size=1, max_size=8)
+JUDGED = [
+    rule("a", "expect_column_values_to_not_be_null", column="number"),
+    rule("b", "expect_column_values_to_be_null", column="other"),
+    rule("c", "expect_column_values_to_be_between", column="number", min_value=-1,
+         max_value={"$PARAMETER": "x"}),
+    rule("d", "expect_column_values_to_be_in_set", column="other", value_set=[0.0, 1.0]),
+    rule("e", "expect_column_pair_values_a_to_be_greater_than_b", column_A="number", column_B="other",
+         or_equal=True, ignore_row_if="either_value_is_missing"),
+    rule("f", "expect_compound_columns_to_be_unique", column_list=["text", "other"],
+         ignore_row_if="any_value_is_missing"),
+    rule("g", "expect_column_value_lengths_to_be_between", column="text", min_value=1, max_value=3),
+    rule("h", "expect_column_values_to_match_regex", column="text", regex="^[a-c]+$"),
+    rule("i", "expect_column_values_to_not_match_regex", column="text", regex="^[0-9]+$"),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def library():
+    """A batch of Great Expectations' public interface, from a frame."""
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = ProgressBarsConfig(globally=False)
+    asset = context.data_sources.add_pandas("tests").add_dataframe_asset("frame")
+    definition = asset.add_batch_definition_whole_dataframe("whole")
+    return lambda frame: definition.get_batch(batch_parameters={"dataframe": frame})
+
+
+@settings(max_examples=8)
+@given(numbers=NUMBERS, data=st.data())
+def test_the_library_itself_says_the_same(library, numbers, data):
+    size = len(numbers)
+    others = data.draw(st.lists(st.sampled_from([None, 0.0, 1.0, 2.0]), min_size=size, max_size=size))
+    texts = data.draw(
+        st.lists(st.sampled_from([None, "a", "ab", "12", "", "abcd"]), min_size=size, max_size=size)
+    )
+    frame = pd.DataFrame(
+        {
+            "number": pd.Series(numbers, dtype=float),
+            "other": pd.Series(others, dtype=float),
+            "text": pd.Series(texts, dtype="str"),
+        }
+    )
+    public = library(frame).validate(
+        gx.ExpectationSuite(name="s", expectations=copy.deepcopy(JUDGED)),
+        result_format={"result_format": "COMPLETE"},
+        expectation_parameters={"x": 2},
+    )
+    answers = {result.expectation_config.meta["rule"]: result for result in public.results}
+    for verdict in Engine().validate(JUDGED, frame, {"x": 2}):
+        answer = answers[verdict.rule]
+        assert verdict.error is None
+        assert verdict.failing.tolist() == sorted(answer.result.get("unexpected_index_list") or [])
+        assert (not len(verdict.failing)) == answer.success
+        for figure in ("element_count", "unexpected_count", "missing_count", "unexpected_percent"):
+            assert verdict.result.get(figure) == answer.result.get(figure), (verdict.rule, figure)
 
 
 def test_an_exception_inside_one_row_rule_fails_the_batch_and_keeps_the_others(monkeypatch):
@@ -83,25 +145,45 @@ def test_suites_are_great_expectations_suites(name):
 def test_every_column_of_the_contract_is_judged_by_kind(table):
     """A column that joins the contract without rules would pass unjudged."""
     judged = {
-        (expectation["meta"]["rule"], name)
+        (expectation["meta"]["rule"], subject(expectation))
         for expectation in row_rules(read_suite(table), columns(table), {"domains": ["video"]})
-        for name in (column.split(".")[0] for column in column_names(expectation))
     }
     for name, spec in columns(table).items():
         assert ("typed", name) in judged and ("text_utf8", name) in judged
         assert not spec.required or ("required", name) in judged
-        assert spec.kind != "time" or {("time_zone", name), ("time_not_future", name)} <= judged
-        assert spec.kind != "id" or ("id_length", name) in judged
+        timed = {"time_zone", "time_unit", "time_plausible", "time_not_future"}
+        assert spec.kind != "time" or {(rule, name) for rule in timed} <= judged
+        assert spec.kind != "id" or {("id_length", name), ("id_form", name)} <= judged
         assert spec.kind != "number" or ("finite", name) in judged
 
 
-def test_data_docs_are_rendered_into_the_folder_asked_for(tmp_path):
+def test_data_docs_are_one_page_of_what_the_gate_was_told(tmp_path, monkeypatch):
     frame = set_value(good_rows("exposures"), 5, "dwell_seconds", -1)
-    for _ in range(2):
-        judge("exposures", frame, data_docs=tmp_path / "data_docs")
-        index = tmp_path / "data_docs" / "exposures" / "index.html"
-        pages = sorted(index.parent.glob("validations/**/*.html"))
-        assert index.exists()
-        assert len(pages) == 3
-        assert any("dwell_seconds" in page.read_text() for page in pages)
-    assert [path.name for path in tmp_path.iterdir()] == ["data_docs"]
+    result = judge("exposures", frame, data_docs=tmp_path / "data_docs")
+    monkeypatch.setattr(Engine, "validate", None)  # nothing is judged again
+    (tmp_path / "data_docs" / "exposures" / "index.html").write_text("half a page")
+    path = render(tmp_path / "data_docs", "exposures", result)
+    assert [str(entry.relative_to(tmp_path)) for entry in sorted(tmp_path.rglob("*.*"))] == [
+        "data_docs/exposures/index.html"
+    ]
+    page = path.read_text()
+    assert path == tmp_path / "data_docs" / "exposures" / "index.html"
+    for words in (
+        "dwell_seconds",
+        "greater than or equal to",
+        "dwell_range",
+        "user_id is known",
+        hour_key(0),
+    ):
+        assert words in page
+
+
+def test_a_page_of_many_partitions_and_long_values_stays_small(tmp_path):
+    hours = tuple(range(72))
+    frame = good_rows("exposures", rows=30, hours=hours).astype({"ctx_slot": object})
+    frame["ctx_slot"] = "x" * 10_000
+    result = gate_module.gate("exposures", frame, context("exposures", hours=hours))
+    assert len(result.quarantined) == len(frame)
+    one = render(tmp_path, "exposures", judge("exposures", good_rows("exposures"))).stat().st_size
+    many = render(tmp_path, "exposures", result).stat().st_size
+    assert many < 2 * one

@@ -25,7 +25,6 @@ def arrow(values: list, type_: pa.DataType) -> pd.Series:
     [
         pd.Series(["7", "8", None]),
         pd.Series([7, 8, None], dtype="Int64"),
-        pd.Series([7.0, 8.0, np.nan]),
         pd.Series([b"7", "8", ""], dtype=object),
         arrow([7, 8, None], pa.uint64()),
         arrow([b"7", b"8", None], pa.binary()),

@@ -1,0 +1,168 @@
+"""Quarantined rows with their reasons, and the sentence that says why so many of a partition are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence, Sized
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from expectations.engine import Verdict
+from expectations.row_facts import RowFacts, subject
+from expectations.row_json import encode_rows, value_text
+from expectations.settings import DAY_MS
+from expectations.units import UNITS, unit_of
+
+QUARANTINE_COLUMNS = (
+    "table", "partition", "row", "rule", "rules", "column", "value", "remedy", "row_json",
+)  # fmt: skip
+_NAMED_RULES = 3
+_YEAR_MS = 365 * DAY_MS
+_MANY = 0.25  # share of the ids that is more than a few late ones
+
+
+class Refusals:
+    """The rows that broke a rule, and the first rule that each broke.
+
+    Attributes: `positions` (int64, ascending) in the call's frame, `first` (position of the verdict).
+    """
+
+    def __init__(self, table: str, frame: pd.DataFrame, facts: RowFacts, verdicts: Sequence[Verdict]) -> None:
+        self.table, self.frame, self.facts, self.verdicts = table, frame, facts, verdicts
+        sizes = [len(verdict.failing) for verdict in verdicts]
+        violations = pd.DataFrame(
+            {
+                "position": np.concatenate([np.empty(0, np.int64), *(v.failing for v in verdicts)]),
+                "order": np.repeat(np.arange(len(verdicts)), sizes),
+            }
+        ).sort_values(["position", "order"], kind="stable")
+        first = violations.drop_duplicates("position")
+        self._violations = violations
+        self.positions, self.first = first["position"].to_numpy(), first["order"].to_numpy()
+
+    def rows(self) -> pd.DataFrame:
+        """One row a quarantined row, see `GateResult.quarantined`."""
+        if not len(self.positions):
+            return pd.DataFrame(columns=list(QUARANTINE_COLUMNS))
+        rules = np.array([verdict.rule for verdict in self.verdicts], object)
+        subjects = np.array([subject(verdict.expectation) for verdict in self.verdicts], object)
+        remedies = np.array([verdict.expectation["meta"]["remedy"] for verdict in self.verdicts], object)
+        values = np.full(len(self.positions), None, object)
+        for name in dict.fromkeys(subjects[self.first]):
+            chosen = subjects[self.first] == name
+            values[chosen] = self._texts(name, self.positions[chosen])
+        frame = self.frame
+        whole = frame[[name for name in frame if not str(name).startswith("_")]].iloc[self.positions]
+        quarantined = pd.DataFrame(
+            {
+                "table": self.table,
+                "partition": frame["_partition"].iloc[self.positions].to_numpy(object),
+                "row": self.facts.row[self.positions],
+                "rule": rules[self.first],
+                "rules": self._rules(),
+                "column": subjects[self.first],
+                "value": values,
+                "remedy": remedies[self.first],
+                "row_json": encode_rows(whole),
+            }
+        )
+        if "_file" in frame:
+            quarantined["file"] = frame["_file"].iloc[self.positions].to_numpy(object)
+        return quarantined
+
+    def reasons(self, partition: int) -> str:
+        """Which rules the rows of a partition (by position) broke: counts, column, value, file and remedy."""
+        mine = self.facts.partition[self.positions] == partition
+        positions, first = self.positions[mine], self.first[mine]
+        groups: dict[tuple[str, str], list[int]] = {}
+        for order, verdict in enumerate(self.verdicts):
+            groups.setdefault((verdict.rule, subject(verdict.expectation)), []).append(order)
+        broken = {key: positions[np.isin(first, orders)] for key, orders in groups.items()}
+        largest = sorted((key for key in broken if len(broken[key])), key=lambda key: -len(broken[key]))
+        sentences = []
+        for rule, column in largest[:_NAMED_RULES]:
+            rows, (order, *_) = broken[rule, column], groups[rule, column]
+            (value,) = self._texts(column, rows[:1])
+            sentences.append(
+                f"{len(rows)} break {rule}: column {column!r}, such as {value!r} ({self._where(rows[0])}). "
+                f"{self._advice(self.verdicts[order].expectation, column, rows, partition)} "
+            )
+        rest = sum(len(broken[key]) for key in largest[_NAMED_RULES:])
+        if rest:
+            others = ", ".join(dict.fromkeys(rule for rule, _ in largest[_NAMED_RULES:]))
+            sentences.append(f"{rest} more break {others}. ")
+        return "".join(sentences)
+
+    def _rules(self) -> np.ndarray:
+        """All rules that each row broke, comma-separated, in the suite's order."""
+        codes, names = pd.factorize(np.array([verdict.rule for verdict in self.verdicts], object))
+        sets = np.zeros(len(self.positions), np.int64)  # bits: a suite has some twenty rules
+        row = np.searchsorted(self.positions, self._violations["position"])
+        np.bitwise_or.at(sets, row, np.int64(1) << codes[self._violations["order"]])
+        which, kinds = pd.factorize(sets)
+        texts = [",".join(name for bit, name in enumerate(names) if kind >> bit & 1) for kind in kinds]
+        return np.array(texts, object)[which]
+
+    def _texts(self, column: str, positions: np.ndarray) -> list[str | None]:
+        raw = self.facts.parsed[column].raw.iloc[positions].astype(object)
+        return [value_text(value) for value in raw]
+
+    def _where(self, position: int) -> str:
+        row = f"row {self.facts.row[position]}, counted from 0"
+        return f"{self.frame['_file'].iloc[position]}, {row}" if "_file" in self.frame else row
+
+    def _advice(self, rule: Mapping[str, Any], column: str, rows: np.ndarray, partition: int) -> str:
+        """The remedy, in the words of the case where the rows show what the case is."""
+        meta = rule["meta"]
+        if meta["rule"] == "time_unit":
+            return _unit_sentence(self.facts.parsed[column].values[rows])
+        if rule["kwargs"].get("column") != f"{column} is known":
+            return meta["remedy"]
+        table = meta["arguments"][0]
+        lookup = self.facts.context.known[table]
+        if isinstance(lookup, Sized) and not len(lookup):
+            return (
+                f"{table}/ is missing or has no rows, none have been loaded: put a file with a column "
+                f"{column!r} there and ingest again."
+            )
+        return self._strangers(table, column, rows, partition) + meta["remedy"]
+
+    def _strangers(self, table: str, column: str, rows: np.ndarray, partition: int) -> str:
+        """What is wrong with a dimension table that does not know so many ids."""
+        lookup = self.facts.context.known[table]
+        size = f" (it has {len(lookup)})" if isinstance(lookup, Sized) else ""
+        values = pd.Series(self.facts.parsed[column].values)
+        unknown = values.iloc[rows].nunique()
+        given = values[self.facts.partition == partition].nunique()
+        if unknown < _MANY * given:
+            return ""
+        return (
+            f"{unknown} of the partition's {given} {table} are new to {table}/{size}: its file is older than "
+            f"these rows, or names them otherwise. "
+        )
+
+
+def _unit_sentence(values: np.ndarray) -> str:
+    """What the most frequent wrong unit of epoch times is, with an example read both ways, and the remedy."""
+    codes = unit_of(values)
+    code, name, factor = UNITS[int(np.bincount(codes, minlength=len(UNITS))[1:].argmax()) + 1]
+    mine = values[codes == code]
+    example = int(mine[np.argmax(mine != 0)])
+    if np.abs(example * factor) < _YEAR_MS:
+        return (
+            f"{_date(example)} is of no log: 0 stands for 'unknown' (leave the cell empty), or an epoch "
+            f"number was read in a wrong unit when the file was written."
+        )
+    return (
+        f"{example} is epoch {name} of {_date(example * factor)}, but read as milliseconds it is of "
+        f"{_date(example)}: write milliseconds ({'×' if factor > 1 else '÷'} {max(factor, 1 / factor):,.0f}) "
+        f"or ISO 8601 with Z."
+    )
+
+
+def _date(milliseconds: float) -> str:
+    try:
+        return str(np.datetime64(int(milliseconds), "ms").astype("datetime64[D]"))
+    except (OverflowError, ValueError):
+        return "no calendar"
