@@ -1,83 +1,212 @@
-"""Hours whose logs come late: seen in the landing folder, loaded, and the ranking brought up to date."""
+"""Hours whose logs come late: seen in the landing folder, loaded, and the ranking brought up to date.
 
+Both sensors look at what lies there and at what is recorded, not at events: a tick that was missed loses
+nothing, and one that comes twice does nothing twice.
+"""
+
+import hashlib
 import json
-from datetime import UTC, datetime
-from pathlib import Path
+from collections.abc import Sequence
+from typing import Any
 
 import dagster as dg
+from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
 
-from assets.common.partitions import Partitions
+from assets.common import clock
 from assets.common.resources import HomeResource
-from assets.ranking.reading import EVENT_TABLES
-from orchestration.jobs import LOGS
+from assets.logs.verdicts import LANDED
+from orchestration.jobs import DAILY, HOURLY, LOGS, RANKING, daily_assets
+from orchestration.landed_hours import DIMENSIONS, HOURLY_TABLES, due_runs
+from orchestration.spans import in_words, runs
+from orchestration.turns import (
+    LOOK_BACK_HOURS,
+    dimensions,
+    due_ranking,
+    exposures_folder,
+    is_trained,
+    late_window,
+    look,
+    unfinished,
+)
 from warehouse.landing import layout
-from warehouse.landing.contract import table_contract
-from warehouse.landing.service_time import HOUR_MS, ServiceZone
+from warehouse.landing.service_time import DAY_MS, HOUR_MS
 
-LOOK_BACK_HOURS = 72  #: hours later than this are loaded by hand, as a backfill
+NIGHT_MS = 2 * HOUR_MS  #: after midnight, when a day that was not trained on counts as late
 
 
-def late_hours_condition(*tables: str) -> dg.AutomationCondition:
-    """An hour that is not the latest runs when its logs in `tables` were loaded after its turn, or again.
+def late_files_sensor(status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
+    """Requests the loading of hours whose files came or changed after their turn.
 
-    `eager()` looks at the latest window alone, which the hourly schedule takes care of. Nothing but logs
-    counts: a base model that is late or trained again changes no hour that was served, and what follows a
-    late hour needs no run, since the next hour finds the state before it out of date and catches up.
+    Hours without files get a warning in their check `landed`, once.
     """
-    logs = dg.AssetSelection.assets(*tables)
-    due = dg.AutomationCondition.newly_missing() | dg.AutomationCondition.any_deps_updated().allow(logs)
-    return (
-        due.since_last_handled()
-        & ~dg.AutomationCondition.any_deps_missing().allow(logs)
-        & ~dg.AutomationCondition.any_deps_in_progress()
-        & ~dg.AutomationCondition.in_progress()
-        & ~dg.AutomationCondition.in_latest_time_window()
-    ).with_label("late hour")
-
-
-def late_hours_automation() -> dg.AutomationConditionSensorDefinition:
-    """Evaluates the condition above. Stopped until switched on: a first fill of history is no late hour."""
-    return dg.AutomationConditionSensorDefinition(
-        "late_hours",
-        target=dg.AssetSelection.assets("hourly_ranker", "hourly_auc"),
-        default_status=dg.DefaultSensorStatus.STOPPED,
-        description="Runs the ranking of hours whose logs were loaded after their turn.",
-        minimum_interval_seconds=60,
-    )
-
-
-def late_files_sensor(partitions: Partitions, zone: ServiceZone) -> dg.SensorDefinition:
-    """Requests the loading of hours whose files changed after they were first seen."""
 
     @dg.sensor(
         job_name=LOGS,
         name="late_files",
         minimum_interval_seconds=300,
-        default_status=dg.DefaultSensorStatus.STOPPED,
+        default_status=status,
         description=f"Of the last {LOOK_BACK_HOURS} hours, loads those whose files have come or changed.",
     )
-    def late_files(context: dg.SensorEvaluationContext, home: HomeResource) -> dg.SensorResult:
-        seen: dict[str, str] = json.loads(context.cursor or "{}")
-        landing = home.deployment.landing_folder(home.home)
-        now_ms = int(datetime.now(UTC).timestamp() * 1000)
-        keys = zone.hours_between(now_ms - LOOK_BACK_HOURS * HOUR_MS, now_ms - 2 * HOUR_MS)
-        marks = {key: mark for key in keys if (mark := fingerprint(landing, key))}
-        changed = [key for key, mark in marks.items() if seen.get(key) != mark] if context.cursor else []
+    def late_files(
+        context: dg.SensorEvaluationContext, home: HomeResource
+    ) -> dg.SensorResult | dg.SkipReason:
+        from warehouse.store.waiting import WarehouseBusy
+
+        if run := unfinished(context.instance):
+            return dg.SkipReason(f"waits for {run}")
+        hours = late_window(home)
+        marks = file_marks(home, HOURLY_TABLES, hours)
+        settled: dict[str, str] = json.loads(context.cursor or "{}")
+        changed = [hour for hour in hours if marks.get(hour, "") != settled.get(hour)]
+        if not changed:
+            return dg.SkipReason(f"no file of the last {LOOK_BACK_HOURS} hours has come or changed")
+        try:
+            state = look(home, hours, changed)
+        except WarehouseBusy as busy:
+            return dg.SkipReason(str(busy))
+        due = frozenset(state.to_load)
+        described = sorted(file_marks(home, DIMENSIONS).items())
         requests = [
-            dg.RunRequest(run_key=f"{key} {marks[key]}", partition_key=key)
-            for key in changed
-            if partitions.hourly.has_partition_key(key)
+            dg.RunRequest(
+                # A refused hour is tried again when its files or those of users and items change, and daily.
+                run_key=_key(span, [marks.get(hour) for hour in span], described, _today(home)),
+                asset_selection=[dg.AssetKey(name) for name in [*dimensions(home), *state.tables(span)]],
+                **_partitions(span),
+            )
+            for span in due_runs(state)
         ]
-        return dg.SensorResult(run_requests=requests, cursor=json.dumps(marks))
+        cursor = json.dumps({hour: marks.get(hour, "") for hour in hours if hour not in due})
+        told = _told(context.instance)
+        missing = [_missing(home, hour) for hour in state.missing if hour not in told]
+        return dg.SensorResult(run_requests=requests, cursor=cursor, asset_events=missing)
 
     return late_files
 
 
-def fingerprint(landing: Path, hour: str) -> str:
-    """Names, sizes and times of the files that an hour is read from; empty where there are none."""
-    marks = []
-    for table in EVENT_TABLES:
-        for path in layout.files_of(landing, table_contract(table), hour):
-            status = path.stat()
-            marks.append(f"{table}/{path.name} {status.st_size} {status.st_mtime_ns}")
-    return "; ".join(marks)
+def late_hours_sensor(status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
+    """Requests the ranking of hours whose logs were loaded after their turn, and of those that follow them.
+
+    An hour after a late one is ranked again as well: its state was made without it. Hours whose files are not
+    loaded as they lie there (refused by the gate, say) are left alone, and so are those that no model of an
+    earlier day can score.
+    """
+
+    @dg.sensor(
+        job_name=RANKING,
+        name="late_hours",
+        minimum_interval_seconds=60,
+        default_status=status,
+        description="Ranks hours whose logs were loaded after their turn, and again those that follow them.",
+    )
+    def late_hours(
+        context: dg.SensorEvaluationContext, home: HomeResource
+    ) -> dg.SensorResult | dg.SkipReason:
+        from warehouse.store.waiting import WarehouseBusy
+
+        if run := unfinished(context.instance):
+            return dg.SkipReason(f"waits for {run}")
+        try:
+            hours = late_window(home)
+            due = due_ranking(home, context.instance, look(home, hours).ready)
+        except WarehouseBusy as busy:
+            return dg.SkipReason(str(busy))
+        if not due.hours:
+            waiting = in_words(due.without_base)
+            return dg.SkipReason(f"no model yet for {waiting}" if waiting else "every loaded hour is ranked")
+        order = {hour: number for number, hour in enumerate(hours)}
+        spans = runs(due.hours, lambda last, hour: order[hour] == order[last] + 1)
+        return dg.SensorResult(
+            run_requests=[
+                dg.RunRequest(run_key=_key(span, due.digests[span[-1]]), **_partitions(span))
+                for span in spans
+            ]
+        )
+
+    return late_hours
+
+
+def late_days_sensor(status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
+    """Requests the training of yesterday where its logs came after the night's turn."""
+
+    @dg.sensor(
+        job_name=DAILY,
+        name="late_days",
+        minimum_interval_seconds=600,
+        default_status=status,
+        description="Trains on the day that ended last, where its logs came after the night's turn.",
+    )
+    def late_days(context: dg.SensorEvaluationContext, home: HomeResource) -> dg.RunRequest | dg.SkipReason:
+        from warehouse.store.waiting import WarehouseBusy
+
+        deployment, now_ms = home.deployment, clock.now_ms()
+        zone = deployment.service_zone
+        day = zone.day_key(now_ms - DAY_MS - NIGHT_MS)
+        if run := unfinished(context.instance, LOGS, RANKING, HOURLY, DAILY):
+            return dg.SkipReason(f"waits for {run}")
+        if day < deployment.first_day or is_trained(home, day):
+            return dg.SkipReason(f"{day} needs no training")
+        try:
+            state = look(home, zone.hours_of_day(day))
+            due = due_ranking(home, context.instance, state.ready)
+        except WarehouseBusy as busy:
+            return dg.SkipReason(str(busy))
+        if not state.ready or state.to_load or due.hours:
+            return dg.SkipReason(f"{day} is not loaded and ranked as its files lie there")
+        assets = [dg.AssetKey(name) for name in daily_assets(deployment)]
+        return dg.RunRequest(run_key=f"late {day}", partition_key=day, asset_selection=assets)
+
+    return late_days
+
+
+def file_marks(
+    home: HomeResource, tables: Sequence[str], partitions: Sequence[str] | None = None
+) -> dict[str, str]:
+    """Partition → digest of names, sizes and times of its files in all tables; without files it is absent."""
+    landing, description = home.deployment.landing_folder(home.home), home.description
+    marks: dict[str, list[str]] = {}
+    for table in tables:
+        listed = layout.listing(landing, description.contract(table), description.service_zone).files
+        for key in listed if partitions is None else [key for key in partitions if key in listed]:
+            for path in listed[key]:
+                status = path.stat()
+                mark = f"{table}/{path.name} {status.st_size} {status.st_mtime_ns}"
+                marks.setdefault(key, []).append(mark)
+    return {key: _digest(parts) for key, parts in marks.items()}
+
+
+def _partitions(span: Sequence[str]) -> dict[str, Any]:
+    """How a run request names one partition, or a range that is one run."""
+    if len(span) == 1:
+        return {"partition_key": span[0]}
+    tags = {ASSET_PARTITION_RANGE_START_TAG: span[0], ASSET_PARTITION_RANGE_END_TAG: span[-1]}
+    return {"tags": tags}
+
+
+def _key(span: Sequence[str], *marks: object) -> str:
+    """A run's key: Dagster starts no second run of the same one."""
+    return f"{span[0]}..{span[-1]} {_digest(marks)}"
+
+
+def _digest(parts: object) -> str:
+    return hashlib.blake2b(repr(parts).encode(), digest_size=8).hexdigest()
+
+
+def _today(home: HomeResource) -> str:
+    return home.deployment.service_zone.day_key(clock.now_ms())
+
+
+def _told(instance: dg.DagsterInstance) -> set[str | None]:
+    """Hours that have a verdict on their files already; Dagster takes one without a run only once."""
+    key = dg.AssetCheckKey(dg.AssetKey("exposures"), LANDED)
+    return {info.partition_key for info in instance.event_log_storage.get_asset_check_partition_info([key])}
+
+
+def _missing(home: HomeResource, hour: str) -> dg.AssetCheckEvaluation:
+    return dg.AssetCheckEvaluation(
+        asset_key=dg.AssetKey("exposures"),
+        check_name=LANDED,
+        passed=False,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"no files yet in {exposures_folder(home, hour)}",
+        partition=hour,
+    )

@@ -12,6 +12,8 @@ from assets.experiments.ab.assets import ab_test_asset
 from assets.experiments.comparison.assets import ranking_comparison_asset
 from assets.experiments.profilers.assets import profile_evaluation_asset
 from assets.logs.assets import log_assets
+from assets.logs.external_history import external_history_asset
+from assets.profiling.audience_outcomes import audience_outcomes_asset
 from assets.profiling.few_shot_job import few_shot_job_asset
 from assets.profiling.heatmaps_asset import time_heatmaps_asset
 from assets.profiling.meta_profile_asset import meta_profile_asset
@@ -20,12 +22,11 @@ from assets.ranking.hourly_auc import hourly_auc_asset
 from assets.ranking.hourly_ranker import hourly_ranker_asset
 from assets.ranking.long_term_graph import long_term_graph_asset
 from assets.ranking.promotion import promotion_asset
-from assets.ranking.reading import EVENT_TABLES
-from orchestration import automation, jobs, schedules
+from orchestration import automation, freshness, jobs, schedules
+from orchestration.days import last_day
 from orchestration.requests import requests_sensor
+from orchestration.telling import failure_sensor
 from warehouse.home import Deployment, Home
-
-GROWING_SOURCE = "landing"  #: the one source whose logs go on; the others end with their last day
 
 
 @dataclass(frozen=True)
@@ -38,35 +39,29 @@ class Built:
 
 def build(home: Home, deployment: Deployment, progress: ProgressReport | None = None) -> Built:
     """Definitions for `deployment`; `progress` listens to trainings (default: the run's log alone)."""
-    partitions = Partitions.of(deployment, last_day=_last_day(home, deployment))
-    root = str(home.root)
+    shop = deployment.of_shop(home)
+    end, zone, root = last_day(home, deployment), deployment.service_zone, str(home.root)
+    partitions, lives = Partitions.of(deployment, end, shop, last_day(home, shop)), end is None
     definitions = dg.Definitions(
         assets=[
             *log_assets(partitions),
+            *(external_history_asset() for _ in partitions.history),
             long_term_graph_asset(partitions),
-            daily_ranker_asset(partitions),
-            hourly_ranker_asset(partitions, automation.late_hours_condition(*EVENT_TABLES)),
-            hourly_auc_asset(partitions, automation.late_hours_condition("exposures")),
+            daily_ranker_asset(partitions, freshness.of_days(lives, zone)),
+            hourly_ranker_asset(partitions),
+            hourly_auc_asset(partitions, freshness.of_hours(lives)),
             promotion_asset(partitions),
             time_heatmaps_asset(partitions),
             meta_profile_asset(partitions),
             few_shot_job_asset(),
+            audience_outcomes_asset(partitions),
             ranking_comparison_asset(),
             profile_evaluation_asset(),
             ab_test_asset(),
         ],
         jobs=jobs.asset_jobs(partitions),
-        schedules=[
-            schedules.hourly_schedule(partitions, deployment.service_zone),
-            schedules.daily_schedule(partitions, deployment.service_zone),
-            schedules.profiling_schedule(partitions, deployment.service_zone),
-            schedules.meta_training_schedule(partitions, deployment.service_zone),
-        ],
-        sensors=[
-            automation.late_files_sensor(partitions, deployment.service_zone),
-            automation.late_hours_automation(),
-            requests_sensor(),
-        ],
+        schedules=_schedules(partitions, deployment, shop),
+        sensors=_sensors(deployment),
         resources={
             "home": HomeResource(root=root),
             "warehouse": WarehouseResource(root=root),
@@ -78,13 +73,29 @@ def build(home: Home, deployment: Deployment, progress: ProgressReport | None = 
     return Built(definitions, partitions)
 
 
-def _last_day(home: Home, deployment: Deployment) -> str | None:
-    """The last day of an archive; None where logs go on, or have not landed yet."""
-    from warehouse.landing.description import SourceDescription
+def _schedules(
+    partitions: Partitions, deployment: Deployment, shop: Deployment
+) -> list[dg.ScheduleDefinition]:
+    """What runs by the clock, each by its source's; on where the deployment is live."""
+    status = dg.DefaultScheduleStatus.RUNNING if deployment.live else dg.DefaultScheduleStatus.STOPPED
+    return [
+        make(partitions, of.service_zone, status)
+        for make, of in (
+            (schedules.hourly_schedule, deployment),
+            (schedules.daily_schedule, deployment),
+            (schedules.profiling_schedule, shop),
+            (schedules.meta_training_schedule, shop),
+        )
+    ]
 
-    if deployment.source == GROWING_SOURCE:
-        return None
-    try:
-        return SourceDescription.load(deployment.landing_folder(home)).last_day
-    except FileNotFoundError:
-        return None
+
+def _sensors(deployment: Deployment) -> list[dg.SensorDefinition]:
+    """What watches; on where the deployment is live, and requests for audiences always."""
+    status = dg.DefaultSensorStatus.RUNNING if deployment.live else dg.DefaultSensorStatus.STOPPED
+    return [
+        automation.late_files_sensor(status),
+        automation.late_hours_sensor(status),
+        automation.late_days_sensor(status),
+        failure_sensor(status),
+        requests_sensor(),
+    ]

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from assets.common.partitions import Partitions
 from assets.profiling.few_shot_job import REQUESTS
 
+if TYPE_CHECKING:
+    from warehouse.home import Deployment
+
 HOURLY, LOGS, RANKING, DAILY = "hourly", "hourly_logs", "hourly_ranking", "daily"
 DAILY_LOGS = "daily_logs"
-PROFILING, META_TRAINING, FEW_SHOT = "profiling", "meta_training", "few_shot"
+PROFILING, META_TRAINING, FEW_SHOT, OUTCOMES = "profiling", "meta_training", "few_shot", "outcomes"
 COMPARISON, AB = "comparison_job", "ab_job"
 PROFILE_EVALUATION = "profile_evaluation_job"
 
@@ -20,6 +23,16 @@ DESCRIBING_ASSETS = ("demographics", "labels")  #: of the profiler, without part
 DAILY_LOG_ASSETS = (*DESCRIBING_ASSETS, "purchases", "points")
 RANKING_ASSETS = ("hourly_ranker", "hourly_auc")
 DAILY_ASSETS = ("long_term_graph", "daily_ranker", "promotion")
+
+
+def daily_assets(deployment: Deployment) -> list[str]:
+    """What a night makes: the long-term graph only where a system of the deployment uses it."""
+    from models.ranking.registry import SYSTEMS
+
+    settings = [getattr(SYSTEMS[system], deployment.size) for system in deployment.systems]
+    if any(each.uses_long_term for each in settings):
+        return list(DAILY_ASSETS)
+    return [name for name in DAILY_ASSETS if name != "long_term_graph"]
 
 
 #: Name, assets, the field of `Partitions` (or `requests`, or None) in which it is cut, description.
@@ -53,9 +66,17 @@ JOBS: tuple[tuple[str, tuple[str, ...], str | None, str], ...] = (
         (
             *DAILY_LOG_ASSETS,
             "time_heatmaps",
+            "audience_outcomes",
         ),
         "shop",
-        "After midnight: gate and load the day's purchases and points, move the heatmaps on by a day.",
+        "After midnight: gate and load the day's purchases and points, move the heatmaps on by a day, and "
+        "judge the audiences whose horizon has ended.",
+    ),
+    (
+        OUTCOMES,
+        ("audience_outcomes",),
+        "shop",
+        "Judge the audiences whose horizon has ended, on purchases that are loaded.",
     ),
     (
         META_TRAINING,
@@ -108,7 +129,7 @@ def asset_jobs(partitions: Partitions) -> list[Any]:
     return [
         dg.define_asset_job(
             name,
-            selection=list(assets),
+            selection=[*assets, *(partitions.history if name == LOGS else ())],
             partitions_def=cuts[cut],
             executor_def=dg.in_process_executor,
             description=description,

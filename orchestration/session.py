@@ -5,16 +5,21 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import dagster as dg
+from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
 
 from assets.common.resources import ProgressReport
+from assets.profiling.few_shot_job import REQUESTS
 from models.progress import Progress
 from orchestration.build import build
+from orchestration.failures import failed_checks, what_failed
 from orchestration.settings import prepare_home
 from warehouse.home import Deployment, Home
 
@@ -67,21 +72,45 @@ class Session:
     def __exit__(self, *error: object) -> None:
         self._instance.dispose()
 
-    def run(self, job: str, first: str, last: str | None = None, only: Sequence[str] | None = None) -> None:
+    def of_shop(self) -> Session:
+        """The same session as the profiler sees it: on the deployment of the shop, where that is another."""
+        view = copy.copy(self)
+        view.deployment = self.deployment.of_shop(self.home)
+        return view
+
+    def add_request(self, name: str) -> None:
+        """Make a request for an audience a partition that can be run."""
+        self._instance.add_dynamic_partitions(REQUESTS.name or "", [name])
+
+    def run(
+        self,
+        job: str,
+        first: str,
+        last: str | None = None,
+        only: Sequence[str] | None = None,
+        tags: Mapping[str, str] | None = None,
+        config: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> list[str]:
         """Run a job on a partition, or on the range through `last` as one run; `only` names some assets.
 
-        Raises RunFailed with what the run's failed steps and checks said.
+        `tags` are further tags of the run, `config` what the launchpad would be told, by asset. Returns what
+        failed checks said that stop nothing. Raises RunFailed with what the run's failed steps and checks
+        said.
         """
         before, start = sum(self._progress.seconds.values()), time.perf_counter()
-        tags = {}
-        if last is not None and last != first:
-            tags = {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}
+        in_range = last is not None and last != first
+        tags = dict(tags or {})
+        if in_range:
+            tags |= {ASSET_PARTITION_RANGE_START_TAG: first, ASSET_PARTITION_RANGE_END_TAG: str(last)}
         result = self._definitions.resolve_job_def(job).execute_in_process(
             instance=self._instance,
-            partition_key=None if tags else first,
+            partition_key=None if in_range else first,
             tags=tags or None,
             asset_selection=[dg.AssetKey(name) for name in only] if only else None,
-            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+            run_config={
+                "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+                "ops": {asset: {"config": dict(values)} for asset, values in (config or {}).items()},
+            },
             raise_on_error=False,
         )
         work = sum(self._progress.seconds.values()) - before
@@ -89,7 +118,10 @@ class Session:
         self.spent.work = dict(self._progress.seconds)
         self.spent.runs += 1
         if not result.success:
-            raise RunFailed(_said(result))
+            raise RunFailed(
+                what_failed(result.all_events) or f"run {result.run_id} failed: see it in Dagster"
+            )
+        return failed_checks(result.all_events)
 
     def report(self, stage: str, done: int, total: int) -> None:
         """Tell the listener, if there is one."""
@@ -109,21 +141,3 @@ def import_libraries() -> None:
         "warehouse.store.warehouse",
     ):
         importlib.import_module(name)
-
-
-def _said(result: dg.ExecuteInProcessResult) -> str:
-    """What failed steps and checks of a run said, one paragraph each."""
-    said = []
-    for event in result.all_events:
-        if event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
-            check = event.asset_check_evaluation_data
-            if not check.passed and check.blocking:
-                said.append(
-                    f"{check.asset_key.to_user_string()}, check {check.check_name}: {check.description}"
-                )
-        elif event.is_step_failure:
-            data = event.step_failure_data
-            reason = data.user_failure_data.description if data.user_failure_data else None
-            if reason or (data.error and "blocking asset check" not in data.error.message):
-                said.append(reason or f"{event.step_key}: {data.error.message}")  # type: ignore[union-attr]
-    return "\n".join(dict.fromkeys(said)) or f"run {result.run_id} failed; its page in Dagster says why"

@@ -97,12 +97,18 @@ def home_in(env_file: Path) -> Path | None:
 
 
 def sqlite_uri(path: Path) -> str:
-    """The SQLAlchemy address of a SQLite file; `%`, `?` and `#` in its path are escaped."""
-    return f"sqlite:///{quote(str(path))}"
+    """The SQLAlchemy address of a SQLite file; `%`, `?`, `#` and such in its path are escaped.
+
+    An escaped address names the driver too, because MLflow makes the folder of an address without one,
+    unescaped.
+    """
+    plain = str(path)
+    escaped = quote(plain)
+    return f"sqlite:///{plain}" if escaped == plain else f"sqlite+pysqlite:///{escaped}"
 
 
 class Deployment(BaseModel):
-    """What this home was set up for. One deployment has one source, one zone and one first day."""
+    """What this home was set up for: one source with its zone and first day, and perhaps another's shop."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -112,12 +118,22 @@ class Deployment(BaseModel):
     shop_first_day: str | None = Field(
         default=None, description="first day of purchases and points where it lies before `first_day`"
     )
+    shop: str | None = Field(
+        default=None,
+        description="source of purchases and all that is made of them, where it is another than `source`",
+    )
+    external_first_day: str | None = Field(
+        default=None, description="first day of external clicks where it lies before `first_day`"
+    )
     systems: tuple[str, ...] = SYSTEMS  #: trained each day and adapted each hour
     size: Literal["real", "tiny"] = "real"  #: which configuration of each system
     device: str = "cpu"  #: torch device of training and scoring
     seed: int = 0  #: of every training
     landing: str | None = Field(
         default=None, description="the user's own landing folder; default: inside home"
+    )
+    live: bool = Field(
+        default=False, description="whether schedules and sensors run hours and days by themselves"
     )
 
     @field_validator("zone")
@@ -130,6 +146,11 @@ class Deployment(BaseModel):
     def service_zone(self) -> ServiceZone:
         """The zone in which hours and days are cut."""
         return ServiceZone(self.zone)
+
+    @property
+    def behaviours_first_day(self) -> str:
+        """First day of anything that rankers read: of exposures, or of external clicks before them."""
+        return min(self.first_day, self.external_first_day or self.first_day)
 
     def paths(self, home: Home) -> SourceHome:
         """The folders of this deployment's source."""
@@ -153,7 +174,18 @@ class Deployment(BaseModel):
         path = home.root / "deployment.json"
         if path.exists():
             return cls.model_validate_json(path.read_text())
-        source = os.environ.get("HOURFOLD_SOURCE") or "simulator"
+        return cls._of_source(home, os.environ.get("HOURFOLD_SOURCE") or "simulator")
+
+    def of_shop(self, home: Home) -> Deployment:
+        """The deployment as the profiler sees it: that of `shop`, where it has one, in its own zone."""
+        if self.shop in (None, self.source):
+            return self
+        changes = self.model_dump(include={"size", "device", "seed", "systems", "live"})
+        return self._of_source(home, str(self.shop)).model_copy(update=changes)
+
+    @classmethod
+    def _of_source(cls, home: Home, source: str) -> Deployment:
+        """What a source's landing folder says, or the usual where it is not filled yet."""
         landing = home.source(source).landing
         if (landing / FILE_NAME).exists():
             described = SourceDescription.load(landing)
@@ -162,6 +194,7 @@ class Deployment(BaseModel):
                 zone=described.zone,
                 first_day=described.first_day,
                 shop_first_day=described.shop_first_day,
+                external_first_day=described.external_first_day,
             )
         return cls(source=source, **_USUAL.get(source, {}))
 

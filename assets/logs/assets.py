@@ -1,7 +1,7 @@
 """Every table of the landing folder as an asset: through the gate into the warehouse."""
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
@@ -9,18 +9,19 @@ from assets.common import plots
 from assets.common.faults import retried_or_explained
 from assets.common.partitions import Partitions
 from assets.common.resources import HomeResource, ProgressReport
-from assets.common.timings import PREFIX, Timings
+from assets.common.timings import PREFIX
+from assets.logs import verdicts
+from assets.logs.arrivals import Arrivals
+from assets.logs.loading import Loading, load_partitions
 
 if TYPE_CHECKING:
     from assets.logs.ingest import IngestReport
-    from expectations.gate import BatchFailure
 
-Failures = dict[str, "tuple[BatchFailure, ...]"]
 Events = Iterator[
     dg.AssetMaterialization | dg.AssetCheckEvaluation | dg.AssetCheckResult | dg.MaterializeResult
 ]
-Metadata = dict[str, dg.MetadataValue | int]
-GATE = "gate"
+Metadata = dict[str, Any]
+FORCE = "hourfold/force"  #: tag of runs that load what breaks batch rules
 
 _WHAT = {
     "users": "Accounts with their chosen categorical columns; every file that is not loaded as it is now.",
@@ -31,16 +32,6 @@ _WHAT = {
     "points": "Points owned or moved (standard, limited, used); a day of service time.",
     "demographics": "Survey answers of accounts, numbers and categories; every file not loaded as it is now.",
     "labels": "Observed answers (user, task, 0 or 1, when); every file that is not loaded as it is now.",
-}
-_CHECK = (
-    "Batch rules: {history}share quarantined, {clock}schema. A batch that breaks one is not written; the "
-    "state before stays."
-)
-_HISTORY = {
-    "exposures": "row count and click rate against the history of the same hour, ",
-    "external_clicks": "row count against the history of the same hour, ",
-    "purchases": "row count and price level against the history of the same weekday, ",
-    "points": "row count against the history of the same weekday, ",
 }
 
 
@@ -53,13 +44,8 @@ def log_assets(partitions: Partitions) -> list[dg.AssetsDefinition]:
     ]
 
 
-def _check(table: str) -> str:
-    clock = "clock, " if table in _HISTORY else ""
-    return _CHECK.format(history=_HISTORY.get(table, ""), clock=clock)
-
-
 def _dimension(table: str) -> dg.AssetsDefinition:
-    # Its check does not block: exposures have a gate of their own, which sees rows of unknown users or items.
+    # Its checks do not block: exposures have a gate of their own, which sees rows of unknown users or items.
     # A dimension file that nobody mends would otherwise hold back every hour from then on.
     @dg.asset(
         name=table,
@@ -67,22 +53,19 @@ def _dimension(table: str) -> dg.AssetsDefinition:
         group_name="logs",
         owners=["team:data"],
         kinds={"duckdb", "greatexpectations"},
-        check_specs=[dg.AssetCheckSpec(GATE, asset=table, description=_check(table))],
+        check_specs=verdicts.check_specs(table, None, blocking=False),
         pool="duckdb",
     )
     def load(
         context: dg.AssetExecutionContext, home: HomeResource, progress: dg.ResourceParam[ProgressReport]
     ) -> dg.MaterializeResult:
+        home = home.of_table(table)
         with retried_or_explained(context):
-            timings = Timings()
-            with timings.phase("read"):
-                due = pending(home, table)
-            report, failures = load_partitions(home, table, due)
-            progress.spent(timings.seconds)
-            progress.spent(report.seconds if report else {})
+            loading = load_partitions(home, table, pending(home, table), force=FORCE in context.run.tags)
+            progress.spent(loading.seconds())
+            arrivals = Arrivals.of(loading, home.deployment.landing_folder(home.home), home.description)
             return dg.MaterializeResult(
-                metadata=_metadata(report) if report else {},
-                check_results=[_verdict(table, failures)],
+                metadata=_files_metadata(loading), check_results=verdicts.of_files(loading, arrivals.check())
             )
 
     return load
@@ -91,8 +74,9 @@ def _dimension(table: str) -> dg.AssetsDefinition:
 def _dated(
     table: str, partitions: dg.TimeWindowPartitionsDefinition, deps: Sequence[str]
 ) -> dg.AssetsDefinition:
-    # A multi-asset, because only its outputs may be skipped: a rejected partition must not look
-    # materialised.
+    # A multi-asset, because only its outputs may be skipped: a partition that was refused or has no files
+    # must not look materialised. In a run of many partitions its checks are events of a partition rather than
+    # outputs, which would be one verdict on all.
     @dg.multi_asset(
         name=table,
         specs=[
@@ -107,35 +91,33 @@ def _dated(
                 skippable=True,
             )
         ],
-        check_specs=[
-            dg.AssetCheckSpec(
-                GATE, asset=table, blocking=True, description=_check(table), partitions_def=partitions
-            )
-        ],
+        check_specs=verdicts.check_specs(table, partitions, blocking=True),
+        can_subset=True,
         backfill_policy=dg.BackfillPolicy.single_run(),
         pool="duckdb",
     )
     def load(
         context: dg.AssetExecutionContext, home: HomeResource, progress: dg.ResourceParam[ProgressReport]
     ) -> Events:
-        keys = list(context.partition_keys)
+        keys, key, home = list(context.partition_keys), dg.AssetKey(table), home.of_table(table)
         with retried_or_explained(context):
-            report, failures = load_partitions(home, table, keys)
-            metadata = _metadata(report) if report else {}
-            progress.spent(report.seconds if report else {})
-        key = dg.AssetKey(table)
-        if len(keys) > 1:
-            # A range is one run with one verdict, which no page would count for its partitions: each gets one
-            # of its own.
+            loading = load_partitions(home, table, keys, force=FORCE in context.run.tags)
+            progress.spent(loading.seconds())
+            arrivals = Arrivals.of(loading, home.deployment.landing_folder(home.home), home.description)
+        for partition in keys:
+            results = verdicts.of_partition(loading, partition, arrivals.check(partition))
+            yield from results if len(keys) == 1 else verdicts.evaluations(table, results, partition)
+        if set(loading.reports) == set(keys) and key in context.selected_asset_keys:
             for partition in keys:
-                own = {partition: failures[partition]} if partition in failures else {}
-                yield _judged(key, partition, own)
-        if failures and report is not None:
-            for partition in report.rows.index:
-                yield dg.AssetMaterialization(key, partition=str(partition), metadata=metadata)
-        yield _verdict(table, failures)
-        if not failures:
-            yield dg.MaterializeResult(asset_key=key, metadata=metadata)
+                metadata = _metadata(loading.reports[partition], partition)
+                context.add_asset_metadata(metadata, asset_key=key, partition_key=partition)
+            yield dg.MaterializeResult(asset_key=key)
+            return
+        for partition, report in loading.reports.items():
+            yield dg.AssetMaterialization(key, partition=partition, metadata=_metadata(report, partition))
+        if loading.stopped and not (len(keys) == 1 and loading.refused):
+            # One refused partition fails by its blocking checks.
+            raise dg.Failure(description=_refusal(loading), allow_retries=False)
 
     return load
 
@@ -147,82 +129,63 @@ def pending(home: HomeResource, table: str) -> list[str]:
     return ingest.pending(home.paths, table, landing=home.deployment.landing_folder(home.home))
 
 
-def load_partitions(
-    home: HomeResource, table: str, partitions: Sequence[str]
-) -> "tuple[IngestReport | None, Failures]":
-    """Gate and load partitions; those that break a batch rule are left as they were, the others are loaded.
-
-    Returns the report of what was loaded (None: nothing) and the failures by partition.
-    """
-    from assets.logs.ingest import BatchRejected, ingest
-
-    landing = home.deployment.landing_folder(home.home)
-    if not partitions:
-        return None, {}
-    try:
-        return ingest(home.paths, table, partitions, landing=landing), {}
-    except BatchRejected as rejected:
-        failures = dict(rejected.report.failures)
-    sound = [partition for partition in partitions if partition not in failures]
-    if not sound:
-        return None, failures
-    try:
-        return ingest(home.paths, table, sound, landing=landing), failures
-    except BatchRejected as rejected:
-        # Without the rejected hours, the history looks different to the others: one more look is enough.
-        return None, failures | dict(rejected.report.failures)
-
-
-def _metadata(report: "IngestReport") -> Metadata:
-    """What the asset's page shows of a load."""
-    rows_in = int(report.rows["rows_in"].sum())
-    share = report.quarantined / rows_in if rows_in else 0.0
-    return {
+def _metadata(report: "IngestReport", partition: str) -> Metadata:
+    """What the asset's page shows of one partition's load."""
+    rows_in, kept, quarantined = (
+        int(report.rows.at[partition, name]) for name in ("rows_in", "kept", "quarantined")
+    )
+    alone = len(report.rows) == 1
+    warnings = [text for text in report.warnings if alone or partition in text]
+    metadata: Metadata = {
         "rows in": rows_in,
+        "kept": kept,
+        "quarantined": quarantined,
+        "share quarantined": dg.MetadataValue.float(quarantined / rows_in if rows_in else 0.0),
+        "warnings": dg.MetadataValue.md("\n".join(f"- {text}" for text in warnings) or "none"),
+    }
+    if report.data_docs is not None:
+        metadata["data docs"] = dg.MetadataValue.url(report.data_docs.as_uri())
+    if not alone:
+        return metadata | {"partitions of the same load": len(report.rows)}
+    return metadata | _pictures(report)
+
+
+def _files_metadata(loading: Loading) -> Metadata:
+    """What the page of a table without partitions shows of a load of its files."""
+    if not loading.reports:
+        return {"files loaded": 0, "files refused": len(loading.stopped)}
+    report = next(iter(loading.reports.values()))
+    return {
+        "files loaded": len(loading.reports),
+        "files refused": len(loading.stopped),
+        "rows in": int(report.rows["rows_in"].sum()),
         "kept": report.kept,
         "quarantined": report.quarantined,
-        "share quarantined": dg.MetadataValue.float(share),
-        "partitions": len(report.rows),
         "warnings": dg.MetadataValue.md("\n".join(f"- {text}" for text in report.warnings) or "none"),
-        **{f"{PREFIX}{name}": dg.MetadataValue.float(seconds) for name, seconds in report.seconds.items()},
-        **(
-            {"quarantine by rule": plots.embedded(plots.bars(report.rules, "Quarantine by rule", "rows"))}
-            if report.rules
-            else {}
-        ),
+        **_pictures(report),
     }
 
 
-def _outcome(failures: Failures) -> str:
-    """The broken rules, and what to do."""
-    if not failures:
-        return "all batch rules hold"
-    messages = [failure.message for broken in failures.values() for failure in broken]
-    return (
-        "\n".join(messages[:10])
-        + "\nNothing of these partitions was written; the state before is intact. What to do: mend the files "
-        "in the landing folder and materialise the partitions again. If the batch is right as it is, load it "
-        "with `hourfold ingest --force`."
-    )
+def _pictures(report: "IngestReport") -> Metadata:
+    """Seconds by phase, and rows in quarantine by rule."""
+    seconds = {f"{PREFIX}{name}": dg.MetadataValue.float(value) for name, value in report.seconds.items()}
+    if not report.rules:
+        return seconds
+    bars = plots.bars(report.rules, "Quarantine by rule", "rows")
+    return seconds | {"quarantine by rule": plots.embedded(bars)}
 
 
-def _verdict(table: str, failures: Failures) -> dg.AssetCheckResult:
-    return dg.AssetCheckResult(
-        asset_key=table,
-        check_name=GATE,
-        passed=not failures,
-        description=_outcome(failures),
-        metadata={"rules broken": sorted({f.rule for broken in failures.values() for f in broken})},
-    )
-
-
-def _judged(key: dg.AssetKey, partition: str, failures: Failures) -> dg.AssetCheckEvaluation:
-    return dg.AssetCheckEvaluation(
-        asset_key=key,
-        check_name=GATE,
-        passed=not failures,
-        description=_outcome(failures),
-        metadata={},
-        blocking=True,
-        partition=partition,
+def _refusal(loading: Loading) -> str:
+    """Which partitions were not loaded, why, and what to do."""
+    texts = [failure.message for broken in loading.refused.values() for failure in broken]
+    texts = list(dict.fromkeys([*loading.unreadable.values(), *texts]))
+    more = [f"and {len(texts) - 10} more"] if len(texts) > 10 else []
+    return "\n".join(
+        [
+            f"{loading.table}: {len(loading.stopped)} of {len(loading.asked)} partitions were not loaded; "
+            "what was loaded of them before stays.",
+            *texts[:10],
+            *more,
+            verdicts.REMEDY,
+        ]
     )

@@ -8,16 +8,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
 from assets.logs import judging
 from assets.logs.judging import Judgement, Question
-from assets.logs.reports import BatchRejected, IngestReport, report_of
+from assets.logs.reports import BatchRejected, IngestReport, report_of, with_data_docs
 from warehouse.home import SourceHome
 from warehouse.landing import reading
 from warehouse.landing.description import FILE_NAME, SourceDescription
-from warehouse.landing.reading import Landed
-from warehouse.landing.records import PartitionLoad
+from warehouse.landing.records import Landed, PartitionLoad
 
 if TYPE_CHECKING:
     from expectations.gate import GateResult
@@ -43,6 +40,7 @@ def ingest(
     settings: GateSettings | None = None,
     now_ms: int | None = None,
     force: bool = False,
+    data_docs: Path | None = None,
 ) -> IngestReport:
     """Bring partitions of a table through the gate into the warehouse, in one transaction.
 
@@ -56,6 +54,7 @@ def ingest(
         landing, description: default: the folder inside home, and what it says.
         settings, now_ms: limits of the gate, and its clock; default: those of the description, and now.
         force: load even though batch rules are broken; recorded with the batch.
+        data_docs: folder for Great Expectations' Data Docs, also of a refusal; default: none are made.
 
     Raises:
         BatchRejected: a batch rule is broken; nothing was written.
@@ -65,37 +64,52 @@ def ingest(
     landing = landing or home.landing
     description = description or reading.describe(landing)
     settings = settings or judging.gate_settings(description, landing)
-    gone: Collection[str] = ()
-    if partitions is None:
-        standing = standing_of(home, table, landing=landing, description=description)
-        partitions, gone = standing.pending, standing.gone
     began = time.perf_counter()
-    landed = reading.read(landing, description, table, partitions)
-    missing = [partition for partition, files in landed.files.items() if not files]
-    landed = replace(landed, files={key: files for key, files in landed.files.items() if files})
-    if missing:
-        gone = sorted({*gone, *(set(missing) & set(_loaded(home, table)))})
-    seconds = {"read": time.perf_counter() - began, "gate": 0.0, "load": 0.0}
-    warnings = [*landed.warnings, *_stay_loaded(table, gone)]
+    landed, missing, warnings = _read(home, landing, description, table, partitions)
+    read = time.perf_counter()
+    report = report_of(landed, None, missing, warnings)
     if not landed.files:
-        return replace(report_of(landed, None, missing, warnings), seconds=seconds)
+        return replace(report, seconds={"read": read - began, "gate": 0.0, "load": 0.0})
 
     def accept(judgement: Judgement) -> None:
-        if judgement.result.batch_failures and not force:
-            raise BatchRejected(report_of(landed, judgement.result, missing, warnings))
+        nonlocal report
+        report = with_data_docs(report_of(landed, judgement.result, missing, warnings), judgement, data_docs)
+        if report.failures and not force:
+            raise BatchRejected(report)
 
     def write(warehouse: Warehouse, judgement: Judgement) -> None:
         result = judgement.result
-        quarantined = _with_files(result.quarantined, landed.frame)
-        warehouse.load(table, _records(landed, result), result.passed, quarantined, description=description)
+        records = _records(landed, result)
+        warehouse.load(table, records, result.passed, result.quarantined, description=description)
 
     question = Question(description, table, tuple(landed.files), settings, now_ms)
-    frame = landed.frame.drop(columns="_file")
-    judgement = judging.judge_and_write(home.warehouse, question, frame, accept, write)
-    seconds |= {"gate": judgement.seconds, "load": time.perf_counter() - began - seconds["read"]}
-    seconds["load"] -= judgement.seconds
-    warnings += remember(landing, description)
-    return replace(report_of(landed, judgement.result, missing, warnings), seconds=seconds)
+    judgement = judging.judge_and_write(home.warehouse, question, landed.frame, accept, write)
+    load = time.perf_counter() - read - judgement.seconds
+    return replace(
+        report,
+        seconds={"read": read - began, "gate": judgement.seconds, "load": load},
+        warnings=(*report.warnings, *remember(landing, description)),
+    )
+
+
+def _read(
+    home: SourceHome,
+    landing: Path,
+    description: SourceDescription,
+    table: str,
+    partitions: Sequence[str] | None,
+) -> tuple[Landed, list[str], list[str]]:
+    """The rows of those partitions that have files, the names of the others, and what is to be said."""
+    gone: set[str] = set()
+    if partitions is None:
+        standing = standing_of(home, table, landing=landing, description=description)
+        partitions, gone = standing.pending, set(standing.gone)
+    landed = reading.read(landing, description, table, partitions)
+    missing = [partition for partition, files in landed.files.items() if not files]
+    if missing:
+        gone |= set(missing) & set(_loaded(home, table))
+    with_files = {partition: files for partition, files in landed.files.items() if files}
+    return replace(landed, files=with_files), missing, [*landed.warnings, *_stay_loaded(table, sorted(gone))]
 
 
 def pending(
@@ -124,11 +138,11 @@ def standing_of(
     only: Collection[str] | None = None,
 ) -> Standing:
     """What of a table (of the partitions `only`) is to be loaded, and what is loaded and has no files now."""
-    present = reading.fingerprints(landing, description, table)
+    present = reading.fingerprints(landing, description, table, only)
     stored = _loaded(home, table)
-    chosen = set(present) | set(stored) if only is None else set(only)
+    chosen = set(stored) if only is None else set(only)
     return Standing(
-        pending=tuple(p for p, digest in present.items() if p in chosen and stored.get(p) != digest),
+        pending=tuple(partition for partition, digest in present.items() if stored.get(partition) != digest),
         gone=tuple(partition for partition in stored if partition in chosen and partition not in present),
     )
 
@@ -182,11 +196,3 @@ def _records(landed: Landed, result: GateResult) -> list[PartitionLoad]:
         )
         for record in landed.records()
     ]
-
-
-def _with_files(quarantined: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
-    """Quarantined rows with the file that each came from."""
-    files = frame[["_partition", "_row", "_file"]].set_axis(["partition", "row", "file"], axis=1)
-    return quarantined.assign(row=quarantined["row"].astype("int64")).merge(
-        files, on=["partition", "row"], how="left"
-    )

@@ -121,10 +121,10 @@ def judge_and_write(
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[Warehouse | None]:
+def reading(path: Path, wait_seconds: float = 60.0) -> Iterator[Warehouse | None]:
     """The warehouse for reading, brought to this version of the schema; None where nothing is loaded."""
     try:
-        warehouse = Warehouse(path, read_only=True)
+        warehouse = Warehouse(path, read_only=True, wait_seconds=wait_seconds)
     except WarehouseMissing:
         yield None
         return
@@ -143,9 +143,9 @@ def gate_settings(description: SourceDescription, landing: Path) -> GateSettings
     from expectations.settings import GateSettings
 
     try:
-        return GateSettings.model_validate(description.gate)
+        return GateSettings.of(description.gate)
     except ValueError as error:
-        raise ValueError(f'{landing / FILE_NAME}, "gate": {error}') from error
+        raise ValueError(f"{landing / FILE_NAME}: {error}") from error
 
 
 def _context(question: Question, opened: Opener) -> tuple[GateContext, str]:

@@ -15,7 +15,7 @@ from assets.logs.judging import Judgement, Question
 from warehouse.home import SourceHome
 from warehouse.landing import reading
 from warehouse.landing.description import SourceDescription
-from warehouse.store.connection import WarehouseMissing
+from warehouse.store.connection import upgrade
 from warehouse.store.quarantine import move_to_kept, show_quarantine
 from warehouse.store.warehouse import Warehouse
 
@@ -59,8 +59,7 @@ def replay(
         rule, partition, ids: only rows that broke this rule, of this partition, with these quarantine ids.
         fixed: mended values: `id` (quarantine id) and the columns to replace, a missing value leaving the
             row's own; with it, only these rows.
-        landing, description: default: the folder inside home, and what it says.
-        settings, now_ms: limits of the gate, and its clock; default: now.
+        landing, description, settings, now_ms: as for `ingest`.
 
     Raises:
         KeyError: `fixed` names an id that is not in quarantine, or a column that the contract does not know.
@@ -70,15 +69,13 @@ def replay(
     settings = settings or judging.gate_settings(description, landing)
     if fixed is not None:
         ids = [int(number) for number in fixed["id"]]
-    with judging.reading(home.warehouse) as warehouse:
-        if warehouse is None:
-            raise WarehouseMissing(f"{home.warehouse} does not exist: ingest some logs first")
+    upgrade(home.warehouse)
+    with Warehouse(home.warehouse, read_only=True) as warehouse:
         rows = show_quarantine(warehouse, table, rule=rule, partition=partition, ids=ids)
     if rows.empty and fixed is None:
         return ReplayReport(table, 0, 0, {}, ())
     raw = _raw(rows, fixed, description, table)
-    partitions = tuple(dict.fromkeys(rows["partition"]))
-    question = Question(description, table, partitions, settings, now_ms, replay=True)
+    question = Question(description, table, tuple(raw["_partition"].unique()), settings, now_ms, replay=True)
     ids_of = rows[["id", "partition", "row"]].set_axis(["_id", "_partition", "_row"], axis=1)
 
     def passed(judgement: Judgement) -> pd.DataFrame:
@@ -106,6 +103,7 @@ def _raw(
     if fixed is not None:
         raw = _mended(raw, rows, fixed, description, table)
     raw["_partition"], raw["_row"] = rows["partition"].astype("str"), rows["row"].astype("int64")
+    raw["_file"] = rows["file"]
     return raw
 
 

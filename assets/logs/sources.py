@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,9 +13,11 @@ from warehouse.landing.contract import PartitionKind
 from warehouse.landing.writing import replace_text
 
 if TYPE_CHECKING:
+    from assets.logs.reports import IngestReport
     from simulator import SimulatorSettings
     from warehouse.home import Home, SourceHome
     from warehouse.landing.description import SourceDescription
+    from warehouse.landing.files import FileRejected
 
 SOURCES = ("simulator", "kuairand", "complete-journey", "landing")
 
@@ -23,6 +26,14 @@ FOLDER_STAMP = "landing-folder"  #: file under the source's home: the folder wit
 #: Partitions in one run of the gate and one transaction, which bounds memory: three days of hours, or a year
 #: of a middling shop.
 PARTITIONS_PER_LOAD = {PartitionKind.HOUR: 72, PartitionKind.FILE: 72, PartitionKind.DAY: 400}
+
+
+@dataclass(frozen=True)
+class Refused:
+    """What was left out of a load, collected while the rest goes on."""
+
+    reports: list[IngestReport] = field(default_factory=list)
+    files: list[FileRejected] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -36,9 +47,11 @@ class OpenedSource:
 
     @property
     def last_day(self) -> str:
-        """The newest day with events; logs of one's own go on after `source.json` was written."""
+        """The newest day with events; logs that are not closed go on after `source.json` was written."""
         from warehouse.landing.inference import DATED
 
+        if self.description.closed:
+            return self.description.last_day
         return max([self.description.last_day, *self.landed_days(DATED)])
 
     def landed_days(self, tables: Iterable[str]) -> list[str]:
@@ -52,18 +65,52 @@ class OpenedSource:
         """Pass every landed partition that is not loaded as it is now through the gate, table by table.
 
         Raises:
-            BatchRejected: a batch rule is broken; what was loaded before stands.
+            BatchRejected: batch rules are broken, or files cannot be taken; names all of them. Whatever else
+                was pending is loaded.
         """
-        from assets.logs.ingest import ingest, pending
+        from assets.logs.ingest import pending
+        from assets.logs.reports import BatchRejected
 
+        refused = Refused()
         for table in tables:
-            missing = pending(self.home, table, landing=self.landing, description=self.description)
+            due = pending(self.home, table, landing=self.landing, description=self.description)
             at_once = PARTITIONS_PER_LOAD[self.description.contract(table).partition]
-            for first in range(0, len(missing), at_once):
-                chunk = missing[first : first + at_once]
-                ingest(self.home, table, chunk, landing=self.landing, description=self.description)
+            for first in range(0, len(due), at_once):
+                chunk = due[first : first + at_once]
+                self._load_sound(table, chunk, refused)
                 if progress:
-                    progress(f"gate and load {table}", first + len(chunk), len(missing))
+                    progress(f"gate and load {table}", first + len(chunk), len(due))
+        if refused.reports or refused.files:
+            raise BatchRejected(*refused.reports, files=refused.files)
+
+    def _load_sound(self, table: str, partitions: list[str], refused: Refused) -> None:
+        """Load partitions in one transaction; those that are refused are noted, the others loaded again."""
+        from assets.logs.ingest import ingest
+        from assets.logs.reports import BatchRejected
+        from warehouse.landing.files import FileRejected
+
+        while partitions:
+            try:
+                ingest(self.home, table, partitions, landing=self.landing, description=self.description)
+                return
+            except BatchRejected as error:
+                refused.reports.append(error.report)
+                bad = set(error.report.failures)
+            except FileRejected as error:
+                if error.path in [other.path for other in refused.files]:
+                    return  # it stands in the way of other files of its table, too
+                refused.files.append(error)
+                bad = self._partitions_with(table, error.path)
+            sound = [partition for partition in partitions if partition not in bad]
+            if len(sound) == len(partitions):
+                return
+            partitions = sound
+
+    def _partitions_with(self, table: str, path: Path) -> set[str]:
+        from warehouse.landing import layout
+
+        files = layout.listing(self.landing, self.description.contract(table), self.description.service_zone)
+        return {partition for partition, paths in files.files.items() if path in paths}
 
 
 def open_source(
@@ -87,14 +134,24 @@ def open_source(
         progress: called with (stage, done, total).
 
     Raises:
-        ValueError: an unknown source, one that needs `data` without it, or a second landing folder.
+        ValueError: an unknown source, one that needs `data` without it, or a landing folder beside the one
+            that was loaded.
         FileNotFoundError: a file of the source is missing.
     """
+    from assets.logs.ingest import remember
+    from warehouse.store.connection import upgrade
+
     paths = home.source(name)
     if name == "landing" and data is None:
         data = _folder_named_before(home)
     landing = fill_landing(name, paths, data, simulation=simulation, progress=progress)
-    return OpenedSource(name, paths, landing, described(landing))
+    description = described(landing)
+    if name == "landing":
+        replace_text(paths.root / FOLDER_STAMP, str(landing))
+    if paths.warehouse.exists():
+        upgrade(paths.warehouse)
+        remember(landing, description)
+    return OpenedSource(name, paths, landing, description)
 
 
 def _folder_named_before(home: Home) -> Path | None:
@@ -142,37 +199,34 @@ def fill_landing(
 
 
 def described(landing: Path) -> SourceDescription:
-    """What a landing folder holds: its `source.json`, written from what its files show where there is none.
+    """What a landing folder holds: its `source.json`, or what its files show where there is none.
 
-    Written once, so that columns do not change their place when the next file has others first.
+    Nothing is written: `ingest` does so once a load has succeeded.
 
     Raises:
-        ValueError: it is no folder, or `source.json` is missing and cannot be written there.
+        ValueError: it is no folder, or has no `source.json` and none can be written there.
+        FileNotFoundError: no table has a dated folder.
     """
     from warehouse.landing import reading
     from warehouse.landing.description import FILE_NAME
 
     if not landing.is_dir():
-        raise ValueError(
-            f"{landing} is not a folder: --data must name the folder that holds exposures/, purchases/ …"
-        )
+        what = "is not a folder" if landing.exists() else "does not exist"
+        raise ValueError(f"{landing} {what}: --data must name the folder that holds exposures/, purchases/ …")
     description = reading.describe(landing)
-    if not (landing / FILE_NAME).exists():
-        try:
-            description.save(landing)
-        except OSError as error:
-            raise ValueError(
-                f"{landing} cannot be written to ({error}): put this {FILE_NAME} there: {description!r}"
-            ) from error
+    if not (landing / FILE_NAME).exists() and not os.access(landing, os.W_OK):
+        raise ValueError(
+            f"{landing} cannot be written to: put this there as {FILE_NAME}, what its files show:\n"
+            f"{description.model_dump_json(indent=2, exclude_defaults=True)}"
+        )
     return description
 
 
 def _only(home: SourceHome, landing: Path) -> Path:
     """Refuse a second folder under one home: its rows would be counted with the first one's."""
     stamp = home.root / FOLDER_STAMP
-    if stamp.exists() and stamp.read_text() != str(landing):
+    if stamp.exists() and stamp.read_text() != str(landing) and home.warehouse.exists():
         raise ValueError(
             f"{home.root} already holds the logs of {stamp.read_text()}: set HOURFOLD_HOME to another folder"
         )
-    replace_text(stamp, str(landing))
     return landing

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from assets.common.links import mlflow_links
 from assets.common.partitions import DAY_BEFORE, HOUR_BEFORE, Partitions
 from assets.common.provenance import git_revision
 from assets.common.resources import HomeResource, ProgressReport, TrackingResource, WarehouseResource
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
     from assets.common.tracking import Tracking
 
 
-def hourly_ranker_asset(partitions: Partitions, late: dg.AutomationCondition) -> dg.AssetsDefinition:
-    """The asset over a deployment's hours; `late` says when a late hour runs by itself."""
+def hourly_ranker_asset(partitions: Partitions) -> dg.AssetsDefinition:
+    """The asset over a deployment's hours."""
 
     @dg.asset(
         partitions_def=partitions.hourly,
@@ -31,7 +32,6 @@ def hourly_ranker_asset(partitions: Partitions, late: dg.AutomationCondition) ->
         owners=["team:ranking"],
         kinds={"pytorch", "mlflow"},
         backfill_policy=dg.BackfillPolicy.single_run(),
-        automation_condition=late,
         pool="duckdb",
     )
     def hourly_ranker(
@@ -83,7 +83,7 @@ def adapt_hour(
             record_hour(tracking, start.base, key, parent, metrics={"adapt_loss": report.loss}, tags=tags)
         metadata |= {f"{start.system}: {name}": value for name, value in tags.items() if value}
         metadata[f"{start.system}: loss"] = report.loss
-    return metadata
+    return metadata | mlflow_links(tracking.urls)
 
 
 def _record(start: Start, hour: Hour) -> StateRecord:

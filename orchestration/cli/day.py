@@ -5,14 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 
-from orchestration.cli.console import out, plain_errors, progress_bars
+from orchestration.cli.console import err, out, plain_errors, progress_bars, tell
 from orchestration.cli.options import Tiny
 
 if TYPE_CHECKING:
     from assets.experiments.comparison.parts import SystemFigures, Truth
     from orchestration.report import DayReport
+    from orchestration.run import RunDay
     from warehouse.home import Deployment, Home
+
+
+GAIN = (
+    "static: the model as trained that morning, never adapted; gain: AUC less static AUC, ± its paired error "
+    "(DeLong): one of less than two errors may be chance"
+)
 
 
 def day(
@@ -22,7 +30,10 @@ def day(
     seed: Annotated[int | None, typer.Option(help="Of every training; default: the deployment's.")] = None,
     tiny: Tiny = False,
 ) -> None:
-    """Run one day of the source in this home: retrain on the days before, then score and adapt 24 hours.
+    """Run one day of the source in this home: retrain on the days before, then score and adapt its hours.
+
+    Of a day that is still running, the hours that have ended and have files are run, and the others named.
+    Beside each system stands its model as trained that morning, left alone: what following the hour adds.
 
     What is finished already is not done again, the hours aside; a second call goes on after a failure.
 
@@ -37,29 +48,55 @@ def day(
         deployment = deployed(**changes, size="tiny" if tiny else None)
         check_day(deployment, date)
 
-    from orchestration.cli.tables import figures_table
-    from orchestration.run import run_day
+    from orchestration.report import report_day
+    from orchestration.run import run_hours
     from orchestration.session import RunFailed, Session
 
     with plain_errors(ValueError, LookupError, FileNotFoundError, RunFailed):
         with progress_bars() as progress, Session(deployment, progress=progress) as session:
-            report = run_day(session, date)
-        truth = ceiling(session.home, deployment, date) if report.simulated else None
+            outcome = run_hours(session, date)
+            report = report_day(session, date) if outcome.ranked else None
+        if report is not None:
+            _show(report, ceiling(session.home, deployment, date) if report.simulated else None)
+    _tell(outcome)
+
+
+def _show(report: DayReport, truth: Truth | None) -> None:
+    """The day's figures, and where to look on."""
+    from orchestration.cli.tables import failed_lines, figures_table, periods_table
+
     made = "simulated logs" if report.simulated else report.source
-    out.print(figures_table(f"{made}, {date}: AUC by period and day", entries(report), truth))
+    figures = entries(report)
+    table = figures_table(f"{made}, {report.day}: does following the hour help?", figures, truth)
+    table.caption = GAIN
+    out.print(table)
+    out.print(periods_table(f"{made}, {report.day}: AUC by period", figures, truth))
+    tell(failed_lines(report.failed))
     out.print(f"Base models: {bases(report)}")
     out.print(f"Plot: {report.plot}")
     out.print("Look on with: hourfold ui")
 
 
+def _tell(outcome: RunDay) -> None:
+    """Which hours were run and which were not, and why; exit code 1 where one was refused."""
+    from orchestration.spans import in_words, shortened
+
+    out.print(f"Ranked: {in_words(outcome.ranked) or f'no hour of {outcome.day}'}.")
+    for line in outcome.notes:
+        out.print(f"[yellow]•[/] {escape(line)}")
+    if outcome.refused:
+        err.print("[bold red]Not run[/]:")
+        err.print(shortened(outcome.refused), markup=False)
+    if outcome.refused or not outcome.ranked:
+        raise typer.Exit(1)
+
+
 def check_day(deployment: Deployment, date: str) -> None:
     """Refuse a day that cannot be run, before anything heavy is loaded."""
-    zone = deployment.service_zone
-    if zone.day_start_ms(date) <= zone.day_start_ms(deployment.first_day):
-        raise ValueError(
-            f"{date} has no day before it to train on: the logs of {deployment.source} begin on "
-            f"{deployment.first_day}"
-        )
+    from orchestration.days import check_runnable, last_day
+    from warehouse.home import Home
+
+    check_runnable(deployment, date, last_day(Home.current(), deployment))
 
 
 def bases(report: DayReport) -> str:
@@ -70,15 +107,17 @@ def bases(report: DayReport) -> str:
 def entries(report: DayReport) -> list[SystemFigures]:
     """A day's report in the form of a comparison's summary."""
     from assets.experiments.comparison.averages import mean
-    from assets.experiments.comparison.parts import PERIODS, SystemFigures
+    from assets.experiments.comparison.parts import SystemFigures
+    from models.metrics import PERIODS
 
     summary = []
-    for system, by_hour in report.auc_by_hour.items():
-        pooled = report.pooled[system]
-        figures = {name: mean(by_hour.get(hour) for hour in hours) for name, hours in PERIODS.items()}
-        figures |= {name: pooled[name] for name in ("auc", "log_loss", "gauc")}
+    for system, pooled in report.pooled.items():
+        by_hour = report.auc_by_hour[system]
+        means = {name: mean(by_hour.get(hour) for hour in hours) for name, hours in PERIODS.items()}
         nulls = sum(value is None for value in by_hour.values())
-        values = {"system": system, **figures, "auc_error": pooled["auc_se"], "null_hours": nulls}
+        # `gain` follows from the two AUCs.
+        figures = {name: value for name, value in pooled.items() if name in SystemFigures.model_fields}
+        values = {"system": system, **figures, **means, "auc_error": pooled["auc_se"], "null_hours": nulls}
         summary.append(SystemFigures.model_validate(values))
     return summary
 

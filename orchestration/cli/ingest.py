@@ -6,13 +6,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 
+from assets.common import clock
 from orchestration.cli.console import err, out, plain_errors, progress_bars
+from warehouse.landing.service_time import DAY_MS
 
 if TYPE_CHECKING:
-    from warehouse.home import SourceHome
+    from assets.logs.sources import OpenedSource
+    from orchestration.ingesting import Ingested
 
-Again = Annotated[bool, typer.Option("--again", help="Also days that are loaded already.")]
+MOST_FILES = 10  #: unread ones that are named
+SILENT_DAYS = 7  #: without a log, after which a source may have ended
+
+Again = Annotated[bool, typer.Option("--again", help="Also what is loaded as it lies there.")]
 Force = Annotated[
     bool, typer.Option("--force", help="Load batches that break a batch rule; recorded with them.")
 ]
@@ -32,24 +39,21 @@ def ingest(
 ) -> None:
     """Pass a source through the quality gate into the warehouse of this home, as Dagster runs.
 
-    Bad rows go to quarantine. A batch that breaks a batch rule stops its hour or day; nothing of it is
-    written. Tables that the source does not have are left out.
+    What is loaded as it lies there is left alone. Bad rows go to quarantine. A batch that breaks a batch rule
+    stops its hour or day: nothing of it is written, the others are loaded, and the exit code is 1. Hours
+    without files are named, never loaded as empty; hours that have not ended are left for later.
 
     Example:
 
         hourfold ingest --source kuairand --data path/to/KuaiRand-Pure
     """
-    from assets.logs.ingest import BatchRejected
     from assets.logs.sources import open_source
     from orchestration.cli.deploying import deploy
-    from orchestration.cli.tables import loaded_table
-    from orchestration.run import run_ingest
-    from orchestration.session import RunFailed, Session
+    from orchestration.ingesting import load_logs
+    from orchestration.session import Session
     from warehouse.landing.files import FileRejected
-    from warehouse.store.warehouse import Warehouse
 
-    expected = (ValueError, FileNotFoundError, FileExistsError, FileRejected, BatchRejected, RunFailed)
-    with plain_errors(*expected):
+    with plain_errors(ValueError, FileNotFoundError, FileExistsError, FileRejected):
         with progress_bars() as progress:
             deployment = deploy(source, data, progress=progress)
             with Session(deployment, progress=progress) as session:
@@ -57,23 +61,52 @@ def ingest(
                 description = opened.description
                 first = first or description.shop_first_day or description.first_day
                 last = last or opened.last_day
-                try:
-                    run_ingest(session, first, last, again=again)
-                except RunFailed as failed:
-                    if not force:
-                        raise
-                    err.print(str(failed), markup=False)
-                    _load_anyway(opened.home, opened.landing)
+                outcome = load_logs(session, first, last, again=again, force=force)
+        made = "simulated logs" if description.simulated else f"source {source}"
+        _report(opened, outcome, f"{made}, {first} to {last}")
+    if outcome.refused:
+        raise typer.Exit(1)
+
+
+def _report(opened: OpenedSource, outcome: Ingested, title: str) -> None:
+    """What was loaded, what is not there, and at last what was refused."""
+    from orchestration.cli.tables import loaded_table
+    from orchestration.spans import shortened
+    from warehouse.store.warehouse import Warehouse
+
+    if opened.home.warehouse.exists():
         with Warehouse(opened.home.warehouse, read_only=True) as warehouse:
-            made = "simulated logs" if description.simulated else f"source {source}"
-            out.print(loaded_table(warehouse, f"{made}, {first} to {last}"))
+            out.print(loaded_table(warehouse, title))
     out.print("Rows in = kept + quarantined. See the quarantined ones with: hourfold quarantine list")
+    for line in [*outcome.lines(), *_unread(opened), *_silence(opened)]:
+        out.print(f"[yellow]•[/] {escape(line)}")
+    if outcome.refused:
+        err.print("[bold red]Not loaded[/]:")
+        err.print(shortened(outcome.refused), markup=False)
 
 
-def _load_anyway(home: SourceHome, landing: Path) -> None:
-    """Load what the batch rules stopped; the batches record that they were forced."""
-    from assets.logs.ingest import ingest as load
+def _unread(opened: OpenedSource) -> list[str]:
+    """Files of the landing folder that nobody reads."""
+    from warehouse.landing import layout
     from warehouse.landing.contract import TABLES
 
+    unread = layout.unread_tables(opened.landing)
     for table in TABLES:
-        load(home, table, landing=landing, force=True)
+        if (opened.landing / table).is_dir():
+            unread += layout.unread(opened.landing, opened.description.contract(table))
+    more = [f"and {len(unread) - MOST_FILES} more files are not read"] if len(unread) > MOST_FILES else []
+    return [*(f"{file.path} is not read: {file.why}" for file in unread[:MOST_FILES]), *more]
+
+
+def _silence(opened: OpenedSource) -> list[str]:
+    """A hint where the newest log is so old that the source may have ended."""
+    if opened.name != "landing" or opened.description.closed:
+        return []
+    zone = opened.description.service_zone
+    age = (clock.now_ms() - zone.day_start_ms(opened.last_day)) // DAY_MS
+    if age <= SILENT_DAYS:
+        return []
+    return [
+        f"the newest logs are of {opened.last_day}, {age} days ago. If no more will come, put "
+        f'"closed": true into {opened.landing / "source.json"}: until then every hour since counts as missing'
+    ]

@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from orchestration.cli import app
-from orchestration.run import BYTES_A_RUN, _runs
+from orchestration.ingesting import BYTES_A_RUN, bounded_runs
 from warehouse.home import Deployment, Home
 from warehouse.landing.service_time import ServiceZone
 from warehouse.store.warehouse import Warehouse
@@ -50,8 +50,8 @@ def loaded(home, table="purchases"):
 
 
 def verdicts(home):
-    """Partition → whether its newest check passed; None is the run's common verdict."""
-    key = dg.AssetCheckKey(dg.AssetKey("purchases"), "gate")
+    """Partition → whether its newest verdict on rows in quarantine passed."""
+    key = dg.AssetCheckKey(dg.AssetKey("purchases"), "share_quarantined")
     with dg.DagsterInstance.from_config(str(home.dagster)) as instance:
         found = instance.event_log_storage.get_asset_check_partition_info([key])
         made = instance.get_materialized_partitions(dg.AssetKey("purchases"))
@@ -68,7 +68,7 @@ def test_purchases_alone_come_in_by_one_command_and_again_when_they_change(tmp_p
     assert loaded(home) == dict.fromkeys(DAYS, 50)
     assert loaded(home, "exposures") == loaded(home, "points") == {}
     by_day, made = verdicts(home)
-    assert {day: by_day[day] for day in DAYS} == dict.fromkeys(DAYS, True)
+    assert by_day == dict.fromkeys(DAYS, True), "a verdict a day, and none on all of them"
     assert set(made) == set(DAYS)
     assert "exposures" not in done.output and "purchases" in done.output
     assert Deployment.load(home).first_day == DAYS[0]
@@ -93,14 +93,14 @@ def test_purchases_alone_come_in_by_one_command_and_again_when_they_change(tmp_p
 def test_runs_are_ranges_without_holes_and_of_bounded_size():
     days = UTC.days_between("2026-02-27", "2026-03-08")
     del days[4]
-    small = _runs(days, dict.fromkeys(days, 10), UTC)
+    small = bounded_runs(days, dict.fromkeys(days, 10), UTC)
     assert [(run[0], run[-1], len(run)) for run in small] == [
         ("2026-02-27", "2026-03-02", 4),
         ("2026-03-04", "2026-03-08", 5),
     ]
-    assert _runs([], {}, UTC) == []
+    assert bounded_runs([], {}, UTC) == []
     large = dict.fromkeys(days, BYTES_A_RUN // 2) | {days[1]: 2 * BYTES_A_RUN}
-    cut = _runs(days, large, UTC)
+    cut = bounded_runs(days, large, UTC)
     assert [day for run in cut for day in run] == days
     # Two halves fill a run, the day that is too large is one alone, and a hole cuts as well.
     assert [len(run) for run in cut] == [1, 1, 2, 2, 2, 1]

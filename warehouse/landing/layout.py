@@ -10,7 +10,6 @@ from pathlib import Path
 
 from warehouse.landing.contract import TABLES, PartitionKind, TableContract
 from warehouse.landing.description import zone_of
-from warehouse.landing.last_rows import last_hour
 from warehouse.landing.path_dates import NameUnreadable, PathStamp, doubtful_digits, folder_stamp, stamps_in
 from warehouse.landing.service_time import HOUR_MS, ServiceZone
 from warehouse.landing.walking import EXTENSIONS, StampedFile, UnreadFile, hidden, walk
@@ -70,6 +69,8 @@ def _with_whole_days(
     own: dict[str, list[Path]], whole_days: dict[Path, str], contract: TableContract, zone: ServiceZone
 ) -> dict[str, list[Path]]:
     """Hours with the files of their day before their own."""
+    from warehouse.landing.last_rows import last_hour  # imports pandas, which whoever lists can do without
+
     newest = max([*whole_days.values(), *dates(list(own))])
     of_newest = [path for path, day in whole_days.items() if day == newest]
     ends = [int(key[11:13]) for key in own if key[:10] == newest]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from warehouse.landing import layout
@@ -53,12 +53,16 @@ def _absent(landing: Path, contract: TableContract, partition: str) -> list[Path
     raise FileNotFoundError(f"{path} is not there: {contract.name} has no such file that can be read")
 
 
-def fingerprints(landing: Path, description: SourceDescription, table: str) -> dict[str, str]:
-    """Every landed partition → `PartitionLoad.files_hash` of what is there now; nothing is parsed."""
+def fingerprints(
+    landing: Path, description: SourceDescription, table: str, only: Collection[str] | None = None
+) -> dict[str, str]:
+    """Every landed partition (of `only`) → `PartitionLoad.files_hash` of its files; nothing is parsed."""
     contract = description.contract(table)
     hashes = {}
     records: dict[Path, SourceFile] = {}
     for partition, paths in layout.listing(landing, contract, description.service_zone).files.items():
+        if only is not None and partition not in only:
+            continue
         for path in paths:
             if path not in records:
                 records[path] = record_of(path.read_bytes(), path.relative_to(landing).as_posix())

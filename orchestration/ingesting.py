@@ -1,0 +1,200 @@
+"""Loading what has landed, as runs: hours of the ranking, days of the profiler; and what was left out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from assets.common import clock
+from assets.common.partitions import EXTERNAL_HISTORY
+from assets.common.resources import HomeResource
+from assets.logs.assets import FORCE
+from orchestration.jobs import DAILY_LOGS, DESCRIBING_ASSETS, LOGS
+from orchestration.landed_hours import DIMENSIONS, LandedHours, due_runs, landed_hours
+from orchestration.session import RunFailed, Session
+from orchestration.spans import in_words, shortened
+from warehouse.landing import layout
+from warehouse.landing.contract import PROFILING_TABLES, RANKING_TABLES
+from warehouse.landing.service_time import DAY_MS, ServiceZone
+
+if TYPE_CHECKING:
+    from warehouse.landing.description import SourceDescription
+
+#: Of landed files that one run gates at once; a year of 2,469 households is 20 MB of Parquet.
+BYTES_A_RUN = 32_000_000
+
+
+@dataclass
+class Ingested:
+    """What `load_logs` did not load, and why."""
+
+    refused: list[str] = field(default_factory=list)  #: what failed runs and checks said
+    hours: LandedHours | None = None  #: as they stood before the loading; None without tables of the ranking
+    notes: list[str] = field(default_factory=list)  #: what else the user should know
+
+    def lines(self) -> list[str]:
+        """Sentences on hours that were left out, in the order of a report."""
+        said: list[str] = []
+        if self.hours is not None:
+            if self.hours.missing:
+                said.append(f"{in_words(self.hours.missing)} have no files yet")
+            if self.hours.half:
+                said.append(f"{in_words(self.hours.half)} have exposures but no files of external clicks yet")
+            if self.hours.early:
+                said.append(f"{in_words(self.hours.early)} have files but have not ended: left for later")
+        return [*said, *self.notes]
+
+    def check(self) -> None:
+        """Raise RunFailed with what was refused, if anything was."""
+        if self.refused:
+            raise RunFailed(shortened(self.refused))
+
+
+def load_logs(
+    session: Session, first_day: str, last_day: str, *, again: bool = False, force: bool = False
+) -> Ingested:
+    """Gate and load the logs of the days from `first_day` to `last_day` that are not loaded as they are.
+
+    Those of the ranking are a run a day, those of the profiler many days a run. Tables that the landing
+    folder does not have, hours without files and hours that have not ended are left out.
+
+    Args:
+        session: the home.
+        first_day, last_day: day keys, both included.
+        again: also load what is loaded as it lies there.
+        force: load even what breaks batch rules.
+
+    Returns what was refused or left out; the rest of a run is loaded.
+    """
+    from warehouse.landing.reading import describe
+
+    landing = session.deployment.landing_folder(session.home)
+    description, outcome = describe(landing), Ingested()
+    tags = {FORCE: "true"} if force else {}
+    if any((landing / table).is_dir() for table in RANKING_TABLES):
+        # A shop's year may begin before the feed: the ranking has no hours there.
+        first = max(first_day, session.deployment.first_day)
+        _load_history(session, outcome, tags)
+        _load_hours(session, description, (first, last_day), outcome, again, tags)
+    if any((landing / table).is_dir() for table in PROFILING_TABLES):
+        _load_days(session, description, (first_day, last_day), outcome, again, tags)
+    return outcome
+
+
+def _load_hours(
+    session: Session,
+    description: SourceDescription,
+    between: tuple[str, str],
+    outcome: Ingested,
+    again: bool,
+    tags: Mapping[str, str],
+) -> None:
+    """Load hours, a day's holes aside a run a day."""
+    zone, landing = session.deployment.service_zone, session.deployment.landing_folder(session.home)
+    hours = [hour for day in zone.days_between(*between) for hour in zone.hours_of_day(day)]
+    paths = session.deployment.paths(session.home)
+    state = landed_hours(paths, landing, description, hours, clock.now_ms(), again=again)
+    outcome.hours = state
+    due = state.to_load
+    for done, span in enumerate(spans := due_runs(state)):
+        session.report("days loaded", done, len(spans))
+        only = [*(table for table in DIMENSIONS if (landing / table).is_dir()), *state.tables(span)]
+        _run(session, LOGS, span, only, outcome, tags)
+    if not due and state.ended and (described := _due_dimensions(session, description)):
+        _run(session, LOGS, state.ended[:1], described, outcome, tags)
+    session.report("days loaded", len(spans), len(spans))
+
+
+def _load_history(session: Session, outcome: Ingested, tags: Mapping[str, str]) -> None:
+    """Load external clicks that lie before the first exposure; hours that nobody reads are named."""
+    from assets.logs.external_history import history_due, left_out
+
+    deployment, home = session.deployment, HomeResource(root=str(session.home.root))
+    if deployment.behaviours_first_day < deployment.first_day and history_due(home):
+        first_hours = deployment.service_zone.hours_of_day(deployment.first_day)[:1]
+        described = [t for t in DIMENSIONS if (deployment.landing_folder(session.home) / t).is_dir()]
+        _run(session, LOGS, first_hours, [*described, EXTERNAL_HISTORY], outcome, tags)
+    outcome.notes += left_out(deployment.landing_folder(session.home))
+
+
+def _due_dimensions(session: Session, description: SourceDescription) -> list[str]:
+    """Tables of users and items with files that are not loaded as they lie there."""
+    from assets.logs.ingest import pending
+
+    landing, paths = session.deployment.landing_folder(session.home), session.deployment.paths(session.home)
+    return [t for t in DIMENSIONS if pending(paths, t, landing=landing, description=description)]
+
+
+def _load_days(
+    session: Session,
+    description: SourceDescription,
+    between: tuple[str, str],
+    outcome: Ingested,
+    again: bool,
+    tags: Mapping[str, str],
+) -> None:
+    """Load what the profiler reads: whole days that have ended, and files without a date."""
+    from assets.logs.ingest import pending
+
+    paths, landing = session.deployment.paths(session.home), session.deployment.landing_folder(session.home)
+    zone, now_ms = session.deployment.service_zone, clock.now_ms()
+    tables = [table for table in PROFILING_TABLES if (landing / table).is_dir()]
+    waiting = {
+        table: pending(paths, table, landing=landing, description=description)
+        for table in tables
+        if table in DESCRIBING_ASSETS or not again
+    }
+    if describing := [table for table in DESCRIBING_ASSETS if waiting.get(table)]:
+        _run(session, DAILY_LOGS, between[:1], describing, outcome, tags)
+    dated = [table for table in tables if table not in DESCRIBING_ASSETS]
+    due: dict[str, int] = {}  # day → bytes of its files
+    early: set[str] = set()
+    for table in dated:
+        files_of = layout.listing(landing, description.contract(table), zone).files
+        for day in files_of if again else waiting[table]:
+            if not between[0] <= day <= between[1]:
+                continue
+            if zone.day_start_ms(day) + DAY_MS > now_ms:
+                early.add(day)
+                continue
+            due[day] = due.get(day, 0) + sum(path.stat().st_size for path in files_of.get(day, ()))
+    outcome.notes += [
+        f"{day} has purchases or points but has not ended: left for later" for day in sorted(early)
+    ]
+    done = 0
+    for days in bounded_runs(sorted(due), due, zone):
+        session.report("days of purchases loaded", done, len(due))
+        _run(session, DAILY_LOGS, days, dated, outcome, tags)
+        done += len(days)
+    session.report("days of purchases loaded", len(due), len(due))
+
+
+def bounded_runs(days: Sequence[str], size: Mapping[str, int], zone: ServiceZone) -> list[list[str]]:
+    """Days cut into ranges without a hole, none of more than BYTES_A_RUN of files unless a day alone is."""
+    cut: list[list[str]] = []
+    room = 0
+    for day in days:
+        follows = cut and zone.day_start_ms(day) - zone.day_start_ms(cut[-1][-1]) == DAY_MS
+        if follows and size[day] <= room:
+            cut[-1].append(day)
+        else:
+            cut.append([day])
+            room = BYTES_A_RUN
+        room -= size[day]
+    return cut
+
+
+def _run(
+    session: Session,
+    job: str,
+    span: Sequence[str],
+    only: Sequence[str],
+    outcome: Ingested,
+    tags: Mapping[str, str],
+) -> None:
+    """One run; what it refuses is collected."""
+    try:
+        outcome.refused += session.run(job, span[0], span[-1], only=only, tags=tags)
+    except RunFailed as failure:
+        outcome.refused.append(str(failure))

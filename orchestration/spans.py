@@ -1,0 +1,60 @@
+"""Hours in words: `hours 03–05 and 07 of 2026-05-01`, whole days and long lists in short."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+MOST_DAYS = 6  #: named one by one; more are counted
+
+
+def runs(keys: Sequence[str], follows: Callable[[str, str], bool]) -> list[list[str]]:
+    """Keys in order, cut wherever one does not follow the one before it."""
+    cut: list[list[str]] = []
+    for key in keys:
+        if cut and follows(cut[-1][-1], key):
+            cut[-1].append(key)
+        else:
+            cut.append([key])
+    return cut
+
+
+def in_words(hours: Iterable[str]) -> str:
+    """Hour keys as a phrase; empty for none.
+
+    Example: `hours 03–05 and 07 of 2026-05-01, all hours of 2026-05-02 to 2026-05-09`.
+    """
+    by_day: dict[str, list[int]] = {}
+    for key in sorted(set(hours)):
+        by_day.setdefault(key[:10], []).append(int(key[11:13]))
+    phrases: list[str] = []
+    whole: list[str] = []
+    for day, clocks in by_day.items():
+        if len(clocks) == 24:
+            whole.append(day)
+        else:
+            phrases.append(f"hour{'s' if len(clocks) > 1 else ''} {_clocks(clocks)} of {day}")
+    if len(phrases) > MOST_DAYS:
+        left = sum(len(by_day[day]) for day in [day for day in by_day if day not in whole][MOST_DAYS:])
+        phrases = [*phrases[:MOST_DAYS], f"{left} hours of {len(by_day) - len(whole) - MOST_DAYS} more days"]
+    if whole:
+        phrases.append(f"all hours of {_days(whole)}")
+    return ", ".join(phrases)
+
+
+def _clocks(clocks: Sequence[int]) -> str:
+    cut = runs([f"{clock:02d}" for clock in clocks], lambda last, key: int(key) == int(last) + 1)
+    parts = [part[0] if len(part) == 1 else f"{part[0]}–{part[-1]}" for part in cut]
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def _days(days: Sequence[str]) -> str:
+    if len(days) == 1:
+        return days[0]
+    return f"{len(days)} days from {days[0]} to {days[-1]}"
+
+
+def shortened(lines: Iterable[str], most: int = 10) -> str:
+    """The first lines of several texts, each line once, and how many more there are."""
+    distinct = list(dict.fromkeys(line for text in lines for line in text.splitlines() if line.strip()))
+    more = [f"and {len(distinct) - most} more"] if len(distinct) > most else []
+    return "\n".join([*distinct[:most], *more])

@@ -1,0 +1,83 @@
+"""A failed run told to a web address: the environment variable HOURFOLD_WEBHOOK names it, JSON goes there."""
+
+import json
+import os
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+
+import dagster as dg
+
+from orchestration.failures import what_failed
+
+VARIABLE = "HOURFOLD_WEBHOOK"
+TIMEOUT_SECONDS = 10.0
+TRIES = 3
+PAUSE_SECONDS = 1.0  #: before the second try; twice as long before each further one
+
+
+def failure_sensor(status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
+    """Posts every failed run, a refused batch among them, where HOURFOLD_WEBHOOK is set."""
+
+    @dg.run_failure_sensor(
+        name="tell_failures",
+        default_status=status,
+        minimum_interval_seconds=30,
+        description=f"Posts what failed, and what to do, as JSON to the address in {VARIABLE}.",
+    )
+    def tell_failures(context: dg.RunFailureSensorContext) -> dg.SkipReason | None:
+        address = os.environ.get(VARIABLE)
+        if not address:
+            return dg.SkipReason(f"{VARIABLE} is not set: nobody is told")
+        trouble = post(address, message(context.instance, context.dagster_run))
+        if trouble:
+            context.log.error(f"the failure of run {context.dagster_run.run_id} was not told: {trouble}")
+        return None
+
+    return tell_failures
+
+
+def message(instance: dg.DagsterInstance, run: dg.DagsterRun) -> dict[str, str]:
+    """What is told of a failed run: job, partition, run, and the reason in few lines (`text`: for chats)."""
+    entries = instance.all_logs(run.run_id)
+    events = [entry.dagster_event for entry in entries if entry.dagster_event is not None]
+    reason = what_failed(events) or "the run ended without an error of its own: its process may have died"
+    tags = run.tags
+    partition = tags.get("dagster/partition") or "..".join(
+        tags[name] for name in sorted(tags) if name.startswith("dagster/asset_partition_range")
+    )
+    return {
+        "job": run.job_name,
+        "partition": partition,
+        "run_id": run.run_id,
+        "reason": reason,
+        "text": f"Hourfold: {run.job_name} {partition} failed\n{reason}",
+    }
+
+
+def post(address: str, content: Mapping[str, str]) -> str | None:
+    """Post JSON, three times if need be; returns what went wrong, None if it arrived; never raises."""
+    trouble: str | None = None
+    for attempt in range(TRIES):
+        if attempt:
+            time.sleep(PAUSE_SECONDS * 2 ** (attempt - 1))
+        try:
+            request = urllib.request.Request(
+                address,
+                data=json.dumps(dict(content)).encode(),
+                headers={"Content-Type": "application/json", "User-Agent": "hourfold"},
+            )
+            if request.type not in ("http", "https"):
+                return f"{VARIABLE} must be an http or https address"
+            with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS):
+                return None
+        except urllib.error.HTTPError as error:
+            trouble = f"the address answered {error.code} {error.reason}"
+            if error.code < 500 and error.code != 429:
+                return trouble
+        except (OSError, ValueError) as error:
+            trouble = f"{type(error).__name__}: {error}"
+        except Exception as error:  # a failure that cannot be told must not fail in its turn
+            return f"{type(error).__name__}: {error}"
+    return trouble

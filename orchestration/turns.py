@@ -1,0 +1,106 @@
+"""When hours and days run, and what the schedules and sensors that run them share."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import dagster as dg
+
+from assets.common import clock
+from assets.common.resources import HomeResource
+from assets.logs.arrivals import folder_of
+from assets.ranking.reading import loaded_hours
+from assets.ranking.states import States
+from orchestration.jobs import HOURLY, LOGS, RANKING
+from orchestration.landed_hours import DIMENSIONS, LandedHours, landed_hours
+from orchestration.ranking_due import RankingDue, ranking_due
+from warehouse.landing.contract import EXPOSURES
+from warehouse.landing.service_time import HOUR_MS
+
+HOUR_MINUTE = 10  #: minutes past the hour at which the hour that ended is run
+DAY_TIME = "40 0 * * *"  #: after the run of hour 23
+SLACK_MS = 300_000  #: after a turn, before an hour or a day counts as late
+
+LOOK_BACK_HOURS = 72  #: hours later than this are loaded by hand
+WAIT_SECONDS = 10.0  #: for a process that writes to the warehouse: a tick may last a minute
+LONGEST_RUN_SECONDS = 21_600  #: a run that was begun before has died, whatever its status says
+
+_UNFINISHED = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+
+
+def late_window(home: HomeResource) -> list[str]:
+    """Hours of the last three days whose turn has passed, in order."""
+    deployment, now_ms = home.deployment, clock.now_ms()
+    zone = deployment.service_zone
+    first = max(zone.day_start_ms(deployment.first_day), now_ms - LOOK_BACK_HOURS * HOUR_MS)
+    return zone.hours_between(first, now_ms - HOUR_MS - HOUR_MINUTE * 60_000 - SLACK_MS + 1)
+
+
+def look(home: HomeResource, hours: Sequence[str], changed: Sequence[str] | None = None) -> LandedHours:
+    """Where hours stand now; of `changed` alone the files are compared with what was recorded.
+
+    Raises WarehouseBusy where another process writes for long.
+    """
+    landing = home.deployment.landing_folder(home.home)
+    return landed_hours(
+        home.paths,
+        landing,
+        home.description,
+        hours,
+        clock.now_ms(),
+        changed=changed,
+        wait_seconds=WAIT_SECONDS,
+    )
+
+
+def due_ranking(home: HomeResource, instance: dg.DagsterInstance, hours: Sequence[str]) -> RankingDue:
+    """Which of these loaded hours must be ranked."""
+    from assets.logs.judging import reading
+
+    deployment = home.deployment
+    zone = deployment.service_zone
+    if not hours:
+        return RankingDue({}, ())
+    with reading(home.paths.warehouse, WAIT_SECONDS) as opened:
+        if opened is None:
+            return RankingDue({}, ())
+        start_ms, end_ms = zone.day_start_ms(deployment.first_day), zone.hour_start_ms(hours[-1]) + HOUR_MS
+        loaded = loaded_hours(opened, start_ms, end_ms)
+    return ranking_due(instance, States(home.paths.models), deployment.systems, hours, loaded)
+
+
+def dimensions(home: HomeResource) -> list[str]:
+    """Tables of users and items that the landing folder has."""
+    landing = home.deployment.landing_folder(home.home)
+    return [table for table in DIMENSIONS if (landing / table).is_dir()]
+
+
+def is_trained(home: HomeResource, day: str) -> bool:
+    """Whether every system has a finished model of the day."""
+    states = States(home.paths.models)
+    return all(states.record(states.daily(system, day)) for system in home.deployment.systems)
+
+
+def exposures_folder(home: HomeResource, hour: str) -> Path:
+    """Where the exposures of an hour are expected."""
+    return folder_of(home.deployment.landing_folder(home.home), EXPOSURES, hour)
+
+
+def unfinished(instance: dg.DagsterInstance, *jobs: str) -> str | None:
+    """An unfinished run of these jobs (default: those of hours), in words; None if there is none."""
+    wanted = jobs or (HOURLY, LOGS, RANKING)
+    records = instance.get_run_records(dg.RunsFilter(statuses=_UNFINISHED), limit=100)
+    for record in records:
+        young = time.time() - record.create_timestamp.timestamp() < LONGEST_RUN_SECONDS
+        if record.dagster_run.job_name in wanted and young:
+            run = record.dagster_run
+            return f"run {run.run_id} of {run.job_name} ({run.status.value.lower()})"
+    return None
