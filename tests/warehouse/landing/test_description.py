@@ -103,7 +103,7 @@ def test_people_live_in_the_service_zone_unless_said():
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
-        ({"item_fields": ("topic", "published_at")}, "item_fields: 'published_at' is a column of the contract"),
+        ({"item_fields": ("topic", "published_at")}, "item_fields: 'published_at' is a column of the"),
         ({"user_fields": ("User_ID",)}, "user_fields: 'User_ID' is a column of the contract of users"),
         ({"user_fields": ("age", "age")}, "'age' of users is chosen twice"),
         ({"user_fields": ("age", "Age")}, "'age' and 'Age' of users differ in case alone"),
