@@ -11,7 +11,7 @@ from assets.logs.assets import FORCE
 from orchestration.jobs import DAILY_LOGS, DESCRIBING_ASSETS, LOGS
 from orchestration.landed_hours import DIMENSIONS, LandedHours, due_runs, landed_hours
 from orchestration.session import RunFailed, Session
-from orchestration.spans import in_words, shortened
+from orchestration.spans import shortened
 from warehouse.landing import layout
 from warehouse.landing.contract import PROFILING_TABLES, RANKING_TABLES
 from warehouse.landing.service_time import DAY_MS, ServiceZone
@@ -32,16 +32,8 @@ class Ingested:
     notes: list[str] = field(default_factory=list)  #: what else the user should know
 
     def lines(self) -> list[str]:
-        """Sentences on hours that were left out, in the order of a report."""
-        said: list[str] = []
-        if self.hours is not None:
-            if self.hours.missing:
-                said.append(f"{in_words(self.hours.missing)} have no files yet")
-            if self.hours.half:
-                said.append(f"{in_words(self.hours.half)} have exposures but no files of external clicks yet")
-            if self.hours.early:
-                said.append(f"{in_words(self.hours.early)} have files but have not ended: left for later")
-        return [*said, *self.notes]
+        """Sentences on what was left out."""
+        return [*(self.hours.left_out() if self.hours is not None else []), *self.notes]
 
     def check(self) -> None:
         """Raise RunFailed with what was refused, if anything was."""

@@ -15,7 +15,7 @@ from orchestration.turns import (
     HOUR_MINUTE,
     dimensions,
     due_ranking,
-    exposures_folder,
+    hour_folder,
     is_trained,
     look,
 )
@@ -67,7 +67,7 @@ def _run_of_hour(
         return dg.SkipReason(f"{busy}; `late_files` and `late_hours` take the hour up")
     if state.missing:
         return dg.SkipReason(
-            f"no files yet in {exposures_folder(home, key)}: `late_files` loads the hour when they have come"
+            f"no files yet in {hour_folder(home, 'exposures', key)}: `late_files` loads the hour when they have come"
         )
     tables = state.tables([key])
     if not tables and not due:

@@ -62,7 +62,7 @@ def _dimension(table: str) -> dg.AssetsDefinition:
         with retried_or_explained(context):
             loading = load_partitions(home, table, pending(home, table), force=FORCE in context.run.tags)
             progress.spent(loading.seconds())
-            arrivals = Arrivals.of(loading, home.deployment.landing_folder(home.home), home.description)
+            arrivals = _arrivals(home, loading)
             return dg.MaterializeResult(
                 metadata=_files_metadata(loading), check_results=verdicts.of_files(loading, arrivals.check())
             )
@@ -102,7 +102,7 @@ def _dated(
         with retried_or_explained(context):
             loading = load_partitions(home, table, keys, force=FORCE in context.run.tags)
             progress.spent(loading.seconds())
-            arrivals = Arrivals.of(loading, home.deployment.landing_folder(home.home), home.description)
+            arrivals = _arrivals(home, loading)
         for partition in keys:
             results = verdicts.of_partition(loading, partition, arrivals.check(partition))
             yield from results if len(keys) == 1 else verdicts.evaluations(table, results, partition)
@@ -119,6 +119,11 @@ def _dated(
             raise dg.Failure(description=_refusal(loading), allow_retries=False)
 
     return load
+
+
+def _arrivals(home: HomeResource, loading: Loading) -> Arrivals:
+    contract = home.description.contract(loading.table)
+    return Arrivals(loading, home.deployment.landing_folder(home.home), contract)
 
 
 def pending(home: HomeResource, table: str) -> list[str]:

@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 from typer.main import get_group
 
 NAMES = (
-    *("demo", "simulate", "ingest", "day", "compare", "ab", "tune", "heatmap", "prospect"),
+    *("demo", "simulate", "ingest", "day", "live", "compare", "ab", "tune", "heatmap", "prospect"),
     *("profile-eval", "ui", "graph", "quarantine"),
 )
 
