@@ -124,24 +124,31 @@ def settings_page() -> str:
 def rules_page() -> str:
     """docs/reference/rules.md: every rule of every suite with its remedy."""
     tables_of: dict[tuple[str, ...], list[str]] = {}  # (rule, remedy), of a batch (rule, message, remedy)
+    words_of: dict[str, dict[str, None]] = {}  # rule → the library's expectations
     for path in sorted((ROOT / "expectations" / "suites").glob("*.json")):
         table = path.stem.removesuffix("_batch")
         for expectation in json.loads(path.read_text())["expectations"]:
             meta = expectation["meta"]
             message = (meta["message"],) if path.stem.endswith("_batch") else ()
             tables_of.setdefault((meta["rule"], *message, meta["remedy"]), []).append(table)
+            words_of.setdefault(meta["rule"], {})[f"`{expectation['type']}`"] = None
     rows = [
-        (f"`{rule}`", ", ".join(dict.fromkeys(tables)), *texts)
+        (f"`{rule}`", ", ".join(dict.fromkeys(tables)), ", ".join(words_of[rule]), *texts)
         for (rule, *texts), tables in tables_of.items()
     ]
     parts = [
         "# Rules of the quality gate",
         "Written by `docs/build_reference.py` from `expectations/suites/`: do not edit. Limits are in "
-        "[settings](settings.md#gatesettings).",
+        "[settings](settings.md#gatesettings); a source changes its own in `source.json`, such as "
+        '`"gate": {"row_count_spread": 0.4}`.',
         "## Row rules\n\nA row that breaks one goes to quarantine; the others are loaded.",
-        _table(("rule", "tables", "what to do"), [row for row in rows if len(row) == 3]),
+        "Great Expectations judges the columns as they were read. A name with an ending, such as `price not "
+        "readable` or `user_id is known`, is a column that is described in `expectations/row_facts.py`.",
+        _table(("rule", "tables", "judged by", "what to do"), [row for row in rows if len(row) == 4]),
         "## Batch rules\n\nA batch that breaks one is not written; the state before stays.",
-        _table(("rule", "tables", "message", "what to do"), [row for row in rows if len(row) == 4]),
+        _table(
+            ("rule", "tables", "judged by", "message", "what to do"), [row for row in rows if len(row) == 5]
+        ),
     ]
     return "\n\n".join(parts) + "\n"
 

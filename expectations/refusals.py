@@ -11,12 +11,14 @@ import pandas as pd
 from expectations.engine import Verdict
 from expectations.row_facts import RowFacts, subject
 from expectations.row_json import encode_rows, value_text
+from expectations.settings import DAY_MS
 from expectations.units import UNITS, unit_of
 
 QUARANTINE_COLUMNS = (
     "table", "partition", "row", "rule", "rules", "column", "value", "remedy", "row_json",
 )  # fmt: skip
 _NAMED_RULES = 3
+_YEAR_MS = 365 * DAY_MS
 _MANY = 0.25  # share of the ids that is more than a few late ones
 
 
@@ -46,8 +48,6 @@ class Refusals:
         rules = np.array([verdict.rule for verdict in self.verdicts], object)
         subjects = np.array([subject(verdict.expectation) for verdict in self.verdicts], object)
         remedies = np.array([verdict.expectation["meta"]["remedy"] for verdict in self.verdicts], object)
-        named = self._violations.assign(rule=rules[self._violations["order"]])
-        named = named.drop_duplicates(["position", "rule"])
         values = np.full(len(self.positions), None, object)
         for name in dict.fromkeys(subjects[self.first]):
             chosen = subjects[self.first] == name
@@ -60,7 +60,7 @@ class Refusals:
                 "partition": frame["_partition"].iloc[self.positions].to_numpy(object),
                 "row": self.facts.row[self.positions],
                 "rule": rules[self.first],
-                "rules": named.groupby("position")["rule"].agg(",".join).to_numpy(object),
+                "rules": self._rules(),
                 "column": subjects[self.first],
                 "value": values,
                 "remedy": remedies[self.first],
@@ -94,6 +94,16 @@ class Refusals:
             sentences.append(f"{rest} more break {others}. ")
         return "".join(sentences)
 
+    def _rules(self) -> np.ndarray:
+        """All rules that each row broke, comma-separated, in the suite's order."""
+        codes, names = pd.factorize(np.array([verdict.rule for verdict in self.verdicts], object))
+        sets = np.zeros(len(self.positions), np.int64)  # bits: a suite has some twenty rules
+        row = np.searchsorted(self.positions, self._violations["position"])
+        np.bitwise_or.at(sets, row, np.int64(1) << codes[self._violations["order"]])
+        which, kinds = pd.factorize(sets)
+        texts = [",".join(name for bit, name in enumerate(names) if kind >> bit & 1) for kind in kinds]
+        return np.array(texts, object)[which]
+
     def _texts(self, column: str, positions: np.ndarray) -> list[str | None]:
         raw = self.facts.parsed[column].raw.iloc[positions].astype(object)
         return [value_text(value) for value in raw]
@@ -106,23 +116,27 @@ class Refusals:
         """The remedy, in the words of the case where the rows show what the case is."""
         meta = rule["meta"]
         if meta["rule"] == "time_unit":
-            return _unit_sentence(self.facts.parsed[column].values[rows]) + meta["remedy"]
-        if column + " is known" == rule["kwargs"].get("column"):
-            return self._strangers(meta["arguments"][0], column, rows, partition) + meta["remedy"]
-        return meta["remedy"]
+            return _unit_sentence(self.facts.parsed[column].values[rows])
+        if rule["kwargs"].get("column") != f"{column} is known":
+            return meta["remedy"]
+        table = meta["arguments"][0]
+        lookup = self.facts.context.known[table]
+        if isinstance(lookup, Sized) and not len(lookup):
+            return (
+                f"{table}/ is missing or has no rows, none have been loaded: put a file with a column "
+                f"{column!r} there and ingest again."
+            )
+        return self._strangers(table, column, rows, partition) + meta["remedy"]
 
     def _strangers(self, table: str, column: str, rows: np.ndarray, partition: int) -> str:
         """What is wrong with a dimension table that does not know so many ids."""
         lookup = self.facts.context.known[table]
-        known = len(lookup) if isinstance(lookup, Sized) else None
-        if known == 0:
-            return f"{table}/ is missing or has no rows: no {table} have been loaded. "
+        size = f" (it has {len(lookup)})" if isinstance(lookup, Sized) else ""
         values = pd.Series(self.facts.parsed[column].values)
         unknown = values.iloc[rows].nunique()
         given = values[self.facts.partition == partition].nunique()
         if unknown < _MANY * given:
             return ""
-        size = "" if known is None else f" (it has {known})"
         return (
             f"{unknown} of the partition's {given} {table} are new to {table}/{size}: its file is older than "
             f"these rows, or names them otherwise. "
@@ -130,15 +144,20 @@ class Refusals:
 
 
 def _unit_sentence(values: np.ndarray) -> str:
-    """What the most frequent wrong unit of epoch times is, with an example read both ways."""
+    """What the most frequent wrong unit of epoch times is, with an example read both ways, and the remedy."""
     codes = unit_of(values)
-    code = int(np.bincount(codes, minlength=len(UNITS))[1:].argmax()) + 1
-    _, name, factor = UNITS[code]
-    example = int(values[codes == code][0])
-    if example == 0:
-        return "0 is written where the time is not known. "
+    code, name, factor = UNITS[int(np.bincount(codes, minlength=len(UNITS))[1:].argmax()) + 1]
+    mine = values[codes == code]
+    example = int(mine[np.argmax(mine != 0)])
+    if np.abs(example * factor) < _YEAR_MS:
+        return (
+            f"{_date(example)} is of no log: 0 stands for 'unknown' (leave the cell empty), or an epoch "
+            f"number was read in a wrong unit when the file was written."
+        )
     return (
-        f"{example} is epoch {name} of {_date(example * factor)}; as milliseconds it were {_date(example)}. "
+        f"{example} is epoch {name} of {_date(example * factor)}, but read as milliseconds it is of "
+        f"{_date(example)}: write milliseconds ({'×' if factor > 1 else '÷'} {max(factor, 1 / factor):,.0f}) "
+        f"or ISO 8601 with Z."
     )
 
 
@@ -146,4 +165,4 @@ def _date(milliseconds: float) -> str:
     try:
         return str(np.datetime64(int(milliseconds), "ms").astype("datetime64[D]"))
     except (OverflowError, ValueError):
-        return "beyond every calendar"
+        return "no calendar"

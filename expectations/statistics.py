@@ -18,6 +18,7 @@ import pandas as pd
 
 from expectations.row_facts import RowFacts
 from expectations.settings import DAY_MS, GateSettings
+from expectations.units import unit_of
 
 _MAD_TO_DEVIATION = 1.4826  # of a normal distribution
 CYCLES = {"day": DAY_MS, "week": 7 * DAY_MS}
@@ -114,7 +115,8 @@ def _shifted(facts: RowFacts, rows: np.ndarray, time: str | None) -> tuple[np.nd
         return share, shift
     share[bounded], shift[bounded] = 0.0, 0.0
     column, partition = facts.parsed[time], facts.partition
-    readable = column.present & np.isin(partition, bounded)
+    # A time in another unit lies somewhere: that is no skew.
+    readable = column.present & np.isin(partition, bounded) & (unit_of(column.values) == 0)
     partition = partition[readable]
     length = (facts.end_ms - facts.start_ms)[partition]
     moved = (column.values[readable] - facts.start_ms[partition]) // length
@@ -211,6 +213,8 @@ def _level_band(days: pd.DataFrame, rows: pd.Series, settings: GateSettings) -> 
     be alike by chance.
     """
     index, known = rows.index, days.dropna(subset=["level"])
+    if known.empty:
+        return np.full(len(index), np.nan), np.full(len(index), np.nan)
     median, deviation = _robust(known["level"], known["partition"], index)
     median = np.where(_days(known, index) >= settings.min_history_days, median, np.nan)
     errors = known.assign(error=known["level_error"] ** 2, row=known["level_error"] ** 2 * known["kept"])

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from assets.common import clock
+from assets.common.partitions import EXTERNAL_HISTORY
+from assets.common.resources import HomeResource
 from assets.logs.assets import FORCE
 from orchestration.jobs import DAILY_LOGS, DESCRIBING_ASSETS, LOGS
 from orchestration.landed_hours import DIMENSIONS, LandedHours, due_runs, landed_hours
@@ -65,6 +67,7 @@ def load_logs(
     if any((landing / table).is_dir() for table in RANKING_TABLES):
         # A shop's year may begin before the feed: the ranking has no hours there.
         first = max(first_day, session.deployment.first_day)
+        _load_history(session, outcome, tags)
         _load_hours(session, description, (first, last_day), outcome, again, tags)
     if any((landing / table).is_dir() for table in PROFILING_TABLES):
         _load_days(session, description, (first_day, last_day), outcome, again, tags)
@@ -93,6 +96,18 @@ def _load_hours(
     if not due and state.ended and (described := _due_dimensions(session, description)):
         _run(session, LOGS, state.ended[:1], described, outcome, tags)
     session.report("days loaded", len(spans), len(spans))
+
+
+def _load_history(session: Session, outcome: Ingested, tags: Mapping[str, str]) -> None:
+    """Load external clicks that lie before the first exposure; hours that nobody reads are named."""
+    from assets.logs.external_history import history_due, left_out
+
+    deployment, home = session.deployment, HomeResource(root=str(session.home.root))
+    if deployment.behaviours_first_day < deployment.first_day and history_due(home):
+        first_hours = deployment.service_zone.hours_of_day(deployment.first_day)[:1]
+        described = [t for t in DIMENSIONS if (deployment.landing_folder(session.home) / t).is_dir()]
+        _run(session, LOGS, first_hours, [*described, EXTERNAL_HISTORY], outcome, tags)
+    outcome.notes += left_out(deployment.landing_folder(session.home))
 
 
 def _due_dimensions(session: Session, description: SourceDescription) -> list[str]:
@@ -128,15 +143,14 @@ def _load_days(
     due: dict[str, int] = {}  # day → bytes of its files
     early: set[str] = set()
     for table in dated:
-        contract = description.contract(table)
-        for day in layout.partitions(landing, contract) if again else waiting[table]:
+        files_of = layout.listing(landing, description.contract(table), zone).files
+        for day in files_of if again else waiting[table]:
             if not between[0] <= day <= between[1]:
                 continue
             if zone.day_start_ms(day) + DAY_MS > now_ms:
                 early.add(day)
                 continue
-            files = layout.files_of(landing, contract, day)
-            due[day] = due.get(day, 0) + sum(path.stat().st_size for path in files)
+            due[day] = due.get(day, 0) + sum(path.stat().st_size for path in files_of.get(day, ()))
     outcome.notes += [
         f"{day} has purchases or points but has not ended: left for later" for day in sorted(early)
     ]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 HOURLY, LOGS, RANKING, DAILY = "hourly", "hourly_logs", "hourly_ranking", "daily"
 DAILY_LOGS = "daily_logs"
-PROFILING, META_TRAINING, FEW_SHOT = "profiling", "meta_training", "few_shot"
+PROFILING, META_TRAINING, FEW_SHOT, OUTCOMES = "profiling", "meta_training", "few_shot", "outcomes"
 COMPARISON, AB = "comparison_job", "ab_job"
 PROFILE_EVALUATION = "profile_evaluation_job"
 
@@ -66,9 +66,17 @@ JOBS: tuple[tuple[str, tuple[str, ...], str | None, str], ...] = (
         (
             *DAILY_LOG_ASSETS,
             "time_heatmaps",
+            "audience_outcomes",
         ),
         "shop",
-        "After midnight: gate and load the day's purchases and points, move the heatmaps on by a day.",
+        "After midnight: gate and load the day's purchases and points, move the heatmaps on by a day, and "
+        "judge the audiences whose horizon has ended.",
+    ),
+    (
+        OUTCOMES,
+        ("audience_outcomes",),
+        "shop",
+        "Judge the audiences whose horizon has ended, on purchases that are loaded.",
     ),
     (
         META_TRAINING,
@@ -121,7 +129,7 @@ def asset_jobs(partitions: Partitions) -> list[Any]:
     return [
         dg.define_asset_job(
             name,
-            selection=list(assets),
+            selection=[*assets, *(partitions.history if name == LOGS else ())],
             partitions_def=cuts[cut],
             executor_def=dg.in_process_executor,
             description=description,

@@ -66,9 +66,8 @@ def _run_of_hour(
     except WarehouseBusy as busy:
         return dg.SkipReason(f"{busy}; `late_files` and `late_hours` take the hour up")
     if state.missing:
-        return dg.SkipReason(
-            f"no files yet in {hour_folder(home, 'exposures', key)}: `late_files` loads the hour when they have come"
-        )
+        folder = hour_folder(home, "exposures", key)
+        return dg.SkipReason(f"no files yet in {folder}: `late_files` loads the hour when they have come")
     tables = state.tables([key])
     if not tables and not due:
         return dg.SkipReason(f"{key} is loaded, and ranked as far as there is a model")
@@ -165,7 +164,7 @@ def _shop_day(
     partitions: Partitions, zone: ServiceZone, tick: datetime, home: HomeResource
 ) -> dg.RunRequest | dg.SkipReason:
     """The day that has just ended, of a source with purchases."""
-    if not (home.deployment.landing_folder(home.home) / "purchases").is_dir():
+    if not (home.shop.deployment.landing_folder(home.home) / "purchases").is_dir():
         return dg.SkipReason("this source has no purchases")
     return _run_of_day(partitions.shop, zone, tick)
 

@@ -59,8 +59,7 @@ def deployed(shared: Path, copy: Path) -> Deployed:
         if not (shared / "deployed.done").exists():
             _make(original)
             (shared / "deployed.done").touch()
-    # MLflow keeps the artifacts' place in its database, so copies write theirs beside the original's.
-    shutil.copytree(original, copy, ignore=shutil.ignore_patterns("artifacts"))
+    shutil.copytree(original, copy)
     os.environ["HOURFOLD_HOME"] = str(copy)
     home = Home(copy)
     return Deployed(home, Deployment.load(home))

@@ -8,37 +8,46 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
-from assets.common.mlflow_store import team_uri
+from assets.common.mlflow_store import on_server, team_uri
 
 if TYPE_CHECKING:
     import dagster as dg
-
-    from assets.common.tracking import Tracking
 
 MLFLOW_URL, DAGSTER_URL = "HOURFOLD_MLFLOW_URL", "HOURFOLD_DAGSTER_URL"
 LOCAL_MLFLOW, LOCAL_DAGSTER = "http://127.0.0.1:5000", "http://127.0.0.1:3000"
 
 
+def team_server() -> str | None:
+    """The server that MLFLOW_TRACKING_URI names, as a page's address; None for a database or the home."""
+    team = team_uri()
+    if team is None or not on_server():
+        return None
+    parts = urlsplit(team)  # a name and password in it are for the client, not for a page
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path.rstrip("/"), "", ""))
+
+
 def mlflow_server() -> str | None:
     """Address of the MLflow pages, where it is known: the team's server, or that of `hourfold ui`."""
-    team = team_uri()
-    if team is not None and team.startswith(("http:", "https:")):
-        parts = urlsplit(team)  # a name and password in it are for the client, not for a page
-        return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path.rstrip("/"), "", ""))
-    return os.environ.get(MLFLOW_URL) or None
+    return team_server() or os.environ.get(MLFLOW_URL) or None
 
 
-def mlflow_link(tracking: Tracking, run_id: str) -> dg.MetadataValue:
-    """What an asset's page shows of a run of MLflow: a link, and how to open it where no server is known."""
+def mlflow_link(url: str) -> dg.MetadataValue:
+    """What an asset's page shows of a run of MLflow, whose page is `url`; or how to open one."""
     import dagster as dg
 
-    url = tracking.url(run_id)
     if mlflow_server() is not None:
         return dg.MetadataValue.url(url)
+    run_id = url.rpartition("/")[2]
     return dg.MetadataValue.md(f"[{run_id}]({url}), while `hourfold ui` or `mlflow ui` is open")
+
+
+def mlflow_links(urls: Mapping[str, str]) -> dict[str, dg.MetadataValue]:
+    """The links to all runs that a tracker has recorded, by `Tracking.urls`, as an asset's metadata."""
+    return {name: mlflow_link(url) for name, url in urls.items()}
 
 
 def dagster_run() -> str | None:

@@ -18,6 +18,7 @@ from warehouse.home import sqlite_uri
 TRACKING_URI, REGISTRY_URI = "MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"
 ARTIFACT_ROOT = "MLFLOW_DEFAULT_ARTIFACT_ROOT"
 DATABASE, ARTIFACTS = "mlflow.db", "artifacts"
+DATABASES = ("sqlite", "postgresql", "mysql", "mssql")  #: how addresses of databases begin
 BUSY_SECONDS = 60
 
 #: what MLflow stores as an absolute place: table, column
@@ -39,7 +40,7 @@ def team_uri() -> str | None:
 
 def on_server() -> bool:
     """Whether runs go to a server, which keeps the artifacts too."""
-    return not (team_uri() or "sqlite:").startswith(("sqlite:", "mysql", "postgresql", "mssql"))
+    return not (team_uri() or DATABASES[0]).startswith(DATABASES)
 
 
 def store_uris(folder: Path) -> tuple[str, str]:
@@ -93,8 +94,8 @@ def _homes(store: sqlite3.Connection, folder: Path) -> list[str]:
         rows = store.execute("SELECT DISTINCT artifact_location FROM experiments").fetchall()
     except sqlite3.OperationalError:  # an empty file: MLflow has not made its tables yet
         return []
-    places = [str(place) for (place,) in rows if place and str(place).startswith("file:")]
-    return sorted(place.removesuffix(end) for place in places if place.endswith(end))
+    uris = [str(uri) for (uri,) in rows if uri and str(uri).startswith("file:")]
+    return sorted(uri.removesuffix(end) for uri in uris if uri.endswith(end))
 
 
 def _rewrite(store: sqlite3.Connection, old: str, new: str) -> int:

@@ -1,8 +1,8 @@
 """Trained models as versions of one registered model a source and purpose, with aliases.
 
 Rankers have the aliases `challenger` and `champion`, profilers one a system that points at its newest. A
-version points at the folder that the asset wrote; nothing is copied. mlflow/serving.md says what it takes to
-serve one.
+version points at the folder that the asset wrote; it is copied to a team's server alone. mlflow/serving.md
+says what it takes to serve one.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from assets.common.mlflow_store import on_server
 from assets.common.tracking import EXPERIMENT, PROFILING, Tracking
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 KEY = "hourfold.key"
+COPY = "model"  #: the artifacts' folder of a run on a server
 
 _WHAT = {
     EXPERIMENT: "Daily rankers; `champion` is what to serve, `challenger` what was tried last.",
@@ -39,16 +41,24 @@ def register(
     state_hash: str,
     tags: Mapping[str, str],
 ) -> str:
-    """The number of the version of `(system, day, state)`, which is made if there is none."""
+    """The number of the version of `(system, day, state)`, which is made if there is none.
+
+    It points at `folder`; on a team's server, which knows no folder of this machine, at a copy among the
+    run's artifacts.
+    """
     name = model_name(tracking)
     _ensure(tracking, name)
     registered = version_of(tracking, system, day, state_hash)
     if registered is not None:
         return registered
+    source = folder.as_uri()
+    if on_server():
+        tracking.client.log_artifacts(run_id, str(folder), COPY)
+        source = f"runs:/{run_id}/{COPY}"
     simulated = " Trained on simulated logs." if tracking.simulated else ""
     version = tracking.client.create_model_version(
         name,
-        source=folder.as_uri(),
+        source=source,
         run_id=run_id,
         tags={
             KEY: _key(system, day, state_hash),

@@ -61,6 +61,7 @@ class Tracking:
     def __init__(self, folder: Path, source: str, simulated: bool, purpose: str = EXPERIMENT) -> None:
         self.folder, self.source, self.simulated, self.purpose = folder, source, simulated, purpose
         self.opened = time.time()  #: an asset opens its tracker as its work begins
+        self.urls: dict[str, str] = {}  #: `<system>: MLflow <kind>` → page of the run that was recorded
 
     @property
     def label(self) -> str:
@@ -87,11 +88,11 @@ class Tracking:
         experiment = self.client.get_experiment_by_name(self.purpose)
         if experiment is not None:
             return str(experiment.experiment_id)
-        place = artifact_root(self.folder)
-        return str(self.client.create_experiment(self.purpose, artifact_location=place))
+        root = artifact_root(self.folder)
+        return str(self.client.create_experiment(self.purpose, artifact_location=root))
 
     def url(self, run_id: str) -> str:
-        """The page of a run; on this machine's usual port where no server is known."""
+        """The page of a run of this experiment; on this machine's usual port where no server is known."""
         return f"{mlflow_server() or LOCAL_MLFLOW}/#/experiments/{self.experiment}/runs/{run_id}"
 
     def key(self, record: RunRecord) -> str:
@@ -145,6 +146,7 @@ class Tracking:
             else:
                 self.client.log_artifact(run_id, str(path), folder)
         self.client.set_terminated(run_id)  # its end is when something was written on it last
+        self.urls[f"{record.system}: MLflow {record.kind}"] = self.url(run_id)
         return str(run_id)
 
     def name_of(self, record: RunRecord) -> str:
@@ -171,8 +173,8 @@ class Tracking:
         if not digest or digest in [entry.dataset.digest for entry in logged]:
             return
         home = Home(self.folder.parent)
-        place = home.source(self.source).warehouse.relative_to(home.root)
-        source = Dataset(self.label, digest, "local", json.dumps({"uri": str(place)}))
+        file = home.source(self.source).warehouse.relative_to(home.root)
+        source = Dataset(self.label, digest, "local", json.dumps({"uri": str(file)}))
         context = InputTag("mlflow.data.context", "training" if "train" in record.kind else "evaluation")
         self.client.log_inputs(run.info.run_id, [DatasetInput(source, [context])])
 

@@ -8,16 +8,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
 from assets.logs import judging
 from assets.logs.judging import Judgement, Question
-from assets.logs.reports import BatchRejected, IngestReport, report_of
+from assets.logs.reports import BatchRejected, IngestReport, report_of, with_data_docs
 from warehouse.home import SourceHome
 from warehouse.landing import reading
 from warehouse.landing.description import FILE_NAME, SourceDescription
-from warehouse.landing.reading import Landed
-from warehouse.landing.records import PartitionLoad
+from warehouse.landing.records import Landed, PartitionLoad
 
 if TYPE_CHECKING:
     from expectations.gate import GateResult
@@ -43,6 +40,7 @@ def ingest(
     settings: GateSettings | None = None,
     now_ms: int | None = None,
     force: bool = False,
+    data_docs: Path | None = None,
 ) -> IngestReport:
     """Bring partitions of a table through the gate into the warehouse, in one transaction.
 
@@ -56,6 +54,7 @@ def ingest(
         landing, description: default: the folder inside home, and what it says.
         settings, now_ms: limits of the gate, and its clock; default: those of the description, and now.
         force: load even though batch rules are broken; recorded with the batch.
+        data_docs: folder for Great Expectations' Data Docs, also of a refusal; default: none are made.
 
     Raises:
         BatchRejected: a batch rule is broken; nothing was written.
@@ -68,26 +67,29 @@ def ingest(
     began = time.perf_counter()
     landed, missing, warnings = _read(home, landing, description, table, partitions)
     read = time.perf_counter()
+    report = report_of(landed, None, missing, warnings)
     if not landed.files:
-        seconds = {"read": read - began, "gate": 0.0, "load": 0.0}
-        return replace(report_of(landed, None, missing, warnings), seconds=seconds)
+        return replace(report, seconds={"read": read - began, "gate": 0.0, "load": 0.0})
 
     def accept(judgement: Judgement) -> None:
-        if judgement.result.batch_failures and not force:
-            raise BatchRejected(report_of(landed, judgement.result, missing, warnings))
+        nonlocal report
+        report = with_data_docs(report_of(landed, judgement.result, missing, warnings), judgement, data_docs)
+        if report.failures and not force:
+            raise BatchRejected(report)
 
     def write(warehouse: Warehouse, judgement: Judgement) -> None:
         result = judgement.result
-        quarantined = _with_files(result.quarantined, landed.frame)
-        warehouse.load(table, _records(landed, result), result.passed, quarantined, description=description)
+        records = _records(landed, result)
+        warehouse.load(table, records, result.passed, result.quarantined, description=description)
 
     question = Question(description, table, tuple(landed.files), settings, now_ms)
-    frame = landed.frame.drop(columns="_file")
-    judgement = judging.judge_and_write(home.warehouse, question, frame, accept, write)
+    judgement = judging.judge_and_write(home.warehouse, question, landed.frame, accept, write)
     load = time.perf_counter() - read - judgement.seconds
-    seconds = {"read": read - began, "gate": judgement.seconds, "load": load}
-    warnings += remember(landing, description)
-    return replace(report_of(landed, judgement.result, missing, warnings), seconds=seconds)
+    return replace(
+        report,
+        seconds={"read": read - began, "gate": judgement.seconds, "load": load},
+        warnings=(*report.warnings, *remember(landing, description)),
+    )
 
 
 def _read(
@@ -194,11 +196,3 @@ def _records(landed: Landed, result: GateResult) -> list[PartitionLoad]:
         )
         for record in landed.records()
     ]
-
-
-def _with_files(quarantined: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
-    """Quarantined rows with the file that each came from."""
-    files = frame[["_partition", "_row", "_file"]].set_axis(["partition", "row", "file"], axis=1)
-    return quarantined.assign(row=quarantined["row"].astype("int64")).merge(
-        files, on=["partition", "row"], how="left"
-    )

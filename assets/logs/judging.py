@@ -143,9 +143,9 @@ def gate_settings(description: SourceDescription, landing: Path) -> GateSettings
     from expectations.settings import GateSettings
 
     try:
-        return GateSettings.model_validate(description.gate)
+        return GateSettings.of(description.gate)
     except ValueError as error:
-        raise ValueError(f'{landing / FILE_NAME}, "gate": {error}') from error
+        raise ValueError(f"{landing / FILE_NAME}: {error}") from error
 
 
 def _context(question: Question, opened: Opener) -> tuple[GateContext, str]:

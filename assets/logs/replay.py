@@ -103,6 +103,7 @@ def _raw(
     if fixed is not None:
         raw = _mended(raw, rows, fixed, description, table)
     raw["_partition"], raw["_row"] = rows["partition"].astype("str"), rows["row"].astype("int64")
+    raw["_file"] = rows["file"]
     return raw
 
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 if TYPE_CHECKING:
+    from assets.logs.judging import Judgement
     from expectations.admission import RuleVerdict
     from expectations.gate import BatchFailure, GateResult
+    from warehouse.home import SourceHome
     from warehouse.landing.files import FileRejected
     from warehouse.landing.layout import UnreadFile
-    from warehouse.landing.reading import Landed
+    from warehouse.landing.records import Landed
 
 
 @dataclass(frozen=True)
@@ -30,10 +32,8 @@ class IngestReport:
     seconds: Mapping[str, float] = field(default_factory=dict)  #: read, gate, load
     missing: tuple[str, ...] = ()  #: partitions asked for that have no files: neither loaded nor recorded
     unread: tuple[UnreadFile, ...] = ()  #: files of the table that are not read: of no partition, or a copy
-    verdicts: Mapping[str, tuple[RuleVerdict, ...]] = field(
-        default_factory=dict
-    )  #: partition → by batch rule
-    data_docs: Path | None = None  #: page of Great Expectations on the table, where one was made
+    verdicts: Mapping[str, tuple[RuleVerdict, ...]] = field(default_factory=dict)  #: partition → batch rules
+    data_docs: Path | None = None  #: Great Expectations' page of this call, where it was asked for
 
     @property
     def kept(self) -> int:
@@ -65,7 +65,7 @@ class BatchRejected(RuntimeError):
 
 def _refusal(report: IngestReport) -> str:
     failures = [failure for broken in report.failures.values() for failure in broken]
-    messages = "; ".join(failure.message for failure in failures[:3])
+    messages = "; ".join(failure.message.rstrip(". ") for failure in failures[:3])
     more = f" (and {len(failures) - 3} more)" if len(failures) > 3 else ""
     return (
         f"{report.table}: {len(report.failures)} of {len(report.rows)} partitions break a batch rule, "
@@ -106,3 +106,21 @@ def report_of(
         unread=landed.unread,
         verdicts=result.verdicts,
     )
+
+
+def docs_folder(home: SourceHome) -> Path:
+    """Where the Data Docs of a source's loads lie: `<table>/index.html`, of the last load of each table."""
+    return home.reports / "data_docs"
+
+
+def with_data_docs(report: IngestReport, judgement: Judgement, folder: Path | None) -> IngestReport:
+    """The report with the page of Data Docs that it was judged by; one that cannot be made is a warning."""
+    from expectations.data_docs import render
+
+    if folder is None:
+        return report
+    try:
+        return replace(report, data_docs=render(folder, report.table, judgement.result))
+    except Exception as error:  # a page for people must never cost a load
+        text = f"{report.table}: no Data Docs in {folder}: {type(error).__name__}: {error}"
+        return replace(report, warnings=(*report.warnings, text))

@@ -3,16 +3,25 @@
 from typing import TYPE_CHECKING
 
 import dagster as dg
+from pydantic import Field
 
 from assets.common import plots
-from assets.common.faults import retried_or_explained
+from assets.common.faults import BadRequest, retried_or_explained
+from assets.common.links import mlflow_links
 from assets.common.partitions import Partitions
 from assets.common.resources import HomeResource, ProgressReport, TrackingResource
 from assets.common.timings import Timings
 from assets.profiling.heatmaps_asset import as_of
 
 if TYPE_CHECKING:
+    from assets.profiling.held_back import Backtest
     from assets.profiling.profilers import Trained
+
+
+class ProfilersConfig(dg.Config):
+    """Which profilers are trained, as the launchpad takes it."""
+
+    systems: list[str] = Field(default=[], description="profilers to train; without a name all")
 
 
 def meta_profile_asset(partitions: Partitions) -> dg.AssetsDefinition:
@@ -28,6 +37,7 @@ def meta_profile_asset(partitions: Partitions) -> dg.AssetsDefinition:
     )
     def meta_profile(
         context: dg.AssetExecutionContext,
+        config: ProfilersConfig,
         home: HomeResource,
         tracking: TrackingResource,
         progress: dg.ResourceParam[ProgressReport],
@@ -35,41 +45,60 @@ def meta_profile_asset(partitions: Partitions) -> dg.AssetsDefinition:
         """The printed Meta-Profile Network and ours, meta-trained before any brand is asked for.
 
         Each becomes a version of the registered model; the alias of a system points at its newest one. What
-        is asked as of a date uses the newest model that is not of a later date.
+        is asked as of a date uses the newest model that is not of a later date. AUPR and AUROC are of a
+        backtest: with the clock held back by 90 days, the newcomers of up to 20 brands are ranked by the
+        model of then.
         """
         with retried_or_explained(context):
             from assets.common.tracking import PROFILING
+            from assets.profiling.held_back import backtest
             from assets.profiling.profilers import PROFILERS
             from assets.profiling.sources import ProfileSource
+            from assets.profiling.tracking import record_backtest
 
-            date, deployment, timings = as_of(context.partition_key), home.deployment, Timings()
+            systems = config.systems or list(PROFILERS)
+            unknown = [name for name in systems if name not in PROFILERS]
+            if unknown:
+                raise BadRequest(f"unknown profiler {unknown[0]!r}; known: {', '.join(PROFILERS)}")
+            date, deployment, timings = as_of(context.partition_key), home.shop.deployment, Timings()
             with timings.phase("read"):
                 source = ProfileSource.opened(home.home, deployment.source)
-                data = source.read(date)
+                data, (first_day, _) = source.read(date), source.days()
             shown: dict[str, object] = {"as of": date, "users": len(data), "purchases": len(data.purchases)}
-            for system in PROFILERS:
+            for system in systems:
+                runs = tracking.shop.open(PROFILING)
+                listen = progress.to(context.log, f"{system} {date}:")
                 trainer = source.trainer(
-                    size=deployment.size,
-                    seed=deployment.seed,
-                    device=deployment.device,
-                    progress=progress.to(context.log, f"{system} {date}:"),
-                    tracking=tracking.open(PROFILING),
+                    deployment.size, deployment.seed, deployment.device, progress=listen, tracking=runs
                 )
                 with timings.phase("compute"):
                     trained = trainer.train(system, date)
-                shown |= figures(trained)
+                    measured = backtest(system, date, data, first_day, trainer)
+                with timings.phase("record"):
+                    record_backtest(runs, trained, measured)
+                shown |= figures(trained, measured) | mlflow_links(runs.urls)
             progress.spent(timings.seconds)
             context.add_asset_metadata({**shown, **timings.metadata()})
 
     return meta_profile
 
 
-def figures(trained: "Trained") -> dict[str, object]:
+def figures(trained: "Trained", measured: "Backtest | str") -> dict[str, object]:
     """What the asset's page shows of one system's training."""
     from assets.profiling.tracking import loss_picture
 
     system = trained.record.system
     shown: dict[str, object] = {f"{system}: state_hash": trained.record.state_hash}
+    if isinstance(measured, str):
+        shown[f"{system}: backtest"] = f"none: {measured}"
+    else:
+        of = measured.figures
+        shown |= {f"{system}: aupr": of.aupr, f"{system}: auroc": of.auroc}
+        shown[f"{system}: backtest"] = (
+            f"mean over {of.brands} brands with {of.newcomers} newcomers between {measured.since} and "
+            f"{measured.until}, ranked by the model of {measured.model_as_of}; a random order has an AUPR of "
+            f"{of.base_rate:.3f}"
+        )
     if trained.losses:
         shown[f"{system}: last loss"] = float(trained.losses[-1])
         shown[f"{system}: loss"] = plots.embedded(loss_picture(trained))

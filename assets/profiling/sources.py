@@ -105,6 +105,16 @@ class ProfileSource:
             )
         return days[0], days[-1]
 
+    def days_without_purchases(self, first: str, end: str) -> tuple[str, ...]:
+        """Days from `first` to before `end` of which no purchases are loaded."""
+        from warehouse.store.warehouse import Warehouse
+
+        with Warehouse(self.home.warehouse, read_only=True) as warehouse:
+            loaded = warehouse.loaded("purchases")
+        days = set(loaded.loc[loaded["kept"] > 0, "partition"])
+        dates = (as_day(first) + timedelta(days=n) for n in range((as_day(end) - as_day(first)).days))
+        return tuple(date for day in dates if (date := day.isoformat()) not in days)
+
     def trainer(
         self,
         size: str = "real",

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
+import time
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from assets.common import model_registry, plots
 from assets.common.provenance import flat
@@ -15,7 +16,10 @@ from assets.profiling.audience.requests import as_day
 
 if TYPE_CHECKING:
     from assets.profiling.audience.files import AudienceFiles
+    from assets.profiling.audience.followed import FollowedAudience
     from assets.profiling.audience.make import AudienceResult
+    from assets.profiling.audience.outcome import Outcome
+    from assets.profiling.held_back import Backtest
     from assets.profiling.profilers import Trained
     from assets.profiling.states import ProfileStates
 
@@ -74,6 +78,52 @@ def _figures(result: AudienceResult) -> dict[str, float | None]:
     }
 
 
+def record_outcome(tracking: Tracking, followed: FollowedAudience, came: Outcome) -> None:
+    """Put what came true on the audience's run: `auroc`, `aupr`, `lift`, and how many there were to find."""
+    from mlflow.entities import Metric, RunTag
+
+    figures: dict[str, float | None] = {
+        "auroc": came.auroc,
+        "aupr": came.aupr,
+        "newcomers": came.newcomers,
+        "reached": came.reached,
+    }
+    if came.newcomers:
+        figures |= {
+            "lift": came.lift,
+            "reach": came.share,
+            "base_rate": came.newcomers / came.candidates,
+        }
+    now = int(time.time() * 1000)
+    tags = {"outcome_through": followed.due, "outcome_days_without_purchases": len(came.missing_days)}
+    tracking.client.log_batch(
+        followed.run_id,
+        metrics=[Metric(name, float(value), now, 0) for name, value in figures.items() if value is not None],
+        tags=[RunTag(name, str(value)) for name, value in tags.items()],
+    )
+
+
+def record_backtest(tracking: Tracking, trained: Trained, backtest: Backtest | str) -> None:
+    """Put a training's backtest on its run: `aupr`, `auroc` and what they rest on, or why there is none."""
+    if isinstance(backtest, str):
+        tracking.record(training_run(trained, tags={"backtest": f"none: {backtest}"}))
+        return
+    figures = backtest.figures
+    tags = {
+        "backtest": f"newcomers of {backtest.since} to {backtest.until}, nothing later known",
+        "backtest_model_as_of": backtest.model_as_of,
+    }
+    metrics = {
+        "aupr": figures.aupr,
+        "auroc": figures.auroc,
+        "auroc_error": figures.auroc_error,
+        "base_rate": figures.base_rate,
+        "backtest_brands": figures.brands,
+        "backtest_newcomers": figures.newcomers,
+    }
+    tracking.record(training_run(trained, tags=tags, metrics=metrics))
+
+
 def record_model(tracking: Tracking, states: ProfileStates, trained: Trained) -> str:
     """Put a training on its MLflow run and into the registry; returns the version's number.
 
@@ -86,12 +136,8 @@ def record_model(tracking: Tracking, states: ProfileStates, trained: Trained) ->
             pictures["plots"] = Path(scratch) / "loss.png"
             pictures["plots"].write_bytes(loss_picture(trained))
         run_id = tracking.record(
-            RunRecord(
-                kind="training",
-                system=state.system,
-                partition=state.partition,
-                seed=state.seed,
-                settings=state.settings,
+            training_run(
+                trained,
                 tags={"data_hash": state.data_hash, "state_hash": state.state_hash},
                 metrics={"last_loss": losses[-1] if losses else None},
                 curves={"loss": losses},
@@ -108,6 +154,19 @@ def record_model(tracking: Tracking, states: ProfileStates, trained: Trained) ->
     if newest is None or newest.tags["as_of"] <= state.partition:
         model_registry.point(tracking, state.system, version, {})
     return version
+
+
+def training_run(trained: Trained, **about: Any) -> RunRecord:
+    """The run of a training, with these fields of `RunRecord`."""
+    state = trained.record
+    return RunRecord(
+        kind="training",
+        system=state.system,
+        partition=state.partition,
+        seed=state.seed,
+        settings=state.settings,
+        **about,
+    )
 
 
 def _day_before(as_of: str) -> str:

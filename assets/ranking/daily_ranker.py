@@ -6,6 +6,7 @@ import dagster as dg
 
 from assets.common import model_registry, plots
 from assets.common.faults import retried_or_explained
+from assets.common.links import mlflow_links
 from assets.common.partitions import Partitions
 from assets.common.resources import HomeResource, ProgressReport, TrackingResource, WarehouseResource
 from assets.common.timings import Timings
@@ -31,7 +32,7 @@ def daily_ranker_asset(
     # training.
     @dg.asset(
         partitions_def=partitions.daily,
-        deps=["exposures", "external_clicks", "long_term_graph"],
+        deps=["exposures", "external_clicks", "long_term_graph", *partitions.history],
         group_name="ranking",
         owners=["team:ranking"],
         kinds={"pytorch", "mlflow"},
@@ -58,14 +59,16 @@ def daily_ranker_asset(
             tuned = tuned_settings(home.paths, deployment.source, deployment.size, deployment.systems)
             losses, metadata = {}, {"exposures": len(log.exposures), "data_hash": data_hash}
             for system in deployment.systems:
+                runs = tracking.open()
                 with timings.phase("compute"):
                     listen = progress.to(context.log, f"{system} {day}:")
                     values = tuned.get(system, {})
                     ranker = train(system, day, log, data_hash, deployment, values, states, listen)
                 with timings.phase("record"):
-                    version = register(tracking.open(), system, day, states, ranker.losses)
+                    version = register(runs, system, day, states, ranker.losses)
                 losses[system] = ranker.losses
                 metadata |= {f"{system}: version": version, f"{system}: last loss": ranker.losses[-1]}
+                metadata |= mlflow_links(runs.urls)
             progress.spent(timings.seconds)
             context.add_asset_metadata(
                 {**metadata, "loss": plots.embedded(_plot(losses, day)), **timings.metadata()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,10 +11,15 @@ if TYPE_CHECKING:
     from warehouse.store.results import Metric
 
 Figures = dict[str, float | None]  #: figure → value; None where only one class occurs
+FAILED = "failed"  #: the metric that says whether a system failed in a partition; its extra has the reason
 
 
 def figures_of(clicked: np.ndarray, user: np.ndarray, scores: np.ndarray) -> Figures:
-    """auc, auc_se, log_loss, gauc and the number of exposures; every array is [E]."""
+    """auc, auc_se, aupr, log_loss, gauc and the number of exposures; every array is [E].
+
+    Raises:
+        NotFinite: some scores are NaN or infinite.
+    """
     from models.metrics import ranking_figures
 
     return ranking_figures(clicked, scores, user) | {"exposures": float(len(scores))}
@@ -29,3 +34,18 @@ def metrics_of(figures: Mapping[str, Figures], partition: str) -> list[Metric]:
         for system, values in figures.items()
         for name, value in values.items()
     ]
+
+
+def verdicts_of(systems: Iterable[str], failed: Mapping[str, str], partition: str) -> list[Metric]:
+    """Whether each system failed in a partition, and why, as rows of the table `metrics`."""
+    from warehouse.store.results import Metric
+
+    return [
+        Metric(FAILED, system, partition, float(system in failed), {"reason": failed.get(system, "")})
+        for system in systems
+    ]
+
+
+def static_name(system: str) -> str:
+    """Under which name the scores of a system's daily model are stored that was left as it was trained."""
+    return f"{system} (static)"

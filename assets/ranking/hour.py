@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from assets.common.faults import retried_or_explained
+from assets.common.faults import NoBaseModel, retried_or_explained
 from assets.common.resources import ProgressReport, WarehouseResource
 from assets.common.timings import Timings
 from assets.ranking.reading import HourLog, loaded_hours, read_hours
@@ -69,6 +69,7 @@ class Hour:
     loaded: Mapping[str, str]  #: hours through this one, key → hash of what is loaded
     starts: Sequence[Start]
     logs: Mapping[str, HourLog]  #: this hour and those to catch up
+    failed: Mapping[str, str] = field(default_factory=dict)  #: systems without a base model → the reason
 
     @property
     def day(self) -> str:
@@ -85,7 +86,7 @@ def open_hour(warehouse: WarehouseResource, states: States, key: str) -> Hour:
     """Choose the states for an hour and read its logs; the warehouse is closed again on return.
 
     Raises:
-        NoBaseModel: no daily model of an earlier day is finished for one of the systems.
+        NoBaseModel: no daily model of an earlier day is finished for any of the systems.
         LookupError: nothing of the hour is loaded.
     """
     deployment = warehouse.deployment
@@ -98,10 +99,26 @@ def open_hour(warehouse: WarehouseResource, states: States, key: str) -> Hour:
             raise LookupError(
                 f"nothing of hour {key} is loaded: materialise `exposures` of this partition first"
             )
-        starts = [start_of(states, system, key, loaded) for system in deployment.systems]
+        starts, failed = _starts(states, deployment.systems, key, loaded)
         needed = sorted({key}.union(*(start.catch_up for start in starts)))
         logs = read_hours(opened, zone, needed)
-    return Hour(key, loaded, starts, logs)
+    return Hour(key, loaded, starts, logs, failed)
+
+
+def _starts(
+    states: States, systems: Sequence[str], key: str, loaded: Mapping[str, str]
+) -> tuple[list[Start], dict[str, str]]:
+    """Where each system begins, and why some cannot; raises NoBaseModel where none can."""
+    starts: list[Start] = []
+    failed: dict[str, str] = {}
+    for system in systems:
+        try:
+            starts.append(start_of(states, system, key, loaded))
+        except NoBaseModel as error:
+            failed[system] = str(error)
+    if not starts:
+        raise NoBaseModel("; ".join(failed.values()))
+    return starts, failed
 
 
 def start_of(states: States, system: str, key: str, loaded: Mapping[str, str]) -> Start:
@@ -130,8 +147,14 @@ def start_of(states: States, system: str, key: str, loaded: Mapping[str, str]) -
     )
 
 
-def day_before(states: States, start: Start, hour: Hour, device: str) -> ServedDay:
-    """The served day as it stands at the hour's start: adapted on every loaded hour between base and hour."""
+def day_before(
+    states: States, start: Start, hour: Hour, device: str, *, with_twin: bool = False
+) -> ServedDay:
+    """The served day as it stands at the hour's start: adapted on every loaded hour between base and hour.
+
+    Its static twin received the same hours and never adapted; at a base model without an hour since, and for
+    a system that never adapts, the two are one, and there is none.
+    """
     from models.ranking.day import ServedDay
     from models.ranking.ranker import Ranker
 
@@ -141,7 +164,12 @@ def day_before(states: States, start: Start, hour: Hour, device: str) -> ServedD
     else:
         state = states.checked(states.hourly(start.system, start.previous.partition))
         ranker = Ranker.load_hour(base, state, device=device)
-    day = ServedDay(ranker)
+    twin = None
+    if with_twin and ranker.adapts and (start.previous is not None or start.catch_up):
+        twin = Ranker.load(base, device=device)
+        for received in ranker.hours:
+            twin.receive(received)
+    day = ServedDay(ranker, twin=twin)
     # A late hour is adapted on in its order: what comes after it begins from there.
     for missed in start.catch_up:
         day.adapt(hour.logs[missed].log)

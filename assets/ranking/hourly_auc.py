@@ -2,28 +2,32 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from assets.common import plots
+from assets.common.links import mlflow_links
 from assets.common.partitions import DAY_BEFORE, HOUR_BEFORE, Partitions
 from assets.common.resources import HomeResource, ProgressReport, TrackingResource, WarehouseResource
 from assets.common.timings import Timings
-from assets.ranking.figures import Figures, figures_of, metrics_of
-from assets.ranking.hour import day_before, each_hour, open_hour
+from assets.ranking.figures import metrics_of, static_name, verdicts_of
+from assets.ranking.hour import each_hour, open_hour
+from assets.ranking.hour_scores import score_systems
 from assets.ranking.states import States
 from assets.ranking.tracking import pictures, record_day, record_hour
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from assets.common.tracking import Tracking
     from assets.ranking.hour import Hour
-    from assets.ranking.reading import HourLog
+    from assets.ranking.hour_scores import HourScores
     from warehouse.store.warehouse import Warehouse
 
 Curves = dict[str, dict[int, float | None]]  #: system → hour of day → value
+CURVES = ("auc", "auc_se", "auc_static", "gate_short")  #: that a day's pictures are drawn from
+BY_HOUR = ("auc", "aupr", "auc_static", "log_loss", "gauc", "gate_short")  #: on the MLflow run of the day
+SCORES = "scores"  #: the asset check
 
 
 def hourly_auc_asset(
@@ -42,6 +46,7 @@ def hourly_auc_asset(
             dg.AssetDep("daily_ranker", partition_mapping=DAY_BEFORE),
             dg.AssetDep("hourly_ranker", partition_mapping=HOUR_BEFORE),
         ],
+        check_specs=[_check(partitions)],
         group_name="ranking",
         owners=["team:ranking"],
         kinds={"pytorch", "duckdb", "mlflow"},
@@ -55,78 +60,121 @@ def hourly_auc_asset(
         warehouse: WarehouseResource,
         tracking: TrackingResource,
         progress: dg.ResourceParam[ProgressReport],
-    ) -> None:
+    ) -> dg.MaterializeResult:
         """AUC of the hour for each system, its exposures scored by the state adapted through the hour before.
 
-        Scores go to `predictions`, figures (auc, log_loss, gauc, auc_se) to `metrics` and MLflow. An hour in
-        which only one class occurs has no AUC: it is empty, never a number.
+        The model as trained that morning scores them too (`auc_static`): does following the hour help? Scores
+        go to `predictions`, figures (auc, aupr, log_loss, gauc, auc_se) to `metrics` and MLflow. An hour in
+        which only one class occurs has no AUC: it is empty, never a number. A system whose scores are no
+        numbers has no figures; the check names it, and the others are stored.
         """
-        each_hour(
-            context, progress, lambda key, timings: score_hour(key, home, warehouse, tracking.open(), timings)
-        )
+        failed: dict[str, Mapping[str, str]] = {}
+
+        def work(key: str, timings: Timings) -> Mapping[str, object]:
+            scored = score_hour(key, home, warehouse, tracking.open(), timings)
+            failed.update({key: scored.failed} if scored.failed else {})
+            return scored.metadata
+
+        each_hour(context, progress, work)
+        return dg.MaterializeResult(check_results=[_verdict(failed)])
 
     return hourly_auc
 
 
+def _check(partitions: Partitions) -> dg.AssetCheckSpec:
+    return dg.AssetCheckSpec(
+        SCORES,
+        asset="hourly_auc",
+        description="Every system has scores of the hour, and all of them are finite numbers.",
+        partitions_def=partitions.hourly,
+    )
+
+
+def _verdict(failed: Mapping[str, Mapping[str, str]]) -> dg.AssetCheckResult:
+    """Of the hours of a run: those in which a system failed, with the reasons."""
+    reasons_by_hour = [
+        f"{key}, {name}: {why}" for key, reasons in failed.items() for name, why in reasons.items()
+    ]
+    return dg.AssetCheckResult(
+        check_name=SCORES,
+        passed=not failed,
+        description="\n".join(reasons_by_hour) or "every system has finite scores",
+        metadata={"systems failed": sorted({name for reasons in failed.values() for name in reasons})},
+    )
+
+
+@dataclass(frozen=True)
+class ScoredPartition:
+    """What the asset's page shows of an hour, and which systems failed."""
+
+    metadata: Mapping[str, object]
+    failed: Mapping[str, str]  #: system → reason
+
+
 def score_hour(
     key: str, home: HomeResource, warehouse: WarehouseResource, tracking: "Tracking", timings: Timings
-) -> dict[str, object]:
-    """Score one hour with every system, store scores and figures; returns what the asset's page shows."""
+) -> ScoredPartition:
+    """Score one hour with every system, store scores and figures.
+
+    Raises:
+        ValueError: every system failed; that is stored, too.
+    """
     states = States(home.paths.models)
     with timings.phase("read"):
         hour = open_hour(warehouse, states, key)
     with timings.phase("compute"):
-        scored = {
-            start.system: day_before(states, start, hour, home.deployment.device).score(hour.logs[key].log)
-            for start in hour.starts
-        }
-        figures = {system: evaluate(hour.logs[key], scores.details) for system, scores in scored.items()}
+        scores = score_systems(states, hour, home.deployment.device)
     with timings.phase("write"):
-        probabilities = {system: scores.probability for system, scores in scored.items()}
-        curves = _store(warehouse, hour, probabilities, figures)
+        curves = _store(warehouse, hour, scores)
     with timings.phase("record"):
         about = f"{hour.day}, {tracking.source}{' (simulated)' if tracking.simulated else ''}"
-        drawn = {"AUC by hour": plots.by_hour(curves["auc"], f"AUC by hour, {about}", "AUC")}
+        drawn = {"AUC by hour": auc_picture(curves, f"AUC by hour, {about}")}
         if any(curves["gate_short"].values()):
             title = f"Gate: weight of the short term, {about}"
             drawn["gate weights"] = plots.by_hour(curves["gate_short"], title, "mean weight")
-        _record(tracking, hour, figures, drawn)
+        _record(tracking, hour, scores, drawn)
+    if not scores.probability:
+        raise ValueError("; ".join(f"{system}: {reason}" for system, reason in scores.failed.items()))
     metadata: dict[str, object] = {
         f"{system}: {name}": value
-        for system, values in figures.items()
+        for system, values in scores.figures.items()
         for name, value in values.items()
         if value is not None
     }
     metadata |= {f"{start.system}: base_partition": start.base.partition for start in hour.starts}
+    metadata |= {f"{system}: failed": reason for system, reason in scores.failed.items()}
+    metadata |= mlflow_links(tracking.urls)
     metadata["hours caught up"] = sorted({key for start in hour.starts for key in start.catch_up})
-    return metadata | {name: plots.embedded(png) for name, png in drawn.items()}
+    return ScoredPartition(
+        metadata | {name: plots.embedded(png) for name, png in drawn.items()}, scores.failed
+    )
 
 
-def evaluate(hour: "HourLog", details: Mapping[str, "np.ndarray"]) -> Figures:
-    """Figures of one system's scores; AUC and its error are None where one class only occurs.
+def auc_picture(curves: Mapping[str, Curves], title: str) -> bytes:
+    """AUC by hour with its standard errors, PNG; dashed: the model left as it was trained that morning.
 
-    `details` holds `probability` float64 [E] and, for systems with a gate, `gate_short` [E].
+    `curves` are those of `auc`, `auc_se` and `auc_static`.
     """
-    exposures = hour.log.exposures
-    figures = figures_of(exposures.clicked, exposures.user, details["probability"])
-    if len(exposures) and "gate_short" in details:
-        figures["gate_short"] = float(details["gate_short"].mean())
-    return figures
+    return plots.by_hour(
+        curves["auc"], title, "AUC", errors=curves["auc_se"], dashed=curves["auc_static"], dash="static"
+    )
 
 
-def _store(
-    warehouse: WarehouseResource,
-    hour: "Hour",
-    scores: Mapping[str, "np.ndarray"],
-    figures: Mapping[str, Figures],
-) -> dict[str, Curves]:
+def _store(warehouse: WarehouseResource, hour: "Hour", scores: "HourScores") -> dict[str, Curves]:
     """Write scores and figures; returns the day so far, figure → system → hour of day → value."""
+    ids = hour.logs[hour.key].exposure_ids
+    systems = list(scores.figures)
+    versions = {start.system: start.version for start in hour.starts}
     with warehouse.open(read_only=False) as opened:
-        for start in hour.starts:
-            ids = hour.logs[hour.key].exposure_ids
-            opened.write_predictions(start.system, start.version, hour.key, ids, scores[start.system])
-        opened.write_metrics(metrics_of(figures, hour.key))
-        return {name: day_curves(opened, name, hour.day, list(scores)) for name in ("auc", "gate_short")}
+        for system in systems:
+            for name, by in ((system, scores.probability), (static_name(system), scores.static)):
+                # Of a system that failed nothing stays of an earlier run.
+                known = by.get(system, ids[:0])
+                opened.write_predictions(name, versions.get(system, ""), hour.key, ids[: len(known)], known)
+        opened.write_metrics(
+            [*metrics_of(scores.figures, hour.key), *verdicts_of(systems, scores.failed, hour.key)]
+        )
+        return {name: day_curves(opened, name, hour.day, systems) for name in CURVES}
 
 
 def day_curves(warehouse: "Warehouse", name: str, day: str, systems: Sequence[str]) -> Curves:
@@ -138,14 +186,13 @@ def day_curves(warehouse: "Warehouse", name: str, day: str, systems: Sequence[st
     return curves
 
 
-def _record(
-    tracking: "Tracking", hour: "Hour", figures: Mapping[str, Figures], drawn: Mapping[str, bytes]
-) -> None:
+def _record(tracking: "Tracking", hour: "Hour", scores: "HourScores", drawn: Mapping[str, bytes]) -> None:
     with pictures(drawn) as artifacts:
         for start in hour.starts:
-            values = figures[start.system]
-            curve = {name: values.get(name) for name in ("auc", "log_loss", "gauc", "gate_short")}
+            values = scores.figures[start.system]
+            curve = {name: values.get(name) for name in BY_HOUR}
             parent = record_day(
                 tracking, start.base, hour.day, by_hour=curve, step=hour.of_day, artifacts=artifacts
             )
-            record_hour(tracking, start.base, hour.key, parent, metrics=values, tags=start.tags())
+            tags = start.tags() | {"scores": scores.failed.get(start.system, "finite")}
+            record_hour(tracking, start.base, hour.key, parent, metrics=values, tags=tags)

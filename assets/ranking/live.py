@@ -1,15 +1,15 @@
-"""How the systems did live on a day: all hours pooled, on the exposures that every system scored."""
+"""How the systems did live on a day: all hours pooled, on the exposures that every sound system scored."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from assets.common.resources import WarehouseResource
-from assets.ranking.figures import Figures, figures_of, metrics_of
+from assets.ranking.figures import FAILED, Figures, figures_of, metrics_of, static_name
 from assets.ranking.reading import loaded_hours, read_hours
 from assets.ranking.states import States
 from assets.ranking.tracking import record_day, record_served
@@ -23,44 +23,90 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LiveDay:
-    """A day's exposures that *all* systems scored, so that systems are compared on the same ones."""
+    """A day's exposures that all sound systems scored, so that systems are compared on the same ones."""
 
     day: str
     clicked: np.ndarray  #: bool [E]
     user: np.ndarray  #: int64 [E]
-    scores: dict[str, np.ndarray]  #: system → float64 [E]
+    hour: np.ndarray  #: int64 [E], of the day
+    scores: Mapping[str, np.ndarray]  #: system → float64 [E]
+    #: the same of each daily model left as it was trained; of systems for which every hour has them
+    static: Mapping[str, np.ndarray] = field(default_factory=dict)
+    failed: Mapping[str, str] = field(default_factory=dict)  #: systems without figures → hour and reason
 
     def figures(self) -> dict[str, Figures]:
-        """The figures of each system; empty if nothing was scored."""
+        """The figures of each system, and its gain over the static one; empty if nothing was scored.
+
+        `gain` is AUC less `auc_static`, `gain_error` its paired standard error (DeLong); `pooled1` to
+        `pooled3` and `gain1` to `gain3` are those of each third of the day.
+        """
         if not len(self.clicked):
             return {}
-        return {system: figures_of(self.clicked, self.user, scores) for system, scores in self.scores.items()}
+        return {system: self._figures(system) for system in self.scores}
 
     def lead(self, system: str, other: str) -> tuple[float, float] | None:
         """Difference of two systems' AUCs and its paired standard error (DeLong); None where undefined."""
+        if not len(self.clicked) or not {system, other} <= set(self.scores):
+            return None
+        return self._difference(self.scores[system], self.scores[other])
+
+    def _figures(self, system: str) -> Figures:
+        from models.metrics import auc, auc_by_period
+
+        scores, static = self.scores[system], self.static.get(system)
+        figures = figures_of(self.clicked, self.user, scores)
+        figures |= auc_by_period(self.clicked, scores, self.hour, static)
+        if static is not None:
+            figures["auc_static"] = auc(self.clicked, static)
+            gain = self._difference(scores, static)
+            figures["gain"], figures["gain_error"] = gain or (None, None)
+        return figures
+
+    def _difference(self, one: np.ndarray, other: np.ndarray) -> tuple[float, float] | None:
         from models.metrics import auc_difference
 
-        if not len(self.clicked):
-            return None
-        test = auc_difference(self.clicked, self.scores[system], self.scores[other])
+        test = auc_difference(self.clicked, one, other)
         return test and test[:2]
 
 
 def read_live_day(warehouse: Warehouse, zone: ServiceZone, day: str, systems: Sequence[str]) -> LiveDay:
-    """The stored scores of a day, beside its labels."""
+    """The stored scores of a day, beside its labels; systems that failed in an hour are left out."""
     start_ms = zone.day_start_ms(day)
     hours = read_hours(warehouse, zone, list(loaded_hours(warehouse, start_ms, start_ms + DAY_MS)))
-    clicked, user, scores = [np.empty(0, bool)], [np.empty(0, np.int64)], [np.empty((0, len(systems)))]
-    for key, hour in hours.items():
-        by_system = np.column_stack(
-            [_scores(warehouse, system, key, hour.exposure_ids) for system in systems]
-        )
-        scored = ~np.isnan(by_system).any(axis=1)
-        scores.append(by_system[scored])
+    failed = _failures(warehouse, hours, systems)
+    sound = [system for system in systems if system not in failed]
+    names = [*sound, *map(static_name, sound)]
+    clicked, user, of_day = [np.empty(0, bool)], [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+    scores = [np.empty((0, len(names)))]
+    for key, hour in hours.items() if sound else ():
+        by_name = np.column_stack([_scores(warehouse, name, key, hour.exposure_ids) for name in names])
+        scored = ~np.isnan(by_name[:, : len(sound)]).any(axis=1)
+        scores.append(by_name[scored])
         clicked.append(hour.log.exposures.clicked[scored])
         user.append(hour.log.exposures.user[scored])
-    columns = dict(zip(systems, np.concatenate(scores).T, strict=True))
-    return LiveDay(day, np.concatenate(clicked), np.concatenate(user), columns)
+        of_day.append(np.full(int(scored.sum()), int(key[11:13])))
+    columns = dict(zip(names, np.concatenate(scores).T, strict=True))
+    static = {system: columns[static_name(system)] for system in sound}
+    return LiveDay(
+        day,
+        np.concatenate(clicked),
+        np.concatenate(user),
+        np.concatenate(of_day),
+        scores={system: columns[system] for system in sound},
+        # Hours that an earlier version scored have none.
+        static={system: values for system, values in static.items() if np.isfinite(values).all()},
+        failed=failed,
+    )
+
+
+def _failures(warehouse: Warehouse, hours: Iterable[str], systems: Sequence[str]) -> dict[str, str]:
+    """System → the first hour of these in which it failed, and why."""
+    within = set(hours)
+    failed: dict[str, str] = {}
+    for row in warehouse.read_metrics(FAILED).itertuples():
+        if row.value and row.partition in within and row.system in systems:
+            failed.setdefault(row.system, f"{row.partition}: {row.extra['reason']}")
+    return failed
 
 
 def _scores(warehouse: Warehouse, system: str, hour: str, exposure_ids: np.ndarray) -> np.ndarray:

@@ -58,9 +58,12 @@ def read_log(
 
 
 def read_through(warehouse: Warehouse, deployment: Deployment, day: str) -> tuple[EventLog, str]:
-    """Everything received through the end of a day, what its training reads; and a hash of it."""
+    """Everything received through the end of a day, what its training reads; and a hash of it.
+
+    It begins with the external clicks where those are known from before the first exposure.
+    """
     zone = deployment.service_zone
-    start_ms, end_ms = zone.day_start_ms(deployment.first_day), zone.day_start_ms(day) + DAY_MS
+    start_ms, end_ms = zone.day_start_ms(deployment.behaviours_first_day), zone.day_start_ms(day) + DAY_MS
     return read_log(warehouse, zone, start_ms, end_ms), warehouse.data_hash(start_ms, end_ms)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -28,6 +28,7 @@ from rich.progress import (
 from rich.text import Text
 
 from models.progress import Progress
+from orchestration.cli.plain_progress import plain_progress
 
 WIDTH_OF_FILES = 120  #: columns where nobody says how wide the page is: a pipe or a file
 
@@ -55,8 +56,13 @@ class RateColumn(ProgressColumn):
 def progress_bars() -> Iterator[Progress]:
     """One bar a stage, made when the stage first reports. Drawn on stderr, so that stdout stays pipeable.
 
-    Of the finished bars the latest few stay: a comparison has hundreds.
+    Of the finished bars the latest few stay: a comparison has hundreds. Where stderr is no terminal, a line
+    is written instead every twenty seconds (`plain_progress`).
     """
+    if not err.is_terminal:
+        with plain_progress(lambda line: err.print(line, markup=False, soft_wrap=True)) as report_line:
+            yield report_line
+        return
     bars: dict[str, TaskID] = {}
     with ProgressBar(
         SpinnerColumn(),
@@ -90,6 +96,12 @@ def plain_errors(*kinds: type[Exception]) -> Iterator[None]:
         err.print(f"[bold red]{type(error).__name__}[/]: ", end="")
         err.print(str(error), markup=False)
         raise typer.Exit(1) from error
+
+
+def tell(notes: Iterable[str]) -> None:
+    """Sentences on what was left out or assumed, on stderr."""
+    for note in notes:
+        err.print(note, style="yellow", markup=False)
 
 
 @dataclass

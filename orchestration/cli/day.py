@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from orchestration.cli.console import err, out, plain_errors, progress_bars
+from orchestration.cli.console import err, out, plain_errors, progress_bars, tell
 from orchestration.cli.options import Tiny
 
 if TYPE_CHECKING:
@@ -15,6 +15,12 @@ if TYPE_CHECKING:
     from orchestration.report import DayReport
     from orchestration.run import RunDay
     from warehouse.home import Deployment, Home
+
+
+GAIN = (
+    "static: the model as trained that morning, never adapted; gain: AUC less static AUC, ± its paired error "
+    "(DeLong): one of less than two errors may be chance"
+)
 
 
 def day(
@@ -27,6 +33,8 @@ def day(
     """Run one day of the source in this home: retrain on the days before, then score and adapt its hours.
 
     Of a day that is still running, the hours that have ended and have files are run, and the others named.
+    Beside each system stands its model as trained that morning, left alone: what following the hour adds.
+
     What is finished already is not done again, the hours aside; a second call goes on after a failure.
 
     Example:
@@ -55,10 +63,15 @@ def day(
 
 def _show(report: DayReport, truth: Truth | None) -> None:
     """The day's figures, and where to look on."""
-    from orchestration.cli.tables import figures_table
+    from orchestration.cli.tables import failed_lines, figures_table, periods_table
 
     made = "simulated logs" if report.simulated else report.source
-    out.print(figures_table(f"{made}, {report.day}: AUC by period and day", entries(report), truth))
+    figures = entries(report)
+    table = figures_table(f"{made}, {report.day}: does following the hour help?", figures, truth)
+    table.caption = GAIN
+    out.print(table)
+    out.print(periods_table(f"{made}, {report.day}: AUC by period", figures, truth))
+    tell(failed_lines(report.failed))
     out.print(f"Base models: {bases(report)}")
     out.print(f"Plot: {report.plot}")
     out.print("Look on with: hourfold ui")
@@ -94,15 +107,17 @@ def bases(report: DayReport) -> str:
 def entries(report: DayReport) -> list[SystemFigures]:
     """A day's report in the form of a comparison's summary."""
     from assets.experiments.comparison.averages import mean
-    from assets.experiments.comparison.parts import PERIODS, SystemFigures
+    from assets.experiments.comparison.parts import SystemFigures
+    from models.metrics import PERIODS
 
     summary = []
-    for system, by_hour in report.auc_by_hour.items():
-        pooled = report.pooled[system]
-        figures = {name: mean(by_hour.get(hour) for hour in hours) for name, hours in PERIODS.items()}
-        figures |= {name: pooled[name] for name in ("auc", "log_loss", "gauc")}
+    for system, pooled in report.pooled.items():
+        by_hour = report.auc_by_hour[system]
+        means = {name: mean(by_hour.get(hour) for hour in hours) for name, hours in PERIODS.items()}
         nulls = sum(value is None for value in by_hour.values())
-        values = {"system": system, **figures, "auc_error": pooled["auc_se"], "null_hours": nulls}
+        # `gain` follows from the two AUCs.
+        figures = {name: value for name, value in pooled.items() if name in SystemFigures.model_fields}
+        values = {"system": system, **figures, **means, "auc_error": pooled["auc_se"], "null_hours": nulls}
         summary.append(SystemFigures.model_validate(values))
     return summary
 

@@ -51,7 +51,8 @@ def prospect(
         settings = AudienceSettings.model_validate(chosen)
         AudienceFiles.at(out).spare(Path(settings.customers))
         home = prepare_home(Home.current())
-        opened = ProfileSource.opened(home, source or Deployment.load(home).source, data, progress=progress)
+        name = source or Deployment.load(home).of_shop(home).source
+        opened = ProfileSource.opened(home, name, data, progress=progress)
         tracking = Tracking(home.mlflow, opened.name, opened.description.simulated, PROFILING)
         made = carry_out(
             settings, opened, tracking, out, size=size_of(tiny), device=device, progress=progress
@@ -63,6 +64,7 @@ def prospect(
         err.print(
             f"{len(result.unknown)} ids are unknown and were left out: {', '.join(result.unknown[:10])}"
         )
+    console.print(f"Outcome: {made.outlook}.", markup=False)
     console.print(f"Page: {files.page}   rows: {files.csv}, {files.parquet}")
 
 

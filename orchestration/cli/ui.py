@@ -10,16 +10,25 @@ import subprocess
 import sys
 import time
 from contextlib import closing, suppress
+from importlib import resources
+from io import StringIO
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
 
 import typer
+from dotenv import dotenv_values
 
+from assets.common.links import DAGSTER_URL, MLFLOW_URL, team_server
+from assets.common.mlflow_store import DATABASE, artifact_root, store_uris, team_uri
 from orchestration.cli.console import err, out
+from warehouse.home import Home
 
-GRACE_SECONDS = 15
+INTERRUPT_SECONDS, TERMINATE_SECONDS = 2.5, 1.0  #: what a server has for its end after each signal
+IGNORED = "PYTHONWARNINGS"
 EXPERIMENT = "ranking"  #: as assets/common/tracking.py names it
+#: MLflow 3 opens in its view for language models; this is the one for runs with curves
+CHARTS = "workflowType=machine_learning&compareRunsMode=CHART"
 
 
 def ui(
@@ -29,61 +38,85 @@ def ui(
 ) -> None:
     """Open Dagster (assets, runs, schedules) and MLflow (AUC by hour, models) side by side.
 
-    One Ctrl-C ends both.
+    One Ctrl-C ends both. Where MLFLOW_TRACKING_URI names a team's server, that one has the runs, and Dagster
+    alone is opened.
 
     Example:
 
         hourfold ui --dagster-port 3001
     """
-    for option, port in (("--dagster-port", dagster_port), ("--mlflow-port", mlflow_port)):
+    team = team_server()
+    ports = {"--dagster-port": dagster_port} | ({"--mlflow-port": mlflow_port} if team is None else {})
+    for option, port in ports.items():
         if not port_is_free(host, port):
             err.print(
                 f"Port {port} on {host} is taken: end what listens there, or choose another with {option}."
             )
             raise typer.Exit(1)
     commands = server_commands(host, dagster_port, mlflow_port)
-    out.print(f"Dagster  http://{host}:{dagster_port}   assets, runs, schedules, checks")
-    out.print(f"MLflow   http://{host}:{mlflow_port}{runs_page()}   AUC by hour, settings, models")
-    out.print("Both need some seconds to start. Ctrl-C ends both.")
+    out.print(f"Dagster  {os.environ[DAGSTER_URL]}   assets, runs, schedules, checks")
+    if team is not None:
+        out.print(f"MLflow   {team}   as MLFLOW_TRACKING_URI says; none is started here")
+    else:
+        out.print(f"MLflow   {os.environ[MLFLOW_URL]}{runs_page()}", soft_wrap=True)
+        out.print("         AUC by hour, settings, models")
+    out.print("They need some seconds to start. Ctrl-C ends what was started.")
     raise typer.Exit(run_together(commands))
 
 
 def server_commands(host: str, dagster_port: int, mlflow_port: int) -> dict[str, list[str]]:
-    """The command line of each server, run with this interpreter, never with another environment's."""
+    """The command line of each server, run with this interpreter, never with another environment's.
+
+    Their variables are set in this process, which they inherit: the home, and mlflow/server.env. A team's
+    server is not started.
+    """
     from orchestration.settings import prepare_home
 
     home = prepare_home()
-    os.environ["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"  # queues for language models, not for this
+    ignored = os.environ.get(IGNORED)
+    os.environ |= server_settings(home)
+    if ignored is not None:
+        os.environ[IGNORED] = f"{ignored},{os.environ[IGNORED]}"
+    os.environ[DAGSTER_URL] = f"http://{host}:{dagster_port}"
     workspace = Path(__file__).parents[2] / "workspace.yaml"
     target = ["-w", str(workspace)] if workspace.exists() else ["-m", "orchestration.definitions"]
-    return {
+    commands = {
         "Dagster": [
             *(sys.executable, "-m", "dagster", "dev", *target),
             *("--host", host, "--port", str(dagster_port)),
-        ],
-        "MLflow": [
-            *(sys.executable, "-m", "mlflow", "server", "--host", host, "--port", str(mlflow_port)),
-            *("--backend-store-uri", f"sqlite:///{home.mlflow / 'mlflow.db'}"),
-            *("--default-artifact-root", (home.mlflow / "artifacts").as_uri(), "--workers", "1"),
-            *("--uvicorn-opts", "--log-level warning"),
-        ],
+        ]
     }
+    if team_server() is not None:
+        return commands
+    os.environ[MLFLOW_URL] = f"http://{host}:{mlflow_port}"
+    commands["MLflow"] = [
+        *(sys.executable, "-m", "mlflow", "server", "--host", host, "--port", str(mlflow_port))
+    ]
+    return commands
+
+
+def server_settings(home: Home) -> dict[str, str]:
+    """What mlflow/server.env sets, filled in for a home."""
+    text = (resources.files("orchestration") / "server.env").read_text()
+    places = {"${STORE}": store_uris(home.mlflow)[0], "${ARTIFACTS}": artifact_root(home.mlflow) or ""}
+    settings = dotenv_values(stream=StringIO(text), interpolate=False)
+    return {name: places.get(value or "", value or "") for name, value in settings.items()}
 
 
 def runs_page() -> str:
-    """Path of the ranking's runs, for MLflow opens elsewhere; empty before the first run.
+    """Path of the ranking's runs as curves by hour, laid over each other; empty before the first run.
 
-    Read from its database, because importing the library takes seconds.
+    Read from the home's database, because importing the library takes seconds.
     """
-    from warehouse.home import Home
-
-    database = Home.current().mlflow / "mlflow.db"
-    if not database.exists():
+    database = Home.current().mlflow / DATABASE
+    if not database.exists() or team_uri() is not None:
         return ""
     with closing(sqlite3.connect(database)) as store:
         query = "SELECT experiment_id FROM experiments WHERE name = ?"
-        row = store.execute(query, [EXPERIMENT]).fetchone()
-    return f"/#/experiments/{row[0]}/runs" if row else ""
+        with suppress(sqlite3.OperationalError):  # no tables yet
+            row = store.execute(query, [EXPERIMENT]).fetchone()
+            return f"/#/experiments/{row[0]}/runs?{CHARTS}" if row else ""
+    return ""
 
 
 def run_together(commands: dict[str, list[str]]) -> int:
@@ -126,16 +159,25 @@ def _as_interrupt(_signum: int, _frame: FrameType | None) -> None:
 
 
 def _end(servers: list[subprocess.Popen[bytes]]) -> None:
-    """Interrupt every server, let it end its own children, then kill what is left of its group."""
+    """Interrupt every server, then end what is left of its group, politely at first.
+
+    Dagster's processes say within a second that they are shut down, and then take ten more to leave. A run
+    that is under way is marked as failed by the second signal.
+    """
     for server in servers:
         if server.poll() is None:
             server.send_signal(signal.SIGINT)
-    deadline = time.monotonic() + GRACE_SECONDS
+    _wait(servers, INTERRUPT_SECONDS)
+    for signum in (signal.SIGTERM, signal.SIGKILL):
+        for server in servers:
+            with suppress(ProcessLookupError):
+                os.killpg(server.pid, signum)
+        _wait(servers, TERMINATE_SECONDS)
+
+
+def _wait(servers: list[subprocess.Popen[bytes]], seconds: float) -> None:
+    """Wait until all have ended, or the time is over."""
+    deadline = time.monotonic() + seconds
     for server in servers:
-        try:
-            server.wait(max(0.1, deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            err.print("A server did not end in time; killing it.")
-        with suppress(ProcessLookupError):
-            os.killpg(server.pid, signal.SIGKILL)
-        server.wait()
+        with suppress(subprocess.TimeoutExpired):
+            server.wait(max(0.0, deadline - time.monotonic()))

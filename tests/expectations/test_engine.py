@@ -8,6 +8,9 @@ import great_expectations as gx
 import numpy as np
 import pandas as pd
 import pytest
+from great_expectations.data_context.types.base import ProgressBarsConfig
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import expectations.gate as gate_module
 from expectations.data_docs import render
@@ -43,6 +46,63 @@ def test_an_exception_does_not_cascade(raising):
     assert [verdict.failing.tolist() for verdict in verdicts] == [[2], [], [2]]
     assert verdicts[0].error is None and verdicts[2].error is None
     assert verdicts[1].error
+
+
+NUMBERS = st.lists(st.one_of(st.none(), st.floats(-5, 5, width=16)), min_size=1, max_size=8)
+JUDGED = [
+    rule("a", "expect_column_values_to_not_be_null", column="number"),
+    rule("b", "expect_column_values_to_be_null", column="other"),
+    rule("c", "expect_column_values_to_be_between", column="number", min_value=-1,
+         max_value={"$PARAMETER": "x"}),
+    rule("d", "expect_column_values_to_be_in_set", column="other", value_set=[0.0, 1.0]),
+    rule("e", "expect_column_pair_values_a_to_be_greater_than_b", column_A="number", column_B="other",
+         or_equal=True, ignore_row_if="either_value_is_missing"),
+    rule("f", "expect_compound_columns_to_be_unique", column_list=["text", "other"],
+         ignore_row_if="any_value_is_missing"),
+    rule("g", "expect_column_value_lengths_to_be_between", column="text", min_value=1, max_value=3),
+    rule("h", "expect_column_values_to_match_regex", column="text", regex="^[a-c]+$"),
+    rule("i", "expect_column_values_to_not_match_regex", column="text", regex="^[0-9]+$"),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def library():
+    """A batch of Great Expectations' public interface, from a frame."""
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = ProgressBarsConfig(globally=False)
+    asset = context.data_sources.add_pandas("tests").add_dataframe_asset("frame")
+    definition = asset.add_batch_definition_whole_dataframe("whole")
+    return lambda frame: definition.get_batch(batch_parameters={"dataframe": frame})
+
+
+@settings(max_examples=8)
+@given(numbers=NUMBERS, data=st.data())
+def test_the_library_itself_says_the_same(library, numbers, data):
+    size = len(numbers)
+    others = data.draw(st.lists(st.sampled_from([None, 0.0, 1.0, 2.0]), min_size=size, max_size=size))
+    texts = data.draw(
+        st.lists(st.sampled_from([None, "a", "ab", "12", "", "abcd"]), min_size=size, max_size=size)
+    )
+    frame = pd.DataFrame(
+        {
+            "number": pd.Series(numbers, dtype=float),
+            "other": pd.Series(others, dtype=float),
+            "text": pd.Series(texts, dtype="str"),
+        }
+    )
+    public = library(frame).validate(
+        gx.ExpectationSuite(name="s", expectations=copy.deepcopy(JUDGED)),
+        result_format={"result_format": "COMPLETE"},
+        expectation_parameters={"x": 2},
+    )
+    answers = {result.expectation_config.meta["rule"]: result for result in public.results}
+    for verdict in Engine().validate(JUDGED, frame, {"x": 2}):
+        answer = answers[verdict.rule]
+        assert verdict.error is None
+        assert verdict.failing.tolist() == sorted(answer.result.get("unexpected_index_list") or [])
+        assert (not len(verdict.failing)) == answer.success
+        for figure in ("element_count", "unexpected_count", "missing_count", "unexpected_percent"):
+            assert verdict.result.get(figure) == answer.result.get(figure), (verdict.rule, figure)
 
 
 def test_an_exception_inside_one_row_rule_fails_the_batch_and_keeps_the_others(monkeypatch):

@@ -13,8 +13,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+import orchestration.cli.ui
 from orchestration.cli import app
-from orchestration.cli.ui import port_is_free, run_together, runs_page, server_commands
+from orchestration.cli.ui import port_is_free, run_together, runs_page, server_commands, server_settings
+from tests.browser.servers import free_ports
+from warehouse.home import Home
 
 ROOT = Path(__file__).parents[2]
 #: starts a child of its own, as both servers do, and writes both process ids
@@ -82,14 +85,57 @@ def test_the_runs_page_is_the_one_of_the_trackers_experiment(tmp_path, monkeypat
     monkeypatch.setenv("HOURFOLD_HOME", str(tmp_path))
     assert runs_page() == ""
     experiment = Tracking(tmp_path / "mlflow", "simulator", True).experiment
-    assert runs_page() == f"/#/experiments/{experiment}/runs"
+    page = runs_page()
+    assert page.startswith(f"/#/experiments/{experiment}/runs?") and "compareRunsMode=CHART" in page
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///team.db")
+    assert runs_page() == "", "the home's experiments say nothing about a team's"
 
 
-def test_both_servers_read_the_state_of_this_home(monkeypatch):
-    monkeypatch.setenv("DAGSTER_HOME", "")  # the command sets it; put back afterwards
+@pytest.fixture
+def variables(monkeypatch):
+    """What the command sets, put back afterwards."""
+    before = dict(os.environ)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    yield monkeypatch
+    os.environ.clear()
+    os.environ.update(before)
+
+
+def test_both_servers_read_the_state_of_this_home(variables):
+    variables.setenv("PYTHONWARNINGS", "ignore:mine")
     home = Path(os.environ["HOURFOLD_HOME"]).resolve()
-    commands = server_commands("127.0.0.1", 3000, 5000)
-    assert f"sqlite:///{home / 'mlflow' / 'mlflow.db'}" in commands["MLflow"]
+    commands = server_commands("127.0.0.1", 3001, 5001)
+    assert list(commands) == ["Dagster", "MLflow"] and "5001" in commands["MLflow"]
     assert str(ROOT / "workspace.yaml") in commands["Dagster"]
     assert os.environ["DAGSTER_HOME"] == str(home / "dagster")
     assert (home / "dagster" / "dagster.yaml").exists()
+    assert os.environ["MLFLOW_BACKEND_STORE_URI"] == f"sqlite:///{home / 'mlflow' / 'mlflow.db'}"
+    assert os.environ["MLFLOW_DEFAULT_ARTIFACT_ROOT"] == (home / "mlflow" / "artifacts").as_uri()
+    assert os.environ["PYTHONWARNINGS"].startswith("ignore:mine,ignore:")
+    assert os.environ["HOURFOLD_MLFLOW_URL"] == "http://127.0.0.1:5001"
+    assert os.environ["HOURFOLD_DAGSTER_URL"] == "http://127.0.0.1:3001"
+
+
+def test_every_setting_of_server_env_reaches_the_server():
+    written = (ROOT / "mlflow" / "server.env").read_text()
+    names = {line.partition("=")[0] for line in written.splitlines() if not line.startswith("#")}
+    settings = server_settings(Home(Path("/a home%2F")))
+    assert names == set(settings) and not [value for value in settings.values() if "${" in value]
+    assert settings["MLFLOW_BACKEND_STORE_URI"].endswith("/a%20home%252F/mlflow/mlflow.db")
+    assert settings["MLFLOW_UVICORN_OPTS"] == "--log-level warning"
+
+
+def test_a_teams_database_is_shown(variables):
+    variables.setenv("MLFLOW_TRACKING_URI", "postgresql://me:p#ss@db/mlflow")
+    assert "MLflow" in server_commands("127.0.0.1", 3000, 5000)
+    assert os.environ["MLFLOW_BACKEND_STORE_URI"] == "postgresql://me:p#ss@db/mlflow"
+
+
+def test_a_teams_server_is_named_and_none_is_started(variables, monkeypatch):
+    started = []
+    monkeypatch.setattr(orchestration.cli.ui, "run_together", lambda commands: started.extend(commands) or 0)
+    variables.setenv("MLFLOW_TRACKING_URI", "https://me:secret@mlflow.example")
+    port = str(free_ports(1)[0])
+    said = CliRunner().invoke(app, ["ui", "--dagster-port", port, "--mlflow-port", port])
+    assert said.exit_code == 0 and started == ["Dagster"]
+    assert "https://mlflow.example" in said.output and "secret" not in said.output

@@ -8,6 +8,7 @@ comparison ticks systems only.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import numpy as np
 from assets.common.provenance import flat
 from assets.common.tracking import RunRecord, Tracking
 from assets.experiments.comparison.averages import mean_and_error
+from assets.experiments.comparison.parts import DayFigures
 from assets.experiments.comparison.plots import pictures
 from assets.experiments.comparison.results import Comparison, HourFigure
 from assets.experiments.comparison.roles import family_of
@@ -26,7 +28,11 @@ COMPARISONS = "comparisons"  #: the experiment with one run a comparison
 KIND = "comparison"
 SETTING = "with."
 NOTE = "mlflow.note.content"
-FIGURES = ("auc", "auc_static", "log_loss", "gauc", "train_seconds", "hours_seconds")
+FIGURES = (
+    *("auc", "auc_static", "aupr", "log_loss", "gauc", "train_seconds", "hours_seconds"),
+    *("pooled1", "pooled2", "pooled3"),
+)
+TOGETHER = ("auc", "auc_static", "aupr")  #: figures of each system on the run with the pictures
 CURVES: dict[str, HourFigure] = {
     "auc_by_hour": "auc",
     "auc_static_by_hour": "auc_static",
@@ -39,13 +45,14 @@ def experiment_name(result: Comparison) -> str:
     return f"{result.label} comparison {result.settings.span}"
 
 
-def record(folder: Path, result: Comparison, out: Path | None = None) -> str:
+def record(folder: Path, result: Comparison, out: Path | None = None, started: float | None = None) -> str:
     """Write a comparison on its runs, found again where it was recorded before.
 
     Args:
         folder: of MLflow, `Home.mlflow`.
         result: of the comparison.
         out: the file that holds it, kept with the pictures.
+        started: when the comparison began, Unix seconds; default: now.
 
     Returns:
         the id of the run with the pictures.
@@ -65,11 +72,12 @@ def record(folder: Path, result: Comparison, out: Path | None = None) -> str:
                 settings=flat(result.settings.model_dump(mode="json", exclude={"of"})),
                 tags=_tags(result) | {"experiment": experiment_name(result)},
                 metrics={
-                    f"{system}.{figure}": value
+                    f"{system}.{figure}": getattr(entry, figure)
                     for system, entry in result.systems.items()
-                    for figure, value in (("auc", entry.auc), ("auc_static", entry.auc_static))
+                    for figure in TOGETHER
                 },
                 artifacts=recorded,
+                started=started,
             )
         )
     each.client.set_experiment_tag(each.experiment, NOTE, _note(result, together, run_id))
@@ -78,6 +86,7 @@ def record(folder: Path, result: Comparison, out: Path | None = None) -> str:
 
 def _run_of(result: Comparison, system: str, seed: int) -> RunRecord:
     settings = result.settings
+    seconds = sum(day.train_seconds + day.hours_seconds for day in days_of(result, system, seed))
     return RunRecord(
         kind=KIND,
         system=system,
@@ -92,12 +101,24 @@ def _run_of(result: Comparison, system: str, seed: int) -> RunRecord:
         metrics=metrics(result, system, seed),
         curves=curves(result, system, seed),
         name=f"{system} seed {seed}",
+        # Several processes may have worked on its days, or one before a kill: its time is their sum.
+        started=time.time() - seconds,
     )
+
+
+def days_of(result: Comparison, system: str, seed: int) -> list[DayFigures]:
+    """A system's days with one seed."""
+    return [day for day in result.days if (day.system, day.seed) == (system, seed)]
+
+
+def page(folder: Path, result: Comparison, run_id: str) -> str:
+    """Address of the run with the pictures."""
+    return Tracking(folder, result.source, result.simulated, COMPARISONS).url(run_id)
 
 
 def metrics(result: Comparison, system: str, seed: int) -> dict[str, float | None]:
     """A system's figures with one seed, means over the days; `ece` pools all seeds."""
-    days = [day for day in result.days if (day.system, day.seed) == (system, seed)]
+    days = days_of(result, system, seed)
     means = {figure: _mean([getattr(day, figure) for day in days]) for figure in FIGURES}
     gain = None
     if means["auc"] is not None and means["auc_static"] is not None:

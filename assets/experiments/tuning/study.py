@@ -109,11 +109,11 @@ def attempt(
     day_over: Callable[[int], None] | None = None,
 ) -> tuple[Trial, Scores | None]:
     """One trial. Whatever its settings bring about is recorded with the reason, and ends nothing else."""
-    from models.metrics import auc
+    from models.metrics import auc, average_precision
 
     started = time.perf_counter()
     scores: list[np.ndarray] = []
-    failed, figures = None, []
+    failed, figures, precisions = None, [], []
     try:
         chosen = changed(system, settings)
         for d, day in enumerate(days):
@@ -121,23 +121,31 @@ def attempt(
             scores.append(scores_of(chosen, day, seed, device, vectors))
             labels = np.concatenate([hour.exposures.clicked for hour in day[1]])
             figures.append(auc(labels, scores[-1]))
+            precisions.append(average_precision(labels, scores[-1]))
             if day_over is not None:
                 day_over(d + 1)
     except Exception as error:
-        failed, figures = f"{type(error).__name__}: {error}", [None] * len(days)
-    known = [figure for figure in figures if figure is not None]
-    if not known and failed is None:
+        failed, figures, precisions = f"{type(error).__name__}: {error}", [None] * len(days), []
+    area = _mean(figures)
+    if area is None and failed is None:
         failed = "no day has both classes"
     trial = Trial(
         number=number,
         settings=dict(settings),
-        auc=float(np.mean(known)) if known else None,
+        auc=area,
+        aupr=_mean(precisions),
         auc_by_day=tuple(figures),
         error=None,
         seconds=time.perf_counter() - started,
         failed=failed,
     )
     return trial, None if failed else scores
+
+
+def _mean(figures: Sequence[float | None]) -> float | None:
+    """Mean over the days that have the figure; None where none has."""
+    known = [figure for figure in figures if figure is not None]
+    return float(np.mean(known)) if known else None
 
 
 def scores_of(

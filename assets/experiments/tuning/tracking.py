@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 from assets.common.provenance import flat
@@ -17,7 +18,12 @@ def purpose(tracking: Tracking) -> str:
 
 
 def record(
-    folder: Path, settings: TuneSettings, result: TuningResult, out: Path, progress: Progress | None = None
+    folder: Path,
+    settings: TuneSettings,
+    result: TuningResult,
+    out: Path,
+    progress: Progress | None = None,
+    started: float | None = None,
 ) -> str:
     """Write a study on its runs, found again where it was recorded before; returns the parent's id.
 
@@ -27,6 +33,7 @@ def record(
         result: of the study.
         out: the file that holds the JSON; becomes an artifact of the parent.
         progress: called with (stage, done, total).
+        started: when the study began, Unix seconds; default: now.
     """
     named = Tracking(folder, settings.source, result.simulated)
     tracking = Tracking(folder, settings.source, named.simulated, purpose(named))
@@ -34,6 +41,7 @@ def record(
     figures: dict[str, float | None] = {}
     for name, system in result.systems.items():
         figures |= {f"{name}.auc": system.auc, f"{name}.default_auc": system.default_auc}
+        figures[f"{name}.aupr"] = system.trials[system.chosen].aupr if system.trials else None
     parent = tracking.record(
         RunRecord(
             kind="tuning",
@@ -44,6 +52,7 @@ def record(
             tags=_tags(result),
             metrics=figures,
             artifacts={"json": out},
+            started=started,
         )
     )
     runs = [(name, number) for name, system in result.systems.items() for number in range(len(system.trials))]
@@ -71,10 +80,12 @@ def _trial_run(
         tags=_tags(result) | {"failed": trial.failed or "", "chosen": chosen},
         metrics={
             "auc": trial.auc,
+            "aupr": trial.aupr,
             "seconds": trial.seconds,
             **{f"auc.{day}": auc for day, auc in by_day},
         },
         parent=parent,
+        started=time.time() - trial.seconds,
     )
 
 

@@ -22,6 +22,7 @@ class TrialFigures(Record):
 
     settings: dict[str, Scalar]  #: every path of the system's space → value
     auc: float | None  #: mean over the days; None where the trial failed
+    aupr: float | None = None  #: mean over the days; None in files of earlier versions too
     auc_by_day: tuple[float | None, ...]  #: None of days with one class only, and of a failed trial
     error: float | None  #: paired standard error of `auc` minus that of trial 0; None without it
     seconds: float  #: 0 where an earlier trial had the same settings and its figures were taken

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assets.common.faults import BadRequest
+from assets.profiling.audience.brand_lists import brand_asked
 from assets.profiling.audience.customers import CustomerList, read_customers
 from assets.profiling.audience.expected_lift import ExpectedLift, expected_lift
+from assets.profiling.audience.followed import Ranking
 from assets.profiling.audience.requests import AudienceSettings
 from assets.ranking.states import StateRecord
 from models.progress import Progress
@@ -40,7 +42,8 @@ class AudienceResult:
     audience: Audience
     user_ids: np.ndarray  #: str [N], in the order of the audience
     nearest_ids: np.ndarray  #: str [N, E]; empty where there is none
-    scores: np.ndarray  #: float64 [candidates], of everybody ranked
+    brand: str | None  #: of the list; None where it is no brand of the log
+    ranking: Ranking  #: everybody who was ranked
     traits: tuple[Trait, ...]
     lift: ExpectedLift | None
     no_lift: str  #: why there is none; empty where there is one
@@ -65,7 +68,10 @@ def make_audience(
         BadRequest: the list cannot be read, is empty or wholly unknown, or leaves nobody to rank.
         LookupError, ValueError: what the reader says of a date without data.
     """
+    import numpy as np
+
     from assets.profiling.profilers import hash_of
+    from models.profiling.brands import FirstPurchases
 
     report = progress or _silent
     customers = read_customers(Path(settings.customers))
@@ -77,8 +83,12 @@ def make_audience(
     data = trainer.source.read(settings.as_of, model.fitted_at)
     scorer = model.profiler.ready(data)
     report("audience", 2, 4)
-    audience, scores = _ranked(settings, scorer, positions, data)
-    lift = expected_lift(settings, positions, data, trainer) if settings.lift else "not asked for"
+    audience, ranked, scores = _ranked(settings, scorer, positions, data)
+    first = FirstPurchases.of(data.purchases, len(data))
+    brand = brand_asked(settings, first, positions, data)
+    lift: ExpectedLift | str = "not asked for"
+    if settings.lift:
+        lift = expected_lift(settings, brand, len(positions), data, first, trainer)
     report("audience", 3, 4)
     result = AudienceResult(
         settings=settings,
@@ -92,7 +102,8 @@ def make_audience(
         audience=audience,
         user_ids=data.user_ids[audience.user],
         nearest_ids=_ids(data, audience.nearest),
-        scores=scores,
+        brand=brand,
+        ranking=Ranking(data.user_ids[ranked], scores, np.isin(ranked, audience.user)),
         traits=_traits(data, positions, audience),
         lift=None if isinstance(lift, str) else lift,
         no_lift=lift if isinstance(lift, str) else "",
@@ -130,8 +141,8 @@ def _known(
 
 def _ranked(
     settings: AudienceSettings, scorer: Scorer, customers: np.ndarray, data: ProfileData
-) -> tuple[Audience, np.ndarray]:
-    """The audience, and the scores of all candidates."""
+) -> tuple[Audience, np.ndarray, np.ndarray]:
+    """The audience, and the positions and scores of all candidates."""
     import numpy as np
 
     from models.profiling.prospect import prospect
@@ -142,7 +153,7 @@ def _ranked(
     )
     ranked = np.ones(len(data), dtype=bool)
     ranked[customers] = settings.keep_customers
-    return audience, scores[ranked]
+    return audience, np.flatnonzero(ranked), scores[ranked]
 
 
 def _vectors(scorer: Scorer) -> np.ndarray | None:

@@ -8,21 +8,24 @@ from typing import TYPE_CHECKING
 from assets.profiling.audience.requests import day_number
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    from assets.profiling.audience.make import AudienceResult
+    from assets.profiling.audience.followed import FollowedAudience, Ranking
     from assets.profiling.sources import ProfileSource
-    from models.profiling.data import ProfileData
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """The days after an as-of date, seen from its audience."""
+    """The days after an as-of date, seen from its audience.
+
+    Candidates are the users who were ranked and had never bought the brand before.
+    """
 
     newcomers: int  #: candidates who became customers of the brand
     reached: int  #: of them, those in the audience
     candidates: int
-    audience: int
+    audience: int  #: candidates in the audience
+    aupr: float | None  #: of all candidates by score; None where nobody, or everybody, came
+    auroc: float | None
+    missing_days: tuple[str, ...] = ()  #: days of the horizon without purchases in the warehouse
 
     @property
     def share(self) -> float:
@@ -31,50 +34,41 @@ class Outcome:
 
     @property
     def lift(self) -> float:
-        """Times as many as in a random audience of the same size."""
-        return self.share * self.candidates / self.audience
+        """Times as many as in a random audience of the same size; NaN where nobody came."""
+        return self.share * self.candidates / self.audience if self.audience else float("nan")
 
 
-def outcome(result: AudienceResult, source: ProfileSource, brand: str) -> Outcome:
-    """How many became customers of `brand` in the horizon from the as-of date, as the log tells afterwards.
+def outcome(followed: FollowedAudience, ranking: Ranking, source: ProfileSource) -> Outcome:
+    """How many became customers of the brand in the horizon from the as-of date, as the log tells afterwards.
 
     Nothing of it was known to the ranking. Users who came to the log only later are no candidates.
+
+    Raises LookupError where the log has no such brand.
     """
     import numpy as np
 
     from assets.profiling.reading import purchase_log
+    from models.metrics import auc
+    from models.profiling.profile_metrics import average_precision
 
     ids, log = purchase_log(source.home, source.description)
-    start = day_number(result.settings.as_of)
-    log = log.before(start + result.settings.horizon_days)
-    of_brand = ~log.cancelled & (log.brand == log.brand_names.index(brand))
-    before = np.unique(log.user[of_brand & (log.day < start)])
-    came = np.setdiff1d(log.user[of_brand & (log.day >= start)], before)
-    known = np.unique(log.user[log.day < start])
-    newcomers = ids[np.intersect1d(came, known)]
+    if followed.brand not in log.brand_names:
+        raise LookupError(f"the log has no brand {followed.brand!r} any more")
+    start = day_number(followed.as_of)
+    log = log.before(start + followed.horizon_days)
+    of_brand = ~log.cancelled & (log.brand == log.brand_names.index(followed.brand))
+    before = ids[np.unique(log.user[of_brand & (log.day < start)])]
+    came = np.setdiff1d(ids[np.unique(log.user[of_brand & (log.day >= start)])], before)
+    at_risk = ~np.isin(ranking.user_ids, before)
+    scores, chosen = ranking.scores[at_risk], ranking.in_audience[at_risk]
+    newcomer = np.isin(ranking.user_ids[at_risk], came)
+    several = bool(newcomer.any() and not newcomer.all())
     return Outcome(
-        newcomers=len(newcomers),
-        reached=int(np.isin(result.user_ids, newcomers).sum()),
-        candidates=result.audience.candidates,
-        audience=len(result.audience),
+        newcomers=int(newcomer.sum()),
+        reached=int((newcomer & chosen).sum()),
+        candidates=len(newcomer),
+        audience=int(chosen.sum()),
+        aupr=average_precision(newcomer, scores) if several else None,
+        auroc=auc(newcomer, scores) if several else None,
+        missing_days=source.days_without_purchases(followed.as_of, followed.due),
     )
-
-
-def busiest_brand(data: ProfileData, horizon: int, least: int, most: int) -> tuple[str, np.ndarray]:
-    """The brand with the most newcomers in the horizon before the as-of date, and its customers' ids.
-
-    Only brands with `least` to `most` customers before that horizon are looked at. Raises LookupError where
-    there is none.
-    """
-    import numpy as np
-
-    from models.profiling.brands import FirstPurchases
-
-    first = FirstPurchases.of(data.purchases, len(data))
-    start = data.as_of_day - horizon
-    had = first.customers(start).sum(axis=1)
-    came = np.where((had >= least) & (had <= most), first.newcomers(start, data.as_of_day).sum(axis=1), 0)
-    if not came.any():
-        raise LookupError(f"no brand has {least} to {most} customers and newcomers in {horizon} days")
-    brand = int(came.argmax())
-    return data.purchases.brand_names[brand], data.user_ids[first.customers(data.as_of_day)[brand]]

@@ -56,8 +56,13 @@ def score_picture(result: AudienceResult) -> bytes:
     def draw(axes: Axes) -> None:
         import numpy as np
 
-        edges = np.histogram_bin_edges(result.scores, bins=48)
-        axes.hist(result.scores, edges.tolist(), color=QUIET, label=f"{len(result.scores):,} candidates")
+        edges = np.histogram_bin_edges(result.ranking.scores, bins=48)
+        axes.hist(
+            result.ranking.scores,
+            edges.tolist(),
+            color=QUIET,
+            label=f"{len(result.ranking.scores):,} candidates",
+        )
         axes.hist(
             result.audience.score,
             edges.tolist(),

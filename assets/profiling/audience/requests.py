@@ -16,6 +16,7 @@ from assets.common.faults import BadRequest
 
 MODELS = ("meta_profile_prior", "meta_profile")
 ModelName = Literal["meta_profile_prior", "meta_profile"]
+HORIZON_DAYS = 90
 NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")  #: a request's name is also a folder and a partition
 NAME_RULE = "letters, digits, dots, dashes and underscores, 100 at most, the first a letter or digit"
 
@@ -37,7 +38,10 @@ class AudienceSettings(BaseModel):
         default=None, description="brand of the list, for its lift; without it found by its customers"
     )
     horizon_days: int = Field(
-        default=90, ge=7, le=365, description="days in which a newcomer counts, and that the lift holds back"
+        default=HORIZON_DAYS,
+        ge=7,
+        le=365,
+        description="days in which a newcomer counts, and that the lift holds back",
     )
     lift: bool = Field(default=True, description="estimate the expected lift")
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assets.profiling.audience.files import AudienceFiles, write
+from assets.profiling.audience.followed import NO_BRAND, FollowedAudience, FollowedAudiences
 from assets.profiling.audience.make import AudienceResult, make_audience
 from assets.profiling.tracking import record_audience
 from models.files import replace_folder
@@ -27,6 +28,14 @@ class Prospecting:
     result: AudienceResult
     files: AudienceFiles
     run_id: str  #: on MLflow
+    followed: FollowedAudience | None  #: None: nobody can say what becomes of it, for the list is no brand
+
+    @property
+    def outlook(self) -> str:
+        """When its outcome is known, in words."""
+        if self.followed is None:
+            return NO_BRAND
+        return f"what came true is known when the purchases before {self.followed.due} are loaded"
 
 
 def carry_out(
@@ -70,5 +79,7 @@ def carry_out(
             write(result, AudienceFiles.at(out))
         files = AudienceFiles.at(out)
     with phase("record"):
-        run_id = record_audience(tracking, result, files, name or files.page.stem)
-    return Prospecting(result, files, run_id)
+        name = name or files.page.stem
+        run_id = record_audience(tracking, result, files, name)
+        followed = FollowedAudiences.of(source.home).follow(result, run_id, name)
+    return Prospecting(result, files, run_id, followed)

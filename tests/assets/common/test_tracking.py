@@ -2,10 +2,14 @@
 
 import time
 
+import dagster as dg
 import pytest
 
 from assets.common import model_registry
+from assets.common.links import mlflow_link
 from assets.common.tracking import EXPERIMENT, RunRecord, Tracking
+from assets.ranking.states import StateRecord
+from assets.ranking.tracking import record_day, record_served, record_training
 
 
 @pytest.fixture(scope="module")
@@ -121,3 +125,99 @@ def test_a_run_costs_little(tracking):
     for hour in range(5):
         tracking.record(_record(kind="cost", partition=f"2026-03-06-{hour:02d}:00"))
     assert (time.perf_counter() - start) / 5 < 0.3
+
+
+def test_a_run_lasts_from_the_works_beginning_to_what_was_written_last(tmp_path):
+    before = time.time()
+    tracking = Tracking(tmp_path / "mlflow", "landing", simulated=False)
+    time.sleep(0.3)
+    opened = tracking.client.get_run(tracking.record(_record(kind="opened"))).info
+    assert before * 1000 - 1 <= opened.start_time < opened.end_time - 250
+    run_id = tracking.record(_record(kind="said", started=before - 3600))
+    said = tracking.client.get_run(run_id).info
+    assert said.start_time == int(1000 * (before - 3600)) and said.end_time >= int(1000 * before)
+    time.sleep(0.01)
+    tracking.record(_record(kind="said"))
+    again = tracking.client.get_run(run_id).info
+    assert again.start_time == said.start_time and again.end_time > said.end_time
+
+
+def test_what_is_amended_afterwards_leaves_the_runs_times(tracking):
+    record = _record(kind="amended")
+    assert tracking.amend(record) is None, "there is no such run yet"
+    run_id = tracking.record(record)
+    before = tracking.client.get_run(run_id).info
+    later = _record(kind="amended", metrics={"aupr": 0.2, "auc": None}, tags={"served_day": "2026-03-05"})
+    assert tracking.amend(later) == run_id
+    run = tracking.client.get_run(run_id)
+    assert run.data.metrics == {"auc": 0.61, "aupr": 0.2}
+    assert run.data.tags["served_day"] == "2026-03-05"
+    assert (run.info.start_time, run.info.end_time) == (before.start_time, before.end_time)
+
+
+def test_the_data_are_an_input_of_the_run_once(tracking):
+    record = _record(kind="training", tags={"data_hash": "0123abcd"})
+    for _ in range(2):
+        run_id = tracking.record(record)
+    (entry,) = tracking.client.get_run(run_id).inputs.dataset_inputs
+    assert (entry.dataset.name, entry.dataset.digest) == ("simulated", "0123abcd")
+    assert "sources/simulator/warehouse.duckdb" in entry.dataset.source
+    assert {tag.value for tag in entry.tags} == {"training"}
+
+
+def test_a_run_leads_to_the_dagster_run_that_wrote_it(tracking, monkeypatch):
+    monkeypatch.setenv("HOURFOLD_DAGSTER_URL", "http://127.0.0.1:3001")
+
+    @dg.asset
+    def recorded(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+        return dg.MaterializeResult(metadata={"run": tracking.record(_record(kind="linked"))})
+
+    done = dg.materialize([recorded])
+    (materialized,) = done.asset_materializations_for_node("recorded")
+    tags = tracking.client.get_run(materialized.metadata["run"].value).data.tags
+    assert tags["dagster.run_id"] == done.run_id
+    assert f"http://127.0.0.1:3001/runs/{done.run_id}" in tags["mlflow.note.content"]
+    outside = tracking.client.get_run(tracking.record(_record(kind="outside"))).data.tags
+    assert "dagster.run_id" not in outside
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_an_assets_page_leads_to_the_run(tracking, monkeypatch, known):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setenv("HOURFOLD_MLFLOW_URL", "http://127.0.0.1:5001" if known else "")
+    run_id = tracking.record(_record())
+    link = mlflow_link(tracking.url(run_id))
+    page = f"/#/experiments/{tracking.experiment}/runs/{run_id}"
+    if known:
+        assert link == dg.MetadataValue.url(f"http://127.0.0.1:5001{page}")
+    else:
+        assert f"({'http://127.0.0.1:5000'}{page})" in link.value and "hourfold ui" in link.value
+
+
+def test_a_served_day_has_pooled_figures_and_curves_and_its_training_tells_them(tracking):
+    base = StateRecord(
+        system="lsttm",
+        partition="2026-03-04",
+        seed=0,
+        settings={"rate": "0.1"},
+        git_revision="git",
+        data_hash="aa",
+    )
+    trained = record_training(tracking, base, "training", losses=[0.5, 0.4], plot=b"png")
+    for hour, auc in ((0, 0.6), (1, 0.7)):
+        day = record_day(tracking, base, "2026-03-05", by_hour={"auc": auc, "aupr": auc / 2}, step=hour)
+    pooled = {"auc": 0.65, "aupr": 0.33, "auc_se": 0.01, "exposures": 900.0}
+    assert record_day(tracking, base, "2026-03-05", metrics=pooled) == day
+    assert record_served(tracking, base, "2026-03-05", pooled) == trained
+    run = tracking.client.get_run(day)
+    assert run.data.metrics == pooled | {"auc_by_hour": 0.7, "aupr_by_hour": 0.35}
+    curve = [(point.step, point.value) for point in tracking.client.get_metric_history(day, "auc_by_hour")]
+    assert sorted(curve) == [(0, 0.6), (1, 0.7)]
+    served = tracking.client.get_run(trained).data
+    assert (served.metrics["auc"], served.metrics["aupr"], served.tags["served_day"]) == (
+        0.65,
+        0.33,
+        "2026-03-05",
+    )
+    with pytest.raises(ValueError, match="2026-03-05"):
+        record_day(tracking, base, "2026-03-05", by_hour={"auc": 0.5})

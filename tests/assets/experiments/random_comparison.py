@@ -56,6 +56,7 @@ def random_comparison(
                         "day": day,
                         "auc": float(auc[1:].mean()),
                         "auc_static": float(static[1:].mean()),
+                        "aupr": float(auc[1:].mean()) / 2,
                         **{key: float(rng.random()) for key in ("log_loss", "gauc", "ece")},
                         "train_seconds": float(60 * rng.random()),
                         "hours_seconds": float(20 * rng.random()),
@@ -176,7 +177,7 @@ def _settings(rng: np.random.Generator) -> dict[str, str]:
 def _summary(name: str, rows: list[dict], trained: list[dict], rng: np.random.Generator) -> dict[str, Any]:
     mine = [day for day in trained if day["system"] == name]
     hours = [row for row in rows if row["system"] == name and row["auc"] is not None]
-    figures = ("auc", "auc_static", "log_loss", "gauc", "ece", "train_seconds", "hours_seconds")
+    figures = ("auc", "auc_static", "aupr", "log_loss", "gauc", "ece", "train_seconds", "hours_seconds")
     return {
         "system": name,
         **{

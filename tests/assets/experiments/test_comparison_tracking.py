@@ -53,6 +53,7 @@ def test_a_run_has_the_figures_of_its_system_and_seed(result, recorded):
     run = next(r for r in found if (r.data.params["system"], r.data.params["seed"]) == ("lsttm", "1"))
     mine = [day for day in result.days if (day.system, day.seed) == ("lsttm", 1)]
     assert run.data.metrics["auc"] == pytest.approx(np.mean([day.auc for day in mine]))
+    assert run.data.metrics["aupr"] == pytest.approx(np.mean([day.aupr for day in mine]))
     gain = np.mean([day.auc - day.auc_static for day in mine])
     assert run.data.metrics["gain"] == pytest.approx(gain)
     assert {"period1", "period2", "period3", "log_loss", "gauc", "ece", "train_seconds"} <= set(
@@ -63,7 +64,7 @@ def test_a_run_has_the_figures_of_its_system_and_seed(result, recorded):
     at_nine = [row.auc for row in result.rows if (row.system, row.seed, row.hour) == ("lsttm", 1, 9)]
     assert next(p.value for p in curve if p.step == 9) == pytest.approx(np.mean(at_nine))
     assert run.data.tags["simulated"] == "true" and run.data.tags["data_hash"] == result.data_hash
-    assert run.info.run_name == "simulated lsttm seed 1"
+    assert run.info.run_name == "lsttm seed 1 (simulated)"
 
 
 def test_the_first_differing_parameters_are_those_to_see(result, recorded):

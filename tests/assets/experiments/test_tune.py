@@ -314,6 +314,7 @@ def test_a_study_is_recorded_once_with_its_trials_below_it(result, tmp_path):
     assert len(runs) == 7 and len(children) == 6
     first = next(run for run in children if run.data.tags["partition"].endswith("trial 00"))
     entry = result.systems[first.data.tags["system"]].trials[0]
+    assert first.data.metrics["aupr"] == entry.aupr > 0
     assert first.data.metrics["auc"] == entry.auc and first.data.metrics["seconds"] == entry.seconds
     assert first.data.params["training.learning_rate"] == str(entry.settings["training.learning_rate"])
     for name, system in result.systems.items():

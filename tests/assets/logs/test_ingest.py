@@ -7,9 +7,11 @@ import pandas as pd
 import pytest
 
 from assets.logs.ingest import BatchRejected, ingest, pending
+from assets.logs.replay import replay
 from tests.assets.logs_on_disk import COUNT, DESCRIPTION, HOURS, NOW, ZONE, exposures, make, put
 from tests.warehouse.database import exported
 from warehouse.home import SourceHome
+from warehouse.landing.description import FILE_NAME
 from warehouse.landing.files import FileRejected
 from warehouse.landing.service_time import HOUR_MS
 from warehouse.store.quarantine import show_quarantine
@@ -267,3 +269,50 @@ def test_a_load_that_commits_meanwhile_is_taken_into_account(home, monkeypatch):
         warehouse.check_invariant()
         ids = warehouse.connection.execute("SELECT count(*), count(DISTINCT exposure_id) FROM exposures")
         assert len(set(ids.fetchall()[0])) == 1
+
+
+def test_each_load_has_its_data_docs_and_its_verdicts(home, tmp_path):
+    docs = tmp_path / "docs"
+    late = exposures(HOURS[0]).assign(exposure_id=[f"x{i}" for i in range(COUNT)])
+    put(home.landing, "exposures", HOURS[1], late)
+    with pytest.raises(BatchRejected) as caught:
+        ingest(home, "exposures", now_ms=NOW, data_docs=docs)
+    page = docs / "exposures" / "index.html"
+    assert caught.value.report.data_docs == page and HOURS[1] in page.read_text()
+    put(home.landing, "exposures", HOURS[2], exposures(HOURS[2]))
+    report = ingest(home, "exposures", [HOURS[2]], now_ms=NOW, data_docs=docs)
+    assert report.data_docs == page and HOURS[2] in page.read_text()
+    verdicts = {verdict.rule: verdict.passed for verdict in report.verdicts[HOURS[2]]}
+    assert verdicts["share_quarantined"] and verdicts["row_count"]
+
+
+def test_docs_that_cannot_be_made_cost_no_load(home, tmp_path):
+    (tmp_path / "docs").write_text("a file, not a folder")
+    put(home.landing, "exposures", HOURS[2], exposures(HOURS[2]))
+    report = ingest(home, "exposures", now_ms=NOW, data_docs=tmp_path / "docs")
+    assert report.kept == COUNT and report.data_docs is None
+    assert any("no Data Docs" in text for text in report.warnings)
+
+
+def test_limits_of_the_gate_come_from_the_description(home):
+    bad = exposures(HOURS[2])
+    bad.loc[: COUNT // 4, "dwell_seconds"] = -5.0
+    put(home.landing, "exposures", HOURS[2], bad)
+    with pytest.raises(BatchRejected, match="max_quarantined_share"):
+        ingest(home, "exposures", now_ms=NOW)
+    text = (home.landing / FILE_NAME).read_text()
+    for limits, message in (
+        ({"max_quarantined_shar": 0.5}, "max_quarantined_shar'"),
+        ({"max_quarantined_share": 5}, "5"),
+    ):
+        DESCRIPTION.model_copy(update={"gate": limits}).save(home.landing)
+        with pytest.raises(ValueError, match=rf"(?s){home.landing}/source\.json.*{message}"):
+            ingest(home, "exposures", now_ms=NOW)
+    DESCRIPTION.model_copy(update={"gate": {"max_quarantined_share": 0.5}}).save(home.landing)
+    report = ingest(home, "exposures", now_ms=NOW)
+    assert report.quarantined == COUNT // 4 + 1
+    (home.landing / FILE_NAME).write_text(text)
+    assert replay(home, "exposures", now_ms=NOW).moved == 0
+    DESCRIPTION.model_copy(update={"gate": {"max_dwell_second": 1}}).save(home.landing)
+    with pytest.raises(ValueError, match="max_dwell_second'"):
+        replay(home, "exposures", now_ms=NOW)

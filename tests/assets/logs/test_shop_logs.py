@@ -72,7 +72,7 @@ def look(home, table="purchases"):
 
 def test_rows_in_are_kept_or_quarantined_and_only_broken_ones_are(home):
     frame = purchases(DAYS[0])
-    frame = frame.astype({"price": object, "genre": object})
+    frame = frame.astype({"price": object, "genre": object, "user_id": object})
     frame.loc[3, "price"], frame.loc[7, "genre"], frame.loc[9, "user_id"] = -1, "food//x", None
     put(home, "purchases", f"date={DAYS[0]}/a.csv", frame)
     report = ingest(home, "purchases", now_ms=NOW)

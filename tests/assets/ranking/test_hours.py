@@ -7,8 +7,10 @@ import pytest
 from assets.common.timings import Timings
 from assets.logs.ingest import ingest
 from assets.ranking import hourly_ranker as hourly_ranker_module
+from assets.ranking.figures import static_name
 from assets.ranking.hourly_auc import score_hour
 from assets.ranking.hourly_ranker import adapt_hour
+from assets.ranking.live import read_live_day
 from assets.ranking.states import States
 from tests.deployed import DAY, HOURS, systems
 
@@ -73,7 +75,7 @@ def test_nothing_received_at_or_after_an_hour_moves_its_scores(ready):
         _score(ready, hour)
         _adapt(ready, hour)
     after = _predictions(ready, [first, second])
-    assert set(after["system"]) == set(systems())
+    assert set(after["system"]) == {*systems(), *map(static_name, systems())}
     pd.testing.assert_frame_equal(before, after)
     # The perturbed hour itself: exposures that are still there keep their scores, since its labels are not
     # read.
@@ -119,10 +121,10 @@ def test_an_hour_again_is_the_same_state_and_the_same_runs(ready):
     for (system, _), run in again.items():
         assert run.data.tags["base_partition"] == "2026-03-02"
         assert run.data.tags["state_hash"]
-        assert run.info.run_name.startswith("simulated "), system
+        assert run.info.run_name.endswith("(simulated)"), system
     history = ready.tracking.open()
     parent = _runs(ready, "day")[0]["deepfm_external", DAY]
-    steps = [point.step for point in history.client.get_metric_history(parent.info.run_id, "auc")]
+    steps = [point.step for point in history.client.get_metric_history(parent.info.run_id, "auc_by_hour")]
     assert len(steps) == len(set(steps)), "an hour stands twice on the day's curve"
 
 
@@ -166,3 +168,77 @@ def _remove(folder):
     import shutil
 
     shutil.rmtree(folder)
+
+
+def _live(ready):
+    with ready.warehouse.open() as opened:
+        return read_live_day(opened, ready.deployment.service_zone, DAY, ready.deployment.systems)
+
+
+def test_the_mornings_model_scores_each_hour_beside_the_adapted_one(ready):
+    """Its weights are those of the base; it receives every hour before, as the adapted one does."""
+    from assets.ranking.reading import read_hours
+    from models.ranking.ranker import Ranker
+
+    for hour in HOURS[:3]:
+        _score(ready, hour)
+        _adapt(ready, hour)
+    stored = _predictions(ready, HOURS[:3]).set_index(["system", "partition", "exposure_id"])["score"]
+    system, states = "lsttm_spectral", States(ready.models)
+    base = Ranker.load(states.ranker_path(states.daily(system, "2026-03-02")))
+    with ready.warehouse.open() as opened:
+        logs = read_hours(opened, ready.deployment.service_zone, HOURS[:3])
+    for hour, log in logs.items():
+        still = stored[static_name(system), hour].reindex(log.exposure_ids).to_numpy()
+        np.testing.assert_array_equal(still, base.score(log.log))
+        base.receive(log.log)
+        adapted = stored[system, hour].reindex(log.exposure_ids).to_numpy()
+        assert np.array_equal(still, adapted) == (hour == HOURS[0])
+    live = _live(ready)
+    figures = live.figures()[system]
+    assert figures["gain"] == pytest.approx(figures["auc"] - figures["auc_static"])
+    assert figures["gain_error"] > 0 and figures["pooled1"] == figures["auc"]
+    with ready.warehouse.open() as opened:
+        by_hour = opened.read_metrics("auc_static", system).set_index("partition")["value"]
+    assert set(by_hour.index) == set(HOURS[:3])
+
+
+def test_a_system_whose_scores_are_no_numbers_fails_alone(ready, monkeypatch):
+    """The others' scores and figures are as without it; it has none, and says why; mended, it is back."""
+    from models.ranking.ranker import Ranker
+
+    for hour in HOURS[:2]:
+        _score(ready, hour)
+        _adapt(ready, hour)
+    sound, figures = _predictions(ready, HOURS[:2]), _live(ready).figures()
+    plain, broken_system = Ranker.score_details, "deepfm_external"
+
+    def broken(self, hour):
+        details = plain(self, hour)
+        if self.settings.kind == "deepfm":
+            details["probability"][:3] = np.nan
+        return details
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Ranker, "score_details", broken)
+        scored = _score(ready, HOURS[1])
+    assert list(scored.failed) == [broken_system] and "3 of " in scored.failed[broken_system]
+    after = _predictions(ready, HOURS[:2])
+    names = (broken_system, static_name(broken_system))
+    assert not (after["system"].isin(names) & (after["partition"] == HOURS[1])).any()
+    others = [frame[~frame["system"].isin(names)].reset_index(drop=True) for frame in (sound, after)]
+    pd.testing.assert_frame_equal(*others)
+    live = _live(ready)
+    assert list(live.failed) == [broken_system] and live.failed[broken_system].startswith(HOURS[1])
+    assert live.lead("lsttm", broken_system) is None
+    assert live.figures() == {name: value for name, value in figures.items() if name != broken_system}
+    _score(ready, HOURS[1])
+    assert _live(ready).figures() == figures and not _live(ready).failed
+
+
+def test_a_system_without_a_base_model_fails_alone(ready):
+    _remove(States(ready.models).daily("lsttm", "2026-03-02"))
+    scored = _score(ready, HOURS[0])
+    assert list(scored.failed) == ["lsttm"] and "no daily model" in scored.failed["lsttm"]
+    _adapt(ready, HOURS[0])
+    assert set(_live(ready).figures()) == set(systems()) - {"lsttm"}

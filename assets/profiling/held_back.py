@@ -1,0 +1,134 @@
+"""A source with the clock held back: a ranking of an earlier date, and what the days since then made of it.
+
+The model that ranks and all that it reads are of the earlier date, so that nothing of the days after it is
+known to the ranking.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from assets.profiling.audience.requests import HORIZON_DAYS, as_day, day_number
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from assets.profiling.profilers import Trainer
+    from assets.ranking.states import StateRecord
+    from models.profiling.backtest import BacktestFigures, BrandTask
+    from models.profiling.brands import FirstPurchases
+    from models.profiling.data import ProfileData
+    from models.profiling.lift import LiftCurve
+    from models.profiling.profiler import Scorer
+
+
+@dataclass(frozen=True)
+class Backtest:
+    """Figures of a profiler with the clock held back, and the days they are of."""
+
+    figures: BacktestFigures
+    since: str  #: the held-back date
+    until: str  #: the first day whose newcomers do not count
+    model_as_of: str  #: of the model that ranked
+
+
+def backtest(system: str, as_of: str, data: ProfileData, first_day: str, trainer: Trainer) -> Backtest | str:
+    """AUPR and AUROC of a system over brands of all sizes, or the reason why there are none.
+
+    The clock is held back by the usual horizon, or by a third of a log that is too short for it.
+
+    Args:
+        system: which profiler.
+        as_of: date of the data.
+        data: all known before it.
+        first_day: of purchases.
+        trainer: gives models and data of the held-back date.
+    """
+    from models.profiling.brands import FirstPurchases
+
+    days = (as_day(as_of) - as_day(first_day)).days
+    since = (as_day(as_of) - timedelta(days=min(HORIZON_DAYS, days // 3))).isoformat()
+    try:
+        ranking = HeldBack.at(system, since, data, FirstPurchases.of(data.purchases, len(data)), trainer)
+        figures = ranking.figures()
+    except (LookupError, ValueError, FileNotFoundError) as error:
+        return f"nothing can be held back to {since}: {error}"
+    if figures is None:
+        return f"no brand had enough newcomers between {since} and {as_of}"
+    return Backtest(figures, since, as_of, ranking.model.partition)
+
+
+@dataclass(frozen=True)
+class HeldBack:
+    """A ranking at the held-back date, and the first purchases of the days since."""
+
+    scorer: Scorer
+    model: StateRecord  #: of the model that ranks
+    then: ProfileData  #: known at the held-back date
+    data: ProfileData  #: known at the as-of date
+    first: FirstPurchases  #: of the users of `data`
+    start: int  #: local day of the held-back date
+    end: int  #: local day of the as-of date
+
+    @classmethod
+    def at(
+        cls, system: str, since: str, data: ProfileData, first: FirstPurchases, trainer: Trainer
+    ) -> HeldBack:
+        """The newest model of a system that the date `since` may use (trained where there is none).
+
+        `first` are the first purchases of `data`, which is known at the as-of date. Raises LookupError,
+        ValueError or FileNotFoundError where the log does not reach back so far.
+        """
+        model = trainer.at(system, since)
+        then = trainer.source.read(since, model.fitted_at)
+        return cls(
+            scorer=model.profiler.ready(then),
+            model=model.record,
+            then=then,
+            data=data,
+            first=first,
+            start=day_number(since),
+            end=data.as_of_day,
+        )
+
+    def task(self, brand: int) -> BrandTask:
+        """A brand's customers at the held-back date, and who became one since."""
+        import numpy as np
+
+        from models.profiling.backtest import BrandTask
+
+        day = self.first.day[brand]
+        newcomers = np.zeros(len(self.then), dtype=bool)
+        newcomers[self._positions((day >= self.start) & (day < self.end))] = True
+        return BrandTask(self._positions(day < self.start), newcomers)
+
+    def curve(self, brand: int, known: int | None = None) -> tuple[LiftCurve | None, int]:
+        """Of one brand, `known` of its customers told to the ranking, and its newcomers: see `held_back`."""
+        from models.profiling.lift import held_back
+
+        task = self.task(brand)
+        return held_back(self.scorer, task.customers, task.newcomers, len(self.then), known)
+
+    def mean_of_like_brands(self, customers: int) -> LiftCurve | None:
+        """The mean curve of brands near to so many customers; None where none had enough newcomers."""
+        from models.profiling.lift import like_brands, mean_curve
+
+        like = like_brands(self.first, self.start, self.end, customers)
+        curves = [curve for brand in like if (curve := self.curve(brand, customers)[0]) is not None]
+        return mean_curve(curves) if curves else None
+
+    def figures(self) -> BacktestFigures | None:
+        """AUPR and AUROC over brands of all sizes; None where none had customers and enough newcomers."""
+        from models.profiling.backtest import backtest_figures, brands_of_all_sizes
+
+        brands = brands_of_all_sizes(self.first, self.start, self.end)
+        return backtest_figures(self.scorer, map(self.task, brands))
+
+    def _positions(self, users: np.ndarray) -> np.ndarray:
+        """Users (bool, of the later date) as positions of the earlier one; who was unknown is left out."""
+        from models.profiling.data import MISSING
+
+        positions = self.then.positions(self.data.user_ids[users])
+        return positions[positions != MISSING]
