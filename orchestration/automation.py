@@ -205,7 +205,7 @@ def _missing(
     Dagster takes one verdict without a run for a partition, and fails on a second one.
     """
     key = dg.AssetCheckKey(dg.AssetKey(table), LANDED)
-    told = {info.partition_key for info in instance.event_log_storage.get_asset_check_partition_info([key])}
+    known = {info.partition_key for info in instance.event_log_storage.get_asset_check_partition_info([key])}
     return [
         dg.AssetCheckEvaluation(
             asset_key=key.asset_key,
@@ -216,5 +216,5 @@ def _missing(
             partition=hour,
         )
         for hour in hours
-        if hour not in told
+        if hour not in known
     ]

@@ -136,16 +136,14 @@ def pending(home: HomeResource, table: str) -> list[str]:
 
 def _metadata(report: "IngestReport", partition: str) -> Metadata:
     """What the asset's page shows of one partition's load."""
-    rows_in, kept, quarantined = (
-        int(report.rows.at[partition, name]) for name in ("rows_in", "kept", "quarantined")
-    )
+    rows = {name: int(report.rows.at[partition, name]) for name in ("rows_in", "kept", "quarantined")}
     alone = len(report.rows) == 1
     warnings = [text for text in report.warnings if alone or partition in text]
     metadata: Metadata = {
-        "rows in": rows_in,
-        "kept": kept,
-        "quarantined": quarantined,
-        "share quarantined": dg.MetadataValue.float(quarantined / rows_in if rows_in else 0.0),
+        "rows in": rows["rows_in"],
+        "kept": rows["kept"],
+        "quarantined": rows["quarantined"],
+        "share quarantined": dg.MetadataValue.float(rows["quarantined"] / max(rows["rows_in"], 1)),
         "warnings": dg.MetadataValue.md("\n".join(f"- {text}" for text in warnings) or "none"),
     }
     if report.data_docs is not None:

@@ -30,13 +30,8 @@ from warehouse.home import Home
 MINUTE_MS = 60_000
 TABLES = ("exposures", "external_clicks")
 HOURS = 36
-MISSING, WITHOUT_CLICKS, CUT, REFUSED, COPIED = (
-    29,
-    33,
-    10,
-    32,
-    26,
-)  #: in the end; hours counted from the first one
+#: How the files of some hours are in the end; hours counted from the first one.
+MISSING, WITHOUT_CLICKS, CUT, REFUSED, COPIED = 29, 33, 10, 32, 26
 DOWN = (31,)  #: hours after which neither schedule nor sensor ticked
 
 #: Hour after which a file comes → table, its hour, version, name. Everything else comes on time.
