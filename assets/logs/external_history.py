@@ -36,9 +36,7 @@ class HistoryLoad:
     rows_in: int = 0
     rows_loaded: int = 0
     quarantined: int = 0
-    refused: dict[str, str] = field(
-        default_factory=dict
-    )  #: hour → rules that it breaks, or its bad file
+    refused: dict[str, str] = field(default_factory=dict)  #: hour → rules that it breaks, or its bad file
 
     def add(self, loading: "Loading") -> None:
         """Take in some hours."""
