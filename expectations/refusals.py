@@ -148,7 +148,7 @@ def _unit_sentence(values: np.ndarray) -> str:
     codes = unit_of(values)
     code, name, factor = UNITS[int(np.bincount(codes, minlength=len(UNITS))[1:].argmax()) + 1]
     mine = values[codes == code]
-    example = int(mine[np.abs(mine).argmax()])
+    example = int(mine[np.argmax(mine != 0)])
     if np.abs(example * factor) < _YEAR_MS:
         return (
             f"{_date(example)} is of no log: 0 stands for 'unknown' (leave the cell empty), or an epoch "

@@ -39,8 +39,9 @@ class Built:
 
 def build(home: Home, deployment: Deployment, progress: ProgressReport | None = None) -> Built:
     """Definitions for `deployment`; `progress` listens to trainings (default: the run's log alone)."""
-    end, zone = last_day(home, deployment), deployment.service_zone
-    partitions, lives, root = Partitions.of(deployment, last_day=end), end is None, str(home.root)
+    shop = deployment.of_shop(home)
+    end, zone, root = last_day(home, deployment), deployment.service_zone, str(home.root)
+    partitions, lives = Partitions.of(deployment, end, shop, last_day(home, shop)), end is None
     definitions = dg.Definitions(
         assets=[
             *log_assets(partitions),
@@ -59,7 +60,7 @@ def build(home: Home, deployment: Deployment, progress: ProgressReport | None = 
             ab_test_asset(),
         ],
         jobs=jobs.asset_jobs(partitions),
-        schedules=_schedules(partitions, deployment),
+        schedules=_schedules(partitions, deployment, shop),
         sensors=_sensors(deployment),
         resources={
             "home": HomeResource(root=root),
@@ -72,16 +73,18 @@ def build(home: Home, deployment: Deployment, progress: ProgressReport | None = 
     return Built(definitions, partitions)
 
 
-def _schedules(partitions: Partitions, deployment: Deployment) -> list[dg.ScheduleDefinition]:
-    """What runs by the clock; on where the deployment is live."""
+def _schedules(
+    partitions: Partitions, deployment: Deployment, shop: Deployment
+) -> list[dg.ScheduleDefinition]:
+    """What runs by the clock, each by its source's; on where the deployment is live."""
     status = dg.DefaultScheduleStatus.RUNNING if deployment.live else dg.DefaultScheduleStatus.STOPPED
     return [
-        make(partitions, deployment.service_zone, status)
-        for make in (
-            schedules.hourly_schedule,
-            schedules.daily_schedule,
-            schedules.profiling_schedule,
-            schedules.meta_training_schedule,
+        make(partitions, of.service_zone, status)
+        for make, of in (
+            (schedules.hourly_schedule, deployment),
+            (schedules.daily_schedule, deployment),
+            (schedules.profiling_schedule, shop),
+            (schedules.meta_training_schedule, shop),
         )
     ]
 

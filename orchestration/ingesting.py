@@ -151,15 +151,14 @@ def _load_days(
     due: dict[str, int] = {}  # day → bytes of its files
     early: set[str] = set()
     for table in dated:
-        contract = description.contract(table)
-        for day in layout.partitions(landing, contract) if again else waiting[table]:
+        files_of = layout.listing(landing, description.contract(table), zone).files
+        for day in files_of if again else waiting[table]:
             if not between[0] <= day <= between[1]:
                 continue
             if zone.day_start_ms(day) + DAY_MS > now_ms:
                 early.add(day)
                 continue
-            files = layout.files_of(landing, contract, day)
-            due[day] = due.get(day, 0) + sum(path.stat().st_size for path in files)
+            due[day] = due.get(day, 0) + sum(path.stat().st_size for path in files_of.get(day, ()))
     outcome.notes += [
         f"{day} has purchases or points but has not ended: left for later" for day in sorted(early)
     ]

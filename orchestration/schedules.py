@@ -165,7 +165,7 @@ def _shop_day(
     partitions: Partitions, zone: ServiceZone, tick: datetime, home: HomeResource
 ) -> dg.RunRequest | dg.SkipReason:
     """The day that has just ended, of a source with purchases."""
-    if not (home.deployment.landing_folder(home.home) / "purchases").is_dir():
+    if not (home.shop.deployment.landing_folder(home.home) / "purchases").is_dir():
         return dg.SkipReason("this source has no purchases")
     return _run_of_day(partitions.shop, zone, tick)
 

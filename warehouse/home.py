@@ -108,7 +108,7 @@ def sqlite_uri(path: Path) -> str:
 
 
 class Deployment(BaseModel):
-    """What this home was set up for. One deployment has one source, one zone and one first day."""
+    """What this home was set up for: one source with its zone and first day, and perhaps another's shop."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -117,6 +117,10 @@ class Deployment(BaseModel):
     first_day: str = Field(default="2025-03-03", description="first day of logs, a day key of service time")
     shop_first_day: str | None = Field(
         default=None, description="first day of purchases and points where it lies before `first_day`"
+    )
+    shop: str | None = Field(
+        default=None,
+        description="source of purchases and all that is made of them, where it is another than `source`",
     )
     external_first_day: str | None = Field(
         default=None, description="first day of external clicks where it lies before `first_day`"
@@ -170,7 +174,18 @@ class Deployment(BaseModel):
         path = home.root / "deployment.json"
         if path.exists():
             return cls.model_validate_json(path.read_text())
-        source = os.environ.get("HOURFOLD_SOURCE") or "simulator"
+        return cls._of_source(home, os.environ.get("HOURFOLD_SOURCE") or "simulator")
+
+    def of_shop(self, home: Home) -> Deployment:
+        """The deployment as the profiler sees it: that of `shop`, where it has one, in its own zone."""
+        if self.shop in (None, self.source):
+            return self
+        changes = self.model_dump(include={"size", "device", "seed", "systems", "live"})
+        return self._of_source(home, str(self.shop)).model_copy(update=changes)
+
+    @classmethod
+    def _of_source(cls, home: Home, source: str) -> Deployment:
+        """What a source's landing folder says, or the usual where it is not filled yet."""
         landing = home.source(source).landing
         if (landing / FILE_NAME).exists():
             described = SourceDescription.load(landing)

@@ -59,6 +59,7 @@ def _dimension(table: str) -> dg.AssetsDefinition:
     def load(
         context: dg.AssetExecutionContext, home: HomeResource, progress: dg.ResourceParam[ProgressReport]
     ) -> dg.MaterializeResult:
+        home = home.of_table(table)
         with retried_or_explained(context):
             loading = load_partitions(home, table, pending(home, table), force=FORCE in context.run.tags)
             progress.spent(loading.seconds())
@@ -98,7 +99,7 @@ def _dated(
     def load(
         context: dg.AssetExecutionContext, home: HomeResource, progress: dg.ResourceParam[ProgressReport]
     ) -> Events:
-        keys, key = list(context.partition_keys), dg.AssetKey(table)
+        keys, key, home = list(context.partition_keys), dg.AssetKey(table), home.of_table(table)
         with retried_or_explained(context):
             loading = load_partitions(home, table, keys, force=FORCE in context.run.tags)
             progress.spent(loading.seconds())

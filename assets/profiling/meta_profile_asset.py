@@ -7,6 +7,7 @@ from pydantic import Field
 
 from assets.common import plots
 from assets.common.faults import BadRequest, retried_or_explained
+from assets.common.links import mlflow_links
 from assets.common.partitions import Partitions
 from assets.common.resources import HomeResource, ProgressReport, TrackingResource
 from assets.common.timings import Timings
@@ -59,13 +60,13 @@ def meta_profile_asset(partitions: Partitions) -> dg.AssetsDefinition:
             unknown = [name for name in systems if name not in PROFILERS]
             if unknown:
                 raise BadRequest(f"unknown profiler {unknown[0]!r}; known: {', '.join(PROFILERS)}")
-            date, deployment, timings = as_of(context.partition_key), home.deployment, Timings()
+            date, deployment, timings = as_of(context.partition_key), home.shop.deployment, Timings()
             with timings.phase("read"):
                 source = ProfileSource.opened(home.home, deployment.source)
                 data, (first_day, _) = source.read(date), source.days()
             shown: dict[str, object] = {"as of": date, "users": len(data), "purchases": len(data.purchases)}
-            runs = tracking.open(PROFILING)
             for system in systems:
+                runs = tracking.shop.open(PROFILING)
                 listen = progress.to(context.log, f"{system} {date}:")
                 trainer = source.trainer(
                     deployment.size, deployment.seed, deployment.device, progress=listen, tracking=runs
@@ -75,7 +76,7 @@ def meta_profile_asset(partitions: Partitions) -> dg.AssetsDefinition:
                     measured = backtest(system, date, data, first_day, trainer)
                 with timings.phase("record"):
                     record_backtest(runs, trained, measured)
-                shown |= figures(trained, measured)
+                shown |= figures(trained, measured) | mlflow_links(runs.urls)
             progress.spent(timings.seconds)
             context.add_asset_metadata({**shown, **timings.metadata()})
 

@@ -7,6 +7,7 @@ import dagster as dg
 
 from assets.common import model_registry, plots
 from assets.common.faults import retried_or_explained
+from assets.common.links import mlflow_links
 from assets.common.partitions import Partitions
 from assets.common.resources import HomeResource, ProgressReport, TrackingResource, WarehouseResource
 from assets.common.timings import Timings
@@ -90,7 +91,7 @@ def train_all(
     metadata: dict[str, Any] = {"exposures": len(log.exposures), "data_hash": data_hash}
     failed: dict[str, str] = {}
     for system in deployment.systems:
-        listen = progress.to(context.log, f"{system} {day}:")
+        listen, runs = progress.to(context.log, f"{system} {day}:"), tracking.open()
         try:
             with timings.phase("compute"):
                 values = tuned.get(system, {})
@@ -99,9 +100,10 @@ def train_all(
             failed[system] = f"{type(error).__name__}: {error}"
             continue
         with timings.phase("record"):
-            version = register(tracking.open(), system, day, states, ranker.losses)
+            version = register(runs, system, day, states, ranker.losses)
         losses[system] = ranker.losses
         metadata |= {f"{system}: version": version, f"{system}: last loss": ranker.losses[-1]}
+        metadata |= mlflow_links(runs.urls)
     if not losses:
         raise ValueError("; ".join(f"{system}: {reason}" for system, reason in failed.items()))
     progress.spent(timings.seconds)

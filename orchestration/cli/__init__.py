@@ -12,7 +12,7 @@ from typer.main import get_group
 
 NAMES = (
     *("demo", "simulate", "ingest", "day", "compare", "ab", "tune", "heatmap", "prospect"),
-    *("profile-eval", "ui", "graph", "quarantine"),
+    *("profile-eval", "ui", "graph", "quarantine", "sql"),
 )
 
 

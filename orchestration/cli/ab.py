@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,13 +43,14 @@ def ab(
     from orchestration.settings import prepare_home
     from warehouse.home import Home
 
+    started = time.time()
     with plain_errors(ValueError, WorkerFailed), progress_bars() as progress:
         settings = ABSettings.model_validate(chosen)
         if not defaults:
             settings = settings.with_tuned(Home.current().source("simulator"))
         result = ab_test(settings, out, workers=workers, progress=progress)
         if record:
-            record_ab(prepare_home().mlflow, result, out)
+            record_ab(prepare_home().mlflow, result, out, started)
     test_days = settings.test_days
     console.print(_arms_table(f"Simulated users, {test_days[0]} to {test_days[-1]}", result))
     console.print(_lifts_table("Lift, simulated users", result.metrics))

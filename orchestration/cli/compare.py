@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from assets.experiments.comparison.settings import CompareSettings
 from orchestration.cli.console import out as console
 from orchestration.cli.console import plain_errors, progress_bars, tell
@@ -44,6 +46,7 @@ def compare(
     from warehouse.home import Home
 
     errors = (ValueError, LookupError, FileNotFoundError, WorkerFailed, BatchRejected)
+    started = time.time()
     with plain_errors(*errors), progress_bars() as progress:
         settings = CompareSettings.model_validate(chosen)
         if not defaults:
@@ -52,7 +55,7 @@ def compare(
         tell(left_out(logs.landing))
         result = run(settings, logs, out, workers=workers, progress=progress)
         if record:
-            record_comparison(prepare_home().mlflow, result, out)
+            record_comparison(prepare_home().mlflow, result, out, started)
     made = "simulated logs" if logs.simulated else settings.source
     title = f"{made}: {len(settings.days)} day(s), {len(settings.seeds)} seed(s)"
     for table in comparison_tables(title, result):

@@ -12,7 +12,9 @@ import pyarrow as pa
 
 from warehouse.landing import layout, snapshots
 from warehouse.landing.contract import TableContract
-from warehouse.landing.files import read_file
+from warehouse.landing.description import FIELD_SETTINGS
+from warehouse.landing.files import opened_file, read_file
+from warehouse.landing.inference import judge_columns
 from warehouse.landing.instants import epoch_ms
 from warehouse.landing.records import Landed, SourceFile
 from warehouse.landing.service_time import HOUR_MS, ServiceZone
@@ -39,7 +41,7 @@ class Gathering:
         self.tables: list[pa.Table] = []
         self.positions: list[np.ndarray] = []  #: of each table's rows: position of the partition
         self.names: list[str] = []  #: path of each table
-        self.extra: dict[str, str] = {}
+        self.extra: dict[str, tuple[Path, str]] = {}
         self.renamed: dict[tuple[str, str], str] = {}
         self.seen: dict[tuple[str, str], str] = {}  #: partition and hash of each file → its path
         self.first_of: dict[Path, Path] = {}  #: undated dimension files → the file with the same bytes
@@ -72,7 +74,7 @@ class Gathering:
         rows = read_file(path, self.contract, self._relative(path))
         table, record = rows.columns, rows.record
         for name in rows.extra:
-            self.extra.setdefault(name, record.path)
+            self.extra.setdefault(name, (path, record.path))
         for header, name in rows.renamed.items():
             self.renamed.setdefault((header, name), record.path)
         for partition in partitions:
@@ -133,18 +135,30 @@ class Gathering:
         self.positions.append(positions)
         self.names.append(name)
 
+    def _left_out(self) -> list[str]:
+        """One sentence about columns that the contract does not know, with the reason of each.
+
+        Reasons are told from the first file that has such a column, where the table may have chosen columns.
+        """
+        if not self.extra:
+            return []
+        setting = FIELD_SETTINGS.get(self.contract.name)
+        path, example = next(iter(self.extra.values()))
+        reasons = {}
+        if setting:
+            judged = judge_columns(opened_file(path), self.contract)
+            reasons = {column.column: column.why or f"is not among {setting}" for column in judged}
+        absent = f"is not among {setting}" if setting else "is none of the contract"
+        names = ", ".join(f"{name} ({reasons.get(name.strip(), absent)})" for name in sorted(self.extra))
+        return [f"{self.contract.name}: columns are left out: {names}; see {example} and source.json"]
+
     def _warnings(self) -> list[str]:
         warnings = list(self.notes)
-        if self.extra:
-            names = ", ".join(sorted(self.extra))
-            example = next(iter(self.extra.values()))
-            warnings.append(
-                f"{self.contract.name}: columns not in the contract were kept out: {names} ({example})"
-            )
-        warnings += [
-            f"{self.contract.name}: column {header!r} is read as {name!r} ({path})"
-            for (header, name), path in self.renamed.items()
-        ]
+        warnings += self._left_out()
+        if self.renamed:
+            names = ", ".join(f"{header!r} as {name!r}" for header, name in self.renamed)
+            example = next(iter(self.renamed.values()))
+            warnings.append(f"{self.contract.name}: columns are read under other names: {names} ({example})")
         if self.listed.unread:
             first = self.listed.unread[0]
             warnings.append(
