@@ -137,9 +137,9 @@ def _version(tracking: "Tracking", states: States, system: str, day: str) -> str
 def _rehearsal(opened: "Warehouse", zone: "ServiceZone", day: str) -> "EventLog":
     """The exposures of the day's last loaded hour as though shown in the first hour after it."""
     start_ms = zone.day_start_ms(day)
-    last = list(loaded_hours(opened, start_ms, start_ms + DAY_MS))[-1:]
+    last = list(loaded_hours(opened, start_ms, start_ms + DAY_MS, ["exposures"]))[-1:]
     if not last:
-        raise LookupError(f"nothing of {day} is loaded: materialise `exposures` of its hours first")
+        raise LookupError(f"no exposures of {day} are loaded: materialise `exposures` of its hours first")
     log = read_hours(opened, zone, last)[last[0]].log
     end_ms = start_ms + DAY_MS
     shifted = replace(log.exposures, shown_at=log.exposures.shown_at + (end_ms - log.start_ms))
