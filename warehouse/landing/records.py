@@ -54,7 +54,7 @@ class Landed:
     (position in the partition, files by name) and `_file` (path relative to the landing folder). `files` has
     an entry for every partition asked for, empty where nothing landed. `unread` names every file under the
     table's folder that is not read: those of no partition, and second copies within a partition. `left_out` has
-    the columns of the files that the contract does not know.
+    the columns that the contract does not know.
     """
 
     table: str
