@@ -135,7 +135,12 @@ class _CheckedTable:
         self.copies |= {file.path: file for file in landed.unread if file not in unread}
         self.left_out = {column.column: column for column in landed.left_out} | self.left_out
         # What is named one by one elsewhere.
-        listed = ("files are not read, such as", "has the same bytes as", "columns are left out")
+        listed = (
+            "files are not read, such as",
+            "one file is not read ",
+            "has the same bytes as",
+            "columns are left out",
+        )
         texts = [text for text in landed.warnings if not any(words in text for words in listed)]
         self.warnings |= dict.fromkeys((*texts, *result.warnings))
         sound = result.statistics[~result.statistics.index.isin(list(result.batch_failures))]
