@@ -17,6 +17,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from warehouse.landing import layout
@@ -60,8 +61,14 @@ def infer(landing: Path) -> SourceDescription:
     Raises FileNotFoundError where no file has a day, FileRejected for a file that cannot be read.
     """
     inference = inferred(landing)
-    log.warning("%s has no %s; taken from its files:\n%s", landing, FILE_NAME, inference.text())
+    _say(landing, inference.text())
     return inference.description
+
+
+@cache
+def _say(landing: Path, text: str) -> None:
+    """Warn of what was taken from the files; the same is said once a process, however many tables ask."""
+    log.warning("%s has no %s; taken from its files:\n%s", landing, FILE_NAME, text)
 
 
 def inferred(landing: Path) -> Inference:

@@ -37,7 +37,7 @@ def home():
     return Home.current().source("landing")
 
 
-def test_source_json_is_written_by_the_first_load_and_stays(tmp_path):
+def test_source_json_is_written_by_the_first_load_and_stays(tmp_path, caplog):
     write_hour(tmp_path, "2026-05-08")
     write_users(tmp_path)
     source = open_source("landing", Home.current(), tmp_path)
@@ -49,6 +49,7 @@ def test_source_json_is_written_by_the_first_load_and_stays(tmp_path):
     with pytest.raises(BatchRejected, match=r"part-1\.csv.*item_id"):
         source.load(("exposures",))
     assert not (tmp_path / FILE_NAME).exists()
+    assert sum("taken from its files" in record.getMessage() for record in caplog.records) == 1
     source.load(("users",))
     assert described(tmp_path) == source.description and (tmp_path / FILE_NAME).exists()
     (tmp_path / "users" / "a-earlier.csv").write_text("user_id,colour\na,red\nb,blue\nc,red\nd,blue\n")
