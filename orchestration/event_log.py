@@ -1,13 +1,13 @@
 """Dagster's SQLite event log with connections that are kept open.
 
 Its own opens a connection, with a fresh SQLAlchemy engine that compiles every statement anew, for each event:
-15 ms of processor time an event, where a year of daily partitions has thousands. Same files, same rows.
+15 ms of processor time an event, where a year of daily partitions has thousands; and it waits for the disk
+after each of the three or four transactions of an event. Same files, same rows.
 """
 
 from __future__ import annotations
 
 import os
-import sqlite3
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -69,7 +69,7 @@ class OpenSqliteEventLog(SqliteEventLogStorage):
                 pool_size=1,
                 connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
             )
-            event.listen(engine, "connect", _commit_without_waiting)
+            event.listen(engine, "connect", _without_waiting_for_the_disk)
             self._engines[shard] = engine
         self._engines.move_to_end(shard)
         return self._engines[shard]
@@ -82,10 +82,10 @@ class OpenSqliteEventLog(SqliteEventLogStorage):
                 self._engines.popitem()[1].dispose()
 
 
-def _commit_without_waiting(connection: sqlite3.Connection, _record: object) -> None:
-    """Wait for the disk at checkpoints alone, as SQLite advises for its write-ahead log.
+def _without_waiting_for_the_disk(connection: Any, _record: Any) -> None:
+    """Write without an fsync a transaction: with a write-ahead log no crash breaks the file.
 
-    A process that dies loses nothing; a power cut may lose the last events, and never breaks the file.
+    What a power failure may take are the events of the last moments, and the warehouse knows what is loaded.
     """
     connection.execute("PRAGMA synchronous=NORMAL")
 

@@ -79,10 +79,12 @@ def read_hours(warehouse: Warehouse, zone: ServiceZone, hours: Sequence[str]) ->
     return logs
 
 
-def loaded_hours(warehouse: Warehouse, start_ms: int, end_ms: int) -> dict[str, str]:
-    """Hours in `[start_ms, end_ms)` of which something is loaded, in order: key → hash of what was loaded."""
+def loaded_hours(
+    warehouse: Warehouse, start_ms: int, end_ms: int, tables: Sequence[str] = EVENT_TABLES
+) -> dict[str, str]:
+    """Hours in `[start_ms, end_ms)` of which something of `tables` is loaded, in order: key → hash of it."""
     parts: dict[str, list[str]] = {}
-    for table in EVENT_TABLES:
+    for table in tables:
         loaded = warehouse.loaded(table)
         within = loaded[(loaded["start_ms"] >= start_ms) & (loaded["start_ms"] < end_ms)]
         for partition, data_hash in zip(within["partition"], within["data_hash"], strict=True):
