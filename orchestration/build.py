@@ -12,6 +12,7 @@ from assets.experiments.ab.assets import ab_test_asset
 from assets.experiments.comparison.assets import ranking_comparison_asset
 from assets.experiments.profilers.assets import profile_evaluation_asset
 from assets.logs.assets import log_assets
+from assets.logs.external_history import external_history_asset
 from assets.profiling.audience_outcomes import audience_outcomes_asset
 from assets.profiling.few_shot_job import few_shot_job_asset
 from assets.profiling.heatmaps_asset import time_heatmaps_asset
@@ -38,11 +39,13 @@ class Built:
 
 def build(home: Home, deployment: Deployment, progress: ProgressReport | None = None) -> Built:
     """Definitions for `deployment`; `progress` listens to trainings (default: the run's log alone)."""
-    end, zone = last_day(home, deployment), deployment.service_zone
-    partitions, lives, root = Partitions.of(deployment, last_day=end), end is None, str(home.root)
+    shop = deployment.of_shop(home)
+    end, zone, root = last_day(home, deployment), deployment.service_zone, str(home.root)
+    partitions, lives = Partitions.of(deployment, end, shop, last_day(home, shop)), end is None
     definitions = dg.Definitions(
         assets=[
             *log_assets(partitions),
+            *(external_history_asset() for _ in partitions.history),
             long_term_graph_asset(partitions),
             daily_ranker_asset(partitions, freshness.of_days(lives, zone)),
             hourly_ranker_asset(partitions),
@@ -57,7 +60,7 @@ def build(home: Home, deployment: Deployment, progress: ProgressReport | None = 
             ab_test_asset(),
         ],
         jobs=jobs.asset_jobs(partitions),
-        schedules=_schedules(partitions, deployment),
+        schedules=_schedules(partitions, deployment, shop),
         sensors=_sensors(deployment),
         resources={
             "home": HomeResource(root=root),
@@ -70,16 +73,18 @@ def build(home: Home, deployment: Deployment, progress: ProgressReport | None = 
     return Built(definitions, partitions)
 
 
-def _schedules(partitions: Partitions, deployment: Deployment) -> list[dg.ScheduleDefinition]:
-    """What runs by the clock; on where the deployment is live."""
+def _schedules(
+    partitions: Partitions, deployment: Deployment, shop: Deployment
+) -> list[dg.ScheduleDefinition]:
+    """What runs by the clock, each by its source's; on where the deployment is live."""
     status = dg.DefaultScheduleStatus.RUNNING if deployment.live else dg.DefaultScheduleStatus.STOPPED
     return [
-        make(partitions, deployment.service_zone, status)
-        for make in (
-            schedules.hourly_schedule,
-            schedules.daily_schedule,
-            schedules.profiling_schedule,
-            schedules.meta_training_schedule,
+        make(partitions, of.service_zone, status)
+        for make, of in (
+            (schedules.hourly_schedule, deployment),
+            (schedules.daily_schedule, deployment),
+            (schedules.profiling_schedule, shop),
+            (schedules.meta_training_schedule, shop),
         )
     ]
 

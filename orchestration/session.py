@@ -5,15 +5,18 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import dagster as dg
 from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
 
 from assets.common.resources import ProgressReport
+from assets.profiling.few_shot_job import REQUESTS
 from models.progress import Progress
 from orchestration.build import build
 from orchestration.failures import failed_checks, what_failed
@@ -69,30 +72,45 @@ class Session:
     def __exit__(self, *error: object) -> None:
         self._instance.dispose()
 
+    def of_shop(self) -> Session:
+        """The same session as the profiler sees it: on the deployment of the shop, where that is another."""
+        view = copy.copy(self)
+        view.deployment = self.deployment.of_shop(self.home)
+        return view
+
+    def add_request(self, name: str) -> None:
+        """Make a request for an audience a partition that can be run."""
+        self._instance.add_dynamic_partitions(REQUESTS.name or "", [name])
+
     def run(
         self,
         job: str,
-        first: str,
+        first: str | None = None,
         last: str | None = None,
         only: Sequence[str] | None = None,
         tags: Mapping[str, str] | None = None,
+        config: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> list[str]:
         """Run a job on a partition, or on the range through `last` as one run; `only` names some assets.
 
-        `tags` are further tags of the run. Returns what failed checks said that stop nothing. Raises
+        Without `first` these must be assets without partitions. `tags` are further tags of the run, `config`
+        what the launchpad would be told, by asset. Returns what failed checks said that stop nothing. Raises
         RunFailed with what the run's failed steps and checks said.
         """
         before, start = sum(self._progress.seconds.values()), time.perf_counter()
         in_range = last is not None and last != first
         tags = dict(tags or {})
         if in_range:
-            tags |= {ASSET_PARTITION_RANGE_START_TAG: first, ASSET_PARTITION_RANGE_END_TAG: str(last)}
+            tags |= {ASSET_PARTITION_RANGE_START_TAG: str(first), ASSET_PARTITION_RANGE_END_TAG: str(last)}
         result = self._definitions.resolve_job_def(job).execute_in_process(
             instance=self._instance,
             partition_key=None if in_range else first,
             tags=tags or None,
             asset_selection=[dg.AssetKey(name) for name in only] if only else None,
-            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+            run_config={
+                "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+                "ops": {asset: {"config": dict(values)} for asset, values in (config or {}).items()},
+            },
             raise_on_error=False,
         )
         work = sum(self._progress.seconds.values()) - before

@@ -108,7 +108,7 @@ def sqlite_uri(path: Path) -> str:
 
 
 class Deployment(BaseModel):
-    """What this home was set up for. One deployment has one source, one zone and one first day."""
+    """What this home was set up for: one source with its zone and first day, and perhaps another's shop."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -117,6 +117,13 @@ class Deployment(BaseModel):
     first_day: str = Field(default="2025-03-03", description="first day of logs, a day key of service time")
     shop_first_day: str | None = Field(
         default=None, description="first day of purchases and points where it lies before `first_day`"
+    )
+    shop: str | None = Field(
+        default=None,
+        description="source of purchases and all that is made of them, where it is another than `source`",
+    )
+    external_first_day: str | None = Field(
+        default=None, description="first day of external clicks where it lies before `first_day`"
     )
     systems: tuple[str, ...] = SYSTEMS  #: trained each day and adapted each hour
     size: Literal["real", "tiny"] = "real"  #: which configuration of each system
@@ -140,6 +147,11 @@ class Deployment(BaseModel):
         """The zone in which hours and days are cut."""
         return ServiceZone(self.zone)
 
+    @property
+    def behaviours_first_day(self) -> str:
+        """First day of anything that rankers read: of exposures, or of external clicks before them."""
+        return min(self.first_day, self.external_first_day or self.first_day)
+
     def paths(self, home: Home) -> SourceHome:
         """The folders of this deployment's source."""
         return home.source(self.source)
@@ -162,7 +174,18 @@ class Deployment(BaseModel):
         path = home.root / "deployment.json"
         if path.exists():
             return cls.model_validate_json(path.read_text())
-        source = os.environ.get("HOURFOLD_SOURCE") or "simulator"
+        return cls._of_source(home, os.environ.get("HOURFOLD_SOURCE") or "simulator")
+
+    def of_shop(self, home: Home) -> Deployment:
+        """The deployment as the profiler sees it: that of `shop`, where it has one, in its own zone."""
+        if self.shop in (None, self.source):
+            return self
+        changes = self.model_dump(include={"size", "device", "seed", "systems", "live"})
+        return self._of_source(home, str(self.shop)).model_copy(update=changes)
+
+    @classmethod
+    def _of_source(cls, home: Home, source: str) -> Deployment:
+        """What a source's landing folder says, or the usual where it is not filled yet."""
         landing = home.source(source).landing
         if (landing / FILE_NAME).exists():
             described = SourceDescription.load(landing)
@@ -171,6 +194,7 @@ class Deployment(BaseModel):
                 zone=described.zone,
                 first_day=described.first_day,
                 shop_first_day=described.shop_first_day,
+                external_first_day=described.external_first_day,
             )
         return cls(source=source, **_USUAL.get(source, {}))
 

@@ -30,6 +30,11 @@ HOUR_BEFORE = dg.TimeWindowPartitionMapping(
 )
 
 
+#: External clicks from before the first hour. An asset without partitions: Dagster takes only one definition
+#: of partitions in a job, and exposures and external clicks are loaded by the same ones.
+EXTERNAL_HISTORY = "external_history"
+
+
 @dataclass(frozen=True)
 class Partitions:
     """The hourly and daily partitions of one deployment."""
@@ -37,17 +42,27 @@ class Partitions:
     hourly: dg.HourlyPartitionsDefinition
     daily: dg.DailyPartitionsDefinition
     shop: dg.DailyPartitionsDefinition  #: of purchases, points and what is made of them
+    #: name of the asset that holds external clicks from before the first of these hours, where there are any
+    history: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, deployment: Deployment, last_day: str | None = None) -> Partitions:
+    def of(
+        cls,
+        deployment: Deployment,
+        last_day: str | None = None,
+        shop: Deployment | None = None,
+        shop_last_day: str | None = None,
+    ) -> Partitions:
         """Partitions from the deployment's first day on.
 
         Args:
             deployment: names the zone and the first day.
             last_day: last day with logs, included, of a closed archive; None leaves the end open.
+            shop, shop_last_day: of the source of purchases, where it is another; default: the same.
         """
-        zone = deployment.service_zone
-        after = None if last_day is None else zone.day_key(zone.day_start_ms(last_day) + DAY_MS)
+        if shop is None:
+            shop, shop_last_day = deployment, last_day
+        after = _after(deployment, last_day)
         return cls(
             hourly=dg.HourlyPartitionsDefinition(
                 start_date=f"{deployment.first_day}-00:00",
@@ -58,8 +73,15 @@ class Partitions:
                 start_date=deployment.first_day, end_date=after, timezone=deployment.zone
             ),
             shop=dg.DailyPartitionsDefinition(
-                start_date=deployment.shop_first_day or deployment.first_day,
-                end_date=after,
-                timezone=deployment.zone,
+                start_date=shop.shop_first_day or shop.first_day,
+                end_date=_after(shop, shop_last_day),
+                timezone=shop.zone,
             ),
+            history=(EXTERNAL_HISTORY,) if deployment.behaviours_first_day < deployment.first_day else (),
         )
+
+
+def _after(deployment: Deployment, last_day: str | None) -> str | None:
+    """The day after the last one."""
+    zone = deployment.service_zone
+    return None if last_day is None else zone.day_key(zone.day_start_ms(last_day) + DAY_MS)

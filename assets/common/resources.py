@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import dagster as dg
 
 from models.progress import Progress
 from warehouse.home import Deployment, Home, SourceHome
+from warehouse.landing.contract import PROFILING_TABLES
 
 if TYPE_CHECKING:
     from assets.common.tracking import Tracking
@@ -21,6 +22,7 @@ class HomeResource(dg.ConfigurableResource):
     """The folder with all state, and what the deployment in it was set up as."""
 
     root: str
+    of_shop: bool = False  #: the profiler's view, where it reads another source than the ranking
 
     @property
     def home(self) -> Home:
@@ -30,7 +32,17 @@ class HomeResource(dg.ConfigurableResource):
     @property
     def deployment(self) -> Deployment:
         """Read anew each time, so that a long-lived code server sees a change."""
-        return Deployment.load(self.home)
+        deployment = Deployment.load(self.home)
+        return deployment.of_shop(self.home) if self.of_shop else deployment
+
+    @property
+    def shop(self) -> Self:
+        """The same, of the source that the profiler reads."""
+        return type(self)(root=self.root, of_shop=True)
+
+    def of_table(self, table: str) -> Self:
+        """The same, of the source that a table is read from."""
+        return self.shop if table in PROFILING_TABLES else self
 
     @property
     def paths(self) -> SourceHome:

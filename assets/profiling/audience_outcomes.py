@@ -58,14 +58,14 @@ def audience_outcomes_asset(partitions: Partitions) -> dg.AssetsDefinition:
             from assets.profiling.tracking import record_outcome
 
             today, timings = as_of(context.partition_key), Timings()
-            source = ProfileSource.opened(home.home, home.deployment.source)
+            source = ProfileSource.opened(home.home, home.shop.deployment.source)
             followed = FollowedAudiences.of(source.home)
             with timings.phase("compute"):
                 recorded, still_open = judge(followed, source, today)
             with timings.phase("record"):
                 for audience, came in recorded.items():
                     if not isinstance(came, str):
-                        record_outcome(tracking.open(PROFILING), audience, came)
+                        record_outcome(tracking.shop.open(PROFILING), audience, came)
                     followed.close(audience, came)
             progress.spent(timings.seconds)
             requests = set(context.instance.get_dynamic_partitions(REQUESTS.name or ""))

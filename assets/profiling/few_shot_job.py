@@ -9,7 +9,7 @@ from assets.common.faults import BadRequest, retried_or_explained
 from assets.common.links import mlflow_links
 from assets.common.resources import HomeResource, ProgressReport, TrackingResource
 from assets.common.timings import Timings
-from assets.profiling.audience.inbox import request_path
+from assets.profiling.audience.inbox import mark, request_path
 from assets.profiling.audience.requests import load_request
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 REQUESTS = dg.DynamicPartitionsDefinition(name="audience_requests")
 SHOWN_ROWS = 10
+REQUEST = "request"  #: metadata: which text and list an audience was made from, as `mark` has it
 
 
 def few_shot_job_asset() -> dg.AssetsDefinition:
@@ -49,16 +50,16 @@ def few_shot_job_asset() -> dg.AssetsDefinition:
             from assets.profiling.audience.run import carry_out
             from assets.profiling.sources import ProfileSource
 
-            name, deployment, timings = context.partition_key, home.deployment, Timings()
-            runs = tracking.open(PROFILING)
-            settings = load_request(the_request(home.paths.requests, name))
+            name, shop, timings = context.partition_key, home.shop, Timings()
+            deployment, runs = shop.deployment, tracking.shop.open(PROFILING)
+            settings = load_request(the_request(shop.paths.requests, name))
             with timings.phase("read"):
                 source = ProfileSource.opened(home.home, deployment.source)
             made = carry_out(
                 settings,
                 source,
                 runs,
-                home.paths.reports / "audiences" / name,
+                shop.paths.reports / "audiences" / name,
                 name=name,
                 whole_folder=True,
                 size=deployment.size,
@@ -69,7 +70,8 @@ def few_shot_job_asset() -> dg.AssetsDefinition:
             )
             progress.spent(timings.seconds)
             shown = metadata(made.result, made.files.page)
-            run = {"mlflow_run": made.run_id, "outcome": made.outlook}
+            request = mark(request_path(shop.paths.requests, name), settings)
+            run = {"mlflow_run": made.run_id, "outcome": made.outlook, REQUEST: request}
             context.add_asset_metadata({**shown, **run, **mlflow_links(runs.urls), **timings.metadata()})
 
     return few_shot_job

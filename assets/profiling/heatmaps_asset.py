@@ -58,7 +58,7 @@ def time_heatmaps_asset(partitions: Partitions) -> dg.AssetsDefinition:
         with retried_or_explained(context):
             for day in context.partition_keys:
                 timings = Timings()
-                shown = encode(as_of(day), home, warehouse, timings)
+                shown = encode(as_of(day), home.shop, warehouse.shop, timings)
                 progress.spent(timings.seconds)
                 context.add_asset_metadata({**shown, **timings.metadata()}, partition_key=day)
 

@@ -60,13 +60,13 @@ def meta_profile_asset(partitions: Partitions) -> dg.AssetsDefinition:
             unknown = [name for name in systems if name not in PROFILERS]
             if unknown:
                 raise BadRequest(f"unknown profiler {unknown[0]!r}; known: {', '.join(PROFILERS)}")
-            date, deployment, timings = as_of(context.partition_key), home.deployment, Timings()
+            date, deployment, timings = as_of(context.partition_key), home.shop.deployment, Timings()
             with timings.phase("read"):
                 source = ProfileSource.opened(home.home, deployment.source)
                 data, (first_day, _) = source.read(date), source.days()
             shown: dict[str, object] = {"as of": date, "users": len(data), "purchases": len(data.purchases)}
             for system in systems:
-                runs = tracking.open(PROFILING)
+                runs = tracking.shop.open(PROFILING)
                 listen = progress.to(context.log, f"{system} {date}:")
                 trainer = source.trainer(
                     deployment.size, deployment.seed, deployment.device, progress=listen, tracking=runs

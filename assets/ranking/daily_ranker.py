@@ -1,6 +1,7 @@
 """daily_ranker[D]: every system trained on the instances through day D; what day D + 1 begins from."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from warehouse.home import Deployment
 
 
+TRAINED = "trained"  #: the asset check
+
+
 def daily_ranker_asset(
     partitions: Partitions, freshness: dg.FreshnessPolicy | None = None
 ) -> dg.AssetsDefinition:
@@ -32,11 +36,19 @@ def daily_ranker_asset(
     # training.
     @dg.asset(
         partitions_def=partitions.daily,
-        deps=["exposures", "external_clicks", "long_term_graph"],
+        deps=["exposures", "external_clicks", "long_term_graph", *partitions.history],
         group_name="ranking",
         owners=["team:ranking"],
         kinds={"pytorch", "mlflow"},
         freshness_policy=freshness,
+        check_specs=[
+            dg.AssetCheckSpec(
+                TRAINED,
+                asset="daily_ranker",
+                description="Every system was trained: no loss and no weight that is not a number.",
+                partitions_def=partitions.daily,
+            )
+        ],
     )
     def daily_ranker(
         context: dg.AssetExecutionContext,
@@ -44,37 +56,71 @@ def daily_ranker_asset(
         warehouse: WarehouseResource,
         tracking: TrackingResource,
         progress: dg.ResourceParam[ProgressReport],
-    ) -> None:
+    ) -> dg.MaterializeResult:
         """Each system of the deployment, trained on everything received through the day, with the settings
         that `hourfold tune` chose, if it did.
 
         A killed training resumes from its last epoch. Each model becomes a version of the registered model;
-        which one is to be served is for `promotion` to say.
+        which one is to be served is for `promotion` to say. A system whose training diverges is named by the
+        check; the others are stored.
         """
         with retried_or_explained(context):
-            day, deployment, timings = context.partition_key, home.deployment, Timings()
-            states = States(home.paths.models)
-            with timings.phase("read"), warehouse.open() as opened:
-                log, data_hash = read_through(opened, deployment, day)
-            tuned = tuned_settings(home.paths, deployment.source, deployment.size, deployment.systems)
-            losses, metadata = {}, {"exposures": len(log.exposures), "data_hash": data_hash}
-            for system in deployment.systems:
-                runs = tracking.open()
-                with timings.phase("compute"):
-                    listen = progress.to(context.log, f"{system} {day}:")
-                    values = tuned.get(system, {})
-                    ranker = train(system, day, log, data_hash, deployment, values, states, listen)
-                with timings.phase("record"):
-                    version = register(runs, system, day, states, ranker.losses)
-                losses[system] = ranker.losses
-                metadata |= {f"{system}: version": version, f"{system}: last loss": ranker.losses[-1]}
-                metadata |= mlflow_links(runs.urls)
-            progress.spent(timings.seconds)
-            context.add_asset_metadata(
-                {**metadata, "loss": plots.embedded(_plot(losses, day)), **timings.metadata()}
-            )
+            return train_all(context, home, warehouse, tracking, progress)
 
     return daily_ranker
+
+
+def train_all(
+    context: dg.AssetExecutionContext,
+    home: HomeResource,
+    warehouse: WarehouseResource,
+    tracking: TrackingResource,
+    progress: ProgressReport,
+) -> dg.MaterializeResult:
+    """Train and register every system of a day; returns what the asset's page shows.
+
+    Raises:
+        ValueError: every system failed.
+    """
+    day, deployment, timings = context.partition_key, home.deployment, Timings()
+    states = States(home.paths.models)
+    with timings.phase("read"), warehouse.open() as opened:
+        log, data_hash = read_through(opened, deployment, day)
+    tuned = tuned_settings(home.paths, deployment.source, deployment.size, deployment.systems)
+    losses: dict[str, list[float]] = {}
+    metadata: dict[str, Any] = {"exposures": len(log.exposures), "data_hash": data_hash}
+    failed: dict[str, str] = {}
+    for system in deployment.systems:
+        listen, runs = progress.to(context.log, f"{system} {day}:"), tracking.open()
+        try:
+            with timings.phase("compute"):
+                values = tuned.get(system, {})
+                ranker = train(system, day, log, data_hash, deployment, values, states, listen)
+        except (ValueError, ArithmeticError) as error:
+            failed[system] = f"{type(error).__name__}: {error}"
+            continue
+        with timings.phase("record"):
+            version = register(runs, system, day, states, ranker.losses)
+        losses[system] = ranker.losses
+        metadata |= {f"{system}: version": version, f"{system}: last loss": ranker.losses[-1]}
+        metadata |= mlflow_links(runs.urls)
+    if not losses:
+        raise ValueError("; ".join(f"{system}: {reason}" for system, reason in failed.items()))
+    progress.spent(timings.seconds)
+    return dg.MaterializeResult(
+        metadata={**metadata, "loss": plots.embedded(_plot(losses, day)), **timings.metadata()},
+        check_results=[_verdict(day, failed)],
+    )
+
+
+def _verdict(day: str, failed: Mapping[str, str]) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        check_name=TRAINED,
+        passed=not failed,
+        description="\n".join(f"{day}, {system}: {reason}" for system, reason in failed.items())
+        or "every system was trained",
+        metadata={"systems failed": sorted(failed)},
+    )
 
 
 def train(

@@ -63,6 +63,7 @@ def adapt_hour(
     with timings.phase("read"):
         hour = open_hour(warehouse, states, key)
     metadata: dict[str, object] = {"exposures": len(hour.logs[key].log.exposures)}
+    metadata |= {f"{system}: failed": reason for system, reason in hour.failed.items()}
     for start in hour.starts:
         with timings.phase("compute"):
             day = day_before(states, start, hour, home.deployment.device)

@@ -24,7 +24,7 @@ def long_term_graph_asset(partitions: Partitions) -> dg.AssetsDefinition:
     # training.
     @dg.asset(
         partitions_def=partitions.daily,
-        deps=["exposures", "external_clicks"],
+        deps=["exposures", "external_clicks", *partitions.history],
         group_name="ranking",
         owners=["team:ranking"],
         kinds={"pytorch", "mlflow"},

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from assets.experiments.ab.settings import ABSettings
 from orchestration.cli.console import out as console
-from orchestration.cli.console import plain_errors, progress_bars
+from orchestration.cli.console import plain_errors, progress_bars, tell
 from orchestration.cli.options import Chosen, Defaults, Out, Record, Workers, from_settings
 from orchestration.cli.tables import new_table, or_dash
 
@@ -61,6 +61,7 @@ def ab(
     srm = result.srm
     verdict = "as split" if srm.valid else "[bold red]INVALID[/]: the split is broken, read nothing above"
     console.print(f"Sample ratio: χ² {srm.chi_square:.2f}, p {srm.p_value:.3g}: {verdict}")
+    tell(f"{arm} failed and was left out of the test. {reason}" for arm, reason in result.failed.items())
     console.print(f"Written: {out}")
 
 

@@ -42,7 +42,7 @@ def demo(
         hourfold demo --systems deepfm_external,lsttm_spectral
     """
     from orchestration.cli.demo_report import print_report, print_where_next
-    from orchestration.cli.demo_shop import print_shop, run_shop
+    from orchestration.cli.demo_shop import SOURCE, fill_shop, print_shop, run_shop
 
     watch = Stopwatch()
     days = TINY_DAYS if tiny else DAYS
@@ -52,17 +52,22 @@ def demo(
             with watch.stage("imports"):
                 from orchestration.cli.deploying import names
                 from orchestration.session import RunFailed, Session
+                from warehouse.home import Home
             if fresh:
                 _forget()
             with watch.stage("simulation"):
                 broken, deployment = _simulated(days, tiny, progress)
+            if not tiny:
+                with watch.stage("shop: files"):
+                    fill_shop(Home.current(), progress)
             changes = {"systems": names(systems), "device": device, "size": size_of(tiny)}
+            changes["shop"] = None if tiny else SOURCE
             deployment = deployment.model_copy(update=changes)
             with watch.stage("imports"):
                 session = Session(deployment, progress=progress)
             with session, plain_errors(RunFailed):
                 report = _run(session, days, watch)
-            shop = None if tiny else run_shop(session.home, watch, progress)
+                shop = None if tiny else run_shop(session, watch)
         print_report(session, report, broken, watch)
         if shop is not None:
             print_shop(shop)
@@ -100,9 +105,11 @@ def _simulated(days: int, tiny: bool, progress: Progress) -> tuple[Broken, Deplo
 
 
 def _forget() -> None:
-    """Remove the simulated source of this home: logs, warehouse, models. MLflow runs stay."""
+    """Remove what an earlier demo left in this home: logs, warehouses, models, requests. MLflow runs stay."""
+    from orchestration.cli.demo_shop import SOURCE
     from warehouse.home import Home
 
     home = Home.current()
-    shutil.rmtree(home.source("simulator").root, ignore_errors=True)
+    for source in ("simulator", SOURCE):
+        shutil.rmtree(home.source(source).root, ignore_errors=True)
     shutil.rmtree(home.dagster, ignore_errors=True)

@@ -48,7 +48,7 @@ def heatmap(
     errors = (ValueError, LookupError, OSError, ImportError, BatchRejected)
     with plain_errors(*errors), progress_bars() as progress:
         home = Home.current()
-        name = source or Deployment.load(home).source
+        name = source or Deployment.load(home).of_shop(home).source
         opened = ProfileSource.opened(home, name, data, progress=progress)
         heatmaps = user_heatmaps(opened.home, opened.description, user, as_of)
     if text:

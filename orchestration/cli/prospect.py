@@ -51,7 +51,8 @@ def prospect(
         settings = AudienceSettings.model_validate(chosen)
         AudienceFiles.at(out).spare(Path(settings.customers))
         home = prepare_home(Home.current())
-        opened = ProfileSource.opened(home, source or Deployment.load(home).source, data, progress=progress)
+        name = source or Deployment.load(home).of_shop(home).source
+        opened = ProfileSource.opened(home, name, data, progress=progress)
         tracking = Tracking(home.mlflow, opened.name, opened.description.simulated, PROFILING)
         made = carry_out(
             settings, opened, tracking, out, size=size_of(tiny), device=device, progress=progress

@@ -17,7 +17,7 @@ import numpy as np
 from assets.common.provenance import flat
 from assets.common.tracking import RunRecord, Tracking
 from assets.experiments.comparison.averages import mean_and_error
-from assets.experiments.comparison.parts import DayFigures
+from assets.experiments.comparison.parts import DayFigures, FailedSystem
 from assets.experiments.comparison.plots import pictures
 from assets.experiments.comparison.results import Comparison, HourFigure
 from assets.experiments.comparison.roles import family_of
@@ -61,6 +61,8 @@ def record(folder: Path, result: Comparison, out: Path | None = None, started: f
     for system in result.systems:
         for seed in result.settings.seeds:
             each.record(_run_of(result, system, seed))
+    for failure in result.failed:
+        each.client.set_terminated(each.record(_failed_run(result, failure)), "FAILED")
     together = Tracking(folder, result.source, result.simulated, COMPARISONS)
     with artifacts(pictures(result), out) as recorded:
         run_id = together.record(
@@ -70,7 +72,9 @@ def record(folder: Path, result: Comparison, out: Path | None = None, started: f
                 partition=result.settings.span,
                 seed=0,
                 settings=flat(result.settings.model_dump(mode="json", exclude={"of"})),
-                tags=_tags(result) | {"experiment": experiment_name(result)},
+                tags=_tags(result)
+                | {"experiment": experiment_name(result)}
+                | {f"failed.{failure.system}": failure.reason for failure in result.failed},
                 metrics={
                     f"{system}.{figure}": getattr(entry, figure)
                     for system, entry in result.systems.items()
@@ -92,11 +96,7 @@ def _run_of(result: Comparison, system: str, seed: int) -> RunRecord:
         system=system,
         partition=settings.span,
         seed=seed,
-        settings={
-            "family": family_of(system),
-            "days": ",".join(settings.days),
-            **{SETTING + key: value for key, value in settings.of[system].items()},
-        },
+        settings=_settings(result, system),
         tags=_tags(result) | {"tuned": str(system in result.tuned).lower()},
         metrics=metrics(result, system, seed),
         curves=curves(result, system, seed),
@@ -104,6 +104,28 @@ def _run_of(result: Comparison, system: str, seed: int) -> RunRecord:
         # Several processes may have worked on its days, or one before a kill: its time is their sum.
         started=time.time() - seconds,
     )
+
+
+def _failed_run(result: Comparison, failure: FailedSystem) -> RunRecord:
+    """The run of a system without figures, with the reason as a tag."""
+    settings = result.settings
+    return RunRecord(
+        kind=KIND,
+        system=failure.system,
+        partition=settings.span,
+        seed=settings.seeds[0],
+        settings=_settings(result, failure.system),
+        tags=_tags(result) | {"failed": failure.reason},
+        name=f"{failure.system} failed",
+    )
+
+
+def _settings(result: Comparison, system: str) -> dict[str, str]:
+    return {
+        "family": family_of(system),
+        "days": ",".join(result.settings.days),
+        **{SETTING + key: value for key, value in result.settings.of[system].items()},
+    }
 
 
 def days_of(result: Comparison, system: str, seed: int) -> list[DayFigures]:

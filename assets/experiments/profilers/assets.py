@@ -50,11 +50,11 @@ def profile_evaluation_asset() -> dg.AssetsDefinition:
             from assets.experiments.profilers.run import profile_eval
             from assets.experiments.profilers.tracking import record
 
-            timings, runs = Timings(), tracking.open(PROFILING)
+            timings, runs = Timings(), tracking.shop.open(PROFILING)
             with timings.phase("read"):
-                shop, settings = shop_and_settings(config, home)
+                shop, settings = shop_and_settings(config, home.shop)
             name = (settings.as_of or "latest") + "-development" * settings.development
-            out = home.paths.reports / "profile-evaluations" / f"{name}.json"
+            out = home.shop.paths.reports / "profile-evaluations" / f"{name}.json"
             with timings.phase("compute"):
                 listen = progress.to(context.log)
                 result = profile_eval(settings, shop, out, workers=config.workers, progress=listen)
@@ -71,7 +71,7 @@ def profile_evaluation_asset() -> dg.AssetsDefinition:
 def shop_and_settings(
     config: ProfileEvaluationConfig, home: HomeResource
 ) -> "tuple[PurchaseSource, ProfileEvalSettings]":
-    """The purchases of the deployment's source that are loaded, and the evaluation's settings.
+    """The purchases that are loaded and the evaluation's settings, from the profiler's view of the home.
 
     Raises NoPurchases where none are loaded.
     """

@@ -120,7 +120,7 @@ class FollowedAudiences:
         shutil.rmtree(self.root / followed.run_id)
 
     def known(self, run_id: str) -> Outcome | None:
-        """What came true; None where nothing is known yet."""
+        """What came true of an audience; None where it is not known, or not yet."""
         from assets.profiling.audience.outcome import Outcome
 
         path = self.root / KNOWN / f"{run_id}.json"
