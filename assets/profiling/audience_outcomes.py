@@ -38,6 +38,7 @@ def audience_outcomes_asset(partitions: Partitions) -> dg.AssetsDefinition:
                 description="No audience waits for an outcome although its horizon has ended.",
             )
         ],
+        backfill_policy=dg.BackfillPolicy.single_run(),
         pool="duckdb",
     )
     def audience_outcomes(
@@ -57,7 +58,7 @@ def audience_outcomes_asset(partitions: Partitions) -> dg.AssetsDefinition:
             from assets.profiling.sources import ProfileSource
             from assets.profiling.tracking import record_outcome
 
-            today, timings = as_of(context.partition_key), Timings()
+            today, timings = as_of(context.partition_keys[-1]), Timings()
             source = ProfileSource.opened(home.home, home.shop.deployment.source)
             followed = FollowedAudiences.of(source.home)
             with timings.phase("compute"):
