@@ -50,7 +50,7 @@ def few_shot_job_asset() -> dg.AssetsDefinition:
             from assets.profiling.sources import ProfileSource
 
             name, shop, timings = context.partition_key, home.shop, Timings()
-            deployment = shop.deployment
+            deployment, out = shop.deployment, shop.paths.reports / "audiences" / name
             settings = load_request(the_request(shop.paths.requests, name))
             with timings.phase("read"):
                 source = ProfileSource.opened(home.home, deployment.source)
@@ -58,7 +58,7 @@ def few_shot_job_asset() -> dg.AssetsDefinition:
                 settings,
                 source,
                 tracking.shop.open(PROFILING),
-                shop.paths.reports / "audiences" / name,
+                out,
                 name=name,
                 whole_folder=True,
                 size=deployment.size,
@@ -68,9 +68,9 @@ def few_shot_job_asset() -> dg.AssetsDefinition:
                 phase=timings.phase,
             )
             progress.spent(timings.seconds)
-            shown = metadata(made.result, made.files.page)
             request = mark(request_path(shop.paths.requests, name), settings)
             run = {"mlflow_run": made.run_id, "outcome": made.outlook, REQUEST: request}
+            shown = metadata(made.result, made.files.page)
             context.add_asset_metadata({**shown, **run, **timings.metadata()})
 
     return few_shot_job
