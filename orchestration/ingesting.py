@@ -13,7 +13,7 @@ from assets.logs.assets import FORCE
 from orchestration.jobs import DAILY_LOGS, DESCRIBING_ASSETS, LOGS
 from orchestration.landed_hours import DIMENSIONS, LandedHours, due_runs, landed_hours
 from orchestration.session import RunFailed, Session
-from orchestration.spans import in_words, shortened
+from orchestration.spans import shortened
 from warehouse.landing import layout
 from warehouse.landing.contract import PROFILING_TABLES, RANKING_TABLES
 from warehouse.landing.service_time import DAY_MS, ServiceZone
@@ -34,16 +34,8 @@ class Ingested:
     notes: list[str] = field(default_factory=list)  #: what else the user should know
 
     def lines(self) -> list[str]:
-        """Sentences on hours that were left out, in the order of a report."""
-        said: list[str] = []
-        if self.hours is not None:
-            if self.hours.missing:
-                said.append(f"{in_words(self.hours.missing)} have no files yet")
-            if self.hours.half:
-                said.append(f"{in_words(self.hours.half)} have exposures but no files of external clicks yet")
-            if self.hours.early:
-                said.append(f"{in_words(self.hours.early)} have files but have not ended: left for later")
-        return [*said, *self.notes]
+        """Sentences on what was left out."""
+        return [*(self.hours.left_out() if self.hours is not None else []), *self.notes]
 
     def check(self) -> None:
         """Raise RunFailed with what was refused, if anything was."""
@@ -101,8 +93,8 @@ def _load_hours(
         session.report("days loaded", done, len(spans))
         only = [*(table for table in DIMENSIONS if (landing / table).is_dir()), *state.tables(span)]
         _run(session, LOGS, span, only, outcome, tags)
-    if not due and state.ended and (described := _due_dimensions(session, description)):
-        _run(session, LOGS, state.ended[:1], described, outcome, tags)
+    if not due and (described := _due_dimensions(session, description)):
+        _run(session, LOGS, (), described, outcome, tags)
     session.report("days loaded", len(spans), len(spans))
 
 
@@ -112,9 +104,8 @@ def _load_history(session: Session, outcome: Ingested, tags: Mapping[str, str]) 
 
     deployment, home = session.deployment, HomeResource(root=str(session.home.root))
     if deployment.behaviours_first_day < deployment.first_day and history_due(home):
-        first_hours = deployment.service_zone.hours_of_day(deployment.first_day)[:1]
         described = [t for t in DIMENSIONS if (deployment.landing_folder(session.home) / t).is_dir()]
-        _run(session, LOGS, first_hours, [*described, EXTERNAL_HISTORY], outcome, tags)
+        _run(session, LOGS, (), [*described, EXTERNAL_HISTORY], outcome, tags)
     outcome.notes += left_out(deployment.landing_folder(session.home))
 
 
@@ -146,7 +137,7 @@ def _load_days(
         if table in DESCRIBING_ASSETS or not again
     }
     if describing := [table for table in DESCRIBING_ASSETS if waiting.get(table)]:
-        _run(session, DAILY_LOGS, between[:1], describing, outcome, tags)
+        _run(session, DAILY_LOGS, (), describing, outcome, tags)
     dated = [table for table in tables if table not in DESCRIBING_ASSETS]
     due: dict[str, int] = {}  # day → bytes of its files
     early: set[str] = set()
@@ -193,8 +184,9 @@ def _run(
     outcome: Ingested,
     tags: Mapping[str, str],
 ) -> None:
-    """One run; what it refuses is collected."""
+    """One run on partitions, or on assets without any; what it refuses is collected."""
+    first, last = (span[0], span[-1]) if span else (None, None)
     try:
-        outcome.refused += session.run(job, span[0], span[-1], only=only, tags=tags)
+        outcome.refused += session.run(job, first, last, only=only, tags=tags)
     except RunFailed as failure:
         outcome.refused.append(str(failure))

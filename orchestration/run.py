@@ -108,9 +108,5 @@ def _hours(session: Session, day: str) -> LandedHours:
 
 def _left_out(state: LandedHours, ingested: Ingested) -> list[str]:
     """What is still to come of a day, in words."""
-    own = Ingested(hours=state, notes=ingested.notes).lines()
-    if waiting := state.to_load:
-        own.insert(0, f"{in_words(waiting)} were not loaded as they lie there and were not ranked")
-    if state.running:
-        own.append(f"{in_words(state.running)} have not ended yet")
-    return own
+    waiting = [f"{in_words(state.to_load)} were not loaded as they lie there, and not ranked"]
+    return [*(waiting if state.to_load else []), *state.left_out(), *ingested.notes]

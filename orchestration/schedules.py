@@ -15,7 +15,7 @@ from orchestration.turns import (
     HOUR_MINUTE,
     dimensions,
     due_ranking,
-    exposures_folder,
+    hour_folder,
     is_trained,
     look,
 )
@@ -66,9 +66,8 @@ def _run_of_hour(
     except WarehouseBusy as busy:
         return dg.SkipReason(f"{busy}; `late_files` and `late_hours` take the hour up")
     if state.missing:
-        return dg.SkipReason(
-            f"no files yet in {exposures_folder(home, key)}: `late_files` loads the hour when they have come"
-        )
+        folder = hour_folder(home, "exposures", key)
+        return dg.SkipReason(f"no files yet in {folder}: `late_files` loads the hour when they have come")
     tables = state.tables([key])
     if not tables and not due:
         return dg.SkipReason(f"{key} is loaded, and ranked as far as there is a model")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +10,7 @@ from rich.table import Table
 
 from orchestration.cli.console import out, plain_errors
 from orchestration.cli.options import SourceOfHome
-from orchestration.cli.stored import folders_of, warehouse_of
+from orchestration.cli.stored import folders_of, reading_errors, warehouse_of
 
 if TYPE_CHECKING:
     from warehouse.store.warehouse import Warehouse
@@ -39,7 +38,7 @@ def list_(table: TableName = None, source: SourceOfHome = None) -> None:
     from assets.logs.reports import docs_folder
     from warehouse.store.quarantine import list_quarantine
 
-    with _plain_errors(), _opened(source) as warehouse:
+    with plain_errors(*reading_errors()), _opened(source) as warehouse:
         counts = list_quarantine(warehouse, table)
         docs = docs_folder(folders_of(source)[0])
     if counts.empty:
@@ -74,7 +73,7 @@ def show(
     """
     from warehouse.store.quarantine import show_quarantine
 
-    with _plain_errors(), _opened(source) as warehouse:
+    with plain_errors(*reading_errors()), _opened(source) as warehouse:
         most = None if csv else limit
         rows = show_quarantine(warehouse, table, rule=rule, partition=partition, limit=most)
     if csv is not None:
@@ -111,7 +110,7 @@ def replay(
 
     from assets.logs.replay import replay as run
 
-    with _plain_errors(KeyError):
+    with plain_errors(*reading_errors(), KeyError):
         home, landing = folders_of(source)
         values = None if fixed is None else pd.read_csv(fixed, dtype={"id": "int64"}, keep_default_na=True)
         report = run(home, table, rule=rule, partition=partition, fixed=values, landing=landing)
@@ -129,13 +128,6 @@ def _opened(source: str | None) -> Warehouse:
     from warehouse.store.warehouse import Warehouse
 
     return Warehouse(warehouse_of(source), read_only=True)
-
-
-def _plain_errors(*more: type[Exception]) -> AbstractContextManager[None]:
-    from warehouse.store.connection import OtherSchema
-    from warehouse.store.waiting import WarehouseBusy
-
-    return plain_errors(FileNotFoundError, ValueError, OtherSchema, WarehouseBusy, *more)
 
 
 def _short(text: str, length: int = 60) -> str:

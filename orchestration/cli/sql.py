@@ -10,7 +10,7 @@ from rich.table import Table
 
 from orchestration.cli.console import out, plain_errors
 from orchestration.cli.options import SourceOfHome
-from orchestration.cli.stored import warehouse_of
+from orchestration.cli.stored import reading_errors, warehouse_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -41,10 +41,8 @@ def sql(
         hourfold sql --copy analysis.duckdb
     """
     from warehouse.store.asking import ask, copy_to, overview
-    from warehouse.store.connection import OtherSchema
-    from warehouse.store.waiting import WarehouseBusy
 
-    with plain_errors(FileNotFoundError, ValueError, OtherSchema, WarehouseBusy, OSError):
+    with plain_errors(*reading_errors(), OSError):
         path = warehouse_of(source)
         if copy is not None:
             copy_to(path, copy)

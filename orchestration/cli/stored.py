@@ -32,3 +32,13 @@ def folders_of(source: str | None) -> tuple[SourceHome, Path]:
 def warehouse_of(source: str | None) -> Path:
     """The warehouse's file of the source; FileNotFoundError where it has none yet."""
     return folders_of(source)[0].warehouse
+
+
+def reading_errors() -> tuple[type[Exception], ...]:
+    """What may keep a command from the warehouse: none yet, held by somebody, of another version, broken."""
+    import duckdb
+
+    from warehouse.store.connection import OtherSchema
+    from warehouse.store.waiting import WarehouseBusy
+
+    return FileNotFoundError, ValueError, OtherSchema, WarehouseBusy, duckdb.Error

@@ -30,7 +30,8 @@ from warehouse.home import Home
 MINUTE_MS = 60_000
 TABLES = ("exposures", "external_clicks")
 HOURS = 36
-MISSING, WITHOUT_CLICKS, CUT, REFUSED = 29, 33, 10, 32  #: in the end; hours counted from the first one
+#: How the files of some hours are in the end; hours counted from the first one.
+MISSING, WITHOUT_CLICKS, CUT, REFUSED, COPIED = 29, 33, 10, 32, 26
 DOWN = (31,)  #: hours after which neither schedule nor sensor ticked
 
 #: Hour after which a file comes → table, its hour, version, name. Everything else comes on time.
@@ -38,7 +39,7 @@ EXTRA = {
     6: [("exposures", 3, "", "part-0.parquet")],  # three hours late
     7: [("external_clicks", 5, "", "part-0.parquet")],
     15: [("exposures", 12, "", "part-0.parquet")],  # refused at first
-    28: [("exposures", 26, "", "again.parquet")],  # the same bytes under another name
+    28: [("exposures", COPIED, "", "again.parquet")],  # the same bytes under another name
     30: [
         ("exposures", 27, "corrected", "part-0.parquet"),
         ("exposures", 28, "", "part-0.parquet"),  # two hours late
@@ -103,7 +104,8 @@ def test_every_hour_is_ranked_once_by_the_right_state_or_its_check_says_why_not(
 
     # What is not ranked is told by the check of its hour, and nothing is told of any other.
     assert world.failed("share_quarantined") == {hour_key(REFUSED)}
-    assert world.failed("landed") == {hour_key(n) for n in (MISSING, WITHOUT_CLICKS, CUT)}
+    assert world.failed("landed") == {hour_key(n) for n in (MISSING, CUT, COPIED)}
+    assert world.failed("landed", "external_clicks") == {hour_key(WITHOUT_CLICKS)}
     assert set(world.times_made("exposures")) == set(now["exposures"]["partition"])
     failures = {hour for _, hour, succeeded in world.ran if not succeeded}
     assert failures == {hour_key(n) for n in (CUT, 12, 31, REFUSED)}

@@ -48,6 +48,13 @@ def test_without_a_query_it_lists_what_is_in_the_warehouse(paths, tmp_path):
 def test_what_is_wrong_is_one_sentence(paths):
     wrong = hourfold("sql", "SELECT x FROM nothing")
     assert wrong.exit_code == 1 and "nothing" in wrong.output and "Traceback" not in wrong.output
+    broken = Home.current().source("landing").warehouse
+    broken.parent.mkdir(parents=True)
+    broken.write_text("no database")
+    for command in (["sql"], ["quarantine", "list"]):
+        failed = hourfold(*command, "--source", "landing")
+        assert failed.exit_code == 1 and "warehouse.duckdb" in failed.output.replace("\n", "")
+        assert isinstance(failed.exception, SystemExit), "one sentence, no traceback"
     other = hourfold("sql", "--source", "kuairand")
     assert other.exit_code == 1 and "ingest the source kuairand first" in other.output
 

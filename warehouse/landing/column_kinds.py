@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
 MAX_DISTINCT = 1_000
 MAX_WHOLE = 20  #: different whole numbers that may still be a code
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A column of a table that no model sees, and why."""
+
+    table: str
+    column: str
+    why: str
 
 
 def why_no_number(column: pa.ChunkedArray) -> str | None:

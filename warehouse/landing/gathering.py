@@ -11,10 +11,10 @@ import pandas as pd
 import pyarrow as pa
 
 from warehouse.landing import layout, snapshots
+from warehouse.landing.column_kinds import LeftOut
 from warehouse.landing.contract import TableContract
-from warehouse.landing.description import FIELD_SETTINGS
-from warehouse.landing.files import opened_file, read_file
-from warehouse.landing.inference import judge_columns
+from warehouse.landing.files import read_file
+from warehouse.landing.inference import left_out_of
 from warehouse.landing.instants import epoch_ms
 from warehouse.landing.records import Landed, SourceFile
 from warehouse.landing.service_time import HOUR_MS, ServiceZone
@@ -104,7 +104,8 @@ class Gathering:
 
     def landed(self, fields: tuple[str, ...]) -> Landed:
         """Everything taken, as one frame sorted by partition, then by file and row in the file."""
-        warnings = self._warnings()
+        left_out = self._left_out()
+        warnings = self._warnings(left_out)
         for text in warnings:
             log.warning(text)
         position = np.concatenate([np.empty(0, np.int64), *self.positions])
@@ -123,6 +124,7 @@ class Gathering:
             starts={p: layout.start_ms(self.contract, self.zone, p) for p in self.partitions},
             columns=fields,
             warnings=tuple(warnings),
+            left_out=left_out,
             unread=tuple(sorted([*self.listed.unread, *self.copies], key=lambda file: file.path)),
         )
 
@@ -135,26 +137,25 @@ class Gathering:
         self.positions.append(positions)
         self.names.append(name)
 
-    def _left_out(self) -> list[str]:
-        """One sentence about columns that the contract does not know, with the reason of each.
+    def _left_out(self) -> tuple[LeftOut, ...]:
+        """Columns that the contract does not know, each with the reason that the first file with it shows."""
+        judged: dict[Path, dict[str, LeftOut]] = {}
+        result = []
+        for name, (path, _) in sorted(self.extra.items()):
+            if path not in judged:
+                judged[path] = {column.column: column for column in left_out_of(path, self.contract)}
+            unknown = LeftOut(self.contract.name, name, "is none of the contract")
+            result.append(judged[path].get(name.strip(), unknown))
+        return tuple(result)
 
-        Reasons are told from the first file that has such a column, where the table may have chosen columns.
-        """
-        if not self.extra:
-            return []
-        setting = FIELD_SETTINGS.get(self.contract.name)
-        path, example = next(iter(self.extra.values()))
-        reasons = {}
-        if setting:
-            judged = judge_columns(opened_file(path), self.contract)
-            reasons = {column.column: column.why or f"is not among {setting}" for column in judged}
-        absent = f"is not among {setting}" if setting else "is none of the contract"
-        names = ", ".join(f"{name} ({reasons.get(name.strip(), absent)})" for name in sorted(self.extra))
-        return [f"{self.contract.name}: columns are left out: {names}; see {example} and source.json"]
-
-    def _warnings(self) -> list[str]:
+    def _warnings(self, left_out: tuple[LeftOut, ...]) -> list[str]:
         warnings = list(self.notes)
-        warnings += self._left_out()
+        if left_out:
+            names = ", ".join(f"{column.column} ({column.why})" for column in left_out)
+            _, example = next(iter(self.extra.values()))
+            warnings.append(
+                f"{self.contract.name}: columns are left out: {names}; see {example} and source.json"
+            )
         if self.renamed:
             names = ", ".join(f"{header!r} as {name!r}" for header, name in self.renamed)
             example = next(iter(self.renamed.values()))

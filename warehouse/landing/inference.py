@@ -20,24 +20,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from warehouse.landing import layout
-from warehouse.landing.column_kinds import why_no_category, why_no_number
+from warehouse.landing.column_kinds import LeftOut, why_no_category, why_no_number
 from warehouse.landing.contract import CONTEXT_PREFIX, MAX_FIELDS, TABLES, TableContract
-from warehouse.landing.description import FILE_NAME, RESERVED, SourceDescription
+from warehouse.landing.description import FIELD_SETTINGS, FILE_NAME, RESERVED, SourceDescription
 from warehouse.landing.files import letters, opened_file
 from warehouse.landing.formats import OpenedFile
 
 DATED = ("exposures", "purchases")  #: tables whose days are the days of a source
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class LeftOut:
-    """A column of a table that no model sees, and why."""
-
-    table: str
-    column: str
-    why: str
 
 
 @dataclass(frozen=True)
@@ -151,6 +142,20 @@ def judge_columns(opened: OpenedFile, contract: TableContract) -> Iterator[Judge
                 why = f"comes after {MAX_FIELDS} others, which are all that models take"
         chosen += why is None
         yield JudgedColumn(contract.name, name, "category" if why is None else "none", why or "")
+
+
+def left_out_of(path: Path, contract: TableContract) -> Iterator[LeftOut]:
+    """The columns of a file that a source's contract (its chosen columns included) leaves out, and why."""
+    setting = FIELD_SETTINGS.get(contract.name)
+    opened = opened_file(path)
+    if setting is None:
+        own = {letters(column.name) for column in contract.columns}
+        for name in opened.names:
+            if letters(name) not in own:
+                yield LeftOut(contract.name, name, "is none of the contract")
+        return
+    for column in judge_columns(opened, contract):
+        yield LeftOut(contract.name, column.column, column.why or f"is not among {setting}")
 
 
 def _of(columns: list[JudgedColumn], role: str) -> tuple[str, ...]:

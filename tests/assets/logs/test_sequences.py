@@ -7,11 +7,12 @@ from pathlib import Path
 import pandas as pd
 import pyarrow.parquet as parquet
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from assets.logs.ingest import ingest, pending
+from assets.logs.ingest import BatchRejected, ingest, pending
 from tests.assets.logs_on_disk import HOURS, NOW, exposures, make, put
+from tests.warehouse.database import exported
 from warehouse.home import SourceHome
 from warehouse.store.warehouse import Warehouse
 
@@ -19,6 +20,7 @@ HOUR = st.integers(0, 2)
 STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("land"), HOUR, st.integers(1, 12), st.integers(0, 2)),
+        st.tuples(st.just("land"), HOUR, st.integers(8, 12), st.just(7)),
         st.tuples(st.just("rewrite"), HOUR, st.integers(1, 12), st.just(0)),
         st.tuples(st.just("duplicate"), HOUR, st.just(0), st.just(0)),
         st.tuples(st.just("remove"), HOUR, st.just(0), st.just(0)),
@@ -64,9 +66,27 @@ def rows_of(paths: Iterator[Path] | list[Path]) -> int:
     return sum(parquet.read_metadata(path).num_rows for path in paths)
 
 
+def is_spoilt(paths: list[Path]) -> bool:
+    """Whether more rows of an hour are bad than the gate tolerates: three, and a tenth."""
+    contents = {path.read_bytes(): path for path in paths}
+    rows = pd.concat([pd.read_parquet(path) for path in contents.values()])
+    bad = int((rows["dwell_seconds"] < 0).sum())
+    return bad > 3 and bad > 0.1 * len(rows)
+
+
 def check(home: SourceHome, ever: set[str], indices: dict[str, dict[str, int]]) -> None:
     """Load what is pending, and compare the warehouse with the files."""
     due = pending(home, "exposures")
+    spoilt = [key for key in due if is_spoilt(files(home, HOURS.index(key)))]
+    if spoilt:
+        before = exported(home.warehouse)
+        with pytest.raises(BatchRejected) as caught:
+            ingest(home, "exposures", now_ms=NOW)
+        assert list(caught.value.report.failures) == spoilt
+        assert exported(home.warehouse) == before, "a refused load leaves schema and tables as before"
+        for key in spoilt:
+            shutil.rmtree(folder(home, HOURS.index(key)))
+        due = [key for key in due if key not in spoilt]
     report = ingest(home, "exposures", now_ms=NOW)
     landed = {HOURS[hour]: files(home, hour) for hour in range(3) if files(home, hour)}
     assert set(due) <= set(landed) and report.rows.index.tolist() == due and report.missing == ()
@@ -102,7 +122,21 @@ def beginning(tmp_path_factory):
     return home
 
 
+EVERYTHING = [
+    ("land", 0, 9, 0),
+    ("land", 1, 5, 2),
+    ("ingest", 0, 0, 0),
+    ("duplicate", 0, 0, 0),
+    ("misplace", 2, 4, 0),
+    ("land", 2, 8, 7),
+    ("rewrite", 1, 6, 0),
+    ("ingest", 0, 0, 0),
+    ("remove", 0, 0, 0),
+]
+
+
 @pytest.mark.slow
+@example(EVERYTHING)
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(STEPS)
 def test_every_row_is_accounted_for_after_any_sequence(beginning, tmp_path_factory, steps):
