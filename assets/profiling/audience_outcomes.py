@@ -13,12 +13,11 @@ from assets.profiling.few_shot_job import REQUESTS
 from assets.profiling.heatmaps_asset import as_of
 
 if TYPE_CHECKING:
-    from assets.profiling.audience.followed import FollowedAudience, FollowedAudiences
+    from assets.profiling.audience.followed import FollowedAudience
+    from assets.profiling.audience.judging import Recorded
     from assets.profiling.audience.outcome import Outcome
-    from assets.profiling.sources import ProfileSource
 
 NAME, CHECK = "audience_outcomes", "no_outcome_overdue"
-Recorded = dict["FollowedAudience", "Outcome | str"]  #: what came true, or why it cannot be said
 
 
 def audience_outcomes_asset(partitions: Partitions) -> dg.AssetsDefinition:
@@ -38,6 +37,7 @@ def audience_outcomes_asset(partitions: Partitions) -> dg.AssetsDefinition:
                 description="No audience waits for an outcome although its horizon has ended.",
             )
         ],
+        backfill_policy=dg.BackfillPolicy.single_run(),
         pool="duckdb",
     )
     def audience_outcomes(
@@ -54,10 +54,11 @@ def audience_outcomes_asset(partitions: Partitions) -> dg.AssetsDefinition:
         with retried_or_explained(context):
             from assets.common.tracking import PROFILING
             from assets.profiling.audience.followed import FollowedAudiences
+            from assets.profiling.audience.judging import judge
             from assets.profiling.sources import ProfileSource
             from assets.profiling.tracking import record_outcome
 
-            today, timings = as_of(context.partition_key), Timings()
+            today, timings = as_of(context.partition_keys[-1]), Timings()
             source = ProfileSource.opened(home.home, home.shop.deployment.source)
             followed = FollowedAudiences.of(source.home)
             with timings.phase("compute"):
@@ -77,24 +78,6 @@ def audience_outcomes_asset(partitions: Partitions) -> dg.AssetsDefinition:
     return audience_outcomes
 
 
-def judge(
-    followed: "FollowedAudiences", source: "ProfileSource", today: str
-) -> "tuple[Recorded, list[FollowedAudience]]":
-    """Outcomes of the audiences that are due on the morning of `today` and loaded, and the others."""
-    from assets.profiling.audience.outcome import outcome
-
-    waiting = followed.open()
-    loaded_through = as_of(source.days()[1]) if waiting else ""
-    recorded: Recorded = {}
-    for audience in waiting:
-        if audience.due <= min(today, loaded_through):
-            try:
-                recorded[audience] = outcome(audience, followed.ranking(audience), source)
-            except LookupError as error:
-                recorded[audience] = str(error)
-    return recorded, [audience for audience in waiting if audience not in recorded]
-
-
 def _shown(came: "Outcome") -> dict[str, dg.MetadataValue | float | int]:
     """What a request's page shows of its outcome."""
     figures = {"AUROC": came.auroc, "AUPR": came.aupr}
@@ -109,7 +92,7 @@ def _shown(came: "Outcome") -> dict[str, dg.MetadataValue | float | int]:
 
 
 def _result(
-    today: str, recorded: Recorded, still_open: "list[FollowedAudience]", timings: Timings
+    today: str, recorded: "Recorded", still_open: "list[FollowedAudience]", timings: Timings
 ) -> dg.MaterializeResult:
     """The page of a day, and the verdict on what is overdue."""
     overdue = [audience for audience in still_open if audience.due <= today]

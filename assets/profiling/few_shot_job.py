@@ -51,7 +51,8 @@ def few_shot_job_asset() -> dg.AssetsDefinition:
             from assets.profiling.sources import ProfileSource
 
             name, shop, timings = context.partition_key, home.shop, Timings()
-            deployment, runs = shop.deployment, tracking.shop.open(PROFILING)
+            deployment, out = shop.deployment, shop.paths.reports / "audiences" / name
+            runs = tracking.shop.open(PROFILING)
             settings = load_request(the_request(shop.paths.requests, name))
             with timings.phase("read"):
                 source = ProfileSource.opened(home.home, deployment.source)
@@ -59,7 +60,7 @@ def few_shot_job_asset() -> dg.AssetsDefinition:
                 settings,
                 source,
                 runs,
-                shop.paths.reports / "audiences" / name,
+                out,
                 name=name,
                 whole_folder=True,
                 size=deployment.size,
@@ -69,9 +70,9 @@ def few_shot_job_asset() -> dg.AssetsDefinition:
                 phase=timings.phase,
             )
             progress.spent(timings.seconds)
-            shown = metadata(made.result, made.files.page)
             request = mark(request_path(shop.paths.requests, name), settings)
             run = {"mlflow_run": made.run_id, "outcome": made.outlook, REQUEST: request}
+            shown = metadata(made.result, made.files.page)
             context.add_asset_metadata({**shown, **run, **mlflow_links(runs.urls), **timings.metadata()})
 
     return few_shot_job

@@ -50,37 +50,48 @@ def meta_profile_asset(partitions: Partitions) -> dg.AssetsDefinition:
         model of then.
         """
         with retried_or_explained(context):
-            from assets.common.tracking import PROFILING
-            from assets.profiling.held_back import backtest
-            from assets.profiling.profilers import PROFILERS
-            from assets.profiling.sources import ProfileSource
-            from assets.profiling.tracking import record_backtest
-
-            systems = config.systems or list(PROFILERS)
-            unknown = [name for name in systems if name not in PROFILERS]
-            if unknown:
-                raise BadRequest(f"unknown profiler {unknown[0]!r}; known: {', '.join(PROFILERS)}")
-            date, deployment, timings = as_of(context.partition_key), home.shop.deployment, Timings()
-            with timings.phase("read"):
-                source = ProfileSource.opened(home.home, deployment.source)
-                data, (first_day, _) = source.read(date), source.days()
-            shown: dict[str, object] = {"as of": date, "users": len(data), "purchases": len(data.purchases)}
-            for system in systems:
-                runs = tracking.shop.open(PROFILING)
-                listen = progress.to(context.log, f"{system} {date}:")
-                trainer = source.trainer(
-                    deployment.size, deployment.seed, deployment.device, progress=listen, tracking=runs
-                )
-                with timings.phase("compute"):
-                    trained = trainer.train(system, date)
-                    measured = backtest(system, date, data, first_day, trainer)
-                with timings.phase("record"):
-                    record_backtest(runs, trained, measured)
-                shown |= figures(trained, measured) | mlflow_links(runs.urls)
-            progress.spent(timings.seconds)
-            context.add_asset_metadata({**shown, **timings.metadata()})
+            context.add_asset_metadata(trained_all(context, config, home.shop, tracking.shop, progress))
 
     return meta_profile
+
+
+def trained_all(
+    context: dg.AssetExecutionContext,
+    config: ProfilersConfig,
+    home: HomeResource,
+    tracking: TrackingResource,
+    progress: ProgressReport,
+) -> dict[str, object]:
+    """Train, store, record and backtest the profilers of a day; returns what its page shows."""
+    from assets.common.tracking import PROFILING
+    from assets.profiling.held_back import backtest
+    from assets.profiling.profilers import PROFILERS
+    from assets.profiling.sources import ProfileSource
+    from assets.profiling.tracking import record_backtest
+
+    systems = config.systems or list(PROFILERS)
+    unknown = [name for name in systems if name not in PROFILERS]
+    if unknown:
+        raise BadRequest(f"unknown profiler {unknown[0]!r}; known: {', '.join(PROFILERS)}")
+    date, deployment, timings = as_of(context.partition_key), home.deployment, Timings()
+    with timings.phase("read"):
+        source = ProfileSource.opened(home.home, deployment.source)
+        data, (first_day, _) = source.read(date), source.days()
+    shown: dict[str, object] = {"as of": date, "users": len(data), "purchases": len(data.purchases)}
+    for system in systems:
+        runs = tracking.open(PROFILING)
+        listen = progress.to(context.log, f"{system} {date}:")
+        trainer = source.trainer(
+            deployment.size, deployment.seed, deployment.device, progress=listen, tracking=runs
+        )
+        with timings.phase("compute"):
+            trained = trainer.train(system, date)
+            measured = backtest(system, date, data, first_day, trainer)
+        with timings.phase("record"):
+            record_backtest(runs, trained, measured)
+        shown |= figures(trained, measured) | mlflow_links(runs.urls)
+    progress.spent(timings.seconds)
+    return {**shown, **timings.metadata()}
 
 
 def figures(trained: "Trained", measured: "Backtest | str") -> dict[str, object]:

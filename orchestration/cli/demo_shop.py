@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from orchestration.session import Session
     from warehouse.home import Home
 
-SOURCE, AS_OF, TOP, NAME = "complete-journey", "2017-10-01", 250, "demo"
+SOURCE, AS_OF, HORIZON_DAYS, TOP, NAME = "complete-journey", "2017-10-01", 90, 250, "demo"
 SYSTEM = "meta_profile_prior"  #: what ranks; the printed network would train for a minute and not be asked
 CUSTOMERS = (200, 800)  #: the brand is neither new nor bought by everybody
 
@@ -80,13 +80,13 @@ def _put_request(source: ProfileSource) -> None:
     """Put the request for the busiest brand where the sensor finds it too."""
     from assets.profiling.audience.brand_lists import busiest_brand
     from assets.profiling.audience.inbox import request_path
-    from assets.profiling.audience.requests import HORIZON_DAYS
 
     folder = source.home.requests
     folder.mkdir(parents=True, exist_ok=True)
     brand, customers = busiest_brand(source.read(AS_OF), HORIZON_DAYS, *CUSTOMERS)
     listed = folder / f"{NAME}.csv"
-    asked = {"customers": listed.name, "as_of": AS_OF, "top": TOP, "model": SYSTEM, "brand": brand}
+    asked = {"customers": listed.name, "as_of": AS_OF, "horizon_days": HORIZON_DAYS, "top": TOP}
+    asked |= {"model": SYSTEM, "brand": brand}
     # What stands there already is left alone, so that the sensor does not take it for another request.
     for path, text in (
         (listed, "\n".join(["user_id", *customers]) + "\n"),

@@ -1,17 +1,23 @@
 """`hourfold prospect` and the shop of the demo, with purchases alone and a profiler that trains at once."""
 
 import json
+import time
 
+import dagster as dg
 import numpy as np
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
 from assets.profiling import profilers
+from assets.profiling.audience.inbox import look
 from orchestration.cli import app, demo_shop
 from orchestration.cli.console import Stopwatch
+from orchestration.session import Session
 from tests.assets.profiling import shop_on_disk
 from tests.assets.profiling.profiler_stand_in import ENTRY
 from tests.models.profiling.toy import AS_OF
+from warehouse.home import Deployment
 
 pytestmark = pytest.mark.slow
 AS_OF_KEY = str(np.datetime64(AS_OF, "D"))
@@ -82,19 +88,29 @@ def test_the_list_is_not_written_over(listed, tmp_path):
     assert listed.read_text().startswith("user_id")
 
 
-def test_the_demo_sets_what_came_true_beside_what_was_expected(monkeypatch, shop, capsys):
-    for name, value in {"SOURCE": "landing", "AS_OF": AS_OF_KEY, "TOP": 30, "CUSTOMERS": (0, 120)}.items():
+def test_the_demo_runs_its_shop_through_dagster_and_shows_what_came_true(monkeypatch, shop, capsys):
+    changes = {"SOURCE": "landing", "AS_OF": AS_OF_KEY, "HORIZON_DAYS": 30, "TOP": 30, "CUSTOMERS": (0, 120)}
+    for name, value in changes.items():
         monkeypatch.setattr(demo_shop, name, value)
     watch = Stopwatch()
-    found = demo_shop.run_shop(shop, watch, lambda stage, done, total: None)
-    after = found.outcome
+    with Session(Deployment.load(shop), shop) as session:
+        shown = demo_shop.run_shop(session, watch)
+        instance = session._instance
+        for asset in ("time_heatmaps", "meta_profile", "few_shot_job", "audience_outcomes"):
+            assert instance.get_latest_materialization_event(dg.AssetKey(asset)), asset
+        assert instance.get_materialized_partitions(dg.AssetKey("few_shot_job")) == {"demo"}
+    after = shown.outcome
     bought = shop_on_disk.purchases()
-    days = bought[bought["brand"] == found.brand].groupby("user_id")["day"].min()
+    days = bought[bought["brand"] == shown.brand].groupby("user_id")["day"].min()
     known = bought[bought["day"] < AS_OF_KEY]["user_id"].unique()
-    came = set(days[days >= AS_OF_KEY].index) & set(known)
+    end = str(np.datetime64(AS_OF + 30, "D"))
+    came = set(days[(days >= AS_OF_KEY) & (days < end)].index) & set(known)
+    rows = pd.read_csv(shown.page.with_suffix(".csv"), dtype=str)
     assert after.newcomers == len(came) > 0
-    assert after.reached == len(came & set(found.result.user_ids))
+    assert after.reached == len(came & set(rows["user_id"]))
     assert after.lift == pytest.approx((after.reached / len(came)) / (30 / after.candidates))
-    demo_shop.print_shop(found)
-    assert "came true in 90 days" in capsys.readouterr().out
-    assert {"shop: gate and load", "shop: train and rank"} <= set(watch.stages)
+    demo_shop.print_shop(shown)
+    assert "came true in 30 days" in capsys.readouterr().out
+    assert {"shop: gate and load", "shop: train", "shop: audience"} <= set(watch.stages)
+    folder = Deployment.load(shop).paths(shop).requests
+    assert look(folder, time.time() + 60).ready.keys() == {"demo"}, "a request as the sensor reads it"

@@ -8,7 +8,8 @@ import dagster as dg
 import pytest
 
 from assets.common.resources import HomeResource
-from assets.profiling.audience.inbox import SETTLED_SECONDS, look
+from assets.profiling.audience.inbox import SETTLED_SECONDS, look, mark
+from assets.profiling.audience.requests import load_request
 from assets.profiling.few_shot_job import REQUESTS
 from orchestration.build import build
 from warehouse.home import Deployment, Home
@@ -102,3 +103,17 @@ def test_a_file_that_is_still_coming_is_left_alone(home):
     assert look(folder, time.time()).ready == {}
     assert set(look(folder, time.time() + SETTLED_SECONDS).ready) == {"listed"}
     assert look(folder / "no such folder", time.time()).ready == {}
+
+
+def test_a_request_that_was_run_by_hand_is_not_run_again_by_the_sensor(home):
+    put(home)
+    path = DEPLOYMENT.paths(home).requests / "spring.json"
+    with dg.instance_for_test() as instance:
+        instance.add_dynamic_partitions(REQUESTS.name, ["spring"])
+        made_from = {"request": mark(path, load_request(path))}
+        event = dg.AssetMaterialization("few_shot_job", partition="spring", metadata=made_from)
+        instance.report_runless_asset_event(event)
+        first = tick(home, instance)
+        assert first.run_requests == []
+        put(home, customers="a\nb\nc\n")
+        assert [request.partition_key for request in tick(home, instance).run_requests] == ["spring"]

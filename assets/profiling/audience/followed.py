@@ -15,14 +15,12 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
+from assets.profiling.audience.outcome import Outcome, Ranking
 from assets.profiling.audience.requests import as_day
 from models.files import replace_file, replace_folder
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from assets.profiling.audience.make import AudienceResult
-    from assets.profiling.audience.outcome import Outcome
     from warehouse.home import SourceHome
 
 ABOUT, SCORES, KNOWN = "audience.json", "scores.parquet", "known"
@@ -45,15 +43,6 @@ class FollowedAudience(BaseModel):
     def due(self) -> str:
         """The first day that no longer counts: with the day before it loaded, the outcome is known."""
         return (as_day(self.as_of) + timedelta(days=self.horizon_days)).isoformat()
-
-
-@dataclass(frozen=True)
-class Ranking:
-    """Everybody who was ranked."""
-
-    user_ids: np.ndarray  #: str [N]
-    scores: np.ndarray  #: float64 [N]
-    in_audience: np.ndarray  #: bool [N]
 
 
 @dataclass(frozen=True)
@@ -121,8 +110,6 @@ class FollowedAudiences:
 
     def known(self, run_id: str) -> Outcome | None:
         """What came true of an audience; None where it is not known, or not yet."""
-        from assets.profiling.audience.outcome import Outcome
-
         path = self.root / KNOWN / f"{run_id}.json"
         if not path.exists():
             return None

@@ -10,7 +10,7 @@ from assets.common.faults import BadRequest
 from assets.profiling.audience.brand_lists import brand_asked
 from assets.profiling.audience.customers import CustomerList, read_customers
 from assets.profiling.audience.expected_lift import ExpectedLift, expected_lift
-from assets.profiling.audience.followed import Ranking
+from assets.profiling.audience.outcome import Ranking
 from assets.profiling.audience.requests import AudienceSettings
 from assets.ranking.states import StateRecord
 from models.progress import Progress
@@ -68,10 +68,7 @@ def make_audience(
         BadRequest: the list cannot be read, is empty or wholly unknown, or leaves nobody to rank.
         LookupError, ValueError: what the reader says of a date without data.
     """
-    import numpy as np
-
     from assets.profiling.profilers import hash_of
-    from models.profiling.brands import FirstPurchases
 
     report = progress or _silent
     customers = read_customers(Path(settings.customers))
@@ -83,12 +80,8 @@ def make_audience(
     data = trainer.source.read(settings.as_of, model.fitted_at)
     scorer = model.profiler.ready(data)
     report("audience", 2, 4)
-    audience, ranked, scores = _ranked(settings, scorer, positions, data)
-    first = FirstPurchases.of(data.purchases, len(data))
-    brand = brand_asked(settings, first, positions, data)
-    lift: ExpectedLift | str = "not asked for"
-    if settings.lift:
-        lift = expected_lift(settings, brand, len(positions), data, first, trainer)
+    audience, ranking = _ranked(settings, scorer, positions, data)
+    brand, lift = _brand_and_lift(settings, positions, data, trainer)
     report("audience", 3, 4)
     result = AudienceResult(
         settings=settings,
@@ -103,7 +96,7 @@ def make_audience(
         user_ids=data.user_ids[audience.user],
         nearest_ids=_ids(data, audience.nearest),
         brand=brand,
-        ranking=Ranking(data.user_ids[ranked], scores, np.isin(ranked, audience.user)),
+        ranking=ranking,
         traits=_traits(data, positions, audience),
         lift=None if isinstance(lift, str) else lift,
         no_lift=lift if isinstance(lift, str) else "",
@@ -141,8 +134,8 @@ def _known(
 
 def _ranked(
     settings: AudienceSettings, scorer: Scorer, customers: np.ndarray, data: ProfileData
-) -> tuple[Audience, np.ndarray, np.ndarray]:
-    """The audience, and the positions and scores of all candidates."""
+) -> tuple[Audience, Ranking]:
+    """The audience, and everybody who was ranked."""
     import numpy as np
 
     from models.profiling.prospect import prospect
@@ -153,7 +146,21 @@ def _ranked(
     )
     ranked = np.ones(len(data), dtype=bool)
     ranked[customers] = settings.keep_customers
-    return audience, np.flatnonzero(ranked), scores[ranked]
+    chosen = np.isin(np.flatnonzero(ranked), audience.user)
+    return audience, Ranking(data.user_ids[ranked], scores[ranked], chosen)
+
+
+def _brand_and_lift(
+    settings: AudienceSettings, customers: np.ndarray, data: ProfileData, trainer: Trainer
+) -> tuple[str | None, ExpectedLift | str]:
+    """The brand of the list, if it is one, and the expected lift or why there is none."""
+    from models.profiling.brands import FirstPurchases
+
+    first = FirstPurchases.of(data.purchases, len(data))
+    brand = brand_asked(settings, first, customers, data)
+    if not settings.lift:
+        return brand, "not asked for"
+    return brand, expected_lift(settings, brand, len(customers), data, first, trainer)
 
 
 def _vectors(scorer: Scorer) -> np.ndarray | None:
