@@ -17,6 +17,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from warehouse.landing import layout
@@ -55,13 +56,19 @@ class Inference:
 
 
 def infer(landing: Path) -> SourceDescription:
-    """The description that the module's rules give, with a warning that says what was chosen and left out.
+    """The description that the module's rules give; a warning says once what was chosen and left out.
 
     Raises FileNotFoundError where no file has a day, FileRejected for a file that cannot be read.
     """
     inference = inferred(landing)
-    log.warning("%s has no %s; taken from its files:\n%s", landing, FILE_NAME, inference.text())
+    _warn_once(landing, inference.text())
     return inference.description
+
+
+@lru_cache(maxsize=64)
+def _warn_once(landing: Path, text: str) -> None:
+    """Say what was taken from the files, however often a process asks before `source.json` is written."""
+    log.warning("%s has no %s; taken from its files:\n%s", landing, FILE_NAME, text)
 
 
 def inferred(landing: Path) -> Inference:
