@@ -39,7 +39,7 @@ def partition_verdicts(
         by_rule.setdefault(verdict.rule, []).append(verdict)
     unjudged = [verdict for verdict in row_verdicts if verdict.error]
     broken = {
-        rule: np.unique(np.concatenate([verdict.failing for verdict in verdicts]))
+        rule: set(np.concatenate([verdict.failing for verdict in verdicts]).tolist())
         for rule, verdicts in by_rule.items()
     }
     result = {}
@@ -50,7 +50,7 @@ def partition_verdicts(
             if error is not None:
                 said.append(_unjudged(table, values["partition"], error))
                 continue
-            failing = bool(np.isin(position, broken[rule]))
+            failing = position in broken[rule]
             why = reasons(position) if failing and rule == REASONS_OF else ""
             said.append(
                 _verdict(table, verdicts[0].expectation["meta"], {**parameters, **values}, failing, why)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-import tempfile
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,8 @@ from expectations.admission import GateResult
 from expectations.engine import Verdict, columns_of, resolved
 
 _EXAMPLE_LENGTH = 200
+_OF_A_SITE = re.compile(r'href="(?:\.\./)+[^"]*"')  # the page stands alone: no index of validations above it
+_LOGO = re.compile(r"https://great-expectations-web-assets[^\"']*")  # its address counts who reads
 
 
 def render(folder: Path, table: str, result: GateResult) -> Path:
@@ -23,6 +25,7 @@ def render(folder: Path, table: str, result: GateResult) -> Path:
     The page shows what the gate was told already: nothing is judged again, and its size depends on the number
     of rules (twenty examples each), not of rows or partitions. It takes the former page's place in one step.
     """
+    from great_expectations import __version__
     from great_expectations.core import ExpectationSuiteValidationResult
     from great_expectations.render.renderer.page_renderer import ValidationResultsPageRenderer
     from great_expectations.render.view.view import DefaultJinjaPageView
@@ -39,16 +42,21 @@ def render(folder: Path, table: str, result: GateResult) -> Path:
             "unsuccessful_expectations": len(answers) - good,
             "success_percent": 100.0 * good / max(len(answers), 1),
         },
-        meta={"run_id": {"run_name": _partitions(result), "run_time": dt.datetime.now(dt.UTC).isoformat()}},
+        meta={
+            "great_expectations_version": __version__,
+            "run_id": {"run_name": _partitions(result), "run_time": dt.datetime.now(dt.UTC).isoformat()},
+            "batch_spec": {"data_asset_name": table},
+        },
     )
     document = ValidationResultsPageRenderer().render(report)
     document.sections.insert(1, _broken_rules(result))
-    page = DefaultJinjaPageView().render(document)
+    page = _OF_A_SITE.sub('href="#"', DefaultJinjaPageView().render(document))
+    page = _LOGO.sub("data:,", page)
     path = folder / table / "index.html"
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".part", delete=False) as file:
-        file.write(page)
-    os.replace(file.name, path)
+    partial = path.with_suffix(f".{os.getpid()}.part")
+    partial.write_text(page, encoding="utf-8")
+    os.replace(partial, path)
     return path
 
 

@@ -20,7 +20,8 @@ import pandas as pd
 from expectations.parts import Part, cut_into_parts
 
 _ZONED = r"[Tt ]\d{2}(?::?\d{2}){0,2}(?:[.,]\d+)?\s?(?:[Zz]|[+-]\d{2}(?::?\d{2})?)$"
-_EPOCH_MS = r"[+-]?\d{1,18}"
+_EPOCH = r"[+-]?(?:\d{1,18}|[1-8]\d{18})"  # as far as int64 reaches
+_EPOCH_SECONDS = r"\d{9,10}\.\d+"  # as time.time() gives them: read, so that the unit can be told
 _FLAGS = {"0": 0.0, "1": 1.0, "true": 1.0, "false": 0.0}
 _EXACT_INTEGERS = 2.0**53  # floats beyond this are no longer exact integers
 
@@ -125,9 +126,9 @@ def _read_time(column: ParsedColumn, part: Part) -> None:
         column.typed[where] = fits
         column.values[where] = np.where(fits, values, 0).astype(np.int64)
     elif part.kind == "float":
-        whole = _whole(values)
-        column.typed[where] = whole
-        column.values[where] = np.where(whole, values, 0.0).astype(np.int64)
+        typed = _whole(values) | ((values >= 1e8) & (values < 1e10))  # the second: seconds and a fraction
+        column.typed[where] = typed
+        column.values[where] = np.where(typed, values, 0.0).astype(np.int64)
     elif part.kind == "text":
         column.values[where], column.typed[where], column.zoned[where] = _time_of_text(values.str.strip())
     else:
@@ -135,10 +136,14 @@ def _read_time(column: ParsedColumn, part: Part) -> None:
 
 
 def _time_of_text(text: pd.Series) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Epoch ms, whether it is a time, whether it has a zone: ISO 8601 or the digits of epoch ms."""
-    digits = text.str.fullmatch(_EPOCH_MS).to_numpy(bool)
+    """Epoch ms, whether it is a time, whether it has a zone: ISO 8601 or the digits of an epoch time."""
+    digits = text.str.fullmatch(_EPOCH).to_numpy(bool)
     instants = np.zeros(len(text), np.int64)
     instants[digits] = text[digits].to_numpy(object).astype(np.int64)
+    if not digits.all():
+        seconds = text.str.fullmatch(_EPOCH_SECONDS).to_numpy(bool)
+        instants[seconds] = text[seconds].to_numpy(object).astype(np.float64).astype(np.int64)
+        digits = digits | seconds
     typed, zoned = np.ones(len(text), bool), np.ones(len(text), bool)
     if not digits.all():
         rest = text[~digits]

@@ -10,6 +10,7 @@ import pandas as pd
 
 from expectations.engine import Verdict
 from expectations.row_facts import RowFacts, subject
+from expectations.row_groups import RowGroups
 from expectations.row_json import encode_rows, value_text
 from expectations.settings import DAY_MS
 from expectations.units import UNITS, unit_of
@@ -40,6 +41,10 @@ class Refusals:
         first = violations.drop_duplicates("position")
         self._violations = violations
         self.positions, self.first = first["position"].to_numpy(), first["order"].to_numpy()
+        self._broken_of = RowGroups(facts.partition[self.positions])
+        self._codes: dict[str, np.ndarray] = {}
+        kinds = pd.MultiIndex.from_tuples([(v.rule, subject(v.expectation)) for v in verdicts])
+        self._kinds, self._names = pd.factorize(kinds)  # of each verdict: its rule and column
 
     def rows(self) -> pd.DataFrame:
         """One row a quarantined row, see `GateResult.quarantined`."""
@@ -51,7 +56,8 @@ class Refusals:
         values = np.full(len(self.positions), None, object)
         for name in dict.fromkeys(subjects[self.first]):
             chosen = subjects[self.first] == name
-            values[chosen] = self._texts(name, self.positions[chosen])
+            raw = self.facts.parsed[name].raw.iloc[self.positions[chosen]].astype(object)
+            values[chosen] = [value_text(value) for value in raw]
         frame = self.frame
         whole = frame[[name for name in frame if not str(name).startswith("_")]].iloc[self.positions]
         quarantined = pd.DataFrame(
@@ -73,25 +79,24 @@ class Refusals:
 
     def reasons(self, partition: int) -> str:
         """Which rules the rows of a partition (by position) broke: counts, column, value, file and remedy."""
-        mine = self.facts.partition[self.positions] == partition
-        positions, first = self.positions[mine], self.first[mine]
-        groups: dict[tuple[str, str], list[int]] = {}
-        for order, verdict in enumerate(self.verdicts):
-            groups.setdefault((verdict.rule, subject(verdict.expectation)), []).append(order)
-        broken = {key: positions[np.isin(first, orders)] for key, orders in groups.items()}
-        largest = sorted((key for key in broken if len(broken[key])), key=lambda key: -len(broken[key]))
+        mine = self._broken_of.rows(partition)
+        kinds = self._kinds[self.first[mine]]
+        counts = np.bincount(kinds, minlength=len(self._names))
+        order = np.argsort(-counts, kind="stable")[: np.count_nonzero(counts)]
         sentences = []
-        for rule, column in largest[:_NAMED_RULES]:
-            rows, (order, *_) = broken[rule, column], groups[rule, column]
-            (value,) = self._texts(column, rows[:1])
+        for kind in order[:_NAMED_RULES]:
+            rule, column = self._names[kind]
+            rows = self.positions[mine[kinds == kind]]
+            value = value_text(self.facts.parsed[column].raw.iloc[rows[0]])
+            example = "that have no value" if value is None else f"such as {value!r}"
+            expectation = self.verdicts[int(np.argmax(self._kinds == kind))].expectation
             sentences.append(
-                f"{len(rows)} break {rule}: column {column!r}, such as {value!r} ({self._where(rows[0])}). "
-                f"{self._advice(self.verdicts[order].expectation, column, rows, partition)} "
+                f"{len(rows)} break {rule}: column {column!r}, {example} ({self._where(rows[0])}). "
+                f"{self._advice(expectation, column, rows, partition)} "
             )
-        rest = sum(len(broken[key]) for key in largest[_NAMED_RULES:])
-        if rest:
-            others = ", ".join(dict.fromkeys(rule for rule, _ in largest[_NAMED_RULES:]))
-            sentences.append(f"{rest} more break {others}. ")
+        if len(order) > _NAMED_RULES:
+            others = ", ".join(dict.fromkeys(self._names[kind][0] for kind in order[_NAMED_RULES:]))
+            sentences.append(f"{counts[order[_NAMED_RULES:]].sum()} more break {others}. ")
         return "".join(sentences)
 
     def _rules(self) -> np.ndarray:
@@ -103,10 +108,6 @@ class Refusals:
         which, kinds = pd.factorize(sets)
         texts = [",".join(name for bit, name in enumerate(names) if kind >> bit & 1) for kind in kinds]
         return np.array(texts, object)[which]
-
-    def _texts(self, column: str, positions: np.ndarray) -> list[str | None]:
-        raw = self.facts.parsed[column].raw.iloc[positions].astype(object)
-        return [value_text(value) for value in raw]
 
     def _where(self, position: int) -> str:
         row = f"row {self.facts.row[position]}, counted from 0"
@@ -132,9 +133,11 @@ class Refusals:
         """What is wrong with a dimension table that does not know so many ids."""
         lookup = self.facts.context.known[table]
         size = f" (it has {len(lookup)})" if isinstance(lookup, Sized) else ""
-        values = pd.Series(self.facts.parsed[column].values)
-        unknown = values.iloc[rows].nunique()
-        given = values[self.facts.partition == partition].nunique()
+        if column not in self._codes:
+            self._codes[column] = pd.factorize(pd.Series(self.facts.parsed[column].values))[0]
+        codes = self._codes[column]
+        unknown = len(np.unique(codes[rows]))
+        given = len(np.unique(codes[self.facts.rows_of.rows(partition)]))
         if unknown < _MANY * given:
             return ""
         return (
@@ -148,7 +151,7 @@ def _unit_sentence(values: np.ndarray) -> str:
     codes = unit_of(values)
     code, name, factor = UNITS[int(np.bincount(codes, minlength=len(UNITS))[1:].argmax()) + 1]
     mine = values[codes == code]
-    example = int(mine[np.abs(mine).argmax()])
+    example = int(mine[np.argmax(mine != 0)])
     if np.abs(example * factor) < _YEAR_MS:
         return (
             f"{_date(example)} is of no log: 0 stands for 'unknown' (leave the cell empty), or an epoch "

@@ -17,6 +17,7 @@ A fact is true where the column has no readable value: other rules judge that.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ import pyarrow.compute as pc
 from expectations.admission import GateContext, Lookup
 from expectations.engine import columns_of
 from expectations.parsing import ParsedColumn, parse
+from expectations.row_groups import RowGroups
 from expectations.row_json import value_text
 from expectations.settings import HOUR_MS
 from expectations.units import unit_of
@@ -70,6 +72,8 @@ class RowFacts:
             for limits in context.partitions.values()
         ]
         self.start_ms, self.end_ms = np.array(bounds, np.int64).reshape(-1, 2).T
+
+    rows_of = cached_property(lambda self: RowGroups(self.partition))  #: the rows of each partition
 
     def columns(self, rules: Sequence[Mapping[str, Any]], rows: np.ndarray) -> dict[str, pd.Series]:
         """Every column that the rules speak of, over ascending row positions; KeyError names an unknown."""

@@ -22,10 +22,8 @@ MAX_VALUE_LENGTH = 200
 def encode_rows(rows: pd.DataFrame) -> list[str]:
     """One JSON object a row, columns by name; null and NaN of pandas' own dtypes become null."""
     columns = {str(name): _plain(rows[name]) for name in rows}
-    return [
-        json.dumps(dict(zip(columns, values, strict=True)), default=_wrap, separators=(",", ":"))
-        for values in zip(*columns.values(), strict=True)
-    ]
+    encode = json.JSONEncoder(default=_wrap, separators=(",", ":")).encode
+    return [encode(dict(zip(columns, values, strict=True))) for values in zip(*columns.values(), strict=True)]
 
 
 def decode_rows(lines: Sequence[str]) -> pd.DataFrame:

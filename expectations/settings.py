@@ -120,12 +120,13 @@ class GateSettings(BaseModel):
 
     def parameters(self, now_ms: int) -> dict[str, Any]:
         """The limits by name and, in epoch ms, the earliest and latest times: a suite's `$PARAMETER`s."""
+        latest_ms = int(now_ms) + self.future_tolerance_ms
         return {
             **self.model_dump(),
             "earliest_ms": _year_ms(self.earliest_year),
             "earliest_published_ms": _year_ms(self.earliest_item_year),
-            "latest_ms": now_ms + self.future_tolerance_ms,
-            "latest_published_ms": now_ms + self.future_tolerance_ms + int(self.embargo_days * DAY_MS),
+            "latest_ms": latest_ms,
+            "latest_published_ms": latest_ms + int(self.embargo_days * DAY_MS),
         }
 
 

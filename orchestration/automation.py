@@ -22,7 +22,7 @@ from orchestration.turns import (
     LOOK_BACK_HOURS,
     dimensions,
     due_ranking,
-    exposures_folder,
+    hour_folder,
     is_trained,
     late_window,
     look,
@@ -76,7 +76,10 @@ def late_files_sensor(status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
             for span in due_runs(state)
         ]
         cursor = json.dumps({hour: marks.get(hour, "") for hour in hours if hour not in due})
-        missing = [_missing(home, hour) for hour in state.missing if hour in changed]
+        missing = [
+            *_missing(home, context.instance, "exposures", state.missing),
+            *_missing(home, context.instance, "external_clicks", state.half),
+        ]
         return dg.SensorResult(run_requests=requests, cursor=cursor, asset_events=missing)
 
     return late_files
@@ -194,12 +197,24 @@ def _today(home: HomeResource) -> str:
     return home.deployment.service_zone.day_key(clock.now_ms())
 
 
-def _missing(home: HomeResource, hour: str) -> dg.AssetCheckEvaluation:
-    return dg.AssetCheckEvaluation(
-        asset_key=dg.AssetKey("exposures"),
-        check_name=LANDED,
-        passed=False,
-        severity=dg.AssetCheckSeverity.WARN,
-        description=f"no files yet in {exposures_folder(home, hour)}",
-        partition=hour,
-    )
+def _missing(
+    home: HomeResource, instance: dg.DagsterInstance, table: str, hours: Sequence[str]
+) -> list[dg.AssetCheckEvaluation]:
+    """Warnings for hours whose files have not come and of whose files nothing was said before.
+
+    Dagster takes one verdict without a run for a partition, and fails on a second one.
+    """
+    key = dg.AssetCheckKey(dg.AssetKey(table), LANDED)
+    known = {info.partition_key for info in instance.event_log_storage.get_asset_check_partition_info([key])}
+    return [
+        dg.AssetCheckEvaluation(
+            asset_key=key.asset_key,
+            check_name=key.name,
+            passed=False,
+            severity=dg.AssetCheckSeverity.WARN,
+            description=f"no files yet in {hour_folder(home, table, hour)}",
+            partition=hour,
+        )
+        for hour in hours
+        if hour not in known
+    ]

@@ -12,6 +12,7 @@ from assets.experiments.ab.assets import ab_test_asset
 from assets.experiments.comparison.assets import ranking_comparison_asset
 from assets.experiments.profilers.assets import profile_evaluation_asset
 from assets.logs.assets import log_assets
+from assets.logs.external_history import external_history_asset
 from assets.profiling.audience_outcomes import audience_outcomes_asset
 from assets.profiling.few_shot_job import few_shot_job_asset
 from assets.profiling.heatmaps_asset import time_heatmaps_asset
@@ -44,6 +45,7 @@ def build(home: Home, deployment: Deployment, progress: ProgressReport | None = 
     definitions = dg.Definitions(
         assets=[
             *log_assets(partitions),
+            *(external_history_asset() for _ in partitions.history),
             long_term_graph_asset(partitions),
             daily_ranker_asset(partitions, freshness.of_days(lives, zone)),
             hourly_ranker_asset(partitions),

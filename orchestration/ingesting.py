@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from assets.common import clock
+from assets.common.partitions import EXTERNAL_HISTORY
+from assets.common.resources import HomeResource
 from assets.logs.assets import FORCE
 from orchestration.jobs import DAILY_LOGS, DESCRIBING_ASSETS, LOGS
 from orchestration.landed_hours import DIMENSIONS, LandedHours, due_runs, landed_hours
 from orchestration.session import RunFailed, Session
-from orchestration.spans import in_words, shortened
+from orchestration.spans import shortened
 from warehouse.landing import layout
 from warehouse.landing.contract import PROFILING_TABLES, RANKING_TABLES
 from warehouse.landing.service_time import DAY_MS, ServiceZone
@@ -32,16 +34,8 @@ class Ingested:
     notes: list[str] = field(default_factory=list)  #: what else the user should know
 
     def lines(self) -> list[str]:
-        """Sentences on hours that were left out, in the order of a report."""
-        said: list[str] = []
-        if self.hours is not None:
-            if self.hours.missing:
-                said.append(f"{in_words(self.hours.missing)} have no files yet")
-            if self.hours.half:
-                said.append(f"{in_words(self.hours.half)} have exposures but no files of external clicks yet")
-            if self.hours.early:
-                said.append(f"{in_words(self.hours.early)} have files but have not ended: left for later")
-        return [*said, *self.notes]
+        """Sentences on what was left out."""
+        return [*(self.hours.left_out() if self.hours is not None else []), *self.notes]
 
     def check(self) -> None:
         """Raise RunFailed with what was refused, if anything was."""
@@ -73,6 +67,7 @@ def load_logs(
     if any((landing / table).is_dir() for table in RANKING_TABLES):
         # A shop's year may begin before the feed: the ranking has no hours there.
         first = max(first_day, session.deployment.first_day)
+        _load_history(session, outcome, tags)
         _load_hours(session, description, (first, last_day), outcome, again, tags)
     if any((landing / table).is_dir() for table in PROFILING_TABLES):
         _load_days(session, description, (first_day, last_day), outcome, again, tags)
@@ -98,9 +93,20 @@ def _load_hours(
         session.report("days loaded", done, len(spans))
         only = [*(table for table in DIMENSIONS if (landing / table).is_dir()), *state.tables(span)]
         _run(session, LOGS, span, only, outcome, tags)
-    if not due and state.ended and (described := _due_dimensions(session, description)):
-        _run(session, LOGS, state.ended[:1], described, outcome, tags)
+    if not due and (described := _due_dimensions(session, description)):
+        _run(session, LOGS, (), described, outcome, tags)
     session.report("days loaded", len(spans), len(spans))
+
+
+def _load_history(session: Session, outcome: Ingested, tags: Mapping[str, str]) -> None:
+    """Load external clicks that lie before the first exposure; hours that nobody reads are named."""
+    from assets.logs.external_history import history_due, left_out
+
+    deployment, home = session.deployment, HomeResource(root=str(session.home.root))
+    if deployment.behaviours_first_day < deployment.first_day and history_due(home):
+        described = [t for t in DIMENSIONS if (deployment.landing_folder(session.home) / t).is_dir()]
+        _run(session, LOGS, (), [*described, EXTERNAL_HISTORY], outcome, tags)
+    outcome.notes += left_out(deployment.landing_folder(session.home))
 
 
 def _due_dimensions(session: Session, description: SourceDescription) -> list[str]:
@@ -131,7 +137,7 @@ def _load_days(
         if table in DESCRIBING_ASSETS or not again
     }
     if describing := [table for table in DESCRIBING_ASSETS if waiting.get(table)]:
-        _run(session, DAILY_LOGS, between[:1], describing, outcome, tags)
+        _run(session, DAILY_LOGS, (), describing, outcome, tags)
     dated = [table for table in tables if table not in DESCRIBING_ASSETS]
     due: dict[str, int] = {}  # day → bytes of its files
     early: set[str] = set()
@@ -178,8 +184,9 @@ def _run(
     outcome: Ingested,
     tags: Mapping[str, str],
 ) -> None:
-    """One run; what it refuses is collected."""
+    """One run on partitions, or on assets without any; what it refuses is collected."""
+    first, last = (span[0], span[-1]) if span else (None, None)
     try:
-        outcome.refused += session.run(job, span[0], span[-1], only=only, tags=tags)
+        outcome.refused += session.run(job, first, last, only=only, tags=tags)
     except RunFailed as failure:
         outcome.refused.append(str(failure))

@@ -129,7 +129,7 @@ def asset_jobs(partitions: Partitions) -> list[Any]:
     return [
         dg.define_asset_job(
             name,
-            selection=list(assets),
+            selection=[*assets, *(partitions.history if name == LOGS else ())],
             partitions_def=cuts[cut],
             executor_def=dg.in_process_executor,
             description=description,

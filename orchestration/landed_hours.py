@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestration.spans import runs
+from orchestration.spans import in_words, runs
 from warehouse.landing import layout
 from warehouse.landing.contract import RANKING_TABLES
 from warehouse.landing.service_time import HOUR_MS
@@ -45,6 +45,18 @@ class LandedHours:
             return []
         missing = frozenset(self.missing)
         return self._absent("external_clicks", [hour for hour in self.ended if hour not in missing])
+
+    def left_out(self) -> list[str]:
+        """Sentences on hours that are not there, not whole or not over, in the order of a report."""
+        early = frozenset(self.early)
+        later = [hour for hour in self.running if hour not in early]
+        sentences = (
+            (self.missing, "have no files yet"),
+            (self.half, "have exposures but no files of external clicks yet"),
+            (self.early, "have files but have not ended: left for later"),
+            (later, "have not ended yet"),
+        )
+        return [f"{in_words(hours)} {verb}" for hours, verb in sentences if hours]
 
     @property
     def ready(self) -> list[str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import dagster as dg
@@ -51,22 +52,24 @@ def ranking_due(
     digests: dict[str, str] = {}
     without_base = []
     for hour in hours:
-        if not has_base(states, systems, hour[:10]):
+        # A system whose trainings failed has no model: the others go on without it.
+        based = with_base(states, systems, hour[:10])
+        if not based:
             without_base.append(hour)
-        elif hour in unscored or any(_outdated(states, system, hour, loaded) for system in systems):
+        elif hour in unscored or any(_outdated(states, system, hour, loaded) for system in based):
             logs = sorted((key, mark) for key, mark in loaded.items() if key <= hour)
             digests[hour] = hashlib.blake2b(repr((logs, *systems)).encode(), digest_size=8).hexdigest()
     return RankingDue(digests, tuple(without_base))
 
 
-def has_base(states: States, systems: Sequence[str], day: str) -> bool:
-    """Whether every system has a finished daily model of a day before `day`."""
-    try:
-        for system in systems:
+def with_base(states: States, systems: Sequence[str], day: str) -> list[str]:
+    """The systems that have a finished daily model of a day before `day`."""
+    based = []
+    for system in systems:
+        with suppress(LookupError):
             states.newest_base(system, day)
-    except LookupError:
-        return False
-    return True
+            based.append(system)
+    return based
 
 
 def _outdated(states: States, system: str, hour: str, loaded: Mapping[str, str]) -> bool:

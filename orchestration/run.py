@@ -10,6 +10,7 @@ from orchestration.days import check_runnable, last_day
 from orchestration.ingesting import Ingested, load_logs
 from orchestration.jobs import DAILY, RANKING, daily_assets
 from orchestration.landed_hours import LandedHours, landed_hours
+from orchestration.ranking_due import with_base
 from orchestration.report import DayReport, report_day
 from orchestration.session import RunFailed, Session
 from orchestration.spans import in_words, shortened
@@ -79,18 +80,18 @@ def train_base(session: Session, day: str, outcome: RunDay) -> bool:
     if all(states.record(states.daily(system, before)) for system in deployment.systems):
         return True
     if not _hours(session, before).loaded.get("exposures"):
-        try:
-            bases = {states.newest_base(system, day).partition for system in deployment.systems}
-        except LookupError:
+        based = with_base(states, deployment.systems, day)
+        if not based:
             outcome.refused.append(
                 f"nothing of {before} is loaded and no earlier day was trained on: there is no model to "
                 f"score {day} with"
             )
             return False
+        bases = {states.newest_base(system, day).partition for system in based}
         outcome.notes.append(f"nothing of {before} is loaded: the day starts from the model of {min(bases)}")
         return True
     session.report("retraining", 0, 1)
-    session.run(DAILY, before, only=daily_assets(deployment))
+    outcome.refused += session.run(DAILY, before, only=daily_assets(deployment))
     session.report("retraining", 1, 1)
     return True
 
@@ -107,9 +108,5 @@ def _hours(session: Session, day: str) -> LandedHours:
 
 def _left_out(state: LandedHours, ingested: Ingested) -> list[str]:
     """What is still to come of a day, in words."""
-    own = Ingested(hours=state, notes=ingested.notes).lines()
-    if waiting := state.to_load:
-        own.insert(0, f"{in_words(waiting)} were not loaded as they lie there and were not ranked")
-    if state.running:
-        own.append(f"{in_words(state.running)} have not ended yet")
-    return own
+    waiting = [f"{in_words(state.to_load)} were not loaded as they lie there, and not ranked"]
+    return [*(waiting if state.to_load else []), *state.left_out(), *ingested.notes]

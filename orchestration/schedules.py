@@ -9,13 +9,13 @@ from assets.common.partitions import Partitions
 from assets.common.resources import HomeResource
 from assets.ranking.states import States
 from orchestration.jobs import DAILY, HOURLY, META_TRAINING, PROFILING, RANKING_ASSETS, daily_assets
-from orchestration.ranking_due import has_base
+from orchestration.ranking_due import with_base
 from orchestration.turns import (
     DAY_TIME,
     HOUR_MINUTE,
     dimensions,
     due_ranking,
-    exposures_folder,
+    hour_folder,
     is_trained,
     look,
 )
@@ -66,14 +66,13 @@ def _run_of_hour(
     except WarehouseBusy as busy:
         return dg.SkipReason(f"{busy}; `late_files` and `late_hours` take the hour up")
     if state.missing:
-        return dg.SkipReason(
-            f"no files yet in {exposures_folder(home, key)}: `late_files` loads the hour when they have come"
-        )
+        folder = hour_folder(home, "exposures", key)
+        return dg.SkipReason(f"no files yet in {folder}: `late_files` loads the hour when they have come")
     tables = state.tables([key])
     if not tables and not due:
         return dg.SkipReason(f"{key} is loaded, and ranked as far as there is a model")
     assets = [*dimensions(home), *tables] if tables else []
-    if has_base(States(home.paths.models), home.deployment.systems, key[:10]):
+    if with_base(States(home.paths.models), home.deployment.systems, key[:10]):
         assets += RANKING_ASSETS
     return dg.RunRequest(
         run_key=key, partition_key=key, asset_selection=[dg.AssetKey(name) for name in assets]

@@ -85,7 +85,7 @@ class Session:
     def run(
         self,
         job: str,
-        first: str,
+        first: str | None = None,
         last: str | None = None,
         only: Sequence[str] | None = None,
         tags: Mapping[str, str] | None = None,
@@ -93,15 +93,15 @@ class Session:
     ) -> list[str]:
         """Run a job on a partition, or on the range through `last` as one run; `only` names some assets.
 
-        `tags` are further tags of the run, `config` what the launchpad would be told, by asset. Returns what
-        failed checks said that stop nothing. Raises RunFailed with what the run's failed steps and checks
-        said.
+        Without `first` these must be assets without partitions. `tags` are further tags of the run, `config`
+        what the launchpad would be told, by asset. Returns what failed checks said that stop nothing. Raises
+        RunFailed with what the run's failed steps and checks said.
         """
         before, start = sum(self._progress.seconds.values()), time.perf_counter()
         in_range = last is not None and last != first
         tags = dict(tags or {})
         if in_range:
-            tags |= {ASSET_PARTITION_RANGE_START_TAG: first, ASSET_PARTITION_RANGE_END_TAG: str(last)}
+            tags |= {ASSET_PARTITION_RANGE_START_TAG: str(first), ASSET_PARTITION_RANGE_END_TAG: str(last)}
         result = self._definitions.resolve_job_def(job).execute_in_process(
             instance=self._instance,
             partition_key=None if in_range else first,

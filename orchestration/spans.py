@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 MOST_DAYS = 6  #: named one by one; more are counted
+REMEDY, MOST_REMEDIES = "What to do", 2  #: how such a line begins; so many are said behind the causes
 
 
 def runs(keys: Sequence[str], follows: Callable[[str, str], bool]) -> list[list[str]]:
@@ -53,8 +54,10 @@ def _days(days: Sequence[str]) -> str:
     return f"{len(days)} days from {days[0]} to {days[-1]}"
 
 
-def shortened(lines: Iterable[str], most: int = 10) -> str:
-    """The first lines of several texts, each line once, and how many more there are."""
-    distinct = list(dict.fromkeys(line for text in lines for line in text.splitlines() if line.strip()))
-    more = [f"and {len(distinct) - most} more"] if len(distinct) > most else []
-    return "\n".join([*distinct[:most], *more])
+def shortened(texts: Iterable[str], most: int = 10) -> str:
+    """The first lines of several texts, each once, how many more there are, and at last what to do."""
+    lines = list(dict.fromkeys(line for text in texts for line in text.splitlines() if line.strip()))
+    remedies = [line for line in lines if line.startswith(REMEDY)]
+    causes = [line for line in lines if not line.startswith(REMEDY)]
+    more = [f"and {len(causes) - most} more"] if len(causes) > most else []
+    return "\n".join([*causes[:most], *more, *remedies[:MOST_REMEDIES]])

@@ -16,7 +16,7 @@ from assets.ranking.states import States
 from orchestration.jobs import HOURLY, LOGS, RANKING
 from orchestration.landed_hours import DIMENSIONS, LandedHours, landed_hours
 from orchestration.ranking_due import RankingDue, ranking_due
-from warehouse.landing.contract import EXPOSURES
+from warehouse.landing.contract import RANKING_TABLES
 from warehouse.landing.service_time import HOUR_MS
 
 HOUR_MINUTE = 10  #: minutes past the hour at which the hour that ended is run
@@ -89,9 +89,9 @@ def is_trained(home: HomeResource, day: str) -> bool:
     return all(states.record(states.daily(system, day)) for system in home.deployment.systems)
 
 
-def exposures_folder(home: HomeResource, hour: str) -> Path:
-    """Where the exposures of an hour are expected."""
-    return folder_of(home.deployment.landing_folder(home.home), EXPOSURES, hour)
+def hour_folder(home: HomeResource, table: str, hour: str) -> Path:
+    """Where the files of an hour are expected."""
+    return folder_of(home.deployment.landing_folder(home.home), RANKING_TABLES[table], hour)
 
 
 def unfinished(instance: dg.DagsterInstance, *jobs: str) -> str | None:

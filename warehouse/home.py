@@ -122,8 +122,14 @@ class Deployment(BaseModel):
         default=None,
         description="source of purchases and all that is made of them, where it is another than `source`",
     )
+    external_first_day: str | None = Field(
+        default=None, description="first day of external clicks where it lies before `first_day`"
+    )
     systems: tuple[str, ...] = SYSTEMS  #: trained each day and adapted each hour
     size: Literal["real", "tiny"] = "real"  #: which configuration of each system
+    workers: int | None = Field(
+        default=None, ge=1, description="systems trained at a time; None: as cores and memory allow"
+    )
     device: str = "cpu"  #: torch device of training and scoring
     seed: int = 0  #: of every training
     landing: str | None = Field(
@@ -143,6 +149,11 @@ class Deployment(BaseModel):
     def service_zone(self) -> ServiceZone:
         """The zone in which hours and days are cut."""
         return ServiceZone(self.zone)
+
+    @property
+    def behaviours_first_day(self) -> str:
+        """First day of anything that rankers read: of exposures, or of external clicks before them."""
+        return min(self.first_day, self.external_first_day or self.first_day)
 
     def paths(self, home: Home) -> SourceHome:
         """The folders of this deployment's source."""
@@ -186,6 +197,7 @@ class Deployment(BaseModel):
                 zone=described.zone,
                 first_day=described.first_day,
                 shop_first_day=described.shop_first_day,
+                external_first_day=described.external_first_day,
             )
         return cls(source=source, **_USUAL.get(source, {}))
 

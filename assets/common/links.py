@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
@@ -42,6 +43,11 @@ def mlflow_link(url: str) -> dg.MetadataValue:
         return dg.MetadataValue.url(url)
     run_id = url.rpartition("/")[2]
     return dg.MetadataValue.md(f"[{run_id}]({url}), while `hourfold ui` or `mlflow ui` is open")
+
+
+def mlflow_links(urls: Mapping[str, str]) -> dict[str, dg.MetadataValue]:
+    """The links to all runs that a tracker has recorded, by `Tracking.urls`, as an asset's metadata."""
+    return {name: mlflow_link(url) for name, url in urls.items()}
 
 
 def dagster_run() -> str | None:

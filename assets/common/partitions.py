@@ -30,6 +30,11 @@ HOUR_BEFORE = dg.TimeWindowPartitionMapping(
 )
 
 
+#: External clicks from before the first hour. An asset without partitions: Dagster takes only one definition
+#: of partitions in a job, and exposures and external clicks are loaded by the same ones.
+EXTERNAL_HISTORY = "external_history"
+
+
 @dataclass(frozen=True)
 class Partitions:
     """The hourly and daily partitions of one deployment."""
@@ -37,6 +42,8 @@ class Partitions:
     hourly: dg.HourlyPartitionsDefinition
     daily: dg.DailyPartitionsDefinition
     shop: dg.DailyPartitionsDefinition  #: of purchases, points and what is made of them
+    #: name of the asset that holds external clicks from before the first of these hours, where there are any
+    history: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -70,6 +77,7 @@ class Partitions:
                 end_date=_after(shop, shop_last_day),
                 timezone=shop.zone,
             ),
+            history=(EXTERNAL_HISTORY,) if deployment.behaviours_first_day < deployment.first_day else (),
         )
 
 

@@ -61,6 +61,7 @@ class Tracking:
     def __init__(self, folder: Path, source: str, simulated: bool, purpose: str = EXPERIMENT) -> None:
         self.folder, self.source, self.simulated, self.purpose = folder, source, simulated, purpose
         self.opened = time.time()  #: an asset opens its tracker as its work begins
+        self.urls: dict[str, str] = {}  #: `<system>: MLflow <kind>` → page of the run that was recorded
 
     @property
     def label(self) -> str:
@@ -91,7 +92,7 @@ class Tracking:
         return str(self.client.create_experiment(self.purpose, artifact_location=root))
 
     def url(self, run_id: str) -> str:
-        """The page of a run; on this machine's usual port where no server is known."""
+        """The page of a run of this experiment; on this machine's usual port where no server is known."""
         return f"{mlflow_server() or LOCAL_MLFLOW}/#/experiments/{self.experiment}/runs/{run_id}"
 
     def key(self, record: RunRecord) -> str:
@@ -145,6 +146,7 @@ class Tracking:
             else:
                 self.client.log_artifact(run_id, str(path), folder)
         self.client.set_terminated(run_id)  # its end is when something was written on it last
+        self.urls[f"{record.system}: MLflow {record.kind}"] = self.url(run_id)
         return str(run_id)
 
     def name_of(self, record: RunRecord) -> str:

@@ -24,6 +24,14 @@ class Logs:
     zone: str
     first_day: str
     simulated: bool
+    external_first_day: str | None = None  #: of external clicks, where they are known from before
+
+    @property
+    def start_ms(self) -> int:
+        """Where a history begins: with the first exposure, or with external clicks before it."""
+        return ServiceZone(self.zone).day_start_ms(
+            min(self.first_day, self.external_first_day or self.first_day)
+        )
 
     @classmethod
     def deployed(cls, deployment: Deployment, home: Home, simulated: bool) -> Logs:
@@ -34,6 +42,7 @@ class Logs:
             zone=deployment.zone,
             first_day=deployment.first_day,
             simulated=simulated,
+            external_first_day=deployment.external_first_day,
         )
 
 
@@ -47,7 +56,7 @@ def read_day(logs: Logs, day: str) -> tuple[EventLog, list[EventLog]]:
     from warehouse.store.warehouse import Warehouse
 
     zone = ServiceZone(logs.zone)
-    start, end = zone.day_start_ms(logs.first_day), zone.day_start_ms(day)
+    start, end = logs.start_ms, zone.day_start_ms(day)
     with Warehouse(logs.warehouse, read_only=True) as warehouse:
         history = read_log(warehouse, zone, start, end)
         hours = [
@@ -68,7 +77,7 @@ def hash_of(logs: Logs, days: Sequence[str]) -> str:
     from warehouse.store.warehouse import Warehouse
 
     zone = ServiceZone(logs.zone)
-    start = zone.day_start_ms(logs.first_day)
+    start = logs.start_ms
     digest = hashlib.sha256()
     with Warehouse(logs.warehouse, read_only=True) as warehouse:
         for day in sorted(days):

@@ -9,36 +9,23 @@ import dagster as dg
 
 from assets.logs.loading import Loading
 from assets.logs.verdicts import LANDED
-from warehouse.landing import layout
-from warehouse.landing.contract import EXTERNAL_CLICKS, PartitionKind, TableContract
-from warehouse.landing.description import SourceDescription
+from warehouse.landing.contract import PartitionKind, TableContract
 
 MOST_FILES = 10  #: named on the page
 
 
 @dataclass(frozen=True)
 class Arrivals:
-    """What one run saw of a table's files, and of the external clicks that belong to its exposures."""
+    """What one run saw of a table's files."""
 
     loading: Loading
     landing: Path
     contract: TableContract
-    without_clicks: frozenset[str] = frozenset()  #: hours of exposures whose external clicks have no files
-
-    @classmethod
-    def of(cls, loading: Loading, landing: Path, description: SourceDescription) -> Arrivals:
-        """Look at the landing folder after a load."""
-        without: frozenset[str] = frozenset()
-        if loading.table == "exposures" and (landing / "external_clicks").is_dir():
-            clicks = description.contract("external_clicks")
-            without = frozenset(loading.asked).difference(layout.partitions(landing, clicks))
-        return cls(loading, landing, description.contract(loading.table), without)
 
     def check(self, partition: str | None = None) -> dg.AssetCheckResult:
         """The verdict on the files of a partition, or on all files of a table without partitions.
 
-        A warning where files are missing, lie unread, or where an hour's external clicks have not come beside
-        its exposures; an error where a file cannot be read.
+        A warning where files are missing or lie unread, an error where one cannot be read.
         """
         table, unread = self.loading.table, self._unread(partition)
         keys = self.loading.asked if partition is None else (partition,)
@@ -48,9 +35,6 @@ class Arrivals:
             warnings.append(f"the folder {self.landing / table} does not exist")
         elif partition in self.loading.missing:
             warnings.append(f"no files yet in {folder_of(self.landing, self.contract, str(partition))}")
-        elif partition in self.without_clicks:
-            clicks = folder_of(self.landing, EXTERNAL_CLICKS, str(partition))
-            warnings.append(f"external clicks have no files yet in {clicks}")
         warnings += [f"{path} is not read: {why}" for path, why in unread.items()]
         texts = [*dict.fromkeys(errors), *warnings]
         return dg.AssetCheckResult(

@@ -63,7 +63,7 @@ def _dimension(table: str) -> dg.AssetsDefinition:
         with retried_or_explained(context):
             loading = load_partitions(home, table, pending(home, table), force=FORCE in context.run.tags)
             progress.spent(loading.seconds())
-            arrivals = Arrivals.of(loading, home.deployment.landing_folder(home.home), home.description)
+            arrivals = _arrivals(home, loading)
             return dg.MaterializeResult(
                 metadata=_files_metadata(loading), check_results=verdicts.of_files(loading, arrivals.check())
             )
@@ -103,7 +103,7 @@ def _dated(
         with retried_or_explained(context):
             loading = load_partitions(home, table, keys, force=FORCE in context.run.tags)
             progress.spent(loading.seconds())
-            arrivals = Arrivals.of(loading, home.deployment.landing_folder(home.home), home.description)
+            arrivals = _arrivals(home, loading)
         for partition in keys:
             results = verdicts.of_partition(loading, partition, arrivals.check(partition))
             yield from results if len(keys) == 1 else verdicts.evaluations(table, results, partition)
@@ -122,6 +122,11 @@ def _dated(
     return load
 
 
+def _arrivals(home: HomeResource, loading: Loading) -> Arrivals:
+    contract = home.description.contract(loading.table)
+    return Arrivals(loading, home.deployment.landing_folder(home.home), contract)
+
+
 def pending(home: HomeResource, table: str) -> list[str]:
     """Landed partitions of a table that are not loaded as they are now."""
     from assets.logs import ingest
@@ -131,16 +136,14 @@ def pending(home: HomeResource, table: str) -> list[str]:
 
 def _metadata(report: "IngestReport", partition: str) -> Metadata:
     """What the asset's page shows of one partition's load."""
-    rows_in, kept, quarantined = (
-        int(report.rows.at[partition, name]) for name in ("rows_in", "kept", "quarantined")
-    )
+    rows = {name: int(report.rows.at[partition, name]) for name in ("rows_in", "kept", "quarantined")}
     alone = len(report.rows) == 1
     warnings = [text for text in report.warnings if alone or partition in text]
     metadata: Metadata = {
-        "rows in": rows_in,
-        "kept": kept,
-        "quarantined": quarantined,
-        "share quarantined": dg.MetadataValue.float(quarantined / rows_in if rows_in else 0.0),
+        "rows in": rows["rows_in"],
+        "kept": rows["kept"],
+        "quarantined": rows["quarantined"],
+        "share quarantined": dg.MetadataValue.float(rows["quarantined"] / max(rows["rows_in"], 1)),
         "warnings": dg.MetadataValue.md("\n".join(f"- {text}" for text in warnings) or "none"),
     }
     if report.data_docs is not None:

@@ -65,31 +65,27 @@ def ingest(
     description = description or reading.describe(landing)
     settings = settings or judging.gate_settings(description, landing)
     began = time.perf_counter()
-    landed, missing, warnings = _read(home, landing, description, table, partitions)
-    read = time.perf_counter()
-    report = report_of(landed, None, missing, warnings)
-    if not landed.files:
-        return replace(report, seconds={"read": read - began, "gate": 0.0, "load": 0.0})
-
-    def accept(judgement: Judgement) -> None:
-        nonlocal report
-        report = with_data_docs(report_of(landed, judgement.result, missing, warnings), judgement, data_docs)
-        if report.failures and not force:
-            raise BatchRejected(report)
-
-    def write(warehouse: Warehouse, judgement: Judgement) -> None:
-        result = judgement.result
-        records = _records(landed, result)
-        warehouse.load(table, records, result.passed, result.quarantined, description=description)
-
-    question = Question(description, table, tuple(landed.files), settings, now_ms)
-    judgement = judging.judge_and_write(home.warehouse, question, landed.frame, accept, write)
-    load = time.perf_counter() - read - judgement.seconds
+    rows = _read(home, landing, description, table, partitions)
+    read = time.perf_counter() - began
+    if not rows.landed.files:
+        report = report_of(rows.landed, None, rows.missing, rows.warnings)
+        return replace(report, seconds={"read": read, "gate": 0.0, "load": 0.0})
+    question = Question(description, table, tuple(rows.landed.files), settings, now_ms)
+    report = _judge_and_load(home, question, rows, force, data_docs)
     return replace(
         report,
-        seconds={"read": read - began, "gate": judgement.seconds, "load": load},
+        seconds={"read": read, **report.seconds},
         warnings=(*report.warnings, *remember(landing, description)),
     )
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """The rows of those partitions that have files, the names of the others, and what is to be said."""
+
+    landed: Landed
+    missing: tuple[str, ...]
+    warnings: tuple[str, ...]
 
 
 def _read(
@@ -98,18 +94,43 @@ def _read(
     description: SourceDescription,
     table: str,
     partitions: Sequence[str] | None,
-) -> tuple[Landed, list[str], list[str]]:
-    """The rows of those partitions that have files, the names of the others, and what is to be said."""
+) -> _Rows:
+    """Read these partitions (default: the pending ones)."""
     gone: set[str] = set()
     if partitions is None:
         standing = standing_of(home, table, landing=landing, description=description)
         partitions, gone = standing.pending, set(standing.gone)
     landed = reading.read(landing, description, table, partitions)
-    missing = [partition for partition, files in landed.files.items() if not files]
+    missing = tuple(partition for partition, files in landed.files.items() if not files)
     if missing:
         gone |= set(missing) & set(_loaded(home, table))
     with_files = {partition: files for partition, files in landed.files.items() if files}
-    return replace(landed, files=with_files), missing, [*landed.warnings, *_stay_loaded(table, sorted(gone))]
+    warnings = (*landed.warnings, *_stay_loaded(table, sorted(gone)))
+    return _Rows(replace(landed, files=with_files), missing, warnings)
+
+
+def _judge_and_load(
+    home: SourceHome, question: Question, rows: _Rows, force: bool, data_docs: Path | None
+) -> IngestReport:
+    """The gate, then the warehouse; `seconds` has both."""
+    began, landed = time.perf_counter(), rows.landed
+    report = report_of(landed, None, rows.missing, rows.warnings)
+
+    def accept(judgement: Judgement) -> None:
+        nonlocal report
+        judged = report_of(landed, judgement.result, rows.missing, rows.warnings)
+        report = with_data_docs(judged, judgement, data_docs)
+        if report.failures and not force:
+            raise BatchRejected(report)
+
+    def write(warehouse: Warehouse, judgement: Judgement) -> None:
+        result, description = judgement.result, question.description
+        records = _records(landed, result)
+        warehouse.load(landed.table, records, result.passed, result.quarantined, description=description)
+
+    judgement = judging.judge_and_write(home.warehouse, question, landed.frame, accept, write)
+    load = time.perf_counter() - began - judgement.seconds
+    return replace(report, seconds={"gate": judgement.seconds, "load": load})
 
 
 def pending(

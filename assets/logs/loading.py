@@ -74,6 +74,7 @@ def _load(
 ) -> None:
     """Load all at once; what one partition spoils is tried again without it."""
     from assets.logs.ingest import BatchRejected, ingest
+    from assets.logs.reports import docs_folder
     from warehouse.landing.files import FileRejected
 
     if not partitions:
@@ -81,7 +82,13 @@ def _load(
     landing = home.deployment.landing_folder(home.home)
     try:
         report = ingest(
-            home.paths, loading.table, partitions, landing=landing, now_ms=clock.now_ms(), force=force
+            home.paths,
+            loading.table,
+            partitions,
+            landing=landing,
+            now_ms=clock.now_ms(),
+            force=force,
+            data_docs=docs_folder(home.paths),
         )
     except BatchRejected as rejected:
         refused = dict(rejected.report.failures)

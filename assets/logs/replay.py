@@ -67,8 +67,7 @@ def replay(
     landing = landing or home.landing
     description = description or reading.describe(landing)
     settings = settings or judging.gate_settings(description, landing)
-    if fixed is not None:
-        ids = [int(number) for number in fixed["id"]]
+    ids = ids if fixed is None else [int(number) for number in fixed["id"]]
     upgrade(home.warehouse)
     with Warehouse(home.warehouse, read_only=True) as warehouse:
         rows = show_quarantine(warehouse, table, rule=rule, partition=partition, ids=ids)
@@ -86,8 +85,7 @@ def replay(
             move_to_kept(warehouse, table, passed(judgement), description)
 
     judgement = judging.judge_and_write(home.warehouse, question, raw, lambda _: None, write)
-    rules = judgement.result.quarantined["rule"].value_counts()
-    still = {str(rule): int(count) for rule, count in rules.items()}
+    still = {str(r): int(n) for r, n in judgement.result.quarantined["rule"].value_counts().items()}
     moved = passed(judgement)["_partition"]
     return ReplayReport(table, len(rows), len(moved), still, tuple(dict.fromkeys(moved)))
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from assets.logs.judging import Judgement
     from expectations.admission import RuleVerdict
     from expectations.gate import BatchFailure, GateResult
+    from warehouse.home import SourceHome
     from warehouse.landing.files import FileRejected
     from warehouse.landing.layout import UnreadFile
     from warehouse.landing.records import Landed
@@ -105,6 +106,11 @@ def report_of(
         unread=landed.unread,
         verdicts=result.verdicts,
     )
+
+
+def docs_folder(home: SourceHome) -> Path:
+    """Where the Data Docs of a source's loads lie: `<table>/index.html`, of the last load of each table."""
+    return home.reports / "data_docs"
 
 
 def with_data_docs(report: IngestReport, judgement: Judgement, folder: Path | None) -> IngestReport:

@@ -124,15 +124,13 @@ def _result(table: str, name: str, verdicts: list[RuleVerdict], *, forced: bool)
         for key in ("observed", "low", "high")
         if (value := getattr(verdict, key)) is not None and value == value
     }
-    texts = [verdict.message for verdict in failed] or [
-        verdict.message for verdict in shown if verdict.message
-    ]
+    texts = [verdict.message for verdict in (failed or shown) if verdict.message][:10] or ["holds"]
+    end = [FORCED if forced else REMEDY] if failed else []
     return dg.AssetCheckResult(
         asset_key=table,
         check_name=name,
         passed=not failed,
         severity=dg.AssetCheckSeverity.WARN if forced else dg.AssetCheckSeverity.ERROR,
-        description=("\n".join(texts[:10]) or "holds")
-        + (f"\n{FORCED if forced else REMEDY}" if failed else ""),
+        description="\n".join([*texts, *end]),
         metadata=numbers,
     )

@@ -6,6 +6,7 @@ import dagster as dg
 
 from assets.common import plots
 from assets.common.faults import BadRequest, retried_or_explained
+from assets.common.links import mlflow_links
 from assets.common.resources import HomeResource, ProgressReport, TrackingResource
 from assets.common.timings import Timings
 from assets.profiling.audience.inbox import mark, request_path
@@ -50,27 +51,25 @@ def few_shot_job_asset() -> dg.AssetsDefinition:
             from assets.profiling.sources import ProfileSource
 
             name, shop, timings = context.partition_key, home.shop, Timings()
-            deployment, out = shop.deployment, shop.paths.reports / "audiences" / name
+            deployment, runs = shop.deployment, tracking.shop.open(PROFILING)
             settings = load_request(the_request(shop.paths.requests, name))
             with timings.phase("read"):
                 source = ProfileSource.opened(home.home, deployment.source)
             made = carry_out(
                 settings,
                 source,
-                tracking.shop.open(PROFILING),
-                out,
+                runs,
+                shop.paths.reports / "audiences" / name,
                 name=name,
                 whole_folder=True,
-                size=deployment.size,
-                seed=deployment.seed,
-                device=deployment.device,
+                **deployment.model_dump(include={"size", "seed", "device"}),
                 progress=progress.to(context.log, f"{name}:"),
                 phase=timings.phase,
             )
             progress.spent(timings.seconds)
             request = mark(request_path(shop.paths.requests, name), settings)
             run = {"mlflow_run": made.run_id, "outcome": made.outlook, REQUEST: request}
-            shown = metadata(made.result, made.files.page)
+            shown = metadata(made.result, made.files.page) | mlflow_links(runs.urls)
             context.add_asset_metadata({**shown, **run, **timings.metadata()})
 
     return few_shot_job

@@ -7,6 +7,7 @@ from pydantic import Field
 
 from assets.common import plots
 from assets.common.faults import BadRequest, retried_or_explained
+from assets.common.links import mlflow_links
 from assets.common.partitions import Partitions
 from assets.common.resources import HomeResource, ProgressReport, TrackingResource
 from assets.common.timings import Timings
@@ -77,8 +78,8 @@ def trained_all(
         source = ProfileSource.opened(home.home, deployment.source)
         data, (first_day, _) = source.read(date), source.days()
     shown: dict[str, object] = {"as of": date, "users": len(data), "purchases": len(data.purchases)}
-    runs = tracking.open(PROFILING)
     for system in systems:
+        runs = tracking.open(PROFILING)
         listen = progress.to(context.log, f"{system} {date}:")
         trainer = source.trainer(
             deployment.size, deployment.seed, deployment.device, progress=listen, tracking=runs
@@ -88,7 +89,7 @@ def trained_all(
             measured = backtest(system, date, data, first_day, trainer)
         with timings.phase("record"):
             record_backtest(runs, trained, measured)
-        shown |= figures(trained, measured)
+        shown |= figures(trained, measured) | mlflow_links(runs.urls)
     progress.spent(timings.seconds)
     return {**shown, **timings.metadata()}
 

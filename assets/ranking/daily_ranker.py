@@ -1,25 +1,27 @@
 """daily_ranker[D]: every system trained on the instances through day D; what day D + 1 begins from."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from assets.common import model_registry, plots
 from assets.common.faults import retried_or_explained
+from assets.common.links import mlflow_links
 from assets.common.partitions import Partitions
 from assets.common.resources import HomeResource, ProgressReport, TrackingResource, WarehouseResource
 from assets.common.timings import Timings
-from assets.common.tuned import Values, tuned_settings, with_tuned
+from assets.common.tuned import tuned_settings
 from assets.ranking.reading import read_through
-from assets.ranking.states import StateRecord, States
+from assets.ranking.states import States
+from assets.ranking.system_training import SystemTraining, train_systems
 from assets.ranking.tracking import record_training
-from models.progress import Progress
 
 if TYPE_CHECKING:
     from assets.common.tracking import Tracking
-    from models.ranking.features.event_log import EventLog
-    from models.ranking.ranker import Ranker
-    from warehouse.home import Deployment
+
+
+TRAINED = "trained"  #: the asset check
 
 
 def daily_ranker_asset(
@@ -31,11 +33,19 @@ def daily_ranker_asset(
     # training.
     @dg.asset(
         partitions_def=partitions.daily,
-        deps=["exposures", "external_clicks", "long_term_graph"],
+        deps=["exposures", "external_clicks", "long_term_graph", *partitions.history],
         group_name="ranking",
         owners=["team:ranking"],
         kinds={"pytorch", "mlflow"},
         freshness_policy=freshness,
+        check_specs=[
+            dg.AssetCheckSpec(
+                TRAINED,
+                asset="daily_ranker",
+                description="Every system was trained: no loss and no weight that is not a number.",
+                partitions_def=partitions.daily,
+            )
+        ],
     )
     def daily_ranker(
         context: dg.AssetExecutionContext,
@@ -43,74 +53,69 @@ def daily_ranker_asset(
         warehouse: WarehouseResource,
         tracking: TrackingResource,
         progress: dg.ResourceParam[ProgressReport],
-    ) -> None:
+    ) -> dg.MaterializeResult:
         """Each system of the deployment, trained on everything received through the day, with the settings
         that `hourfold tune` chose, if it did.
 
         A killed training resumes from its last epoch. Each model becomes a version of the registered model;
-        which one is to be served is for `promotion` to say.
+        which one is to be served is for `promotion` to say. A system whose training diverges is named by the
+        check; the others are stored.
         """
         with retried_or_explained(context):
-            day, deployment, timings = context.partition_key, home.deployment, Timings()
-            states = States(home.paths.models)
-            with timings.phase("read"), warehouse.open() as opened:
-                log, data_hash = read_through(opened, deployment, day)
-            tuned = tuned_settings(home.paths, deployment.source, deployment.size, deployment.systems)
-            losses, metadata = {}, {"exposures": len(log.exposures), "data_hash": data_hash}
-            for system in deployment.systems:
-                with timings.phase("compute"):
-                    listen = progress.to(context.log, f"{system} {day}:")
-                    values = tuned.get(system, {})
-                    ranker = train(system, day, log, data_hash, deployment, values, states, listen)
-                with timings.phase("record"):
-                    version = register(tracking.open(), system, day, states, ranker.losses)
-                losses[system] = ranker.losses
-                metadata |= {f"{system}: version": version, f"{system}: last loss": ranker.losses[-1]}
-            progress.spent(timings.seconds)
-            context.add_asset_metadata(
-                {**metadata, "loss": plots.embedded(_plot(losses, day)), **timings.metadata()}
-            )
+            return train_all(context, home, warehouse, tracking, progress)
 
     return daily_ranker
 
 
-def train(
-    system: str,
-    day: str,
-    log: "EventLog",
-    data_hash: str,
-    deployment: "Deployment",
-    tuned: Values,
-    states: States,
-    listen: Progress,
-) -> "Ranker":
-    """Train one system on `log`, everything through `day`, and store it whole.
+def train_all(
+    context: dg.AssetExecutionContext,
+    home: HomeResource,
+    warehouse: WarehouseResource,
+    tracking: TrackingResource,
+    progress: ProgressReport,
+) -> dg.MaterializeResult:
+    """Train and register every system of a day; returns what the asset's page shows.
 
-    `tuned` are the settings that `hourfold tune` chose for it; the record shows what they made of it.
+    Raises:
+        ValueError: every system failed.
     """
-    from models.ranking.lsttm.long_term_graph import LongTermState
-    from models.ranking.ranker import Ranker
-    from models.ranking.registry import SYSTEMS
-
-    settings = with_tuned(system, getattr(SYSTEMS[system], deployment.size), tuned)
-    long_term = None
-    if settings.uses_long_term:
-        long_term = LongTermState.load(states.ranker_path(states.long_term(day)))
-    checkpoint = states.checkpoint(system, day)
-    ranker = Ranker.train(
-        settings,
-        log,
-        seed=deployment.seed,
-        device=deployment.device,
-        long_term=long_term,
-        checkpoint=checkpoint,
-        progress=listen,
+    day, deployment, timings = context.partition_key, home.deployment, Timings()
+    states = States(home.paths.models)
+    with timings.phase("read"), warehouse.open() as opened:
+        log, data_hash = read_through(opened, deployment, day)
+    tuned = tuned_settings(home.paths, deployment.source, deployment.size, deployment.systems)
+    metadata: dict[str, Any] = {"exposures": len(log.exposures), "data_hash": data_hash}
+    plan = [
+        SystemTraining(system, day, data_hash, deployment, tuned.get(system, {}), states)
+        for system in deployment.systems
+    ]
+    with timings.phase("compute"):
+        trained = train_systems(plan, log, progress.to(context.log))
+    failed = {one.system: one.failure for one in trained if one.failure}
+    losses = {one.system: list(one.losses) for one in trained if not one.failure}
+    for system in losses:
+        runs = tracking.open()
+        with timings.phase("record"):
+            version = register(runs, system, day, states, losses[system])
+        metadata |= {f"{system}: version": version, f"{system}: last loss": losses[system][-1]}
+        metadata |= mlflow_links(runs.urls)
+    if not losses:
+        raise ValueError("; ".join(f"{system}: {reason}" for system, reason in failed.items()))
+    progress.spent(timings.seconds)
+    return dg.MaterializeResult(
+        metadata={**metadata, "loss": plots.embedded(_plot(losses, day)), **timings.metadata()},
+        check_results=[_verdict(day, failed)],
     )
-    record = StateRecord.of_training(system, day, deployment, settings, data_hash)
-    with states.write(states.daily(system, day), record) as path:
-        ranker.save(path)
-    checkpoint.unlink(missing_ok=True)
-    return ranker
+
+
+def _verdict(day: str, failed: Mapping[str, str]) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        check_name=TRAINED,
+        passed=not failed,
+        description="\n".join(f"{day}, {system}: {reason}" for system, reason in failed.items())
+        or "every system was trained",
+        metadata={"systems failed": sorted(failed)},
+    )
 
 
 def register(tracking: "Tracking", system: str, day: str, states: States, losses: list[float]) -> str:

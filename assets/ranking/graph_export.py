@@ -35,7 +35,7 @@ def export_graphs(home: Home, deployment: Deployment, day: str, path: Path) -> d
             raise LookupError(
                 f"no hour of {day} is loaded from {deployment.source}: ingest that day first, or name another"
             )
-        log = read_log(warehouse, zone, zone.day_start_ms(deployment.first_day), end_ms)
+        log = read_log(warehouse, zone, zone.day_start_ms(deployment.behaviours_first_day), end_ms)
         names = GraphNames(
             warehouse.category_names("external_clicks", "domain"),
             warehouse.fields("users"),

@@ -87,7 +87,7 @@ def open_hour(warehouse: WarehouseResource, states: States, key: str) -> Hour:
 
     Raises:
         NoBaseModel: no daily model of an earlier day is finished for any of the systems.
-        LookupError: nothing of the hour is loaded.
+        LookupError: the hour's exposures are not loaded.
     """
     deployment = warehouse.deployment
     zone = deployment.service_zone
@@ -95,9 +95,10 @@ def open_hour(warehouse: WarehouseResource, states: States, key: str) -> Hour:
         loaded = loaded_hours(
             opened, zone.day_start_ms(deployment.first_day), zone.hour_start_ms(key) + HOUR_MS
         )
-        if key not in loaded:
+        start_ms = zone.hour_start_ms(key)
+        if key not in loaded_hours(opened, start_ms, start_ms + HOUR_MS, ["exposures"]):
             raise LookupError(
-                f"nothing of hour {key} is loaded: materialise `exposures` of this partition first"
+                f"the exposures of hour {key} are not loaded: materialise `exposures` of this partition first"
             )
         starts, failed = _starts(states, deployment.systems, key, loaded)
         needed = sorted({key}.union(*(start.catch_up for start in starts)))

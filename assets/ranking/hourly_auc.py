@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from assets.common import plots
+from assets.common.links import mlflow_links
 from assets.common.partitions import DAY_BEFORE, HOUR_BEFORE, Partitions
 from assets.common.resources import HomeResource, ProgressReport, TrackingResource, WarehouseResource
 from assets.common.timings import Timings
@@ -142,6 +143,7 @@ def score_hour(
     }
     metadata |= {f"{start.system}: base_partition": start.base.partition for start in hour.starts}
     metadata |= {f"{system}: failed": reason for system, reason in scores.failed.items()}
+    metadata |= mlflow_links(tracking.urls)
     metadata["hours caught up"] = sorted({key for start in hour.starts for key in start.catch_up})
     return ScoredPartition(
         metadata | {name: plots.embedded(png) for name, png in drawn.items()}, scores.failed

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from assets.common.links import mlflow_links
 from assets.common.partitions import DAY_BEFORE, HOUR_BEFORE, Partitions
 from assets.common.provenance import git_revision
 from assets.common.resources import HomeResource, ProgressReport, TrackingResource, WarehouseResource
@@ -62,6 +63,7 @@ def adapt_hour(
     with timings.phase("read"):
         hour = open_hour(warehouse, states, key)
     metadata: dict[str, object] = {"exposures": len(hour.logs[key].log.exposures)}
+    metadata |= {f"{system}: failed": reason for system, reason in hour.failed.items()}
     for start in hour.starts:
         with timings.phase("compute"):
             day = day_before(states, start, hour, home.deployment.device)
@@ -82,7 +84,7 @@ def adapt_hour(
             record_hour(tracking, start.base, key, parent, metrics={"adapt_loss": report.loss}, tags=tags)
         metadata |= {f"{start.system}: {name}": value for name, value in tags.items() if value}
         metadata[f"{start.system}: loss"] = report.loss
-    return metadata
+    return metadata | mlflow_links(tracking.urls)
 
 
 def _record(start: Start, hour: Hour) -> StateRecord:

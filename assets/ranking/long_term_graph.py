@@ -6,6 +6,7 @@ import dagster as dg
 
 from assets.common import plots
 from assets.common.faults import retried_or_explained
+from assets.common.links import mlflow_links
 from assets.common.partitions import Partitions
 from assets.common.resources import HomeResource, ProgressReport, TrackingResource, WarehouseResource
 from assets.common.timings import Timings
@@ -23,7 +24,7 @@ def long_term_graph_asset(partitions: Partitions) -> dg.AssetsDefinition:
     # training.
     @dg.asset(
         partitions_def=partitions.daily,
-        deps=["exposures", "external_clicks"],
+        deps=["exposures", "external_clicks", *partitions.history],
         group_name="ranking",
         owners=["team:ranking"],
         kinds={"pytorch", "mlflow"},
@@ -59,7 +60,7 @@ def trained(
     from models.ranking.lsttm.long_term_graph import train_long_term
     from models.ranking.registry import long_term_settings
 
-    day, deployment, timings = context.partition_key, home.deployment, Timings()
+    day, deployment, timings, runs = context.partition_key, home.deployment, Timings(), tracking.open()
     states, settings = States(home.paths.models), long_term_settings(deployment.size)
     with timings.phase("read"), warehouse.open() as opened:
         log, data_hash = read_through(opened, deployment, day)
@@ -76,9 +77,7 @@ def trained(
         plot = plots.curves({"L_N": state.losses}, f"Long-term graph, {day}", "mean loss", "epoch")
         metrics = {"collapse": state.collapse}
         finished = states.finished(folder)
-        record_training(
-            tracking.open(), finished, "long_term", losses=state.losses, plot=plot, metrics=metrics
-        )
+        record_training(runs, finished, "long_term", losses=state.losses, plot=plot, metrics=metrics)
     progress.spent(timings.seconds)
     return {
         "users": len(state.user_vectors),
@@ -86,5 +85,6 @@ def trained(
         "collapse": state.collapse,
         "loss": plots.embedded(plot),
         "data_hash": data_hash,
+        **mlflow_links(runs.urls),
         **timings.metadata(),
     }

@@ -1,5 +1,6 @@
 """promotion[D]: challenger against champion; the alias moves only on a pass."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -38,7 +39,7 @@ def promotion_asset(partitions: Partitions) -> dg.AssetsDefinition:
             dg.AssetCheckSpec(
                 "guard_rails",
                 asset="promotion",
-                description="New models: scores finite and not constant, long-term vectors not collapsed.",
+                description="New models: trained, scores finite and not constant, no collapsed vectors.",
             )
         ],
         group_name="ranking",
@@ -79,6 +80,9 @@ def promote(
         rehearsal = _rehearsal(opened, zone, day)
     with timings.phase("compute"):
         figures = live.figures()
+        trained = [s for s in deployment.systems if states.record(states.daily(s, day)) is not None]
+        if not trained:
+            raise LookupError(f"no model of {day} is finished: materialise `daily_ranker` of {day} first")
         candidates = [
             Candidate(
                 system,
@@ -86,7 +90,7 @@ def promote(
                 figures.get(system, {}).get("auc"),
                 tuple(_faults(states, system, day, rehearsal, deployment.device)),
             )
-            for system in deployment.systems
+            for system in trained
         ]
     with timings.phase("record"):
         champion = model_registry.at_alias(tracking, model_registry.CHAMPION)
@@ -97,6 +101,8 @@ def promote(
             model_registry.point(tracking, model_registry.CHAMPION, version, why)
         record_live(warehouse, tracking, states, day, figures)
     faults = {c.system: "; ".join(c.faults) for c in candidates if c.faults}
+    faults |= {s: f"no model of {day}: its training failed" for s in deployment.systems if s not in trained}
+    faults |= {system: f"live in hour {reason}" for system, reason in live.failed.items()}
     return dg.MaterializeResult(
         metadata={
             "challenger": f"{decision.challenger.system}, version {version}",
@@ -105,14 +111,16 @@ def promote(
             **{f"{c.system}: live auc": c.live_auc for c in candidates if c.live_auc is not None},
             **timings.metadata(),
         },
-        check_results=[
-            dg.AssetCheckResult(
-                check_name="guard_rails",
-                passed=not faults,
-                severity=dg.AssetCheckSeverity.WARN,
-                description="; ".join(f"{system}: {text}" for system, text in faults.items()) or "all hold",
-            )
-        ],
+        check_results=[_verdict(faults)],
+    )
+
+
+def _verdict(faults: Mapping[str, str]) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        check_name="guard_rails",
+        passed=not faults,
+        severity=dg.AssetCheckSeverity.WARN,
+        description="; ".join(f"{system}: {text}" for system, text in faults.items()) or "all hold",
     )
 
 
@@ -129,9 +137,9 @@ def _version(tracking: "Tracking", states: States, system: str, day: str) -> str
 def _rehearsal(opened: "Warehouse", zone: "ServiceZone", day: str) -> "EventLog":
     """The exposures of the day's last loaded hour as though shown in the first hour after it."""
     start_ms = zone.day_start_ms(day)
-    last = list(loaded_hours(opened, start_ms, start_ms + DAY_MS))[-1:]
+    last = list(loaded_hours(opened, start_ms, start_ms + DAY_MS, ["exposures"]))[-1:]
     if not last:
-        raise LookupError(f"nothing of {day} is loaded: materialise `exposures` of its hours first")
+        raise LookupError(f"no exposures of {day} are loaded: materialise `exposures` of its hours first")
     log = read_hours(opened, zone, last)[last[0]].log
     end_ms = start_ms + DAY_MS
     shifted = replace(log.exposures, shown_at=log.exposures.shown_at + (end_ms - log.start_ms))

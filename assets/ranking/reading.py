@@ -58,9 +58,12 @@ def read_log(
 
 
 def read_through(warehouse: Warehouse, deployment: Deployment, day: str) -> tuple[EventLog, str]:
-    """Everything received through the end of a day, what its training reads; and a hash of it."""
+    """Everything received through the end of a day, what its training reads; and a hash of it.
+
+    It begins with the external clicks where those are known from before the first exposure.
+    """
     zone = deployment.service_zone
-    start_ms, end_ms = zone.day_start_ms(deployment.first_day), zone.day_start_ms(day) + DAY_MS
+    start_ms, end_ms = zone.day_start_ms(deployment.behaviours_first_day), zone.day_start_ms(day) + DAY_MS
     return read_log(warehouse, zone, start_ms, end_ms), warehouse.data_hash(start_ms, end_ms)
 
 
@@ -76,10 +79,12 @@ def read_hours(warehouse: Warehouse, zone: ServiceZone, hours: Sequence[str]) ->
     return logs
 
 
-def loaded_hours(warehouse: Warehouse, start_ms: int, end_ms: int) -> dict[str, str]:
-    """Hours in `[start_ms, end_ms)` of which something is loaded, in order: key → hash of what was loaded."""
+def loaded_hours(
+    warehouse: Warehouse, start_ms: int, end_ms: int, tables: Sequence[str] = EVENT_TABLES
+) -> dict[str, str]:
+    """Hours in `[start_ms, end_ms)` of which something of `tables` is loaded, in order: key → hash of it."""
     parts: dict[str, list[str]] = {}
-    for table in EVENT_TABLES:
+    for table in tables:
         loaded = warehouse.loaded(table)
         within = loaded[(loaded["start_ms"] >= start_ms) & (loaded["start_ms"] < end_ms)]
         for partition, data_hash in zip(within["partition"], within["data_hash"], strict=True):

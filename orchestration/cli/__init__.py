@@ -11,8 +11,8 @@ from typer.core import TyperGroup
 from typer.main import get_group
 
 NAMES = (
-    *("demo", "simulate", "ingest", "day", "compare", "ab", "tune", "heatmap", "prospect"),
-    *("profile-eval", "ui", "graph", "quarantine"),
+    *("demo", "simulate", "check", "ingest", "day", "live", "compare", "ab", "tune", "heatmap"),
+    *("prospect", "profile-eval", "ui", "graph", "quarantine", "sql"),
 )
 
 

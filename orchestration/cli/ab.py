@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assets.experiments.ab.settings import ABSettings
 from orchestration.cli.console import out as console
-from orchestration.cli.console import plain_errors, progress_bars
+from orchestration.cli.console import plain_errors, progress_bars, tell
 from orchestration.cli.options import Chosen, Defaults, Out, Record, Workers, from_settings
 from orchestration.cli.tables import new_table, or_dash
 
@@ -42,13 +43,14 @@ def ab(
     from orchestration.settings import prepare_home
     from warehouse.home import Home
 
+    started = time.time()
     with plain_errors(ValueError, WorkerFailed), progress_bars() as progress:
         settings = ABSettings.model_validate(chosen)
         if not defaults:
             settings = settings.with_tuned(Home.current().source("simulator"))
         result = ab_test(settings, out, workers=workers, progress=progress)
         if record:
-            record_ab(prepare_home().mlflow, result, out)
+            record_ab(prepare_home().mlflow, result, out, started)
     test_days = settings.test_days
     console.print(_arms_table(f"Simulated users, {test_days[0]} to {test_days[-1]}", result))
     console.print(_lifts_table("Lift, simulated users", result.metrics))
@@ -59,6 +61,7 @@ def ab(
     srm = result.srm
     verdict = "as split" if srm.valid else "[bold red]INVALID[/]: the split is broken, read nothing above"
     console.print(f"Sample ratio: χ² {srm.chi_square:.2f}, p {srm.p_value:.3g}: {verdict}")
+    tell(f"{arm} failed and was left out of the test. {reason}" for arm, reason in result.failed.items())
     console.print(f"Written: {out}")
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
+
 from assets.experiments.comparison.settings import CompareSettings
-from orchestration.cli.console import err, plain_errors, progress_bars
 from orchestration.cli.console import out as console
+from orchestration.cli.console import plain_errors, progress_bars, tell
 from orchestration.cli.options import Chosen, Data, Defaults, Out, Record, Workers, from_settings
 
 
@@ -20,8 +22,7 @@ def compare(
     """Compare systems: retrain before each day, score its 24 hours, adapt after each.
 
     A copy of each trained model that never adapts scores the same hours, so that the gain of the hourly
-    update is seen too. A system whose training diverges or whose scores are no numbers is named with the
-    reason; the others are compared without it.
+    update is seen too. A system that diverges is named with the reason, and the others go on without it.
 
     The source passes the gate into a warehouse under HOURFOLD_HOME unless it is there already. Results are
     saved as they come: the same command after a kill goes on where it was. Settings that `hourfold tune`
@@ -38,24 +39,26 @@ def compare(
     from assets.experiments.comparison.run import compare as run
     from assets.experiments.comparison.tracking import record as record_comparison
     from assets.experiments.workers import WorkerFailed
+    from assets.logs.external_history import left_out
     from assets.logs.ingest import BatchRejected
     from orchestration.cli.tables import comparison_tables, failed_lines
     from orchestration.settings import prepare_home
     from warehouse.home import Home
 
     errors = (ValueError, LookupError, FileNotFoundError, WorkerFailed, BatchRejected)
+    started = time.time()
     with plain_errors(*errors), progress_bars() as progress:
         settings = CompareSettings.model_validate(chosen)
         if not defaults:
             settings = settings.with_tuned(Home.current().source(settings.source))
         logs = prepare(settings, data, progress=progress)
+        tell(left_out(logs.landing))
         result = run(settings, logs, out, workers=workers, progress=progress)
         if record:
-            record_comparison(prepare_home().mlflow, result, out)
+            record_comparison(prepare_home().mlflow, result, out, started)
     made = "simulated logs" if logs.simulated else settings.source
     title = f"{made}: {len(settings.days)} day(s), {len(settings.seeds)} seed(s)"
     for table in comparison_tables(title, result):
         console.print(table)
-    for line in failed_lines({entry.system: entry.reason for entry in result.failed}):
-        err.print(line, style="red", markup=False)
+    tell(failed_lines({entry.system: entry.reason for entry in result.failed}))
     console.print(f"Written: {out}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -96,6 +96,12 @@ def plain_errors(*kinds: type[Exception]) -> Iterator[None]:
         err.print(f"[bold red]{type(error).__name__}[/]: ", end="")
         err.print(str(error), markup=False)
         raise typer.Exit(1) from error
+
+
+def tell(notes: Iterable[str]) -> None:
+    """Sentences on what was left out or assumed, on stderr."""
+    for note in notes:
+        err.print(note, style="yellow", markup=False)
 
 
 @dataclass

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from orchestration.cli.console import err, out, plain_errors, progress_bars
+from orchestration.cli.console import err, out, plain_errors, progress_bars, tell
 from orchestration.cli.options import Tiny
 
 if TYPE_CHECKING:
@@ -71,8 +71,7 @@ def _show(report: DayReport, truth: Truth | None) -> None:
     table.caption = GAIN
     out.print(table)
     out.print(periods_table(f"{made}, {report.day}: AUC by period", figures, truth))
-    for line in failed_lines(report.failed):
-        err.print(line, style="red", markup=False)
+    tell(failed_lines(report.failed))
     out.print(f"Base models: {bases(report)}")
     out.print(f"Plot: {report.plot}")
     out.print("Look on with: hourfold ui")

@@ -53,6 +53,7 @@ def deploy(
         "zone": description.zone,
         "first_day": description.first_day,
         "shop_first_day": description.shop_first_day,
+        "external_first_day": description.external_first_day,
         "landing": str(opened.landing) if source == "landing" else None,
     }
     return _changed((former.model_dump() if former is not None else {}) | described_fields, changes)

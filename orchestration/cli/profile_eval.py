@@ -42,8 +42,9 @@ def profile_eval(chosen: Chosen, out: Out, data: Data = None, workers: Workers =
         settings = ProfileEvalSettings.model_validate(chosen)
         home = prepare_home(Home.current())
         shop = prepare_shop(settings, data, progress=progress)
+        runs = Tracking(home.mlflow, settings.source, shop.simulated, PROFILING)
         result = run(settings, shop, out, workers=workers, progress=progress)
-        record(Tracking(home.mlflow, settings.source, shop.simulated, PROFILING), result, out)
+        record(runs, result, out)
     _print(result, "simulated purchases" if shop.simulated else settings.source)
     console.print(f"Written: {out}")
 

@@ -10,9 +10,9 @@ from rich.table import Table
 
 from orchestration.cli.console import out, plain_errors
 from orchestration.cli.options import SourceOfHome
+from orchestration.cli.stored import folders_of, reading_errors, warehouse_of
 
 if TYPE_CHECKING:
-    from warehouse.home import SourceHome
     from warehouse.store.warehouse import Warehouse
 
 app = typer.Typer(
@@ -35,18 +35,23 @@ def list_(table: TableName = None, source: SourceOfHome = None) -> None:
 
         hourfold quarantine list --table exposures
     """
+    from assets.logs.reports import docs_folder
     from warehouse.store.quarantine import list_quarantine
 
-    with plain_errors(FileNotFoundError, ValueError), _opened(source) as warehouse:
+    with plain_errors(*reading_errors()), _opened(source) as warehouse:
         counts = list_quarantine(warehouse, table)
+        docs = docs_folder(folders_of(source)[0])
     if counts.empty:
         out.print("Quarantine is empty.")
-        return
-    shown = Table("table", "rule", "column", "rows", "partitions", "first", "last")
-    for row in counts.itertuples(index=False):
-        shown.add_row(*(str(value) for value in row))
-    out.print(shown)
-    out.print(f"{int(counts['rows'].sum()):,} rows. See them with: hourfold quarantine show --rule RULE")
+    else:
+        shown = Table("table", "rule", "column", "rows", "partitions", "first", "last")
+        for row in counts.itertuples(index=False):
+            shown.add_row(*(str(value) for value in row))
+        out.print(shown)
+        out.print(f"{int(counts['rows'].sum()):,} rows. See them with: hourfold quarantine show --rule RULE")
+    out.print("A batch that was refused leaves nothing here: its message names rules, counts and values.")
+    if docs.is_dir():
+        out.print(f"Data Docs of the last loads, refused ones too: {docs}", soft_wrap=True)
 
 
 @app.command()
@@ -68,7 +73,7 @@ def show(
     """
     from warehouse.store.quarantine import show_quarantine
 
-    with plain_errors(FileNotFoundError, ValueError), _opened(source) as warehouse:
+    with plain_errors(*reading_errors()), _opened(source) as warehouse:
         most = None if csv else limit
         rows = show_quarantine(warehouse, table, rule=rule, partition=partition, limit=most)
     if csv is not None:
@@ -105,8 +110,8 @@ def replay(
 
     from assets.logs.replay import replay as run
 
-    with plain_errors(FileNotFoundError, ValueError, KeyError):
-        home, landing = _home(source)
+    with plain_errors(*reading_errors(), KeyError):
+        home, landing = folders_of(source)
         values = None if fixed is None else pd.read_csv(fixed, dtype={"id": "int64"}, keep_default_na=True)
         report = run(home, table, rule=rule, partition=partition, fixed=values, landing=landing)
     out.print(f"{table}: {report.replayed:,} rows replayed, {report.moved:,} moved to the warehouse")
@@ -119,27 +124,10 @@ def replay(
         )
 
 
-def _home(source: str | None) -> tuple[SourceHome, Path]:
-    """The folders of the source, and its landing folder."""
-    from warehouse.home import Deployment, Home
-
-    home = Home.current()
-    deployment = Deployment.load(home)
-    if source is not None and source != deployment.source:
-        deployment = Deployment(source=source)
-    paths = deployment.paths(home)
-    if not paths.warehouse.exists():
-        raise FileNotFoundError(
-            f"{paths.warehouse} is not there: ingest the source {deployment.source} first, or name another "
-            "with --source"
-        )
-    return paths, deployment.landing_folder(home)
-
-
 def _opened(source: str | None) -> Warehouse:
     from warehouse.store.warehouse import Warehouse
 
-    return Warehouse(_home(source)[0].warehouse, read_only=True)
+    return Warehouse(warehouse_of(source), read_only=True)
 
 
 def _short(text: str, length: int = 60) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -51,6 +52,7 @@ def tune(
     from orchestration.settings import prepare_home
 
     errors = (ValueError, LookupError, FileNotFoundError, WorkerFailed, BatchRejected)
+    started = time.time()
     with plain_errors(*errors), progress_bars() as progress:
         settings = TuneSettings.model_validate(chosen)
         fields = settings.model_dump(include={"source", "systems", "days", "size", "device"})
@@ -67,7 +69,7 @@ def tune(
         home = prepare_home()
         own = home.source(settings.source).root / FILE
         if mlflow:
-            record(home.mlflow, settings, result, out, progress)
+            record(home.mlflow, settings, result, out, progress, started)
         if write:
             result.choices().save(own)
     _print(result, [out, own] if write else [out])

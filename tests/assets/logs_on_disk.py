@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from warehouse.home import SourceHome
+from warehouse.home import Deployment, Home, SourceHome
 from warehouse.landing import layout
 from warehouse.landing.description import SourceDescription
 from warehouse.landing.service_time import HOUR_MS
@@ -25,6 +25,7 @@ ZONE = DESCRIPTION.service_zone
 HOURS = ZONE.hours_of_day("2026-05-01")
 NOW = ZONE.day_start_ms("2026-06-01")
 USERS, ITEMS, COUNT = 20, 15, 60
+EARLY, CLICKS = "2026-04-30", 12  #: a day before the feed; external clicks of an hour
 
 
 def exposures(hour: str, count: int = COUNT) -> pd.DataFrame:
@@ -69,4 +70,34 @@ def make(root: Path, hours: int = 2, bad: dict[int, dict[str, object]] | None = 
                     frame[column] = frame[column].astype(object) if isinstance(value, str) else frame[column]
                     frame.loc[row, column] = value
         put(home.landing, "exposures", hour, frame)
+    return home
+
+
+def external_clicks(hour: str) -> pd.DataFrame:
+    """Sound external clicks of an hour, received at its end."""
+    rng = np.random.default_rng(int(hour[11:13]))
+    start = ZONE.hour_start_ms(hour)
+    return pd.DataFrame(
+        {
+            "user_id": rng.integers(0, USERS, CLICKS),
+            "item_id": [f"i{i}" for i in rng.integers(0, ITEMS, CLICKS)],
+            "domain": "video",
+            "occurred_at": start + np.sort(rng.integers(0, HOUR_MS, CLICKS)),
+            "received_at": start + HOUR_MS - 1,
+        }
+    )
+
+
+def with_history(root: Path, hours: list[str]) -> Home:
+    """A deployment whose external clicks begin on the day before its exposures, with files of `hours`."""
+    home = Home(root)
+    deployment = Deployment(
+        source="test", first_day=DESCRIPTION.first_day, external_first_day=EARLY, size="tiny"
+    )
+    paths = deployment.paths(home)
+    make(paths.root)
+    for hour in (*hours, HOURS[0]):
+        put(paths.landing, "external_clicks", hour, external_clicks(hour))
+    DESCRIPTION.model_copy(update={"external_first_day": EARLY}).save(paths.landing)
+    deployment.save(home)
     return home

@@ -176,6 +176,7 @@ def test_data_docs_are_one_page_of_what_the_gate_was_told(tmp_path, monkeypatch)
         hour_key(0),
     ):
         assert words in page
+    assert 'href="../' not in page and "web-assets" not in page
 
 
 def test_a_page_of_many_partitions_and_long_values_stays_small(tmp_path):

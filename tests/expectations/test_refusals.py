@@ -117,11 +117,18 @@ def test_every_time_in_another_unit_is_refused_with_the_unit(table, column, fact
     message = refusal(table, good_rows(table, 20).assign(**{column: times}))
     assert f"20 break time_unit: column {column!r}, such as '{times[0]}'" in message
     assert f"is epoch {unit} of 2022-05-01" in message and remedy in message
-    assert judge(table, good_rows(table, 20).assign(**{column: times.astype(str)})).batch_failures
+    as_text = refusal(table, good_rows(table, 20).assign(**{column: times.astype(str)}))
+    assert f"is epoch {unit} of 2022-05-01" in as_text
     if table == "exposures":  # a wrong unit is no skewed clock
         assert [f.rule for f in judge(table, exposures(shown_at=times)).batch_failures[hour_key(0)]] == [
             "share_quarantined"
         ]
+
+
+@pytest.mark.parametrize("form", [float, str])
+def test_seconds_with_a_fraction_are_told_too(form):
+    times = [form(START_MS / 1000 + row + 0.25) for row in range(20)]
+    assert "1651363200 is epoch seconds of 2022-05-01" in refusal("exposures", exposures(shown_at=times))
 
 
 def test_zeros_and_instants_of_1970_are_told_as_such():

@@ -59,8 +59,7 @@ def load(root: Path, version: int, told: Connection | None = None) -> None:
     if told:
         told.send("begins")
     with Warehouse(home.warehouse) as warehouse:
-        warehouse.configure(DESCRIPTION)
-        warehouse.load("exposures", landed.records(), kept, quarantined)
+        warehouse.load("exposures", landed.records(), kept, quarantined, description=DESCRIPTION)
     if told:
         told.send("over")
 

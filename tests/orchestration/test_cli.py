@@ -31,6 +31,7 @@ EXPECTED = {
     "hourfold quarantine list",
     "hourfold quarantine show",
     "hourfold quarantine replay",
+    "hourfold sql",
     "hourfold ui",
 }
 GROUP = typer.main.get_command(app)

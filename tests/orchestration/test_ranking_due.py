@@ -90,3 +90,11 @@ def test_without_a_base_nothing_is_due(tmp_path):
 def test_a_state_whose_run_died_before_the_scores_is_due(ranked):
     ranked.rank(HOURS[3], LOADED, scored=False)
     assert ranked.due(LOADED).hours == [HOURS[3]]
+
+
+def test_a_system_without_any_model_holds_the_others_back_in_nothing(ranked):
+    both = ("deepfm", "lsttm")
+    assert ranking_due(ranked.instance, ranked.states, both, HOURS, LOADED).hours == []
+    late = LOADED | {HOURS[2]: "another content"}
+    due = ranking_due(ranked.instance, ranked.states, both, HOURS, late)
+    assert due.hours == HOURS[2:] and due.without_base == ()

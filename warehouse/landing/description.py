@@ -14,6 +14,16 @@ from warehouse.landing.service_time import HOUR_MS, ServiceZone
 from warehouse.landing.writing import replace_text
 
 FILE_NAME = "source.json"
+RESERVED = ("_partition", "_row", "_file")  #: columns that the reader adds to every table
+
+
+#: table → the setting that names its chosen categorical columns
+FIELD_SETTINGS = {
+    "users": "user_fields",
+    "items": "item_fields",
+    "exposures": "context_fields",
+    "demographics": "demographic_fields",
+}
 
 
 class SourceDescription(BaseModel):
@@ -108,12 +118,27 @@ class SourceDescription(BaseModel):
         return self
 
     @model_validator(mode="after")
-    def _no_column_twice(self) -> SourceDescription:
-        both = sorted(set(self.demographic_fields) & set(self.demographic_numbers))
-        if both:
-            raise ValueError(
-                f"demographic column {both[0]!r} is chosen as category and as number: choose one"
-            )
+    def _fields_are_free_names(self) -> SourceDescription:
+        """Chosen columns are none of the contract's or the reader's own, and differ in more than case."""
+        for table, setting in FIELD_SETTINGS.items():
+            names = [*getattr(self, setting), *(self.demographic_numbers if table == "demographics" else ())]
+            own = {column.name.casefold() for column in table_contract(table).columns}
+            seen: dict[str, str] = {}
+            for name in names:
+                if name.casefold() in own:
+                    raise ValueError(
+                        f"{setting}: {name!r} is a column of the contract of {table}, read anyway and no "
+                        "category: take it out"
+                    )
+                if name in RESERVED or not name.strip():
+                    raise ValueError(f"{setting}: {name!r} cannot be the name of a chosen column: rename it")
+                other = seen.setdefault(name.casefold(), name)
+                if names.count(name) > 1:
+                    raise ValueError(f"{setting}: column {name!r} of {table} is chosen twice: choose it once")
+                if other != name:
+                    raise ValueError(
+                        f"{setting}: {other!r} and {name!r} of {table} differ in case alone: rename one"
+                    )
         return self
 
     @model_validator(mode="after")
@@ -135,13 +160,8 @@ class SourceDescription(BaseModel):
 
     def fields(self, table: str) -> tuple[str, ...]:
         """The categorical columns of a table that are kept: those of the contract, then the chosen ones."""
-        chosen = {
-            "users": self.user_fields,
-            "items": self.item_fields,
-            "exposures": self.context_fields,
-            "demographics": self.demographic_fields,
-        }
-        return table_contract(table).coded + chosen.get(table, ())
+        setting = FIELD_SETTINGS.get(table)
+        return table_contract(table).coded + (getattr(self, setting) if setting else ())
 
     def numbers(self, table: str) -> tuple[str, ...]:
         """The chosen numeric columns of a table."""

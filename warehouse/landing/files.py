@@ -99,9 +99,9 @@ def contract_headers(path: Path, contract: TableContract, names: list[str]) -> d
     by_letters: dict[str, list[str]] = {}
     for name in names:
         if name not in headers:
-            by_letters.setdefault(_letters(name), []).append(name)
+            by_letters.setdefault(letters(name), []).append(name)
     for column in contract.columns:
-        alike = by_letters.get(_letters(column.name), [])
+        alike = by_letters.get(letters(column.name), [])
         if column.name in headers or not alike:
             continue
         if len(alike) > 1:
@@ -115,18 +115,19 @@ def contract_headers(path: Path, contract: TableContract, names: list[str]) -> d
 
 
 def _missing(contract: TableContract, column: str, names: list[str]) -> str:
-    letters = {_letters(name): name for name in names}
-    near = difflib.get_close_matches(_letters(column), letters, n=1, cutoff=0.7)
+    headers = {letters(name): name for name in names}
+    near = difflib.get_close_matches(letters(column), headers, n=1, cutoff=0.7)
     text = f"required column {column!r} of table {contract.name} is missing; the file has "
     text += ", ".join(names)
     if near:
-        return f"{text}: call {letters[near[0]]!r} {column!r} if that is it"
+        return f"{text}: call {headers[near[0]]!r} {column!r} if that is it"
     if not any(contract.column(name) for name in names):
         return f"{text}: is the line with the column names missing, or is it the file of another table?"
     return text
 
 
-def _letters(name: str) -> str:
+def letters(name: str) -> str:
+    """A name without case, spaces, hyphens and underscores: headers that agree in it mean one column."""
     return re.sub(r"[\s_\-\ufeff]", "", name).casefold()
 
 

@@ -11,8 +11,10 @@ import pandas as pd
 import pyarrow as pa
 
 from warehouse.landing import layout, snapshots
+from warehouse.landing.column_kinds import LeftOut
 from warehouse.landing.contract import TableContract
 from warehouse.landing.files import read_file
+from warehouse.landing.inference import left_out_of
 from warehouse.landing.instants import epoch_ms
 from warehouse.landing.records import Landed, SourceFile
 from warehouse.landing.service_time import HOUR_MS, ServiceZone
@@ -39,7 +41,7 @@ class Gathering:
         self.tables: list[pa.Table] = []
         self.positions: list[np.ndarray] = []  #: of each table's rows: position of the partition
         self.names: list[str] = []  #: path of each table
-        self.extra: dict[str, str] = {}
+        self.extra: dict[str, tuple[Path, str]] = {}
         self.renamed: dict[tuple[str, str], str] = {}
         self.seen: dict[tuple[str, str], str] = {}  #: partition and hash of each file → its path
         self.first_of: dict[Path, Path] = {}  #: undated dimension files → the file with the same bytes
@@ -72,7 +74,7 @@ class Gathering:
         rows = read_file(path, self.contract, self._relative(path))
         table, record = rows.columns, rows.record
         for name in rows.extra:
-            self.extra.setdefault(name, record.path)
+            self.extra.setdefault(name, (path, record.path))
         for header, name in rows.renamed.items():
             self.renamed.setdefault((header, name), record.path)
         for partition in partitions:
@@ -102,7 +104,8 @@ class Gathering:
 
     def landed(self, fields: tuple[str, ...]) -> Landed:
         """Everything taken, as one frame sorted by partition, then by file and row in the file."""
-        warnings = self._warnings()
+        left_out = self._left_out()
+        warnings = self._warnings(left_out)
         for text in warnings:
             log.warning(text)
         position = np.concatenate([np.empty(0, np.int64), *self.positions])
@@ -121,6 +124,7 @@ class Gathering:
             starts={p: layout.start_ms(self.contract, self.zone, p) for p in self.partitions},
             columns=fields,
             warnings=tuple(warnings),
+            left_out=left_out,
             unread=tuple(sorted([*self.listed.unread, *self.copies], key=lambda file: file.path)),
         )
 
@@ -133,18 +137,29 @@ class Gathering:
         self.positions.append(positions)
         self.names.append(name)
 
-    def _warnings(self) -> list[str]:
+    def _left_out(self) -> tuple[LeftOut, ...]:
+        """Columns that the contract does not know, each with the reason that the first file with it shows."""
+        judged: dict[Path, dict[str, LeftOut]] = {}
+        result = []
+        for name, (path, _) in sorted(self.extra.items()):
+            if path not in judged:
+                judged[path] = {column.column: column for column in left_out_of(path, self.contract)}
+            unknown = LeftOut(self.contract.name, name, "is none of the contract")
+            result.append(judged[path].get(name.strip(), unknown))
+        return tuple(result)
+
+    def _warnings(self, left_out: tuple[LeftOut, ...]) -> list[str]:
         warnings = list(self.notes)
-        if self.extra:
-            names = ", ".join(sorted(self.extra))
-            example = next(iter(self.extra.values()))
+        if left_out:
+            names = ", ".join(f"{column.column} ({column.why})" for column in left_out)
+            _, example = next(iter(self.extra.values()))
             warnings.append(
-                f"{self.contract.name}: columns not in the contract were kept out: {names} ({example})"
+                f"{self.contract.name}: columns are left out: {names}; see {example} and source.json"
             )
-        warnings += [
-            f"{self.contract.name}: column {header!r} is read as {name!r} ({path})"
-            for (header, name), path in self.renamed.items()
-        ]
+        if self.renamed:
+            names = ", ".join(f"{header!r} as {name!r}" for header, name in self.renamed)
+            example = next(iter(self.renamed.values()))
+            warnings.append(f"{self.contract.name}: columns are read under other names: {names} ({example})")
         if self.listed.unread:
             first = self.listed.unread[0]
             warnings.append(

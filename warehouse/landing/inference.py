@@ -8,109 +8,177 @@
   more than 20 different whole ones; text counts as numbers where all of it reads as such, as in CSV.
   Demographic fields: by the rule for users, among the others, as many as there are.
 - context fields: the `ctx_*` columns of the first exposures file. Domains: any. Points: balances.
+- never a column of the contract, one that differs from another in case alone, or one whose name the reader
+  needs; which columns are left out, and why, is said.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from warehouse.landing import layout
-from warehouse.landing.contract import (
-    CONTEXT_PREFIX,
-    MAX_FIELDS,
-    TableContract,
-    table_contract,
-)
-from warehouse.landing.description import FILE_NAME, SourceDescription
-from warehouse.landing.files import opened_file
+from warehouse.landing.column_kinds import LeftOut, why_no_category, why_no_number
+from warehouse.landing.contract import CONTEXT_PREFIX, MAX_FIELDS, TABLES, TableContract
+from warehouse.landing.description import FIELD_SETTINGS, FILE_NAME, RESERVED, SourceDescription
+from warehouse.landing.files import letters, opened_file
+from warehouse.landing.formats import OpenedFile
 
 DATED = ("exposures", "purchases")  #: tables whose days are the days of a source
-MAX_DISTINCT = 1_000
-MAX_WHOLE = 20  #: different whole numbers that may still be a code
 
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class Inference:
+    """A description taken from the files, and the columns that it does not choose."""
+
+    description: SourceDescription
+    left_out: tuple[LeftOut, ...]
+
+    def text(self) -> str:
+        """What was chosen and left out, a line each, for people."""
+        source = self.description
+        lines = [f"zone {source.zone}, days {source.first_day} to {source.last_day}, domains: any"]
+        for what, chosen in (
+            ("user fields", source.user_fields),
+            ("item fields", source.item_fields),
+            ("context fields", source.context_fields),
+            ("demographic fields", source.demographic_fields),
+            ("demographic numbers", source.demographic_numbers),
+        ):
+            lines += [f"{what}: {', '.join(chosen)}"] if chosen else []
+        lines += [f"left out: {column.table}.{column.column} {column.why}" for column in self.left_out]
+        return "\n".join(f"  {line}" for line in lines)
+
+
 def infer(landing: Path) -> SourceDescription:
-    """The description that the module's rules give; FileNotFoundError where no table has a dated folder."""
-    days = {name: layout.dates(layout.partitions(landing, table_contract(name))) for name in DATED}
-    all_days = sorted({day for days_of_table in days.values() for day in days_of_table})
+    """The description that the module's rules give, with a warning that says what was chosen and left out.
+
+    Raises FileNotFoundError where no file has a day, FileRejected for a file that cannot be read.
+    """
+    inference = inferred(landing)
+    log.warning("%s has no %s; taken from its files:\n%s", landing, FILE_NAME, inference.text())
+    return inference.description
+
+
+def inferred(landing: Path) -> Inference:
+    """`infer`, with the columns that are left out, and without a warning."""
+    dated = (*DATED, "external_clicks", "points")
+    days = {name: layout.dates(layout.partitions(landing, TABLES[name])) for name in dated}
+    all_days = sorted({day for name in DATED for day in days[name]})
     if not all_days:
-        raise FileNotFoundError(
-            f"{landing} has no folder exposures/date=YYYY-MM-DD/hour=HH and no purchases/date=YYYY-MM-DD "
-            f"with a file ({', '.join(layout.EXTENSIONS)}): is this the landing folder?"
-        )
+        raise FileNotFoundError(_nothing(landing))
     # A year of purchases before the feed's first day must not give the feed a year of empty hours.
     first = days["exposures"][0] if days["exposures"] else all_days[0]
-    demographics = table_contract("demographics")
-    numbers = _chosen(landing, demographics, _is_number)
-    categories = _chosen(landing, demographics, _is_category)
-    description = SourceDescription(
+    shop = min([*days["purchases"][:1], *days["points"][:1]], default=first)
+    external = days["external_clicks"][0] if days["exposures"] and days["external_clicks"] else first
+    users, items, demographics, exposures = (
+        list(judged_columns(landing, TABLES[name]))
+        for name in ("users", "items", "demographics", "exposures")
+    )
+    source = SourceDescription(
         name="landing",
         first_day=first,
-        shop_first_day=all_days[0] if all_days[0] < first else None,
+        shop_first_day=shop if shop < first else None,
+        external_first_day=external if external < first else None,
         last_day=all_days[-1],
-        user_fields=_chosen(landing, table_contract("users"), _is_category)[:MAX_FIELDS],
-        item_fields=_chosen(landing, table_contract("items"), _is_category)[:MAX_FIELDS],
-        context_fields=_context(landing),
-        demographic_fields=tuple(name for name in categories if name not in numbers),
-        demographic_numbers=numbers,
+        user_fields=_of(users, "category"),
+        item_fields=_of(items, "category"),
+        context_fields=_of(exposures, "category"),
+        demographic_fields=_of(demographics, "category"),
+        demographic_numbers=_of(demographics, "number"),
     )
-    log.warning("%s has no %s; taken from its files: %s", landing, FILE_NAME, description.model_dump_json())
-    return description
+    judged = [*users, *items, *exposures, *demographics]
+    left_out = tuple(LeftOut(j.table, j.column, j.why) for j in judged if j.role == "none")
+    return Inference(source, left_out)
 
 
-def _context(landing: Path) -> tuple[str, ...]:
-    exposures = table_contract("exposures")
-    hours = layout.partitions(landing, exposures)
-    if not hours:
-        return ()
-    names = opened_file(layout.files_of(landing, exposures, hours[0])[0]).names
-    return tuple(name for name in names if name.startswith(CONTEXT_PREFIX))
+@dataclass(frozen=True)
+class JudgedColumn:
+    """A column outside the contract: `category`, `number` or `none`, and why it is none."""
+
+    table: str
+    column: str  #: without spaces around it
+    role: str
+    why: str = ""
 
 
-def _chosen(
-    landing: Path, contract: TableContract, suits: Callable[[pa.ChunkedArray], bool]
-) -> tuple[str, ...]:
-    """Columns outside the contract of the table's first file that suit, in file order."""
-    partitions = layout.partitions(landing, contract)
-    if not partitions:
-        return ()
-    path = layout.files_of(landing, contract, partitions[0])[0]
+def judged_columns(landing: Path, contract: TableContract) -> Iterator[JudgedColumn]:
+    """The columns outside the contract of a table's first file that has any, in file order."""
+    opened = _first_file(landing, contract)
+    if opened is not None:
+        yield from judge_columns(opened, contract)
+
+
+def judge_columns(opened: OpenedFile, contract: TableContract) -> Iterator[JudgedColumn]:
+    """The columns of a file outside the contract, in file order."""
+    own = {letters(column.name) for column in contract.columns}
+    seen: dict[str, str] = {}
+    outside = [header for header in opened.names if letters(header) not in own]
+    context = contract.open_prefix is not None
+    values = opened.read(outside) if outside and not context else None
+    chosen = 0
+    for header in outside:
+        name = header.strip(" \ufeff\t")
+        other = seen.setdefault(name.casefold(), name)
+        why = None
+        if other != name or outside.count(header) > 1:
+            why = f"differs from {other!r} in case alone"
+        elif not name or name in RESERVED:
+            why = "has a name that the reader needs for itself"
+        elif context:
+            name = name if name.startswith(CONTEXT_PREFIX) else name.lower()
+            if not name.startswith(CONTEXT_PREFIX):
+                why = f"is none of the contract, and its name does not begin with {CONTEXT_PREFIX}"
+        elif contract.name == "demographics" and values and why_no_number(values[header]) is None:
+            yield JudgedColumn(contract.name, name, "number")
+            continue
+        elif values:
+            why = why_no_category(values[header])
+            if why is None and contract.name != "demographics" and chosen == MAX_FIELDS:
+                why = f"comes after {MAX_FIELDS} others, which are all that models take"
+        chosen += why is None
+        yield JudgedColumn(contract.name, name, "category" if why is None else "none", why or "")
+
+
+def left_out_of(path: Path, contract: TableContract) -> Iterator[LeftOut]:
+    """The columns of a file that a source's contract (its chosen columns included) leaves out, and why."""
+    setting = FIELD_SETTINGS.get(contract.name)
     opened = opened_file(path)
-    names = [name for name in opened.names if contract.column(name) is None]
-    columns = opened.read(names)
-    return tuple(name for name in names if suits(columns[name]))
+    if setting is None:
+        own = {letters(column.name) for column in contract.columns}
+        for name in opened.names:
+            if letters(name) not in own:
+                yield LeftOut(contract.name, name, "is none of the contract")
+        return
+    for column in judge_columns(opened, contract):
+        yield LeftOut(contract.name, column.column, column.why or f"is not among {setting}")
 
 
-def _is_number(column: pa.ChunkedArray) -> bool:
-    types = pa.types
-    if types.is_floating(column.type) or types.is_decimal(column.type):
-        return True
-    if types.is_integer(column.type):
-        numbers = column.cast(pa.float64(), safe=False)
-    elif types.is_string(column.type) or types.is_binary(column.type):
-        try:
-            text = column.cast(pa.string())
-            numbers = text.filter(pc.not_equal(text, "")).cast(pa.float64())
-        except pa.ArrowInvalid:
-            return False
-    else:
-        return False
-    decimals = pc.any(pc.not_equal(pc.floor(numbers), numbers)).as_py()
-    return bool(decimals) or pc.count_distinct(numbers, mode="only_valid").as_py() > MAX_WHOLE
+def _of(columns: list[JudgedColumn], role: str) -> tuple[str, ...]:
+    return tuple(column.column for column in columns if column.role == role)
 
 
-def _is_category(column: pa.ChunkedArray) -> bool:
-    types = pa.types
-    kind = column.type.value_type if types.is_dictionary(column.type) else column.type
-    text = types.is_string(kind) or types.is_large_string(kind) or types.is_binary(kind)
-    if not (text or types.is_boolean(kind) or types.is_integer(kind)):
-        return False
-    distinct = pc.count_distinct(column.cast(kind), mode="only_valid").as_py()
-    return 2 <= distinct <= max(2, min(MAX_DISTINCT, len(column) // 2))
+def _first_file(landing: Path, contract: TableContract) -> OpenedFile | None:
+    """The table's first file that has columns: a quiet hour of JSON lines has none."""
+    for paths in layout.listing(landing, contract).files.values():
+        for path in paths:
+            opened = opened_file(path)
+            if opened.names:
+                return opened
+    return None
+
+
+def _nothing(landing: Path) -> str:
+    """The sentence for a folder without a dated file, with what lies there instead."""
+    text = (
+        f"{landing} has no folder exposures/date=YYYY-MM-DD/hour=HH and no purchases/date=YYYY-MM-DD with "
+        f"a file ({', '.join(layout.EXTENSIONS)}): is this the landing folder?"
+    )
+    strange = layout.unread_tables(landing)
+    for name in DATED:
+        strange += layout.unread(landing, TABLES[name])
+    return " ".join([text, *(f"{file.path.name}: {file.why}." for file in strange[:3])])

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from warehouse.landing.column_kinds import LeftOut
 from warehouse.landing.walking import UnreadFile
 
 
@@ -52,7 +53,8 @@ class Landed:
     `frame` has the contract's columns that the files have, values as they lie there, and `_partition`, `_row`
     (position in the partition, files by name) and `_file` (path relative to the landing folder). `files` has
     an entry for every partition asked for, empty where nothing landed. `unread` names every file under the
-    table's folder that is not read: those of no partition, and second copies within a partition.
+    table's folder that is not read: those of no partition, and second copies within a partition. `left_out` has
+    the columns of the files that the contract does not know.
     """
 
     table: str
@@ -62,6 +64,7 @@ class Landed:
     columns: tuple[str, ...]
     warnings: tuple[str, ...] = ()
     unread: tuple[UnreadFile, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
 
     def rows(self) -> dict[str, int]:
         """Rows of each partition."""

@@ -79,6 +79,7 @@ def fill(landing: Path, *, progress: Progress | None = None) -> SourceDescriptio
         local_zone=LOCAL_ZONE,
         first_day=zone.day_key(int(purchases["purchased_at"].min())),
         last_day=zone.day_key(int(purchases["purchased_at"].max())),
+        closed=True,
         demographic_fields=SURVEY_FIELDS,
         points="amounts",
     )

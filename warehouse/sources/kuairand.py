@@ -79,6 +79,7 @@ def fill(landing: Path, data: Path, settings: KuaiRandSettings | None = None) ->
         zone=settings.zone,
         first_day=zone.day_key(first),
         last_day=zone.day_key(int(exposures["shown_at"].max())),
+        closed=True,
         user_fields=tuple(USER_FIELDS),
         item_fields=tuple(ITEM_FIELDS),
         domains=tuple(sorted(external_clicks["domain"].unique())),

@@ -63,10 +63,13 @@ def holder(message: str, path: Path, *, read_only: bool) -> str:
 
 
 def _command_line(process: int) -> str:
-    """The command line of a process, shortened; empty where the system does not tell it."""
+    """The command line of a process as it was typed, shortened; empty where the system does not tell it."""
     try:
         words = Path(f"/proc/{process}/cmdline").read_bytes().decode(errors="replace").split("\0")
     except OSError:
         return ""
-    text = " ".join(word for word in words if word).replace("\n", " ")
+    words = [word for word in words if word]
+    if len(words) > 1 and Path(words[0]).name.startswith("python") and not words[1].startswith("-"):
+        words = words[1:]  # a script, such as bin/hourfold
+    text = " ".join([*(Path(word).name for word in words[:1]), *words[1:]]).replace("\n", " ")
     return text if len(text) <= _LONGEST_COMMAND else text[: _LONGEST_COMMAND - 1] + "…"

@@ -62,9 +62,12 @@ class RankerArm:
         )
 
     def scores(self, requests: Requests) -> np.ndarray:
-        """Click probabilities at the first position."""
+        """Click probabilities at the first position; raises NotFinite where some are no numbers."""
+        from models.metrics import finite
+
         scores = np.full(requests.item.shape, -np.inf)
-        scores[requests.item >= 0] = self._trained().score(self._logs.candidates(requests)).probability
+        scored = self._trained().score(self._logs.candidates(requests))
+        scores[requests.item >= 0] = finite(scored.probability)
         return scores
 
     def learn(self, played: SimulatedHour) -> None:

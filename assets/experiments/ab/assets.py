@@ -1,5 +1,6 @@
 """ab_test: systems against each other online, on simulated users."""
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -7,6 +8,7 @@ import dagster as dg
 from assets.common import plots
 from assets.common.faults import retried_or_explained
 from assets.common.launchpad import LaunchpadConfig, launchpad
+from assets.common.links import mlflow_link
 from assets.common.resources import HomeResource, ProgressReport
 from assets.common.timings import Timings
 from assets.experiments.ab.settings import ABSettings
@@ -42,9 +44,9 @@ def ab_test_asset() -> dg.AssetsDefinition:
         """
         with retried_or_explained(context):
             from assets.experiments.ab.run import ab_test as run
-            from assets.experiments.ab.tracking import record
+            from assets.experiments.ab.tracking import page, record
 
-            timings, source = Timings(), home.home.source("simulator")
+            timings, started, source = Timings(), time.time(), home.home.source("simulator")
             chosen = config.chosen() | {"device": home.deployment.device}
             settings = ABSettings.model_validate(chosen).with_tuned(source)
             first, last = settings.test_days[0], settings.test_days[-1]
@@ -53,10 +55,11 @@ def ab_test_asset() -> dg.AssetsDefinition:
                 listen = progress.to(context.log)
                 result = run(settings, out, workers=config.workers, progress=listen)
             with timings.phase("record"):
-                run_id = record(home.home.mlflow, result, out)
+                run_id = record(home.home.mlflow, result, out, started)
             progress.spent(timings.seconds)
-            page = {"json": dg.MetadataValue.path(str(out)), "mlflow_run": run_id}
-            context.add_asset_metadata(_page(result) | page | timings.metadata())
+            link = mlflow_link(page(home.home.mlflow, result, run_id))
+            about = {"json": dg.MetadataValue.path(str(out)), "mlflow_run": run_id, "MLflow": link}
+            context.add_asset_metadata(_page(result) | about | timings.metadata())
 
     return ab_test
 

@@ -51,6 +51,7 @@ class PlayedDay(Record):
     day: str
     git: str
     seconds: float
+    failed: str | None = None  #: why the arm could not play the day; such a day has no exposures, nor a next
 
     @property
     def stem(self) -> str:
@@ -69,7 +70,10 @@ def split(salt: str, users: np.ndarray, arms: int) -> np.ndarray:
 
 
 def run_play(play: ArmRun, emit: Emit) -> None:
-    """Play the remaining days of the test, and emit each as it is done, with its exposures."""
+    """Play the remaining days of the test, and emit each as it is done, with its exposures.
+
+    An arm whose training diverges or whose scores are no numbers ends with a day that says so.
+    """
     import torch
 
     from simulator.feed.serving import Serving
@@ -85,8 +89,14 @@ def run_play(play: ArmRun, emit: Emit) -> None:
     for number, day in enumerate(settings.test_days):
         if number < len(play.finished):
             run.repeat(load_hours(play.finished[number]))
-        else:
+            continue
+        try:
             emit(run.day(day, HOURS * (before + number)))
+        except (ValueError, ArithmeticError) as error:
+            failed = f"{day}: {error}"
+            row = PlayedDay(play=play.name, day=day, git=git_revision(), seconds=0.0, failed=failed)
+            emit(Finished((row,)))
+            return
 
 
 class _Run:

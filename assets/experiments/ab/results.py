@@ -116,6 +116,7 @@ class ABResult(ResultPart):
     resplits: Resplits
     aa: AATest | None = None
     bounds: tuple[ArmFigures, ...] = ()  #: rules that learn nothing, on all users
+    failed: dict[str, str] = {}  #: arm that could not be played to the end → day and reason
     settings: TestedSettings
 
     def document(self) -> dict[str, Any]:

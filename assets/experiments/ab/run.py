@@ -7,10 +7,11 @@ retrained. See `docs/ab-test.md` for the design and `docs/metrics.md` for the fi
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from assets.experiments.ab.play import ArmRun, PlayedDay, run_play
-from assets.experiments.ab.results import ABResult
+from assets.experiments.ab.results import ABResult, TestedSettings
 from assets.experiments.ab.settings import SCRIPTED, ABSettings
 from assets.experiments.ab.summary import ArmExposures, ab_result
 from assets.experiments.comparison.run import all_settings
@@ -28,10 +29,11 @@ def ab_test(
     """Play every arm through every day, write the JSON to `out` and return it.
 
     Finished days are kept in `<out>.partial`; the same call after a kill goes on from there. Arms run in
-    processes of their own where there are several workers.
+    processes of their own where there are several workers. An arm whose training diverges or whose scores
+    are no numbers is named in `failed`; the others are tested without it.
 
     Raises:
-        ValueError: an unknown system, or a first day before the second simulated one.
+        ValueError: an unknown system, a first day before the second simulated one, or a failed base.
     """
     comparison = settings.comparison()
     of_systems = {} if comparison is None else all_settings(comparison)
@@ -40,13 +42,45 @@ def ab_test(
     runs = _runs(settings)
     study.expect(len(runs) * settings.days, sum(len(_finished(run, study)) for run in runs))
     study.run(run_play, _remaining(runs, study), workers)
+    failed = _failures(runs, study)
+    sound, runs = _without(settings, runs, failed)
     rows = [row for run in runs for row in _finished(run, study)]
     played = [
         ArmExposures(run, {row.day: study.arrays(row.stem) for row in _finished(run, study)}) for run in runs
     ]
-    result = ab_result(settings, of_systems, played, rows)
+    result = ab_result(sound, of_systems, played, rows)
+    if failed:
+        result = result.model_copy(update={"failed": failed, "settings": _tested(settings, of_systems)})
     study.write(result.document())
     return result
+
+
+def _failures(runs: list[ArmRun], study: Study[PlayedDay]) -> dict[str, str]:
+    """System → day and reason, of arms that could not be played to the end."""
+    done = {row.stem for row in study.rows if row.failed is None}
+    reasons = {row.play: row.failed for row in study.rows if row.failed is not None and row.stem not in done}
+    return {run.system: str(reasons[run.name]) for run in runs if run.name in reasons}
+
+
+def _without(
+    settings: ABSettings, runs: list[ArmRun], failed: Mapping[str, str]
+) -> tuple[ABSettings, list[ArmRun]]:
+    """The test and its runs without the arms that failed.
+
+    Raises:
+        ValueError: the base failed, or every other arm.
+    """
+    arms = tuple(name for name in settings.arms if name not in failed)
+    if settings.base in failed or len(arms) < 2:
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in failed.items())
+        raise ValueError(f"the base and one more arm are needed. {reasons}")
+    of_failed = {group for group, name in enumerate(settings.arms) if name in failed}
+    sound = settings.model_copy(update={"arms": arms})
+    return sound, [run for run in runs if run.group not in of_failed]
+
+
+def _tested(settings: ABSettings, of_systems: dict[str, dict[str, str]]) -> TestedSettings:
+    return TestedSettings(**settings.model_dump(), of=of_systems)
 
 
 def _runs(settings: ABSettings) -> list[ArmRun]:
@@ -61,7 +95,8 @@ def _runs(settings: ABSettings) -> list[ArmRun]:
 
 def _finished(run: ArmRun, study: Study[PlayedDay]) -> list[PlayedDay]:
     """The finished days of a run, in order."""
-    return sorted((row for row in study.rows if row.play == run.name), key=lambda row: row.day)
+    rows = (row for row in study.rows if row.play == run.name and row.failed is None)
+    return sorted(rows, key=lambda row: row.day)
 
 
 def _remaining(runs: list[ArmRun], study: Study[PlayedDay]) -> list[ArmRun]:

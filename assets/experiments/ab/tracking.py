@@ -15,13 +15,14 @@ AB_TESTS = "ab tests"  #: the experiment of all tests
 KIND = "ab_test"
 
 
-def record(folder: Path, result: ABResult, out: Path | None = None) -> str:
+def record(folder: Path, result: ABResult, out: Path | None = None, started: float | None = None) -> str:
     """Write a test on its run, found again where it was recorded before.
 
     Args:
         folder: of MLflow, `Home.mlflow`.
         result: of the test.
         out: the file that holds it.
+        started: when the test began, Unix seconds; default: now.
 
     Returns:
         the run's id.
@@ -40,8 +41,14 @@ def record(folder: Path, result: ABResult, out: Path | None = None) -> str:
                 tags={"valid": str(result.valid).lower(), "tested_git": result.git},
                 metrics=_metrics(result),
                 artifacts=files,
+                started=started,
             )
         )
+
+
+def page(folder: Path, result: ABResult, run_id: str) -> str:
+    """Address of a test's run."""
+    return Tracking(folder, result.source, result.simulated, AB_TESTS).url(run_id)
 
 
 def _metrics(result: ABResult) -> dict[str, float | None]:

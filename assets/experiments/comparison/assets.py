@@ -1,5 +1,6 @@
 """The asset ranking_comparison: systems against each other on the deployment's own logs."""
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -7,6 +8,7 @@ import dagster as dg
 from assets.common import plots
 from assets.common.faults import retried_or_explained
 from assets.common.launchpad import LaunchpadConfig, launchpad
+from assets.common.links import mlflow_link
 from assets.common.resources import HomeResource, ProgressReport, WarehouseResource
 from assets.common.timings import Timings
 from assets.experiments.comparison.settings import CompareSettings
@@ -54,9 +56,9 @@ def ranking_comparison_asset() -> dg.AssetsDefinition:
         """
         with retried_or_explained(context):
             from assets.experiments.comparison.run import compare
-            from assets.experiments.comparison.tracking import record
+            from assets.experiments.comparison.tracking import page, record
 
-            timings = Timings()
+            timings, started = Timings(), time.time()
             with timings.phase("read"):
                 logs, settings = logs_and_settings(config, home, warehouse)
             out = home.paths.reports / "comparisons" / f"{settings.span}.json"
@@ -64,13 +66,14 @@ def ranking_comparison_asset() -> dg.AssetsDefinition:
                 listen = progress.to(context.log)
                 result = compare(settings, logs, out, workers=config.workers, progress=listen)
             with timings.phase("record"):
-                run_id = record(home.home.mlflow, result, out)
+                run_id = record(home.home.mlflow, result, out, started)
             progress.spent(timings.seconds)
             context.add_asset_metadata(
                 {
                     **shown(result),
                     "json": dg.MetadataValue.path(str(out)),
                     "mlflow_run": run_id,
+                    "MLflow": mlflow_link(page(home.home.mlflow, result, run_id)),
                     **timings.metadata(),
                 }
             )

@@ -40,6 +40,7 @@ def prepare(settings: CompareSettings, data: Path | None, *, progress: Progress 
         zone=description.zone,
         first_day=description.first_day,
         simulated=description.simulated,
+        external_first_day=description.external_first_day,
     )
 
 

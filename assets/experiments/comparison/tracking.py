@@ -8,6 +8,7 @@ comparison ticks systems only.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import numpy as np
 from assets.common.provenance import flat
 from assets.common.tracking import RunRecord, Tracking
 from assets.experiments.comparison.averages import mean_and_error
+from assets.experiments.comparison.parts import DayFigures, FailedSystem
 from assets.experiments.comparison.plots import pictures
 from assets.experiments.comparison.results import Comparison, HourFigure
 from assets.experiments.comparison.roles import family_of
@@ -43,13 +45,14 @@ def experiment_name(result: Comparison) -> str:
     return f"{result.label} comparison {result.settings.span}"
 
 
-def record(folder: Path, result: Comparison, out: Path | None = None) -> str:
+def record(folder: Path, result: Comparison, out: Path | None = None, started: float | None = None) -> str:
     """Write a comparison on its runs, found again where it was recorded before.
 
     Args:
         folder: of MLflow, `Home.mlflow`.
         result: of the comparison.
         out: the file that holds it, kept with the pictures.
+        started: when the comparison began, Unix seconds; default: now.
 
     Returns:
         the id of the run with the pictures.
@@ -58,6 +61,8 @@ def record(folder: Path, result: Comparison, out: Path | None = None) -> str:
     for system in result.systems:
         for seed in result.settings.seeds:
             each.record(_run_of(result, system, seed))
+    for failure in result.failed:
+        each.client.set_terminated(each.record(_failed_run(result, failure)), "FAILED")
     together = Tracking(folder, result.source, result.simulated, COMPARISONS)
     with artifacts(pictures(result), out) as recorded:
         run_id = together.record(
@@ -67,13 +72,16 @@ def record(folder: Path, result: Comparison, out: Path | None = None) -> str:
                 partition=result.settings.span,
                 seed=0,
                 settings=flat(result.settings.model_dump(mode="json", exclude={"of"})),
-                tags=_tags(result) | {"experiment": experiment_name(result)},
+                tags=_tags(result)
+                | {"experiment": experiment_name(result)}
+                | {f"failed.{failure.system}": failure.reason for failure in result.failed},
                 metrics={
                     f"{system}.{figure}": getattr(entry, figure)
                     for system, entry in result.systems.items()
                     for figure in TOGETHER
                 },
                 artifacts=recorded,
+                started=started,
             )
         )
     each.client.set_experiment_tag(each.experiment, NOTE, _note(result, together, run_id))
@@ -82,26 +90,57 @@ def record(folder: Path, result: Comparison, out: Path | None = None) -> str:
 
 def _run_of(result: Comparison, system: str, seed: int) -> RunRecord:
     settings = result.settings
+    seconds = sum(day.train_seconds + day.hours_seconds for day in days_of(result, system, seed))
     return RunRecord(
         kind=KIND,
         system=system,
         partition=settings.span,
         seed=seed,
-        settings={
-            "family": family_of(system),
-            "days": ",".join(settings.days),
-            **{SETTING + key: value for key, value in settings.of[system].items()},
-        },
+        settings=_settings(result, system),
         tags=_tags(result) | {"tuned": str(system in result.tuned).lower()},
         metrics=metrics(result, system, seed),
         curves=curves(result, system, seed),
         name=f"{system} seed {seed}",
+        # Several processes may have worked on its days, or one before a kill: its time is their sum.
+        started=time.time() - seconds,
     )
+
+
+def _failed_run(result: Comparison, failure: FailedSystem) -> RunRecord:
+    """The run of a system without figures, with the reason as a tag."""
+    settings = result.settings
+    return RunRecord(
+        kind=KIND,
+        system=failure.system,
+        partition=settings.span,
+        seed=settings.seeds[0],
+        settings=_settings(result, failure.system),
+        tags=_tags(result) | {"failed": failure.reason},
+        name=f"{failure.system} failed",
+    )
+
+
+def _settings(result: Comparison, system: str) -> dict[str, str]:
+    return {
+        "family": family_of(system),
+        "days": ",".join(result.settings.days),
+        **{SETTING + key: value for key, value in result.settings.of[system].items()},
+    }
+
+
+def days_of(result: Comparison, system: str, seed: int) -> list[DayFigures]:
+    """A system's days with one seed."""
+    return [day for day in result.days if (day.system, day.seed) == (system, seed)]
+
+
+def page(folder: Path, result: Comparison, run_id: str) -> str:
+    """Address of the run with the pictures."""
+    return Tracking(folder, result.source, result.simulated, COMPARISONS).url(run_id)
 
 
 def metrics(result: Comparison, system: str, seed: int) -> dict[str, float | None]:
     """A system's figures with one seed, means over the days; `ece` pools all seeds."""
-    days = [day for day in result.days if (day.system, day.seed) == (system, seed)]
+    days = days_of(result, system, seed)
     means = {figure: _mean([getattr(day, figure) for day in days]) for figure in FIGURES}
     gain = None
     if means["auc"] is not None and means["auc_static"] is not None:

@@ -7,6 +7,7 @@ import dagster as dg
 from assets.common import plots
 from assets.common.faults import NoPurchases, retried_or_explained
 from assets.common.launchpad import LaunchpadConfig, launchpad
+from assets.common.links import mlflow_link
 from assets.common.resources import HomeResource, ProgressReport, TrackingResource
 from assets.common.timings import Timings
 from assets.experiments.profilers.settings import ProfileEvalSettings
@@ -49,7 +50,7 @@ def profile_evaluation_asset() -> dg.AssetsDefinition:
             from assets.experiments.profilers.run import profile_eval
             from assets.experiments.profilers.tracking import record
 
-            timings = Timings()
+            timings, runs = Timings(), tracking.shop.open(PROFILING)
             with timings.phase("read"):
                 shop, settings = shop_and_settings(config, home.shop)
             name = (settings.as_of or "latest") + "-development" * settings.development
@@ -58,9 +59,10 @@ def profile_evaluation_asset() -> dg.AssetsDefinition:
                 listen = progress.to(context.log)
                 result = profile_eval(settings, shop, out, workers=config.workers, progress=listen)
             with timings.phase("record"):
-                run_id = record(tracking.shop.open(PROFILING), result, out)
+                run_id = record(runs, result, out)
             progress.spent(timings.seconds)
-            page = {"json": dg.MetadataValue.path(str(out)), "mlflow_run": run_id}
+            link = mlflow_link(runs.url(run_id))
+            page = {"json": dg.MetadataValue.path(str(out)), "mlflow_run": run_id, "MLflow": link}
             context.add_asset_metadata(shown(result) | page | timings.metadata())
 
     return profile_evaluation

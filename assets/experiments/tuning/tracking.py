@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 from assets.common.provenance import flat
@@ -17,7 +18,12 @@ def purpose(tracking: Tracking) -> str:
 
 
 def record(
-    folder: Path, settings: TuneSettings, result: TuningResult, out: Path, progress: Progress | None = None
+    folder: Path,
+    settings: TuneSettings,
+    result: TuningResult,
+    out: Path,
+    progress: Progress | None = None,
+    started: float | None = None,
 ) -> str:
     """Write a study on its runs, found again where it was recorded before; returns the parent's id.
 
@@ -27,6 +33,7 @@ def record(
         result: of the study.
         out: the file that holds the JSON; becomes an artifact of the parent.
         progress: called with (stage, done, total).
+        started: when the study began, Unix seconds; default: now.
     """
     named = Tracking(folder, settings.source, result.simulated)
     tracking = Tracking(folder, settings.source, named.simulated, purpose(named))
@@ -45,6 +52,7 @@ def record(
             tags=_tags(result),
             metrics=figures,
             artifacts={"json": out},
+            started=started,
         )
     )
     runs = [(name, number) for name, system in result.systems.items() for number in range(len(system.trials))]
@@ -77,6 +85,7 @@ def _trial_run(
             **{f"auc.{day}": auc for day, auc in by_day},
         },
         parent=parent,
+        started=time.time() - trial.seconds,
     )
 
 

@@ -58,8 +58,10 @@ class FactoredDays:
         """Factorise the graph of each training day's morning, and that of the day to rank."""
         zone = log.zone_offset_ms
         last = (log.end_ms + zone) // DAY_MS  # the day to rank
-        first = max((log.start_ms + zone) // DAY_MS, last - settings.days)
         e = log.exposures
+        # Days before the first exposure have no instance; what was clicked elsewhere counts all the same.
+        begin = int(e.shown_at[0]) if len(e) else log.start_ms
+        first = max((begin + zone) // DAY_MS, last - settings.days)
         shown = (e.shown_at + zone) // DAY_MS
         sides: tuple[list[tuple[int, np.ndarray, np.ndarray]], ...] = ([], [])
         for day, factors in mornings(settings, log, range(first, last + 1)):

@@ -81,3 +81,16 @@ def test_a_shop_may_begin_before_the_feed():
     assert parts.daily.get_first_partition_key() == "2026-03-01"
     assert parts.shop.get_first_partition_key() == "2025-03-01"
     assert Partitions.of(Deployment(first_day="2026-03-01")).shop.get_first_partition_key() == "2026-03-01"
+
+
+@pytest.mark.parametrize(
+    "external, history",
+    [("2026-02-20", ("external_history",)), (None, ()), ("2026-03-01", ()), ("2026-03-05", ())],
+)
+def test_external_clicks_before_the_feed_are_an_asset_beside_its_hours(external, history):
+    """The hours of exposures and external clicks are the same ones: one job loads both."""
+    deployment = Deployment(first_day="2026-03-01", external_first_day=external)
+    parts = Partitions.of(deployment)
+    assert parts.history == history
+    assert parts.hourly == Partitions.of(Deployment(first_day="2026-03-01")).hourly
+    assert deployment.behaviours_first_day == min("2026-03-01", external or "2026-03-01")

@@ -266,3 +266,32 @@ def test_what_moves_no_exposure_does_not_discard_finished_days():
     assert RULES.key({}) == RULES.model_copy(update={"draws": 900, "aa": True}).key({})
     assert RULES.key({}) != RULES.model_copy(update={"salt": "other"}).key({})
     assert RULES.key({}) != RULES.key({"deepfm": {"seed": "1"}})
+
+
+@pytest.mark.parametrize("broken", ["fm", "deepfm"], ids=["an arm", "the base"])
+def test_an_arm_whose_scores_are_no_numbers_is_left_out(tmp_path, monkeypatch, broken):
+    from assets.experiments.ab.arms import RankerArm
+    from models.ranking.day import ServedDay
+
+    plain = ServedDay.score
+
+    def score(self, hour):
+        scored = plain(self, hour)
+        if self.ranker.settings.kind == broken:
+            scored.details["probability"][::2] = np.nan
+        return scored
+
+    monkeypatch.setattr(ServedDay, "score", score)
+    monkeypatch.setattr(RankerArm, "learn", lambda self, played: None)
+    asked = TRAINED.model_copy(update={"arms": ("deepfm", "fm", "policy"), "days": 1, "bounds": False})
+    out = tmp_path / "ab.json"
+    if broken == "deepfm":
+        with pytest.raises(ValueError, match=r"the base .* deepfm: 2025-03-04: .* not finite"):
+            ab_test(asked, out)
+        return
+    result = ab_test(asked, out)
+    assert list(result.failed) == ["fm"] and "not finite" in result.failed["fm"]
+    assert result.arms == ("deepfm", "policy") and {row.arm for row in result.metrics} == {"policy"}
+    without = ab_test(asked.model_copy(update={"arms": ("deepfm", "fm", "policy")}), tmp_path / "again.json")
+    assert without.pooled == result.pooled
+    assert ABResult.model_validate(json.loads(out.read_text())) == result

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from assets.common.tracking import Tracking
+from assets.experiments.comparison.parts import FailedSystem
 from assets.experiments.comparison.tracking import COMPARISONS, experiment_name, record
 from tests.assets.experiments.random_comparison import random_comparison
 
@@ -89,3 +90,19 @@ def test_pictures_and_json_lie_on_one_run_of_another_experiment(result, recorded
     )
     note = tracking.client.get_experiment_by_name(experiment_name(result)).tags["mlflow.note.content"]
     assert "simulated" in note and run_id in note
+
+
+def test_a_failed_system_has_a_failed_run_with_the_reason(tmp_path):
+    both = random_comparison(("deepfm", "lsttm"), seeds=1)
+    sound = random_comparison(("deepfm",), seeds=1)
+    reason = "2025-03-08, seed 0: training diverged"
+    failed = sound.model_copy(
+        update={"settings": both.settings, "failed": (FailedSystem(system="lsttm", reason=reason),)}
+    )
+    run_id = record(tmp_path, failed)
+    tracking, found = runs(tmp_path, experiment_name(failed))
+    status = {run.data.params["system"]: run.info.status for run in found}
+    assert status == {"deepfm": "FINISHED", "lsttm": "FAILED"}
+    (run,) = (run for run in found if run.data.params["system"] == "lsttm")
+    assert run.data.tags["failed"] == reason and not run.data.metrics
+    assert tracking.client.get_run(run_id).data.tags["failed.lsttm"] == reason

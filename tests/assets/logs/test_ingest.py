@@ -16,6 +16,7 @@ from warehouse.landing.files import FileRejected
 from warehouse.landing.service_time import HOUR_MS
 from warehouse.store.quarantine import show_quarantine
 from warehouse.store.results import Metric
+from warehouse.store.waiting import WarehouseBusy
 from warehouse.store.warehouse import Warehouse
 
 
@@ -269,6 +270,31 @@ def test_a_load_that_commits_meanwhile_is_taken_into_account(home, monkeypatch):
         warehouse.check_invariant()
         ids = warehouse.connection.execute("SELECT count(*), count(DISTINCT exposure_id) FROM exposures")
         assert len(set(ids.fetchall()[0])) == 1
+
+
+def test_whoever_is_overtaken_again_and_again_judges_while_it_holds_the_warehouse(home, monkeypatch):
+    from expectations import gate as gating
+
+    judged, judge = [], gating.gate
+    for hour in HOURS[2:5]:
+        put(home.landing, "exposures", hour, exposures(hour))
+
+    def overtaken(table, frame, context):
+        result = judge(table, frame, context)
+        judged.append(frame["_partition"].unique().tolist())
+        mine = [keys for keys in judged if keys == [HOURS[2]]]
+        if judged[-1] == [HOURS[2]] and len(mine) < 3:
+            ingest(home, "exposures", [HOURS[2 + len(mine)]], now_ms=NOW)
+        elif judged[-1] == [HOURS[2]]:
+            with pytest.raises(WarehouseBusy):
+                Warehouse(home.warehouse, read_only=True, wait_seconds=0.05)
+        return result
+
+    monkeypatch.setattr(gating, "gate", overtaken)
+    assert ingest(home, "exposures", [HOURS[2]], now_ms=NOW).kept == COUNT
+    assert judged.count([HOURS[2]]) == 3
+    with Warehouse(home.warehouse, read_only=True) as warehouse:
+        assert warehouse.loaded("exposures")["partition"].tolist() == HOURS[:5]
 
 
 def test_each_load_has_its_data_docs_and_its_verdicts(home, tmp_path):

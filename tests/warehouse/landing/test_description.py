@@ -1,5 +1,7 @@
 """Landing contract and the description of a source."""
 
+import json
+
 import pytest
 from pydantic import ValidationError
 
@@ -96,3 +98,24 @@ def test_a_service_day_ends_with_or_after_the_local_day(zone, local, instead):
 
 def test_people_live_in_the_service_zone_unless_said():
     assert DESCRIPTION.local_zone is None and DESCRIPTION.local.key == DESCRIPTION.zone
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"item_fields": ("topic", "published_at")}, "item_fields: 'published_at' is a column of the"),
+        ({"user_fields": ("User_ID",)}, "user_fields: 'User_ID' is a column of the contract of users"),
+        ({"user_fields": ("age", "age")}, "'age' of users is chosen twice"),
+        ({"user_fields": ("age", "Age")}, "'age' and 'Age' of users differ in case alone"),
+        ({"demographic_fields": ("age",), "demographic_numbers": ("AGE",)}, "differ in case alone"),
+        ({"demographic_numbers": ("age", "age")}, "chosen twice"),
+        ({"user_fields": ("_partition",)}, "cannot be the name of a chosen column"),
+        ({"user_fields": (" ",)}, "cannot be the name of a chosen column"),
+        ({"context_fields": ("ctx_a", "ctx_a")}, "chosen twice"),
+    ],
+)  # fmt: skip
+def test_columns_that_cannot_be_chosen_are_named_when_the_description_is_read(tmp_path, wrong, words):
+    (tmp_path / "source.json").write_text(json.dumps(DESCRIPTION.model_dump(mode="json") | wrong))
+    with pytest.raises(ValueError, match=words) as caught:
+        SourceDescription.load(tmp_path)
+    assert "source.json" in str(caught.value)

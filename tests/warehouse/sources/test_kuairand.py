@@ -96,7 +96,7 @@ def test_earlier_long_views_arrive_a_millisecond_before_their_date(tmp_path):
     history = clicks[clicks["domain"] == "long_view_history"]
     assert set(history["_partition"]) == {"2022-05-06-23:00"}
     assert set(history["received_at"]) == set(history["occurred_at"]) == {DAY - 1}
-    assert history["item_id"].tolist() == [10, 11]
+    assert history["item_id"].tolist() == ["10", "11"]
 
 
 def test_without_long_views_the_first_day_is_the_logs_own(tmp_path):

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from tests.warehouse.frames import DESCRIPTION, HOURS, NO_QUARANTINE, exposures, record
+from warehouse.store import waiting
 from warehouse.store.connection import WarehouseMissing
 from warehouse.store.waiting import WarehouseBusy
 from warehouse.store.warehouse import Warehouse
@@ -41,6 +42,36 @@ def test_a_file_held_elsewhere_is_waited_for(tmp_path):
         threading.Timer(0.3, lambda: (holder.stdin.write("\n"), holder.stdin.flush())).start()
         with Warehouse(path, read_only=True, wait_seconds=30) as warehouse:
             assert warehouse.loaded("exposures").empty
+
+
+def test_whoever_waits_says_for_whom(tmp_path, caplog, monkeypatch):
+    path = tmp_path / "w.duckdb"
+    Warehouse(path).close()
+    monkeypatch.setattr(waiting, "SECONDS_BEFORE_A_WORD", 0.1)
+    script = tmp_path / "hourfold"
+    script.write_text(HOLD)
+    command = [sys.executable, str(script), str(path), "ingest"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout.readline() == "held\n"
+        for read_only, does in ((True, f"which writes to {path}"), (False, f"which has {path} open")):
+            caplog.clear()
+            with pytest.raises(WarehouseBusy) as caught:
+                Warehouse(path, read_only=read_only, wait_seconds=0.7)
+            (record,) = caplog.records
+            for text in (str(caught.value), record.getMessage()):
+                assert f"process {holder.pid} (hourfold {path} ingest), {does}" in text
+        holder.stdin.write("\n")
+    caplog.clear()
+    Warehouse(path, read_only=True).close()
+    assert not caplog.records
+
+
+def test_a_holder_that_cannot_be_looked_up_is_still_told(tmp_path):
+    told = "Could not set lock on file: Conflicting lock is held in python (PID 999999999)"
+    assert waiting.holder(told, tmp_path, read_only=True) == f"process 999999999, which writes to {tmp_path}"
+    assert "no number" in waiting.holder("Could not set lock, no number", tmp_path, read_only=True)
+    with Warehouse(tmp_path / "w.duckdb"), pytest.raises(WarehouseBusy, match="this process itself"):
+        Warehouse(tmp_path / "w.duckdb", read_only=True, wait_seconds=0.05)
 
 
 def test_another_schema_is_refused(tmp_path):
