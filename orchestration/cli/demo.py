@@ -44,7 +44,7 @@ def demo(
         hourfold demo --systems deepfm_external,lsttm
     """
     from orchestration.cli.demo_report import print_report, print_where_next
-    from orchestration.cli.demo_shop import SOURCE, fill_shop, print_shop, run_shop
+    from orchestration.cli.demo_shop import print_shop, run_shop
 
     watch = Stopwatch()
     days = TINY_DAYS if tiny else DAYS
@@ -57,13 +57,8 @@ def demo(
                 from warehouse.home import Home
             if fresh:
                 _forget(Home.current())
-            with watch.stage("simulation"):
-                broken, deployment = _simulated(days, tiny, progress)
-            changes = {"systems": names(systems), "device": device, "size": size_of(tiny), "shop": None}
-            if not tiny:
-                changes["shop"] = SOURCE
-                with watch.stage("shop: files"):
-                    fill_shop(Home.current(), progress)
+            changes = {"systems": names(systems), "device": device, "size": size_of(tiny)}
+            broken, deployment = _landed(days, tiny, watch, progress)
             deployment = deployment.model_copy(update=changes)
             with watch.stage("imports"):
                 session = Session(deployment, progress=progress)
@@ -91,6 +86,20 @@ def _run(session: Session, days: int, watch: Stopwatch) -> DayReport:
         session.run(DAILY, before)
     with watch.stage("24 hours"):
         return run_day(session, last)
+
+
+def _landed(days: int, tiny: bool, watch: Stopwatch, progress: Progress) -> tuple[Broken, Deployment]:
+    """Fill the landing folders of both halves; what was broken in the feed, and what reads them."""
+    from orchestration.cli.demo_shop import SOURCE, fill_shop
+    from warehouse.home import Home
+
+    with watch.stage("simulation"):
+        broken, deployment = _simulated(days, tiny, progress)
+    if tiny:
+        return broken, deployment.model_copy(update={"shop": None})
+    with watch.stage("shop: files"):
+        fill_shop(Home.current(), progress)
+    return broken, deployment.model_copy(update={"shop": SOURCE})
 
 
 def _simulated(days: int, tiny: bool, progress: Progress) -> tuple[Broken, Deployment]:
