@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.csv as arrow_csv
 import pyarrow.parquet as parquet
 
-from warehouse.landing.json_lines import read_json_lines
+from warehouse.landing.json_lines import read_json_lines, read_line_by_line
 from warehouse.landing.rejection import FileRejected, guarded
 
 EXPANDED_BYTES = 2**31  #: of one file, unpacked: what Arrow's text columns can hold
@@ -43,10 +43,19 @@ class OpenedFile:
     path: Path
     names: list[str]
     reader: Callable[[list[str]], pa.Table]
+    #: gives whole numbers beside decimal ones as they are written, where `reader` makes all of them decimal
+    exact: Callable[[list[str]], pa.Table] | None = None
 
     def read(self, names: list[str]) -> pa.Table:
         """These columns; FileRejected where they cannot be read."""
         return guarded(self.path, lambda: self.reader(names))
+
+    def read_ids(self, names: list[str], ids: Sequence[str]) -> pa.Table:
+        """These columns; of `ids` among them, a whole number beside a decimal one stays as it is written."""
+        table, exact = self.read(names), self.exact
+        if exact and any(pa.types.is_floating(table[name].type) for name in ids):
+            return guarded(self.path, lambda: exact(names))
+        return table
 
 
 def contents(path: Path) -> bytes:
@@ -75,7 +84,9 @@ def open_file(path: Path, content: bytes) -> OpenedFile:
     if name.endswith((".csv", ".tsv")):
         return _open_csv(path, content)
     lines = guarded(path, lambda: read_json_lines(path, content))
-    return OpenedFile(path, lines.schema.names, lines.select)
+    return OpenedFile(
+        path, lines.schema.names, lines.select, lambda names: read_line_by_line(content).select(names)
+    )
 
 
 def _too_large(path: Path) -> FileRejected:

@@ -29,7 +29,7 @@ def read_json_lines(path: Path, content: bytes) -> pa.Table:
     buffer = pa.py_buffer(content)
     try:
         if _NO_OBJECT.search(content):  # a first line `null` ends the process inside Arrow's reader
-            return _read_line_by_line(content)
+            return read_line_by_line(content)
         table = arrow_json.read_json(pa.BufferReader(buffer))
         # Arrow takes text that looks like a time for one and drops its zone: these are read again as text.
         times = [field.name for field in table.schema if pa.types.is_timestamp(field.type)]
@@ -43,10 +43,11 @@ def read_json_lines(path: Path, content: bytes) -> pa.Table:
             return table
     except pa.ArrowInvalid:
         pass
-    return _read_line_by_line(content)
+    return read_line_by_line(content)
 
 
-def _read_line_by_line(content: bytes) -> pa.Table:
+def read_line_by_line(content: bytes) -> pa.Table:
+    """JSON lines by Python's reader: a column of whole and decimal numbers is the text of each."""
     rows = []
     for number, line in enumerate(content.splitlines(), start=1):
         if not line.strip():
