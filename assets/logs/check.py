@@ -137,7 +137,7 @@ class _CheckedTable:
         # What is named one by one elsewhere.
         listed = (
             "files are not read, such as",
-            "one file is not read ",
+            "one file is not read:",
             "has the same bytes as",
             "columns are left out",
         )
