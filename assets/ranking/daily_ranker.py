@@ -83,8 +83,11 @@ def train_all(
     states = States(home.paths.models)
     with timings.phase("read"), warehouse.open() as opened:
         log, data_hash = read_through(opened, deployment, day)
+        loaded = set(opened.loaded("exposures")["partition"])
     tuned = tuned_settings(home.paths, deployment.source, deployment.size, deployment.systems)
     metadata: dict[str, Any] = {"exposures": len(log.exposures), "data_hash": data_hash}
+    absent = [hour[11:13] for hour in deployment.service_zone.hours_of_day(day) if hour not in loaded]
+    metadata["hours of the day without exposures"] = ", ".join(absent) or "none"
     plan = [
         SystemTraining(system, day, data_hash, deployment, tuned.get(system, {}), states)
         for system in deployment.systems
