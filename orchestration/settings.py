@@ -32,7 +32,7 @@ def prepare_home(home: Home | None = None) -> Home:
         settings.write_text((resources.files("orchestration") / "dagster.yaml").read_text())
     elif quote(str(home.root)) != str(home.root) and STORAGE not in settings.read_text():
         _log.warning(
-            "%s names no %s, so Dagster cannot use a path with such signs: take the storages over from %s",
+            "%s names no %s, so Dagster cannot use such a path: take the storages over from %s",
             *(settings, STORAGE, resources.files("orchestration") / "dagster.yaml"),
         )
     os.environ["HOURFOLD_HOME"] = str(home.root)

@@ -51,15 +51,15 @@ def tune(
     from assets.logs.ingest import BatchRejected
     from orchestration.settings import prepare_home
 
-    started = time.time()
-    expected = (ValueError, LookupError, FileNotFoundError, WorkerFailed, BatchRejected)
-    with plain_errors(*expected), progress_bars() as progress:
+    started, errors = time.time(), (ValueError, LookupError, FileNotFoundError, WorkerFailed, BatchRejected)
+    with plain_errors(*errors), progress_bars() as progress:
         settings = TuneSettings.model_validate(chosen)
         fields = settings.model_dump(include={"source", "systems", "days", "size", "device"})
         logs = prepare(CompareSettings.model_validate(fields), data, progress=progress)
-        days = LoggedDays(logs, settings.days)
         result = run(
-            *(settings, days, out),
+            settings,
+            LoggedDays(logs, settings.days),
+            out,
             simulated=logs.simulated,
             data_hash=hash_of(logs, settings.days),
             workers=workers,
