@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import html
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -44,7 +45,10 @@ def render(folder: Path, table: str, result: GateResult) -> Path:
         },
         meta={
             "great_expectations_version": __version__,
-            "run_id": {"run_name": _partitions(result), "run_time": dt.datetime.now(dt.UTC).isoformat()},
+            "run_id": {
+                "run_name": _plain(_partitions(result)),
+                "run_time": dt.datetime.now(dt.UTC).isoformat(),
+            },
             "batch_spec": {"data_asset_name": table},
         },
     )
@@ -62,7 +66,9 @@ def render(folder: Path, table: str, result: GateResult) -> Path:
 
 def _partitions(result: GateResult) -> str:
     names = list(result.statistics.index)
-    return names[0] if len(names) == 1 else f"{len(names)} partitions, {names[0]} to {names[-1]}"
+    if len(names) < 2:
+        return "".join(names) or "no partition"
+    return f"{len(names)} partitions, {names[0]} to {names[-1]}"
 
 
 def _broken_rules(result: GateResult) -> Any:
@@ -70,7 +76,12 @@ def _broken_rules(result: GateResult) -> Any:
     from great_expectations.render import RenderedSectionContent, RenderedTableContent
 
     broken = [
-        [said.rule, columns_of(said.expectation["kwargs"])[0], rows, said.expectation["meta"]["remedy"]]
+        [
+            said.rule,
+            columns_of(said.expectation["kwargs"])[0],
+            _plain(rows),
+            said.expectation["meta"]["remedy"],
+        ]
         for suite in result.judged
         for said in suite.verdicts
         if (rows := said.error or len(said.failing))
@@ -94,13 +105,13 @@ def _answers(result: GateResult) -> Iterator[Any]:
                 success=not verdict.error and not len(verdict.failing),
                 expectation_config=ExpectationConfiguration(
                     type=verdict.expectation["type"],
-                    kwargs=_arguments(verdict, suite.parameters),
+                    kwargs=_plain(_arguments(verdict, suite.parameters)),
                 ),
                 result=_plain(verdict.result),
                 exception_info={
                     "raised_exception": bool(verdict.error),
-                    "exception_message": verdict.error,
-                    "exception_traceback": None,
+                    "exception_message": _plain(verdict.error),
+                    "exception_traceback": "",
                 },
             )
 
@@ -113,13 +124,14 @@ def _arguments(verdict: Verdict, parameters: Mapping[str, Any]) -> dict[str, Any
 
 
 def _plain(value: Any) -> Any:
-    """The value as JSON has it, texts cut to a readable length."""
+    """The value as JSON has it; texts cut to a readable length, and escaped: the page's templates are not."""
     if isinstance(value, Mapping):
         return {key: _plain(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(entry) for entry in value]
     if isinstance(value, np.generic):
         value = value.item()
-    if isinstance(value, str | bytes):
-        return str(value)[:_EXAMPLE_LENGTH]
-    return value if isinstance(value, int | float | bool) or value is None else str(value)[:_EXAMPLE_LENGTH]
+    if isinstance(value, int | float | bool) or value is None:
+        return value
+    text = html.escape(str(value)[:_EXAMPLE_LENGTH])
+    return text.encode("utf-8", errors="backslashreplace").decode("utf-8").replace("$", "&#36;")

@@ -113,7 +113,7 @@ def _later_copies(facts: RowFacts, names: list[str], rows: np.ndarray) -> np.nda
     ordered = rows[np.lexsort((facts.row[rows], facts.partition[rows]))]
     keys = pd.DataFrame(
         {
-            name: facts.partition[ordered] if name == "partition" else facts.parsed[name].values[ordered]
+            name: facts.partition[ordered] if name == "the partition" else facts.parsed[name].values[ordered]
             for name in names
         }
     )

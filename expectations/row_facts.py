@@ -7,7 +7,7 @@ expectations; here values are only prepared, whole columns at once.
 - `user_id as given`: the value as it lay in the file, null where missing.
 - `price not readable`, `user_id not UTF-8`, `shown_at without zone`, `price not finite` and `shown_at in
   another unit`: the values of which this is true, as text; null elsewhere, and expected to be null.
-- `partition`, `partition start`, `partition end`: the row's partition and its bounds in ms.
+- `the partition`, `partition start`, `partition end`: the row's partition and its bounds in ms.
 - `user_id is known`, `exposure_id is new`, `cancelled follows a purchase`: true or false, for what the
   library has no word for.
 
@@ -33,7 +33,7 @@ from expectations.row_json import value_text
 from expectations.settings import HOUR_MS
 from expectations.units import unit_of
 
-_PARTITION = ("partition", "partition start", "partition end")
+_PARTITION = ("the partition", "partition start", "partition end")
 
 
 def subject(rule: Mapping[str, Any]) -> str:
@@ -114,7 +114,7 @@ class RowFacts:
 
     def _of_partition(self, name: str, rows: np.ndarray) -> pd.Series:
         partition = self.at(self.partition, rows)
-        if name == "partition":
+        if name == "the partition":
             return pd.Series(pd.Categorical.from_codes(partition, self.keys))
         bounds = self.start_ms if name == "partition start" else self.end_ms
         return pd.Series(bounds.astype(np.float64)[partition])

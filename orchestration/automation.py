@@ -4,8 +4,6 @@ Both sensors look at what lies there and at what is recorded, not at events: a t
 nothing, and one that comes twice does nothing twice.
 """
 
-import hashlib
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,19 +14,21 @@ from assets.common import clock
 from assets.common.resources import HomeResource
 from assets.logs.verdicts import LANDED
 from orchestration.jobs import DAILY, HOURLY, LOGS, RANKING, daily_assets
-from orchestration.landed_hours import DIMENSIONS, HOURLY_TABLES, due_runs
+from orchestration.landed_hours import DIMENSIONS, due_runs
 from orchestration.spans import in_words, runs
 from orchestration.turns import (
     LOOK_BACK_HOURS,
+    Survey,
+    digest,
     dimensions,
     due_ranking,
+    file_marks,
     hour_folder,
     is_trained,
     late_window,
     look,
     unfinished,
 )
-from warehouse.landing import layout
 from warehouse.landing.service_time import DAY_MS, HOUR_MS
 
 NIGHT_MS = 2 * HOUR_MS  #: after midnight, when a day that was not trained on counts as late
@@ -54,17 +54,11 @@ def late_files_sensor(status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
 
         if run := unfinished(context.instance):
             return dg.SkipReason(f"waits for {run}")
-        hours = late_window(home)
-        marks = file_marks(home, HOURLY_TABLES, hours)
-        settled: dict[str, str] = json.loads(context.cursor or "{}")
-        changed = [hour for hour in hours if marks.get(hour, "") != settled.get(hour)]
-        if not changed:
-            return dg.SkipReason(f"no file of the last {LOOK_BACK_HOURS} hours has come or changed")
         try:
-            state = look(home, hours, changed)
+            survey = Survey.of(home, late_window(home), context.cursor)
         except WarehouseBusy as busy:
             return dg.SkipReason(str(busy))
-        due = frozenset(state.to_load)
+        state, marks = survey.state, survey.marks
         described = sorted(file_marks(home, DIMENSIONS).items())
         requests = [
             dg.RunRequest(
@@ -75,12 +69,16 @@ def late_files_sensor(status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
             )
             for span in due_runs(state)
         ]
-        cursor = json.dumps({hour: marks.get(hour, "") for hour in hours if hour not in due})
         missing = [
             *_missing(home, context.instance, "exposures", state.missing),
             *_missing(home, context.instance, "external_clicks", state.half),
         ]
-        return dg.SensorResult(run_requests=requests, cursor=cursor, asset_events=missing)
+        return dg.SensorResult(
+            run_requests=requests,
+            skip_reason=None if requests else f"the last {LOOK_BACK_HOURS} hours are loaded as they lie",
+            cursor=survey.cursor,
+            asset_events=missing,
+        )
 
     return late_files
 
@@ -109,12 +107,14 @@ def late_hours_sensor(status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
             return dg.SkipReason(f"waits for {run}")
         try:
             hours = late_window(home)
-            due = due_ranking(home, context.instance, look(home, hours).ready)
+            survey = Survey.of(home, hours, context.cursor)
+            due = due_ranking(home, context.instance, survey.state.ready)
         except WarehouseBusy as busy:
             return dg.SkipReason(str(busy))
         if not due.hours:
             waiting = in_words(due.without_base)
-            return dg.SkipReason(f"no model yet for {waiting}" if waiting else "every loaded hour is ranked")
+            reason = f"no model yet for {waiting}" if waiting else "every loaded hour is ranked"
+            return dg.SensorResult(skip_reason=reason, cursor=survey.cursor)
         order = {hour: number for number, hour in enumerate(hours)}
         spans = runs(due.hours, lambda last, hour: order[hour] == order[last] + 1)
         return dg.SensorResult(
@@ -160,22 +160,6 @@ def late_days_sensor(status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
     return late_days
 
 
-def file_marks(
-    home: HomeResource, tables: Sequence[str], partitions: Sequence[str] | None = None
-) -> dict[str, str]:
-    """Partition → digest of names, sizes and times of its files in all tables; without files it is absent."""
-    landing, description = home.deployment.landing_folder(home.home), home.description
-    marks: dict[str, list[str]] = {}
-    for table in tables:
-        listed = layout.listing(landing, description.contract(table), description.service_zone).files
-        for key in listed if partitions is None else [key for key in partitions if key in listed]:
-            for path in listed[key]:
-                status = path.stat()
-                mark = f"{table}/{path.name} {status.st_size} {status.st_mtime_ns}"
-                marks.setdefault(key, []).append(mark)
-    return {key: _digest(parts) for key, parts in marks.items()}
-
-
 def _partitions(span: Sequence[str]) -> dict[str, Any]:
     """How a run request names one partition, or a range that is one run."""
     if len(span) == 1:
@@ -186,11 +170,7 @@ def _partitions(span: Sequence[str]) -> dict[str, Any]:
 
 def _key(span: Sequence[str], *marks: object) -> str:
     """A run's key: Dagster starts no second run of the same one."""
-    return f"{span[0]}..{span[-1]} {_digest(marks)}"
-
-
-def _digest(parts: object) -> str:
-    return hashlib.blake2b(repr(parts).encode(), digest_size=8).hexdigest()
+    return f"{span[0]}..{span[-1]} {digest(marks)}"
 
 
 def _today(home: HomeResource) -> str:

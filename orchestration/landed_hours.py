@@ -107,7 +107,8 @@ def landed_hours(
         hours: keys, in order.
         now_ms: the instant before which an hour must have ended.
         again: count every ended hour with files as due, also those that are loaded as they lie.
-        changed: hours whose files are compared with what was recorded; the others are taken for loaded.
+        changed: hours whose files are compared with what was recorded; default: all. Others that are loaded
+            are taken to be loaded as they lie.
         wait_seconds: how long to wait for a process that writes.
 
     Raises:
@@ -132,7 +133,8 @@ def landed_hours(
         over = landed[table].intersection(ended)
         due[table] = over
         if not again and over:
-            asked_for = over if changed is None else over.intersection(changed)
+            unloaded = over - loaded.get(table, frozenset())
+            asked_for = over if changed is None else unloaded | over.intersection(changed)
             waiting = pending(paths, table, landing=landing, description=description, only=asked_for)
             due[table] = over.intersection(waiting)
     return LandedHours(ended, running, landed, loaded, due)

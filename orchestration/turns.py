@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import dagster as dg
@@ -14,8 +17,9 @@ from assets.logs.arrivals import folder_of
 from assets.ranking.reading import loaded_hours
 from assets.ranking.states import States
 from orchestration.jobs import HOURLY, LOGS, RANKING
-from orchestration.landed_hours import DIMENSIONS, LandedHours, landed_hours
+from orchestration.landed_hours import DIMENSIONS, HOURLY_TABLES, LandedHours, landed_hours
 from orchestration.ranking_due import RankingDue, ranking_due
+from warehouse.landing import layout
 from warehouse.landing.contract import RANKING_TABLES
 from warehouse.landing.service_time import HOUR_MS
 
@@ -59,6 +63,53 @@ def look(home: HomeResource, hours: Sequence[str], changed: Sequence[str] | None
         changed=changed,
         wait_seconds=WAIT_SECONDS,
     )
+
+
+@dataclass(frozen=True)
+class Survey:
+    """Where hours stand, with the state of their files, so that the next look reads changed ones alone."""
+
+    state: LandedHours
+    marks: Mapping[str, str]  #: hour → digest of its files' names, sizes and times
+
+    @classmethod
+    def of(cls, home: HomeResource, hours: Sequence[str], cursor: str | None) -> Survey:
+        """Look at hours; those whose files are as the cursor of the look before has them were loaded then.
+
+        Raises WarehouseBusy where another process writes for long.
+        """
+        marks = file_marks(home, HOURLY_TABLES, hours)
+        settled: dict[str, str] = json.loads(cursor or "{}")
+        changed = [hour for hour in hours if marks.get(hour, "") != settled.get(hour)]
+        return cls(look(home, hours, changed), marks)
+
+    @property
+    def cursor(self) -> str:
+        """The marks of hours that are loaded as they lie, or have no files."""
+        due = frozenset(self.state.to_load)
+        hours = [hour for hour in self.state.ended if hour not in due]
+        return json.dumps({hour: self.marks.get(hour, "") for hour in hours})
+
+
+def file_marks(
+    home: HomeResource, tables: Sequence[str], partitions: Sequence[str] | None = None
+) -> dict[str, str]:
+    """Partition → digest of names, sizes and times of its files in all tables; without files it is absent."""
+    landing, description = home.deployment.landing_folder(home.home), home.description
+    marks: dict[str, list[str]] = {}
+    for table in tables:
+        listed = layout.listing(landing, description.contract(table), description.service_zone).files
+        for key in listed if partitions is None else [key for key in partitions if key in listed]:
+            for path in listed[key]:
+                status = path.stat()
+                mark = f"{table}/{path.name} {status.st_size} {status.st_mtime_ns}"
+                marks.setdefault(key, []).append(mark)
+    return {key: digest(parts) for key, parts in marks.items()}
+
+
+def digest(parts: object) -> str:
+    """A short hash of anything whose text says what it is."""
+    return hashlib.blake2b(repr(parts).encode(), digest_size=8).hexdigest()
 
 
 def due_ranking(home: HomeResource, instance: dg.DagsterInstance, hours: Sequence[str]) -> RankingDue:

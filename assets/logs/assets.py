@@ -147,7 +147,7 @@ def _metadata(report: "IngestReport", partition: str) -> Metadata:
         "warnings": dg.MetadataValue.md("\n".join(f"- {text}" for text in warnings) or "none"),
     }
     if report.data_docs is not None:
-        metadata["data docs"] = dg.MetadataValue.url(report.data_docs.as_uri())
+        metadata["data docs"] = dg.MetadataValue.path(str(report.data_docs))
     if not alone:
         return metadata | {"partitions of the same load": len(report.rows)}
     return metadata | _pictures(report)

@@ -81,7 +81,7 @@ class _CheckedTable:
     settings: GateSettings
     now_ms: int | None
     rows: int = 0
-    kept: int = 0
+    passed: int = 0
     stopped: int = 0
     rules: dict[tuple[str, str], BrokenRule] = field(default_factory=dict)
     refused: list[str] = field(default_factory=list)
@@ -135,7 +135,12 @@ class _CheckedTable:
         self.copies |= {file.path: file for file in landed.unread if file not in unread}
         self.left_out = {column.column: column for column in landed.left_out} | self.left_out
         # What is named one by one elsewhere.
-        listed = ("files are not read, such as", "has the same bytes as", "columns are left out")
+        listed = (
+            "files are not read, such as",
+            "one file is not read ",
+            "has the same bytes as",
+            "columns are left out",
+        )
         texts = [text for text in landed.warnings if not any(words in text for words in listed)]
         self.warnings |= dict.fromkeys((*texts, *result.warnings))
         sound = result.statistics[~result.statistics.index.isin(list(result.batch_failures))]
@@ -146,7 +151,7 @@ class _CheckedTable:
         stopped = result.passed["_partition"].isin(list(result.batch_failures)).to_numpy(bool)
         self.rows += len(result.passed) + len(result.quarantined)
         self.stopped += int(stopped.sum())
-        self.kept += int((~stopped).sum())
+        self.passed += int((~stopped).sum())
         self.refused += [failure.message for broken in result.batch_failures.values() for failure in broken]
         for (rule, column), rows in result.quarantined.groupby(["rule", "column"], sort=False):
             one = rows.iloc[0]
@@ -173,7 +178,7 @@ class _CheckedTable:
             partitions=tuple(keys),
             missing=_missing(self.contract, self.description, keys),
             rows=self.rows,
-            kept=self.kept,
+            passed=self.passed,
             stopped=self.stopped,
             chosen=self.description.chosen(self.table),
             left_out=tuple(self.left_out.values()),

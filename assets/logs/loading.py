@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assets.common import clock
@@ -28,6 +29,7 @@ class Loading:
     missing: tuple[str, ...] = ()  #: without files: neither loaded nor recorded
     verdicts: dict[str, tuple[RuleVerdict, ...]] = field(default_factory=dict)  #: of loaded and refused ones
     unread: dict[str, UnreadFile] = field(default_factory=dict)  #: files that nobody reads, by path
+    data_docs: Path | None = None  #: Great Expectations' page of the last call
 
     @property
     def stopped(self) -> list[str]:
@@ -46,6 +48,7 @@ class Loading:
         """Take over what a report says of these partitions."""
         self.verdicts |= {key: report.verdicts[key] for key in partitions if key in report.verdicts}
         self.unread |= {str(file.path): file for file in report.unread}
+        self.data_docs = report.data_docs or self.data_docs
 
 
 def load_partitions(

@@ -90,6 +90,23 @@ def replay(
     return ReplayReport(table, len(rows), len(moved), still, tuple(dict.fromkeys(moved)))
 
 
+def mended_values(path: Path) -> pd.DataFrame:
+    """A CSV file of mended values for `replay`: `id` as integer, the others as the text that they are.
+
+    An id with leading zeros or beside empty fields would not survive a guess at its type. An empty field is
+    no value. Raises ValueError without a column `id` of integers.
+    """
+    values = pd.read_csv(path, dtype=str, keep_default_na=False, na_values=[""])
+    if "id" not in values:
+        raise ValueError(
+            f"{path} has no column 'id': it has {', '.join(values)}; see `quarantine show --csv`"
+        )
+    wrong = values["id"][~values["id"].fillna("").str.fullmatch(r"\d+")]
+    if len(wrong):
+        raise ValueError(f"{path}: column 'id' has {wrong.iloc[0]!r}: give the quarantine ids of `show`")
+    return values.astype({"id": "int64"})
+
+
 def _raw(
     rows: pd.DataFrame, fixed: pd.DataFrame | None, description: SourceDescription, table: str
 ) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from warehouse.home import Home, SourceHome
     from warehouse.landing.description import SourceDescription
     from warehouse.landing.files import FileRejected
+
+log = logging.getLogger(__name__)
 
 SOURCES = ("simulator", "kuairand", "complete-journey", "landing")
 
@@ -140,8 +143,10 @@ def open_source(
     """
     from assets.logs.ingest import remember
     from warehouse.store.connection import upgrade
+    from warehouse.store.waiting import check_path
 
     paths = home.source(name)
+    check_path(paths.warehouse)
     if name == "landing" and data is None:
         data = _folder_named_before(home)
     landing = fill_landing(name, paths, data, simulation=simulation, progress=progress)
@@ -155,7 +160,7 @@ def open_source(
 
 
 def _folder_named_before(home: Home) -> Path | None:
-    """The folder of the user's own logs, as the deployment or the first opening of the source has it."""
+    """The folder of the user's own logs, as the deployment or the last opening of the source has it."""
     from warehouse.home import Deployment
 
     deployed, stamp = Deployment.load(home).landing, home.source("landing").root / FOLDER_STAMP
@@ -223,10 +228,16 @@ def described(landing: Path) -> SourceDescription:
 
 
 def _only(home: SourceHome, landing: Path) -> Path:
-    """Refuse a second folder under one home: its rows would be counted with the first one's."""
+    """Refuse a second folder under one home: its rows would be counted with the first one's.
+
+    One that was moved or renamed is the same folder; so is one from which nothing has been loaded.
+    """
     stamp = home.root / FOLDER_STAMP
-    if stamp.exists() and stamp.read_text() != str(landing) and home.warehouse.exists():
-        raise ValueError(
-            f"{home.root} already holds the logs of {stamp.read_text()}: set HOURFOLD_HOME to another folder"
-        )
+    former = Path(stamp.read_text()) if stamp.exists() else landing
+    if former != landing and home.warehouse.exists():
+        if former.exists():
+            raise ValueError(
+                f"{home.root} already holds the logs of {former}: set HOURFOLD_HOME to another folder"
+            )
+        log.warning("%s is no longer there: taken to have been moved to %s", former, landing)
     return landing

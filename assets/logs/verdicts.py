@@ -76,7 +76,7 @@ def of_partition(loading: Loading, partition: str, landed: dg.AssetCheckResult) 
     forced = partition in loading.reports
     for name in CHECKS[loading.table] if partition in loading.verdicts else ():
         verdicts = [v for v in loading.verdicts[partition] if check_of(loading.table, v.rule) == name]
-        results.append(_result(loading.table, name, verdicts, forced=forced))
+        results.append(_result(loading, name, verdicts, forced=forced))
     return results
 
 
@@ -90,7 +90,7 @@ def of_files(loading: Loading, landed: dg.AssetCheckResult) -> list[dg.AssetChec
             for verdict in loading.verdicts[partition]
             if check_of(loading.table, verdict.rule) == name
         ]
-        results.append(_result(loading.table, name, _worst_first(verdicts), forced=False))
+        results.append(_result(loading, name, _worst_first(verdicts), forced=False))
     return results
 
 
@@ -115,22 +115,24 @@ def _worst_first(verdicts: list[RuleVerdict]) -> list[RuleVerdict]:
     return sorted(verdicts, key=lambda verdict: (verdict.passed, -(verdict.observed or 0.0)))
 
 
-def _result(table: str, name: str, verdicts: list[RuleVerdict], *, forced: bool) -> dg.AssetCheckResult:
+def _result(loading: Loading, name: str, verdicts: list[RuleVerdict], *, forced: bool) -> dg.AssetCheckResult:
     failed = [verdict for verdict in verdicts if not verdict.passed]
     shown = (failed or verdicts)[:1]
-    numbers = {
+    metadata: dict[str, dg.MetadataValue] = {
         key: dg.MetadataValue.float(float(value))
         for verdict in shown
         for key in ("observed", "low", "high")
         if (value := getattr(verdict, key)) is not None and value == value
     }
+    if failed and loading.data_docs is not None:
+        metadata["data docs"] = dg.MetadataValue.path(str(loading.data_docs))
     texts = [verdict.message for verdict in (failed or shown) if verdict.message][:10] or ["holds"]
     end = [FORCED if forced else REMEDY] if failed else []
     return dg.AssetCheckResult(
-        asset_key=table,
+        asset_key=loading.table,
         check_name=name,
         passed=not failed,
         severity=dg.AssetCheckSeverity.WARN if forced else dg.AssetCheckSeverity.ERROR,
         description="\n".join([*texts, *end]),
-        metadata=numbers,
+        metadata=metadata,
     )

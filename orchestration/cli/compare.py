@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 from assets.experiments.comparison.settings import CompareSettings
 from orchestration.cli.console import out as console
 from orchestration.cli.console import plain_errors, progress_bars, tell
 from orchestration.cli.options import Chosen, Data, Defaults, Out, Record, Workers, from_settings
+
+if TYPE_CHECKING:
+    from assets.experiments.comparison.results import Comparison
 
 
 @from_settings(CompareSettings, leave_out=("tuned",))
@@ -41,7 +45,6 @@ def compare(
     from assets.experiments.workers import WorkerFailed
     from assets.logs.external_history import left_out
     from assets.logs.ingest import BatchRejected
-    from orchestration.cli.tables import comparison_tables, failed_lines
     from orchestration.settings import prepare_home
     from warehouse.home import Home
 
@@ -56,9 +59,16 @@ def compare(
         result = run(settings, logs, out, workers=workers, progress=progress)
         if record:
             record_comparison(prepare_home().mlflow, result, out, started)
-    made = "simulated logs" if logs.simulated else settings.source
+    _show(result)
+    console.print(f"Written: {out}")
+
+
+def _show(result: Comparison) -> None:
+    """The tables, and which systems failed."""
+    from orchestration.cli.tables import comparison_tables, failed_lines
+
+    settings, made = result.settings, "simulated logs" if result.simulated else result.source
     title = f"{made}: {len(settings.days)} day(s), {len(settings.seeds)} seed(s)"
     for table in comparison_tables(title, result):
         console.print(table)
     tell(failed_lines({entry.system: entry.reason for entry in result.failed}))
-    console.print(f"Written: {out}")

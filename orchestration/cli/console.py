@@ -101,7 +101,7 @@ def plain_errors(*kinds: type[Exception]) -> Iterator[None]:
 def tell(notes: Iterable[str]) -> None:
     """Sentences on what was left out or assumed, on stderr."""
     for note in notes:
-        err.print(note, style="yellow", markup=False)
+        err.print(note, style="yellow", markup=False, soft_wrap=True)
 
 
 @dataclass

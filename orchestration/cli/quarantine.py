@@ -106,13 +106,12 @@ def replay(
 
         hourfold quarantine replay --table exposures --rule user_known
     """
-    import pandas as pd
-
+    from assets.logs.replay import mended_values
     from assets.logs.replay import replay as run
 
     with plain_errors(*reading_errors(), KeyError):
         home, landing = folders_of(source)
-        values = None if fixed is None else pd.read_csv(fixed, dtype={"id": "int64"}, keep_default_na=True)
+        values = None if fixed is None else mended_values(fixed)
         report = run(home, table, rule=rule, partition=partition, fixed=values, landing=landing)
     out.print(f"{table}: {report.replayed:,} rows replayed, {report.moved:,} moved to the warehouse")
     for name, rows in report.still.items():

@@ -51,16 +51,15 @@ def tune(
     from assets.logs.ingest import BatchRejected
     from orchestration.settings import prepare_home
 
-    errors = (ValueError, LookupError, FileNotFoundError, WorkerFailed, BatchRejected)
     started = time.time()
-    with plain_errors(*errors), progress_bars() as progress:
+    expected = (ValueError, LookupError, FileNotFoundError, WorkerFailed, BatchRejected)
+    with plain_errors(*expected), progress_bars() as progress:
         settings = TuneSettings.model_validate(chosen)
         fields = settings.model_dump(include={"source", "systems", "days", "size", "device"})
         logs = prepare(CompareSettings.model_validate(fields), data, progress=progress)
+        days = LoggedDays(logs, settings.days)
         result = run(
-            settings,
-            LoggedDays(logs, settings.days),
-            out,
+            *(settings, days, out),
             simulated=logs.simulated,
             data_hash=hash_of(logs, settings.days),
             workers=workers,

@@ -57,7 +57,7 @@ def serving(environment: Mapping[str, str]) -> Iterator[Servers]:
         yield found
     finally:
         process.send_signal(signal.SIGINT)
-        assert process.wait(60) == 0, "one Ctrl-C ends both servers"
+        assert process.wait(20) == 0, "one Ctrl-C ends both servers within seconds"
     for url in (found.dagster, found.mlflow):
         with pytest.raises(urllib.error.URLError):
             urllib.request.urlopen(url, timeout=5)

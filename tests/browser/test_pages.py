@@ -49,10 +49,16 @@ def test_an_asset_page_tells_description_owner_kinds_and_figures(page, servers):
 
 @pytest.mark.parametrize(
     "asset, plot",
-    [("hourly_auc", "AUC by hour"), ("daily_ranker", "loss"), ("exposures", "quarantine by rule")],
+    [("hourly_auc", "AUC by hour"), ("daily_ranker", "loss")],
 )
 def test_an_asset_page_shows_its_plot(page, servers, asset, plot):
     shows_picture(page, f"{servers.dagster}/assets/{asset}", plot)
+
+
+def test_an_hour_of_exposures_tells_its_own_counts(page, servers):
+    page.goto(f"{servers.dagster}/assets/exposures?view=partitions&partition={DAY}-07:00")
+    for entry in ("rows in", "kept", "quarantined", "share quarantined"):
+        page.get_by_text(entry, exact=True).first.wait_for()
 
 
 def test_dagster_shows_the_hours_as_runs_of_their_own(page, servers):
@@ -63,10 +69,10 @@ def test_dagster_shows_the_hours_as_runs_of_their_own(page, servers):
 
 def test_mlflow_shows_a_run_a_day_and_its_hours(page, servers, demo, monkeypatch):
     monkeypatch.setenv("HOURFOLD_HOME", str(demo.home))
-    assert runs_page().endswith("/runs")
+    assert "/runs?" in runs_page()
     page.goto(servers.mlflow + runs_page())
-    page.get_by_text(f"simulated deepfm_external day {DAY}").first.wait_for()
-    page.get_by_text(f"simulated lsttm_spectral day {DAY}").first.wait_for()
+    page.get_by_text(f"{DAY} deepfm_external day (simulated)").first.wait_for()
+    page.get_by_text(f"{DAY} lsttm_spectral day (simulated)").first.wait_for()
 
 
 def test_mlflow_shows_the_registered_model_and_its_champion(page, servers):

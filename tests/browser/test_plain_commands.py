@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import pandas as pd
@@ -81,9 +82,10 @@ def test_an_hour_is_backfilled_from_the_page(page, dagster):
     launch(page, dagster, "hourly_auc", f"{DAY}-07:00")
     run, status = ended(page, dagster, "hourly_auc", before)
     assert status == "SUCCESS"
-    page.goto(f"{dagster}/assets/hourly_auc?partition={DAY}-07:00")
+    page.goto(f"{dagster}/assets/hourly_auc?view=partitions&partition={DAY}-07:00")
     page.get_by_text(run[:8]).first.wait_for()
-    page.get_by_text("deepfm_external: auc").first.wait_for()
+    for entry in ("deepfm_external: auc", "deepfm_external: aupr", "deepfm_external: MLflow hour"):
+        page.get_by_text(entry, exact=True).first.wait_for()
 
 
 def test_a_red_check_shows_its_numbers(page, dagster, root):
@@ -95,13 +97,15 @@ def test_a_red_check_shows_its_numbers(page, dagster, root):
     before = set(runs(page, dagster))
     launch(page, dagster, "exposures", f"{DAY}-23:00")
     assert ended(page, dagster, "exposures", before)[1] == "FAILURE"
-    page.goto(f"{dagster}/assets/exposures?view=checks")
-    page.get_by_text("Failed").first.wait_for()
-    page.screenshot(path="/tmp/case_tracking/red.png")
+    page.goto(f"{dagster}/assets/exposures?view=checks&checkDetail=share_quarantined")
+    page.get_by_text(re.compile(r"\d+ of \d+ rows quarantined")).first.wait_for()
+    page.get_by_text("column 'item_id'").first.wait_for()
+    for number in ("high", "observed"):
+        page.get_by_text(number, exact=True).first.wait_for()
 
 
 def test_mlflow_ui_shows_auc_by_hour_of_the_systems_overlaid(page, root):
-    with typed(root, "mlflow", "ui", answers="/health") as mlflow:
+    with typed(root, "mlflow", "ui", "--workers", "1", answers="/health") as mlflow:
         search = page.request.get(f"{mlflow}/api/2.0/mlflow/experiments/get-by-name?experiment_name=ranking")
         experiment = search.json()["experiment"]["experiment_id"]
         page.goto(f"{mlflow}/#/experiments/{experiment}/runs?{CHARTS}")
@@ -111,4 +115,7 @@ def test_mlflow_ui_shows_auc_by_hour_of_the_systems_overlaid(page, root):
             '[data-testid="experiment-view-compare-runs-card"]', has_text="auc_by_hour"
         ).first
         chart.locator("svg.main-svg").first.wait_for()
-        assert chart.locator(".scatterlayer .trace").count() == 2
+        lines = chart.locator(".scatterlayer path.js-line")
+        lines.first.wait_for()
+        colours = {line.evaluate("line => getComputedStyle(line).stroke") for line in lines.all()}
+        assert len(colours) == 2, "one curve a system"

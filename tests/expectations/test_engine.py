@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import html
 
 import great_expectations as gx
 import numpy as np
@@ -13,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import expectations.gate as gate_module
+from expectations.admission import ColumnSpec
 from expectations.data_docs import render
 from expectations.engine import Engine
 from expectations.row_facts import subject
@@ -188,3 +190,34 @@ def test_a_page_of_many_partitions_and_long_values_stays_small(tmp_path):
     one = render(tmp_path, "exposures", judge("exposures", good_rows("exposures"))).stat().st_size
     many = render(tmp_path, "exposures", result).stat().st_size
     assert many < 2 * one
+
+
+@pytest.mark.parametrize(
+    "value", ["<img src=x onerror=alert(1)>", "$evil ${evil} %s {x}", "\ud800", b"\xff<b>", "a\nb"]
+)
+def test_values_of_logs_are_shown_and_not_interpreted(tmp_path, value):
+    frame = set_value(set_value(good_rows("exposures"), 1, "dwell_seconds", value), 2, "ctx_slot", value)
+    page = render(tmp_path, "exposures", judge("exposures", frame)).read_text(encoding="utf-8")
+    assert "<img src=x" not in page and "<b>'" not in page
+    if isinstance(value, str) and value[0] in "<$":
+        assert html.escape(value).replace("$", "&#36;") in page
+
+
+def test_names_of_columns_and_files_are_not_interpreted(tmp_path):
+    evil = "<img src=x>"
+    frame = good_rows("users").assign(_partition=f"{evil}.csv").rename(columns={"tier": evil})
+    spec = {"user_id": ColumnSpec("id", True), evil: ColumnSpec("category")}
+    result = judge("users", frame, columns=spec, partitions={f"{evil}.csv": None})
+    page = render(tmp_path, "users", result).read_text(encoding="utf-8")
+    assert evil not in page and html.escape(evil) in page
+
+
+def test_a_rule_that_could_not_be_judged_is_on_the_page(tmp_path, monkeypatch):
+    broken = RAISING[4] | {"kwargs": {"column": "dwell_seconds", "max_value": {"$PARAMETER": "nobody"}}}
+    suite = read_suite("exposures")
+    suites = {"exposures": suite | {"expectations": [broken, *suite["expectations"]]}}
+    monkeypatch.setattr(gate_module, "read_suite", lambda name: suites.get(name) or read_suite(name))
+    for rows in (40, 0):
+        result = judge("exposures", good_rows("exposures").iloc[:rows])
+        page = render(tmp_path, "exposures", result).read_text(encoding="utf-8")
+        assert "Rules broken" in page and "nobody" in page

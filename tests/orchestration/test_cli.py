@@ -19,7 +19,9 @@ ROOT = Path(__file__).parents[2]
 EXPECTED = {
     "hourfold demo",
     "hourfold simulate",
+    "hourfold check",
     "hourfold ingest",
+    "hourfold live",
     "hourfold day",
     "hourfold compare",
     "hourfold ab",

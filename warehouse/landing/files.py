@@ -17,8 +17,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from warehouse.landing.contract import ColumnType, TableContract
-from warehouse.landing.formats import FileRejected, OpenedFile, contents, open_file
+from warehouse.landing.formats import OpenedFile, contents, open_file
 from warehouse.landing.records import SourceFile
+from warehouse.landing.rejection import FileRejected
 
 __all__ = ["FileRejected"]
 

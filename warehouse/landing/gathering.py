@@ -161,11 +161,9 @@ class Gathering:
             example = next(iter(self.renamed.values()))
             warnings.append(f"{self.contract.name}: columns are read under other names: {names} ({example})")
         if self.listed.unread:
-            first = self.listed.unread[0]
-            warnings.append(
-                f"{self.contract.name}: {len(self.listed.unread)} files are not read, such as "
-                f"{self._relative(first.path)}: {first.why}"
-            )
+            first, count = self.listed.unread[0], len(self.listed.unread)
+            what = "one file is not read:" if count == 1 else f"{count:,} files are not read, such as"
+            warnings.append(f"{self.contract.name}: {what} {self._relative(first.path)}: {first.why}")
         warnings += [f"{self.contract.name}: {self._relative(copy.path)} {copy.why}" for copy in self.copies]
         return warnings
 

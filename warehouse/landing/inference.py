@@ -17,16 +17,19 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from warehouse.landing import layout
 from warehouse.landing.column_kinds import LeftOut, why_no_category, why_no_number
 from warehouse.landing.contract import CONTEXT_PREFIX, MAX_FIELDS, TABLES, TableContract
 from warehouse.landing.description import FIELD_SETTINGS, FILE_NAME, RESERVED, SourceDescription
-from warehouse.landing.files import letters, opened_file
+from warehouse.landing.files import contract_headers, letters, opened_file
 from warehouse.landing.formats import OpenedFile
 
 DATED = ("exposures", "purchases")  #: tables whose days are the days of a source
+
+_AROUND = " \ufeff\t"  #: what may stand around a name in a header
 
 log = logging.getLogger(__name__)
 
@@ -60,8 +63,14 @@ def infer(landing: Path) -> SourceDescription:
     Raises FileNotFoundError where no file has a day, FileRejected for a file that cannot be read.
     """
     inference = inferred(landing)
-    log.warning("%s has no %s; taken from its files:\n%s", landing, FILE_NAME, inference.text())
+    _say(landing, inference.text())
     return inference.description
+
+
+@lru_cache(maxsize=64)
+def _say(landing: Path, text: str) -> None:
+    """Warn once in a process of what was taken from the files."""
+    log.warning("%s has no %s; taken from its files:\n%s", landing, FILE_NAME, text)
 
 
 def inferred(landing: Path) -> Inference:
@@ -122,7 +131,7 @@ def judge_columns(opened: OpenedFile, contract: TableContract) -> Iterator[Judge
     values = opened.read(outside) if outside and not context else None
     chosen = 0
     for header in outside:
-        name = header.strip(" \ufeff\t")
+        name = header.strip(_AROUND)
         other = seen.setdefault(name.casefold(), name)
         why = None
         if other != name or outside.count(header) > 1:
@@ -148,14 +157,20 @@ def left_out_of(path: Path, contract: TableContract) -> Iterator[LeftOut]:
     """The columns of a file that a source's contract (its chosen columns included) leaves out, and why."""
     setting = FIELD_SETTINGS.get(contract.name)
     opened = opened_file(path)
-    if setting is None:
-        own = {letters(column.name) for column in contract.columns}
-        for name in opened.names:
-            if letters(name) not in own:
-                yield LeftOut(contract.name, name, "is none of the contract")
-        return
-    for column in judge_columns(opened, contract):
-        yield LeftOut(contract.name, column.column, column.why or f"is not among {setting}")
+    headers = contract_headers(path, contract, opened.names) if opened.names else {}
+    read = {letters(name): name for name in headers}
+    judged = {j.column: j.why for j in judge_columns(opened, contract)} if setting else {}
+    for header in opened.names:
+        name = header.strip(_AROUND)
+        if header in headers:
+            continue
+        if letters(header) in read:
+            why = f"differs from {read[letters(header)]!r} in case or spacing alone"
+        elif setting:
+            why = judged.get(name) or f"is not among {setting}"
+        else:
+            why = "is none of the contract"
+        yield LeftOut(contract.name, name, why)
 
 
 def _of(columns: list[JudgedColumn], role: str) -> tuple[str, ...]:

@@ -53,7 +53,7 @@ class Landed:
     `frame` has the contract's columns that the files have, values as they lie there, and `_partition`, `_row`
     (position in the partition, files by name) and `_file` (path relative to the landing folder). `files` has
     an entry for every partition asked for, empty where nothing landed. `unread` names every file under the
-    table's folder that is not read: those of no partition, and second copies within a partition. `left_out` has
+    table's folder that is not read: those of no partition, and second copies in a partition. `left_out` has
     the columns of the files that the contract does not know.
     """
 

@@ -6,6 +6,7 @@ be seen by the models of earlier ones.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,13 +15,14 @@ import pyarrow.compute as pc
 
 from warehouse.landing.contract import ColumnType, TableContract
 from warehouse.landing.files import column_of, record_of
-from warehouse.landing.formats import FileRejected, contents
+from warehouse.landing.formats import contents
+from warehouse.landing.rejection import FileRejected
 
 
 def copies(undated: Sequence[Path], dated: Sequence[Path]) -> dict[Path, Path]:
     """Undated files with the bytes of another one → that one: a dated one, else the first undated by name."""
     sizes = [path.stat().st_size for path in (*dated, *undated)]
-    shared = {size for size in sizes if sizes.count(size) > 1}
+    shared = {size for size, files in Counter(sizes).items() if files > 1}
     firsts: dict[str, Path] = {}
     result = {}
     for path in (*dated, *undated):

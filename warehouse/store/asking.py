@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from warehouse.landing.writing import replace_file
 from warehouse.store.statements import quoted, statement, text_literal
+from warehouse.store.waiting import check_path
 from warehouse.store.warehouse import Warehouse
 
 WAIT_SECONDS = 600.0  #: for a load to end; the file is free again between loads
@@ -45,6 +46,7 @@ def copy_to(path: Path, target: Path, wait_seconds: float = WAIT_SECONDS) -> Non
 
     Raises ValueError where `target` is the warehouse itself, and as `ask`.
     """
+    check_path(target)
     if target.resolve() == path.resolve():
         raise ValueError(f"{target} is the warehouse itself: name another file for the copy")
     with (

@@ -10,7 +10,7 @@ from warehouse.store.configuring import create_views
 from warehouse.store.migration import FORMER_VERSION, migrate
 from warehouse.store.statements import schema
 from warehouse.store.transactions import transaction
-from warehouse.store.waiting import open_when_free
+from warehouse.store.waiting import check_path, open_when_free
 
 SCHEMA_VERSION = "2"
 
@@ -33,6 +33,7 @@ def connect(path: Path, *, read_only: bool, wait_seconds: float) -> duckdb.DuckD
     """
     if read_only and not path.exists():
         raise WarehouseMissing(f"{path} does not exist: ingest some logs first")
+    check_path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     connection = open_when_free(path, read_only=read_only, wait_seconds=wait_seconds)
     try:

@@ -21,11 +21,21 @@ class WarehouseBusy(RuntimeError):
     """Another process holds the warehouse file and did not let go in time."""
 
 
+def check_path(path: Path) -> None:
+    """Raise ValueError where DuckDB could not write: it takes a `?` for the end of a file's name."""
+    if "?" in str(path.resolve()):
+        raise ValueError(
+            f"{path.resolve()}: DuckDB cannot keep a file where '?' is in the path: choose another folder "
+            "(HOURFOLD_HOME moves the home)"
+        )
+
+
 def open_when_free(path: Path, *, read_only: bool, wait_seconds: float) -> duckdb.DuckDBPyConnection:
     """A connection to `path`, as soon as whoever holds the file lets go.
 
-    Raises WarehouseBusy, which names the holder, after `wait_seconds`.
+    Raises WarehouseBusy, which names the holder, after `wait_seconds`; ValueError as `check_path`.
     """
+    check_path(path)
     began, pause, silent = time.monotonic(), 0.02, True
     while True:
         try:

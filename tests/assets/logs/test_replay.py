@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from assets.logs.ingest import ingest, pending
-from assets.logs.replay import replay
+from assets.logs.replay import mended_values, replay
 from tests.assets.logs_on_disk import COUNT, HOURS, NOW, exposures, make
 from warehouse.home import SourceHome
 from warehouse.store.quarantine import show_quarantine
@@ -89,3 +89,31 @@ def test_only_the_rows_asked_for(home):
     assert replay(home, "exposures", partition=HOURS[1], now_ms=NOW).replayed == 0
     rule = look(home)[0].set_index("row").loc[3, "rule"]
     assert replay(home, "exposures", rule=rule, now_ms=NOW).replayed == 1
+
+
+def test_mended_values_of_a_file_stay_what_they_are(home, tmp_path):
+    """An id beside an empty field, of 64 bits or with leading zeros never passes through a float."""
+    numbers = look(home)[0].set_index("row")["id"]
+    path = tmp_path / "mended.csv"
+    path.write_text(
+        f"id,user_id,exposure_id,dwell_seconds\n{numbers[3]},,007,5.0\n{numbers[7]},9007199254740993,NA,\n"
+        f"{numbers[9]},4,x9,\n"
+    )
+    values = mended_values(path)
+    assert values["user_id"].fillna("").tolist() == ["", "9007199254740993", "4"]
+    assert values["exposure_id"].tolist() == ["007", "NA", "x9"]
+    report = replay(home, "exposures", fixed=values, now_ms=NOW)
+    assert report.moved == 2 and look(home)[0]["row"].tolist() == [7]
+    with Warehouse(home.warehouse, read_only=True) as warehouse:
+        query = (
+            "SELECT exposure_id, user_id FROM named_exposures WHERE exposure_id IN ('007', 'x9') ORDER BY 1"
+        )
+        stored = warehouse.connection.execute(query).fetchall()
+    assert stored == [("007", str(exposures(HOURS[0]).loc[3, "user_id"])), ("x9", "4")]
+
+
+@pytest.mark.parametrize("text, message", [("number\n1\n", "no column 'id'"), ("id\n1.5\n", "'1.5'")])
+def test_a_file_of_mended_values_needs_ids(tmp_path, text, message):
+    (tmp_path / "mended.csv").write_text(text)
+    with pytest.raises(ValueError, match=rf"mended\.csv.*{message}"):
+        mended_values(tmp_path / "mended.csv")

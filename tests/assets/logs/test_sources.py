@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from assets.logs import sources
+from assets.logs.ingest import pending
 from assets.logs.reports import BatchRejected
 from assets.logs.sources import described, fill_landing, open_source
 from warehouse.home import Home
@@ -36,7 +37,7 @@ def home():
     return Home.current().source("landing")
 
 
-def test_source_json_is_written_by_the_first_load_and_stays(tmp_path):
+def test_source_json_is_written_by_the_first_load_and_stays(tmp_path, caplog):
     write_hour(tmp_path, "2026-05-08")
     write_users(tmp_path)
     source = open_source("landing", Home.current(), tmp_path)
@@ -48,6 +49,7 @@ def test_source_json_is_written_by_the_first_load_and_stays(tmp_path):
     with pytest.raises(BatchRejected, match=r"part-1\.csv.*item_id"):
         source.load(("exposures",))
     assert not (tmp_path / FILE_NAME).exists()
+    assert sum("taken from its files" in record.getMessage() for record in caplog.records) == 1
     source.load(("users",))
     assert described(tmp_path) == source.description and (tmp_path / FILE_NAME).exists()
     (tmp_path / "users" / "a-earlier.csv").write_text("user_id,colour\na,red\nb,blue\nc,red\nd,blue\n")
@@ -85,6 +87,9 @@ def test_a_home_takes_one_folder_only(home, tmp_path):
     assert open_source("landing", Home.current()).landing == tmp_path / "right"
     with pytest.raises(ValueError, match="HOURFOLD_HOME"):
         fill_landing("landing", home, tmp_path / "wrong")
+    (tmp_path / "right").rename(tmp_path / "moved")
+    moved = open_source("landing", Home.current(), tmp_path / "moved")
+    assert pending(moved.home, "users", landing=moved.landing) == []
 
 
 def test_a_folder_that_was_named_once_needs_no_second_naming(tmp_path):
@@ -114,6 +119,16 @@ def test_loading_takes_what_the_warehouse_lacks_and_nothing_twice(tmp_path):
 def test_what_is_missing_is_named(home, source, message):
     with pytest.raises(ValueError, match=message):
         fill_landing(source, home)
+
+
+def test_a_home_that_duckdb_cannot_write_to_is_refused_before_anything_is_done(tmp_path):
+    write_hour(tmp_path / "logs", "2026-05-08")
+    with pytest.raises(ValueError, match=r"what\?x=1.*HOURFOLD_HOME"):
+        open_source("landing", Home(tmp_path / "what?x=1"), tmp_path / "logs")
+    assert not (tmp_path / "what?x=1").exists()
+    odd = open_source("landing", Home(tmp_path / "50%2F a'b"), tmp_path / "logs")
+    odd.load(("exposures",))
+    assert odd.home.warehouse.exists()
 
 
 def test_no_folder_is_no_landing_folder(tmp_path):

@@ -73,6 +73,7 @@ def test_what_source_json_does_not_choose_is_left_out_for_that_reason(tmp_path):
     people().to_csv(tmp_path / "users" / "users.csv", index=False)
     (left_out,) = [t for t in reading.read(tmp_path, DESCRIPTION, "users").warnings if "left out" in t]
     assert "group0 (is not among user_fields)" in left_out and "empty (is empty)" in left_out
+    assert "Age (differs from 'age' in case or spacing alone)" in left_out
 
 
 @pytest.mark.parametrize("form", ["date={}", "dt={}", "{}", "{}/region=eu"])
