@@ -11,12 +11,17 @@ from pathlib import Path
 
 import duckdb
 
+from warehouse.landing import layout
+from warehouse.landing.contract import table_contract
+from warehouse.landing.path_dates import NameUnreadable
+from warehouse.landing.service_time import ServiceZone
 from warehouse.store.columns import FIELD_TABLES, field_column, number_column
 from warehouse.store.configuring import create_views
 from warehouse.store.statements import quoted, schema, statement
 from warehouse.store.transactions import transaction
 
 FORMER_VERSION = "1"
+DESCRIBING = ("users", "items", "demographics")  #: tables whose files are valid from a date on
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +31,7 @@ def migrate(connection: duckdb.DuckDBPyConnection, path: Path, version: str) -> 
 
     A table that a chosen column spoilt (its own column is gone or of another type) is emptied, so that its
     partitions are loaded again. Partitions that were recorded without a file are no longer counted as loaded.
+    Snapshots whose date was not read, and which therefore counted from the beginning, are taken out.
     """
     own = _columns_of_schema()
     with transaction(connection):
@@ -38,6 +44,7 @@ def migrate(connection: duckdb.DuckDBPyConnection, path: Path, version: str) -> 
                 _rename(connection, table, own[table])
         connection.execute(schema())
         missing = connection.execute(statement("migration", "forget_missing")).fetchall()
+        early = [one for table in DESCRIBING for one in _forget_early(connection, table)]
         create_views(connection)
         connection.execute("UPDATE meta SET value = ? WHERE key = 'schema_version'", [version])
     log.warning("%s was brought from schema %s to %s", path, FORMER_VERSION, version)
@@ -47,12 +54,37 @@ def migrate(connection: duckdb.DuckDBPyConnection, path: Path, version: str) -> 
             "again",
             *(path, ", ".join(spoilt), "them" if len(spoilt) > 1 else "it"),
         )
+    if early:
+        log.warning(
+            "%s: %d files of users, items or demographics counted from the beginning although their names "
+            "have a date, such as %s: their rows were taken out, ingest will load them from their date on",
+            *(path, len(early), early[0]),
+        )
     if missing:
         log.warning(
             "%s: %d partitions had been recorded as loaded without a file, such as %s %s: they are missing "
             "until their files land",
             *(path, len(missing), *missing[0]),
         )
+
+
+def _forget_early(connection: duckdb.DuckDBPyConnection, table: str) -> list[str]:
+    """Take out what was valid from the beginning and has, or may have, a date in its name; returns it."""
+    loaded = "SELECT partition FROM batches WHERE table_name = ? AND start_ms = 0 ORDER BY partition"
+    names = [name for (name,) in connection.execute(loaded, [table]).fetchall()]
+    early = [name for name in names if _has_date(table, name)]
+    for name in early:
+        connection.execute(f"DELETE FROM {table} WHERE partition = ?", [name])
+        for store in ("batches", "quarantine"):
+            connection.execute(f"DELETE FROM {store} WHERE table_name = ? AND partition = ?", [table, name])
+    return [f"{table}/{name}" for name in early]
+
+
+def _has_date(table: str, name: str) -> bool:
+    try:
+        return layout.start_ms(table_contract(table), ServiceZone("UTC"), name) != 0
+    except NameUnreadable:
+        return True
 
 
 def _columns_of_schema() -> dict[str, dict[str, str]]:

@@ -71,10 +71,10 @@ def test_a_missing_column_says_what_is_near_or_that_the_header_is_not_there(tmp_
     [
         ("a.jsonl", b""),
         ("a.jsonl", b"\n\n"),
-        ("a.jsonl.gz", gzip.compress(b"")),
+        ("a.jsonl.gz", gzip.compress(b"", mtime=0)),
         ("a.csv", b"exposure_id,user_id,item_id,shown_at,clicked\n"),
         ("a.csv", b"exposure_id,user_id,item_id,shown_at,clicked"),
-        ("a.csv.gz", gzip.compress(b"exposure_id;user_id;item_id;shown_at;clicked\r\n")),
+        ("a.csv.gz", gzip.compress(b"exposure_id;user_id;item_id;shown_at;clicked\r\n", mtime=0)),
     ],
 )
 def test_a_quiet_hour_has_no_rows_and_is_no_fault(tmp_path, name, content):

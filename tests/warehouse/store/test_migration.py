@@ -134,3 +134,19 @@ def test_a_migration_is_whole_or_not_at_all(path, monkeypatch):
     with Warehouse(path) as warehouse:
         warehouse.load("exposures", [record(HOURS[1], 3)], exposures(HOURS[1], 3), NO_QUARANTINE)
         warehouse.check_invariant()
+
+
+@pytest.mark.parametrize("name", ["users_2026-05-03.parquet", "dt=20260503/a.csv", "users-03-05-2026.csv"])
+def test_a_snapshot_that_counted_from_the_beginning_is_taken_out(path, name, caplog):
+    with duckdb.connect(str(path)) as connection:
+        connection.execute(BATCH, ["users", name, 0, FILE, 1, 1])
+        connection.execute(
+            "INSERT INTO users BY NAME SELECT ? AS partition, 0 AS row, 0 AS valid_from, 1 AS user_index",
+            [name],
+        )
+    with caplog.at_level(logging.WARNING):
+        upgrade(path)
+    with Warehouse(path, read_only=True) as warehouse:
+        assert set(warehouse.loaded("users")["partition"]) == {"a.csv"}
+        rows = warehouse.connection.execute("SELECT DISTINCT partition FROM users").fetchall()
+    assert rows == [("a.csv",)] and name in caplog.text
