@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -11,6 +12,10 @@ from assets.profiling.few_shot_job import REQUESTS
 
 if TYPE_CHECKING:
     from warehouse.home import Deployment
+
+# The job `profiling` loads days, which may be many a run, and makes heatmaps, a day a run. Dagster takes the
+# smaller, which is meant, and would warn of it at every start.
+warnings.filterwarnings("ignore", message="Asset job .* materializes assets with varying BackfillPolicies")
 
 HOURLY, LOGS, RANKING, DAILY = "hourly", "hourly_logs", "hourly_ranking", "daily"
 DAILY_LOGS = "daily_logs"
