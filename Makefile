@@ -3,7 +3,6 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-export HOURFOLD_HOME ?= $(CURDIR)/var
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint ui bench clean

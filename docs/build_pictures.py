@@ -1,4 +1,4 @@
-"""Writes docs/images/ from what a home holds: the asset graph, AUC by hour, a comparison's runs in MLflow.
+"""Writes docs/images/ from what a home holds: the asset graph, AUC by hour, runs and a comparison in MLflow.
 
 Run `python docs/build_pictures.py` with HOURFOLD_HOME as for `hourfold demo` or `hourfold compare`; a picture
 whose material the home lacks is left as it is, and so is every picture not named behind the command. Needs an
@@ -28,6 +28,8 @@ RANKING = '+key:"promotion"'
 """The assets of the picture, as Dagster's selections name them."""
 GRAPH = {"x": 420, "y": 130, "width": 1680, "height": 760}
 """The part of the page that holds the graph, in its pixels."""
+CURVES = {"x": 200, "y": 98, "width": 1272, "height": 558}
+"""The part of MLflow's page with the runs and the first charts."""
 SETTLE_SECONDS = 4
 """The graph is laid out, and moves there, in its own time."""
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -37,7 +39,12 @@ FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-ne
 def main(names: list[str]) -> int:
     """Write the pictures named, or all."""
     sys.path.insert(0, str(IMAGES.parents[1]))
-    pictures = {"auc-by-hour": auc_by_hour, "asset-graph": asset_graph, "parallel-coordinates": comparison}
+    pictures = {
+        "auc-by-hour": auc_by_hour,
+        "asset-graph": asset_graph,
+        "mlflow-auc-by-hour": curves_in_mlflow,
+        "parallel-coordinates": comparison,
+    }
     unknown = [name for name in names if name not in pictures]
     if unknown or next(filter(None, map(shutil.which, BROWSERS)), None) is None:
         print(f"Pictures: {', '.join(pictures)}; unknown: {', '.join(unknown) or 'none'}. Needs a Chromium.")
@@ -81,6 +88,22 @@ def asset_graph() -> bool:
     return True
 
 
+def curves_in_mlflow() -> bool:
+    """What `hourfold ui` opens of MLflow: figures of a served day, AUC by hour of its systems overlaid."""
+    from orchestration.cli.ui import runs_page
+
+    path = runs_page()
+    if not path:
+        return False
+    with serving("MLflow", "/health") as url, chromium_page(1500, 800, 1.0) as page:
+        page.goto(url + path)
+        page.get_by_text("auc_by_hour", exact=True).first.wait_for()
+        close_assistant(page)
+        time.sleep(SETTLE_SECONDS)
+        page.screenshot(path=IMAGES / "mlflow-auc-by-hour.png", clip=CURVES)
+    return True
+
+
 def comparison() -> bool:
     """The runs of the newest comparison as parallel coordinates."""
     from warehouse.home import Home
@@ -112,13 +135,18 @@ def compare_all(page: Page, url: str, experiment: str) -> None:
     """What a reader does: tick all runs of the experiment, then Compare."""
     page.goto(f"{url}/#/experiments/{experiment}/runs")
     page.get_by_text("matching runs").first.wait_for()
-    assistant = page.get_by_role("button", name="Close", exact=True)  # a panel that opens by itself
-    if assistant.count():
-        assistant.first.click()
+    close_assistant(page)
     page.get_by_role("checkbox").first.check()
     page.get_by_role("button", name="Compare").click()
     page.get_by_text("Parallel Coordinates Plot").first.wait_for()
     page.locator(".parcoords").first.wait_for()
+
+
+def close_assistant(page: Page) -> None:
+    """Close the panel at the side, which opens by itself."""
+    close = page.get_by_role("button", name="Close", exact=True)
+    if close.count():
+        close.first.click()
 
 
 def drawn(page: Page) -> dict[str, float]:

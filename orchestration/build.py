@@ -25,7 +25,7 @@ from assets.ranking.promotion import promotion_asset
 from orchestration import automation, freshness, jobs, schedules
 from orchestration.days import last_day
 from orchestration.requests import requests_sensor
-from orchestration.telling import failure_sensor
+from orchestration.telling import checks_sensor, failure_sensor
 from warehouse.home import Deployment, Home
 
 
@@ -97,5 +97,6 @@ def _sensors(deployment: Deployment) -> list[dg.SensorDefinition]:
         automation.late_hours_sensor(status),
         automation.late_days_sensor(status),
         failure_sensor(status),
+        checks_sensor(status),
         requests_sensor(),
     ]

@@ -5,10 +5,13 @@ from __future__ import annotations
 import logging
 import os
 from importlib import resources
+from urllib.parse import quote
 
 from assets.common.mlflow_store import ARTIFACTS, re_root, team_uri
 from orchestration.pointers import checkout, point_to, shows
 from warehouse.home import Home
+
+STORAGE = "orchestration.instance_storage"  #: what escapes a home's path, as dagster.yaml names it
 
 _log = logging.getLogger("hourfold")
 
@@ -27,6 +30,11 @@ def prepare_home(home: Home | None = None) -> Home:
     settings = home.dagster / "dagster.yaml"
     if not settings.exists():
         settings.write_text((resources.files("orchestration") / "dagster.yaml").read_text())
+    elif quote(str(home.root)) != str(home.root) and STORAGE not in settings.read_text():
+        _log.warning(
+            "%s names no %s, so Dagster cannot use such a path: take the storages over from %s",
+            *(settings, STORAGE, resources.files("orchestration") / "dagster.yaml"),
+        )
     os.environ["HOURFOLD_HOME"] = str(home.root)
     os.environ["DAGSTER_HOME"] = str(home.dagster)
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"

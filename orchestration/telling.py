@@ -9,7 +9,8 @@ from collections.abc import Mapping
 
 import dagster as dg
 
-from orchestration.failures import what_failed
+from orchestration.failures import failed_checks, what_failed
+from orchestration.spans import shortened
 
 VARIABLE = "HOURFOLD_WEBHOOK"
 TIMEOUT_SECONDS = 10.0
@@ -38,11 +39,42 @@ def failure_sensor(status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
     return tell_failures
 
 
+def checks_sensor(status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
+    """Posts failed checks of runs that went on: a file of users that was refused, say."""
+
+    @dg.run_status_sensor(
+        run_status=dg.DagsterRunStatus.SUCCESS,
+        name="tell_checks",
+        default_status=status,
+        minimum_interval_seconds=30,
+        description=f"Posts checks that failed and stopped nothing, as JSON to the address in {VARIABLE}.",
+    )
+    def tell_checks(context: dg.RunStatusSensorContext) -> dg.SkipReason | None:
+        address = os.environ.get(VARIABLE)
+        if not address:
+            return dg.SkipReason(f"{VARIABLE} is not set: nobody is told")
+        run = context.dagster_run
+        texts = failed_checks(_events(context.instance, run))
+        trouble = post(address, _content(run, shortened(texts), "went on, but")) if texts else None
+        if trouble:
+            context.log.error(f"failed checks of run {run.run_id} were not told: {trouble}")
+        return None
+
+    return tell_checks
+
+
 def message(instance: dg.DagsterInstance, run: dg.DagsterRun) -> dict[str, str]:
     """What is told of a failed run: job, partition, run, and the reason in few lines (`text`: for chats)."""
+    reason = what_failed(_events(instance, run))
+    return _content(run, reason or "the run ended without an error: its process may have died", "failed")
+
+
+def _events(instance: dg.DagsterInstance, run: dg.DagsterRun) -> list[dg.DagsterEvent]:
     entries = instance.all_logs(run.run_id)
-    events = [entry.dagster_event for entry in entries if entry.dagster_event is not None]
-    reason = what_failed(events) or "the run ended without an error of its own: its process may have died"
+    return [entry.dagster_event for entry in entries if entry.dagster_event is not None]
+
+
+def _content(run: dg.DagsterRun, reason: str, verb: str) -> dict[str, str]:
     tags = run.tags
     partition = tags.get("dagster/partition") or "..".join(
         tags[name] for name in sorted(tags) if name.startswith("dagster/asset_partition_range")
@@ -52,7 +84,7 @@ def message(instance: dg.DagsterInstance, run: dg.DagsterRun) -> dict[str, str]:
         "partition": partition,
         "run_id": run.run_id,
         "reason": reason,
-        "text": f"Hourfold: {run.job_name} {partition} failed\n{reason}",
+        "text": f"Hourfold: {run.job_name} {partition} {verb}\n{reason}",
     }
 
 

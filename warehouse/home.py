@@ -127,6 +127,9 @@ class Deployment(BaseModel):
     )
     systems: tuple[str, ...] = SYSTEMS  #: trained each day and adapted each hour
     size: Literal["real", "tiny"] = "real"  #: which configuration of each system
+    workers: int | None = Field(
+        default=None, ge=1, description="systems trained at a time; None: as cores and memory allow"
+    )
     device: str = "cpu"  #: torch device of training and scoring
     seed: int = 0  #: of every training
     landing: str | None = Field(

@@ -81,7 +81,7 @@ class _CheckedTable:
     settings: GateSettings
     now_ms: int | None
     rows: int = 0
-    kept: int = 0
+    passed: int = 0
     stopped: int = 0
     rules: dict[tuple[str, str], BrokenRule] = field(default_factory=dict)
     refused: list[str] = field(default_factory=list)
@@ -137,7 +137,7 @@ class _CheckedTable:
         # What is named one by one elsewhere.
         listed = (
             "files are not read, such as",
-            "one file is not read ",
+            "one file is not read:",
             "has the same bytes as",
             "columns are left out",
         )
@@ -151,7 +151,7 @@ class _CheckedTable:
         stopped = result.passed["_partition"].isin(list(result.batch_failures)).to_numpy(bool)
         self.rows += len(result.passed) + len(result.quarantined)
         self.stopped += int(stopped.sum())
-        self.kept += int((~stopped).sum())
+        self.passed += int((~stopped).sum())
         self.refused += [failure.message for broken in result.batch_failures.values() for failure in broken]
         for (rule, column), rows in result.quarantined.groupby(["rule", "column"], sort=False):
             one = rows.iloc[0]
@@ -178,7 +178,7 @@ class _CheckedTable:
             partitions=tuple(keys),
             missing=_missing(self.contract, self.description, keys),
             rows=self.rows,
-            kept=self.kept,
+            passed=self.passed,
             stopped=self.stopped,
             chosen=self.description.chosen(self.table),
             left_out=tuple(self.left_out.values()),

@@ -33,7 +33,7 @@ class TableCheck:
     partitions: tuple[str, ...]
     missing: tuple[str, ...]  #: hours or days between the first and the last that have no files
     rows: int
-    kept: int
+    passed: int
     stopped: int  #: sound rows of partitions that a batch rule stops; the others are quarantined
     chosen: tuple[str, ...]
     left_out: tuple[LeftOut, ...]

@@ -52,22 +52,8 @@ def audience_outcomes_asset(partitions: Partitions) -> dg.AssetsDefinition:
         Each audience is judged once; what is still open is listed with the day on which it is due.
         """
         with retried_or_explained(context):
-            from assets.common.tracking import PROFILING
-            from assets.profiling.audience.followed import FollowedAudiences
-            from assets.profiling.audience.judging import judge
-            from assets.profiling.sources import ProfileSource
-            from assets.profiling.tracking import record_outcome
-
             today, timings = as_of(context.partition_keys[-1]), Timings()
-            source = ProfileSource.opened(home.home, home.shop.deployment.source)
-            followed = FollowedAudiences.of(source.home)
-            with timings.phase("compute"):
-                recorded, still_open = judge(followed, source, today)
-            with timings.phase("record"):
-                for audience, came in recorded.items():
-                    if not isinstance(came, str):
-                        record_outcome(tracking.shop.open(PROFILING), audience, came)
-                    followed.close(audience, came)
+            recorded, still_open = record_due(today, home.shop, tracking.shop, timings)
             progress.spent(timings.seconds)
             requests = set(context.instance.get_dynamic_partitions(REQUESTS.name or ""))
         for audience, came in recorded.items():
@@ -76,6 +62,28 @@ def audience_outcomes_asset(partitions: Partitions) -> dg.AssetsDefinition:
         yield _result(today, recorded, still_open, timings)
 
     return audience_outcomes
+
+
+def record_due(
+    today: str, home: HomeResource, tracking: TrackingResource, timings: Timings
+) -> "tuple[Recorded, list[FollowedAudience]]":
+    """Judge what is due on the morning of `today` and record it; returns that, and what is still open."""
+    from assets.common.tracking import PROFILING
+    from assets.profiling.audience.followed import FollowedAudiences
+    from assets.profiling.audience.judging import judge
+    from assets.profiling.sources import ProfileSource
+    from assets.profiling.tracking import record_outcome
+
+    source = ProfileSource.opened(home.home, home.deployment.source)
+    followed = FollowedAudiences.of(source.home)
+    with timings.phase("compute"):
+        recorded, still_open = judge(followed, source, today)
+    with timings.phase("record"):
+        for audience, came in recorded.items():
+            if not isinstance(came, str):
+                record_outcome(tracking.open(PROFILING), audience, came)
+            followed.close(audience, came)
+    return recorded, still_open
 
 
 def _shown(came: "Outcome") -> dict[str, dg.MetadataValue | float | int]:

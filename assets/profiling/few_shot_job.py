@@ -51,8 +51,7 @@ def few_shot_job_asset() -> dg.AssetsDefinition:
             from assets.profiling.sources import ProfileSource
 
             name, shop, timings = context.partition_key, home.shop, Timings()
-            deployment, out = shop.deployment, shop.paths.reports / "audiences" / name
-            runs = tracking.shop.open(PROFILING)
+            deployment, runs = shop.deployment, tracking.shop.open(PROFILING)
             settings = load_request(the_request(shop.paths.requests, name))
             with timings.phase("read"):
                 source = ProfileSource.opened(home.home, deployment.source)
@@ -60,20 +59,18 @@ def few_shot_job_asset() -> dg.AssetsDefinition:
                 settings,
                 source,
                 runs,
-                out,
+                shop.paths.reports / "audiences" / name,
                 name=name,
                 whole_folder=True,
-                size=deployment.size,
-                seed=deployment.seed,
-                device=deployment.device,
+                **deployment.model_dump(include={"size", "seed", "device"}),
                 progress=progress.to(context.log, f"{name}:"),
                 phase=timings.phase,
             )
             progress.spent(timings.seconds)
             request = mark(request_path(shop.paths.requests, name), settings)
             run = {"mlflow_run": made.run_id, "outcome": made.outlook, REQUEST: request}
-            shown = metadata(made.result, made.files.page)
-            context.add_asset_metadata({**shown, **run, **mlflow_links(runs.urls), **timings.metadata()})
+            shown = metadata(made.result, made.files.page) | mlflow_links(runs.urls)
+            context.add_asset_metadata({**shown, **run, **timings.metadata()})
 
     return few_shot_job
 

@@ -11,17 +11,14 @@ from assets.common.links import mlflow_links
 from assets.common.partitions import Partitions
 from assets.common.resources import HomeResource, ProgressReport, TrackingResource, WarehouseResource
 from assets.common.timings import Timings
-from assets.common.tuned import Values, tuned_settings, with_tuned
+from assets.common.tuned import tuned_settings
 from assets.ranking.reading import read_through
-from assets.ranking.states import StateRecord, States
+from assets.ranking.states import States
+from assets.ranking.system_training import SystemTraining, train_systems
 from assets.ranking.tracking import record_training
-from models.progress import Progress
 
 if TYPE_CHECKING:
     from assets.common.tracking import Tracking
-    from models.ranking.features.event_log import EventLog
-    from models.ranking.ranker import Ranker
-    from warehouse.home import Deployment
 
 
 TRAINED = "trained"  #: the asset check
@@ -86,23 +83,24 @@ def train_all(
     states = States(home.paths.models)
     with timings.phase("read"), warehouse.open() as opened:
         log, data_hash = read_through(opened, deployment, day)
+        loaded = set(opened.loaded("exposures")["partition"])
     tuned = tuned_settings(home.paths, deployment.source, deployment.size, deployment.systems)
-    losses: dict[str, list[float]] = {}
     metadata: dict[str, Any] = {"exposures": len(log.exposures), "data_hash": data_hash}
-    failed: dict[str, str] = {}
-    for system in deployment.systems:
-        listen, runs = progress.to(context.log, f"{system} {day}:"), tracking.open()
-        try:
-            with timings.phase("compute"):
-                values = tuned.get(system, {})
-                ranker = train(system, day, log, data_hash, deployment, values, states, listen)
-        except (ValueError, ArithmeticError) as error:
-            failed[system] = f"{type(error).__name__}: {error}"
-            continue
+    absent = [hour[11:13] for hour in deployment.service_zone.hours_of_day(day) if hour not in loaded]
+    metadata["hours of the day without exposures"] = ", ".join(absent) or "none"
+    plan = [
+        SystemTraining(system, day, data_hash, deployment, tuned.get(system, {}), states)
+        for system in deployment.systems
+    ]
+    with timings.phase("compute"):
+        trained = train_systems(plan, log, progress.to(context.log))
+    failed = {one.system: one.failure for one in trained if one.failure}
+    losses = {one.system: list(one.losses) for one in trained if not one.failure}
+    for system in losses:
+        runs = tracking.open()
         with timings.phase("record"):
-            version = register(runs, system, day, states, ranker.losses)
-        losses[system] = ranker.losses
-        metadata |= {f"{system}: version": version, f"{system}: last loss": ranker.losses[-1]}
+            version = register(runs, system, day, states, losses[system])
+        metadata |= {f"{system}: version": version, f"{system}: last loss": losses[system][-1]}
         metadata |= mlflow_links(runs.urls)
     if not losses:
         raise ValueError("; ".join(f"{system}: {reason}" for system, reason in failed.items()))
@@ -121,45 +119,6 @@ def _verdict(day: str, failed: Mapping[str, str]) -> dg.AssetCheckResult:
         or "every system was trained",
         metadata={"systems failed": sorted(failed)},
     )
-
-
-def train(
-    system: str,
-    day: str,
-    log: "EventLog",
-    data_hash: str,
-    deployment: "Deployment",
-    tuned: Values,
-    states: States,
-    listen: Progress,
-) -> "Ranker":
-    """Train one system on `log`, everything through `day`, and store it whole.
-
-    `tuned` are the settings that `hourfold tune` chose for it; the record shows what they made of it.
-    """
-    from models.ranking.lsttm.long_term_graph import LongTermState
-    from models.ranking.ranker import Ranker
-    from models.ranking.registry import SYSTEMS
-
-    settings = with_tuned(system, getattr(SYSTEMS[system], deployment.size), tuned)
-    long_term = None
-    if settings.uses_long_term:
-        long_term = LongTermState.load(states.ranker_path(states.long_term(day)))
-    checkpoint = states.checkpoint(system, day)
-    ranker = Ranker.train(
-        settings,
-        log,
-        seed=deployment.seed,
-        device=deployment.device,
-        long_term=long_term,
-        checkpoint=checkpoint,
-        progress=listen,
-    )
-    record = StateRecord.of_training(system, day, deployment, settings, data_hash)
-    with states.write(states.daily(system, day), record) as path:
-        ranker.save(path)
-    checkpoint.unlink(missing_ok=True)
-    return ranker
 
 
 def register(tracking: "Tracking", system: str, day: str, states: States, losses: list[float]) -> str:

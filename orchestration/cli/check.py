@@ -84,8 +84,8 @@ def _overview(tables: Sequence[TableCheck]) -> Table:
     table = new_table(None, *heads, words=3)
     for one in tables:
         first, last = (one.partitions[0], one.partitions[-1]) if one.partitions else ("–", "–")
-        quarantined = one.rows - one.kept - one.stopped
-        figures = (len(one.partitions), one.files, one.rows, one.kept, quarantined, one.stopped)
+        quarantined = one.rows - one.passed - one.stopped
+        figures = (len(one.partitions), one.files, one.rows, one.passed, quarantined, one.stopped)
         table.add_row(one.table, escape(first), escape(last), *(f"{figure:,}" for figure in figures))
     return table
 

@@ -10,19 +10,20 @@ import typer
 from models.progress import Progress
 from orchestration.cli.console import Stopwatch, out, plain_errors, progress_bars
 from orchestration.cli.options import Device, size_of
+from warehouse.home import SYSTEMS
 
 if TYPE_CHECKING:
     from orchestration.cli.demo_report import Broken
     from orchestration.report import DayReport
     from orchestration.session import Session
-    from warehouse.home import Deployment
+    from warehouse.home import Deployment, Home
 
 DAYS, TINY_DAYS = 9, 3
 BROKEN_SHARE = 0.01
 
 
 def demo(
-    systems: Annotated[str, typer.Option(help="Names with commas.")] = "deepfm_external,lsttm_spectral",
+    systems: Annotated[str, typer.Option(help="Names with commas.")] = ",".join(SYSTEMS),
     device: Device = "cpu",
     tiny: Annotated[
         bool, typer.Option("--tiny", help="Three small days and tiny models: seconds, for tests.")
@@ -35,14 +36,15 @@ def demo(
 
     One per cent of the rows is broken on purpose; the demo shows what the gate caught. The feed is
     simulated: its figures show that the machinery works, not what people do. Then the profiler finds an
-    audience for one brand in a year of purchases (not with --tiny).
+    audience for one brand in a year of purchases (not with --tiny). All of it are Dagster runs of one home:
+    dagster dev shows both halves.
 
     Example:
 
-        hourfold demo --systems deepfm_external,lsttm_spectral
+        hourfold demo --systems deepfm_external,lsttm
     """
     from orchestration.cli.demo_report import print_report, print_where_next
-    from orchestration.cli.demo_shop import SOURCE, fill_shop, print_shop, run_shop
+    from orchestration.cli.demo_shop import print_shop, run_shop
 
     watch = Stopwatch()
     days = TINY_DAYS if tiny else DAYS
@@ -54,14 +56,9 @@ def demo(
                 from orchestration.session import RunFailed, Session
                 from warehouse.home import Home
             if fresh:
-                _forget()
-            with watch.stage("simulation"):
-                broken, deployment = _simulated(days, tiny, progress)
-            if not tiny:
-                with watch.stage("shop: files"):
-                    fill_shop(Home.current(), progress)
+                _forget(Home.current())
             changes = {"systems": names(systems), "device": device, "size": size_of(tiny)}
-            changes["shop"] = None if tiny else SOURCE
+            broken, deployment = _landed(days, tiny, watch, progress)
             deployment = deployment.model_copy(update=changes)
             with watch.stage("imports"):
                 session = Session(deployment, progress=progress)
@@ -91,6 +88,20 @@ def _run(session: Session, days: int, watch: Stopwatch) -> DayReport:
         return run_day(session, last)
 
 
+def _landed(days: int, tiny: bool, watch: Stopwatch, progress: Progress) -> tuple[Broken, Deployment]:
+    """Fill the landing folders of both halves; what was broken in the feed, and what reads them."""
+    from orchestration.cli.demo_shop import SOURCE, fill_shop
+    from warehouse.home import Home
+
+    with watch.stage("simulation"):
+        broken, deployment = _simulated(days, tiny, progress)
+    if tiny:
+        return broken, deployment.model_copy(update={"shop": None})
+    with watch.stage("shop: files"):
+        fill_shop(Home.current(), progress)
+    return broken, deployment.model_copy(update={"shop": SOURCE})
+
+
 def _simulated(days: int, tiny: bool, progress: Progress) -> tuple[Broken, Deployment]:
     """The simulated landing folder, with what was broken in it, and the deployment that reads it."""
     from orchestration.cli.deploying import deploy
@@ -104,12 +115,10 @@ def _simulated(days: int, tiny: bool, progress: Progress) -> tuple[Broken, Deplo
     return broken, deploy("simulator", progress=progress)
 
 
-def _forget() -> None:
+def _forget(home: Home) -> None:
     """Remove what an earlier demo left in this home: logs, warehouses, models, requests. MLflow runs stay."""
     from orchestration.cli.demo_shop import SOURCE
-    from warehouse.home import Home
 
-    home = Home.current()
     for source in ("simulator", SOURCE):
         shutil.rmtree(home.source(source).root, ignore_errors=True)
     shutil.rmtree(home.dagster, ignore_errors=True)

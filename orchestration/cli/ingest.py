@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from orchestration.ingesting import Ingested
 
 MOST_FILES = 10  #: unread ones that are named
+OTHERS_WITH_DAYS = ("external_clicks", "points")  #: dated tables that may go on after the last exposure
 SILENT_DAYS = 7  #: without a log, after which a source may have ended
 
 Again = Annotated[bool, typer.Option("--again", help="Also what is loaded as it lies there.")]
@@ -60,7 +61,7 @@ def ingest(
                 opened = open_source(source, session.home, data)
                 description = opened.description
                 first = first or description.shop_first_day or description.first_day
-                last = last or opened.last_day
+                last = last or _last_day(opened)
                 outcome = load_logs(session, first, last, again=again, force=force)
         made = "simulated logs" if description.simulated else f"source {source}"
         _report(opened, outcome, f"{made}, {first} to {last}")
@@ -78,11 +79,32 @@ def _report(opened: OpenedSource, outcome: Ingested, title: str) -> None:
         with Warehouse(opened.home.warehouse, read_only=True) as warehouse:
             out.print(loaded_table(warehouse, title))
     out.print("Rows in = kept + quarantined. See the quarantined ones with: hourfold quarantine list")
-    for line in [*outcome.lines(), *_unread(opened), *_silence(opened)]:
+    for line in [*outcome.lines(), *_unread(opened), *_after_the_end(opened), *_silence(opened)]:
         out.print(f"[yellow]•[/] {escape(line)}")
     if outcome.refused:
         err.print("[bold red]Not loaded[/]:")
         err.print(shortened(outcome.refused), markup=False)
+
+
+def _last_day(opened: OpenedSource) -> str:
+    """The newest day on which any table has files, or the end of closed logs."""
+    if opened.description.closed:
+        return opened.description.last_day
+    return max([opened.last_day, *opened.landed_days(OTHERS_WITH_DAYS)])
+
+
+def _after_the_end(opened: OpenedSource) -> list[str]:
+    """A sentence on files of closed logs that lie after their end."""
+    from warehouse.landing.inference import DATED
+
+    end = opened.description.last_day
+    later = [day for day in opened.landed_days((*DATED, *OTHERS_WITH_DAYS)) if day > end]
+    if not opened.description.closed or not later:
+        return []
+    return [
+        f"{len(later)} days with files, {later[0]} to {later[-1]}, lie after their end, {end}, and "
+        f'are not read: correct "closed" or "last_day" in {opened.landing / "source.json"} to read them'
+    ]
 
 
 def _unread(opened: OpenedSource) -> list[str]:

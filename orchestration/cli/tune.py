@@ -51,8 +51,7 @@ def tune(
     from assets.logs.ingest import BatchRejected
     from orchestration.settings import prepare_home
 
-    errors = (ValueError, LookupError, FileNotFoundError, WorkerFailed, BatchRejected)
-    started = time.time()
+    started, errors = time.time(), (ValueError, LookupError, FileNotFoundError, WorkerFailed, BatchRejected)
     with plain_errors(*errors), progress_bars() as progress:
         settings = TuneSettings.model_validate(chosen)
         fields = settings.model_dump(include={"source", "systems", "days", "size", "device"})

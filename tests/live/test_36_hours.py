@@ -63,7 +63,8 @@ def live(landing, world):
             world.tick("every_hour", end_ms + 10 * MINUTE_MS)
         for table, hour, version, name in EXTRA.get(number, ()):
             land(landing, table, hour_key(hour), version, name)
-        if number not in DOWN:
+        quiet = number in DOWN or (number < 20 and number % 4 and number not in EXTRA)
+        if not quiet:
             world.tick("late_files", end_ms + 20 * MINUTE_MS)
             world.tick("late_hours", end_ms + 25 * MINUTE_MS)
         if number == 23:

@@ -19,7 +19,9 @@ ROOT = Path(__file__).parents[2]
 EXPECTED = {
     "hourfold demo",
     "hourfold simulate",
+    "hourfold check",
     "hourfold ingest",
+    "hourfold live",
     "hourfold day",
     "hourfold compare",
     "hourfold ab",
@@ -31,6 +33,8 @@ EXPECTED = {
     "hourfold quarantine list",
     "hourfold quarantine show",
     "hourfold quarantine replay",
+    "hourfold check",
+    "hourfold live",
     "hourfold sql",
     "hourfold ui",
 }

@@ -113,6 +113,18 @@ def test_dagster_stores_runs_in_a_home_of_any_path(shell, name):
     assert (home.dagster / "history" / "runs.db").is_file()
 
 
+def test_settings_of_an_earlier_version_in_an_odd_path_are_said(shell, caplog):
+    for name, said in (("plain", False), ("what?", True)):
+        old = Home(shell / name).dagster
+        old.mkdir(parents=True)
+        (old / "dagster.yaml").write_text("telemetry:\n  enabled: false\n")
+        caplog.clear()
+        prepare_home(Home(shell / name))
+        assert ("orchestration.instance_storage" in caplog.text) == said
+    prepare_home(Home(shell / "new?"))
+    assert "new?" not in caplog.text
+
+
 def _asset():
     @dg.asset
     def _asset():

@@ -84,6 +84,24 @@ def test_what_is_refused_is_told_in_few_lines_and_the_rest_is_loaded(landing, cl
     assert loaded() == {hour_key(n) for n in range(12) if n != 3}
 
 
+@pytest.mark.slow
+def test_closed_logs_end_with_their_last_day_and_name_what_comes_after(landing, clock):
+    for number in (0, 1, 30):
+        land(landing, "exposures", hour_key(number))
+    land(landing, "external_clicks", hour_key(55))
+    clock(99)
+    description = SourceDescription.load(landing)
+    description.model_copy(update={"closed": True}).save(landing)
+    code, said = ingest(landing)
+    assert code == 0, said
+    assert loaded() == {hour_key(0), hour_key(1)}
+    assert f"2 days with files, {DAYS[1]} to 2026-03-04, lie after their end, {DAYS[0]}" in said
+    description.save(landing)
+    code, said = ingest(landing)
+    assert loaded() == {hour_key(n) for n in (0, 1, 30)}
+    assert "2026-03-04" in said, "external clicks go on after the last exposure"
+
+
 @pytest.mark.parametrize(
     "day, hour, words",
     [

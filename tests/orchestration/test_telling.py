@@ -8,7 +8,7 @@ import dagster as dg
 import pytest
 
 from orchestration import telling
-from orchestration.telling import VARIABLE, failure_sensor, message, post
+from orchestration.telling import VARIABLE, checks_sensor, failure_sensor, message, post
 
 
 class Listener(BaseHTTPRequestHandler):
@@ -84,6 +84,26 @@ def test_a_failed_run_is_told_with_its_reason(address, monkeypatch):
     assert came["run_id"] == result.run_id
     assert "rows, check share_quarantined: 9 of 9 rows" in came["reason"]
     assert came["reason"].endswith("What to do: mend them") and came["reason"] in came["text"]
+
+
+@dg.asset(name="users", check_specs=[dg.AssetCheckSpec("schema", asset="users")])
+def users():
+    yield dg.MaterializeResult(
+        check_results=[dg.AssetCheckResult(check_name="schema", passed=False, description="no user_id")]
+    )
+
+
+def test_a_failed_check_that_stopped_nothing_is_told_too(address, monkeypatch):
+    monkeypatch.setenv(VARIABLE, address)
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = dg.materialize([users], instance=instance)
+        assert result.success
+        context = dg.build_run_status_sensor_context(
+            "tell_checks", result.get_run_success_event(), instance, result.dagster_run
+        )
+        checks_sensor(dg.DefaultSensorStatus.RUNNING)(context)
+    (came,) = Listener.came
+    assert came["reason"] == "users, check schema: no user_id" and "went on" in came["text"]
 
 
 def test_without_an_address_nobody_is_told(monkeypatch):

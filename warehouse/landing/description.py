@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from warehouse.landing.contract import CONTEXT_PREFIX, MAX_FIELDS, TableContract, table_contract
 from warehouse.landing.service_time import HOUR_MS, ServiceZone
@@ -188,9 +188,21 @@ class SourceDescription(BaseModel):
                 f"{path} is missing: fill the landing folder first, or describe your own one"
             )
         try:
-            return cls.model_validate_json(path.read_text())
+            return cls.model_validate_json(path.read_text(encoding="utf-8-sig"))
+        except ValidationError as error:
+            raise ValueError(f"{path} does not describe a source:\n{_reasons(error)}") from error
         except ValueError as error:
-            raise ValueError(f"{path} does not describe a source: {error}") from error
+            raise ValueError(f"{path} is no UTF-8 text: {error}") from error
+
+
+def _reasons(error: ValidationError) -> str:
+    """What does not fit, a line each."""
+    lines = []
+    for reason in error.errors(include_url=False, include_input=False):
+        where = ".".join(map(str, reason["loc"]))
+        text = reason["msg"].removeprefix("Value error, ")
+        lines.append(f"  {where}: {text}" if where else f"  {text}")
+    return "\n".join(lines)
 
 
 def zone_of(landing: Path) -> ServiceZone:

@@ -17,8 +17,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from warehouse.landing.contract import ColumnType, TableContract
-from warehouse.landing.formats import FileRejected, OpenedFile, contents, open_file
+from warehouse.landing.formats import OpenedFile, contents, open_file
 from warehouse.landing.records import SourceFile
+from warehouse.landing.rejection import FileRejected
 
 __all__ = ["FileRejected"]
 
@@ -57,7 +58,7 @@ def read_file(path: Path, contract: TableContract, relative: str) -> FileRows:
     if not opened.names:  # JSON lines without a line: a quiet hour
         return FileRows(pa.table({name: pa.nulls(0) for name in contract.required}), record, (), {})
     headers = contract_headers(path, contract, opened.names)
-    table = opened.read(list(headers))
+    table = _read(opened, contract, headers)
     columns = {name: _settled(path, contract, name, table[header]) for header, name in headers.items()}
     return FileRows(
         columns=pa.table(columns),
@@ -82,8 +83,15 @@ def column_of(path: Path, contract: TableContract, name: str) -> pa.ChunkedArray
     opened = opened_file(path)
     if not opened.names:
         return pa.chunked_array([pa.nulls(0, pa.string())])
-    headers = {column: header for header, column in contract_headers(path, contract, opened.names).items()}
-    return _settled(path, contract, name, opened.read([headers[name]])[headers[name]])
+    headers = contract_headers(path, contract, opened.names)
+    header = next(header for header, column in headers.items() if column == name)
+    return _settled(path, contract, name, _read(opened, contract, {header: name})[header])
+
+
+def _read(opened: OpenedFile, contract: TableContract, headers: dict[str, str]) -> pa.Table:
+    columns = {header: contract.column(name) for header, name in headers.items()}
+    ids = [header for header, column in columns.items() if column and column.type is ColumnType.ID]
+    return opened.read_ids(list(headers), ids)
 
 
 def contract_headers(path: Path, contract: TableContract, names: list[str]) -> dict[str, str]:

@@ -10,14 +10,16 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from warehouse.landing import layout, snapshots
+from warehouse.landing import layout
 from warehouse.landing.column_kinds import LeftOut
 from warehouse.landing.contract import TableContract
-from warehouse.landing.files import read_file
+from warehouse.landing.files import read_file, record_of
+from warehouse.landing.formats import contents
 from warehouse.landing.inference import left_out_of
 from warehouse.landing.instants import epoch_ms
 from warehouse.landing.records import Landed, SourceFile
 from warehouse.landing.service_time import HOUR_MS, ServiceZone
+from warehouse.landing.snapshots import SetAside, refuse_shared_ids, snapshots
 from warehouse.landing.walking import UnreadFile
 
 log = logging.getLogger(__name__)
@@ -44,22 +46,20 @@ class Gathering:
         self.extra: dict[str, tuple[Path, str]] = {}
         self.renamed: dict[tuple[str, str], str] = {}
         self.seen: dict[tuple[str, str], str] = {}  #: partition and hash of each file → its path
-        self.first_of: dict[Path, Path] = {}  #: undated dimension files → the file with the same bytes
+        self.aside: dict[Path, SetAside] = {}
         self.copies: list[UnreadFile] = []
         self.notes: list[str] = []
 
     def look_at_undated(self) -> None:
-        """Of dimension files that name no date: which are copies; FileRejected where two share an id."""
-        starts = {key: layout.start_ms(self.contract, self.zone, key) for key in self.listed.files}
-        undated = [self.listed.files[key][0] for key, start in starts.items() if start == 0]
-        dated = [self.listed.files[key][0] for key, start in starts.items() if start]
-        if not any(starts.get(partition) == 0 for partition in self.partitions):
+        """Of dimension files that name no date: which are set aside; FileRejected where two share an id."""
+        files = snapshots(self.contract, self.zone, self.listed)
+        asked = {path for partition in self.partitions for path in self.listed.files.get(partition, ())}
+        self.aside = files.aside
+        if not asked.intersection(files.undated):
             return
-        self.first_of = snapshots.copies(undated, dated)
-        undated = [path for path in undated if path not in self.first_of]
-        snapshots.refuse_shared_ids(self.contract, undated)
-        if dated and undated:
-            names = ", ".join(self._relative(path) for path in undated[:3])
+        refuse_shared_ids(self.contract, files.undated)
+        if files.dated:
+            names = ", ".join(self._relative(path) for path in files.undated[:3])
             self.notes.append(
                 f"{self.contract.name}: {names} beside dated files names no date: its rows are taken as "
                 "true from the beginning, also for days before it was written"
@@ -77,14 +77,17 @@ class Gathering:
             self.extra.setdefault(name, (path, record.path))
         for header, name in rows.renamed.items():
             self.renamed.setdefault((header, name), record.path)
+        other = self.aside.get(path)
+        # With the file that it gives way to: once that one changes, this one is looked at again.
+        records = [record, self._record(other.other)] if other else [record]
         for partition in partitions:
-            self.files[partition].append(record)
-        fresh = [partition for partition in partitions if self._is_new(partition, record, path)]
+            self.files[partition].extend(records)
+        if other:
+            self._leave(path, table, self._relative(other.other), other.same_bytes)
+            return
+        fresh = [partition for partition in partitions if self._is_new(partition, record)]
         if not fresh:
-            original = self.first_of.get(path)
-            first = self._relative(original) if original else self.seen[partitions[0], record.sha256]
-            why = f"has the same bytes as {first}, which is read once: remove one of them"
-            self.copies += [UnreadFile(path, why)] if len(table) else []
+            self._leave(path, table, self.seen[partitions[0], record.sha256], same_bytes=True)
             return
         day = self.listed.whole_days.get(path)
         if day is None:
@@ -96,11 +99,22 @@ class Gathering:
         inside = positions >= 0
         self._add(table.filter(pa.array(inside)), positions[inside], record.path)
 
-    def _is_new(self, partition: str, record: SourceFile, path: Path) -> bool:
-        """Whether a partition, or a table without dates, has no file of these bytes yet; remembers it."""
-        if path in self.first_of:
-            return False
+    def _leave(self, path: Path, table: pa.Table, other: str, same_bytes: bool) -> None:
+        """Name a file whose rows are not read, if it has any."""
+        why = f"has the same bytes as {other}, which is read once: remove one of them"
+        if not same_bytes:
+            why = (
+                f"calls itself the latest and lies beside files with dates, such as {other}: write the date "
+                "from which its rows are true into its name"
+            )
+        self.copies += [UnreadFile(path, why)] if len(table) else []
+
+    def _is_new(self, partition: str, record: SourceFile) -> bool:
+        """Whether a partition has no file of these bytes yet; remembers it."""
         return self.seen.setdefault((partition, record.sha256), record.path) == record.path
+
+    def _record(self, path: Path) -> SourceFile:
+        return record_of(contents(path), self._relative(path))
 
     def landed(self, fields: tuple[str, ...]) -> Landed:
         """Everything taken, as one frame sorted by partition, then by file and row in the file."""
@@ -162,7 +176,7 @@ class Gathering:
             warnings.append(f"{self.contract.name}: columns are read under other names: {names} ({example})")
         if self.listed.unread:
             first, count = self.listed.unread[0], len(self.listed.unread)
-            what = "one file is not read" if count == 1 else f"{count:,} files are not read, such as"
+            what = "one file is not read:" if count == 1 else f"{count:,} files are not read, such as"
             warnings.append(f"{self.contract.name}: {what} {self._relative(first.path)}: {first.why}")
         warnings += [f"{self.contract.name}: {self._relative(copy.path)} {copy.why}" for copy in self.copies]
         return warnings

@@ -12,6 +12,7 @@ from warehouse.landing.files import record_of
 from warehouse.landing.gathering import Gathering
 from warehouse.landing.inference import infer
 from warehouse.landing.records import Landed, PartitionLoad, SourceFile
+from warehouse.landing.snapshots import SetAside, snapshots
 
 __all__ = ["Landed"]
 
@@ -59,10 +60,15 @@ def fingerprints(
     """Every landed partition (of `only`) → `PartitionLoad.files_hash` of its files; nothing is parsed."""
     contract = description.contract(table)
     hashes = {}
+    listed = layout.listing(landing, contract, description.service_zone)
+    aside: dict[Path, SetAside] = {}
+    if contract.partition is PartitionKind.FILE:
+        aside = snapshots(contract, description.service_zone, listed).aside
     records: dict[Path, SourceFile] = {}
-    for partition, paths in layout.listing(landing, contract, description.service_zone).files.items():
+    for partition, own in listed.files.items():
         if only is not None and partition not in only:
             continue
+        paths = [*own, *(aside[path].other for path in own if path in aside)]
         for path in paths:
             if path not in records:
                 records[path] = record_of(path.read_bytes(), path.relative_to(landing).as_posix())

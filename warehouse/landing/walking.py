@@ -29,6 +29,7 @@ _OTHER_KINDS = {
     ): "is not called .jsonl: call it so if each line is an object",
     (".txt", ".txt.gz", ".log", ".dat"): "is a text of no known format: call it .csv or .jsonl",
 }
+_VERSIONED = {"_delta_log": "Delta", ".hoodie": "Hudi"}
 _UNFINISHED = (".tmp", ".new", ".part", ".partial", ".inprogress", ".crc", ".swp", "~")
 
 
@@ -96,6 +97,12 @@ def _enter(
     if inode in above:
         result.unread.append(UnreadFile(folder, "the folder is a link to one above it: remove it"))
         return
+    for name, kind in _VERSIONED.items():
+        if any(entry.name == name for entry in entries):
+            wrong = (
+                f"{name} says that the folder is a {kind} table, whose files hold replaced and deleted rows "
+                "too: write its present state out as plain Parquet files"
+            )
     for entry in entries:
         path = folder / entry.name
         if hidden(entry.name):

@@ -51,12 +51,12 @@ def fill(landing: Path, *, progress: Progress | None = None) -> SourceDescriptio
     another source.
     """
     report = _steps(progress, 5)
-    report("read the package", 0)
+    report(0)
     tables = read_package()
     zone = ServiceZone(ZONE)
     purchases = purchase_rows(tables["transactions"], tables["products"])
     points = point_rows(tables["transactions"])
-    report("write purchases", 1)
+    report(1)
     clear(landing, NAME)
     write_partitions(
         landing / "purchases",
@@ -65,11 +65,11 @@ def fill(landing: Path, *, progress: Progress | None = None) -> SourceDescriptio
         zone,
         PartitionKind.DAY,
     )
-    report("write points", 2)
+    report(2)
     write_partitions(landing / "points", points, points["occurred_at"], zone, PartitionKind.DAY)
-    report("write demographics", 3)
+    report(3)
     write_file(landing / "demographics" / "households.parquet", survey_rows(tables["demographics"]))
-    report("write labels", 4)
+    report(4)
     labels = label_rows(purchases, tables, LOCAL_ZONE)
     for day, rows in labels.groupby("day"):
         write_file(landing / "labels" / f"{day}.parquet", rows.drop(columns="day"))
@@ -84,14 +84,16 @@ def fill(landing: Path, *, progress: Progress | None = None) -> SourceDescriptio
         points="amounts",
     )
     description.save(landing)
-    report("write labels", 5)
+    report(5)
     return description
 
 
-def _steps(progress: Progress | None, steps: int) -> Callable[[str, int], None]:
-    def report(stage: str, done: int) -> None:
+def _steps(progress: Progress | None, steps: int) -> Callable[[int], None]:
+    """Steps of one stage: what reads them shows a bar that fills."""
+
+    def report(done: int) -> None:
         if progress:
-            progress(stage, done, steps)
+            progress(f"files of {NAME}", done, steps)
 
     return report
 

@@ -368,14 +368,15 @@ def test_packaged_settings_fit_their_systems(path):
 
 
 def test_the_daily_training_takes_them_and_its_record_shows_them(tmp_path):
-    from assets.ranking.daily_ranker import train
     from assets.ranking.states import States
+    from assets.ranking.system_training import SystemTraining, train
 
     states = States(tmp_path)
     values = {"training.batch_size": 512}
     deployment = Deployment(size="tiny")
     log = DAYS[0][0]
-    train("deepfm", "d", log, "h", deployment, values, states, lambda stage, done, total: None)
+    training = SystemTraining("deepfm", "d", "h", deployment, values, states)
+    train(training, log, lambda stage, done, total: None)
     assert states.finished(states.daily("deepfm", "d")).settings["training.batch_size"] == "512"
     assert log.end_ms < START + DAY_MS
 

@@ -9,7 +9,7 @@ from assets.logs.verdicts import CHECKS, check_of
 from expectations.suites import read_suite, tables
 from orchestration.jobs import LOGS
 from orchestration.session import RunFailed, Session
-from tests.live.world import DAYS, ROWS, World, at, deployment, describe, hour_key, land
+from tests.live.world import DAYS, ROWS, World, deployment, describe, hour_key, land
 from warehouse.home import Home
 from warehouse.landing.service_time import DAY_MS, ServiceZone
 
@@ -56,9 +56,10 @@ def _verdicts(world, check):
 
 
 @pytest.mark.slow
-def test_a_range_has_a_verdict_and_figures_for_each_hour(world):
+def test_a_range_has_a_verdict_and_figures_for_each_hour(world, monkeypatch):
     now_ms = ServiceZone("UTC").day_start_ms(DAYS[0]) + DAY_MS
-    with at(now_ms), Session(deployment(world.landing), world.home) as session:
+    monkeypatch.setattr("assets.common.clock.now_ms", lambda: now_ms)
+    with Session(deployment(world.landing), world.home) as session:
         with pytest.raises(RunFailed, match="1 of 5 partitions were not loaded") as caught:
             session.run(LOGS, HOURS[0], HOURS[-1])
         assert str(caught.value).count("What to do") == 1

@@ -40,7 +40,7 @@ def test_ids_survive_from_landing_to_audience(tmp_path, monkeypatch, name_of):
     rows["user_id"] = names.astype("Int64") if name_of is big else names
     visitors = rows.index[::97]  # who was not logged in
     rows.loc[visitors, "user_id"] = pd.NA if name_of is big else None
-    home = shop_on_disk.load(tmp_path, rows, ("parquet",) if name_of is big else ("parquet", "csv"))
+    home = shop_on_disk.load(tmp_path, rows)
     logged_in = rows.dropna(subset="user_id").astype({"user_id": "string"})
     before = logged_in[logged_in["day"] < AS_OF_KEY]
     customers = before.loc[before["brand"] == BRAND, "user_id"].unique().tolist()

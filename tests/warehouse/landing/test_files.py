@@ -161,6 +161,12 @@ def test_json_numbers_are_exact_and_mixed_columns_are_text(tmp_path):
     assert table["age"].to_pylist() == ["1", "old", "true", None]
 
 
+def test_a_decimal_id_takes_no_whole_one_with_it(tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"user_id":1.0,"age":1}\n{"user_id":2,"age":1.5}\n{"age":2}\n')
+    table = read_file(tmp_path / "a.jsonl", USERS_WITH_FIELDS, "a").columns
+    assert table["user_id"].to_pylist() == ["1.0", "2", None]
+
+
 def test_integers_beyond_64_bits_stay_exact(tmp_path):
     (tmp_path / "a.jsonl").write_text('{"user_id":99999999999999999999}\n{"user_id":1}\n')
     table = read_file(tmp_path / "a.jsonl", USERS, "a").columns

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from warehouse.landing import formats
+from warehouse.landing import formats, json_lines
 from warehouse.landing.contract import EXPOSURES, USERS
 from warehouse.landing.files import FileRejected, read_file
 
@@ -26,7 +26,7 @@ def rows_of(path, content, contract=WITH_AGE):
 
 
 @pytest.mark.parametrize("sign", [",", ";", "\t", "|"])
-@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_the_header_line_says_what_cuts_a_line(tmp_path, sign, end):
     lines = [sign.join(cells) for cells in (("user_id", "age"), ("007", "a,b;c" if sign in "\t|" else "x"))]
     table = rows_of(tmp_path / "a.csv", end.join(lines) + end).columns
@@ -106,7 +106,14 @@ def parquet_bytes():
         ("a.csv", b"\x28\xb5\x2f\xfdxxxx", "Zstandard"),
         ("a.csv.gz", b"user_id,age\n1,2\n", "cannot be read"),
         ("a.csv", b"", "empty"),
+        ("a.csv", "user_id,größe\n1,2\n".encode("latin-1"), "no UTF-8 text.*save it as UTF-8"),
+        ("a.csv", b'user_id,age\n1,"a\n2,b\n3,c\n', "quotation mark up to line 4 is not closed"),
+        ("a.csv", b'user_id,age\n1,"a\n2,b\n3,"c\n', "quotation mark up to line 4 is not closed"),
         ("a.jsonl", b'[{"user_id": 1},\n{"user_id": 2}]\n', "line 1 is no JSON"),
+        ("a.jsonl", b'null\n{"user_id": 1}\n', "line 1 is no JSON object: write one object a line"),
+        ("a.jsonl", b"\xef\xbb\xbfnull\n", "line 1 is no JSON object"),
+        ("a.jsonl", b'{"user_id": 1}\n null\n', "line 2 is no JSON object"),
+        ("a.jsonl", b'{"user_id":\n1}\n', "line 1 is no JSON"),
     ],
 )
 def test_what_is_something_else_is_called_so(tmp_path, name, content, words):
@@ -145,6 +152,11 @@ def test_deep_json_is_refused_before_it_ends_the_process(tmp_path, deep):
         rows_of(tmp_path / "a.jsonl", f'{{"user_id": 1, "age": {deep}}}\n')
 
 
+def test_quotes_and_line_breaks_of_whole_values_are_read(tmp_path):
+    text = 'user_id,age\n1,"a ""b"" \nc"\n2,5" screen\n\n3,x\n'
+    assert rows_of(tmp_path / "a.csv", text).columns["age"].to_pylist() == ['a "b" \nc', '5" screen', "x"]
+
+
 def test_brackets_inside_of_text_are_no_depth(tmp_path):
     text = '{"user_id": "[[[[[\\"[[", "age": "x"}\n' * 100
     assert len(rows_of(tmp_path / "a.jsonl", text).columns) == 100
@@ -163,8 +175,8 @@ def test_depth_is_never_taken_for_less(value):
         return (isinstance(value, dict | list)) + max(map(depth, inner), default=0)
 
     content = json.dumps(value).encode()
-    assert formats._depth(content) >= depth(value)
-    assert formats._depth(formats._STRINGS.sub(b"", content)) == depth(value)
+    assert json_lines._depth(content) >= depth(value)
+    assert json_lines._depth(json_lines._STRINGS.sub(b"", content)) == depth(value)
 
 
 BIG = 2**63 - 5

@@ -299,6 +299,23 @@ def test_an_undated_copy_of_another_file_is_not_read_and_named(tmp_path, first, 
     # It counts as loaded, so that it is not looked at for ever.
     marks = reading.fingerprints(tmp_path, DESCRIPTION, "users")
     assert marks == {record.partition: record.files_hash for record in read.records()}
+    # Once the file that it copied has changed, it is no copy any more and due again.
+    write_users(tmp_path, first, [1, 2, 3])
+    later = reading.fingerprints(tmp_path, DESCRIPTION, "users")
+    assert later[second] != marks[second]
+
+
+@pytest.mark.parametrize("name", ["latest.csv", "users_current.csv"])
+def test_a_file_that_calls_itself_the_latest_is_not_true_from_the_beginning(tmp_path, name):
+    write_users(tmp_path, name, [1, 2])
+    assert reading.read(tmp_path, DESCRIPTION, "users").rows() == {name: 2}, "alone, it is all there is"
+    alone = reading.fingerprints(tmp_path, DESCRIPTION, "users")
+    write_users(tmp_path, "2026-05-02.csv", [1, 2, 3])
+    read = reading.read(tmp_path, DESCRIPTION, "users")
+    assert read.rows() == {"2026-05-02.csv": 3, name: 0}
+    (left_out,) = read.unread
+    assert left_out.path.name == name and "write the date" in left_out.why
+    assert reading.fingerprints(tmp_path, DESCRIPTION, "users")[name] != alone[name]
 
 
 def test_labels_have_times_of_their_own_and_may_share_users(tmp_path):

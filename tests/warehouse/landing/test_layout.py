@@ -187,6 +187,14 @@ def test_markers_and_unfinished_files_are_no_faults(tmp_path, name):
     assert (listed.files, listed.unread, listed.passed_over) == ({}, [], 1)
 
 
+@pytest.mark.parametrize(("mark", "kind"), [("_delta_log", "Delta"), (".hoodie", "Hudi")])
+def test_a_table_with_versions_of_its_rows_is_not_read(tmp_path, mark, kind):
+    touch(tmp_path / "exposures", f"{mark}/0.json", "date=2026-05-01/hour=09/a.parquet")
+    listed = layout.listing(tmp_path, EXPOSURES)
+    (left_out,) = listed.unread
+    assert listed.files == {} and f"a {kind} table" in left_out.why and "plain Parquet" in left_out.why
+
+
 def test_links_are_followed_and_circles_named(tmp_path):
     touch(tmp_path / "elsewhere", "hour=9/a.csv")
     root = tmp_path / "exposures"

@@ -151,7 +151,9 @@ def test_filling_again_replaces_and_another_source_is_left_alone(package, tmp_pa
     stray.write_bytes(b"left over")
     source.fill(copy)
     assert not stray.exists()
-    assert told[0] == ("read the package", 0, 5) and told[-1] == ("write labels", 5, 5)
+    assert [step[1:] for step in told] == [(done, 5) for done in range(6)] and len(
+        {step[0] for step in told}
+    ) == 1
     other = source.describe(copy).model_copy(update={"name": "mine"})
     other.save(copy)
     with pytest.raises(FileExistsError, match="another source"):

@@ -29,6 +29,7 @@ INTERNAL = (
         "GRÖSSE",
         "{codes}",
         "$table",
+        "item_id",
     ),
 )
 
