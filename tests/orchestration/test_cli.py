@@ -33,8 +33,6 @@ EXPECTED = {
     "hourfold quarantine list",
     "hourfold quarantine show",
     "hourfold quarantine replay",
-    "hourfold check",
-    "hourfold live",
     "hourfold sql",
     "hourfold ui",
 }
