@@ -62,7 +62,7 @@ def test_an_ab_test_is_on_its_page_and_in_mlflow(ready):
     tracking = Tracking(ready.home.mlflow, "simulator", True, AB_TESTS)
     (run,) = tracking.client.search_runs([tracking.experiment])
     assert run.info.run_id == page["mlflow_run"].value
-    assert run.info.run_name.startswith("simulated policy against random")
+    assert run.info.run_name.endswith("policy against random ab_test (simulated)")
     result = json.loads(Path(page["json"].value).read_text())
     (ctr,) = [entry for entry in result["metrics"] if entry["metric"] == "ctr"]
     assert run.data.metrics["policy.ctr_lift"] == pytest.approx(ctr["lift"])
