@@ -165,7 +165,7 @@ def serving(name: str, answers: str, port: int = PORT) -> Iterator[str]:
     from orchestration.cli.ui import server_commands
 
     ports = {"Dagster": port, "MLflow": port + 1}
-    server = subprocess.Popen(server_commands("127.0.0.1", *ports.values())[name])
+    server = subprocess.Popen(server_commands("127.0.0.1", *ports.values(), port + 2)[name])
     try:
         wait_for(f"http://127.0.0.1:{ports[name]}{answers}")
         yield f"http://127.0.0.1:{ports[name]}"

@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import quote, urlsplit, urlunsplit
 
 from assets.common.mlflow_store import on_server, team_uri
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import dagster as dg
 
 MLFLOW_URL, DAGSTER_URL = "HOURFOLD_MLFLOW_URL", "HOURFOLD_DAGSTER_URL"
+REPORTS_URL, LOCAL_REPORTS = "HOURFOLD_REPORTS_URL", "http://127.0.0.1:3001"
 LOCAL_MLFLOW, LOCAL_DAGSTER = "http://127.0.0.1:5000", "http://127.0.0.1:3000"
 
 
@@ -48,6 +50,16 @@ def mlflow_link(url: str) -> dg.MetadataValue:
 def mlflow_links(urls: Mapping[str, str]) -> dict[str, dg.MetadataValue]:
     """The links to all runs that a tracker has recorded, by `Tracking.urls`, as an asset's metadata."""
     return {name: mlflow_link(url) for name, url in urls.items()}
+
+
+def report_link(page: Path) -> dg.MetadataValue:
+    """What an asset's page shows of a page of `<home>/sources/<source>/reports`: a link, and the file."""
+    import dagster as dg
+
+    reports = next(folder for folder in page.parents if folder.name == "reports")
+    base = os.environ.get(REPORTS_URL) or LOCAL_REPORTS
+    url = f"{base}/{quote(page.relative_to(reports.parent.parent).as_posix())}"
+    return dg.MetadataValue.md(f"[open]({url}) while `hourfold ui` runs; the file is `{page}`")
 
 
 def dagster_run() -> str | None:

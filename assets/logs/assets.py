@@ -7,6 +7,7 @@ import dagster as dg
 
 from assets.common import plots
 from assets.common.faults import retried_or_explained
+from assets.common.links import report_link
 from assets.common.partitions import Partitions
 from assets.common.resources import HomeResource, ProgressReport
 from assets.common.timings import PREFIX
@@ -147,7 +148,7 @@ def _metadata(report: "IngestReport", partition: str) -> Metadata:
         "warnings": dg.MetadataValue.md("\n".join(f"- {text}" for text in warnings) or "none"),
     }
     if report.data_docs is not None:
-        metadata["data docs"] = dg.MetadataValue.path(str(report.data_docs))
+        metadata["data docs"] = report_link(report.data_docs)
     if not alone:
         return metadata | {"partitions of the same load": len(report.rows)}
     return metadata | _pictures(report)

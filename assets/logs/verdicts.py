@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from assets.common.links import report_link
 from assets.logs.loading import Loading
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ def _result(loading: Loading, name: str, verdicts: list[RuleVerdict], *, forced:
         if (value := getattr(verdict, key)) is not None and value == value
     }
     if failed and loading.data_docs is not None:
-        metadata["data docs"] = dg.MetadataValue.path(str(loading.data_docs))
+        metadata["data docs"] = report_link(loading.data_docs)
     texts = [verdict.message for verdict in (failed or shown) if verdict.message][:10] or ["holds"]
     end = [FORCED if forced else REMEDY] if failed else []
     return dg.AssetCheckResult(

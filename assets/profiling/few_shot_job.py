@@ -6,7 +6,7 @@ import dagster as dg
 
 from assets.common import plots
 from assets.common.faults import BadRequest, retried_or_explained
-from assets.common.links import mlflow_links
+from assets.common.links import mlflow_links, report_link
 from assets.common.resources import HomeResource, ProgressReport, TrackingResource
 from assets.common.timings import Timings
 from assets.profiling.audience.inbox import mark, request_path
@@ -102,7 +102,7 @@ def metadata(result: "AudienceResult", page: "Path") -> dict[str, dg.MetadataVal
     from assets.profiling.audience.plots import lift_picture, score_picture
 
     shown: dict[str, dg.MetadataValue | int | float | str] = {
-        "page": dg.MetadataValue.path(str(page)),
+        "page": report_link(page),
         "as of": result.settings.as_of,
         "model": f"{result.model.system} of {result.model.partition}",
         "customers' file": result.customers.remark,

@@ -1,4 +1,4 @@
-"""`hourfold ui`: the pages of Dagster and MLflow side by side; one Ctrl-C ends both."""
+"""`hourfold ui`: the pages of Dagster, MLflow and the reports side by side; one Ctrl-C ends all."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from typing import Annotated
 import typer
 from dotenv import dotenv_values
 
-from assets.common.links import DAGSTER_URL, MLFLOW_URL, team_server
+from assets.common.links import DAGSTER_URL, MLFLOW_URL, REPORTS_URL, team_server
 from assets.common.mlflow_store import DATABASE, artifact_root, store_uris, team_uri
 from orchestration.cli.console import err, out
 from warehouse.home import Home
@@ -34,6 +34,7 @@ CHARTS = "workflowType=machine_learning&compareRunsMode=CHART"
 def ui(
     dagster_port: Annotated[int, typer.Option(help="Port of the Dagster pages.")] = 3000,
     mlflow_port: Annotated[int, typer.Option(help="Port of the MLflow pages.")] = 5000,
+    reports_port: Annotated[int, typer.Option(help="Port of Data Docs and audiences.")] = 3001,
     host: Annotated[str, typer.Option(help="Address to listen on; the pages have no login.")] = "127.0.0.1",
 ) -> None:
     """Open Dagster (assets, runs, schedules) and MLflow (AUC by hour, models) side by side.
@@ -43,17 +44,18 @@ def ui(
 
     Example:
 
-        hourfold ui --dagster-port 3001
+        hourfold ui --dagster-port 3002
     """
     team = team_server()
-    ports = {"--dagster-port": dagster_port} | ({"--mlflow-port": mlflow_port} if team is None else {})
+    ports = {"--dagster-port": dagster_port, "--reports-port": reports_port}
+    ports |= {"--mlflow-port": mlflow_port} if team is None else {}
     for option, port in ports.items():
         if not port_is_free(host, port):
             err.print(
                 f"Port {port} on {host} is taken: end what listens there, or choose another with {option}."
             )
             raise typer.Exit(1)
-    commands = server_commands(host, dagster_port, mlflow_port)
+    commands = server_commands(host, dagster_port, mlflow_port, reports_port)
     out.print(f"Dagster  {os.environ[DAGSTER_URL]}   assets, runs, schedules, checks")
     if team is not None:
         out.print(f"MLflow   {team}   as MLFLOW_TRACKING_URI says; none is started here")
@@ -64,7 +66,9 @@ def ui(
     raise typer.Exit(run_together(commands))
 
 
-def server_commands(host: str, dagster_port: int, mlflow_port: int) -> dict[str, list[str]]:
+def server_commands(
+    host: str, dagster_port: int, mlflow_port: int, reports_port: int
+) -> dict[str, list[str]]:
     """The command line of each server, run with this interpreter, never with another environment's.
 
     Their variables are set in this process, which they inherit: the home, and mlflow/server.env. A team's
@@ -78,13 +82,18 @@ def server_commands(host: str, dagster_port: int, mlflow_port: int) -> dict[str,
     if ignored is not None:
         os.environ[IGNORED] = f"{ignored},{os.environ[IGNORED]}"
     os.environ[DAGSTER_URL] = f"http://{host}:{dagster_port}"
+    os.environ[REPORTS_URL] = f"http://{host}:{reports_port}"
     workspace = Path(__file__).parents[2] / "workspace.yaml"
     target = ["-w", str(workspace)] if workspace.exists() else ["-m", "orchestration.definitions"]
     commands = {
         "Dagster": [
             *(sys.executable, "-m", "dagster", "dev", *target),
             *("--host", host, "--port", str(dagster_port)),
-        ]
+        ],
+        "Reports": [
+            *(sys.executable, "-m", "orchestration.report_pages"),
+            *(str(home.root / "sources"), host, str(reports_port)),
+        ],
     }
     if team_server() is not None:
         return commands
@@ -134,7 +143,7 @@ def run_together(commands: dict[str, list[str]]) -> int:
         while True:
             for name, server in servers.items():
                 if server.poll() is not None:
-                    err.print(f"{name} ended by itself with exit code {server.returncode}; ending the other.")
+                    err.print(f"{name} ended by itself with exit code {server.returncode}; ending the rest.")
                     return server.returncode or 1
             time.sleep(0.2)
     except KeyboardInterrupt:

@@ -35,18 +35,20 @@ needs_browser = [
 
 @dataclass(frozen=True)
 class Servers:
-    """`hourfold ui` on two free ports."""
+    """`hourfold ui` on three free ports."""
 
     process: subprocess.Popen[bytes]
     dagster: str
     mlflow: str
+    reports: str
 
 
 @contextmanager
 def serving(environment: Mapping[str, str]) -> Iterator[Servers]:
-    """Both servers until the end of the block; one Ctrl-C ends them."""
-    ports = free_ports(2)
-    arguments = ["ui", "--dagster-port", str(ports[0]), "--mlflow-port", str(ports[1])]
+    """All servers until the end of the block; one Ctrl-C ends them."""
+    ports = free_ports(3)
+    options = ("--dagster-port", "--mlflow-port", "--reports-port")
+    arguments = ["ui", *(word for pair in zip(options, map(str, ports), strict=True) for word in pair)]
     process = subprocess.Popen(
         [sys.executable, "-m", "orchestration.cli", *arguments], cwd=ROOT, env=dict(environment)
     )

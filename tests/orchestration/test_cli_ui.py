@@ -104,8 +104,8 @@ def variables(monkeypatch):
 def test_both_servers_read_the_state_of_this_home(variables):
     variables.setenv("PYTHONWARNINGS", "ignore:mine")
     home = Path(os.environ["HOURFOLD_HOME"]).resolve()
-    commands = server_commands("127.0.0.1", 3001, 5001)
-    assert list(commands) == ["Dagster", "MLflow"] and "5001" in commands["MLflow"]
+    commands = server_commands("127.0.0.1", 3001, 5001, 3002)
+    assert list(commands) == ["Dagster", "Reports", "MLflow"] and "5001" in commands["MLflow"]
     assert str(ROOT / "workspace.yaml") in commands["Dagster"]
     assert os.environ["DAGSTER_HOME"] == str(home / "dagster")
     assert (home / "dagster" / "dagster.yaml").exists()
@@ -114,6 +114,7 @@ def test_both_servers_read_the_state_of_this_home(variables):
     assert os.environ["PYTHONWARNINGS"].startswith("ignore:mine,ignore:")
     assert os.environ["HOURFOLD_MLFLOW_URL"] == "http://127.0.0.1:5001"
     assert os.environ["HOURFOLD_DAGSTER_URL"] == "http://127.0.0.1:3001"
+    assert os.environ["HOURFOLD_REPORTS_URL"] == "http://127.0.0.1:3002"
 
 
 def test_every_setting_of_server_env_reaches_the_server():
@@ -127,7 +128,7 @@ def test_every_setting_of_server_env_reaches_the_server():
 
 def test_a_teams_database_is_shown(variables):
     variables.setenv("MLFLOW_TRACKING_URI", "postgresql://me:p#ss@db/mlflow")
-    assert "MLflow" in server_commands("127.0.0.1", 3000, 5000)
+    assert "MLflow" in server_commands("127.0.0.1", 3000, 5000, 3001)
     assert os.environ["MLFLOW_BACKEND_STORE_URI"] == "postgresql://me:p#ss@db/mlflow"
 
 
@@ -135,7 +136,8 @@ def test_a_teams_server_is_named_and_none_is_started(variables, monkeypatch):
     started = []
     monkeypatch.setattr(orchestration.cli.ui, "run_together", lambda commands: started.extend(commands) or 0)
     variables.setenv("MLFLOW_TRACKING_URI", "https://me:secret@mlflow.example")
-    port = str(free_ports(1)[0])
-    said = CliRunner().invoke(app, ["ui", "--dagster-port", port, "--mlflow-port", port])
-    assert said.exit_code == 0 and started == ["Dagster"]
+    port, reports = map(str, free_ports(2))
+    options = ["--dagster-port", port, "--mlflow-port", port, "--reports-port", reports]
+    said = CliRunner().invoke(app, ["ui", *options])
+    assert said.exit_code == 0 and started == ["Dagster", "Reports"]
     assert "https://mlflow.example" in said.output and "secret" not in said.output
