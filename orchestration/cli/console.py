@@ -36,7 +36,8 @@ SPEED_SECONDS = 3600.0  #: the time left is told from this much of the past: one
 FINISHED_BARS = 8  #: that stay on the screen
 
 out = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH_OF_FILES)
-err = Console(stderr=True, highlight=False)
+#: in a file, a line stays a line: who searches for a path must find it whole
+err = Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
 
 #: (stage, done, total): how every long computation of the other rooms reports
 

@@ -22,7 +22,7 @@ def commands() -> str:
 
 
 def write_logs(folder: Path, rng: np.random.Generator) -> None:
-    """Three days of a feed, and a year of a shop with the same accounts, as the README lays them out."""
+    """Three days of a feed, and some months of a shop with the same accounts, as the README lays them out."""
     users = np.array([f"u{number}" for number in range(USERS)])
     taste, topic = rng.integers(0, 4, USERS), rng.integers(0, 4, ITEMS)
     (folder / "users").mkdir(parents=True)
@@ -46,7 +46,7 @@ def write_logs(folder: Path, rng: np.random.Generator) -> None:
         path = folder / f"exposures/date={start:%Y-%m-%d}/hour={start:%H}/part-0.parquet"
         path.parent.mkdir(parents=True)
         hour.to_parquet(path)
-    for day in pd.date_range("2025-05-09", DAYS[-1], tz="UTC"):
+    for day in pd.date_range("2025-12-01", DAYS[-1], tz="UTC"):
         user = rng.integers(0, USERS, A_DAY)
         genre = np.where(rng.random(A_DAY) < 0.6, taste[user], rng.integers(0, 4, A_DAY))
         path = folder / f"purchases/date={day:%Y-%m-%d}/part-0.csv.gz"
