@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestration.spans import in_words, runs
+from orchestration.spans import runs, sentence
 from warehouse.landing import layout
 from warehouse.landing.contract import RANKING_TABLES
 from warehouse.landing.service_time import HOUR_MS
@@ -51,12 +51,12 @@ class LandedHours:
         early = frozenset(self.early)
         later = [hour for hour in self.running if hour not in early]
         sentences = (
-            (self.missing, "have no files yet"),
-            (self.half, "have exposures but no files of external clicks yet"),
-            (self.early, "have files but have not ended: left for later"),
-            (later, "have not ended yet"),
+            (self.missing, "no files yet"),
+            (self.half, "exposures but no files of external clicks yet"),
+            (self.early, "files, but no end yet: left for later"),
+            (later, "not ended yet"),
         )
-        return [f"{in_words(hours)} {verb}" for hours, verb in sentences if hours]
+        return [sentence(hours, "have", rest) for hours, rest in sentences if hours]
 
     @property
     def ready(self) -> list[str]:

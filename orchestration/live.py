@@ -10,7 +10,7 @@ from assets.common import clock
 from assets.common.resources import HomeResource
 from assets.ranking.states import States
 from orchestration.days import last_day
-from orchestration.spans import in_words
+from orchestration.spans import sentence
 from orchestration.turns import LOOK_BACK_HOURS, due_ranking, late_window, look
 from warehouse.home import Deployment, Home
 from warehouse.landing.service_time import DAY_MS
@@ -57,18 +57,19 @@ def standing(home: HomeResource, instance: dg.DagsterInstance) -> list[str]:
     loaded = [hour for hour in state.ended if hour in state.loaded.get("exposures", ())]
     said.append(f"last {LOOK_BACK_HOURS} hours: {len(loaded)} of {len(hours)} are loaded")
     if state.missing:
-        said.append(f"{in_words(state.missing)} have no files yet")
+        said.append(sentence(state.missing, "have", "no files yet"))
     if state.half:
-        said.append(f"{in_words(state.half)} have no external clicks yet")
+        said.append(sentence(state.half, "have", "no external clicks yet"))
     if state.to_load:
-        said.append(
-            f"{in_words(state.to_load)} wait to be loaded as their files lie there; what the gate refused "
-            "waits until it is mended: see the checks of `exposures` and `external_clicks`"
+        rest = (
+            "to be loaded as their files lie there; what the gate refused waits until it is mended: see the "
+            "checks of `exposures` and `external_clicks`"
         )
+        said.append(sentence(state.to_load, "wait", rest))
     if due.hours:
-        said.append(f"{in_words(due.hours)} wait to be ranked")
+        said.append(sentence(due.hours, "wait", "to be ranked"))
     if due.without_base:
-        said.append(f"{in_words(due.without_base)} have no model of an earlier day to be ranked by")
+        said.append(sentence(due.without_base, "have", "no model of an earlier day to be ranked by"))
     return [*said, _models(home, yesterday)]
 
 

@@ -42,6 +42,13 @@ def in_words(hours: Iterable[str]) -> str:
     return ", ".join(phrases)
 
 
+def sentence(hours: Iterable[str], verb: str, rest: str) -> str:
+    """A sentence on hours: `hour 03 of 2026-05-01 has no files`; `verb` is the plural, `have` or another."""
+    keys = set(hours)
+    one = "has" if verb == "have" else f"{verb}s"
+    return f"{in_words(keys)} {one if len(keys) == 1 else verb} {rest}"
+
+
 def _clocks(clocks: Sequence[int]) -> str:
     cut = runs([f"{clock:02d}" for clock in clocks], lambda last, key: int(key) == int(last) + 1)
     parts = [part[0] if len(part) == 1 else f"{part[0]}–{part[-1]}" for part in cut]

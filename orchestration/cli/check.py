@@ -15,7 +15,7 @@ from rich.table import Table
 
 from orchestration.cli.console import out, plain_errors, progress_bars
 from orchestration.cli.tables import new_table
-from orchestration.spans import in_words
+from orchestration.spans import sentence
 
 if TYPE_CHECKING:
     from assets.logs.checked import FolderCheck, TableCheck
@@ -146,8 +146,9 @@ def _remarks(outcome: FolderCheck) -> Iterator[str]:
     for one in outcome.tables:
         if one.missing:
             hourly = len(one.missing[0]) > 10
-            what = in_words(one.missing) if hourly else _listed(one.missing)
-            yield f"{one.table}: {what} have no files; they count as missing, not as empty"
+            rest = "no files: missing, which is not the same as empty"
+            what = sentence(one.missing, "have", rest) if hourly else f"{_listed(one.missing)} have {rest}"
+            yield f"{one.table}: {what}"
         yield from (f"{copy.path.relative_to(outcome.landing)} {copy.why}" for copy in one.copies)
         if one.passed_over:
             yield f"{one.table}: {one.passed_over} markers or unfinished files (_…, .tmp) are passed over"

@@ -53,8 +53,8 @@ def test_hours_are_loaded_as_they_come_and_never_as_empty(landing, clock):
     code, said = ingest(landing)
     assert code == 0, said
     assert loaded() == {hour_key(n) for n in (0, 1, 2)}
-    assert f"hour 03 of {DAYS[0]} have no files yet" in said
-    assert f"hour 04 of {DAYS[0]} have files but have not ended: left for later" in said
+    assert f"hour 03 of {DAYS[0]} has no files yet" in said
+    assert f"hour 04 of {DAYS[0]} has files, but no end yet: left for later" in said
     assert f"hours 05–23 of {DAYS[0]} have not ended yet" in said
     land(landing, "exposures", hour_key(3))
     land(landing, "exposures", hour_key(1), "corrected")

@@ -103,7 +103,7 @@ def test_the_command_prints_it_and_its_exit_code_says_it(faulty):
     for words in (
         "described by source.json",
         "domains of external clicks: video",
-        "hour 02 of 2026-05-01 have no files; they count as missing",
+        "hour 02 of 2026-05-01 has no files: missing",
         "models see age",
         "Would not be loaded",
         "epoch seconds 60",
