@@ -5,7 +5,7 @@ import os
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import dagster as dg
 
@@ -28,13 +28,7 @@ def failure_sensor(status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
         description=f"Posts what failed, and what to do, as JSON to the address in {VARIABLE}.",
     )
     def tell_failures(context: dg.RunFailureSensorContext) -> dg.SkipReason | None:
-        address = os.environ.get(VARIABLE)
-        if not address:
-            return dg.SkipReason(f"{VARIABLE} is not set: nobody is told")
-        trouble = post(address, message(context.instance, context.dagster_run))
-        if trouble:
-            context.log.error(f"the failure of run {context.dagster_run.run_id} was not told: {trouble}")
-        return None
+        return _tell(context, lambda: message(context.instance, context.dagster_run))
 
     return tell_failures
 
@@ -50,17 +44,27 @@ def checks_sensor(status: dg.DefaultSensorStatus) -> dg.SensorDefinition:
         description=f"Posts checks that failed and stopped nothing, as JSON to the address in {VARIABLE}.",
     )
     def tell_checks(context: dg.RunStatusSensorContext) -> dg.SkipReason | None:
-        address = os.environ.get(VARIABLE)
-        if not address:
-            return dg.SkipReason(f"{VARIABLE} is not set: nobody is told")
-        run = context.dagster_run
-        texts = failed_checks(_events(context.instance, run))
-        trouble = post(address, _content(run, shortened(texts), "went on, but")) if texts else None
-        if trouble:
-            context.log.error(f"failed checks of run {run.run_id} were not told: {trouble}")
-        return None
+        def content() -> dict[str, str] | None:
+            texts = failed_checks(_events(context.instance, context.dagster_run))
+            return _content(context.dagster_run, shortened(texts), "went on, but") if texts else None
+
+        return _tell(context, content)
 
     return tell_checks
+
+
+def _tell(
+    context: dg.RunStatusSensorContext, content: Callable[[], dict[str, str] | None]
+) -> dg.SkipReason | None:
+    """Post what `content` makes of a run, if it makes anything of it and an address is set."""
+    address = os.environ.get(VARIABLE)
+    if not address:
+        return dg.SkipReason(f"{VARIABLE} is not set: nobody is told")
+    said = content()
+    trouble = post(address, said) if said else None
+    if trouble:
+        context.log.error(f"what became of run {context.dagster_run.run_id} was not told: {trouble}")
+    return None
 
 
 def message(instance: dg.DagsterInstance, run: dg.DagsterRun) -> dict[str, str]:
