@@ -132,6 +132,18 @@ class ProfileData:
         """The heatmaps of a modality, None where the source has none."""
         return next((heatmaps for heatmaps in self.modalities if heatmaps.modality == name), None)
 
+    def known_before(self, day: int) -> np.ndarray:
+        """Who had a purchase, or a cell of a heatmap, before a local day: bool [U].
+
+        Whoever first appears later was not at risk of anything then: there was nobody to address.
+        """
+        known = np.zeros(len(self), dtype=bool)
+        known[self.purchases.before(day).user] = True
+        first_day = self.as_of_day - DAYS
+        for heat in self.modalities:
+            known[heat.rows[heat.day < day - first_day]] = True
+        return known
+
     def positions(self, user_ids: Sequence[str]) -> np.ndarray:
         """Positions of ids, int64 [n]; MISSING for ids that are not known."""
         if len(self.user_ids) == 0 or len(user_ids) == 0:

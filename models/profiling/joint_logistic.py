@@ -120,7 +120,8 @@ class JointLogistic:
         train = np.flatnonzero(train_users)
         part[train] = rng.permutation(len(train)) % CROSS_FITS
         log, brands = data.purchases, source.brands
-        before = Known.before(log, source.start_day, brands, train_users, part)
+        at_start = np.where(source.users, part, CROSS_FITS)
+        before = Known.before(log, source.start_day, brands, source.users, at_start)
         pairs = np.argwhere(source.at_risk)
         if len(pairs) > MOST_PAIRS:
             pairs = pairs[np.sort(rng.choice(len(pairs), MOST_PAIRS, replace=False))]

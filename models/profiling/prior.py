@@ -24,7 +24,7 @@ import torch
 
 from models.files import replace_folder
 from models.profiling.activity import ACTIVITY_NAMES, activity_columns
-from models.profiling.data import ProfileData
+from models.profiling.data import ProfileData, PurchaseLog
 from models.profiling.gains import Gains, fit_gains
 from models.profiling.logistic import Logistic
 from models.profiling.match import MatchSpace
@@ -125,23 +125,19 @@ class MetaProfilePrior:
             device: of the match.
             progress: told of every step.
         """
-        log, users = data.purchases, len(data)
-        vectors = PurchaseVectors.fit(
-            log,
-            train_users,
-            settings.views,
-            width=settings.width,
-            least_share=settings.least_share,
-            most_columns=settings.most_columns,
-            seed=seed,
-        )
+        log = data.purchases
+        vectors = _vectors(settings, log, train_users, seed)
         first_day = int(log.day[0]) if len(log) else data.as_of_day
         horizon = max(1, min(settings.horizon, (data.as_of_day - first_day) // 3))
         source = source_brands(data, train_users, excluded=excluded_brands, horizon=horizon)
         if len(source.brands) == 0:
             return cls(settings, vectors, _by_activity(), _UNTAUGHT, data.as_of_day, 0, str(device))
-        prior, columns = fit_activity_prior(data, train_users, source, penalty=settings.penalty)
-        space = MatchSpace.of(vectors.transform(log.before(source.start_day), users), train_users, device)
+        prior, columns = fit_activity_prior(data, source, penalty=settings.penalty)
+        # Columns, weights and directions too are those of the window's start: what users came to buy within
+        # it is the answer.
+        then = log.before(source.start_day)
+        vectors_then = _vectors(settings, then, source.users, seed)
+        space = MatchSpace.of(vectors_then.transform(then, len(data)), source.users, device)
         rng = np.random.default_rng(seed)
         gains = _taught(settings, source, space, prior.log_odds(columns), rng, progress)
         return cls(settings, vectors, prior, gains, data.as_of_day, len(source.brands), str(device))
@@ -209,6 +205,20 @@ class MetaProfilePrior:
         return cls(
             settings, vectors, prior, gains, about["trained_as_of"], about["source_brands"], str(device)
         )
+
+
+def _vectors(
+    settings: MetaProfilePriorSettings, log: PurchaseLog, users: np.ndarray, seed: int
+) -> PurchaseVectors:
+    return PurchaseVectors.fit(
+        log,
+        users,
+        settings.views,
+        width=settings.width,
+        least_share=settings.least_share,
+        most_columns=settings.most_columns,
+        seed=seed,
+    )
 
 
 def _taught(

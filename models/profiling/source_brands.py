@@ -1,6 +1,9 @@
 """Source brands: what a profiler may learn from before the as-of date, and the prior that all of them teach.
 
-Features end a horizon before the as-of date, labels are first purchases within it, of train users only.
+Features end a horizon before the as-of date, labels are first purchases within it, of those train users who
+were known when it began. Nothing that happened within the horizon chooses a user or a brand: whoever first
+appears in it has no features and has bought by construction, and a brand is not better to learn from because
+it will be discovered.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from models.profiling.logistic import Logistic, fit_logistic
 from models.profiling.profiler import standardised
 
 PENALTY = 1.0  #: of logistic models on activity columns
-CUSTOMERS, NEWCOMERS = 0.016, 0.006  #: a source brand's least share of the train users before, and within
+CUSTOMERS = 0.016  #: a source brand's least share of the users at risk who are its customers at the start
 
 
 @dataclass(frozen=True)
@@ -26,15 +29,16 @@ class SourceBrands:
 
     start_day: int  #: features end, labels begin
     brands: np.ndarray  #: int64 [B] positions in `brand_names`
-    customers: np.ndarray  #: bool [B, U] at `start_day`; train users only
-    newcomers: np.ndarray  #: bool [B, U] within the horizon; train users only
-    at_risk: np.ndarray  #: bool [B, U] train users who were no customers at `start_day`
+    users: np.ndarray  #: bool [U] train users who were known at `start_day`
+    customers: np.ndarray  #: bool [B, U] at `start_day`; of `users` only
+    newcomers: np.ndarray  #: bool [B, U] within the horizon; of `users` only
+    at_risk: np.ndarray  #: bool [B, U] those of `users` who were no customers at `start_day`
 
 
 def source_brands(
     data: ProfileData, train_users: np.ndarray, *, excluded: np.ndarray, horizon: int
 ) -> SourceBrands:
-    """The brands to learn from: not excluded, and with customers and newcomers enough to say something.
+    """The brands to learn from: not excluded, and with customers enough at the start of the window.
 
     Args:
         data: all before the as-of date.
@@ -42,21 +46,22 @@ def source_brands(
         excluded: int64 positions of brands that are somebody's target.
         horizon: days before the as-of date in which newcomers are counted.
     """
-    users, start = int(train_users.sum()), data.as_of_day - horizon
-    least = max(2, CUSTOMERS * users)
+    start = data.as_of_day - horizon
+    users = train_users & data.known_before(start)
+    least = max(2, CUSTOMERS * int(users.sum()))
     known = customers_by_brand(data.purchases.before(start)) >= least
     known[excluded] = False
     some = np.flatnonzero(known)
     first = FirstPurchases.of(only_brands(data.purchases, some), len(data))
-    customers = first.customers(start) & train_users
-    newcomers = first.newcomers(start, data.as_of_day) & train_users
-    enough = (customers.sum(1) >= least) & (newcomers.sum(1) >= max(1, NEWCOMERS * users))
+    customers = first.customers(start) & users
+    newcomers = first.newcomers(start, data.as_of_day) & users
+    enough = customers.sum(1) >= least
     customers, newcomers = customers[enough], newcomers[enough]
-    return SourceBrands(start, some[enough], customers, newcomers, train_users & ~customers)
+    return SourceBrands(start, some[enough], users, customers, newcomers, users & ~customers)
 
 
 def fit_activity_prior(
-    data: ProfileData, train_users: np.ndarray, source: SourceBrands, *, penalty: float = PENALTY
+    data: ProfileData, source: SourceBrands, *, penalty: float = PENALTY
 ) -> tuple[Logistic, np.ndarray]:
     """Logistic on the activity columns: how soon a user becomes a customer of *any* brand.
 
@@ -66,11 +71,11 @@ def fit_activity_prior(
     Returns:
         the model, and the standardised columns at the start of the label window, float64 [U, 19].
     """
-    columns = standardised(activity_columns(data.purchases, source.start_day, len(data)), train_users)
+    columns = standardised(activity_columns(data.purchases, source.start_day, len(data)), source.users)
     model = fit_logistic(
-        columns[train_users],
-        (source.newcomers & source.at_risk).sum(0)[train_users].astype(np.float64),
-        source.at_risk.sum(0)[train_users],
+        columns[source.users],
+        source.newcomers.sum(0)[source.users].astype(np.float64),
+        source.at_risk.sum(0)[source.users],
         penalty=penalty,
     )
     return model, columns
