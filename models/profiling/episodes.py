@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from models.profiling.settings import EpisodeSettings
+from models.profiling.source_brands import SourceBrands
 from models.profiling.source_tasks import Category, SourceTasks
 
 
@@ -82,16 +83,15 @@ class EpisodeSampler:
         support = np.where(mask, self._member[self._start[ways][:, None] + rank], 0)
         taken = np.unique(support[mask])
         size = min(s.batch_size, len(self._users) - len(taken))
-        if size < 1:
+        lone = support[self._count[ways] == 1, 0] if self._lone_in_batch else support[:0, 0]
+        if size < 1 and not len(lone):
             raise ValueError(
                 f"a support of {len(taken)} users leaves none of {len(self._users)} training users for the "
                 "mini-batch: fewer shots or ways, or more users"
             )
         drawn = generator.choice(len(self._users), size + len(taken), replace=False)
         batch = self._users[drawn]
-        batch = batch[~np.isin(batch, taken)][:size]
-        if self._lone_in_batch:
-            batch = np.concatenate([support[self._count[ways] == 1, 0], batch])
+        batch = np.concatenate([lone, batch[~np.isin(batch, taken)][:size]])
         return Episode(batch, ways, support, mask, self._value[np.ix_(batch, ways)])
 
 
@@ -120,41 +120,36 @@ def episode_loss(logits: Tensor, labels: Tensor) -> Tensor:
     return ((loss * weight).sum(0) / weight.sum(0).clamp(min=1.0)).sum()
 
 
-def brand_tasks(
-    members: np.ndarray,
-    newcomers: np.ndarray,
-    names: tuple[str, ...],
-    train_users: np.ndarray,
-    min_members: int,
-) -> SourceTasks:
-    """Brands as ways.
+def brand_tasks(source: SourceBrands, names: tuple[str, ...], min_members: int) -> SourceTasks:
+    """Brands as ways: customers when the window began are the support, first purchases within it label 1.
+
+    Masked are those customers, and whoever was not known when the window began. A brand is chosen by its
+    customers at that time alone: one that nobody discovered teaches zeros.
 
     Args:
-        members: bool [B, U], customers before the as-of day: the support, masked in the labels.
-        newcomers: bool [B, U], who bought first in the window after it: label 1.
-        names: of the brands.
-        train_users: bool [U].
-        min_members: customers and newcomers that a brand needs among the training users.
+        source: the brands, and who was at risk of becoming their customer.
+        names: of all brands of the log.
+        min_members: customers that a brand needs.
 
     Raises:
         ValueError: no brand has as many.
     """
-    enough = (members & train_users).sum(1) >= min_members
-    enough &= (newcomers & ~members & train_users).sum(1) >= min_members
+    enough = source.customers.sum(1) >= min_members
     if not enough.any():
         raise ValueError(
-            f"none of {len(names)} brands has {min_members} customers and {min_members} newcomers among the "
-            "training users: a longer window of labels, or a smaller `min_members`"
+            f"none of {len(enough)} source brands had {min_members} customers among the training users when "
+            "the window of labels began: a later as-of date, or a smaller `min_members`"
         )
     brands = np.flatnonzero(enough)
     usage: Category = "usage"
-    value = np.where(members[brands], np.nan, newcomers[brands].astype(np.float32)).astype(np.float32)
+    at_risk = source.at_risk[brands]
+    value = np.where(at_risk, source.newcomers[brands].astype(np.float32), np.nan).astype(np.float32)
+    members = source.customers[brands]
+    names = tuple(names[brand] for brand in source.brands)
     return SourceTasks(
         names=tuple(names[i] for i in brands),
         categories=(usage,) * len(brands),
         value=np.ascontiguousarray(value.T),
-        members=np.ascontiguousarray(members[brands].T),
-        left_out={
-            names[i]: f"fewer than {min_members} customers or newcomers" for i in np.flatnonzero(~enough)
-        },
+        members=np.ascontiguousarray(members.T),
+        left_out={names[i]: f"fewer than {min_members} customers" for i in np.flatnonzero(~enough)},
     )

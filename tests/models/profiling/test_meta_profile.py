@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from models.profiling.brands import FirstPurchases
 from models.profiling.data import ProfileData
 from models.profiling.meta_profile import MetaProfile
+from models.profiling.past import as_known_at
 from models.profiling.scorer import EmbeddedScorer
 from models.profiling.settings import (
     TINY,
@@ -22,9 +22,10 @@ from models.profiling.settings import (
     SourceTaskSettings,
     ValidationSettings,
 )
+from models.profiling.source_brands import source_brands
 from models.profiling.training import Training, learning_rate, scaled
 from tests.models.profiling.permuted import permuted
-from tests.models.profiling.toy import AS_OF, toy_data, toy_log
+from tests.models.profiling.toy import AS_OF, toy_data
 
 USERS = 60
 DATA = toy_data(users=USERS)
@@ -158,15 +159,20 @@ def test_data_older_than_the_training_is_refused(profile: MetaProfile) -> None:
 
 
 def test_brand_episodes() -> None:
-    newcomers = FirstPurchases.of(toy_log(users=USERS), USERS).newcomers(AS_OF, AS_OF + 60)
-    newcomers[5] = False
+    everybody = np.ones(USERS, dtype=bool)
+    data = toy_data(users=USERS)
+    source = source_brands(data, everybody, excluded=np.array([5]), horizon=60)
     settings = SHORT.model_copy(
         update={"episodes": EpisodeSettings(episodes="brands", min_members=1, shots=3, ways=5)}
     )
-    profile = trained(settings, newcomers=newcomers)
+    then = as_known_at(data, source.start_day)
+    profile = MetaProfile.train(settings, then, everybody, source=source, seed=0)
     assert "brand5" not in profile.source_tasks and len(profile.source_tasks) > 5
-    with pytest.raises(ValueError, match="need `newcomers`"):
+    assert np.isfinite(profile.ready(data).score(np.asarray([1]))).all()
+    with pytest.raises(ValueError, match="need `source`"):
         trained(settings)
+    with pytest.raises(ValueError, match="hold the data back"):
+        MetaProfile.train(settings, data, everybody, source=source, seed=0)
 
 
 def test_learning_rates_cycle_first_and_then_restart() -> None:
