@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from models.profiling.pooled_lift import PooledLift
     from models.profiling.profiler import Scorer
 
+LEAST_HORIZON = 7  #: days; in fewer nobody can be seen to become a customer
+
 
 @dataclass(frozen=True)
 class Backtest:
@@ -51,7 +53,13 @@ def backtest(system: str, as_of: str, data: ProfileData, first_day: str, trainer
     from models.profiling.brands import FirstPurchases
 
     days = (as_day(as_of) - as_day(first_day)).days
-    since = (as_day(as_of) - timedelta(days=min(HORIZON_DAYS, days // 3))).isoformat()
+    horizon = min(HORIZON_DAYS, days // 3)
+    if horizon < LEAST_HORIZON:
+        return (
+            f"the log has {days} days before {as_of}, a third of which is less than the {LEAST_HORIZON} days "
+            "in which newcomers are counted"
+        )
+    since = (as_day(as_of) - timedelta(days=horizon)).isoformat()
     try:
         ranking = HeldBack.at(system, since, data, FirstPurchases.of(data.purchases, len(data)), trainer)
         figures = ranking.figures()
@@ -59,8 +67,8 @@ def backtest(system: str, as_of: str, data: ProfileData, first_day: str, trainer
         return f"nothing can be held back to {since}: {error}"
     if figures is None:
         return (
-            f"no brand had enough newcomers: none of those that had any in the {ranking.horizon} days before "
-            f"{since} had one between {since} and {as_of}"
+            f"no brand had enough newcomers: none of those that had any in the {horizon} days before {since} "
+            f"had one between {since} and {as_of}"
         )
     return Backtest(figures, since, as_of, ranking.model.partition)
 
