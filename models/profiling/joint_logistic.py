@@ -116,12 +116,8 @@ class JointLogistic:
     ) -> JointLogistic:
         """Fit one model a support size on the source brands; features at `source.start_day`."""
         rng = np.random.default_rng(seed)
-        part = np.full(len(data), CROSS_FITS)
-        train = np.flatnonzero(train_users)
-        part[train] = rng.permutation(len(train)) % CROSS_FITS
         log, brands = data.purchases, source.brands
-        at_start = np.where(source.users, part, CROSS_FITS)
-        before = Known.before(log, source.start_day, brands, source.users, at_start)
+        before = Known.before(log, source.start_day, brands, source.users, _parts(source.users, rng))
         pairs = np.argwhere(source.at_risk)
         if len(pairs) > MOST_PAIRS:
             pairs = pairs[np.sort(rng.choice(len(pairs), MOST_PAIRS, replace=False))]
@@ -131,11 +127,13 @@ class JointLogistic:
         popularity = (np.log(share) - np.log(share).mean())[brand] if len(brands) else np.zeros(0)
         models = []
         for size in (*SUPPORTS, None):
-            support = _drawn(source.customers, size, rng).T
+            support = np.zeros((len(data), len(brands)), dtype=bool)
+            support[source.users] = _drawn(source.customers[:, source.users], size, rng).T
             match = before.matches(support, np.arange(len(brands)))[:, user, brand]
             columns = np.concatenate([before.activity[user], match.T, popularity[:, None]], axis=1)
             mean_size = float(support.sum(0).mean()) if len(brands) else float(size or 1)
             models.append((mean_size, fit_logistic(columns, bought, penalty=PENALTY)))
+        part = _parts(train_users, rng)
         return cls(Known.before(log, data.as_of_day, brands, train_users, part), tuple(models))
 
     def score(self, customers: np.ndarray, others: np.ndarray | None = None) -> np.ndarray:  # noqa: ARG002
@@ -146,6 +144,13 @@ class JointLogistic:
         match = self.known.matches(support, np.array([MISSING]))[:, :, 0]
         columns = [self.known.activity, match.T, np.zeros((len(support), 1))]
         return nearest.log_odds(np.concatenate(columns, axis=1))
+
+
+def _parts(users: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A cross-fitting part of each of `users` (bool [U]), CROSS_FITS for everybody else: int64 [U]."""
+    part = np.full(len(users), CROSS_FITS)
+    part[users] = rng.permutation(int(users.sum())) % CROSS_FITS
+    return part
 
 
 def _drawn(customers: np.ndarray, size: int | None, rng: np.random.Generator) -> np.ndarray:
