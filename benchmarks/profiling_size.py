@@ -168,9 +168,12 @@ def asked(home: Home) -> tuple[str, list[str]]:
     from warehouse.store.warehouse import Warehouse
 
     chosen = """
-        WITH pairs AS (SELECT DISTINCT brand, user_index FROM purchases WHERE NOT cancelled AND brand IS NOT NULL),
-             sizes AS (SELECT brand, count(*) AS users FROM pairs GROUP BY brand)
-        SELECT brand FROM sizes WHERE users <= ? * (SELECT count(*) FROM user_index) ORDER BY users DESC, brand LIMIT 1
+        WITH sizes AS (
+            SELECT brand, count(DISTINCT user_index) AS users FROM purchases
+            WHERE NOT cancelled AND brand IS NOT NULL GROUP BY brand
+        )
+        SELECT brand FROM sizes WHERE users <= ? * (SELECT count(*) FROM user_index)
+        ORDER BY users DESC, brand LIMIT 1
     """
     with Warehouse(home.source(SOURCE).warehouse, read_only=True) as warehouse:
         code = warehouse.connection.execute(chosen, [MANY]).fetchall()[0][0]
