@@ -74,18 +74,17 @@ def users_before(warehouse: Warehouse, end_ms: int) -> tuple[np.ndarray, np.ndar
 
 def purchases_before(warehouse: Warehouse, end_ms: int) -> PurchaseColumns:
     """All purchases before `end_ms`, cancelled ones too, by (instant, partition, row)."""
-    span = warehouse.connection.execute(
-        statement("profiling", "purchase_span"), {"end_ms": end_ms}
-    ).fetchall()
-    count, start_ms, last_ms = (int(number) for number in span[0])
-    columns = {name: np.empty(count, dtype) for name, dtype in _PURCHASE.items()}
-    # Rows of one instant lie in one stretch of time, so stretches that are sorted by themselves are all sorted.
+    span = statement("profiling", "purchase_span")
+    counted = warehouse.connection.execute(span, {"end_ms": end_ms}).fetchall()
+    count, start_ms, last_ms = (int(number) for number in counted[0])
+    columns: Columns = {name: np.empty(count, dtype) for name, dtype in _PURCHASE.items()}
+    # Rows of one instant lie in one stretch of time: stretches sorted one by one are sorted together.
     edges = np.linspace(start_ms, last_ms + 1, -(-count // ROWS_AT_ONCE) + 1).astype(np.int64)
     row = 0
     for low, high in pairwise(edges.tolist()):
         parameters = {"start_ms": low, "end_ms": high}
         with warehouse.connection.cursor() as own:
-            rows = own.execute(statement("profiling", "purchases"), parameters).to_arrow_table()
+            rows = own.sql(statement("profiling", "purchases"), params=parameters).to_arrow_table()
         for name, column in columns.items():
             column[row : row + len(rows)] = rows[name].to_numpy()
         row += len(rows)
