@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from assets.common import clock
 from assets.common.resources import HomeResource
+from assets.logs.portions import portions
 from warehouse.landing import layout
 
 if TYPE_CHECKING:
@@ -68,14 +69,15 @@ def load_partitions(
     missing = tuple(key for key in partitions if key not in listed.files)
     unread = {str(file.path): file for file in listed.unread}
     loading = Loading(table, tuple(partitions), missing=missing, unread=unread)
-    _load(home, loading, present, listed, force)
+    for portion in portions(present, listed.files, len(present)):
+        _load(home, loading, portion, listed, force)
     return loading
 
 
 def _load(
     home: HomeResource, loading: Loading, partitions: Sequence[str], listed: TableListing, force: bool
 ) -> None:
-    """Load all at once; what one partition spoils is tried again without it."""
+    """Load a portion at once; what one partition spoils is tried again without it."""
     from assets.logs.ingest import BatchRejected, ingest
     from assets.logs.reports import docs_folder
     from warehouse.landing.files import FileRejected

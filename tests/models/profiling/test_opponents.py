@@ -138,10 +138,8 @@ def test_source_brands_hold_no_target_and_no_test_user(data, train, source):
     for of_users in (source.customers, source.newcomers, source.at_risk):
         assert not of_users[:, ~train].any()
     first = FirstPurchases.of(data.purchases, USERS)
-    assert (
-        source.newcomers
-        == ((first.day >= AS_OF - HORIZON)[source.brands] & train) & (first.day < AS_OF)[source.brands]
-    ).all()
+    day = np.stack([first.day[brand] for brand in source.brands])
+    assert (source.newcomers == (day >= AS_OF - HORIZON) & (day < AS_OF) & train).all()
     assert not (source.newcomers & source.customers).any()
 
 
