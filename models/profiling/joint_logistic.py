@@ -34,6 +34,18 @@ MOST_PAIRS = 300_000  #: pairs of user and brand to fit on: plenty for two dozen
 
 
 @dataclass(frozen=True)
+class CrossFit:
+    """The ridges that score some users, and those users' columns."""
+
+    members: np.ndarray  #: int64 positions of who is scored
+    rows: np.ndarray  #: int64 positions of the train users learned from
+    spend: np.ndarray  #: of the members, as is the next
+    bought: np.ndarray
+    by_spend: RidgeSystem
+    by_brand: RidgeSystem
+
+
+@dataclass(frozen=True)
 class Known:
     """What is known of users before a day, float64 [U, ...]."""
 
@@ -71,27 +83,36 @@ class Known:
         """
         train = self.part < CROSS_FITS
         target = customers.astype(np.float64)
+        has = np.flatnonzero(own != MISSING)
         scores = np.empty((3, *target.shape))
         scores[1] = self.unit @ unit_rows(target.T @ self.raw).T
-        for part, (by_spend, by_brand) in enumerate(self.ridges):
-            members, rows = self.part == part, train & (self.part != part)
-            scores[0, members] = self.spend[members] @ by_spend.weights(target[rows])
-            weights = by_brand.weights(target[rows])
-            has = np.flatnonzero(own != MISSING)
-            weights[:, has] = by_brand.without(weights[:, has], own[has])
-            scores[2, members] = self.bought[members] @ weights
+        for part in self.parts:
+            labels = target[part.rows]
+            scores[0, part.members] = part.spend @ part.by_spend.weights(labels)
+            weights = part.by_brand.weights(labels)
+            weights[:, has] = part.by_brand.without(weights[:, has], own[has])
+            scores[2, part.members] = part.bought @ weights
         return np.stack([standardised(match, train) for match in scores])
 
     @cached_property
-    def ridges(self) -> tuple[tuple[RidgeSystem, RidgeSystem], ...]:
-        """For each part, the ridge on spend and on brands over the train users outside it."""
-        ridges = []
+    def parts(self) -> tuple[CrossFit, ...]:
+        """For each part of the train users and for everybody else, the ridges over train users outside it."""
+        train = self.part < CROSS_FITS
+        parts = []
         for part in range(CROSS_FITS + 1):
-            rows = (self.part < CROSS_FITS) & (self.part != part)
-            ridges.append(
-                (RidgeSystem(self.spend[rows], RIDGE), RidgeSystem(self.bought[rows], RIDGE_ON_BRANDS))
+            members = np.flatnonzero(self.part == part)
+            rows = np.flatnonzero(train & (self.part != part))
+            parts.append(
+                CrossFit(
+                    members,
+                    rows,
+                    self.spend[members],
+                    self.bought[members],
+                    RidgeSystem(self.spend[rows], RIDGE),
+                    RidgeSystem(self.bought[rows], RIDGE_ON_BRANDS),
+                )
             )
-        return tuple(ridges)
+        return tuple(parts)
 
 
 def items_by_brand(purchases: PurchaseLog, brands: np.ndarray, users: int) -> np.ndarray:
