@@ -100,8 +100,7 @@ def brand_of(first: FirstPurchases, customers: np.ndarray, before_day: int) -> i
         customers: int64 [K] positions.
         before_day: whoever had bought before this local day is a customer.
     """
-    bought = first.customers(before_day)
-    shared = bought[:, customers].sum(axis=1)
-    match = shared / np.maximum(bought.sum(axis=1) + len(customers) - shared, 1)
+    bought, shared = first.customer_counts(before_day), first.customers_among(customers, before_day)
+    match = shared / np.maximum(bought + len(customers) - shared, 1)
     best = int(match.argmax()) if len(match) else MISSING
     return best if best != MISSING and match[best] >= LEAST_MATCH else MISSING

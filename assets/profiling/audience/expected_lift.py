@@ -68,10 +68,10 @@ def expected_lift(
     own, rate, told, said = None, None, customers, "the list is no brand of the log"
     if brand is not None:
         task = trial.task(brand)
-        own = trial.curve(task)
         came, before = int(task.newcomers.sum()), len(task.customers)
         rate = came / max(int(task.at_risk.sum()), 1)
-        told = before or customers
+        told = min(before, customers) or customers
+        own = trial.curve(task, told)
         said = f"{name} had {before:,} customers before {since}, and {came:,} users became one {period}"
     pool = trial.pooled(told, without=brand)
     if pool is None and own is None:
