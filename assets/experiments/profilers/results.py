@@ -47,6 +47,10 @@ class Means(Figured):
     within_quintiles_interval: Ends
     within_quintiles_by_fold: tuple[float | None, ...]
     within_quintiles_fold_spread: float | None
+    top_lift: float | None = None
+    top_lift_interval: Ends = None
+    top_lift_by_fold: tuple[float | None, ...] = ()
+    top_lift_fold_spread: float | None = None
 
 
 class GainsOverNormal(ResultPart):
@@ -111,19 +115,50 @@ class NineWay(Means, GainsOverNormal):
 
 
 class Difference(Figured):
-    """Each figure less that of another system, paired by brand and fold, in the table of brands."""
+    """Each figure less that of another system, paired by brand and fold, in the table of brands.
+
+    `p` is two-sided by a bootstrap over brands and folds, `p_holm` corrected over the other systems of the
+    same figure and support size; wins count brands that are ahead in the mean over folds.
+    """
 
     system: str
     shots: int | None
+    of_targets: int | None = None
     aupr: float | None
     aupr_interval: Ends
     aupr_p: float | None
+    aupr_p_holm: float | None = None
+    aupr_wins: int | None = None
     auroc: float | None
     auroc_interval: Ends
     auroc_p: float | None
+    auroc_p_holm: float | None = None
+    auroc_wins: int | None = None
     within_quintiles: float | None
     within_quintiles_interval: Ends
     within_quintiles_p: float | None
+    within_quintiles_p_holm: float | None = None
+    within_quintiles_wins: int | None = None
+    top_lift: float | None = None
+    top_lift_interval: Ends = None
+    top_lift_p: float | None = None
+    top_lift_p_holm: float | None = None
+    top_lift_wins: int | None = None
+
+    def p(self, figure: str) -> float | None:
+        """The raw p of a figure."""
+        value: float | None = getattr(self, f"{figure}_p")
+        return value
+
+    def p_holm(self, figure: str) -> float | None:
+        """The p of a figure after Holm's correction."""
+        value: float | None = getattr(self, f"{figure}_p_holm")
+        return value
+
+    def wins(self, figure: str) -> int | None:
+        """Brands of `of_targets` that are ahead."""
+        value: int | None = getattr(self, f"{figure}_wins")
+        return value
 
 
 class ProfilerSummary(Figured):
@@ -133,9 +168,11 @@ class ProfilerSummary(Figured):
     aupr: float | None = None
     auroc: float | None = None
     within_quintiles: float | None = None
+    top_lift: float | None = None
     aupr_interval: Ends = None
     auroc_interval: Ends = None
     within_quintiles_interval: Ends = None
+    top_lift_interval: Ends = None
     base_rate: float | None = None
     of: str | None = None  #: what the headline is of; None without one
     brands: tuple[SupportPoint, ...] = ()
@@ -144,6 +181,10 @@ class ProfilerSummary(Figured):
     masking: tuple[LabelPoint, ...] = ()
     imbalance: tuple[RatioPoint, ...] = ()
     ood: NineWay | None = None
+
+    def at(self, shots: int | None) -> SupportPoint | None:
+        """The table of brands at a support size; None where the system was not asked."""
+        return next((point for point in self.brands if point.shots == shots), None)
 
 
 class EvaluationFacts(ResultPart):
@@ -158,6 +199,17 @@ class EvaluationFacts(ResultPart):
     test_users: tuple[int, ...]
     excluded_brands: int
     remarks: tuple[str, ...]
+    chosen: str = ""  #: which brands are targets, and how large they are, as a sentence
+    having: dict[str, int] = {}  #: what is known of users → how many of them it is known of
+    first: tuple[int, int] | None = None  #: least and most test users whose lift is told
+
+    @property
+    def top(self) -> str:
+        """`first 300`, or `first 58–61` where brands and folds differ."""
+        if self.first is None:
+            return "first"
+        least, most = self.first
+        return f"first {least:,}" + (f"–{most:,}" if most > least else "")
 
 
 class EvaluatedSettings(ProfileEvalSettings):
@@ -179,6 +231,14 @@ class ProfileResult(ResultPart):
     data_hash: str
     rows: tuple[ProfileRow, ...]
     summary: tuple[ProfilerSummary, ...]
+
+    def entry(self, system: str) -> ProfilerSummary:
+        """A system's entry of the summary.
+
+        Raises:
+            KeyError: it has none.
+        """
+        return {entry.system: entry for entry in self.summary}[system]
 
     def document(self) -> dict[str, Any]:
         """What the JSON holds: all that was measured."""
