@@ -8,7 +8,7 @@ there.
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -20,17 +20,18 @@ from assets.experiments.frame import Finished, Study
 from assets.experiments.profilers.cases import Case, Given, by_target, cases, given, source_ways
 from assets.experiments.profilers.data import evaluation_of
 from assets.experiments.profilers.evaluation import Evaluation, PurchaseSource
-from assets.experiments.profilers.facts import described
+from assets.experiments.profilers.facts import described, sentences, trainings
 from assets.experiments.profilers.protocol import first_of
 from assets.experiments.profilers.results import EvaluatedSettings, ProfileResult
 from assets.experiments.profilers.rows import ProfileRow, case_key
 from assets.experiments.profilers.settings import ProfileEvalSettings
 from assets.experiments.profilers.summary import summary
 from assets.experiments.profilers.systems import PROFILE_SYSTEMS, Fold, settings_of
-from assets.experiments.workers import Emit, WorkProgress
+from assets.experiments.workers import Emit, WorkProgress, silent
 from models.metrics import lift_of_first
 from models.progress import Progress
 
+PREPARED = "purchases read, brands chosen"  #: a stage
 EVALUATION = "evaluation.pickle"  #: in the partial folder: read by the workers, written by this module
 
 
@@ -51,13 +52,20 @@ def profile_eval(
     *,
     workers: int = 1,
     progress: Progress | None = None,
+    tell: Callable[[Iterable[str]], None] = lambda sentences: None,  # noqa: ARG005
 ) -> ProfileResult:
     """Score every system on every case, write the JSON to `out` and return it.
+
+    Args:
+        tell: called before the work with sentences on what is evaluated and what takes long.
 
     Raises:
         ValueError: a log on which the protocol cannot be followed.
     """
+    report = progress or silent
+    report(PREPARED, 0, 1)
     evaluation = evaluation_of(shop, settings)
+    report(PREPARED, 1, 1)
     of_systems = settings_of(settings.systems, settings.size)
     key = settings.key(shop.data_hash, of_systems)
     study = Study(out, key, ProfileRow, unit="cases scored", progress=progress)
@@ -65,6 +73,8 @@ def profile_eval(
     stored = study.folder / EVALUATION
     units = list(_units(settings, evaluation, stored, planned, study.rows))
     study.expect(len(study.rows) + sum(len(unit.cases) for unit in units))
+    tell(sentences(described(settings, evaluation)))
+    tell(trainings(settings.size, [(unit.system, len(unit.cases)) for unit in units]))
     if units:
         stored.write_bytes(pickle.dumps(evaluation))
     study.run(score_unit, units, workers)

@@ -127,7 +127,8 @@ def _of_half(log: PurchaseLog, dates: Dates, other: Dates, settings: ProfileEval
     if len(brands) < planned:
         remarks.append(f"{len(brands)} target brands, {planned} were asked for")
     side = "development" if half else "report"
-    how = f"the first by hash of {chosen.eligible} of the {side}'s half, of {low:.1%} to {high:.0%} of the users"
+    sizes = f"{low:.1%} to {high:.0%} of the users"
+    how = f"the first by hash of {chosen.eligible} of the {side}'s half, of {sizes}"
     both = np.union1d(chosen.brands, _of_other_side(log, other, 1 - half, least))
     return ChosenTargets(brands, both, how, tuple(remarks))
 
