@@ -48,7 +48,8 @@ def head(result: ProfileResult) -> str:
         f"{protocol.horizon_days} days from then. Test users are in {len(protocol.test_users)} fold(s) of "
         f"{_numbers(protocol.test_users)}, learned from the others ({_numbers(protocol.train_users)}); no "
         "target is a source brand ([protocol](../decisions/0019-profile-protocol.md), "
-        "[figures](../metrics.md)). Intervals: 95 %, bootstrap over targets and folds; seeds and draws are averaged first.",
+        "[figures](../metrics.md)). Intervals: 95 %, bootstrap over targets and folds; seeds and "
+        "draws are averaged first.",
         "\n".join(f"- {sentence}" for sentence in sentences(protocol)),
     ]
     return "\n\n".join(line for line in lines if line)

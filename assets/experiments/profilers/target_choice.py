@@ -52,7 +52,7 @@ def chosen_targets(
     else:
         chosen = _of_half(log, dates, other, settings)
     able = np.flatnonzero(customers >= CUSTOMERS * users)
-    if not len(np.setdiff1d(able, chosen.no_teachers)):
+    if settings.asked and not len(np.setdiff1d(able, chosen.no_teachers)):
         raise ValueError(
             f"no brand is left to learn from: all {len(able)} brands that {CUSTOMERS:.1%} of the users "
             "bought are targets; ask for fewer"

@@ -1,4 +1,4 @@
-"""Which brands are targets: named in a file, asked for by size, or by the protocol; nothing after D has a say."""
+"""Which brands are targets: named in a file, asked for by size, or by the protocol: by nothing after D."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def test_bands_are_shares_or_counts(text, low, high, of_users):
     "text", ["", "40", "15%-1.5%", "800-40", "50%-150%", "1.5%-800", "1.5-15", "a-b", "1..2-3"]
 )
 def test_other_bands_are_refused_with_the_forms(text):
-    with pytest.raises(ValidationError, match="1.5%-15%, or customers, 40-800"):
+    with pytest.raises(ValidationError, match=r"1\.5%-15%, or customers, 40-800"):
         asked(size_band=text)
 
 
@@ -190,7 +190,7 @@ def test_a_shop_that_sells_to_few_has_targets_by_default_and_by_band():
     share = customers_by_brand(wide.before(AS_OF)) / 500
     assert share.max() < 0.3, "no brand is of middling size"
     made = evaluation_of(shop_of(wide, 500), settings(brands=None, table="brands"))
-    assert len(made.targets) >= protocol.ENOUGH_BRANDS
+    assert len(made.targets) > 10, "a quarter of the brands that anybody bought"
     assert any("few brands of middling size" in text for text in made.remarks)
     assert f"{len(made.targets)} target brands" in made.chosen
     banded = evaluation_of(shop_of(wide, 500), asked(size_band="1.5%-15%"))
