@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator, Sequence
 from assets.experiments.number_format import number, p_value, ranged
 from assets.experiments.profilers import brand_report, report
 from assets.experiments.profilers.facts import sentences
+from assets.experiments.profilers.figured import Difference
 from assets.experiments.profilers.paired import OURS
-from assets.experiments.profilers.results import Difference, ProfileResult
+from assets.experiments.profilers.results import ProfileResult
 from assets.experiments.profilers.verdicts import verdicts
 from docs.pages.ranking import filled
 from models.metrics import FIGURES

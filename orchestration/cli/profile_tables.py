@@ -12,7 +12,8 @@ from orchestration.cli.tables import new_table, or_dash
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from assets.experiments.profilers.results import Difference, Figured, ProfileResult, ProfilerSummary
+    from assets.experiments.profilers.figured import Difference, Figured
+    from assets.experiments.profilers.results import ProfileResult, ProfilerSummary
 
 SHOTS: tuple[int | None, ...] = (1, None)  #: customers given, of the tables on the screen; None: all
 HEADLINE = ("auroc", "aupr", "within_quintiles", "top_lift")

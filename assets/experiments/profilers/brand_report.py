@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from assets.experiments.number_format import markdown, number, p_value, ranged
+from assets.experiments.profilers.figured import Difference, Figured
 from assets.experiments.profilers.paired import OURS
-from assets.experiments.profilers.results import Difference, Figured, ProfilerSummary
+from assets.experiments.profilers.results import ProfilerSummary
 from assets.experiments.profilers.settings import MODALITIES
 from assets.experiments.profilers.verdicts import verdicts
 from models.metrics import FIGURES

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from assets.experiments.profilers import protocol
-from assets.experiments.profilers.results import Difference
+from assets.experiments.profilers.figured import Difference
 from assets.experiments.profilers.rows import ProfileRow, axes_of, rows_with, table
 from assets.experiments.profilers.settings import MODALITIES
 from models.metrics import holm

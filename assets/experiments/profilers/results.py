@@ -4,27 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, ValidationInfo, field_validator
 
 from assets.experiments.comparison.parts import ResultPart
+from assets.experiments.profilers.figured import Difference, Ends, Figured
 from assets.experiments.profilers.rows import ProfileRow
 from assets.experiments.profilers.settings import ProfileEvalSettings
-
-Ends = tuple[float, float] | None  #: of a 95 % interval
-
-
-class Figured(ResultPart):
-    """A part with figures by name."""
-
-    def value(self, figure: str) -> float | None:
-        """A figure; None where it has no meaning or was not measured."""
-        value: float | None = getattr(self, figure, None)
-        return value
-
-    def ends(self, figure: str) -> Ends:
-        """The 95 % interval of a figure, over targets and folds."""
-        ends: Ends = getattr(self, f"{figure}_interval", None)
-        return ends
 
 
 class Means(Figured):
@@ -114,53 +99,6 @@ class NineWay(Means, GainsOverNormal):
     by_target: tuple[TargetFigures, ...]
 
 
-class Difference(Figured):
-    """Each figure less that of another system, paired by brand and fold, in the table of brands.
-
-    `p` is two-sided by a bootstrap over brands and folds, `p_holm` corrected over the other systems of the
-    same figure and support size; wins count brands that are ahead in the mean over folds.
-    """
-
-    system: str
-    shots: int | None
-    of_targets: int | None = None
-    aupr: float | None
-    aupr_interval: Ends
-    aupr_p: float | None
-    aupr_p_holm: float | None = None
-    aupr_wins: int | None = None
-    auroc: float | None
-    auroc_interval: Ends
-    auroc_p: float | None
-    auroc_p_holm: float | None = None
-    auroc_wins: int | None = None
-    within_quintiles: float | None
-    within_quintiles_interval: Ends
-    within_quintiles_p: float | None
-    within_quintiles_p_holm: float | None = None
-    within_quintiles_wins: int | None = None
-    top_lift: float | None = None
-    top_lift_interval: Ends = None
-    top_lift_p: float | None = None
-    top_lift_p_holm: float | None = None
-    top_lift_wins: int | None = None
-
-    def p(self, figure: str) -> float | None:
-        """The raw p of a figure."""
-        value: float | None = getattr(self, f"{figure}_p")
-        return value
-
-    def p_holm(self, figure: str) -> float | None:
-        """The p of a figure after Holm's correction."""
-        value: float | None = getattr(self, f"{figure}_p_holm")
-        return value
-
-    def wins(self, figure: str) -> int | None:
-        """Brands of `of_targets` that are ahead."""
-        value: int | None = getattr(self, f"{figure}_wins")
-        return value
-
-
 class ProfilerSummary(Figured):
     """A system; its headline is the table of brands with all customers, else the labels study at 100 %."""
 
@@ -218,6 +156,12 @@ class EvaluatedSettings(ProfileEvalSettings):
     model_config = ConfigDict(extra="ignore")
 
     of: dict[str, dict[str, str]] = {}  #: system → setting → value
+
+    @field_validator("systems")
+    @classmethod
+    def _known(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:  # noqa: ARG003
+        """What was evaluated stays readable after a system has another name."""
+        return value
 
 
 class ProfileResult(ResultPart):

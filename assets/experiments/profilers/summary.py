@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from assets.experiments.profilers import protocol
+from assets.experiments.profilers.figured import Difference
 from assets.experiments.profilers.paired import FIGURES, paired
 from assets.experiments.profilers.results import (
-    Difference,
     LabelPoint,
     NineWay,
     ProfilerSummary,

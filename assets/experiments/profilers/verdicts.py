@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from assets.experiments.number_format import p_value, signed
+from assets.experiments.profilers.figured import Difference
 from assets.experiments.profilers.paired import OURS
-from assets.experiments.profilers.results import Difference, ProfilerSummary
+from assets.experiments.profilers.results import ProfilerSummary
 from models.metrics import FIGURES
 
 LEVEL = 0.05  #: of Holm's p below which two systems are told apart
