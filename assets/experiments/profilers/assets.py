@@ -13,6 +13,8 @@ from assets.common.timings import Timings
 from assets.experiments.profilers.settings import ProfileEvalSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from assets.experiments.profilers.evaluation import PurchaseSource
     from assets.experiments.profilers.results import ProfileResult
 
@@ -41,10 +43,9 @@ def profile_evaluation_asset() -> dg.AssetsDefinition:
     ) -> None:
         """Profilers on brands that they never saw: AUPR and AUROC of who buys them first within the horizon.
 
-        As `hourfold profile-eval`: normal training and honest opponents beside them, with intervals and
-        paired tests; Table 3, label masking and class imbalance of the paper. The JSON lies in
-        reports/profile-evaluations/; MLflow has a run a system and seed. A run that was killed goes on where
-        it was.
+        As `hourfold profile-eval`: normal training and honest opponents beside them, paired tests, Table 3,
+        label masking and class imbalance of the paper. The JSON lies in reports/profile-evaluations/; MLflow
+        has a run a system and seed. A run that was killed goes on where it was.
         """
         with retried_or_explained(context):
             from assets.common.tracking import PROFILING
@@ -58,14 +59,9 @@ def profile_evaluation_asset() -> dg.AssetsDefinition:
             name += "-modalities" * (settings.table == "modalities")
             out = home.shop.paths.reports / "profile-evaluations" / f"{name}.json"
             with timings.phase("compute"):
-                listen = progress.to(context.log)
+                listen, tell = progress.to(context.log), context.log.info
                 result = profile_eval(
-                    settings,
-                    shop,
-                    out,
-                    workers=config.workers,
-                    progress=listen,
-                    tell=lambda sentences: context.log.info("\n".join(sentences)),
+                    settings, shop, out, workers=config.workers, progress=listen, tell=by_line(tell)
                 )
             with timings.phase("record"):
                 run_id = record(runs, result, out)
@@ -94,6 +90,16 @@ def shop_and_settings(
     of_deployment = deployment.model_dump(include={"source", "size", "device"})
     settings = ProfileEvalSettings.model_validate(of_deployment | config.chosen())
     return loaded_shop(deployment.source, home.paths, home.description), settings
+
+
+def by_line(log: "Callable[[str], None]") -> "Callable[[Iterable[str]], None]":
+    """Sentences in a log, one a line of it."""
+
+    def tell(sentences: "Iterable[str]") -> None:
+        for sentence in sentences:
+            log(sentence)
+
+    return tell
 
 
 def shown(result: "ProfileResult") -> dict[str, Any]:

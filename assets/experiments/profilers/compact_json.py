@@ -60,7 +60,7 @@ def _by_brand_and_fold(result: ProfileResult) -> dict[str, Any]:
     of_brands = rows_with(result.rows, study="brands")
     folds = axes_of(of_brands)[1]
     axes = list(result.protocol.targets), folds
-    found: dict[str, Any] = {}
+    of_brands_table: dict[str, Any] = {}
     for system in result.settings.systems:
         own = rows_with(of_brands, system=system)
         for shots in SHOTS:
@@ -68,8 +68,8 @@ def _by_brand_and_fold(result: ProfileResult) -> dict[str, Any]:
             if alike:
                 name = "all" if shots is None else str(shots)
                 figures = {figure: _lists(table(alike, figure, axes)) for figure in FIGURES}
-                found.setdefault(system, {})[name] = figures
-    return found
+                of_brands_table.setdefault(system, {})[name] = figures
+    return of_brands_table
 
 
 def _lists(values: np.ndarray) -> list[list[float | None]]:

@@ -1,4 +1,4 @@
-"""What figures and their differences have in common: a value, its interval, its tests, by the figure's name."""
+"""What figures and their differences have in common: value, interval and tests, by the name of the figure."""
 
 from __future__ import annotations
 

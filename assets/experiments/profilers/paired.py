@@ -30,19 +30,19 @@ def paired(rows: Sequence[ProfileRow]) -> dict[str, tuple[Difference, ...]]:
     for row in rows_with(rows, study="brands"):
         of_system.setdefault(row.system, []).append(row)
     group = [name for name in of_system if name.startswith(MODALITIES) and name != PURCHASES]
-    found: dict[str, list[Difference]] = {}
+    differences: dict[str, list[Difference]] = {}
     for shots in protocol.SUPPORTS:
         if OURS in of_system:
             others = [name for name in of_system if name != OURS and not name.startswith(MODALITIES)]
             family = [difference(of_system[OURS], of_system[name], shots) for name in others]
-            found.setdefault(OURS, []).extend(corrected([line for line in family if line]))
+            differences.setdefault(OURS, []).extend(corrected([line for line in family if line]))
         if PURCHASES in of_system:
             family = [difference(of_system[name], of_system[PURCHASES], shots) for name in group]
             named = [(name, line) for name, line in zip(group, family, strict=True) if line]
             lines = corrected([line for _, line in named])
             for (name, _), line in zip(named, lines, strict=True):
-                found.setdefault(name, []).append(line)
-    return {name: tuple(sorted(lines, key=lambda line: line.system)) for name, lines in found.items()}
+                differences.setdefault(name, []).append(line)
+    return {name: tuple(lines) for name, lines in differences.items()}
 
 
 def difference(
