@@ -32,10 +32,11 @@ def profile_tables(result: ProfileResult, made: str) -> Iterator[Table]:
         points = [(entry.system, point) for entry in result.summary if (point := entry.at(shots))]
         if points:
             table = _figures(f"{title}: {given}", points)
+            first = points[0][1]
             table.caption = (
-                f"mean [95 %] over {points[0][1].targets} brands and the folds; {_rate(points[0][1])}"
+                f"mean [95 %] over {first.targets} brands and the folds; {_rate(first)}; top lift: of the "
+                f"{protocol.top} test users"
             )
-            table.caption += f"; top lift: of the {protocol.top} of the test users"
             yield table
     for shots in SHOTS:
         given = "all customers given" if shots is None else f"K = {shots}"
@@ -75,11 +76,12 @@ def _differences(title: str, lines: Sequence[tuple[str, Difference]]) -> Table:
         cells: list[str] = []
         for figure in TESTED:
             cells += [_ranged(line, figure, 4, "+"), *map(_bare, (line.p(figure), line.p_holm(figure)))]
-            cells.append(f"{or_dash(line.wins(figure), 'd')}/{or_dash(line.of_targets, 'd')}")
+            cells.append(or_dash(line.wins(figure), "d"))
         table.add_row(name, *cells)
+    brands = max(line.of_targets or 0 for _, line in lines)
     table.caption = (
         "difference [95 %], paired by brand and fold; p: bootstrap over brands and folds, two-sided; Holm: "
-        f"corrected over these {len(lines)}; wins: brands ahead"
+        f"corrected over these {len(lines)}; wins: brands ahead, of {brands}"
     )
     return table
 
@@ -104,7 +106,7 @@ def _gains(summary: Sequence[ProfilerSummary]) -> Table:
 def _open(title: str, *headings: str) -> Table:
     """Without lines between columns, so that intervals fit the page."""
     table = new_table(title, *headings)
-    table.box = box.SIMPLE
+    table.box, table.show_edge, table.pad_edge = box.SIMPLE, False, False
     table.caption_justify = "left"
     return table
 

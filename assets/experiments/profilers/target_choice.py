@@ -126,6 +126,11 @@ def _of_half(log: PurchaseLog, dates: Dates, other: Dates, settings: ProfileEval
         remarks.append(f"few brands of middling size: targets have {low:.1%} to {high:.0%} of the users")
     if len(brands) < planned:
         remarks.append(f"{len(brands)} target brands, {planned} were asked for")
+    if half:
+        remarks.append(
+            "the names of the report's targets, chosen at its later date, are the only thing known here from "
+            "after this as-of date: those brands do not teach"
+        )
     side = "development" if half else "report"
     sizes = f"{low:.1%} to {high:.0%} of the users"
     how = f"the first by hash of {chosen.eligible} of the {side}'s half, of {sizes}"
