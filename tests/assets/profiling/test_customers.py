@@ -199,9 +199,31 @@ def test_whole_floats_of_a_table_are_written_as_such(tmp_path):
 
 @pytest.mark.parametrize(
     "header",
-    "customer_id CustomerID CUSTOMER-NO. Kunden-Nr Kundennummer KUNDE user userid User_Key client_id ID_CLIENT "
-    "account Account_Number acct# member Mitglieds-Nr Loyalty-Card-No household_key uuid ids visitorId "
-    "Benutzerkennung buyer_ref".split(),
+    [
+        "customer_id",
+        "CustomerID",
+        "CUSTOMER-NO.",
+        "Kunden-Nr",
+        "Kundennummer",
+        "KUNDE",
+        "user",
+        "userid",
+        "User_Key",
+        "client_id",
+        "ID_CLIENT",
+        "account",
+        "Account_Number",
+        "acct#",
+        "member",
+        "Mitglieds-Nr",
+        "Loyalty-Card-No",
+        "household_key",
+        "uuid",
+        "ids",
+        "visitorId",
+        "Benutzerkennung",
+        "buyer_ref",
+    ],
 )
 def test_usual_names_of_the_column_are_known(header):
     assert is_header(header)
