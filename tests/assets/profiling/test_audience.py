@@ -181,7 +181,7 @@ def test_the_page_stands_alone_and_escapes_what_it_was_given(tmp_path):
         ("empty.csv", "", "no user id"),
         ("head.csv", "user_id\n", "no user id"),
         ("blank.txt", "\n\n", "no user id"),
-        ("wide.csv", "name,age\nx,1\n", "names none of them as user ids"),
+        ("wide.csv", "name,age\nx,1\n", "usual name for user ids"),
         ("strangers.csv", "user_id\nx\ny\n", "none of its 2 user ids is known"),
         ("ragged.csv", "user_id\na,b,c\n", "cannot be read"),
     ],
