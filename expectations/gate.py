@@ -23,13 +23,15 @@ from expectations.admission import (
     Lookup,
     RuleVerdict,
 )
+from expectations.bands import add_bands
 from expectations.batches import failures_of, partition_verdicts
 from expectations.data_docs import render
 from expectations.engine import Engine, Verdict
 from expectations.parsing import typed_column
 from expectations.refusals import Refusals
 from expectations.row_facts import RowFacts
-from expectations.statistics import add_bands, describe
+from expectations.settings import DAY_MS
+from expectations.statistics import describe
 from expectations.suites import read_suite, row_rules
 
 __all__ = [
@@ -64,7 +66,14 @@ def gate(table: str, frame: pd.DataFrame, context: GateContext) -> GateResult:
     batch_suite = read_suite(f"{table}_batch")
     names = batch_suite["meta"].get("hourfold", {})
     described = describe(facts, passing, names)
-    statistics = add_bands(described, context.history, context.settings, names.get("cycle", "day"))
+    statistics = add_bands(
+        described,
+        context.history,
+        context.settings,
+        names.get("cycle", "day"),
+        settled=_settled(context, described["rows"]),
+        closed=context.closed,
+    )
     batches = engine.validate(batch_suite["expectations"], statistics.reset_index(), parameters)
     verdicts = partition_verdicts(
         table, [*rows, *survivors], batches, statistics, parameters, refusals.reasons
@@ -106,6 +115,19 @@ def _judge_rows(
             good[failing] = False
         rows = rows[good[rows]]
     return verdicts
+
+
+def _settled(context: GateContext, rows: pd.Series) -> list[str]:
+    """Partitions that are history: they began long ago, and no more of them has been loaded before.
+
+    One that comes again with less than half of its rows may be a delivery that was cut: it is judged as today's.
+    """
+    latest_ms = context.now_ms - context.settings.history_after_days * DAY_MS
+    return [
+        key
+        for key, bounds in context.partitions.items()
+        if bounds is not None and bounds[0] < latest_ms and rows[key] >= context.loaded.get(key, 0) / 2
+    ]
 
 
 def _later_copies(facts: RowFacts, names: list[str], rows: np.ndarray) -> np.ndarray:
