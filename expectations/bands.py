@@ -23,6 +23,7 @@ from expectations.reference import MAD_TO_DEVIATION, Reference, reference
 from expectations.settings import DAY_MS, GateSettings
 from expectations.statistics import HISTORY_COLUMNS, HOURS
 
+_TOGETHER_BESIDE_SPREAD = 3.0  # rows that come as one, for the noise that a quiet day has beyond usual ones
 CYCLES = {"day": DAY_MS, "week": 7 * DAY_MS}
 
 
@@ -82,7 +83,7 @@ def add_bands(
 
 
 def _former(own: pd.DataFrame, past: pd.DataFrame, settings: GateSettings, cycle_ms: int) -> pd.DataFrame:
-    """Pairs of a partition of `own` (`partition`, `own_ms`) and a former one at the same point of the cycle."""
+    """Pairs of a partition of `own` (`partition`, `own_ms`) and a former one at its point of the cycle."""
     own = own[["start_ms"]].rename_axis("partition").reset_index().rename(columns={"start_ms": "own_ms"})
     past = past.assign(phase=past["start_ms"] % cycle_ms)
     pairs = own.assign(phase=own["own_ms"] % cycle_ms).merge(past, on="phase")
@@ -116,10 +117,10 @@ def _count_band(
     """Band of a row count, of log(1 + rows) about what is expected.
 
     The noise of a count n is 1/√n there, of n rows that come g at a time √(g/n); g rows more or less allow
-    for discreteness.
+    for discreteness. A measured spread has the noise of usual days in it, whatever comes together.
     """
     _, deviation = _robust(days["log_rows"], days["partition"], table.index)
-    together = settings.rows_together
+    together = np.where(np.isnan(expected.spread), settings.rows_together, _TOGETHER_BESIDE_SPREAD)
     spread = np.fmax(np.fmax(deviation, expected.spread), settings.row_count_spread)
     noise = together * np.exp(-expected.low)
     width = settings.band_deviations * np.sqrt(spread**2 + noise)
@@ -185,8 +186,8 @@ def _add_hours(table: pd.DataFrame, days: pd.DataFrame, settings: GateSettings) 
     """`hours_missing`, its limit, and what of it and of `doubled_share` is judged.
 
     `hours_missing` is the share that the same weekday's rows usually have in the hours that have none now. Of
-    n rows that come g at a time some hours are empty by chance; a day with as many rows as usual has merely
-    other hours.
+    few orders (`moments`) some hours are empty by chance; a day with as many rows as usual has merely other
+    hours.
     """
     known = days.dropna(subset=[HOURS[0]])
     share = known.groupby("partition")[list(HOURS)].mean()
@@ -194,8 +195,7 @@ def _add_hours(table: pd.DataFrame, days: pd.DataFrame, settings: GateSettings) 
     usual = share.to_numpy(np.float64)  # [N, 24]
     missing = np.where(table[list(HOURS)] == 0, usual, 0.0).sum(axis=1)
     missing = np.where(np.isnan(usual[:, 0]), np.nan, missing)
-    groups = (table["rows"] / settings.rows_together).to_numpy(np.float64)[:, None]
-    by_chance = (usual * (1 - usual) ** groups).sum(axis=1)
+    by_chance = (usual * (1 - usual) ** table[["moments"]].to_numpy(np.float64)).sum(axis=1)
     fewer = table["rows"] < (1 - missing / 2) * table["rows_usual"]
     as_ever = days.groupby("partition")["doubled_share"].median().reindex(table.index)
     few = (table["rows"] < settings.rows_together) | (as_ever > settings.max_doubled_share / 2)

@@ -84,7 +84,7 @@ def gate(table: str, frame: pd.DataFrame, context: GateContext) -> GateResult:
         quarantined=refusals.rows(),
         batch_failures=failures_of(verdicts),
         statistics=statistics,
-        warnings=_warnings(table, frame, context),
+        warnings=(*_warnings(table, frame, context), *_odd(verdicts)),
         verdicts=verdicts,
         judged=tuple(JudgedSuite(name, tuple(said), parameters) for name, said in suites.items() if said),
     )
@@ -120,7 +120,7 @@ def _judge_rows(
 def _settled(context: GateContext, rows: pd.Series) -> list[str]:
     """Partitions that are history: they began long ago, and no more of them has been loaded before.
 
-    One that comes again with less than half of its rows may be a delivery that was cut: it is judged as today's.
+    One that comes again with less than half of its rows may have been cut: it is judged as today's are.
     """
     latest_ms = context.now_ms - context.settings.history_after_days * DAY_MS
     return [
@@ -151,6 +151,13 @@ def _kept(frame: pd.DataFrame, facts: RowFacts, passing: np.ndarray) -> pd.DataF
     for name, spec in facts.context.columns.items():
         columns[name] = typed_column(facts.parsed[name], spec.kind, spec.required, positions)
     return pd.DataFrame(columns)
+
+
+def _odd(verdicts: Mapping[str, tuple[RuleVerdict, ...]]) -> list[str]:
+    """What is odd about partitions of history and stops none of them."""
+    return [
+        said.message for rules in verdicts.values() for said in rules if not said.passed and not said.stops
+    ]
 
 
 def _warnings(table: str, frame: pd.DataFrame, context: GateContext) -> tuple[str, ...]:

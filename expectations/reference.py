@@ -54,7 +54,8 @@ def reference(
     usual = pairs.dropna(subset=[name]).groupby("partition")[name].agg(["median", "size"])
     usual = usual["median"].where(usual["size"] >= settings.min_history_days).reindex(days.index)
     residual = days[name] - usual
-    shift = residual.rolling(_OPEN_DAYS, min_periods=2).median().shift(1).fillna(0.0)
+    shift = residual.dropna().rolling(_OPEN_DAYS, min_periods=2).median().reindex(days.index).ffill()
+    shift = shift.shift(1).fillna(0.0)
     spread = residual.abs().rolling(YEAR_DAYS, min_periods=_SPREAD_DAYS).median().shift(1) * MAD_TO_DEVIATION
     low, high = usual + shift.clip(upper=0.0), usual + shift.clip(lower=0.0)
     after = _after_closure(days["start_ms"], days[name].notna(), settings.closure_days)

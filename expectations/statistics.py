@@ -27,7 +27,7 @@ def describe(facts: RowFacts, passing: np.ndarray, names: Mapping[str, str]) -> 
         Index `partition`; `start_ms`, `rows`, `kept`, `quarantined`, `share_quarantined`, `clicks`,
         `click_rate` (of kept rows), `level`, `level_error` (see `_level`), `broken_columns` (count), `broken`
         (their names), `shifted_share`, `shift` (see `_shifted`); NaN where a figure does not apply. Of days
-        (cycle `week`) also `doubled_share` (see `_doubled`) and the share of the rows in each hour (`HOURS`).
+        (cycle `week`) also `doubled_share` (see `_doubled`), `moments` (different times of rows) and `HOURS`.
     """
     partitions = facts.context.partitions
     count = len(partitions)
@@ -54,6 +54,7 @@ def describe(facts: RowFacts, passing: np.ndarray, names: Mapping[str, str]) -> 
     table["shifted_share"], table["shift"] = _shifted(facts, rows, names.get("time"))
     if names.get("cycle") == "week":
         table["doubled_share"] = _doubled(facts, rows)
+        table["moments"] = _moments(facts, names["time"])
         table[list(HOURS)] = _hours(facts, names["time"])
     return table
 
@@ -120,6 +121,13 @@ def _doubled(facts: RowFacts, rows: np.ndarray) -> np.ndarray:
     _, which, count = np.unique(row.to_numpy(), return_inverse=True, return_counts=True)
     even = np.bincount(facts.partition, count[which] % 2 == 0, len(rows))
     return np.where(rows > 0, even / np.maximum(rows, 1), np.nan)
+
+
+def _moments(facts: RowFacts, time: str) -> np.ndarray:
+    """How many different times a partition's rows have: rows of one order share theirs."""
+    column = facts.parsed[time]
+    times = pd.DataFrame({"partition": facts.partition, "time": column.values})[column.present]
+    return np.bincount(times.drop_duplicates()["partition"], minlength=len(facts.start_ms))
 
 
 def _hours(facts: RowFacts, time: str) -> np.ndarray:

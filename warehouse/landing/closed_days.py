@@ -1,6 +1,6 @@
 """Days on which a shop is closed, as `closed_days` in `source.json` names them.
 
-A weekday (`saturday`), a date (`2026-12-25`), a day of every year (`12-25`), or a range of the latter two with
+A weekday (`saturday`), a date (`2026-12-25`), a day of every year (`12-25`), or a range of the latter two,
 both ends included (`12-24..01-03`, `2026-04-03..2026-04-06`).
 """
 
@@ -59,6 +59,6 @@ def _holds(rule: tuple[str, str], day: str) -> bool:
 
 def _wrong(text: str) -> str:
     return (
-        f"closed_days: {text!r} is no day: write a weekday ({', '.join(WEEKDAYS)}), a date (2026-12-25), a day "
-        "of every year (12-25), or a range of these two (12-24..01-03, 2026-04-03..2026-04-06)"
+        f"closed_days: {text!r} is no day: write a weekday ({', '.join(WEEKDAYS)}), a date (2026-12-25), a "
+        "day of every year (12-25), or a range of these two (12-24..01-03, 2026-04-03..2026-04-06)"
     )

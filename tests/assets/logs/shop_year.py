@@ -36,7 +36,7 @@ BUSY = Shop(closed=())
 
 
 def volumes(shop: Shop, first: str, last: str, seed: int = 0) -> pd.Series:
-    """Rows of each open day, index day key: the week, the season, Easter and eleven days at the turn of the year."""
+    """Rows of each open day, index day key: week, season, Easter and eleven days at the turn of the year."""
     days = pd.date_range(first, last)
     rng = np.random.default_rng([seed, 1])
     week = np.array([1.0, 0.9, 0.95, 1.1, 1.3, 1.5, 0.8])[days.weekday]
