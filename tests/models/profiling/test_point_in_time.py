@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from models.profiling import joint_logistic, prior, source_brands
-from models.profiling.data import Demographics, ProfileData, PurchaseLog
+from models.profiling import joint_logistic, meta_profile, prior, source_brands
+from models.profiling.data import Demographics, ProfileData, PurchaseLog, SparseHeatmaps
 from models.profiling.joint_logistic import JointLogistic
+from models.profiling.meta_profile import MetaProfile
 from models.profiling.prior import MetaProfilePrior, MetaProfilePriorSettings
 from models.profiling.scaling import DemographicScale
+from models.profiling.settings import TINY, EpisodeSettings
 from models.profiling.source_brands import SourceBrands
 from tests.models.profiling.later import born, changed_after, data_of, joined, moved
 from tests.models.profiling.toy import AS_OF, toy_log
@@ -169,6 +171,47 @@ def test_the_comparison_sees_the_old_fault(monkeypatch: pytest.MonkeyPatch) -> N
         for w in (only_born(0), only_born(BORN))
     ]
     assert np.abs(coefficients[0] - coefficients[1]).max() > 0.1
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_brand_episodes_choose_nothing_by_their_labels(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ways, supports and who has a label are those of the day, whoever comes to which brand after it."""
+    random, ways = np.random.default_rng(seed), []
+    shop = only_born(0)
+    stranger = "z a stranger"  # by an undated list of accounts, without a purchase
+    ids, modality = np.append(shop.data.user_ids.astype("<U12"), stranger), shop.data.modalities[0]
+    data = ProfileData(AS_OF, ids, (_with_one_more(modality),), shop.data.purchases)
+    settings = TINY.model_copy(update={"episodes": EpisodeSettings(episodes="brands", min_members=8)})
+    monkeypatch.setattr(meta_profile, "_training", lambda *given: ways.append(given[3]) or _NoTraining())
+    shape = len(data.purchases.brand_names), len(ids)
+    for share in (0.0, 0.05, 0.9):
+        MetaProfile.train(
+            settings,
+            data,
+            np.append(shop.train, True),
+            newcomers=random.random(shape) < share,
+            excluded_brands=EXCLUDED,
+            seed=0,
+        )
+    for one in ways:
+        assert one.names == ways[0].names and not {"brand0", "brand7"} & set(one.names)
+        np.testing.assert_array_equal(one.members, ways[0].members)
+        np.testing.assert_array_equal(np.isnan(one.value), np.isnan(ways[0].value))
+        assert np.isnan(one.value[-1]).all(), "the stranger was not at risk"
+    assert np.nanmean(ways[2].value) > 0.8 and np.nanmax(ways[0].value) == 0
+
+
+def _with_one_more(heat: SparseHeatmaps) -> SparseHeatmaps:
+    return replace(heat, offsets=np.append(heat.offsets, heat.offsets[-1]))
+
+
+class _NoTraining:
+    """Trains nothing."""
+
+    losses, looks = (), ()
+
+    def run(self, **about: Any) -> None:
+        """Do nothing."""
 
 
 def test_columns_and_answers_that_nobody_of_training_has_are_not_there() -> None:
