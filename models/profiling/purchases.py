@@ -66,10 +66,9 @@ class PurchaseLog:
     @property
     def nbytes(self) -> int:
         """Memory of all rows."""
-        columns = [getattr(self, name) for name in _COLUMNS]
-        return sum(
-            column.path.nbytes if isinstance(column, GenrePaths) else column.nbytes for column in columns
-        )
+        genre = self.genre.path if isinstance(self.genre, GenrePaths) else self.genre
+        columns = (genre, *(getattr(self, name) for name in _COLUMNS if name != "genre"))
+        return sum(column.nbytes for column in columns)
 
     def between(self, start_day: int, end_day: int) -> PurchaseLog:
         """Purchases of the local days `[start_day, end_day)`; names are kept whole."""

@@ -1,4 +1,4 @@
-"""Purchases in blocks of users, and counts of pairs: the same as plain loops say, whatever the block's size."""
+"""Purchases in blocks of users, and counts of pairs: what plain loops say, whatever the size of blocks."""
 
 from __future__ import annotations
 
