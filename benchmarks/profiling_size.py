@@ -123,6 +123,7 @@ def train(home: Home, accounts: int, lines: Lines) -> Figures:  # noqa: ARG001
     return {
         "rows": len(data.purchases),
         "users": len(data),
+        "bytes_a_purchase": round(data.purchases.nbytes / max(len(data.purchases), 1), 1),
         **read,
         "source_brands": getattr(trained.profiler, "source_brands", None),
         "bytes": size_of(source.home.models),

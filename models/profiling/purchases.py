@@ -63,6 +63,13 @@ class PurchaseLog:
     def __len__(self) -> int:
         return len(self.user)
 
+    @property
+    def nbytes(self) -> int:
+        """Memory of all rows."""
+        genre = self.genre.path if isinstance(self.genre, GenrePaths) else self.genre
+        columns = (genre, *(getattr(self, name) for name in _COLUMNS if name != "genre"))
+        return sum(column.nbytes for column in columns)
+
     def between(self, start_day: int, end_day: int) -> PurchaseLog:
         """Purchases of the local days `[start_day, end_day)`; names are kept whole."""
         low, high = np.searchsorted(self.day, [start_day, end_day])
