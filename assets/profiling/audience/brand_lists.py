@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from models.profiling.brands import FirstPurchases
     from models.profiling.data import ProfileData
 
+FEWEST_OF_BRAND = 10  #: customers, for a list to be taken for a brand's that the request does not name
+
 
 def brand_asked(
     settings: AudienceSettings, first: FirstPurchases, customers: np.ndarray, data: ProfileData
@@ -28,19 +30,43 @@ def brand_asked(
     Raises:
         BadRequest: the brand that the request names is not in the log.
     """
-    from models.profiling.data import MISSING
-    from models.profiling.lift import brand_of
-
     names = data.purchases.brand_names
     if settings.brand is None:
-        brand = brand_of(first, customers, data.as_of_day)
-        return None if brand == MISSING else names[brand]
+        brand = _recognised(first, customers, data)
+        return None if brand is None else names[brand]
     if settings.brand not in names:
         raise BadRequest(
             f"brand {settings.brand!r} is not in the log before {settings.as_of}; there are {len(names)}, "
             f"such as {', '.join(names[:5]) or 'none'}"
         )
     return settings.brand
+
+
+def unlisted(first: FirstPurchases, brand: str, customers: np.ndarray, data: ProfileData) -> int:
+    """Customers of a brand before the as-of date who are not in the list: they are ranked with the others."""
+    import numpy as np
+
+    bought = first.customers(data.as_of_day)[data.purchases.brand_names.index(brand)]
+    return int(np.delete(bought, customers).sum())
+
+
+def _recognised(first: FirstPurchases, customers: np.ndarray, data: ProfileData) -> int | None:
+    """The brand whose customers these are, position in the log's brands; None where it may be chance.
+
+    A few users are by chance all that some small brand has, and two lists of nearly everybody share most of
+    their users whatever they are of: what is shared is held against what two random lists would share.
+    """
+    from models.profiling.data import MISSING
+    from models.profiling.lift import LEAST_MATCH, brand_of
+
+    brand = brand_of(first, customers, data.as_of_day) if len(customers) >= FEWEST_OF_BRAND else MISSING
+    if brand == MISSING:
+        return None
+    bought = first.customers(data.as_of_day)[brand]
+    size, listed, users = int(bought.sum()), len(customers), len(data)
+    shared, by_chance = int(bought[customers].sum()), size * listed / users
+    match, chance = (common / max(size + listed - common, 1) for common in (shared, by_chance))
+    return brand if match - chance >= LEAST_MATCH * (1 - chance) else None
 
 
 def busiest_brand(data: ProfileData, horizon: int, least: int, most: int) -> tuple[str, np.ndarray]:
