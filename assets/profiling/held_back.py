@@ -134,14 +134,14 @@ class HeldBack:
         newcomers[self._positions((day >= self.start) & (day < self.end))] = True
         return BrandTask(customers, newcomers & at_risk, at_risk)
 
-    def curve(self, task: BrandTask, told: int | None = None) -> LiftCurve | None:
-        """Of one brand, `told` of its customers told to the ranking; None where it shows nothing."""
+    def curve(self, task: BrandTask, support: int | None = None) -> LiftCurve | None:
+        """Of one brand, `support` of its customers given to the ranking; None where it shows nothing."""
         from models.profiling.lift import held_back
 
-        return held_back(self.scorer, task.customers, task.newcomers, task.at_risk, told)
+        return held_back(self.scorer, task.customers, task.newcomers, task.at_risk, support)
 
     def pooled(self, customers: int, without: int | None = None) -> PooledLift | None:
-        """The pool of brands near to so many customers, as many told of each; None where nobody came to any.
+        """The pool of brands near to so many customers, as many given of each; None where nobody came to any.
 
         `without` is a brand that is left out: it speaks for itself.
         """

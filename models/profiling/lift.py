@@ -71,7 +71,11 @@ def lift_curve(scores: np.ndarray, newcomers: np.ndarray, candidates: np.ndarray
 
 
 def held_back(
-    scorer: Scorer, customers: np.ndarray, newcomers: np.ndarray, at_risk: np.ndarray, told: int | None = None
+    scorer: Scorer,
+    customers: np.ndarray,
+    newcomers: np.ndarray,
+    at_risk: np.ndarray,
+    support: int | None = None,
 ) -> LiftCurve | None:
     """The curve of one brand at a held-back date.
 
@@ -80,15 +84,15 @@ def held_back(
         customers: int64 [K] positions of those who were customers then.
         newcomers: bool [U], who became one between that date and the as-of date.
         at_risk: bool [U], who was known then and no customer: they are ranked.
-        told: of the customers, how many the scorer is told, drawn with a fixed seed; None tells it all.
+        support: of the customers, how many the scorer is given, drawn with a fixed seed; None gives it all.
 
     Returns:
         None where nobody was a customer then, or nobody became one.
     """
     if len(customers) == 0 or not (newcomers & at_risk).any():
         return None
-    if told is not None and told < len(customers):
-        customers = np.sort(np.random.default_rng(len(customers)).choice(customers, told, replace=False))
+    if support is not None and support < len(customers):
+        customers = np.sort(np.random.default_rng(len(customers)).choice(customers, support, replace=False))
     return lift_curve(scorer.score(customers), newcomers, at_risk)
 
 
@@ -100,8 +104,7 @@ def brand_of(first: FirstPurchases, customers: np.ndarray, before_day: int) -> i
         customers: int64 [K] positions.
         before_day: whoever had bought before this local day is a customer.
     """
-    bought = first.customers(before_day)
-    shared = bought[:, customers].sum(axis=1)
-    match = shared / np.maximum(bought.sum(axis=1) + len(customers) - shared, 1)
+    bought, shared = first.customer_counts(before_day), first.customers_among(customers, before_day)
+    match = shared / np.maximum(bought + len(customers) - shared, 1)
     best = int(match.argmax()) if len(match) else MISSING
     return best if best != MISSING and match[best] >= LEAST_MATCH else MISSING

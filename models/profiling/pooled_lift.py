@@ -127,8 +127,8 @@ def _sought(first: FirstPurchases, start_day: int, horizon: int, most: int) -> t
 
     Where fewer than `most` brands had `ENOUGH_NEWCOMERS`, those with the most newcomers make up the number.
     """
-    had = first.customers(start_day).sum(axis=1)
-    came = first.newcomers(start_day - horizon, start_day).sum(axis=1)
+    had = first.customer_counts(start_day)
+    came = first.newcomer_counts(start_day - horizon, start_day)
     least = min(ENOUGH_NEWCOMERS, int(np.sort(came)[::-1][:most][-1])) if len(came) else 1
     return had, np.flatnonzero(came >= max(least, 1))
 

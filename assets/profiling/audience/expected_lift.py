@@ -65,34 +65,26 @@ def expected_lift(
 
     period = f"between {since} and {until}"
     brand = None if name is None else data.purchases.brand_names.index(name)
-    own, rate, told, said = None, None, customers, "the list is no brand of the log"
+    own, rate, support, said = None, None, customers, "the list is no brand of the log"
     if brand is not None:
         task = trial.task(brand)
-        own = trial.curve(task)
         came, before = int(task.newcomers.sum()), len(task.customers)
         rate = came / max(int(task.at_risk.sum()), 1)
-        told = before or customers
+        support = min(before, customers) or customers
+        own = trial.curve(task, support)
         said = f"{name} had {before:,} customers before {since}, and {came:,} users became one {period}"
-    pool = trial.pooled(told, without=brand)
+    pool = trial.pooled(support, without=brand)
     if pool is None and own is None:
         return f"{said}, and no brand had enough newcomers {period} to see"
-    curve, share, why = _weighed(own, pool, said, told, period)
-    return ExpectedLift(
-        curve=curve,
-        basis="brand" if share >= 0.5 else "like brands",
-        brand=name,
-        why=why,
-        since=since,
-        until=until,
-        model_as_of=trial.model.partition,
-        rate=rate,
-        own_newcomers=own.newcomers if own is not None else 0,
-        own_share=share,
-    )
+    curve, share, why = _weighed(own, pool, said, f"{support:,} customers known of each at most", period)
+    basis: Literal["brand", "like brands"] = "brand" if share >= 0.5 else "like brands"
+    came = 0 if own is None else own.newcomers
+    as_of = trial.model.partition
+    return ExpectedLift(curve, basis, name, why, since, until, as_of, rate, came, share)
 
 
 def _weighed(
-    own: LiftCurve | None, pool: PooledLift | None, said: str, told: int, period: str
+    own: LiftCurve | None, pool: PooledLift | None, said: str, given: str, period: str
 ) -> tuple[LiftCurve, float, str]:
     """The curve, how much the brand's own newcomers count in it, and both in words."""
     if pool is None:
@@ -101,8 +93,8 @@ def _weighed(
     share = pool.share_of(own.newcomers if own is not None else 0)
     silent = f" ({pool.silent} of the brands tried had none)" if pool.silent else ""
     brands = (
-        f"the {pool.brands} brands nearest to it in number of customers, with {told:,} customers known of "
-        f"each at most and {pool.newcomers:,} newcomers {period}{silent}"
+        f"the {pool.brands} brands nearest to it in number of customers, with {given} and "
+        f"{pool.newcomers:,} newcomers {period}{silent}"
     )
     if own is None:
         return pool.for_brand(None), 0.0, f"{said}, so this is what is seen on {brands}"

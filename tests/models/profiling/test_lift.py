@@ -58,11 +58,11 @@ def test_a_brand_without_customers_or_newcomers_says_nothing():
 
 def test_a_scorer_can_be_told_some_of_the_customers_and_the_others_are_still_not_ranked():
     order, customers, rest = _Order(np.arange(100.0)), np.arange(50), np.arange(100) >= 50
-    curve = held_back(order, customers, rest, rest, told=4)
+    curve = held_back(order, customers, rest, rest, support=4)
     assert len(order.asked) == 4 and set(order.asked) < set(customers)
     assert curve.candidates == 50
     asked = order.asked
-    held_back(order, customers, rest, rest, told=4)
+    held_back(order, customers, rest, rest, support=4)
     assert asked.tolist() == order.asked.tolist(), "the same are drawn again"
 
 
