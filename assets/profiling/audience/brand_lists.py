@@ -44,10 +44,9 @@ def brand_asked(
 
 def unlisted(first: FirstPurchases, brand: str, customers: np.ndarray, data: ProfileData) -> int:
     """Customers of a brand before the as-of date who are not in the list: they are ranked with the others."""
-    import numpy as np
-
-    bought = first.customers(data.as_of_day)[data.purchases.brand_names.index(brand)]
-    return int(np.delete(bought, customers).sum())
+    brand_index = data.purchases.brand_names.index(brand)
+    listed = first.customers_among(customers, data.as_of_day)[brand_index]
+    return int(first.customer_counts(data.as_of_day)[brand_index] - listed)
 
 
 def _recognised(first: FirstPurchases, customers: np.ndarray, data: ProfileData) -> int | None:
@@ -62,9 +61,8 @@ def _recognised(first: FirstPurchases, customers: np.ndarray, data: ProfileData)
     brand = brand_of(first, customers, data.as_of_day) if len(customers) >= FEWEST_OF_BRAND else MISSING
     if brand == MISSING:
         return None
-    bought = first.customers(data.as_of_day)[brand]
-    size, listed, users = int(bought.sum()), len(customers), len(data)
-    shared, by_chance = int(bought[customers].sum()), size * listed / users
+    size, listed = int(first.customer_counts(data.as_of_day)[brand]), len(customers)
+    shared, by_chance = first.customers_among(customers, data.as_of_day)[brand], size * listed / len(data)
     match, chance = (common / max(size + listed - common, 1) for common in (shared, by_chance))
     return brand if match - chance >= LEAST_MATCH * (1 - chance) else None
 
@@ -81,9 +79,10 @@ def busiest_brand(data: ProfileData, horizon: int, least: int, most: int) -> tup
 
     first = FirstPurchases.of(data.purchases, len(data))
     start = data.as_of_day - horizon
-    had = first.customers(start).sum(axis=1)
-    came = np.where((had >= least) & (had <= most), first.newcomers(start, data.as_of_day).sum(axis=1), 0)
+    had = first.customer_counts(start)
+    came = np.where((had >= least) & (had <= most), first.newcomer_counts(start, data.as_of_day), 0)
     if not came.any():
         raise LookupError(f"no brand has {least} to {most} customers and newcomers in {horizon} days")
     brand = int(came.argmax())
-    return data.purchases.brand_names[brand], data.user_ids[first.customers(data.as_of_day)[brand]]
+    users, day = first.pairs(brand)
+    return data.purchases.brand_names[brand], data.user_ids[users[day < data.as_of_day]]
