@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from models.profiling.data import ProfileData
 
 FEWEST_OF_BRAND = 10  #: customers, for a list to be taken for a brand's that the request does not name
+#: of what two random lists would not share, what a list must share with the brand's customers
+LEAST_ABOVE_CHANCE = 0.5
 
 
 def brand_asked(
@@ -56,7 +58,7 @@ def _recognised(first: FirstPurchases, customers: np.ndarray, data: ProfileData)
     their users whatever they are of: what is shared is held against what two random lists would share.
     """
     from models.profiling.data import MISSING
-    from models.profiling.lift import LEAST_MATCH, brand_of
+    from models.profiling.lift import brand_of
 
     brand = brand_of(first, customers, data.as_of_day) if len(customers) >= FEWEST_OF_BRAND else MISSING
     if brand == MISSING:
@@ -64,7 +66,7 @@ def _recognised(first: FirstPurchases, customers: np.ndarray, data: ProfileData)
     size, listed = int(first.customer_counts(data.as_of_day)[brand]), len(customers)
     shared, by_chance = first.customers_among(customers, data.as_of_day)[brand], size * listed / len(data)
     match, chance = (common / max(size + listed - common, 1) for common in (shared, by_chance))
-    return brand if match - chance >= LEAST_MATCH * (1 - chance) else None
+    return brand if match - chance >= LEAST_ABOVE_CHANCE * (1 - chance) else None
 
 
 def busiest_brand(data: ProfileData, horizon: int, least: int, most: int) -> tuple[str, np.ndarray]:

@@ -64,7 +64,10 @@ def cautions(result: AudienceResult) -> tuple[str, ...]:
     users = audience.candidates + (0 if result.settings.keep_customers else known)
     ids = known + len(result.unknown)
     said = (
-        (bool(result.rewritten), f"Ids were read otherwise than the list writes them: {result.rewritten}."),
+        (
+            bool(result.listed.remark),
+            f"Ids were read otherwise than the list writes them: {result.listed.remark}.",
+        ),
         (
             known * 2 < ids,
             f"Only {known:,} of {ids:,} ids are known: check that the list is of this shop and writes ids as "

@@ -38,9 +38,7 @@ class AudienceResult:
     model: StateRecord
     data_hash: str  #: of all that was known before the as-of date
     customers: CustomerList
-    known: int  #: of the customers' ids, those in the log
-    unknown: tuple[str, ...]
-    rewritten: str  #: ids that were read otherwise than the list writes them, in words; empty where none was
+    listed: KnownIds  #: the users of the log that the list names
     audience: Audience
     user_ids: np.ndarray  #: str [N], in the order of the audience
     nearest_ids: np.ndarray  #: str [N, E]; empty where there is none
@@ -50,6 +48,16 @@ class AudienceResult:
     traits: tuple[Trait, ...]
     lift: ExpectedLift | None
     no_lift: str  #: why there is none; empty where there is one
+
+    @property
+    def known(self) -> int:
+        """Users of the log in the list."""
+        return len(self.listed.positions)
+
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """Ids of the list that are not in the log."""
+        return self.listed.unknown
 
     @property
     def share(self) -> float:
@@ -94,9 +102,7 @@ def make_audience(
         model=model.record,
         data_hash=hash_of(data),
         customers=customers,
-        known=len(positions),
-        unknown=listed.unknown,
-        rewritten=listed.remark,
+        listed=listed,
         audience=audience,
         user_ids=data.user_ids[audience.user],
         nearest_ids=_ids(data, audience.nearest),

@@ -142,7 +142,7 @@ class TestUnusualLists:
         return audience, " ".join(cautions(audience))
 
     def test_a_brand_of_usual_size_has_none(self, result):
-        assert cautions(replace(result, known=100)) == ()
+        assert cautions(replace(result, listed=replace(result.listed, positions=np.arange(100)))) == ()
 
     def test_one_customer_is_no_brand_and_little_to_go_by(self, tmp_path):
         audience, text = self.said(tmp_path, brand_customers(1)[:1])
