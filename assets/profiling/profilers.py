@@ -162,10 +162,9 @@ def _class(system: str) -> Any:
 
 
 def _train(system: str, settings: BaseModel, data: ProfileData, **options: Any) -> StoredProfiler:
-    import numpy as np
-
-    # Nothing is held out: the brand that will be asked about may teach by what it did before the date.
-    return _class(system).train(settings, data, np.ones(len(data), dtype=bool), **options)
+    # Nothing is held out: the brand that will be asked about may teach by what it did before the date. Who
+    # has only a row of demographics or a label teaches nothing, and undated ones may be of later accounts.
+    return _class(system).train(settings, data, data.known_before(data.as_of_day), **options)
 
 
 def _entry(system: str, settings: Callable[[str], BaseModel]) -> ProfilerEntry:

@@ -6,8 +6,9 @@ import numpy as np
 
 from assets.experiments.profilers import protocol
 from assets.experiments.profilers.evaluation import Evaluation, PurchaseSource
-from assets.experiments.profilers.protocol import Dates, Targets
+from assets.experiments.profilers.protocol import Dates
 from assets.experiments.profilers.settings import ProfileEvalSettings
+from assets.experiments.profilers.target_choice import ChosenTargets, chosen_targets
 from models.profiling.brand_counts import only_brands
 from models.profiling.brands import FirstPurchases
 from models.profiling.data import ProfileData, PurchaseLog
@@ -31,26 +32,24 @@ def evaluation_of(shop: PurchaseSource, settings: ProfileEvalSettings) -> Evalua
         horizon=settings.horizon,
         development=settings.development,
     )
-    half, most = int(settings.development), min(settings.brands, protocol.TABLE_BRANDS)
-    chosen = protocol.targets_of(log, dates.as_of_day, half, settings.targets)
+    chosen = chosen_targets(log, dates, other, settings)
     data = shop.before(dates.as_of_day)
-    targets = chosen.brands[:most]
-    first = _first_purchases(shop, data, targets, dates.end_day)
+    first = _first_purchases(shop, data, chosen.brands, dates.end_day)
     known = np.zeros(len(data), dtype=bool)
     known[data.purchases.user[~data.purchases.cancelled]] = True
     names = {name: brand for brand, name in enumerate(data.purchases.brand_names)}
-    of_other_side = _of_other_side(log, other, 1 - half, settings.targets)
-    both = [log.brand_names[b] for b in (*chosen.brands, *of_other_side)]
+    no_teachers = [log.brand_names[brand] for brand in chosen.no_teachers]
     return Evaluation(
         data=data,
         dates=dates,
-        targets=np.array([names[log.brand_names[b]] for b in targets]),
-        excluded=np.array(sorted(names[name] for name in both if name in names), dtype=np.int64),
+        targets=np.array([names[log.brand_names[b]] for b in chosen.brands]),
+        excluded=np.array(sorted(names[name] for name in no_teachers if name in names), dtype=np.int64),
         members=first.customers(dates.as_of_day),
         newcomers=first.newcomers(dates.as_of_day, dates.end_day),
         folds=tuple(protocol.test_folds(data.user_ids, known, settings.development)),
         known=known,
         remarks=_remarks(settings, dates, chosen),
+        chosen=chosen.how,
     )
 
 
@@ -64,14 +63,6 @@ def local_day(date: str) -> int:
         return int(np.datetime64(date, "D").astype(np.int64))
     except ValueError as error:
         raise ValueError(f"--as-of {date!r} is no date: write YYYY-MM-DD") from error
-
-
-def _of_other_side(log: PurchaseLog, dates: Dates, half: int, least: int) -> np.ndarray:
-    """Targets of the side that is not run, to be kept out of training; none where its date lies too early."""
-    try:
-        return protocol.targets_of(log, dates.as_of_day, half, least).brands
-    except ValueError:
-        return np.array([], dtype=np.int64)
 
 
 def _first_purchases(
@@ -93,18 +84,7 @@ def _of_known(log: PurchaseLog, rows: np.ndarray, position: np.ndarray) -> Purch
     )
 
 
-def _remarks(settings: ProfileEvalSettings, dates: Dates, targets: Targets) -> tuple[str, ...]:
-    remarks = []
-    if dates.horizon < protocol.HORIZON and settings.horizon is None:
-        remarks.append(
-            f"the log is short: newcomers are counted for {dates.horizon} days, not {protocol.HORIZON}"
-        )
-    if targets.band != protocol.BANDS[0]:
-        low, high = targets.band
-        remarks.append(f"few brands of middling size: targets have {low:.0%} to {high:.0%} of the users")
-    planned = (
-        min(settings.brands, protocol.TABLE_BRANDS) if "brands" in settings.studies else settings.targets
-    )
-    if len(targets.brands) < planned:
-        remarks.append(f"{len(targets.brands)} target brands, {planned} were asked for")
-    return tuple(remarks)
+def _remarks(settings: ProfileEvalSettings, dates: Dates, chosen: ChosenTargets) -> tuple[str, ...]:
+    short = dates.horizon < protocol.HORIZON and settings.horizon is None
+    remark = f"the log is short: newcomers are counted for {dates.horizon} days, not {protocol.HORIZON}"
+    return (*[remark] * short, *chosen.remarks)

@@ -10,6 +10,7 @@ from assets.common.faults import BadRequest
 from assets.profiling.audience.brand_lists import brand_asked
 from assets.profiling.audience.customers import CustomerList, read_customers
 from assets.profiling.audience.expected_lift import ExpectedLift, expected_lift
+from assets.profiling.audience.known_ids import KnownIds, known_ids
 from assets.profiling.audience.outcome import Ranking
 from assets.profiling.audience.requests import AudienceSettings
 from assets.ranking.states import StateRecord
@@ -39,6 +40,7 @@ class AudienceResult:
     customers: CustomerList
     known: int  #: of the customers' ids, those in the log
     unknown: tuple[str, ...]
+    rewritten: str  #: ids that were read otherwise than the list writes them, in words; empty where none was
     audience: Audience
     user_ids: np.ndarray  #: str [N], in the order of the audience
     nearest_ids: np.ndarray  #: str [N, E]; empty where there is none
@@ -74,7 +76,8 @@ def make_audience(
     customers = read_customers(Path(settings.customers))
     report("audience", 0, 4)
     # A list that helps nobody is refused before anything is trained.
-    positions, unknown = _known(settings, customers, trainer.source.read(settings.as_of))
+    listed = _known(settings, customers, trainer.source.read(settings.as_of))
+    positions = listed.positions
     report("audience", 1, 4)
     model = trainer.at(settings.model, settings.as_of)
     data = trainer.source.read(settings.as_of, model.fitted_at)
@@ -91,7 +94,8 @@ def make_audience(
         data_hash=hash_of(data),
         customers=customers,
         known=len(positions),
-        unknown=unknown,
+        unknown=listed.unknown,
+        rewritten=listed.remark,
         audience=audience,
         user_ids=data.user_ids[audience.user],
         nearest_ids=_ids(data, audience.nearest),
@@ -105,31 +109,22 @@ def make_audience(
     return result
 
 
-def _known(
-    settings: AudienceSettings, customers: CustomerList, data: ProfileData
-) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Positions of the known customers, ascending, and the ids that nobody has."""
-    import numpy as np
-
-    from models.profiling.data import MISSING
-
-    positions = data.positions(customers.ids)
-    unknown = tuple(
-        name for name, position in zip(customers.ids, positions, strict=True) if position == MISSING
-    )
-    known = np.unique(positions[positions != MISSING])
-    if len(known) == 0:
+def _known(settings: AudienceSettings, customers: CustomerList, data: ProfileData) -> KnownIds:
+    """The known customers; refused where there is none, or where nobody would be left to rank."""
+    listed = known_ids(customers.path, customers.ids, data)
+    known = len(listed.positions)
+    if known == 0:
         raise BadRequest(
             f"{customers.path}: none of its {len(customers.ids)} user ids is known before {settings.as_of} "
-            f"(the first: {customers.ids[0]!r}; known ones look like {str(data.user_ids[0])!r}): check that "
-            "it lists ids of this source, as the logs write them"
+            f"(the first: {customers.ids[0]!r}, read as {customers.remark}; known ones look like "
+            f"{str(data.user_ids[0])!r}): check that it lists ids of this source, as the logs write them"
         )
-    if len(known) == len(data) and not settings.keep_customers:
+    if known == len(data) and not settings.keep_customers:
         raise BadRequest(
             f"{customers.path} lists all {len(data)} users known before {settings.as_of}: nobody is left to "
             "find; leave some out, or keep customers in the audience"
         )
-    return known, unknown
+    return listed
 
 
 def _ranked(
