@@ -7,6 +7,7 @@ million purchases, some 1.5 GB.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -34,6 +35,8 @@ def portions(
         weight = sum(map(_weight, fresh))
         if portion and (len(portion) == most or total + weight > most_bytes):
             yield portion
+            # Judging leaves its frames in circles of objects, which Python would keep for many portions.
+            gc.collect()
             portion, seen, total = [], set(), 0
             fresh = list(files.get(partition, ()))
             weight = sum(map(_weight, fresh))
