@@ -54,6 +54,10 @@ class GateContext:
     """Domains of the source; empty takes any."""
     history: pd.DataFrame | None = None
     """Statistics of former batches of the table, rows of `GateResult.statistics` (any index)."""
+    loaded: Mapping[str, int] = field(default_factory=dict)
+    """Partitions of the call that have been loaded before → the rows that they had then."""
+    closed: Collection[str] = ()
+    """Partitions of the call on which the shop was closed, by its own word: few rows or none are right."""
     settings: GateSettings = field(default_factory=GateSettings)
     data_docs: Path | None = None
     """Folder to render Great Expectations' Data Docs into; None renders nothing."""
@@ -64,7 +68,8 @@ class RuleVerdict:
     """What one batch rule says of one partition, kept or broken.
 
     `observed`, `low` and `high` are numbers or None: no such limit, or too little history (then the rule is
-    kept, and the message says that it was not judged).
+    kept, and the message says that it was not judged). `stops`: a broken rule forbids to write the partition;
+    one that does not is a warning about history.
     """
 
     rule: str
@@ -73,6 +78,7 @@ class RuleVerdict:
     low: float | None
     high: float | None
     message: str
+    stops: bool = True
 
 
 @dataclass(frozen=True)

@@ -60,12 +60,12 @@ def partition_verdicts(
 
 
 def failures_of(verdicts: Mapping[str, tuple[RuleVerdict, ...]]) -> dict[str, tuple[BatchFailure, ...]]:
-    """The broken rules of the partitions that broke any."""
+    """The broken rules of the partitions that broke any that stops them."""
     failures = {
         partition: tuple(
             BatchFailure(partition, said.rule, said.observed, (said.low, said.high), said.message)
             for said in rules
-            if not said.passed
+            if said.stops and not said.passed
         )
         for partition, rules in verdicts.items()
     }
@@ -79,7 +79,10 @@ def _verdict(
     low, high = (None if end is None or np.isnan(end) else float(end) for end in ends)
     observed = None if np.isnan(values[meta["observed"]]) else float(values[meta["observed"]])
     begin = f"{table} {values['partition']}: {meta['rule']}: "
-    if failing:
+    stops = _stops(meta, values, observed)
+    if failing and not stops:
+        message = f"{begin}{meta['message'].format(**values)}. Loaded, as a day of history: look at it once"
+    elif failing:
         message = f"{begin}{meta['message'].format(**values)}. {why}{meta['remedy']}"
     elif observed is None:
         message = f"{begin}not judged: there is no figure of {values['rows']} rows"
@@ -90,7 +93,15 @@ def _verdict(
         )
     else:
         message = begin + meta.get("kept", meta["message"]).format(**values)
-    return RuleVerdict(meta["rule"], not failing, observed, low, high, message)
+    return RuleVerdict(meta["rule"], not failing, observed, low, high, message, stops)
+
+
+def _stops(meta: Mapping[str, Any], values: Mapping[str, Any], observed: float | None) -> bool:
+    """Whether a broken rule stops the partition: of history only beyond the limits of `settled_band`."""
+    if not values["settled"] or "settled_band" not in meta or observed is None:
+        return True
+    least, most = (None if end is None else values[end] for end in meta["settled_band"])
+    return (least is not None and observed < least) or (most is not None and observed > most)
 
 
 def _unjudged(table: str, partition: str, verdict: Verdict) -> RuleVerdict:

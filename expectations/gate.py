@@ -23,13 +23,15 @@ from expectations.admission import (
     Lookup,
     RuleVerdict,
 )
+from expectations.bands import add_bands
 from expectations.batches import failures_of, partition_verdicts
 from expectations.data_docs import render
 from expectations.engine import Engine, Verdict
 from expectations.parsing import typed_column
 from expectations.refusals import Refusals
 from expectations.row_facts import RowFacts
-from expectations.statistics import add_bands, describe
+from expectations.settings import DAY_MS
+from expectations.statistics import describe
 from expectations.suites import read_suite, row_rules
 
 __all__ = [
@@ -64,7 +66,14 @@ def gate(table: str, frame: pd.DataFrame, context: GateContext) -> GateResult:
     batch_suite = read_suite(f"{table}_batch")
     names = batch_suite["meta"].get("hourfold", {})
     described = describe(facts, passing, names)
-    statistics = add_bands(described, context.history, context.settings, names.get("cycle", "day"))
+    statistics = add_bands(
+        described,
+        context.history,
+        context.settings,
+        names.get("cycle", "day"),
+        settled=_settled(context, described["rows"]),
+        closed=context.closed,
+    )
     batches = engine.validate(batch_suite["expectations"], statistics.reset_index(), parameters)
     verdicts = partition_verdicts(
         table, [*rows, *survivors], batches, statistics, parameters, refusals.reasons
@@ -75,7 +84,7 @@ def gate(table: str, frame: pd.DataFrame, context: GateContext) -> GateResult:
         quarantined=refusals.rows(),
         batch_failures=failures_of(verdicts),
         statistics=statistics,
-        warnings=_warnings(table, frame, context),
+        warnings=(*_warnings(table, frame, context), *_odd(verdicts)),
         verdicts=verdicts,
         judged=tuple(JudgedSuite(name, tuple(said), parameters) for name, said in suites.items() if said),
     )
@@ -108,6 +117,19 @@ def _judge_rows(
     return verdicts
 
 
+def _settled(context: GateContext, rows: pd.Series) -> list[str]:
+    """Partitions that are history: they began long ago, and no more of them has been loaded before.
+
+    One that comes again with less than half of its rows may have been cut: it is judged as today's are.
+    """
+    latest_ms = context.now_ms - context.settings.history_after_days * DAY_MS
+    return [
+        key
+        for key, bounds in context.partitions.items()
+        if bounds is not None and bounds[0] < latest_ms and rows[key] >= context.loaded.get(key, 0) / 2
+    ]
+
+
 def _later_copies(facts: RowFacts, names: list[str], rows: np.ndarray) -> np.ndarray:
     """Of rows that have another one like them, those that have an earlier one: the first is kept."""
     ordered = rows[np.lexsort((facts.row[rows], facts.partition[rows]))]
@@ -129,6 +151,13 @@ def _kept(frame: pd.DataFrame, facts: RowFacts, passing: np.ndarray) -> pd.DataF
     for name, spec in facts.context.columns.items():
         columns[name] = typed_column(facts.parsed[name], spec.kind, spec.required, positions)
     return pd.DataFrame(columns)
+
+
+def _odd(verdicts: Mapping[str, tuple[RuleVerdict, ...]]) -> list[str]:
+    """What is odd about partitions of history and stops none of them."""
+    return [
+        said.message for rules in verdicts.values() for said in rules if not said.passed and not said.stops
+    ]
 
 
 def _warnings(table: str, frame: pd.DataFrame, context: GateContext) -> tuple[str, ...]:

@@ -71,11 +71,34 @@ class GateSettings(BaseModel):
 
     row_count_spread: float = Field(default=0.20, gt=0)
     """Least relative spread of the row count between days. Six of it tolerate ×3.3: a hot day passes, a feed
-    delivered ten times or cut to a tenth does not."""
+    delivered ten times or cut to a tenth does not. A shop whose own days differ more has its own spread."""
 
     rows_together: float = Field(default=24.0, ge=1)
     """Rows that arrive as one: a session shows about two pages of a dozen items, so an hour's count is as
     noisy as that of a 24th of its rows. It matters for quiet hours: empty passes where 100 rows are usual."""
+
+    history_after_days: float = Field(default=7.0, ge=0)
+    """Partitions that began longer ago than this are history, unless loaded before with twice the rows. There
+    a row count or price level out of its band, or hours that are missing, are a warning; what stops is a day
+    that cannot be (the two factors below, rows that came twice). Raise it to guard old days like new ones."""
+
+    history_rows_factor: float = Field(default=50.0, gt=1)
+    """So many times the usual rows stop a partition of history: no season does that, a wrong join does."""
+
+    history_level_factor: float = Field(default=10.0, gt=1)
+    """Prices so many times higher or lower in the mean stop a day of history: cents for dollars are 100."""
+
+    closure_days: float = Field(default=3.0, gt=0)
+    """Days without purchases beyond the usual ones that make a closure (holidays). The three open days after
+    it may be at any level of the year before: what came before holidays says little of what comes after."""
+
+    max_doubled_share: float = Field(default=0.90, ge=0, le=1)
+    """Share of a day's rows that may occur in it an even number of times, all columns alike: 1 is a file
+    that came twice in two forms. Not judged where such rows are usual (pieces sold in pairs) or few."""
+
+    max_hours_missing: float = Field(default=0.30, ge=0)
+    """Share of a day's usual rows that may fall into hours in which none came, beside what chance leaves
+    empty. A delivery that was cut at noon lacks half. Judged where the rows are fewer than usual, too."""
 
     click_rate_spread: float = Field(default=0.30, gt=0)
     """Least spread of the click rate's log-odds between days, beside the binomial noise of the hour's rows.

@@ -13,6 +13,7 @@
 | `message` | batch | text with the statistics and settings by name |
 | `kept` | batch | the text where the rule is kept; default: `message` |
 | `observed`, `band` | batch | statistic that is judged; its limits: statistics, settings or numbers |
+| `settled_band` | batch | the limits (statistics) beyond which the rule stops history; within, it warns |
 
 A batch suite's own meta (`hourfold`) names the columns that its statistics are about, `time`, `click` and
 `level`, and the `cycle` in which former partitions are alike: `day` (default) or `week`.

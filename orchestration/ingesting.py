@@ -13,16 +13,14 @@ from assets.logs.assets import FORCE
 from orchestration.jobs import DAILY_LOGS, DESCRIBING_ASSETS, LOGS
 from orchestration.landed_hours import DIMENSIONS, LandedHours, due_runs, landed_hours
 from orchestration.session import RunFailed, Session
+from orchestration.shop_days import bounded_runs, holes_before, holes_in_words, odd_partitions
 from orchestration.spans import shortened
 from warehouse.landing import layout
 from warehouse.landing.contract import PROFILING_TABLES, RANKING_TABLES
-from warehouse.landing.service_time import DAY_MS, ServiceZone
+from warehouse.landing.service_time import DAY_MS
 
 if TYPE_CHECKING:
     from warehouse.landing.description import SourceDescription
-
-#: Of landed files that one run gates at once; a year of 2,469 households is 20 MB of Parquet.
-BYTES_A_RUN = 32_000_000
 
 
 @dataclass
@@ -96,6 +94,7 @@ def _load_hours(
     if not due and (described := _due_dimensions(session, description)):
         _run(session, LOGS, (), described, outcome, tags)
     session.report("days loaded", len(spans), len(spans))
+    outcome.notes += [text for table in state.due for text in odd_partitions(paths, table, state.due[table])]
 
 
 def _load_history(session: Session, outcome: Ingested, tags: Mapping[str, str]) -> None:
@@ -141,8 +140,10 @@ def _load_days(
     dated = [table for table in tables if table not in DESCRIBING_ASSETS]
     due: dict[str, int] = {}  # day → bytes of its files
     early: set[str] = set()
+    landed: set[str] = set()
     for table in dated:
         files_of = layout.listing(landing, description.contract(table), zone).files
+        landed.update(files_of)
         for day in files_of if again else waiting[table]:
             if not between[0] <= day <= between[1]:
                 continue
@@ -154,26 +155,13 @@ def _load_days(
         f"{day} has purchases or points but has not ended: left for later" for day in sorted(early)
     ]
     done = 0
-    for days in bounded_runs(sorted(due), due, zone):
+    for days in bounded_runs(sorted(due), due, landed - due.keys()):
         session.report("days of purchases loaded", done, len(due))
         _run(session, DAILY_LOGS, days, dated, outcome, tags)
         done += len(days)
     session.report("days of purchases loaded", len(due), len(due))
-
-
-def bounded_runs(days: Sequence[str], size: Mapping[str, int], zone: ServiceZone) -> list[list[str]]:
-    """Days cut into ranges without a hole, none of more than BYTES_A_RUN of files unless a day alone is."""
-    cut: list[list[str]] = []
-    room = 0
-    for day in days:
-        follows = cut and zone.day_start_ms(day) - zone.day_start_ms(cut[-1][-1]) == DAY_MS
-        if follows and size[day] <= room:
-            cut[-1].append(day)
-        else:
-            cut.append([day])
-            room = BYTES_A_RUN
-        room -= size[day]
-    return cut
+    outcome.notes += holes_in_words(holes_before(due, landed, zone), description.closed_days)
+    outcome.notes += [text for table in dated for text in odd_partitions(paths, table, due)]
 
 
 def _run(

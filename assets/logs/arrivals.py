@@ -25,7 +25,8 @@ class Arrivals:
     def check(self, partition: str | None = None) -> dg.AssetCheckResult:
         """The verdict on the files of a partition, or on all files of a table without partitions.
 
-        A warning where files are missing or lie unread, an error where one cannot be read.
+        A warning where files are missing or lie unread, an error where one cannot be read. A day on which the
+        shop was closed lacks nothing.
         """
         table, unread = self.loading.table, self._unread(partition)
         keys = self.loading.asked if partition is None else (partition,)
@@ -33,7 +34,7 @@ class Arrivals:
         warnings = []
         if partition is None and not (self.landing / table).is_dir():
             warnings.append(f"the folder {self.landing / table} does not exist")
-        elif partition in self.loading.missing:
+        elif partition in self.loading.missing and partition not in self.loading.closed:
             warnings.append(f"no files yet in {folder_of(self.landing, self.contract, str(partition))}")
         warnings += [f"{path} is not read: {why}" for path, why in unread.items()]
         texts = [*dict.fromkeys(errors), *warnings]
@@ -42,7 +43,8 @@ class Arrivals:
             check_name=LANDED,
             passed=not texts,
             severity=dg.AssetCheckSeverity.ERROR if errors else dg.AssetCheckSeverity.WARN,
-            description="\n".join(texts[:MOST_FILES]) or "files have come and were read",
+            description="\n".join(texts[:MOST_FILES])
+            or self.loading.closed.get(str(partition), "files have come and were read"),
             metadata={"files unread": len(unread), "files unread in the table": len(self.loading.unread)},
         )
 

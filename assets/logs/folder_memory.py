@@ -60,6 +60,11 @@ class FolderMemory:
         rows = pd.concat(former)
         return rows[~rows.index.isin(list(except_partitions))]
 
+    def loaded(self, table: str) -> pd.DataFrame:
+        """Nothing has been loaded before: partition, rows_in."""
+        del table
+        return pd.DataFrame({"partition": pd.Series(dtype="str"), "rows_in": pd.Series(dtype="int64")})
+
     def existing_exposure_ids(self, ids: Collection[str], except_partitions: Collection[str]) -> set[str]:
         """Those of `ids` that were in an earlier call."""
         del except_partitions

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import pandas as pd
 
-from warehouse.landing import layout
+from warehouse.landing import closed_days, layout
 from warehouse.landing.contract import PROFILING_TABLES, table_contract
 from warehouse.landing.description import FILE_NAME, SourceDescription
 from warehouse.store.connection import OtherSchema, WarehouseMissing, upgrade
@@ -160,12 +160,13 @@ def _context(question: Question, opened: Opener) -> tuple[GateContext, str]:
     }
     nobody = np.empty(0, dtype=object)
     known: dict[str, Lookup] = dict.fromkeys(question.refers, nobody)
-    history = None
+    history, loaded = None, pd.Series(dtype="int64")
     with opened() as warehouse:
         state = question.state(warehouse)
         if warehouse is not None:
             known = {table: warehouse.known_ids(table) for table in question.refers}
             history = warehouse.history(question.table, except_partitions=question.partitions)
+            loaded = warehouse.loaded(question.table).set_index("partition")["rows_in"]
     now_ms = int(time.time() * 1000) if question.now_ms is None else question.now_ms
     context = GateContext(
         columns=columns,
@@ -176,6 +177,8 @@ def _context(question: Question, opened: Opener) -> tuple[GateContext, str]:
         purchased=partial(_first_purchases, opened, question.replaced),
         domains=question.description.domains,
         history=history,
+        loaded={key: int(loaded[key]) for key in question.partitions if key in loaded.index},
+        closed=closed_days.of(question.description.closed_days, question.partitions),
         settings=question.settings,
     )
     return context, state

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING
 
 from assets.common import clock
 from assets.common.resources import HomeResource
+from assets.logs.closed import closed_on
+from assets.logs.portions import portions
 from warehouse.landing import layout
+from warehouse.landing.contract import PartitionKind
 
 if TYPE_CHECKING:
     from assets.logs.ingest import IngestReport
@@ -27,6 +30,7 @@ class Loading:
     refused: dict[str, tuple[BatchFailure, ...]] = field(default_factory=dict)  #: by a batch rule
     unreadable: dict[str, str] = field(default_factory=dict)  #: what is wrong with a file of theirs
     missing: tuple[str, ...] = ()  #: without files: neither loaded nor recorded
+    closed: dict[str, str] = field(default_factory=dict)  #: those of them taken as closed → in which words
     verdicts: dict[str, tuple[RuleVerdict, ...]] = field(default_factory=dict)  #: of loaded and refused ones
     unread: dict[str, UnreadFile] = field(default_factory=dict)  #: files that nobody reads, by path
     data_docs: Path | None = None  #: Great Expectations' page of the last call
@@ -67,15 +71,19 @@ def load_partitions(
     present = [key for key in partitions if key in listed.files]
     missing = tuple(key for key in partitions if key not in listed.files)
     unread = {str(file.path): file for file in listed.unread}
-    loading = Loading(table, tuple(partitions), missing=missing, unread=unread)
-    _load(home, loading, present, listed, force)
+    closed: dict[str, str] = {}
+    if description.contract(table).partition is PartitionKind.DAY:
+        closed = closed_on(missing, sorted(listed.files), description.closed_days)
+    loading = Loading(table, tuple(partitions), missing=missing, closed=closed, unread=unread)
+    for portion in portions(present, listed.files, len(present)):
+        _load(home, loading, portion, listed, force)
     return loading
 
 
 def _load(
     home: HomeResource, loading: Loading, partitions: Sequence[str], listed: TableListing, force: bool
 ) -> None:
-    """Load all at once; what one partition spoils is tried again without it."""
+    """Load a portion at once; what one partition spoils is tried again without it."""
     from assets.logs.ingest import BatchRejected, ingest
     from assets.logs.reports import docs_folder
     from warehouse.landing.files import FileRejected

@@ -31,9 +31,10 @@ _ASKS = {
     "schema": "Required columns have values of their types, and every rule could be judged.",
     "share_quarantined": "The share of rows that break a row rule stays under its limit.",
     "clock": "Rows lie in the partition that they landed in, none by a whole number of hours beside it.",
-    "row_count": "Rows against the history of the same hour (of day tables: the same weekday).",
+    "row_count": "Rows against the same hour of former days; of days, against the same weekday and the "
+    "season, with hours that are missing and rows that came twice.",
     "click_rate": "Clicks an exposure against the history of the same hour.",
-    "price_level": "Mean log price against the history of the same weekday.",
+    "price_level": "Mean log price against the same weekday of former weeks and the season.",
     LANDED: "Files of the partition have come and can be read; what nobody reads beside them is named.",
 }
 _EVERY = ("schema", "share_quarantined")
@@ -46,7 +47,7 @@ CHECKS: dict[str, tuple[str, ...]] = {
     "points": (*_EVERY, "clock", "row_count"),
 }
 #: Rules of the suites whose check has another name.
-_CHECK_OF = {"clock_skew": "clock"}
+_CHECK_OF = {"clock_skew": "clock", "hours_missing": "row_count", "doubled": "row_count"}
 
 
 def check_specs(
@@ -128,12 +129,13 @@ def _result(loading: Loading, name: str, verdicts: list[RuleVerdict], *, forced:
     if failed and loading.data_docs is not None:
         metadata["data docs"] = report_link(loading.data_docs)
     texts = [verdict.message for verdict in (failed or shown) if verdict.message][:10] or ["holds"]
-    end = [FORCED if forced else REMEDY] if failed else []
+    stopping = [verdict for verdict in failed if verdict.stops]
+    end = [FORCED if forced else REMEDY] if stopping else []
     return dg.AssetCheckResult(
         asset_key=loading.table,
         check_name=name,
         passed=not failed,
-        severity=dg.AssetCheckSeverity.WARN if forced else dg.AssetCheckSeverity.ERROR,
+        severity=dg.AssetCheckSeverity.WARN if forced or not stopping else dg.AssetCheckSeverity.ERROR,
         description="\n".join([*texts, *end]),
         metadata=metadata,
     )

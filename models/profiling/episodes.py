@@ -1,7 +1,8 @@
 """Episodes: each mini-batch meets a freshly drawn support, as a target task will be met (paper 3.2).
 
 Ways are source tasks, or brands. A brand's support is drawn from its customers before the as-of day; its
-labels are who became a customer afterwards, its customers masked (ours, spec section 7).
+labels are who became a customer afterwards, its customers masked, and whoever was not known then (ours, spec
+section 7).
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from models.profiling.settings import EpisodeSettings
-from models.profiling.source_brands import SourceBrands
 from models.profiling.source_tasks import Category, SourceTasks
 
 
@@ -120,36 +120,35 @@ def episode_loss(logits: Tensor, labels: Tensor) -> Tensor:
     return ((loss * weight).sum(0) / weight.sum(0).clamp(min=1.0)).sum()
 
 
-def brand_tasks(source: SourceBrands, names: tuple[str, ...], min_members: int) -> SourceTasks:
-    """Brands as ways: customers when the window began are the support, first purchases within it label 1.
-
-    Masked are those customers, and whoever was not known when the window began. A brand is chosen by its
-    customers at that time alone: one that nobody discovered teaches zeros.
+def brand_tasks(
+    members: np.ndarray, newcomers: np.ndarray, names: tuple[str, ...], known: np.ndarray, min_members: int
+) -> SourceTasks:
+    """Brands as ways: those with members enough. Who comes afterwards is a label and chooses nothing.
 
     Args:
-        source: the brands, and who was at risk of becoming their customer.
-        names: of all brands of the log.
-        min_members: customers that a brand needs.
+        members: bool [B, U], customers before the as-of day: the support, masked in the labels.
+        newcomers: bool [B, U], who bought first in the window after it: label 1.
+        names: of the brands.
+        known: bool [U], training users who were known at the as-of day; nobody else has a label.
+        min_members: customers that a brand needs among them.
 
     Raises:
         ValueError: no brand has as many.
     """
-    enough = source.customers.sum(1) >= min_members
+    members = members & known
+    enough = members.sum(1) >= min_members
     if not enough.any():
         raise ValueError(
-            f"none of {len(enough)} source brands had {min_members} customers among the training users when "
-            "the window of labels began: a later as-of date, or a smaller `min_members`"
+            f"none of {len(names)} brands has {min_members} customers among the {int(known.sum())} training "
+            "users known at the as-of day: a later day, or a smaller `min_members`"
         )
     brands = np.flatnonzero(enough)
     usage: Category = "usage"
-    at_risk = source.at_risk[brands]
-    value = np.where(at_risk, source.newcomers[brands].astype(np.float32), np.nan).astype(np.float32)
-    members = source.customers[brands]
-    names = tuple(names[brand] for brand in source.brands)
+    value = np.where(known & ~members[brands], newcomers[brands].astype(np.float32), np.float32(np.nan))
     return SourceTasks(
         names=tuple(names[i] for i in brands),
         categories=(usage,) * len(brands),
         value=np.ascontiguousarray(value.T),
-        members=np.ascontiguousarray(members.T),
+        members=np.ascontiguousarray(members[brands].T),
         left_out={names[i]: f"fewer than {min_members} customers" for i in np.flatnonzero(~enough)},
     )

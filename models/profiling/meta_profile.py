@@ -11,13 +11,14 @@ import numpy as np
 import torch
 
 from models.files import replace_folder
+from models.profiling.brand_counts import customers_by_brand, only_brands
+from models.profiling.brands import FirstPurchases
 from models.profiling.data import ProfileData
 from models.profiling.episodes import EpisodeSampler, brand_tasks
 from models.profiling.inputs import Encoding, ProfileInputs
 from models.profiling.network import ProfileNetwork
 from models.profiling.scorer import EmbeddedScorer, embed
 from models.profiling.settings import MetaProfileSettings
-from models.profiling.source_brands import SourceBrands
 from models.profiling.source_tasks import SourceTasks, resolve
 from models.profiling.training import Training, held_out_users
 from models.progress import Progress
@@ -46,7 +47,8 @@ class MetaProfile:
         data: ProfileData,
         train_users: np.ndarray,
         *,
-        source: SourceBrands | None = None,
+        newcomers: np.ndarray | None = None,
+        excluded_brands: np.ndarray | None = None,
         seed: int,
         device: torch.device | str = "cpu",
         progress: Progress | None = None,
@@ -58,15 +60,17 @@ class MetaProfile:
             settings: shape, tasks and schedule.
             data: all before its as-of day.
             train_users: bool [U]; nobody else enters, neither in weights nor in scales nor in medians.
-            source: with brand episodes, the brands that teach; `data` are then of the day on which its window
-                of labels begins (`as_known_at`).
+            newcomers: with brand episodes, bool [B, U] by `data.purchases.brand_names`: who bought each brand
+                first in a window from `data.as_of_day` on. Which brands are ways, and whose labels count,
+                follows from what was known at that day.
+            excluded_brands: int64 positions in `brand_names` that must not be ways.
             seed: of weights and episodes; on a CPU the same seed gives the same weights.
             device: where to compute.
             progress: told (stage, steps done, steps in all).
             checkpoint: a file to go on from and to write; one of other settings or data is written over.
         """
         train_users = np.asarray(train_users, dtype=bool)
-        tasks = _tasks(settings, data, train_users, source)
+        tasks = _tasks(settings, data, train_users, newcomers, excluded_brands)
         encoding = Encoding.fit(settings, data, train_users, tasks.withheld)
         everybody = np.flatnonzero(train_users)
         inputs = encoding.prepare(data, everybody, device)
@@ -186,18 +190,30 @@ def _training(
 
 
 def _tasks(
-    settings: MetaProfileSettings, data: ProfileData, train_users: np.ndarray, source: SourceBrands | None
+    settings: MetaProfileSettings,
+    data: ProfileData,
+    train_users: np.ndarray,
+    newcomers: np.ndarray | None,
+    excluded: np.ndarray | None,
 ) -> SourceTasks:
     if settings.episodes.episodes == "tasks":
         return resolve(settings.sources, data, train_users)
-    if source is None:
-        raise ValueError("brand episodes need `source`, the source brands with their first purchases")
-    if data.as_of_day != source.start_day:
+    if newcomers is None:
         raise ValueError(
-            f"the data are as of local day {data.as_of_day}, the labels of the source brands begin at day "
-            f"{source.start_day}: hold the data back to that day with `as_known_at`"
+            "brand episodes need `newcomers`, bool [brands, users]: who bought each brand first in a window "
+            "from the data's as-of day on"
         )
-    return brand_tasks(source, data.purchases.brand_names, settings.episodes.min_members)
+    known = customers_by_brand(data.purchases) >= settings.episodes.min_members
+    if excluded is not None:
+        known[excluded] = False
+    some = np.flatnonzero(known)
+    return brand_tasks(
+        FirstPurchases.of(only_brands(data.purchases, some), len(data)).customers(data.as_of_day),
+        newcomers[some],
+        tuple(data.purchases.brand_names[i] for i in some),
+        train_users & data.known_before(data.as_of_day),
+        settings.episodes.min_members,
+    )
 
 
 def _fingerprint(settings: MetaProfileSettings, inputs: ProfileInputs, tasks: SourceTasks, seed: int) -> str:

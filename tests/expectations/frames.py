@@ -9,12 +9,14 @@ import numpy as np
 import pandas as pd
 
 from expectations.gate import ColumnSpec, GateContext, GateResult, gate
+from expectations.settings import GateSettings
 from warehouse.landing.contract import TABLES, PartitionKind
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 START_MS = 1_651_363_200_000  # 2022-05-01 00:00 UTC
 USERS, ITEMS = 40, 25
+LIVE = GateSettings(history_after_days=1_000)
 FIELDS = dict.fromkeys(TABLES, ()) | {
     "exposures": ("ctx_slot",),
     "users": ("tier",),
@@ -50,7 +52,10 @@ def columns(table: str) -> dict[str, ColumnSpec]:
 
 
 def context(table: str, hours: tuple[int, ...] = (0,), **changes: Any) -> GateContext:
-    """A context for the given hours (or days, or files, one each), a year after they passed."""
+    """A context for the given hours (or days, or files, one each), a year after they passed.
+
+    They are judged as live ones, not as history, unless `settings` say otherwise.
+    """
     return replace(
         GateContext(
             columns=columns(table),
@@ -58,6 +63,7 @@ def context(table: str, hours: tuple[int, ...] = (0,), **changes: Any) -> GateCo
             now_ms=START_MS + 365 * DAY_MS,
             known={"users": [f"u{i}" for i in range(USERS)], "items": [f"i{i}" for i in range(ITEMS)]},
             domains=("video", "shop"),
+            settings=LIVE,
         ),
         **changes,
     )

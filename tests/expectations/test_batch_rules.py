@@ -49,8 +49,8 @@ def test_the_batch_rules_are_these():
     assert tuple(rules("external_clicks_batch")) == BATCH_RULES[:4]
     described = ("users", "items", "demographics", "labels")
     assert {tuple(rules(f"{table}_batch")) for table in described} == {BATCH_RULES[:2]}
-    assert tuple(rules("points_batch")) == BATCH_RULES[:4]
-    assert tuple(rules("purchases_batch")) == (*BATCH_RULES[:4], "price_level")
+    assert tuple(rules("points_batch")) == (*BATCH_RULES[:4], "hours_missing", "doubled")
+    assert tuple(rules("purchases_batch")) == (*BATCH_RULES[:4], "hours_missing", "doubled", "price_level")
 
 
 def test_row_count_far_off_the_hours_history_is_told_with_its_band():

@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from orchestration.cli import app
-from orchestration.ingesting import BYTES_A_RUN, bounded_runs
+from orchestration.shop_days import BYTES_A_RUN, bounded_runs
 from warehouse.home import Deployment, Home
 from warehouse.landing.service_time import ServiceZone
 from warehouse.store.warehouse import Warehouse
@@ -90,17 +90,19 @@ def test_purchases_alone_come_in_by_one_command_and_again_when_they_change(tmp_p
     assert loaded(home) == {DAYS[0]: 60, DAYS[1]: 0, DAYS[2]: 50, DAYS[3]: 50, "2026-03-07": 40}
 
 
-def test_runs_are_ranges_without_holes_and_of_bounded_size():
+def test_runs_go_on_over_days_without_files_and_end_before_settled_ones():
     days = UTC.days_between("2026-02-27", "2026-03-08")
     del days[4]
-    small = bounded_runs(days, dict.fromkeys(days, 10), UTC)
-    assert [(run[0], run[-1], len(run)) for run in small] == [
+    small = bounded_runs(days, dict.fromkeys(days, 10), ())
+    assert [(run[0], run[-1], len(run)) for run in small] == [("2026-02-27", "2026-03-08", 9)]
+    barred = bounded_runs(days, dict.fromkeys(days, 10), {"2026-03-03", "2026-02-01", "2026-03-20"})
+    assert [(run[0], run[-1], len(run)) for run in barred] == [
         ("2026-02-27", "2026-03-02", 4),
         ("2026-03-04", "2026-03-08", 5),
     ]
-    assert bounded_runs([], {}, UTC) == []
+    assert bounded_runs([], {}, ()) == []
     large = dict.fromkeys(days, BYTES_A_RUN // 2) | {days[1]: 2 * BYTES_A_RUN}
-    cut = bounded_runs(days, large, UTC)
+    cut = bounded_runs(days, large, ())
     assert [day for run in cut for day in run] == days
-    # Two halves fill a run, the day that is too large is one alone, and a hole cuts as well.
+    # Two halves fill a run, and the day that is too large is one alone.
     assert [len(run) for run in cut] == [1, 1, 2, 2, 2, 1]

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from warehouse.landing import closed_days
 from warehouse.landing.contract import CONTEXT_PREFIX, MAX_FIELDS, TableContract, table_contract
 from warehouse.landing.service_time import HOUR_MS, ServiceZone
 from warehouse.landing.writing import replace_text
@@ -68,6 +69,12 @@ class SourceDescription(BaseModel):
         description="what the amounts of points are: `balances` after each event (an hour takes the last "
         "one) or `amounts` moved by it (an hour takes their sum)",
     )
+    closed_days: tuple[str, ...] = Field(
+        default=(),
+        description="days on which the shop is closed: weekdays (`saturday`), dates (`2026-12-25`), days of "
+        "every year (`12-25`), ranges (`12-24..01-03`). Few purchases or none are right there, and a day "
+        "without files is not missing",
+    )
     gate: dict[str, float] = Field(
         default={}, description="limits of the quality gate that differ from its defaults, by name"
     )
@@ -76,6 +83,12 @@ class SourceDescription(BaseModel):
     @classmethod
     def _fixed_offset(cls, value: str) -> str:
         ServiceZone(value)
+        return value
+
+    @field_validator("closed_days")
+    @classmethod
+    def _days(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        closed_days.check(value)
         return value
 
     @field_validator("context_fields")

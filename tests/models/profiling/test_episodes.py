@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from models.profiling.episodes import EpisodeSampler, brand_tasks, distinct, episode_loss
 from models.profiling.settings import EpisodeSettings
-from models.profiling.source_brands import SourceBrands
 from models.profiling.source_tasks import SourceTasks
 
 NAN = float("nan")
@@ -129,35 +128,18 @@ def test_embeddings_return_to_their_places() -> None:
     np.testing.assert_array_equal(support[..., 0].numpy(), np.where(episode.mask, episode.support, 0))
 
 
-def source_of(customers: np.ndarray, newcomers: np.ndarray, users: np.ndarray) -> SourceBrands:
-    brands = np.array([4, 0, 2])  # positions among all brands of the log
-    return SourceBrands(100, brands, users, customers, newcomers, users & ~customers)
-
-
-def test_brands_mask_their_customers_and_whoever_was_not_known_when_the_window_began() -> None:
-    members, newcomers, users = np.zeros((3, 9), bool), np.zeros((3, 9), bool), np.ones(9, bool)
-    members[0, :3], newcomers[0, [4, 5]] = True, True
-    members[1, :3] = True  # nobody new: it teaches zeros
-    newcomers[2, 4:8] = True  # no customers
-    users[8] = False  # first seen inside the window
-    tasks = brand_tasks(source_of(members, newcomers, users), ("a", "b", "c", "d", "e"), 2)
-    assert tasks.names == ("e", "a") and set(tasks.left_out) == {"c"}
+def test_brands_mask_their_customers_and_strangers() -> None:
+    members, newcomers, known = np.zeros((3, 9), bool), np.zeros((3, 9), bool), np.arange(9) < 8
+    members[0, :3], newcomers[0, [2, 4, 5, 8]] = True, True  # user 2 was a customer, 8 was not known
+    members[1, :3] = True  # nobody new: that was not to be known
+    newcomers[2, 4:] = True  # no customers
+    tasks = brand_tasks(members, newcomers, ("a", "b", "c"), known, 2)
+    assert tasks.names == ("a", "b") and set(tasks.left_out) == {"c"}
     np.testing.assert_array_equal(tasks.value[:, 0], [NAN, NAN, NAN, 0, 1, 1, 0, 0, NAN])
     np.testing.assert_array_equal(tasks.value[:, 1], [NAN, NAN, NAN, 0, 0, 0, 0, 0, NAN])
     np.testing.assert_array_equal(tasks.members[:, 0], members[0])
-    with pytest.raises(ValueError, match="none of 3 source brands had 5 customers"):
-        brand_tasks(source_of(members, newcomers, users), ("a", "b", "c", "d", "e"), 5)
-
-
-def test_newcomers_choose_no_brand() -> None:
-    rng = np.random.default_rng(0)
-    users = np.ones(30, bool)
-    members = rng.random((3, 30)) < np.array([[0.5], [0.1], [0.3]])
-    chosen = [
-        brand_tasks(source_of(members, rng.random((3, 30)) < share, users), tuple("abcde"), 5).names
-        for share in (0.0, 0.1, 0.9)
-    ]
-    assert chosen[0] == chosen[1] == chosen[2]
+    with pytest.raises(ValueError, match="none of 3 brands has 5 customers"):
+        brand_tasks(members, newcomers, ("a", "b", "c"), known, 5)
 
 
 def test_nobody_to_draw() -> None:

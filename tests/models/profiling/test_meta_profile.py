@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
+from models.profiling.brands import FirstPurchases
 from models.profiling.data import ProfileData
 from models.profiling.meta_profile import MetaProfile
-from models.profiling.past import as_known_at
 from models.profiling.scorer import EmbeddedScorer
 from models.profiling.settings import (
     TINY,
@@ -22,10 +22,9 @@ from models.profiling.settings import (
     SourceTaskSettings,
     ValidationSettings,
 )
-from models.profiling.source_brands import source_brands
 from models.profiling.training import Training, learning_rate, scaled
 from tests.models.profiling.permuted import permuted
-from tests.models.profiling.toy import AS_OF, toy_data
+from tests.models.profiling.toy import AS_OF, toy_data, toy_log
 
 USERS = 60
 DATA = toy_data(users=USERS)
@@ -159,20 +158,16 @@ def test_data_older_than_the_training_is_refused(profile: MetaProfile) -> None:
 
 
 def test_brand_episodes() -> None:
-    everybody = np.ones(USERS, dtype=bool)
-    data = toy_data(users=USERS)
-    source = source_brands(data, everybody, excluded=np.array([5]), horizon=60)
+    newcomers = FirstPurchases.of(toy_log(users=USERS), USERS).newcomers(AS_OF, AS_OF + 60)
+    newcomers[4] = False  # which was not to be known
     settings = SHORT.model_copy(
         update={"episodes": EpisodeSettings(episodes="brands", min_members=1, shots=3, ways=5)}
     )
-    then = as_known_at(data, source.start_day)
-    profile = MetaProfile.train(settings, then, everybody, source=source, seed=0)
+    profile = trained(settings, newcomers=newcomers, excluded_brands=np.array([5]))
+    assert "brand4" in profile.source_tasks
     assert "brand5" not in profile.source_tasks and len(profile.source_tasks) > 5
-    assert np.isfinite(profile.ready(data).score(np.asarray([1]))).all()
-    with pytest.raises(ValueError, match="need `source`"):
+    with pytest.raises(ValueError, match="need `newcomers`"):
         trained(settings)
-    with pytest.raises(ValueError, match="hold the data back"):
-        MetaProfile.train(settings, data, everybody, source=source, seed=0)
 
 
 def test_learning_rates_cycle_first_and_then_restart() -> None:
