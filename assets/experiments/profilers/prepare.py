@@ -38,7 +38,7 @@ def prepare_shop(
     opened.load(PROFILING_TABLES, progress)
     try:
         return loaded_shop(settings.source, opened.home, opened.description)
-    except WarehouseMissing as error:  # nothing was loaded, since the source has none of the profiler's tables
+    except WarehouseMissing as error:  # nothing was loaded: no table of the profiler has files
         remedy = "; `hourfold simulate --shop` writes some" * (settings.source == "simulator")
         raise ValueError(
             f"{settings.source} has no purchases: a profile evaluation needs the table `purchases`{remedy}"

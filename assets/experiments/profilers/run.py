@@ -32,7 +32,9 @@ from models.metrics import lift_of_first
 from models.progress import Progress
 
 PREPARED = "purchases read, brands chosen"  #: a stage
-EVALUATION = "evaluation.pickle"  #: in the partial folder: read by the workers, written by this module
+#: in the partial folder: read by the workers, written by this module; a process that runs two evaluations
+#: after each other must not take the one for the other
+EVALUATION = "evaluation.{key}.pickle"
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ def profile_eval(
     key = settings.key(shop.data_hash, of_systems)
     study = Study(out, key, ProfileRow, unit="cases scored", progress=progress)
     planned = cases(settings, evaluation)
-    stored = study.folder / EVALUATION
+    stored = study.folder / EVALUATION.format(key=key)
     units = list(_units(settings, evaluation, stored, planned, study.rows))
     study.expect(len(study.rows) + sum(len(unit.cases) for unit in units))
     tell(sentences(described(settings, evaluation)))
