@@ -287,6 +287,14 @@ def test_a_killed_evaluation_goes_on_where_it_was(shop, result, tmp_path, monkey
     assert resumed.rows == result.rows and resumed.summary == result.summary
 
 
+def test_two_evaluations_after_each_other_in_one_process_are_two(shop, tmp_path):
+    """As a long-lived process of Dagster runs them: the same file, other brands."""
+    alike = {"systems": ("activity",), "table": "brands"}
+    first = profile_eval(settings(**alike), shop, tmp_path / "f.json")
+    other = profile_eval(settings(size_band="10%-30%", **alike), shop, tmp_path / "f.json")
+    assert {row.target for row in other.rows} == set(other.protocol.targets) != set(first.protocol.targets)
+
+
 @pytest.mark.slow
 def test_two_workers_give_the_same_rows_as_one(shop, result, tmp_path):
     two = profile_eval(settings(), shop, tmp_path / "two.json", workers=2)
