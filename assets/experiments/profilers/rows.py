@@ -41,7 +41,8 @@ class ProfileRow(Record):
         """The row that stands for a system that could not be trained or scored."""
         return cls(
             study=case.study, target=target, system=system, fold=case.fold, seed=case.seed, labels=0,
-            customers=0, aupr=None, auroc=None, within_quintiles=None, base_rate=None, test_users=0, newcomers=0,
+            customers=0, aupr=None, auroc=None, within_quintiles=None, base_rate=None, test_users=0,
+            newcomers=0,
             failed=f"{target}, fold {case.fold}, seed {case.seed}: {error}",
         )  # fmt: skip
 

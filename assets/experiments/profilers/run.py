@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 
 from assets.common.provenance import git_revision
-from assets.experiments.comparison.parts import FailedSystem
 from assets.experiments.frame import Finished, Study
 from assets.experiments.profilers.cases import Case, Given, by_target, cases, given, source_ways
 from assets.experiments.profilers.data import evaluation_of
@@ -75,11 +74,7 @@ def profile_eval(
     if units:
         stored.write_bytes(pickle.dumps(evaluation))
     study.run(score_unit, units, workers)
-    failed = failures(settings.systems, study.rows)
-    sound = [name for name in settings.systems if name not in failed]
-    if not sound:
-        reasons = "; ".join(f"{name}: {reason}" for name, reason in failed.items())
-        raise ValueError(f"no system could be evaluated. {reasons}")
+    sound, failed = failures(settings.systems, study.rows)
     rows = in_order(sound, planned, evaluation, study.rows)
     result = ProfileResult(
         source=shop.source,
@@ -90,7 +85,7 @@ def profile_eval(
         data_hash=shop.data_hash,
         rows=tuple(rows),
         summary=summary(rows, sound),
-        failed=tuple(FailedSystem(system=name, reason=reason) for name, reason in failed.items()),
+        failed=failed,
     )
     study.write(result.document())
     return result

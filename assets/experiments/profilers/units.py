@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from assets.experiments.comparison.parts import FailedSystem
 from assets.experiments.profilers.cases import Case
 from assets.experiments.profilers.evaluation import Evaluation
 from assets.experiments.profilers.rows import ProfileRow, case_key
@@ -32,7 +33,7 @@ def units_of(
 ) -> Iterator[ProfilingUnit]:
     """One a system, fold and seed; one a target besides where scoring means training."""
     done = {(row.system, row.case) for row in rows}
-    failed = failures(settings.systems, rows)
+    failed = {row.system for row in rows if row.failed is not None}
     for name in (name for name in settings.systems if name not in failed):
         system = PROFILE_SYSTEMS[name]
         groups: dict[tuple[int, ...], list[Case]] = {}
@@ -67,7 +68,17 @@ def in_order(
     return [scored[name, key] for name in systems for key in keys if (name, key) in scored]
 
 
-def failures(systems: Sequence[str], rows: Sequence[ProfileRow]) -> dict[str, str]:
-    """System → why it has no figures, in the order of the systems."""
+def failures(
+    systems: Sequence[str], rows: Sequence[ProfileRow]
+) -> tuple[list[str], tuple[FailedSystem, ...]]:
+    """The systems that have figures, and those that have none with the reason.
+
+    Raises:
+        ValueError: every system failed.
+    """
     reasons = {row.system: row.failed for row in reversed(rows) if row.failed is not None}
-    return {name: reasons[name] for name in systems if name in reasons}
+    failed = tuple(FailedSystem(system=name, reason=reasons[name]) for name in systems if name in reasons)
+    if len(failed) == len(systems):
+        why = "; ".join(f"{one.system}: {one.reason}" for one in failed)
+        raise ValueError(f"no system could be evaluated. {why}")
+    return [name for name in systems if name not in reasons], failed
