@@ -16,6 +16,7 @@ import numpy as np
 
 from assets.common.provenance import git_revision
 from assets.experiments.frame import Finished, Study
+from assets.experiments.profilers.as_printed import is_asked, with_ways
 from assets.experiments.profilers.cases import Case, Given, by_target, cases, given, source_ways
 from assets.experiments.profilers.data import evaluation_of
 from assets.experiments.profilers.evaluation import Evaluation, PurchaseSource
@@ -135,7 +136,11 @@ def _score_unit(unit: ProfilingUnit, emit: Emit) -> None:
                 emit(Finished(without_row=1))
                 continue
             scores = scorer.score(labels.customers, labels.others)
-            rows.append(_row(unit, case, evaluation, labels, scores))
+            row = _row(unit, case, evaluation, labels, scores)
+            trains = PROFILE_SYSTEMS[unit.system].trains_on_brand
+            if is_asked(case, unit.settings, len(evaluation.folds), trains):
+                row = with_ways(row, case, evaluation, labels, scorer)
+            rows.append(row)
             if PROFILE_SYSTEMS[unit.system].trains_on_brand:  # a case is minutes: none is lost
                 emit(Finished((rows.pop(),)))
         if rows:
