@@ -48,12 +48,13 @@ class Lines:
 
     def __init__(self) -> None:
         self.began: dict[str, float] = {}
-        self.printed = 0.0
+        self.latest = self.printed = time.monotonic()
 
     def __call__(self, stage: str, done: int, total: int) -> None:
         """Tell of a step; all but the last are told at most every `SECONDS_BETWEEN_LINES`."""
         now = time.monotonic()
-        began = self.began.setdefault(stage, now)
+        began = self.began.setdefault(stage, self.latest)
+        self.latest = now
         if done >= total or now - self.printed >= SECONDS_BETWEEN_LINES:
             self.printed = now
             rate = done / max(now - began, 1e-3)
@@ -76,6 +77,8 @@ def shop_settings(accounts: int) -> SimulatorSettings:
 
 def simulate(home: Home, accounts: int, lines: Lines) -> Figures:
     """The landing folder: one Parquet file of purchases a day."""
+    import pyarrow.parquet as parquet
+
     from simulator.feed.fill import describe_simulation
     from simulator.shop.shop import SimulatedShop
     from simulator.shop.writer import fill_shop
@@ -83,7 +86,8 @@ def simulate(home: Home, accounts: int, lines: Lines) -> Figures:
     settings, landing = shop_settings(accounts), landing_of(home)
     fill_shop(landing, SimulatedShop(settings), tables=("purchases",), progress=lines)
     describe_simulation(FIRST_DAY, settings.days, settings.shop, feed=False).save(landing)
-    return {"bytes": size_of(landing)}
+    rows = sum(parquet.read_metadata(file).num_rows for file in landing.rglob("*.parquet"))
+    return {"rows": rows, "bytes": size_of(landing)}
 
 
 def ingest(home: Home, accounts: int, lines: Lines) -> Figures:  # noqa: ARG001

@@ -167,10 +167,11 @@ class ProfileData:
             known[heat.rows[heat.day < day - first_day]] = True
         return known
 
-    def positions(self, user_ids: Sequence[str]) -> np.ndarray:
+    def positions(self, user_ids: Sequence[str] | np.ndarray) -> np.ndarray:
         """Positions of ids, int64 [n]; MISSING for ids that are not known."""
         if len(self.user_ids) == 0 or len(user_ids) == 0:
             return np.full(len(user_ids), MISSING)
-        ids = np.asarray([str(user_id) for user_id in user_ids])
+        is_text = isinstance(user_ids, np.ndarray) and user_ids.dtype.kind == "U"
+        ids = np.asarray(user_ids if is_text else [str(user_id) for user_id in user_ids])
         nearest = np.minimum(np.searchsorted(self.user_ids, ids), len(self.user_ids) - 1)
         return np.where(self.user_ids[nearest] == ids, nearest, MISSING)
