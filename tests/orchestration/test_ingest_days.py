@@ -55,7 +55,9 @@ def verdicts(home):
     with dg.DagsterInstance.from_config(str(home.dagster)) as instance:
         found = instance.event_log_storage.get_asset_check_partition_info([key])
         made = instance.get_materialized_partitions(dg.AssetKey("purchases"))
-    return {info.partition_key: info.latest_execution_status.value == "SUCCEEDED" for info in found}, made
+    status = {info.partition_key: info.latest_execution_status.value for info in found}
+    # A closed day lies inside the range of a run, so that its checks are planned, and judges nothing.
+    return {day: value == "SUCCEEDED" for day, value in status.items() if value != "PLANNED"}, made
 
 
 @pytest.mark.slow
