@@ -1,6 +1,10 @@
 """Writes docs/results/profiling.md and its pictures from the JSON of `hourfold profile-eval`.
 
-Run `python docs/build_profiling.py F.json`. Notes that a person added below the marker of the page are kept.
+Run `python docs/build_profiling.py F.json MODALITIES.json` with whichever of them are new; without any, the
+page is written again from what docs/results/data/ holds. The study of modalities (`--table modalities`) is a
+section of the page. Each JSON is kept there in a small form, its summary made anew from the rows: without
+those by seed and draw, and without the settings of every system. Prose is in
+docs/results/parts/profiling.txt: its numbers too come from the JSON.
 """
 
 from __future__ import annotations
@@ -8,29 +12,46 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from assets.experiments.profilers.results import ProfileResult
 
 DOCS = Path(__file__).resolve().parent
-PAGE = DOCS / "results" / "profiling.md"
+MAIN, MODALITIES = "profiling", "profiling-modalities"  #: files in docs/results/data
 
 
-def main(arguments: list[str]) -> int:
-    """Write the page and the pictures that it shows."""
-    if len(arguments) != 1:
-        print("usage: python docs/build_profiling.py F.json")
-        return 2
+def main(arguments: list[str], docs: Path = DOCS) -> int:
+    """Take in new JSONs, then write the page and the pictures that it shows."""
     sys.path.insert(0, str(DOCS.parent))
+    from assets.experiments.profilers.compact_json import dumped
     from assets.experiments.profilers.plots import pictures
-    from assets.experiments.profilers.results import ProfileResult
-    from assets.experiments.profilers.summary import summary
     from docs.pages.profiling import page
 
-    document = json.loads(Path(arguments[0]).read_text())
-    stored = ProfileResult.model_validate(document | {"summary": ()})  # an earlier version's may lack figures
-    result = stored.model_copy(update={"summary": summary(stored.rows, stored.settings.systems)})
-    PAGE.write_text(page(result, PAGE.read_text() if PAGE.exists() else ""))
-    for name, png in pictures(result).items():
-        (DOCS / "images" / name).write_bytes(png)
+    data = docs / "results" / "data"
+    data.mkdir(parents=True, exist_ok=True)
+    for argument in arguments:
+        document = json.loads(Path(argument).read_text())
+        name = MODALITIES if document["settings"]["table"] == "modalities" else MAIN
+        (data / f"{name}.json").write_text(dumped(document))
+    results = stored(docs)
+    if MAIN not in results:
+        print("usage: python docs/build_profiling.py F.json [MODALITIES.json]")
+        return 2
+    template = (docs / "results" / "parts" / "profiling.txt").read_text()
+    text = page(results[MAIN], results.get(MODALITIES), template)
+    (docs / "results" / "profiling.md").write_text(text)
+    for file, png in pictures(results[MAIN]).items():
+        (docs / "images" / file).write_bytes(png)
     return 0
+
+
+def stored(docs: Path = DOCS) -> dict[str, ProfileResult]:
+    """Name → the evaluation that docs/results/data/ holds of it."""
+    from assets.experiments.profilers.compact_json import read
+
+    files = {name: docs / "results" / "data" / f"{name}.json" for name in (MAIN, MODALITIES)}
+    return {name: read(json.loads(file.read_text())) for name, file in files.items() if file.exists()}
 
 
 if __name__ == "__main__":

@@ -44,7 +44,10 @@ def main(arguments: list[str], docs: Path = DOCS) -> int:
 
 def stored(docs: Path = DOCS) -> dict[str, Any]:
     """Section → JSON in its small form, in the order of the page."""
-    files = {path.stem.removeprefix("ranking-"): path for path in (docs / "results" / "data").glob("*.json")}
+    files = {
+        path.stem.removeprefix("ranking-"): path
+        for path in (docs / "results" / "data").glob("ranking-*.json")
+    }
     order = [*(name for name in ORDER if name in files), *sorted(set(files) - set(ORDER))]
     return {name: json.loads(files[name].read_text()) for name in order}
 

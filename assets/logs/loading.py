@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from assets.common import clock
 from assets.common.resources import HomeResource
 from assets.logs.closed import closed_on
+from assets.logs.portions import portions
 from warehouse.landing import layout
 from warehouse.landing.contract import PartitionKind
 
@@ -74,14 +75,15 @@ def load_partitions(
     if description.contract(table).partition is PartitionKind.DAY:
         closed = closed_on(missing, sorted(listed.files), description.closed_days)
     loading = Loading(table, tuple(partitions), missing=missing, closed=closed, unread=unread)
-    _load(home, loading, present, listed, force)
+    for portion in portions(present, listed.files, len(present)):
+        _load(home, loading, portion, listed, force)
     return loading
 
 
 def _load(
     home: HomeResource, loading: Loading, partitions: Sequence[str], listed: TableListing, force: bool
 ) -> None:
-    """Load all at once; what one partition spoils is tried again without it."""
+    """Load a portion at once; what one partition spoils is tried again without it."""
     from assets.logs.ingest import BatchRejected, ingest
     from assets.logs.reports import docs_folder
     from warehouse.landing.files import FileRejected

@@ -26,8 +26,8 @@ SOURCES = ("simulator", "kuairand", "complete-journey", "landing")
 
 FOLDER_STAMP = "landing-folder"  #: file under the source's home: the folder with the user's own logs
 
-#: Partitions in one run of the gate and one transaction, which bounds memory: three days of hours, or a year
-#: of a middling shop.
+#: Partitions in one run of the gate and one transaction, if memory has room for them (`portions`): three days
+#: of hours, or a year of a middling shop.
 PARTITIONS_PER_LOAD = {PartitionKind.HOUR: 72, PartitionKind.FILE: 72, PartitionKind.DAY: 400}
 
 
@@ -72,17 +72,20 @@ class OpenedSource:
                 was pending is loaded.
         """
         from assets.logs.ingest import pending
+        from assets.logs.portions import portions
         from assets.logs.reports import BatchRejected
+        from warehouse.landing import layout
 
         refused = Refused()
         for table in tables:
             due = pending(self.home, table, landing=self.landing, description=self.description)
-            at_once = PARTITIONS_PER_LOAD[self.description.contract(table).partition]
-            for first in range(0, len(due), at_once):
-                chunk = due[first : first + at_once]
-                self._load_sound(table, chunk, refused)
+            contract, done = self.description.contract(table), 0
+            files = layout.listing(self.landing, contract, self.description.service_zone).files if due else {}
+            for portion in portions(due, files, PARTITIONS_PER_LOAD[contract.partition]):
+                done += len(portion)
+                self._load_sound(table, portion, refused)
                 if progress:
-                    progress(f"gate and load {table}", first + len(chunk), len(due))
+                    progress(f"gate and load {table}", done, len(due))
         if refused.reports or refused.files:
             raise BatchRejected(*refused.reports, files=refused.files)
 

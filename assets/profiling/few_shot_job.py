@@ -9,8 +9,10 @@ from assets.common.faults import BadRequest, retried_or_explained
 from assets.common.links import mlflow_links, report_link
 from assets.common.resources import HomeResource, ProgressReport, TrackingResource
 from assets.common.timings import Timings
+from assets.profiling.audience.in_words import cautions, outlook, score_meaning
 from assets.profiling.audience.inbox import mark, request_path
 from assets.profiling.audience.requests import load_request
+from assets.profiling.audience.verdict import LABELS, verdict
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -102,6 +104,9 @@ def metadata(result: "AudienceResult", page: "Path") -> dict[str, dg.MetadataVal
     from assets.profiling.audience.plots import lift_picture, score_picture
 
     shown: dict[str, dg.MetadataValue | int | float | str] = {
+        "what to expect": dg.MetadataValue.md("\n\n".join(outlook(result))),
+        "beware": dg.MetadataValue.md("\n\n".join(cautions(result)) or "nothing unusual"),
+        "what the score means": score_meaning(result.model.system),
         "page": report_link(page),
         "as of": result.settings.as_of,
         "model": f"{result.model.system} of {result.model.partition}",
@@ -113,13 +118,15 @@ def metadata(result: "AudienceResult", page: "Path") -> dict[str, dg.MetadataVal
         "first rows": dg.MetadataValue.md(_markdown(frame(result).head(SHOWN_ROWS))),
         "scores": plots.embedded(score_picture(result)),
     }
-    if result.lift is None:
+    judged = verdict(result)
+    if result.lift is None or judged is None:
         shown["expected lift"] = f"none: {result.no_lift}"
         return shown
-    reached, _ = result.lift.curve.at(result.share)
     return shown | {
-        "expected lift": reached / result.share,
-        "new customers expected in it": reached,
+        "told apart from chance": LABELS[judged.told],
+        "expected lift": judged.times,
+        "expected lift, 95 %": f"{judged.least_times:.2f} to {judged.most_times:.2f}",
+        "future customers expected in it": judged.reached,
         "lift rests on": result.lift.why,
         "lift curve": plots.embedded(lift_picture(result)),
     }

@@ -1,13 +1,14 @@
 """A source with the clock held back: a ranking of an earlier date, and what the days since then made of it.
 
 The model that ranks and all that it reads are of the earlier date, so that nothing of the days after it is
-known to the ranking.
+known to the ranking; which brands are tried, and who is ranked, follows from what was known then too.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from assets.profiling.audience.requests import HORIZON_DAYS, as_day, day_number
@@ -21,7 +22,10 @@ if TYPE_CHECKING:
     from models.profiling.brands import FirstPurchases
     from models.profiling.data import ProfileData
     from models.profiling.lift import LiftCurve
+    from models.profiling.pooled_lift import PooledLift
     from models.profiling.profiler import Scorer
+
+LEAST_HORIZON = 7  #: days; in fewer nobody can be seen to become a customer
 
 
 @dataclass(frozen=True)
@@ -49,14 +53,23 @@ def backtest(system: str, as_of: str, data: ProfileData, first_day: str, trainer
     from models.profiling.brands import FirstPurchases
 
     days = (as_day(as_of) - as_day(first_day)).days
-    since = (as_day(as_of) - timedelta(days=min(HORIZON_DAYS, days // 3))).isoformat()
+    horizon = min(HORIZON_DAYS, days // 3)
+    if horizon < LEAST_HORIZON:
+        return (
+            f"the log has {days} days before {as_of}, a third of which is less than the {LEAST_HORIZON} days "
+            "in which newcomers are counted"
+        )
+    since = (as_day(as_of) - timedelta(days=horizon)).isoformat()
     try:
         ranking = HeldBack.at(system, since, data, FirstPurchases.of(data.purchases, len(data)), trainer)
         figures = ranking.figures()
     except (LookupError, ValueError, FileNotFoundError) as error:
         return f"nothing can be held back to {since}: {error}"
     if figures is None:
-        return f"no brand had enough newcomers between {since} and {as_of}"
+        return (
+            f"no brand had enough newcomers: none of those that had any in the {horizon} days before {since} "
+            f"had one between {since} and {as_of}"
+        )
     return Backtest(figures, since, as_of, ranking.model.partition)
 
 
@@ -93,38 +106,59 @@ class HeldBack:
             end=data.as_of_day,
         )
 
+    @property
+    def horizon(self) -> int:
+        """Days from the held-back date to the as-of date."""
+        return self.end - self.start
+
+    @cached_property
+    def known(self) -> np.ndarray:
+        """Who had done something before the held-back date, bool [U] of `then`.
+
+        A row of demographics or a label alone makes nobody known: undated ones count from the beginning,
+        whenever the account was opened.
+        """
+        return self.then.known_before(self.start)
+
     def task(self, brand: int) -> BrandTask:
-        """A brand's customers at the held-back date, and who became one since."""
+        """A brand's customers at the held-back date, who was at risk, and who became a customer since."""
         import numpy as np
 
         from models.profiling.backtest import BrandTask
 
         day = self.first.day[brand]
+        customers = self._positions(day < self.start)
+        at_risk = self.known.copy()
+        at_risk[customers] = False
         newcomers = np.zeros(len(self.then), dtype=bool)
         newcomers[self._positions((day >= self.start) & (day < self.end))] = True
-        return BrandTask(self._positions(day < self.start), newcomers)
+        return BrandTask(customers, newcomers & at_risk, at_risk)
 
-    def curve(self, brand: int, known: int | None = None) -> tuple[LiftCurve | None, int]:
-        """Of one brand, `known` of its customers told to the ranking, and its newcomers: see `held_back`."""
+    def curve(self, task: BrandTask, support: int | None = None) -> LiftCurve | None:
+        """Of one brand, `support` of its customers given to the ranking; None where it shows nothing."""
         from models.profiling.lift import held_back
 
-        task = self.task(brand)
-        return held_back(self.scorer, task.customers, task.newcomers, len(self.then), known)
+        return held_back(self.scorer, task.customers, task.newcomers, task.at_risk, support)
 
-    def mean_of_like_brands(self, customers: int) -> LiftCurve | None:
-        """The mean curve of brands near to so many customers; None where none had enough newcomers."""
-        from models.profiling.lift import like_brands, mean_curve
+    def pooled(self, customers: int, without: int | None = None) -> PooledLift | None:
+        """The pool of brands near to so many customers, as many given of each; None where nobody came to any.
 
-        like = like_brands(self.first, self.start, self.end, customers)
-        curves = [curve for brand in like if (curve := self.curve(brand, customers)[0]) is not None]
-        return mean_curve(curves) if curves else None
+        `without` is a brand that is left out: it speaks for itself.
+        """
+        from models.profiling.pooled_lift import MOST_BRANDS, PooledLift, like_brands
+
+        like = like_brands(self.first, self.start, self.horizon, customers, MOST_BRANDS + 1)
+        tried = [brand for brand in like.tolist() if brand != without][:MOST_BRANDS]
+        curves = [curve for brand in tried if (curve := self.curve(self.task(brand), customers)) is not None]
+        return PooledLift.of(curves, silent=len(tried) - len(curves)) if curves else None
 
     def figures(self) -> BacktestFigures | None:
-        """AUPR and AUROC over brands of all sizes; None where none had customers and enough newcomers."""
-        from models.profiling.backtest import backtest_figures, brands_of_all_sizes
+        """AUPR and AUROC over brands of all sizes; None where none had customers and newcomers."""
+        from models.profiling.backtest import backtest_figures
+        from models.profiling.pooled_lift import brands_of_all_sizes
 
-        brands = brands_of_all_sizes(self.first, self.start, self.end)
-        return backtest_figures(self.scorer, map(self.task, brands))
+        brands = brands_of_all_sizes(self.first, self.start, self.horizon)
+        return backtest_figures(self.scorer, map(self.task, brands.tolist()))
 
     def _positions(self, users: np.ndarray) -> np.ndarray:
         """Users (bool, of the later date) as positions of the earlier one; who was unknown is left out."""

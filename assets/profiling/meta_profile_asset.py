@@ -46,8 +46,8 @@ def meta_profile_asset(partitions: Partitions) -> dg.AssetsDefinition:
 
         Each becomes a version of the registered model; the alias of a system points at its newest one. What
         is asked as of a date uses the newest model that is not of a later date. AUPR and AUROC are of a
-        backtest: with the clock held back by 90 days, the newcomers of up to 20 brands are ranked by the
-        model of then.
+        backtest: with the clock held back by 90 days, the newcomers of up to 20 brands, chosen by what was
+        known then, are ranked by the model of then.
         """
         with retried_or_explained(context):
             context.add_asset_metadata(trained_all(context, config, home.shop, tracking.shop, progress))
@@ -106,9 +106,9 @@ def figures(trained: "Trained", measured: "Backtest | str") -> dict[str, object]
         of = measured.figures
         shown |= {f"{system}: aupr": of.aupr, f"{system}: auroc": of.auroc}
         shown[f"{system}: backtest"] = (
-            f"mean over {of.brands} brands with {of.newcomers} newcomers between {measured.since} and "
-            f"{measured.until}, ranked by the model of {measured.model_as_of}; a random order has an AUPR of "
-            f"{of.base_rate:.3f}"
+            f"mean over the {of.newcomers} newcomers between {measured.since} and {measured.until} of "
+            f"{of.brands} brands ({of.silent} more were tried and tell nothing), ranked by the model of "
+            f"{measured.model_as_of}; a random order has an AUPR of {of.base_rate:.3f}"
         )
     if trained.losses:
         shown[f"{system}: last loss"] = float(trained.losses[-1])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from models.profiling.data import ProfileData
     from models.profiling.profiler import Scorer
 
+HASHED_AT_ONCE = 1 << 20  #: entries of an array
 FITTED_AT = "heatmaps.fitted_at"  #: among the settings of a model's record
 
 
@@ -111,16 +112,32 @@ class Trainer:
 
 
 def hash_of(data: ProfileData) -> str:
-    """Sixteen hex digits of all that is known before the as-of date."""
+    """Sixteen hex digits of all that is known before the as-of date.
+
+    Heatmaps that lie on disk count by the digest of what they were made of: nothing is read for it.
+    """
+    from models.profiling.data import StoredModalities
+
     digest = hashlib.blake2b(str(data.as_of_day).encode(), digest_size=8)
-    parts: list[Any] = [data.purchases, *data.modalities, data.demographics, data.labels]
     digest.update("\n".join(data.user_ids.tolist()).encode())
-    for part in parts:
-        for field in fields(part) if part is not None else ():
-            value = getattr(part, field.name)
-            digest.update(f"{field.name} ".encode())
-            digest.update(value.tobytes() if hasattr(value, "tobytes") else repr(value).encode())
+    heat = [data.modalities.digest] if isinstance(data.modalities, StoredModalities) else data.modalities
+    for part in (data.purchases, *heat, data.demographics, data.labels):
+        _add(digest, part)
     return digest.hexdigest()
+
+
+def _add(digest: hashlib.blake2b, value: Any) -> None:
+    """Add a value to a digest: the bytes of an array, the fields of a dataclass, anything else as text."""
+    if is_dataclass(value):
+        for field in fields(value):
+            digest.update(f"{field.name} ".encode())
+            _add(digest, getattr(value, field.name))
+    elif hasattr(value, "tobytes"):
+        flat_value = value.reshape(-1)
+        for start in range(0, len(flat_value), HASHED_AT_ONCE):
+            digest.update(flat_value[start : start + HASHED_AT_ONCE].tobytes())
+    else:
+        digest.update(repr(value).encode())
 
 
 def _prior_settings(size: str) -> BaseModel:
@@ -145,10 +162,9 @@ def _class(system: str) -> Any:
 
 
 def _train(system: str, settings: BaseModel, data: ProfileData, **options: Any) -> StoredProfiler:
-    import numpy as np
-
-    # Nothing is held out: the brand that will be asked about may teach by what it did before the date.
-    return _class(system).train(settings, data, np.ones(len(data), dtype=bool), **options)
+    # Nothing is held out: the brand that will be asked about may teach by what it did before the date. Who
+    # has only a row of demographics or a label teaches nothing, and undated ones may be of later accounts.
+    return _class(system).train(settings, data, data.known_before(data.as_of_day), **options)
 
 
 def _entry(system: str, settings: Callable[[str], BaseModel]) -> ProfilerEntry:

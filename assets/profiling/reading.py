@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from models.profiling.data import MISSING, Demographics, Labels, ProfileData, PurchaseLog, SparseHeatmaps
+from models.profiling.data import (
+    MISSING,
+    Demographics,
+    GenrePaths,
+    Labels,
+    ProfileData,
+    PurchaseLog,
+    SparseHeatmaps,
+    StoredModalities,
+)
+from models.profiling.purchases import ROWS_AT_ONCE
 from warehouse.heatmaps.reading import Heatmaps
 from warehouse.heatmaps.settings import HeatmapSettings, default_settings
 from warehouse.heatmaps.store import encode_heatmaps
+from warehouse.heatmaps.vocabulary import DAYS
 from warehouse.landing.local_time import LocalZone
 from warehouse.store import profiling
 from warehouse.store.warehouse import Warehouse
@@ -37,7 +49,8 @@ def profile_data(
 ) -> ProfileData:
     """Everything known before local midnight of `as_of`; heatmaps are encoded where they are not yet.
 
-    Users are all with an event, a label or a demographics row before it, ids ascending.
+    The cells of the heatmaps are read when a model first asks for them. Users are all with an event, a label
+    or a demographics row before the date, ids ascending.
 
     Args:
         home: the source's folders.
@@ -68,7 +81,7 @@ def profile_data(
     return ProfileData(
         as_of_day=day,
         user_ids=ids,
-        modalities=tuple(sparse_heatmaps(heatmaps, name, index) for name in heatmaps.modalities),
+        modalities=_stored(heatmaps, index, position),
         purchases=_purchase_log(purchases, position, zone),
         demographics=None if demographics is None else _demographics(demographics, position, len(ids)),
         labels=None if labels is None else _labels(labels, position, len(ids)),
@@ -87,6 +100,22 @@ def sparse_heatmaps(heatmaps: Heatmaps, modality: str, users: np.ndarray) -> Spa
         channel=cells.channel,
         value=cells.value,
     )
+
+
+def _stored(heatmaps: Heatmaps, index: np.ndarray, position: np.ndarray) -> StoredModalities:
+    """The modalities of these users (`index` int64 [U] user_index), whose positions `position` gives."""
+    first_day = LocalZone.day(heatmaps.manifest.as_of) - DAYS
+    return StoredModalities(
+        heatmaps.modalities,
+        read=partial(sparse_heatmaps, heatmaps, users=index),
+        known_before=partial(_known_between, heatmaps, position, first_day),
+        digest=f"{heatmaps.vocabulary.digest} {heatmaps.manifest.data_hash}",
+    )
+
+
+def _known_between(heatmaps: Heatmaps, position: np.ndarray, first_day: int, day: int) -> np.ndarray:
+    """Positions of who had a cell in `[first_day, day)`, int64."""
+    return position[heatmaps.users_between(first_day, day)]
 
 
 def user_heatmaps(
@@ -142,21 +171,25 @@ def _positions(index: np.ndarray) -> np.ndarray:
 
 def _purchase_log(purchases: PurchaseColumns, position: np.ndarray, zone: LocalZone) -> PurchaseLog:
     columns = purchases.columns
-    day = zone.days_of(columns["at_ms"])
-    # Sorted by instant already; local days run backwards only where a clock was set back past midnight.
-    order = slice(None) if bool((day[1:] >= day[:-1]).all()) else np.argsort(day, kind="stable")
+    day = np.empty(len(columns["at_ms"]), dtype=np.int32)
+    for start in range(0, len(day), ROWS_AT_ONCE):
+        rows = slice(start, start + ROWS_AT_ONCE)
+        day[rows] = zone.days_of(columns["at_ms"][rows])
     levels, names = _genre_levels(purchases.genres)
-    return PurchaseLog(
-        user=position[columns["user"]][order],
-        day=day[order],
-        at_ms=columns["at_ms"][order],
-        brand=columns["brand"][order],
-        genre=levels[columns["genre"]][order],
-        price=columns["price"][order],
-        cancelled=columns["cancelled"][order],
+    log = PurchaseLog(
+        user=position[columns["user"]],
+        day=day,
+        at_ms=columns["at_ms"],
+        brand=columns["brand"],
+        genre=GenrePaths(columns["genre"], levels),
+        price=columns["price"],
+        cancelled=columns["cancelled"],
         brand_names=purchases.brands,
         genre_names=names,
     )
+    # Sorted by instant already; local days run backwards only where a clock was set back past midnight.
+    in_order = bool((day[1:] >= day[:-1]).all())
+    return log if in_order else log.rows(np.argsort(day, kind="stable"))
 
 
 def _genre_levels(paths: tuple[str, ...]) -> tuple[np.ndarray, tuple[tuple[str, ...], ...]]:

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 from assets.common import model_registry, plots
 from assets.common.provenance import flat
 from assets.common.tracking import RunRecord, Tracking
+from assets.profiling.audience.in_words import cautions, outlook
 from assets.profiling.audience.requests import as_day
+from assets.profiling.audience.verdict import verdict
 
 if TYPE_CHECKING:
     from assets.profiling.audience.files import AudienceFiles
@@ -29,7 +31,7 @@ def record_audience(tracking: Tracking, result: AudienceResult, files: AudienceF
 
     A second run of the same request finds it again. Returns the run's id.
     """
-    lift = result.lift
+    lift, judged = result.lift, verdict(result)
     listed = hashlib.blake2b("\n".join(result.customers.ids).encode(), digest_size=8).hexdigest()
     settings = flat(result.settings) | {
         "customers": Path(result.settings.customers).name,
@@ -52,6 +54,8 @@ def record_audience(tracking: Tracking, result: AudienceResult, files: AudienceF
                 or "not registered",
                 "data_hash": result.data_hash,
                 "lift_basis": lift.basis if lift is not None else f"none: {result.no_lift}",
+                "what_to_expect": " ".join([*outlook(result), *cautions(result)]),
+                "told_apart_from_chance": judged.told if judged is not None else "cannot be told",
             },
             metrics=_figures(result),
             curves={} if lift is None else {"lift_curve": lift.curve.lift.tolist()},
@@ -68,13 +72,15 @@ def _figures(result: AudienceResult) -> dict[str, float | None]:
         "candidates": result.audience.candidates,
         "audience": len(result.audience),
     }
-    if result.lift is None:
+    judged = verdict(result)
+    if judged is None or result.lift is None:
         return figures
-    reached, error = result.lift.curve.at(result.share)
     return figures | {
-        "expected_reach": reached,
-        "expected_reach_error": error,
-        "expected_lift": reached / result.share,
+        "expected_reach": judged.reached,
+        "expected_reach_error": result.lift.curve.at(result.share)[1],
+        "expected_lift": judged.times,
+        "expected_lift_low": judged.least_times,
+        "expected_lift_high": judged.most_times,
     }
 
 

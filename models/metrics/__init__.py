@@ -21,6 +21,7 @@ from models.metrics.delong import (
 from models.metrics.figures import FIGURES, PERIODS, POOLED, Figure, auc_by_period, ranking_figures
 from models.metrics.probabilities import BINS, calibration_sums, expected_calibration_error, log_loss
 from models.metrics.resampling import holm, influences, merged, resampled
+from models.metrics.top_lift import lift_of_first
 
 __all__ = [
     "BINS",
@@ -45,6 +46,7 @@ __all__ = [
     "gauc",
     "holm",
     "influences",
+    "lift_of_first",
     "log_loss",
     "merged",
     "paired",

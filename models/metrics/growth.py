@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -95,6 +96,25 @@ def wins(system: np.ndarray, baseline: np.ndarray) -> int:
     return int(np.sum(_mean(ours, -1) > _mean(theirs, -1)))
 
 
+@dataclass(frozen=True)
+class _Draws:
+    """Targets and folds of every bootstrap replicate; the same for all figures of one shape."""
+
+    folds: np.ndarray  #: int64 [n, F], each combination of folds once
+    combination: np.ndarray  #: int64 [bootstraps] position in `folds`
+    weight: np.ndarray  #: float64 [bootstraps, T], how often each target was drawn
+
+
+@lru_cache(maxsize=4)
+def _draws(targets: int, folds: int, seed: int, bootstraps: int) -> _Draws:
+    rng = np.random.default_rng(seed)
+    of_folds = np.sort(rng.integers(0, folds, (bootstraps, folds)), axis=1)
+    combinations, which = np.unique(of_folds, axis=0, return_inverse=True)
+    cells = rng.integers(0, targets, (bootstraps, targets)) + targets * np.arange(bootstraps)[:, None]
+    weight = np.bincount(cells.reshape(-1), minlength=bootstraps * targets).reshape(bootstraps, targets)
+    return _Draws(combinations, which.reshape(-1), weight.astype(np.float64))
+
+
 def _interval(
     shape: tuple[int, ...], statistic: Callable[[np.ndarray], np.ndarray], seed: int, bootstraps: int
 ) -> Interval:
@@ -103,17 +123,25 @@ def _interval(
     per_target = statistic(np.arange(folds)) if targets and folds else np.array([np.nan])
     if np.isnan(per_target).all():
         return Interval(None, None, None)
-    rng = np.random.default_rng(seed)
-    of_folds = statistic(rng.integers(0, folds, (bootstraps, folds)))  # [T, bootstraps]
-    drawn = rng.integers(0, targets, (bootstraps, targets))
-    means = _mean(of_folds[drawn, np.arange(bootstraps)[:, None]], -1)
-    means, middle = means[~np.isnan(means)], float(np.nanmean(per_target))
+    draws = _draws(targets, folds, seed, bootstraps)
+    of_targets = statistic(draws.folds).T  # [n, T]
+    known = ~np.isnan(of_targets)
+    total = _weighted(np.where(known, of_targets, 0.0), draws)
+    count = _weighted(known.astype(np.float64), draws)
+    means, middle = total[count > 0] / count[count > 0], float(np.nanmean(per_target))
     if not len(means):
         return Interval(middle, None, None)
     low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     tail = 1 + min((means <= 0).sum(), (means >= 0).sum())
     p = min(1.0, 2 * float(tail) / (len(means) + 1))
     return Interval(middle, float(low), float(high), p)
+
+
+def _weighted(of_targets: np.ndarray, draws: _Draws) -> np.ndarray:
+    """Sums over the targets drawn, of each replicate's combination of folds: [n, T] to [bootstraps]."""
+    of_combinations = draws.weight @ of_targets.T  # ten of three folds: cheaper than to take each one's own
+    sums: np.ndarray = of_combinations[np.arange(len(draws.weight)), draws.combination]
+    return sums
 
 
 def _mean(values: np.ndarray, axis: int) -> np.ndarray:

@@ -6,9 +6,12 @@ prior of `meta_profile_prior`, and as the quintiles within which every result is
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from models.profiling.data import MISSING, PurchaseLog
+from models.profiling.purchases import first_of_pairs
 
 WINDOWS: tuple[tuple[str, int | None], ...] = (("30d", 30), ("90d", 90), ("ever", None))
 _COUNTED = ("items", "spend", "baskets", "categories", "brands", "new_brands")
@@ -16,6 +19,7 @@ ACTIVITY_NAMES: tuple[str, ...] = (
     *(f"{name}_{window}" for window, _ in WINDOWS for name in _COUNTED),
     "days_since_last",
 )
+NO_DAY = -(2**31)  #: before all days
 CATEGORY_LEVEL = 1  #: of the genre path, from 0; the deepest level where a log has fewer
 
 
@@ -24,25 +28,10 @@ def activity_columns(purchases: PurchaseLog, as_of_day: int, users: int) -> np.n
 
     Cancelled purchases do not count. `new_brands` are brands bought for the first time within the window.
     """
-    bought = _columns(purchases.before(as_of_day))
-    user, day = bought["user"], bought["day"]
-    is_new = _first_of_pair(user, bought["brand"])
-    columns = []
-    for _, length in WINDOWS:
-        inside = day >= as_of_day - length if length is not None else np.ones(len(user), dtype=bool)
-        branded = inside & (bought["brand"] != MISSING)
-        columns += [
-            np.bincount(user[inside], minlength=users),
-            np.maximum(np.bincount(user[inside], weights=bought["price"][inside], minlength=users), 0.0),
-            distinct_per_user(user[inside], bought["at_ms"][inside], users),
-            distinct_per_user(user[inside], bought["category"][inside], users),
-            distinct_per_user(user[branded], bought["brand"][branded], users),
-            np.bincount(user[branded & is_new], minlength=users),
-        ]
-    last = np.full(users, as_of_day - 365)
-    np.maximum.at(last, user, day)
-    columns.append(as_of_day - last)
-    return np.log1p(np.stack(columns, axis=1).astype(np.float64))
+    columns = np.empty((users, len(ACTIVITY_NAMES)))
+    for start, stop, block in purchases.before(as_of_day).by_users(users):
+        columns[start:stop] = np.stack(_columns(block, as_of_day, stop - start), axis=1)
+    return np.log1p(columns, out=columns)
 
 
 def spend_by_genre(purchases: PurchaseLog, level: int, users: int) -> np.ndarray:
@@ -61,29 +50,49 @@ def activity_quintile(columns: np.ndarray, users: np.ndarray) -> np.ndarray:
     return np.digitize(items, np.quantile(items[users], [0.2, 0.4, 0.6, 0.8]))
 
 
-def _columns(purchases: PurchaseLog) -> dict[str, np.ndarray]:
-    valid = ~purchases.cancelled
-    level = min(CATEGORY_LEVEL, purchases.genre.shape[1] - 1)
-    return {
-        "user": purchases.user[valid],
-        "day": purchases.day[valid],
-        "at_ms": purchases.at_ms[valid],
-        "brand": purchases.brand[valid],
-        "price": purchases.price[valid].astype(np.float64),
-        "category": purchases.genre[valid, level],
-    }
+def _columns(purchases: PurchaseLog, as_of_day: int, users: int) -> list[np.ndarray]:
+    """The nineteen counts, sums and days, float64 or int64 [U] each."""
+    bought = purchases.rows(np.flatnonzero(~purchases.cancelled))
+    user, day, price = bought.user, bought.day, bought.price.astype(np.float64)
+    baskets = _Pairs.of(user, bought.at_ms, day)
+    categories = _Pairs.of(user, bought.genre_at(CATEGORY_LEVEL), day)
+    branded = np.flatnonzero(bought.brand != MISSING)
+    brands = _Pairs.of(user[branded], bought.brand[branded], day[branded])
+    columns: list[np.ndarray] = []
+    for _, length in WINDOWS:
+        since = NO_DAY if length is None else as_of_day - length
+        inside = slice(int(np.searchsorted(day, since)), None)  # rows are in order of time
+        columns += [
+            np.bincount(user[inside], minlength=users),
+            np.maximum(np.bincount(user[inside], weights=price[inside], minlength=users), 0.0),
+            np.bincount(baskets.user[baskets.last_day >= since], minlength=users),
+            np.bincount(categories.user[categories.last_day >= since], minlength=users),
+            np.bincount(brands.user[brands.last_day >= since], minlength=users),
+            np.bincount(brands.user[brands.first_day >= since], minlength=users),
+        ]
+    last = np.full(users, as_of_day - 365)
+    np.maximum.at(last, user, day)
+    return [*columns, as_of_day - last]
+
+
+@dataclass(frozen=True)
+class _Pairs:
+    """Different pairs of a user and a value; one lies in a window up to the end if its last day does."""
+
+    user: np.ndarray  #: int64 [P]
+    first_day: np.ndarray  #: int [P]
+    last_day: np.ndarray  #: int [P]
+
+    @classmethod
+    def of(cls, user: np.ndarray, value: np.ndarray, day: np.ndarray) -> _Pairs:
+        """From rows in order of time."""
+        order, first = first_of_pairs(user, value)
+        begins = np.flatnonzero(first)
+        ends = np.append(begins[1:], len(order)) - 1 if len(order) else begins
+        return cls(user[order[begins]], day[order[begins]], day[order[ends]])
 
 
 def distinct_per_user(user: np.ndarray, value: np.ndarray, users: int) -> np.ndarray:
     """How many different values each user has, int64 [users]."""
-    return np.bincount(user[_first_of_pair(user, value)], minlength=users)
-
-
-def _first_of_pair(user: np.ndarray, value: np.ndarray) -> np.ndarray:
-    """Whether a row, in order of time, is the first with its (user, value), bool [n]."""
-    first = np.zeros(len(user), dtype=bool)
-    if len(user):
-        order = np.lexsort((value, user))  # stable: rows of a pair stay in order of time
-        u, v = user[order], value[order]
-        first[order] = np.concatenate([[True], (u[1:] != u[:-1]) | (v[1:] != v[:-1])])
-    return first
+    order, first = first_of_pairs(user, value)
+    return np.bincount(user[order[first]], minlength=users)

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.metrics import auc
-from models.profiling.brands import FirstPurchases
-from models.profiling.lift import LEAST_NEWCOMERS, MOST_BRANDS
 from models.profiling.profile_metrics import average_precision
 from models.profiling.profiler import Scorer
 
@@ -20,50 +18,55 @@ class BrandTask:
 
     customers: np.ndarray  #: int64 [K], who was one at that date
     newcomers: np.ndarray  #: bool [U], who became one since
+    at_risk: np.ndarray  #: bool [U], who was known at that date and no customer
 
 
 @dataclass(frozen=True)
 class BacktestFigures:
-    """Figures of a ranking, each the mean over brands; candidates are the users who were no customers."""
+    """Figures of a ranking over the newcomers of several brands, each newcomer counting alike.
+
+    A brand's figure counts as often as it has newcomers (a ratio of sums), so that brands need not be chosen
+    by how many came.
+    """
 
     aupr: float
     auroc: float
-    auroc_error: float | None  #: standard error over brands; None of one brand
-    base_rate: float  #: share of newcomers among the candidates, which is the AUPR of a random order
-    brands: int
+    auroc_error: float | None  #: standard error, clustered by brand; None of one brand
+    base_rate: float  #: share of newcomers among those at risk, weighed alike: the AUPR of a random order
+    brands: int  #: with newcomers
     newcomers: int  #: of all brands together
+    silent: int = 0  #: brands tried that tell nothing: nobody came, or everybody
 
 
 def backtest_figures(scorer: Scorer, tasks: Iterable[BrandTask]) -> BacktestFigures | None:
     """Rank once a brand, all its customers told; None where no brand has customers, newcomers and others."""
-    rows = []
+    rows, silent = [], 0
     for task in tasks:
-        candidates = np.ones(len(task.newcomers), dtype=bool)
-        candidates[task.customers] = False
-        labels = task.newcomers[candidates]
+        labels = task.newcomers[task.at_risk]
         if len(task.customers) == 0 or not labels.any() or labels.all():
+            silent += 1
             continue
-        scores = scorer.score(task.customers)[candidates]
+        scores = scorer.score(task.customers)[task.at_risk]
         rows.append((average_precision(labels, scores), auc(labels, scores), labels.mean(), labels.sum()))
     if not rows:
         return None
-    aupr, auroc, rate, came = np.array(rows, dtype=np.float64).T
-    error = float(auroc.std(ddof=1) / len(rows) ** 0.5) if len(rows) > 1 else None
+    figures = np.array(rows, dtype=np.float64)
+    came = figures[:, 3]
+    aupr, auroc, rate = came @ figures[:, :3] / came.sum()
     return BacktestFigures(
-        float(aupr.mean()), float(auroc.mean()), error, float(rate.mean()), len(rows), int(came.sum())
+        aupr=float(aupr),
+        auroc=float(auroc),
+        auroc_error=_clustered(figures[:, 1] - auroc, came),
+        base_rate=float(rate),
+        brands=len(rows),
+        newcomers=int(came.sum()),
+        silent=silent,
     )
 
 
-def brands_of_all_sizes(
-    first: FirstPurchases, start_day: int, end_day: int, most: int = MOST_BRANDS
-) -> np.ndarray:
-    """Brands with customers before a period and enough newcomers in it, drawn evenly by number of customers.
-
-    Returns:
-        int64 [at most `most`], the smallest brand first.
-    """
-    had = first.customers(start_day).sum(axis=1)
-    came = first.newcomers(start_day, end_day).sum(axis=1)
-    fit = np.flatnonzero((had > 0) & (came >= LEAST_NEWCOMERS))
-    ordered = fit[np.argsort(had[fit], kind="stable")]
-    return ordered[np.unique(np.linspace(0, len(ordered) - 1, most).round().astype(int))] if len(fit) else fit
+def _clustered(apart: np.ndarray, came: np.ndarray) -> float | None:
+    """Standard error of a ratio of sums from each brand's distance to it."""
+    if len(came) < 2:
+        return None
+    squares = np.square(came * apart).sum() * len(came) / (len(came) - 1)
+    return float(np.sqrt(squares) / came.sum())

@@ -6,44 +6,27 @@ everything of one `ProfileData` shares those positions. Nothing in it happened o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from models.profiling.purchases import MISSING, GenrePaths, PurchaseLog
+
+__all__ = [
+    "DAYS",
+    "HOURS",
+    "MISSING",
+    "Demographics",
+    "GenrePaths",
+    "Labels",
+    "ProfileData",
+    "PurchaseLog",
+    "SparseHeatmaps",
+    "StoredModalities",
+]
+
 DAYS, HOURS = 365, 24  #: of a heatmap (paper 3.1)
-MISSING = -1  #: code of an unknown brand, genre or category
-
-
-@dataclass(frozen=True)
-class PurchaseLog:
-    """Purchases, sorted by (`day`, `at_ms`)."""
-
-    user: np.ndarray  #: int64 [n] position of the user
-    day: np.ndarray  #: int64 [n] local day since 1970-01-01
-    at_ms: np.ndarray  #: int64 [n] UTC instant; one user's purchases at one instant are one basket
-    brand: np.ndarray  #: int64 [n] position in `brand_names`, MISSING without one
-    genre: np.ndarray  #: int64 [n, L] position in `genre_names[level]`; a path that ends early repeats itself
-    price: np.ndarray  #: float32 [n]
-    cancelled: np.ndarray  #: bool [n]
-    brand_names: tuple[str, ...]
-    genre_names: tuple[tuple[str, ...], ...]  #: one tuple a level, full paths (`a`, `a/b`, `a/b/c`)
-
-    def __len__(self) -> int:
-        return len(self.user)
-
-    def between(self, start_day: int, end_day: int) -> PurchaseLog:
-        """Purchases of the local days `[start_day, end_day)`; names are kept whole."""
-        low, high = np.searchsorted(self.day, [start_day, end_day])
-        return self._rows(slice(int(low), int(high)))
-
-    def before(self, day: int) -> PurchaseLog:
-        """Purchases that happened before local day `day`."""
-        return self._rows(slice(0, int(np.searchsorted(self.day, day))))
-
-    def _rows(self, rows: slice) -> PurchaseLog:
-        columns = ("user", "day", "at_ms", "brand", "genre", "price", "cancelled")
-        return replace(self, **{name: getattr(self, name)[rows] for name in columns})
 
 
 @dataclass(frozen=True)
@@ -56,9 +39,9 @@ class SparseHeatmaps:
     modality: str
     channels: tuple[str, ...]  #: C names
     offsets: np.ndarray  #: int64 [U + 1]
-    day: np.ndarray  #: int64 [n], 0..364, 364 is the day before the as-of date
-    hour: np.ndarray  #: int64 [n], 0..23, local
-    channel: np.ndarray  #: int64 [n], 0..C-1
+    day: np.ndarray  #: int16 [n], 0..364, 364 is the day before the as-of date
+    hour: np.ndarray  #: uint8 [n], 0..23, local
+    channel: np.ndarray  #: uint16 [n], 0..C-1
     value: np.ndarray  #: float32 [n], as encoded: neither log1p nor scale applied
 
     def take(self, users: np.ndarray) -> SparseHeatmaps:
@@ -81,6 +64,43 @@ class SparseHeatmaps:
     def rows(self) -> np.ndarray:
         """The user position of every cell, int64 [n]."""
         return np.repeat(np.arange(len(self.offsets) - 1), np.diff(self.offsets))
+
+
+class StoredModalities(Sequence[SparseHeatmaps]):
+    """Image modalities that are read when one is first asked for: models of purchases alone need none."""
+
+    def __init__(
+        self,
+        names: Sequence[str],
+        read: Callable[[str], SparseHeatmaps],
+        known_before: Callable[[int], np.ndarray],
+        digest: str,
+    ) -> None:
+        """From how to read them.
+
+        Args:
+            names: of the modalities.
+            read: gives the heatmaps of one.
+            known_before: gives who had a cell before a local day, int64 positions.
+            digest: names the content of all cells.
+        """
+        self.names, self.known_before, self.digest = tuple(names), known_before, digest
+        self._read, self._held = read, dict[str, SparseHeatmaps]()
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, index: int) -> SparseHeatmaps:  # type: ignore[override]
+        return self.named(self.names[index])
+
+    def __iter__(self) -> Iterator[SparseHeatmaps]:
+        return (self.named(name) for name in self.names)
+
+    def named(self, name: str) -> SparseHeatmaps:
+        """The heatmaps of a modality, read once."""
+        if name not in self._held:
+            self._held[name] = self._read(name)
+        return self._held[name]
 
 
 @dataclass(frozen=True)
@@ -113,7 +133,7 @@ class ProfileData:
 
     as_of_day: int  #: local day since 1970-01-01, itself not included
     user_ids: np.ndarray  #: str [U], ids as they came in, ascending
-    modalities: tuple[SparseHeatmaps, ...]  #: image modalities, e.g. shopping and points; may be empty ones
+    modalities: Sequence[SparseHeatmaps]  #: image modalities, e.g. shopping and points; may be empty ones
     purchases: PurchaseLog  #: all before `as_of_day`, not only of the last 365 days
     demographics: Demographics | None = None
     labels: Labels | None = None
@@ -139,15 +159,19 @@ class ProfileData:
         """
         known = np.zeros(len(self), dtype=bool)
         known[self.purchases.before(day).user] = True
+        if isinstance(self.modalities, StoredModalities):
+            known[self.modalities.known_before(day)] = True
+            return known
         first_day = self.as_of_day - DAYS
         for heat in self.modalities:
             known[heat.rows[heat.day < day - first_day]] = True
         return known
 
-    def positions(self, user_ids: Sequence[str]) -> np.ndarray:
+    def positions(self, user_ids: Sequence[str] | np.ndarray) -> np.ndarray:
         """Positions of ids, int64 [n]; MISSING for ids that are not known."""
         if len(self.user_ids) == 0 or len(user_ids) == 0:
             return np.full(len(user_ids), MISSING)
-        ids = np.asarray([str(user_id) for user_id in user_ids])
+        is_text = isinstance(user_ids, np.ndarray) and user_ids.dtype.kind == "U"
+        ids = np.asarray(user_ids if is_text else [str(user_id) for user_id in user_ids])
         nearest = np.minimum(np.searchsorted(self.user_ids, ids), len(self.user_ids) - 1)
         return np.where(self.user_ids[nearest] == ids, nearest, MISSING)

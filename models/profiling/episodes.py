@@ -1,7 +1,8 @@
 """Episodes: each mini-batch meets a freshly drawn support, as a target task will be met (paper 3.2).
 
 Ways are source tasks, or brands. A brand's support is drawn from its customers before the as-of day; its
-labels are who became a customer afterwards, its customers masked (ours, spec section 7).
+labels are who became a customer afterwards, its customers masked, and whoever was not known then (ours, spec
+section 7).
 """
 
 from __future__ import annotations
@@ -121,40 +122,34 @@ def episode_loss(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def brand_tasks(
-    members: np.ndarray,
-    newcomers: np.ndarray,
-    names: tuple[str, ...],
-    train_users: np.ndarray,
-    min_members: int,
+    members: np.ndarray, newcomers: np.ndarray, names: tuple[str, ...], known: np.ndarray, min_members: int
 ) -> SourceTasks:
-    """Brands as ways.
+    """Brands as ways: those with members enough. Who comes afterwards is a label and chooses nothing.
 
     Args:
         members: bool [B, U], customers before the as-of day: the support, masked in the labels.
         newcomers: bool [B, U], who bought first in the window after it: label 1.
         names: of the brands.
-        train_users: bool [U].
-        min_members: customers and newcomers that a brand needs among the training users.
+        known: bool [U], training users who were known at the as-of day; nobody else has a label.
+        min_members: customers that a brand needs among them.
 
     Raises:
         ValueError: no brand has as many.
     """
-    enough = (members & train_users).sum(1) >= min_members
-    enough &= (newcomers & ~members & train_users).sum(1) >= min_members
+    members = members & known
+    enough = members.sum(1) >= min_members
     if not enough.any():
         raise ValueError(
-            f"none of {len(names)} brands has {min_members} customers and {min_members} newcomers among the "
-            "training users: a longer window of labels, or a smaller `min_members`"
+            f"none of {len(names)} brands has {min_members} customers among the {int(known.sum())} training "
+            "users known at the as-of day: a later day, or a smaller `min_members`"
         )
     brands = np.flatnonzero(enough)
     usage: Category = "usage"
-    value = np.where(members[brands], np.nan, newcomers[brands].astype(np.float32)).astype(np.float32)
+    value = np.where(known & ~members[brands], newcomers[brands].astype(np.float32), np.float32(np.nan))
     return SourceTasks(
         names=tuple(names[i] for i in brands),
         categories=(usage,) * len(brands),
         value=np.ascontiguousarray(value.T),
         members=np.ascontiguousarray(members[brands].T),
-        left_out={
-            names[i]: f"fewer than {min_members} customers or newcomers" for i in np.flatnonzero(~enough)
-        },
+        left_out={names[i]: f"fewer than {min_members} customers" for i in np.flatnonzero(~enough)},
     )

@@ -168,11 +168,11 @@ class Encoding:
             )
         scale.check(heat)
         cells = heat.take(users)
-        key = (cells.day * HOURS + cells.hour) * channels + cells.channel
+        key = (cells.day.astype(np.int32) * HOURS + cells.hour) * channels + cells.channel
         assert DAYS * HOURS * channels < np.iinfo(np.int32).max
         return CellStore(
             starts=torch.from_numpy(cells.offsets.astype(np.int64)).to(device),
-            key=torch.from_numpy(key.astype(np.int32)).to(device),
+            key=torch.from_numpy(key.astype(np.int32, copy=False)).to(device),
             value=torch.from_numpy(scale.values(cells, self.normalise_users)).to(device),
             activity=torch.from_numpy(scale.activity(cells)).to(device),
             channels=channels,

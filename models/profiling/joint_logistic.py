@@ -34,6 +34,18 @@ MOST_PAIRS = 300_000  #: pairs of user and brand to fit on: plenty for two dozen
 
 
 @dataclass(frozen=True)
+class CrossFit:
+    """The ridges that score some users, and those users' columns."""
+
+    members: np.ndarray  #: int64 positions of who is scored
+    rows: np.ndarray  #: int64 positions of the train users learned from
+    spend: np.ndarray  #: of the members, as is the next
+    bought: np.ndarray
+    by_spend: RidgeSystem
+    by_brand: RidgeSystem
+
+
+@dataclass(frozen=True)
 class Known:
     """What is known of users before a day, float64 [U, ...]."""
 
@@ -71,27 +83,36 @@ class Known:
         """
         train = self.part < CROSS_FITS
         target = customers.astype(np.float64)
+        has = np.flatnonzero(own != MISSING)
         scores = np.empty((3, *target.shape))
         scores[1] = self.unit @ unit_rows(target.T @ self.raw).T
-        for part, (by_spend, by_brand) in enumerate(self.ridges):
-            members, rows = self.part == part, train & (self.part != part)
-            scores[0, members] = self.spend[members] @ by_spend.weights(target[rows])
-            weights = by_brand.weights(target[rows])
-            has = np.flatnonzero(own != MISSING)
-            weights[:, has] = by_brand.without(weights[:, has], own[has])
-            scores[2, members] = self.bought[members] @ weights
+        for part in self.parts:
+            labels = target[part.rows]
+            scores[0, part.members] = part.spend @ part.by_spend.weights(labels)
+            weights = part.by_brand.weights(labels)
+            weights[:, has] = part.by_brand.without(weights[:, has], own[has])
+            scores[2, part.members] = part.bought @ weights
         return np.stack([standardised(match, train) for match in scores])
 
     @cached_property
-    def ridges(self) -> tuple[tuple[RidgeSystem, RidgeSystem], ...]:
-        """For each part, the ridge on spend and on brands over the train users outside it."""
-        ridges = []
+    def parts(self) -> tuple[CrossFit, ...]:
+        """For each part of the train users and for everybody else, the ridges over train users outside it."""
+        train = self.part < CROSS_FITS
+        parts = []
         for part in range(CROSS_FITS + 1):
-            rows = (self.part < CROSS_FITS) & (self.part != part)
-            ridges.append(
-                (RidgeSystem(self.spend[rows], RIDGE), RidgeSystem(self.bought[rows], RIDGE_ON_BRANDS))
+            members = np.flatnonzero(self.part == part)
+            rows = np.flatnonzero(train & (self.part != part))
+            parts.append(
+                CrossFit(
+                    members,
+                    rows,
+                    self.spend[members],
+                    self.bought[members],
+                    RidgeSystem(self.spend[rows], RIDGE),
+                    RidgeSystem(self.bought[rows], RIDGE_ON_BRANDS),
+                )
             )
-        return tuple(ridges)
+        return tuple(parts)
 
 
 def items_by_brand(purchases: PurchaseLog, brands: np.ndarray, users: int) -> np.ndarray:
@@ -116,12 +137,8 @@ class JointLogistic:
     ) -> JointLogistic:
         """Fit one model a support size on the source brands; features at `source.start_day`."""
         rng = np.random.default_rng(seed)
-        part = np.full(len(data), CROSS_FITS)
-        train = np.flatnonzero(train_users)
-        part[train] = rng.permutation(len(train)) % CROSS_FITS
         log, brands = data.purchases, source.brands
-        at_start = np.where(source.users, part, CROSS_FITS)
-        before = Known.before(log, source.start_day, brands, source.users, at_start)
+        before = Known.before(log, source.start_day, brands, source.users, _parts(source.users, rng))
         pairs = np.argwhere(source.at_risk)
         if len(pairs) > MOST_PAIRS:
             pairs = pairs[np.sort(rng.choice(len(pairs), MOST_PAIRS, replace=False))]
@@ -131,11 +148,13 @@ class JointLogistic:
         popularity = (np.log(share) - np.log(share).mean())[brand] if len(brands) else np.zeros(0)
         models = []
         for size in (*SUPPORTS, None):
-            support = _drawn(source.customers, size, rng).T
+            support = np.zeros((len(data), len(brands)), dtype=bool)
+            support[source.users] = _drawn(source.customers[:, source.users], size, rng).T
             match = before.matches(support, np.arange(len(brands)))[:, user, brand]
             columns = np.concatenate([before.activity[user], match.T, popularity[:, None]], axis=1)
             mean_size = float(support.sum(0).mean()) if len(brands) else float(size or 1)
             models.append((mean_size, fit_logistic(columns, bought, penalty=PENALTY)))
+        part = _parts(train_users, rng)
         return cls(Known.before(log, data.as_of_day, brands, train_users, part), tuple(models))
 
     def score(self, customers: np.ndarray, others: np.ndarray | None = None) -> np.ndarray:  # noqa: ARG002
@@ -146,6 +165,13 @@ class JointLogistic:
         match = self.known.matches(support, np.array([MISSING]))[:, :, 0]
         columns = [self.known.activity, match.T, np.zeros((len(support), 1))]
         return nearest.log_odds(np.concatenate(columns, axis=1))
+
+
+def _parts(users: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A cross-fitting part of each of `users` (bool [U]), CROSS_FITS for everybody else: int64 [U]."""
+    part = np.full(len(users), CROSS_FITS)
+    part[users] = rng.permutation(int(users.sum())) % CROSS_FITS
+    return part
 
 
 def _drawn(customers: np.ndarray, size: int | None, rng: np.random.Generator) -> np.ndarray:

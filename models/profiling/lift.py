@@ -1,13 +1,12 @@
 """What an audience is worth: how many of those who became customers stood among the first of a ranking.
 
 The expected lift of a new audience is an estimate that is available at its as-of date: the clock is held back
-by one horizon, the same question is asked with what was known then, and the horizon shows the answer. Where
-the brand itself gives too little to see, the mean over brands with a like number of customers stands in.
+by one horizon, the same question is asked with what was known then, and the horizon shows the answer. What a
+brand says of itself is weighed with what brands like it say: `pooled_lift`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,8 +15,6 @@ from models.profiling.brands import FirstPurchases
 from models.profiling.data import MISSING
 from models.profiling.profiler import Scorer
 
-LEAST_NEWCOMERS = 10  #: below that a brand's own curve is mostly chance
-MOST_BRANDS = 20  #: like brands that a mean curve is taken over
 LEAST_MATCH = 0.8  #: customers in common over customers of either, for a list to be a brand's
 
 #: shares of the candidates at which a curve is told
@@ -29,12 +26,10 @@ class LiftCurve:
     """Share of the newcomers found among the first x of the candidates, at the shares `REACHED`."""
 
     reached: np.ndarray  #: float64 [G], 0 to 1
-    error: (
-        np.ndarray
-    )  #: float64 [G], standard error of `reached`; of a mean, the deviation between its brands
-    newcomers: int  #: behind the curve; of a mean, of all its brands together
-    candidates: int  #: users that were ranked; of a mean, the mean
-    brands: int = 1  #: curves that it is the mean of
+    error: np.ndarray  #: float64 [G], standard error of `reached`
+    newcomers: int  #: behind the curve, of all its brands together
+    candidates: int  #: users that were ranked; of several brands, the mean
+    brands: int = 1  #: whose newcomers are behind it
 
     @property
     def lift(self) -> np.ndarray:
@@ -76,28 +71,29 @@ def lift_curve(scores: np.ndarray, newcomers: np.ndarray, candidates: np.ndarray
 
 
 def held_back(
-    scorer: Scorer, customers: np.ndarray, newcomers: np.ndarray, users: int, known: int | None = None
-) -> tuple[LiftCurve | None, int]:
-    """The curve of one brand at a held-back date, and how many newcomers there were.
+    scorer: Scorer,
+    customers: np.ndarray,
+    newcomers: np.ndarray,
+    at_risk: np.ndarray,
+    support: int | None = None,
+) -> LiftCurve | None:
+    """The curve of one brand at a held-back date.
 
     Args:
         scorer: stands ready at the held-back date.
-        customers: int64 [K] positions of those who were customers then; none of them is ranked.
+        customers: int64 [K] positions of those who were customers then.
         newcomers: bool [U], who became one between that date and the as-of date.
-        users: U.
-        known: of the customers, how many the scorer is told, drawn with a fixed seed; None tells it all.
+        at_risk: bool [U], who was known then and no customer: they are ranked.
+        support: of the customers, how many the scorer is given, drawn with a fixed seed; None gives it all.
 
     Returns:
-        None in place of the curve where nobody was a customer then, or fewer than `LEAST_NEWCOMERS` came.
+        None where nobody was a customer then, or nobody became one.
     """
-    candidates = np.ones(users, dtype=bool)
-    candidates[customers] = False
-    came = int((newcomers & candidates).sum())
-    if len(customers) == 0 or came < LEAST_NEWCOMERS:
-        return None, came
-    if known is not None and known < len(customers):
-        customers = np.sort(np.random.default_rng(len(customers)).choice(customers, known, replace=False))
-    return lift_curve(scorer.score(customers), newcomers, candidates), came
+    if len(customers) == 0 or not (newcomers & at_risk).any():
+        return None
+    if support is not None and support < len(customers):
+        customers = np.sort(np.random.default_rng(len(customers)).choice(customers, support, replace=False))
+    return lift_curve(scorer.score(customers), newcomers, at_risk)
 
 
 def brand_of(first: FirstPurchases, customers: np.ndarray, before_day: int) -> int:
@@ -108,41 +104,7 @@ def brand_of(first: FirstPurchases, customers: np.ndarray, before_day: int) -> i
         customers: int64 [K] positions.
         before_day: whoever had bought before this local day is a customer.
     """
-    bought = first.customers(before_day)
-    shared = bought[:, customers].sum(axis=1)
-    match = shared / np.maximum(bought.sum(axis=1) + len(customers) - shared, 1)
+    bought, shared = first.customer_counts(before_day), first.customers_among(customers, before_day)
+    match = shared / np.maximum(bought + len(customers) - shared, 1)
     best = int(match.argmax()) if len(match) else MISSING
     return best if best != MISSING and match[best] >= LEAST_MATCH else MISSING
-
-
-def like_brands(
-    first: FirstPurchases, start_day: int, end_day: int, customers: int, most: int = MOST_BRANDS
-) -> np.ndarray:
-    """Brands with enough newcomers in `[start_day, end_day)`, the nearest in number of customers first.
-
-    Returns:
-        int64 [at most `most`]; empty where no brand had customers and enough newcomers.
-    """
-    had = first.customers(start_day).sum(axis=1)
-    came = first.newcomers(start_day, end_day).sum(axis=1)
-    apart = np.abs(np.log(np.maximum(had, 1) / max(customers, 1)))
-    fit = np.flatnonzero((had > 0) & (came >= LEAST_NEWCOMERS))
-    return fit[np.argsort(apart[fit], kind="stable")][:most]
-
-
-def mean_curve(curves: Sequence[LiftCurve]) -> LiftCurve:
-    """The mean of several brands' curves, each counting alike.
-
-    Raises:
-        ValueError: there is none.
-    """
-    if not curves:
-        raise ValueError("a mean lift curve needs at least one brand")
-    reached = np.stack([curve.reached for curve in curves])
-    return LiftCurve(
-        reached=reached.mean(axis=0),
-        error=reached.std(axis=0, ddof=1) if len(curves) > 1 else curves[0].error,
-        newcomers=sum(curve.newcomers for curve in curves),
-        candidates=round(float(np.mean([curve.candidates for curve in curves]))),
-        brands=len(curves),
-    )

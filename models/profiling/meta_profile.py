@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from models.files import replace_folder
-from models.profiling.brand_counts import only_brands
+from models.profiling.brand_counts import customers_by_brand, only_brands
 from models.profiling.brands import FirstPurchases
 from models.profiling.data import ProfileData
 from models.profiling.episodes import EpisodeSampler, brand_tasks
@@ -48,6 +48,7 @@ class MetaProfile:
         train_users: np.ndarray,
         *,
         newcomers: np.ndarray | None = None,
+        excluded_brands: np.ndarray | None = None,
         seed: int,
         device: torch.device | str = "cpu",
         progress: Progress | None = None,
@@ -60,14 +61,16 @@ class MetaProfile:
             data: all before its as-of day.
             train_users: bool [U]; nobody else enters, neither in weights nor in scales nor in medians.
             newcomers: with brand episodes, bool [B, U] by `data.purchases.brand_names`: who bought each brand
-                first in a window from `data.as_of_day` on. Brands never to be trained on have no newcomers.
+                first in a window from `data.as_of_day` on. Which brands are ways, and whose labels count,
+                follows from what was known at that day.
+            excluded_brands: int64 positions in `brand_names` that must not be ways.
             seed: of weights and episodes; on a CPU the same seed gives the same weights.
             device: where to compute.
             progress: told (stage, steps done, steps in all).
             checkpoint: a file to go on from and to write; one of other settings or data is written over.
         """
         train_users = np.asarray(train_users, dtype=bool)
-        tasks = _tasks(settings, data, train_users, newcomers)
+        tasks = _tasks(settings, data, train_users, newcomers, excluded_brands)
         encoding = Encoding.fit(settings, data, train_users, tasks.withheld)
         everybody = np.flatnonzero(train_users)
         inputs = encoding.prepare(data, everybody, device)
@@ -187,7 +190,11 @@ def _training(
 
 
 def _tasks(
-    settings: MetaProfileSettings, data: ProfileData, train_users: np.ndarray, newcomers: np.ndarray | None
+    settings: MetaProfileSettings,
+    data: ProfileData,
+    train_users: np.ndarray,
+    newcomers: np.ndarray | None,
+    excluded: np.ndarray | None,
 ) -> SourceTasks:
     if settings.episodes.episodes == "tasks":
         return resolve(settings.sources, data, train_users)
@@ -196,12 +203,15 @@ def _tasks(
             "brand episodes need `newcomers`, bool [brands, users]: who bought each brand first in a window "
             "from the data's as-of day on"
         )
-    some = np.flatnonzero(newcomers.any(1))
+    known = customers_by_brand(data.purchases) >= settings.episodes.min_members
+    if excluded is not None:
+        known[excluded] = False
+    some = np.flatnonzero(known)
     return brand_tasks(
         FirstPurchases.of(only_brands(data.purchases, some), len(data)).customers(data.as_of_day),
         newcomers[some],
         tuple(data.purchases.brand_names[i] for i in some),
-        train_users,
+        train_users & data.known_before(data.as_of_day),
         settings.episodes.min_members,
     )
 

@@ -8,6 +8,7 @@ of train users only. Every one knows nothing of the target but the customers han
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -69,13 +70,26 @@ class Ridge:
 
     def score(self, customers: np.ndarray, others: np.ndarray | None = None) -> np.ndarray:
         """float64 [U], with the given others, else all other train users, as 0."""
-        if others is None:
-            rest = self.background.copy()
-            rest[customers] = False
-            others = np.flatnonzero(rest)
-        rows = np.concatenate([customers, others])
-        target = np.append(np.ones(len(customers)), np.zeros(len(others)))[:, None]
-        return self.columns @ RidgeSystem(self.columns[rows], self.strength).weights(target)[:, 0]
+        known = np.zeros(len(self.background), dtype=bool)
+        known[customers] = True
+        rest = np.flatnonzero(self.background & ~known) if others is None else others
+        rows = np.concatenate([customers, rest])
+        labels = np.append(np.ones(len(customers)), np.zeros(len(rest)))
+        if np.array_equal(np.sort(rows), self._everybody):
+            system, labels = self._of_everybody, known[self._everybody].astype(np.float64)
+        else:
+            system = RidgeSystem(self.columns[rows], self.strength)
+        return self.columns @ system.weights(labels[:, None])[:, 0]
+
+    @cached_property
+    def _everybody(self) -> np.ndarray:
+        """Positions of the background, int64, ascending."""
+        return np.flatnonzero(self.background)
+
+    @cached_property
+    def _of_everybody(self) -> RidgeSystem:
+        """The system of all lists that label the whole background: inverted once."""
+        return RidgeSystem(self.columns[self._everybody], self.strength)
 
 
 class RidgeSystem:

@@ -89,13 +89,18 @@ class DemographicScale:
     def fit(
         cls, columns: Demographics, users: np.ndarray, withheld: frozenset[str]
     ) -> DemographicScale | None:
-        """Learn from `users` (bool [U]) the columns that are not withheld; None where none is left."""
-        numeric = [i for i, name in enumerate(columns.numeric_names) if name not in withheld]
-        categorical = [i for i, name in enumerate(columns.categorical_names) if name not in withheld]
+        """Learn from `users` (bool [U]) the columns that are not withheld; None where none is left.
+
+        A column or a value that none of them has is not there: it may have come to the warehouse later.
+        """
+        has, names = ~np.isnan(columns.numeric[users]), columns.categorical_names
+        numeric = [i for i, n in enumerate(columns.numeric_names) if n not in withheld and has[:, i].any()]
+        seen = [np.unique(codes[codes != MISSING]) for codes in columns.categorical[users].T]
+        categorical = [i for i, name in enumerate(names) if name not in withheld and len(seen[i])]
         if not numeric and not categorical:
             return None
         values = columns.numeric[users][:, numeric].astype(np.float64)
-        known = ~np.isnan(values)
+        known = has[:, numeric]
         count = np.maximum(known.sum(0), 1)
         mean = np.where(known, values, 0.0).sum(0) / count
         spread = np.sqrt((np.where(known, values - mean, 0.0) ** 2).sum(0) / count)
@@ -103,8 +108,8 @@ class DemographicScale:
             numeric_names=tuple(columns.numeric_names[i] for i in numeric),
             mean=mean.astype(np.float32),
             std=np.where(spread > 1e-9, spread, 1.0).astype(np.float32),
-            categorical_names=tuple(columns.categorical_names[i] for i in categorical),
-            categories=tuple(columns.categories[i] for i in categorical),
+            categorical_names=tuple(names[i] for i in categorical),
+            categories=tuple(tuple(columns.categories[i][code] for code in seen[i]) for i in categorical),
         )
 
     @property

@@ -51,7 +51,7 @@ class EpisodeSettings(Settings):
     ways: int = Field(default=9, ge=1)  #: N; drawn anew each step where there are more
     shots: int = Field(default=1, ge=1)  #: K members of each way in the support
     batch_size: int = Field(default=32, ge=1)  #: users of a mini-batch, none of them in the support
-    #: a brand is a way only with so many customers and so many newcomers among the training users
+    #: a brand is a way only with so many customers among the training users
     min_members: int = Field(default=10, ge=1)
 
 

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from assets.profiling.audience.in_words import cautions, outlook, score_meaning
 from assets.profiling.audience.requests import AudienceSettings
-from orchestration.cli.console import err, plain_errors, progress_bars
+from assets.profiling.audience.verdict import LABELS, verdict
 from orchestration.cli.console import out as console
+from orchestration.cli.console import plain_errors, progress_bars, tell
 from orchestration.cli.options import Chosen, Data, Device, SourceOfHome, Tiny, from_settings, size_of
 from orchestration.cli.tables import new_table
 
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from assets.profiling.audience.make import AudienceResult
+
+SHOWN_UNKNOWN, LONGEST_SHOWN = 10, 40  #: ids, and characters of one
 
 
 @from_settings(AudienceSettings, names={"horizon_days": "--horizon"})
@@ -59,11 +63,13 @@ def prospect(
         )
     result, files = made.result, made.files
     console.print(table(result))
+    for sentence in (*outlook(result), *cautions(result), score_meaning(result.model.system)):
+        console.print(sentence, markup=False)
     console.print(f"Read of {result.customers.path.name}: {result.customers.remark}", markup=False)
     if result.unknown:
-        err.print(
-            f"{len(result.unknown)} ids are unknown and were left out: {', '.join(result.unknown[:10])}"
-        )
+        more = " …" if len(result.unknown) > SHOWN_UNKNOWN else ""
+        shown = ", ".join(name[:LONGEST_SHOWN] for name in result.unknown[:SHOWN_UNKNOWN])
+        tell([f"Unknown ids, left out: {len(result.unknown):,} ({shown}{more})"])
     console.print(f"Outcome: {made.outlook}.", markup=False)
     console.print(f"Page: {files.page}   rows: {files.csv}, {files.parquet}")
 
@@ -74,12 +80,11 @@ def table(result: AudienceResult) -> Table:
     shown = new_table(f"Audience on {made}, as of {result.settings.as_of}", "what", "figure")
     shown.add_row("known customers", f"{result.known:,} of {len(result.customers.ids):,}")
     shown.add_row("audience", f"{len(result.audience):,} of {result.audience.candidates:,} candidates")
-    if result.lift is not None:
-        reached, error = result.lift.curve.at(result.share)
-        shown.add_row("new customers expected in it", f"{reached:.0%} ± {1.96 * error:.0%}")
-        shown.add_row("lift against random", f"{reached / result.share:.2f}")
-        shown.caption = f"Expected lift: {result.lift.why}"
-    else:
-        shown.caption = f"Expected lift: {result.no_lift}"
+    if (judged := verdict(result)) is not None:
+        reach = f"{judged.reached:.0%} ({judged.low:.0%} to {judged.high:.0%})"
+        shown.add_row("future customers expected in it", reach)
+        interval = f"{judged.least_times:.2f} to {judged.most_times:.2f}, 95 %"
+        shown.add_row("lift against random", f"{judged.times:.2f} ({interval})")
+        shown.add_row("against chance", LABELS[judged.told].lower())
     shown.add_row("model", f"{result.model.system} of {result.model.partition}")
     return shown

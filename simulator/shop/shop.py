@@ -114,6 +114,12 @@ class SimulatedShop:
             cancelled=order >= len(items),
         )
 
+    def bought(self, start: int, stop: int) -> Purchases:
+        """The purchases of the accounts `[start, stop)` alone, as `block` has them."""
+        people = self.people(start, stop)
+        baskets = self.baskets(people)
+        return self.purchases(people, baskets, self.choice.draw(people, baskets))
+
     def block(self, start: int, stop: int) -> Block:
         """All rows of the accounts `[start, stop)` over all days."""
         seed, days = self.settings.seed, self.calendar.days

@@ -85,6 +85,13 @@ def test_the_size_of_blocks_changes_no_byte(block, landing, tmp_path_factory):
     }}  # fmt: skip
 
 
+def test_purchases_alone_are_those_of_the_whole_shop(landing, tmp_path):
+    fill_shop(tmp_path, SimulatedShop(TINY), tables=("purchases",))
+    alone = {p.relative_to(tmp_path): p.read_bytes() for p in sorted(tmp_path.rglob("*.parquet"))}
+    assert alone and {path.parts[0] for path in alone} == {"purchases"}
+    assert alone == {path: (landing / path).read_bytes() for path in alone}
+
+
 def test_another_seed_is_another_shop():
     first, other = (
         SimulatedShop(TINY.model_copy(update={"seed": seed})).block(0, 300).purchases for seed in (7, 8)

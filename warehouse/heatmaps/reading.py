@@ -15,6 +15,7 @@ from warehouse.heatmaps.vocabulary import DAYS, HeatmapVocabulary
 from warehouse.landing.local_time import LocalZone
 
 _NOT_CHOSEN = -1
+_COLUMNS = {"day": np.int16, "hour": np.uint8, "channel": np.uint16, "value": np.float32}
 
 
 @dataclass(frozen=True)
@@ -22,9 +23,9 @@ class CellColumns:
     """Cells by (user, day, hour, channel); those of the i-th user lie at `offsets[i]:offsets[i + 1]`."""
 
     offsets: np.ndarray  #: int64 [U + 1]
-    day: np.ndarray  #: int64 [n], 0..364; 364 is the day before the as-of date
-    hour: np.ndarray  #: int64 [n], 0..23, local
-    channel: np.ndarray  #: int64 [n]
+    day: np.ndarray  #: int16 [n], 0..364; 364 is the day before the as-of date
+    hour: np.ndarray  #: uint8 [n], 0..23, local
+    channel: np.ndarray  #: uint16 [n]
     value: np.ndarray  #: float32 [n]
 
 
@@ -55,14 +56,23 @@ class Heatmaps:
     @property
     def users(self) -> np.ndarray:
         """user_index of everybody with a cell in any modality, int64 [U], ascending."""
-        first_day = LocalZone.day(self.manifest.as_of) - DAYS
-        days = range(first_day, first_day + DAYS)
+        end = LocalZone.day(self.manifest.as_of)
+        return self.users_between(end - DAYS, end)
+
+    def users_between(self, first_day: int, end_day: int) -> np.ndarray:
+        """user_index of everybody with a cell on the year's local days `[first_day, end_day)`, any modality.
+
+        int64 [U], ascending. Cells are read only of months that lie partly outside.
+        """
+        as_of = LocalZone.day(self.manifest.as_of)
+        days = range(max(first_day, as_of - DAYS), min(end_day, as_of))
         users = [np.zeros(0, dtype=np.int32)]
         for segment in self.manifest.segments:
             path = self.folder / segment.file
-            if min(read_sources(path)) >= first_day:
+            made_of = read_sources(path)
+            if all(day in days for day in made_of):
                 users.append(read_users(path))
-            else:  # a month that is expired in part
+            elif any(day in days for day in made_of):
                 users += [cells.of_days(days).user for cells in read_segment(path)]
         return np.unique(np.concatenate(users)).astype(np.int64)
 
@@ -80,17 +90,16 @@ class Heatmaps:
         for part in parts:
             lengths[part.position] += part.lengths
         offsets = np.concatenate([[0], np.cumsum(lengths)])
-        columns = {name: np.empty(offsets[-1], dtype=np.int64) for name in ("day", "hour", "channel")}
-        columns["value"] = np.empty(offsets[-1], dtype=np.float32)
+        columns = {name: np.empty(offsets[-1], dtype) for name, dtype in _COLUMNS.items()}
         free = offsets[:-1].copy()
-        for part in parts:
+        while parts:
+            part = parts.pop(0)
             # Segments follow each other in time: a user's next cells go behind those that are there.
             before = np.cumsum(part.lengths) - part.lengths
             target = np.repeat(free[part.position] - before, part.lengths) + np.arange(len(part.day))
             for name, column in columns.items():
                 column[target] = getattr(part, name)
             free[part.position] += part.lengths
-        columns["day"] -= first_day
         return CellColumns(offsets, **columns)
 
     def _segments(self, modality: str) -> Iterator[HeatmapCells]:
@@ -105,7 +114,7 @@ class _SegmentPart:
 
     position: np.ndarray  #: int64 [u], among the chosen users
     lengths: np.ndarray  #: int64 [u], cells of each
-    day: np.ndarray
+    day: np.ndarray  #: int16 [n], from the first day of the window
     hour: np.ndarray
     channel: np.ndarray
     value: np.ndarray
@@ -119,6 +128,8 @@ class _SegmentPart:
         within = np.repeat(index != _NOT_CHOSEN, lengths) & (cells.day >= first_day)
         running = np.concatenate([[0], np.cumsum(within)])
         lengths = running[cells.offsets[1:]] - running[cells.offsets[:-1]]
-        columns = (cells.day, cells.hour, cells.channel, cells.value)
         users = lengths > 0
-        return cls(index[users], lengths[users], *(column[within] for column in columns))
+        # A row group's cells lie in memory that is shared with the file's reader: what is chosen is copied.
+        day = (cells.day[within].astype(np.int32) - first_day).astype(np.int16)
+        columns = (column[within] for column in (cells.hour, cells.channel, cells.value))
+        return cls(index[users], lengths[users], day, *columns)

@@ -16,24 +16,14 @@ import pyarrow as pa
 import pyarrow.csv as arrow_csv
 import pyarrow.parquet as parquet
 
+from warehouse.landing.file_kinds import SEPARATORS, is_gzip, refuse_other_kinds, too_large, unpacked
 from warehouse.landing.json_lines import read_json_lines, read_line_by_line
 from warehouse.landing.rejection import FileRejected, guarded
 
 EXPANDED_BYTES = 2**31  #: of one file, unpacked: what Arrow's text columns can hold
-DELIMITERS = (",", ";", "\t", "|")
-
 _BATCH_ROWS = 8_192
 _CHUNK = 2**24
-_MAGIC = {
-    b"PK\x03\x04": "is a ZIP archive or an Excel workbook: unpack it, or export it as CSV or Parquet",
-    b"\xd0\xcf\x11\xe0": "is an old Excel workbook: export it as CSV or Parquet",
-    b"\xff\xfe": "is UTF-16 text: save it as UTF-8",
-    b"\xfe\xff": "is UTF-16 text: save it as UTF-8",
-    b"\x28\xb5\x2f\xfd": "is compressed by Zstandard: unpack it, or use gzip",
-    b"BZh91AY&SY": "is compressed by bzip2: unpack it, or use gzip",
-    b"\xfd7zXZ": "is compressed by xz: unpack it, or use gzip",
-    b"Obj\x01": "is an Avro file: write it as Parquet",
-}
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 @dataclass(frozen=True)
@@ -62,7 +52,7 @@ def contents(path: Path) -> bytes:
     """A file's bytes; FileRejected where it cannot be opened or is too large."""
     try:
         if path.stat().st_size > EXPANDED_BYTES:
-            raise _too_large(path)
+            raise too_large(path, EXPANDED_BYTES)
         return path.read_bytes()
     except OSError as error:
         raise FileRejected(path, f"cannot be opened ({error})") from error
@@ -75,12 +65,12 @@ def open_file(path: Path, content: bytes) -> OpenedFile:
     if not content and not text_of_lines:
         raise FileRejected(path, "cannot be read, perhaps cut short or still being written (it is empty)")
     zipped = name.endswith(".gz")
-    if zipped or content[:2] == b"\x1f\x8b":
-        content = _unpacked(path, content)
+    if zipped or is_gzip(content):
+        content = unpacked(path, content, EXPANDED_BYTES)
         name = name.removesuffix(".gz")
     if name.endswith(".parquet"):
-        return _open_parquet(path, content)
-    _refuse_other_kinds(path, content)
+        return open_parquet(path, content)
+    _refuse_no_text(path, content)
     if name.endswith((".csv", ".tsv")):
         return _open_csv(path, content)
     lines = guarded(path, lambda: read_json_lines(path, content))
@@ -89,33 +79,18 @@ def open_file(path: Path, content: bytes) -> OpenedFile:
     )
 
 
-def _too_large(path: Path) -> FileRejected:
-    return FileRejected(path, f"is larger than {EXPANDED_BYTES / 2**30:.3g} GiB unpacked: split it")
-
-
-def _refuse_other_kinds(path: Path, content: bytes) -> None:
-    for magic, what in _MAGIC.items():
-        if content.startswith(magic):
-            raise FileRejected(path, what)
+def _refuse_no_text(path: Path, content: bytes) -> None:
+    refuse_other_kinds(path, content)
+    if content.startswith(_UTF_16):
+        raise FileRejected(path, "is UTF-16 text: save it as UTF-8")
     if content[:4] == b"PAR1":
         raise FileRejected(path, "is a Parquet file: call it .parquet")
     if b"\x00" in content[:4096]:
         raise FileRejected(path, "has NUL bytes, as UTF-16 text or a binary file has: save it as UTF-8 text")
 
 
-def _unpacked(path: Path, content: bytes) -> bytes:
-    """The content of a gzip file, read no further than the limit."""
-    stream = guarded(path, lambda: pa.CompressedInputStream(pa.BufferReader(content), "gzip"))
-    chunks, size = [], 0
-    while chunk := guarded(path, lambda: stream.read(_CHUNK)):
-        chunks.append(chunk)
-        size += len(chunk)
-        if size > EXPANDED_BYTES:
-            raise _too_large(path)
-    return b"".join(chunks)
-
-
-def _open_parquet(path: Path, content: bytes) -> OpenedFile:
+def open_parquet(path: Path, content: bytes) -> OpenedFile:
+    """A Parquet file, of which no more than EXPANDED_BYTES are read; FileRejected where it is none."""
     file = guarded(path, lambda: parquet.ParquetFile(pa.BufferReader(content)))
 
     def read(names: list[str]) -> pa.Table:
@@ -124,7 +99,7 @@ def _open_parquet(path: Path, content: bytes) -> OpenedFile:
         for batch in file.iter_batches(batch_size=_BATCH_ROWS, columns=names, use_threads=False):
             size += batch.nbytes
             if size > EXPANDED_BYTES:
-                raise _too_large(path)
+                raise too_large(path, EXPANDED_BYTES)
             batches.append(batch)
         schema = pa.schema([file.schema_arrow.field(name) for name in names])
         return pa.Table.from_batches(batches, batches[0].schema if batches else schema).select(names)
@@ -175,4 +150,4 @@ def delimiter_of(content: bytes) -> str:
     def columns(delimiter: str) -> int:
         return len(next(csv.reader(io.StringIO(line), delimiter=delimiter), []))
 
-    return max(DELIMITERS, key=columns)
+    return max(SEPARATORS, key=columns)

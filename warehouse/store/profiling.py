@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -18,6 +19,15 @@ from warehouse.store.warehouse import Warehouse
 
 Columns = dict[str, np.ndarray]
 NONE = -1  #: code of an unknown brand or category
+ROWS_AT_ONCE = 1 << 21  #: purchases that are sorted and copied together, about
+_PURCHASE = {
+    "at_ms": np.int64,
+    "user": np.int32,
+    "brand": np.int32,
+    "genre": np.int32,
+    "price": np.float32,
+    "cancelled": np.bool_,
+}
 
 
 @dataclass(frozen=True)
@@ -46,7 +56,7 @@ class LabelColumns:
 class PurchaseColumns:
     """Purchases in order of time."""
 
-    columns: Columns  #: user, at_ms, brand, genre (int64 [N]), price (float32), cancelled (bool)
+    columns: Columns  #: at_ms (int64 [N]), user, brand, genre (int32), price (float32), cancelled (bool)
     brands: tuple[str, ...]  #: by code
     genres: tuple[str, ...]  #: whole paths, by code
 
@@ -64,7 +74,20 @@ def users_before(warehouse: Warehouse, end_ms: int) -> tuple[np.ndarray, np.ndar
 
 def purchases_before(warehouse: Warehouse, end_ms: int) -> PurchaseColumns:
     """All purchases before `end_ms`, cancelled ones too, by (instant, partition, row)."""
-    columns = _fetch(warehouse, "purchases", end_ms)
+    span = statement("profiling", "purchase_span")
+    counted = warehouse.connection.execute(span, {"end_ms": end_ms}).fetchall()
+    count, start_ms, last_ms = (int(number) for number in counted[0])
+    columns: Columns = {name: np.empty(count, dtype) for name, dtype in _PURCHASE.items()}
+    # Rows of one instant lie in one stretch of time: stretches sorted one by one are sorted together.
+    edges = np.linspace(start_ms, last_ms + 1, -(-count // ROWS_AT_ONCE) + 1).astype(np.int64)
+    row = 0
+    for low, high in pairwise(edges.tolist()):
+        parameters = {"start_ms": low, "end_ms": high}
+        with warehouse.connection.cursor() as own:
+            rows = own.sql(statement("profiling", "purchases"), params=parameters).to_arrow_table()
+        for name, column in columns.items():
+            column[row : row + len(rows)] = rows[name].to_numpy()
+        row += len(rows)
     return PurchaseColumns(
         columns,
         brands=_names(warehouse, "purchases", "brand", columns["brand"]),

@@ -13,6 +13,8 @@ from assets.common.timings import Timings
 from assets.experiments.profilers.settings import ProfileEvalSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from assets.experiments.profilers.evaluation import PurchaseSource
     from assets.experiments.profilers.results import ProfileResult
 
@@ -41,9 +43,9 @@ def profile_evaluation_asset() -> dg.AssetsDefinition:
     ) -> None:
         """Profilers on brands that they never saw: AUPR and AUROC of who buys them first within the horizon.
 
-        As `hourfold profile-eval`: normal training and honest opponents beside them, Table 3, label masking
-        and class imbalance of the paper. The JSON lies in reports/profile-evaluations/; MLflow has a run a
-        system and seed. A run that was killed goes on where it was.
+        As `hourfold profile-eval`: normal training and honest opponents beside them, paired tests, Table 3,
+        label masking and class imbalance of the paper. The JSON lies in reports/profile-evaluations/; MLflow
+        has a run a system and seed. A run that was killed goes on where it was.
         """
         with retried_or_explained(context):
             from assets.common.tracking import PROFILING
@@ -54,10 +56,13 @@ def profile_evaluation_asset() -> dg.AssetsDefinition:
             with timings.phase("read"):
                 shop, settings = shop_and_settings(config, home.shop)
             name = (settings.as_of or "latest") + "-development" * settings.development
+            name += "-modalities" * (settings.table == "modalities")
             out = home.shop.paths.reports / "profile-evaluations" / f"{name}.json"
             with timings.phase("compute"):
-                listen = progress.to(context.log)
-                result = profile_eval(settings, shop, out, workers=config.workers, progress=listen)
+                listen, tell = progress.to(context.log), context.log.info
+                result = profile_eval(
+                    settings, shop, out, workers=config.workers, progress=listen, tell=by_line(tell)
+                )
             with timings.phase("record"):
                 run_id = record(runs, result, out)
             progress.spent(timings.seconds)
@@ -87,15 +92,27 @@ def shop_and_settings(
     return loaded_shop(deployment.source, home.paths, home.description), settings
 
 
+def by_line(log: "Callable[[str], None]") -> "Callable[[Iterable[str]], None]":
+    """Sentences in a log, one a line of it."""
+
+    def tell(sentences: "Iterable[str]") -> None:
+        for sentence in sentences:
+            log(sentence)
+
+    return tell
+
+
 def shown(result: "ProfileResult") -> dict[str, Any]:
     """What the asset's page says of an evaluation: tables and pictures."""
-    from assets.experiments.profilers import report
+    from assets.experiments.profilers import brand_report, report
+    from assets.experiments.profilers.facts import sentences
     from assets.experiments.profilers.plots import pictures
 
     protocol = result.protocol
     sections = {
-        "brands": report.brands,
-        "against": report.against,
+        "brands": brand_report.brands,
+        "against": brand_report.against,
+        "modalities": brand_report.modalities,
         "by number of labels": report.budgets,
         "9-way 1-shot": report.ood,
         "label masking": report.masking,
@@ -107,7 +124,7 @@ def shown(result: "ProfileResult") -> dict[str, Any]:
         "as of": protocol.as_of,
         "horizon, days": protocol.horizon_days,
         "target brands": len(protocol.targets),
-        "remarks": dg.MetadataValue.md("\n".join(f"- {text}" for text in protocol.remarks) or "none"),
+        "remarks": dg.MetadataValue.md("\n".join(f"- {text}" for text in sentences(protocol))),
         **{name: dg.MetadataValue.md(text) for name, text in tables.items() if text},
         **{name.removesuffix(".png"): plots.embedded(png) for name, png in pictures(result).items()},
         "data_hash": result.data_hash,

@@ -55,7 +55,7 @@ def cases(settings: ProfileEvalSettings, evaluation: Evaluation) -> list[Case]:
                 about = (target, fold, seed)
                 if "brands" in settings.studies:
                     planned += [Case("brands", *about, shots=shots) for shots in protocol.SUPPORTS]
-                if target >= settings.targets:
+                if target >= settings.studied:
                     continue
                 if "labels" in settings.studies:
                     planned += [Case("labels", *about, fraction=f) for f in protocol.FRACTIONS]

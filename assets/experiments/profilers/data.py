@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from assets.experiments.profilers import protocol
 from assets.experiments.profilers.evaluation import Evaluation, PurchaseSource
-from assets.experiments.profilers.protocol import Dates, Targets
+from assets.experiments.profilers.protocol import Dates
 from assets.experiments.profilers.settings import ProfileEvalSettings
+from assets.experiments.profilers.target_choice import ChosenTargets, chosen_targets
 from models.profiling.brand_counts import only_brands
 from models.profiling.brands import FirstPurchases
-from models.profiling.data import ProfileData, PurchaseLog
+from models.profiling.data import MISSING, ProfileData, PurchaseLog
 
 
 def evaluation_of(shop: PurchaseSource, settings: ProfileEvalSettings) -> Evaluation:
@@ -31,26 +34,25 @@ def evaluation_of(shop: PurchaseSource, settings: ProfileEvalSettings) -> Evalua
         horizon=settings.horizon,
         development=settings.development,
     )
-    half, most = int(settings.development), min(settings.brands, protocol.TABLE_BRANDS)
-    chosen = protocol.targets_of(log, dates.as_of_day, half, settings.targets)
+    chosen = chosen_targets(log, dates, other, settings)
     data = shop.before(dates.as_of_day)
-    targets = chosen.brands[:most]
-    first = _first_purchases(shop, data, targets, dates.end_day)
+    data = replace(data, modalities=tuple(data.modalities))  # read now: workers get the data, not the reader
+    first = _first_purchases(shop, data, chosen.brands, dates.end_day)
     known = np.zeros(len(data), dtype=bool)
     known[data.purchases.user[~data.purchases.cancelled]] = True
     names = {name: brand for brand, name in enumerate(data.purchases.brand_names)}
-    of_other_side = _of_other_side(log, other, 1 - half, settings.targets)
-    both = [log.brand_names[b] for b in (*chosen.brands, *of_other_side)]
+    no_teachers = [log.brand_names[brand] for brand in chosen.no_teachers]
     return Evaluation(
         data=data,
         dates=dates,
-        targets=np.array([names[log.brand_names[b]] for b in targets]),
-        excluded=np.array(sorted(names[name] for name in both if name in names), dtype=np.int64),
+        targets=np.array([names[log.brand_names[b]] for b in chosen.brands]),
+        excluded=np.array(sorted(names[name] for name in no_teachers if name in names), dtype=np.int64),
         members=first.customers(dates.as_of_day),
         newcomers=first.newcomers(dates.as_of_day, dates.end_day),
         folds=tuple(protocol.test_folds(data.user_ids, known, settings.development)),
         known=known,
         remarks=_remarks(settings, dates, chosen),
+        chosen=chosen.how,
     )
 
 
@@ -66,21 +68,13 @@ def local_day(date: str) -> int:
         raise ValueError(f"--as-of {date!r} is no date: write YYYY-MM-DD") from error
 
 
-def _of_other_side(log: PurchaseLog, dates: Dates, half: int, least: int) -> np.ndarray:
-    """Targets of the side that is not run, to be kept out of training; none where its date lies too early."""
-    try:
-        return protocol.targets_of(log, dates.as_of_day, half, least).brands
-    except ValueError:
-        return np.array([], dtype=np.int64)
-
-
 def _first_purchases(
     shop: PurchaseSource, data: ProfileData, brands: np.ndarray, end_day: int
 ) -> FirstPurchases:
     """First purchases of target brands by users who were known before D, at their positions in `data`."""
     log = only_brands(shop.purchases.before(end_day), brands)
     position = data.positions(shop.user_ids.tolist())
-    rows = position[log.user] >= 0
+    rows = (log.brand != MISSING) & (position[log.user] >= 0)
     return FirstPurchases.of(_of_known(log, rows, position), len(data))
 
 
@@ -93,18 +87,7 @@ def _of_known(log: PurchaseLog, rows: np.ndarray, position: np.ndarray) -> Purch
     )
 
 
-def _remarks(settings: ProfileEvalSettings, dates: Dates, targets: Targets) -> tuple[str, ...]:
-    remarks = []
-    if dates.horizon < protocol.HORIZON and settings.horizon is None:
-        remarks.append(
-            f"the log is short: newcomers are counted for {dates.horizon} days, not {protocol.HORIZON}"
-        )
-    if targets.band != protocol.BANDS[0]:
-        low, high = targets.band
-        remarks.append(f"few brands of middling size: targets have {low:.0%} to {high:.0%} of the users")
-    planned = (
-        min(settings.brands, protocol.TABLE_BRANDS) if "brands" in settings.studies else settings.targets
-    )
-    if len(targets.brands) < planned:
-        remarks.append(f"{len(targets.brands)} target brands, {planned} were asked for")
-    return tuple(remarks)
+def _remarks(settings: ProfileEvalSettings, dates: Dates, chosen: ChosenTargets) -> tuple[str, ...]:
+    short = dates.horizon < protocol.HORIZON and settings.horizon is None
+    remark = f"the log is short: newcomers are counted for {dates.horizon} days, not {protocol.HORIZON}"
+    return (*[remark] * short, *chosen.remarks)

@@ -38,6 +38,7 @@ class Evaluation:
     folds: tuple[np.ndarray, ...]  #: bool [U] test users of each fold
     known: np.ndarray  #: bool [U] with a purchase before D
     remarks: tuple[str, ...]  #: where the protocol had to give way
+    chosen: str = ""  #: which brands are targets, and how large they are, as a sentence
 
     def train_users(self, fold: int) -> np.ndarray:
         """Who may be learned from, bool [U]."""

@@ -35,10 +35,12 @@ BANDS = (  #: shares of the users who are customers already, from at least to be
     (300 / 2469, 1500 / 2469),
     (0.06, 0.75),
     (0.03, 0.90),
+    (0.015, 1.00),
     (0.01, 1.00),
 )
 LARGEST_SHARE = 4  #: neither half takes more than one in so many of the brands
-TABLE_BRANDS = 39
+TABLE_BRANDS = 39  #: of the table of brands, where nobody asks for other brands
+ENOUGH_BRANDS = 20  #: of the table in each half: with fewer the band is widened
 FOLDS = 3  #: of the report; development has one
 PARTS, DEVELOPMENT_PART = 4, 3  #: of the users
 FRACTIONS = (1.0, 0.8, 0.6, 0.4, 0.2, 0.05, 0.03, 0.01, 0.005)  #: label masking (Fig. 3)
@@ -48,6 +50,7 @@ SUPPORTS: tuple[int | None, ...] = (1, 5, 20, None)  #: customers in the table o
 RATIOS = tuple(0.5 / 2**step for step in range(7))  #: customers to others (Fig. 4)
 IMBALANCE_OTHERS = 256  #: others in the imbalance study, where a brand and its log have so many
 WAYS = 9  #: of the OOD study, the target's included
+TOP, TOP_SHARE = 300, 0.1  #: of the test users, whichever are fewer: the first of a ranking, for its lift
 
 
 @dataclass(frozen=True)
@@ -134,10 +137,17 @@ def targets_of(purchases: PurchaseLog, as_of_day: int, half: int, least: int) ->
     if not eligible:
         raise ValueError(
             f"none of {bought} brands of this half has {band[0]:.0%} to {band[1]:.0%} of {users} users as "
-            "customers before the as-of date: too few brands or purchases to evaluate on"
+            "customers before the as-of date: too few brands or purchases to evaluate on; --size-band asks "
+            "for brands of any size"
         )
     ordered = sorted(eligible, key=lambda b: digests[b])
     return Targets(np.array(ordered[:most]), band, len(eligible))
+
+
+def first_of(asked: int | None, users: int) -> int:
+    """How many test users are the first of a ranking: as many as asked for, or by default `TOP`."""
+    wished = min(TOP, -(-users * TOP_SHARE // 1)) if asked is None else asked
+    return max(1, min(int(wished), users))
 
 
 def test_folds(user_ids: np.ndarray, known: np.ndarray, development: bool) -> list[np.ndarray]:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from assets.experiments.number_format import markdown, number
+from assets.experiments.profilers.brand_report import figure_text
+from assets.experiments.profilers.paired import OURS
 from assets.experiments.profilers.results import (
-    Difference,
-    Ends,
     LabelPoint,
     NineWay,
     ProfilerSummary,
@@ -16,66 +16,11 @@ from assets.experiments.profilers.results import (
     TargetFigures,
 )
 from assets.experiments.profilers.summary import AREAS
-from models.metrics import FIGURES
 
 BASELINE = "normal_training"
-OURS = ("meta_profile", "meta_profile_finetune", "meta_profile_prior")
+FAMILY = ("meta_profile", "meta_profile_finetune", OURS)
 BUDGETS = ("all", "20%", "5%", "1%", "one_shot")
-SHOWN = ("auroc", "aupr", "within_quintiles")
 Summary = Sequence[ProfilerSummary]
-
-
-def brands(summary: Summary) -> str:
-    """Every system at every support size, customers only."""
-    rows = [
-        [
-            entry.system,
-            _shots(point.shots),
-            f"{point.customers:.0f}",
-            *(_ranged(point.value(figure), point.ends(figure)) for figure in SHOWN),
-            number(point.auroc_fold_spread),
-            number(point.base_rate),
-        ]
-        for entry in summary
-        for point in entry.brands
-    ]
-    if not rows:
-        return ""
-    count = max(point.targets for entry in summary for point in entry.brands)
-    columns = ("system", "K", "customers", *(FIGURES[name].label for name in SHOWN), "± folds", "base rate")
-    return (
-        f"## {count} brands, as in use\n\nK customers are given and nothing else; `normal_training` takes "
-        "the other train users as non-customers. *± folds*: deviation of AUROC over the folds.\n\n"
-        + markdown(columns, rows)
-    )
-
-
-def against(summary: Summary) -> str:
-    """Our system less every other one, paired."""
-    parts = []
-    for entry in summary:
-        rows = [
-            [
-                line.system,
-                _shots(line.shots),
-                *(_difference(line, figure) for figure in SHOWN),
-                number(line.auroc_p),
-                number(line.aupr_p),
-            ]
-            for line in entry.against
-        ]
-        columns = ("less", "K", "AUROC", "AUPR", "in quintiles", "p AUROC", "p AUPR")
-        if rows:
-            parts.append(
-                f"## `{entry.system}` less each other system\n\nPaired by brand and fold, in the table of "
-                "brands.\n\n" + markdown(columns, rows)
-            )
-    return "\n\n".join(parts)
-
-
-def _difference(line: Difference, figure: str) -> str:
-    value, ends = line.value(figure), line.ends(figure)
-    return "" if value is None or ends is None else f"{value:+.4f} ({ends[0]:+.4f} … {ends[1]:+.4f})"
 
 
 def budgets(summary: Summary) -> str:
@@ -88,11 +33,11 @@ def budgets(summary: Summary) -> str:
                 continue
             rows.append(
                 [
-                    "one shot + 8" if name == "one_shot" else name.replace("%", " %"),
+                    budget_name(name),
                     f"{point.labels:.0f}",
                     f"{point.customers:.0f}",
                     entry.system,
-                    *(_ranged(point.value(figure), point.ends(figure)) for figure in ("auroc", "aupr")),
+                    *(figure_text(point, figure) for figure in ("auroc", "aupr")),
                     number(point.within_quintiles),
                     *(_growth(growth) for growth in (point.growth_aupr, point.growth_auroc)),
                     *(_wins(wins, point) for wins in (point.wins_aupr, point.wins_auroc)),
@@ -112,12 +57,17 @@ def budgets(summary: Summary) -> str:
     )
 
 
+def budget_name(name: str) -> str:
+    """A number of labels as it is read: `all`, `5 %`, `one shot + 8`."""
+    return "one shot + 8" if name == "one_shot" else name.replace("%", " %")
+
+
 def ood(summary: Summary) -> str:
     """Table 3."""
     entries = [(entry.system, entry.ood) for entry in summary if entry.ood is not None]
     if not entries:
         return ""
-    shown = [(name, nine) for name, nine in entries if name in (BASELINE, *OURS)] or entries
+    shown = [(name, nine) for name, nine in entries if name in (BASELINE, *FAMILY)] or entries
     by_target = zip(*(nine.by_target for _, nine in shown), strict=False)
     rows = [
         [line.target, name, *_differences(line)]
@@ -135,7 +85,7 @@ def ood(summary: Summary) -> str:
 
 def _differences(line: NineWay | TargetFigures) -> Iterable[str]:
     for figure in AREAS:
-        yield _ranged(line.value(figure), line.ends(figure))
+        yield figure_text(line, figure)
         difference = line.value(f"difference_{figure}")
         yield "" if difference is None else f"{difference:+.4f}"
         yield _growth(line.value(f"growth_{figure}"))
@@ -178,14 +128,6 @@ def _study(
 
 def _areas(point: LabelPoint | RatioPoint) -> str:
     return f"{number(point.aupr)} ({number(point.auroc)})"
-
-
-def _shots(shots: int | None) -> str:
-    return "all" if shots is None else str(shots)
-
-
-def _ranged(value: float | None, ends: Ends) -> str:
-    return number(value) if ends is None else f"{number(value)} [{number(ends[0])}, {number(ends[1])}]"
 
 
 def _growth(value: float | None) -> str:

@@ -4,27 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, ValidationInfo, field_validator
 
 from assets.experiments.comparison.parts import ResultPart
+from assets.experiments.profilers.figured import Difference, Ends, Figured
 from assets.experiments.profilers.rows import ProfileRow
 from assets.experiments.profilers.settings import ProfileEvalSettings
-
-Ends = tuple[float, float] | None  #: of a 95 % interval
-
-
-class Figured(ResultPart):
-    """A part with figures by name."""
-
-    def value(self, figure: str) -> float | None:
-        """A figure; None where it has no meaning or was not measured."""
-        value: float | None = getattr(self, figure, None)
-        return value
-
-    def ends(self, figure: str) -> Ends:
-        """The 95 % interval of a figure, over targets and folds."""
-        ends: Ends = getattr(self, f"{figure}_interval", None)
-        return ends
 
 
 class Means(Figured):
@@ -47,6 +32,10 @@ class Means(Figured):
     within_quintiles_interval: Ends
     within_quintiles_by_fold: tuple[float | None, ...]
     within_quintiles_fold_spread: float | None
+    top_lift: float | None = None
+    top_lift_interval: Ends = None
+    top_lift_by_fold: tuple[float | None, ...] = ()
+    top_lift_fold_spread: float | None = None
 
 
 class GainsOverNormal(ResultPart):
@@ -110,22 +99,6 @@ class NineWay(Means, GainsOverNormal):
     by_target: tuple[TargetFigures, ...]
 
 
-class Difference(Figured):
-    """Each figure less that of another system, paired by brand and fold, in the table of brands."""
-
-    system: str
-    shots: int | None
-    aupr: float | None
-    aupr_interval: Ends
-    aupr_p: float | None
-    auroc: float | None
-    auroc_interval: Ends
-    auroc_p: float | None
-    within_quintiles: float | None
-    within_quintiles_interval: Ends
-    within_quintiles_p: float | None
-
-
 class ProfilerSummary(Figured):
     """A system; its headline is the table of brands with all customers, else the labels study at 100 %."""
 
@@ -133,9 +106,11 @@ class ProfilerSummary(Figured):
     aupr: float | None = None
     auroc: float | None = None
     within_quintiles: float | None = None
+    top_lift: float | None = None
     aupr_interval: Ends = None
     auroc_interval: Ends = None
     within_quintiles_interval: Ends = None
+    top_lift_interval: Ends = None
     base_rate: float | None = None
     of: str | None = None  #: what the headline is of; None without one
     brands: tuple[SupportPoint, ...] = ()
@@ -144,6 +119,10 @@ class ProfilerSummary(Figured):
     masking: tuple[LabelPoint, ...] = ()
     imbalance: tuple[RatioPoint, ...] = ()
     ood: NineWay | None = None
+
+    def at(self, shots: int | None) -> SupportPoint | None:
+        """The table of brands at a support size; None where the system was not asked."""
+        return next((point for point in self.brands if point.shots == shots), None)
 
 
 class EvaluationFacts(ResultPart):
@@ -158,6 +137,17 @@ class EvaluationFacts(ResultPart):
     test_users: tuple[int, ...]
     excluded_brands: int
     remarks: tuple[str, ...]
+    chosen: str = ""  #: which brands are targets, and how large they are, as a sentence
+    having: dict[str, int] = {}  #: what is known of users → how many of them it is known of
+    first: tuple[int, int] | None = None  #: least and most test users whose lift is told
+
+    @property
+    def top(self) -> str:
+        """`first 300`, or `first 58–61` where brands and folds differ."""
+        if self.first is None:
+            return "first"
+        least, most = self.first
+        return f"first {least:,}" + (f"–{most:,}" if most > least else "")
 
 
 class EvaluatedSettings(ProfileEvalSettings):
@@ -166,6 +156,12 @@ class EvaluatedSettings(ProfileEvalSettings):
     model_config = ConfigDict(extra="ignore")
 
     of: dict[str, dict[str, str]] = {}  #: system → setting → value
+
+    @field_validator("systems")
+    @classmethod
+    def _known(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:  # noqa: ARG003
+        """What was evaluated stays readable after a system has another name."""
+        return value
 
 
 class ProfileResult(ResultPart):
@@ -179,6 +175,14 @@ class ProfileResult(ResultPart):
     data_hash: str
     rows: tuple[ProfileRow, ...]
     summary: tuple[ProfilerSummary, ...]
+
+    def entry(self, system: str) -> ProfilerSummary:
+        """A system's entry of the summary.
+
+        Raises:
+            KeyError: it has none.
+        """
+        return {entry.system: entry for entry in self.summary}[system]
 
     def document(self) -> dict[str, Any]:
         """What the JSON holds: all that was measured."""

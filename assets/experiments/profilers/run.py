@@ -8,7 +8,7 @@ there.
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -20,14 +20,18 @@ from assets.experiments.frame import Finished, Study
 from assets.experiments.profilers.cases import Case, Given, by_target, cases, given, source_ways
 from assets.experiments.profilers.data import evaluation_of
 from assets.experiments.profilers.evaluation import Evaluation, PurchaseSource
-from assets.experiments.profilers.results import EvaluatedSettings, EvaluationFacts, ProfileResult
+from assets.experiments.profilers.facts import described, sentences, trainings
+from assets.experiments.profilers.protocol import first_of
+from assets.experiments.profilers.results import EvaluatedSettings, ProfileResult
 from assets.experiments.profilers.rows import ProfileRow, case_key
 from assets.experiments.profilers.settings import ProfileEvalSettings
 from assets.experiments.profilers.summary import summary
 from assets.experiments.profilers.systems import PROFILE_SYSTEMS, Fold, settings_of
-from assets.experiments.workers import Emit, WorkProgress
+from assets.experiments.workers import Emit, WorkProgress, silent
+from models.metrics import lift_of_first
 from models.progress import Progress
 
+PREPARED = "purchases read, brands chosen"  #: a stage
 EVALUATION = "evaluation.pickle"  #: in the partial folder: read by the workers, written by this module
 
 
@@ -48,13 +52,20 @@ def profile_eval(
     *,
     workers: int = 1,
     progress: Progress | None = None,
+    tell: Callable[[Iterable[str]], None] = lambda sentences: None,  # noqa: ARG005
 ) -> ProfileResult:
     """Score every system on every case, write the JSON to `out` and return it.
+
+    Args:
+        tell: called before the work with sentences on what is evaluated and what takes long.
 
     Raises:
         ValueError: a log on which the protocol cannot be followed.
     """
+    report = progress or silent
+    report(PREPARED, 0, 1)
     evaluation = evaluation_of(shop, settings)
+    report(PREPARED, 1, 1)
     of_systems = settings_of(settings.systems, settings.size)
     key = settings.key(shop.data_hash, of_systems)
     study = Study(out, key, ProfileRow, unit="cases scored", progress=progress)
@@ -62,6 +73,8 @@ def profile_eval(
     stored = study.folder / EVALUATION
     units = list(_units(settings, evaluation, stored, planned, study.rows))
     study.expect(len(study.rows) + sum(len(unit.cases) for unit in units))
+    tell(sentences(described(settings, evaluation)))
+    tell(trainings(settings.size, [(unit.system, len(unit.cases)) for unit in units]))
     if units:
         stored.write_bytes(pickle.dumps(evaluation))
     study.run(score_unit, units, workers)
@@ -70,7 +83,7 @@ def profile_eval(
         source=shop.source,
         simulated=shop.simulated,
         settings=EvaluatedSettings(**settings.model_dump(), of=of_systems),
-        protocol=described(evaluation),
+        protocol=described(settings, evaluation),
         git=", ".join(dict.fromkeys(row.git for row in rows)),
         data_hash=shop.data_hash,
         rows=tuple(rows),
@@ -115,7 +128,7 @@ def score_unit(unit: ProfilingUnit, emit: Emit) -> None:
                 emit(Finished(without_row=1))
                 continue
             scores = scorer.score(labels.customers, labels.others)
-            rows.append(_row(unit.system, case, evaluation, labels, scores))
+            rows.append(_row(unit, case, evaluation, labels, scores))
             if PROFILE_SYSTEMS[unit.system].trains_on_brand:  # a case is minutes: none is lost
                 emit(Finished((rows.pop(),)))
         if rows:
@@ -129,23 +142,6 @@ def in_order(
     scored = {(row.system, row.case): row for row in rows}
     keys = [case_key(case, evaluation.name(case.target)) for case in planned]
     return [scored[name, key] for name in settings.systems for key in keys if (name, key) in scored]
-
-
-def described(evaluation: Evaluation) -> EvaluationFacts:
-    """Dates, targets and users as the protocol chose them."""
-    dates = evaluation.dates
-    as_of, end = (str(np.datetime64(day, "D")) for day in (dates.as_of_day, dates.end_day))
-    return EvaluationFacts(
-        as_of=as_of,
-        labels_until=end,
-        horizon_days=dates.horizon,
-        targets=tuple(evaluation.name(target) for target in range(len(evaluation.targets))),
-        users=int(evaluation.known.sum()),
-        train_users=tuple(int(evaluation.train_users(f).sum()) for f in range(len(evaluation.folds))),
-        test_users=tuple(int(fold.sum()) for fold in evaluation.folds),
-        excluded_brands=len(evaluation.excluded),
-        remarks=evaluation.remarks,
-    )
 
 
 def _units(
@@ -182,22 +178,25 @@ def _afforded(case: Case, settings: ProfileEvalSettings) -> bool:
     return case.seed == own and (case.study != "brands" or case.shots is None)
 
 
-def _row(system: str, case: Case, evaluation: Evaluation, labels: Given, scores: np.ndarray) -> ProfileRow:
+def _row(
+    unit: ProfilingUnit, case: Case, evaluation: Evaluation, labels: Given, scores: np.ndarray
+) -> ProfileRow:
     from models.profiling.profile_metrics import figures
 
     test = evaluation.test(case.target, case.fold)
     if not np.isfinite(scores[test]).all():
         raise ValueError(
-            f"{system} gave {int((~np.isfinite(scores[test])).sum())} test users no finite score: {case}"
+            f"{unit.system} gave {int((~np.isfinite(scores[test])).sum())} test users no finite score: {case}"
         )
     measured = figures(
         evaluation.newcomers[case.target][test], scores[test], evaluation.quintiles[case.fold][test]
     )
+    first = first_of(unit.settings.top, int(test.sum()))
     others = 0 if labels.others is None else len(labels.others)
     return ProfileRow(
         study=case.study,
         target=evaluation.name(case.target),
-        system=system,
+        system=unit.system,
         fold=case.fold,
         seed=case.seed,
         shots=case.shots,
@@ -209,6 +208,8 @@ def _row(system: str, case: Case, evaluation: Evaluation, labels: Given, scores:
         aupr=measured.aupr,
         auroc=measured.auroc,
         within_quintiles=measured.within_quintiles,
+        top_lift=lift_of_first(evaluation.newcomers[case.target][test], scores[test], first),
+        first=first,
         base_rate=measured.base_rate,
         test_users=measured.users,
         newcomers=measured.newcomers,

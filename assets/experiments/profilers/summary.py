@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from assets.experiments.profilers import protocol
+from assets.experiments.profilers.figured import Difference
+from assets.experiments.profilers.paired import FIGURES, paired
 from assets.experiments.profilers.results import (
-    Difference,
     LabelPoint,
     NineWay,
     ProfilerSummary,
@@ -23,11 +24,10 @@ from assets.experiments.profilers.results import (
     SupportPoint,
     TargetFigures,
 )
-from assets.experiments.profilers.rows import ProfileRow
+from assets.experiments.profilers.rows import ProfileRow, axes_of, rows_with, table
 from models.metrics.growth import (
     growth_interval,
     mean,
-    mean_interval,
     moving_average,
     normal_interval,
     spread,
@@ -35,39 +35,39 @@ from models.metrics.growth import (
 )
 
 BASELINE = "normal_training"
-OURS = "meta_profile_prior"  #: set against every other system
 AREAS = ("aupr", "auroc")
-FIGURES = (*AREAS, "within_quintiles")
 BUDGET_NAMES = {1.0: "all", 0.2: "20%", 0.05: "5%", 0.01: "1%"}
 ONE_SHOT = "one_shot"  #: one customer and eight others
 
 
 def summary(rows: Sequence[ProfileRow], systems: Sequence[str]) -> tuple[ProfilerSummary, ...]:
     """One entry a system that has rows."""
-    return tuple(_summarise(name, rows) for name in systems if _of(rows, system=name))
+    against = paired(rows)
+    measured = [name for name in systems if rows_with(rows, system=name)]
+    return tuple(_summarise(name, rows, against.get(name, ())) for name in measured)
 
 
-def _summarise(name: str, rows: Sequence[ProfileRow]) -> ProfilerSummary:
-    own = _of(rows, system=name)
-    base = _of(rows, system=BASELINE) if name != BASELINE else []
+def _summarise(name: str, rows: Sequence[ProfileRow], against: tuple[Difference, ...]) -> ProfilerSummary:
+    own = rows_with(rows, system=name)
+    base = rows_with(rows, system=BASELINE) if name != BASELINE else []
     brands = tuple(
         SupportPoint(shots=shots, **means(alike))
         for shots in protocol.SUPPORTS
-        if (alike := _of(own, study="brands", shots=shots))
+        if (alike := rows_with(own, study="brands", shots=shots))
     )
     masking = _masking(own, base)
     budgets = {BUDGET_NAMES[point.fraction]: point for point in masking if point.fraction in BUDGET_NAMES}
-    if shot := _of(own, study="labels", shots=1):
-        budgets[ONE_SHOT] = LabelPoint(**means(shot), **gains(shot, _of(base, study="labels", shots=1)))
+    if shot := rows_with(own, study="labels", shots=1):
+        budgets[ONE_SHOT] = LabelPoint(**means(shot), **gains(shot, rows_with(base, study="labels", shots=1)))
     parts: dict[str, Any] = {
         "brands": brands,
-        "against": differences(own, [row for row in rows if row.system != name]) if name == OURS else (),
+        "against": against,
         "budgets": budgets,
         "masking": masking,
         "imbalance": _imbalance(own, base),
     }
-    if nine := _of(own, study="ood"):
-        parts["ood"] = nine_way(nine, _of(base, study="ood"))
+    if nine := rows_with(own, study="ood"):
+        parts["ood"] = nine_way(nine, rows_with(base, study="ood"))
     measured = {part: values for part, values in parts.items() if values}
     return ProfilerSummary(system=name, **_headline(brands, budgets), **measured)
 
@@ -89,19 +89,19 @@ def _masking(own: Sequence[ProfileRow], base: Sequence[ProfileRow]) -> tuple[Lab
         LabelPoint(
             fraction=fraction,
             **means(alike),
-            **gains(alike, _of(base, study="labels", fraction=fraction)),
+            **gains(alike, rows_with(base, study="labels", fraction=fraction)),
         )
         for fraction in protocol.FRACTIONS
-        if (alike := _of(own, study="labels", fraction=fraction))
+        if (alike := rows_with(own, study="labels", fraction=fraction))
     )
 
 
 def _imbalance(own: Sequence[ProfileRow], base: Sequence[ProfileRow]) -> tuple[RatioPoint, ...]:
     """Figure 4, with the moving average of AUPR."""
     points = [
-        (ratio, means(alike) | gains(alike, _of(base, study="imbalance", ratio=ratio)))
+        (ratio, means(alike) | gains(alike, rows_with(base, study="imbalance", ratio=ratio)))
         for ratio in protocol.RATIOS
-        if (alike := _of(own, study="imbalance", ratio=ratio))
+        if (alike := rows_with(own, study="imbalance", ratio=ratio))
     ]
     moving = moving_average([figures["aupr"] for _, figures in points])
     return tuple(
@@ -134,7 +134,7 @@ def gains(rows: Sequence[ProfileRow], base: Sequence[ProfileRow]) -> dict[str, A
     if not cases:
         return {}
     ours, theirs = ([row for row in side if row.case in cases] for side in (rows, base))
-    axes = _axes(ours)
+    axes = axes_of(ours)
     fields: dict[str, Any] = {"of_targets": len(axes[0])}
     for figure in AREAS:
         tables = table(ours, figure, axes), table(theirs, figure, axes)
@@ -148,30 +148,10 @@ def gains(rows: Sequence[ProfileRow], base: Sequence[ProfileRow]) -> dict[str, A
     return fields | {"p": max(_known(fields[f"p_{figure}"] for figure in AREAS), default=None)}
 
 
-def differences(rows: Sequence[ProfileRow], others: Sequence[ProfileRow]) -> tuple[Difference, ...]:
-    """Against every other system."""
-    lines = []
-    for name in dict.fromkeys(row.system for row in others):
-        for shots in protocol.SUPPORTS:
-            ours = _of(rows, study="brands", shots=shots)
-            theirs = _of(others, system=name, study="brands", shots=shots)
-            if not ours or not theirs:
-                continue
-            axes = _axes(theirs)
-            ours = [row for row in ours if row.target in axes[0]]
-            fields: dict[str, Any] = {}
-            for figure in FIGURES:
-                interval = mean_interval(table(ours, figure, axes) - table(theirs, figure, axes))
-                fields |= {figure: interval.mean, f"{figure}_interval": interval.ends}
-                fields[f"{figure}_p"] = interval.p
-            lines.append(Difference(system=name, shots=shots, **fields))
-    return tuple(lines)
-
-
 def nine_way(rows: Sequence[ProfileRow], base: Sequence[ProfileRow]) -> NineWay:
     """Table 3: by target with the interval over support draws, and over all targets."""
     by_target = tuple(
-        _target(target, _of(rows, target=target), _of(base, target=target))
+        _target(target, rows_with(rows, target=target), rows_with(base, target=target))
         for target in dict.fromkeys(row.target for row in rows)
     )
     return NineWay(**means(rows), **gains(rows, base), by_target=by_target)
@@ -187,31 +167,6 @@ def _target(target: str, rows: Sequence[ProfileRow], base: Sequence[ProfileRow])
             fields |= {f"difference_{figure}": ours - theirs, f"growth_{figure}": ours / theirs - 1}
     rate = mean(_known(row.base_rate for row in rows))
     return TargetFigures(target=target, draws=len(rows), base_rate=rate, **fields)
-
-
-def table(
-    rows: Sequence[ProfileRow], figure: str, axes: tuple[list[str], list[int]] | None = None
-) -> np.ndarray:
-    """Figure by target and fold, float64 [T, F], averaged over seeds and draws; NaN where there is none."""
-    targets, folds = axes or _axes(rows)
-    row_of, column_of = ({name: index for index, name in enumerate(axis)} for axis in (targets, folds))
-    total, count = np.zeros((len(targets), len(folds))), np.zeros((len(targets), len(folds)))
-    for row in rows:
-        value = getattr(row, figure)
-        if value is not None:
-            cell = row_of[row.target], column_of[row.fold]
-            total[cell] += value
-            count[cell] += 1
-    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
-
-
-def _axes(rows: Sequence[ProfileRow]) -> tuple[list[str], list[int]]:
-    return list(dict.fromkeys(row.target for row in rows)), sorted({row.fold for row in rows})
-
-
-def _of(rows: Sequence[ProfileRow], **values: Any) -> list[ProfileRow]:
-    """Rows with these values; of the labels study, one shot and fractions never mix."""
-    return [row for row in rows if all(getattr(row, name) == value for name, value in values.items())]
 
 
 def _known(values: Iterable[float | None]) -> list[float]:

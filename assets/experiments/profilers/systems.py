@@ -19,12 +19,7 @@ import numpy as np
 from assets.common.provenance import flat
 from assets.experiments.profilers import protocol
 from assets.experiments.profilers.evaluation import Evaluation
-from models.profiling.opponents import (
-    activity_alone,
-    cosine_to_customers,
-    ridge_on_spend,
-    user_prior,
-)
+from models.profiling.opponents import activity_alone, cosine_to_customers, ridge_on_spend, user_prior
 from models.profiling.source_brands import SourceBrands, source_brands
 from models.progress import Progress
 
@@ -101,6 +96,30 @@ def _joint(fold: Fold) -> Scorer:
     from models.profiling.joint_logistic import JointLogistic
 
     return JointLogistic.train(fold.evaluation.data, fold.train_users, fold.source, seed=fold.seed)
+
+
+def _logistic_baskets(fold: Fold) -> Scorer:
+    from models.profiling.afternoon import logistic_on_baskets
+
+    return logistic_on_baskets(fold.evaluation.data, fold.train_users)
+
+
+def _als(fold: Fold) -> Scorer:
+    from models.profiling.afternoon import logistic_on_factors
+
+    return logistic_on_factors(fold.evaluation.data, fold.train_users, seed=fold.seed)
+
+
+def _lightgbm_baskets(fold: Fold) -> Scorer:
+    from models.profiling.afternoon import trees_on_baskets
+
+    return trees_on_baskets(fold.evaluation.data, fold.train_users, seed=fold.seed)
+
+
+def _neighbours(fold: Fold) -> Scorer:
+    from models.profiling.afternoon import nearest_baskets
+
+    return nearest_baskets(fold.evaluation.data, fold.train_users)
 
 
 def _printed(size: str) -> MetaProfileSettings:
@@ -213,6 +232,10 @@ PROFILE_SYSTEMS: dict[str, ProfileSystem] = {
     "cosine": ProfileSystem(_cosine),
     "ridge": ProfileSystem(_ridge),
     "joint_logistic": ProfileSystem(_joint),
+    "logistic_baskets": ProfileSystem(_logistic_baskets),
+    "als": ProfileSystem(_als),
+    "lightgbm_baskets": ProfileSystem(_lightgbm_baskets),
+    "neighbours": ProfileSystem(_neighbours),
 }
 
 

@@ -22,6 +22,8 @@ def record(tracking: Tracking, result: ProfileResult, out: Path) -> str:
     """Write the evaluation on its runs, found again where it was recorded before; returns the parent's id."""
     settings = result.document()["settings"]
     of_systems = settings.pop("of")
+    if result.settings.named:  # a parameter of MLflow has no room for a list of brands
+        settings["targets"] = f"{len(result.settings.named)} named"
     partition = result.protocol.as_of + "-development" * result.settings.development
     tags = {"data_hash": result.data_hash, "evaluated_git": result.git}
     with artifacts(pictures(result), out) as files:
@@ -37,7 +39,7 @@ def record(tracking: Tracking, result: ProfileResult, out: Path) -> str:
                 artifacts=files,
             )
         )
-    shared = flat({name: settings[name] for name in ("as_of", "horizon", "targets", "draws")})
+    shared = flat({name: settings[name] for name in ("as_of", "horizon", "targets", "size_band", "draws")})
     for system in result.settings.systems:
         for seed in result.settings.seeds:
             rows = [row for row in result.rows if row.system == system and row.seed == seed]

@@ -2,49 +2,36 @@
 
 Text (CSV and its kin, one id a line, JSON lines) is read as text; columns of Parquet and Arrow files are cast
 in Arrow, integers to their digits. What can mean two things is refused with a sentence that says what to do.
+Ids that went through such a number before they came here are `known_ids`' to judge, which knows the log's.
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assets.common.faults import BadRequest
-from assets.profiling.audience import id_text
+from assets.profiling.audience import id_json, id_text
+from assets.profiling.audience.id_headers import ID_COLUMN, id_column
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-ID_COLUMN = "user_id"
 AS_TEXT = "in pandas: frame.astype({'user_id': 'Int64'}).astype({'user_id': 'string'})"
+LIST_BYTES = 2**28  #: of a text, unpacked: more than 20 million ids
+LONGEST_ID = 512  #: characters
 
-_ALONE = {"id", "ids", "uid", "uuid", "guid"}
-_WHO = (
-    "user|customer|cust|client|member|account|acct|household|person|visitor|subscriber|buyer|shopper|"
-    "contact|loyalty|card"
-)
-_HEADER = re.compile(rf"(?:{_WHO})(?:id|key|no|nr|num|number|code)?s?")
-#: How a spreadsheet or a float column writes a whole number: 123.0, 9.1E+18, 9E+18. Hexadecimal digits such
-#: as 12e4 are none of these.
-_FRACTION = r"^[+-]?\d+(\.0*|\.\d+[eE][+-]?\d+|[eE]\+\d+)$"
-
-#: First bytes → what the file is, and what to do with it.
-_NO_LIST = {
-    b"PK\x03\x04": "an Excel workbook or another zip archive: save its sheet as CSV (UTF-8), or unpack it",
-    b"PK\x05\x06": "an empty zip archive: save the list as CSV (UTF-8)",
-    b"\xd0\xcf\x11\xe0": "an Excel workbook of the old form: save its sheet as CSV (UTF-8)",
-    b"%PDF": "a PDF: save the list as CSV (UTF-8)",
-    b"7z\xbc\xaf": "a 7-Zip archive: unpack it",
-    b"Rar!": "a RAR archive: unpack it",
-    b"\x28\xb5\x2f\xfd": "compressed with zstd: unpack it",
-    b"BZh": "compressed with bzip2: unpack it",
-    b"\xfd7zXZ": "compressed with xz: unpack it",
-    b"SQLite format 3": "an SQLite database: export the list as CSV (UTF-8)",
-    b"\xff\xfe": "text in UTF-16 (Excel calls it Unicode text): save it as CSV UTF-8",
-    b"\xfe\xff": "text in UTF-16 (Excel calls it Unicode text): save it as CSV UTF-8",
+#: endings of names → what such a file is; text under such a name is none of them, and refused as well
+_SHEETS = {
+    ".xlsx": "an Excel workbook",
+    ".xlsm": "an Excel workbook",
+    ".xlsb": "an Excel workbook",
+    ".xls": "an Excel workbook",
+    ".ods": "an OpenDocument spreadsheet",
+    ".numbers": "a Numbers spreadsheet",
 }
+_EXACT_BITS = {16: 11, 32: 24, 64: 53}  #: whole numbers that a float of so many bits holds: below 2^…
 
 
 @dataclass(frozen=True)
@@ -56,6 +43,7 @@ class CustomerList:
     rows: int  #: ids in the file, repeats included
     blanks: int = 0  #: rows of a table without an id; empty lines are no rows
     column: str | None = None  #: name of the column or header that was read; None: every line is an id
+    form: str = ""  #: of the file, in words: separator and encoding, or its kind
 
     @property
     def repeats(self) -> int:
@@ -67,142 +55,147 @@ class CustomerList:
         """What of the file was taken and what was left out, in words."""
         read = "one id a line" if self.column is None else f"column {self.column!r}"
         counts = {"ids": len(self.ids), "rows that repeat one": self.repeats, "rows without one": self.blanks}
-        return f"{read}; " + ", ".join(f"{what}: {count:,}" for what, count in counts.items())
+        return f"{read}, {self.form}; " + ", ".join(f"{what}: {count:,}" for what, count in counts.items())
 
 
 def read_customers(path: Path) -> CustomerList:
     """The ids of a customers' file: one id a line, or the column of a table that names users.
 
-    The column is `user_id` in any spelling (User ID, userId), or the only one with a name such as id or
-    customer_id. Ids are text: digits stay as they are, leading zeros too; spaces around them are cut.
+    The column is `user_id` in any spelling (User ID, userId), or the only one with a usual name such as
+    customer_id or Kunden-Nr (`id_headers`). Ids are text: digits stay as they are, leading zeros too; spaces
+    around them are cut.
 
     Raises:
-        BadRequest: no such file, a form that is no list, no column or several that may be meant, ids that
-            went through numbers with fractions, or not one id.
+        BadRequest: no such file, a form that is no list, no column or several that may be meant, numbers
+            with fractions, or not one id.
     """
     import pyarrow as pa
 
+    from warehouse.landing.rejection import FileRejected
+
     if not path.is_file():
         raise BadRequest(f"{path} is not a file: name the file with the customers' ids")
+    _refuse_sheets(path)
     try:
-        column, name = _column(path, path.read_bytes())
-    except (OSError, ValueError, pa.ArrowException) as error:  # unreadable Parquet, ragged CSV
-        if isinstance(error, BadRequest):
-            raise
+        return _listed(path, _cells(path))
+    except BadRequest:
+        raise
+    except FileRejected as error:
+        raise BadRequest(str(error)) from error
+    except (OSError, ValueError, pa.ArrowException) as error:  # damaged Arrow or Parquet
         what = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise BadRequest(
             f"{path} cannot be read as a list of user ids ({what}): write CSV or Parquet with a column "
             f"{ID_COLUMN}, or text with one id a line"
         ) from error
-    return _listed(path, _as_text(path, column, name), name)
 
 
-def is_header(cell: str) -> bool:
-    """Whether a cell names a column of user ids and is none itself: user_id, User ID, customerId, id …"""
-    plain = _plain(cell)
-    return plain in _ALONE or _HEADER.fullmatch(plain) is not None
+def _refuse_sheets(path: Path) -> None:
+    """Refuse spreadsheets by their name; by their content, `refuse_other_kinds` does."""
+    if what := _SHEETS.get(path.suffix.lower()):
+        raise BadRequest(
+            f"{path} is called {what}, which is not read: in the spreadsheet program, format the ids' column "
+            "as Text and save the sheet as CSV (UTF-8); where the file is text already, call it .csv"
+        )
 
 
-def id_column(path: Path, names: list[str], where: str) -> int:
-    """Position of the column of user ids; `where` says what the names are, for the refusal.
-
-    Raises BadRequest where there is none, or several that may be meant.
-    """
-    listed = ", ".join(repr(name) for name in names)
-    for match in (lambda name: _plain(name) == _plain(ID_COLUMN), is_header):
-        fitting = [position for position, name in enumerate(names) if match(name)]
-        if len(fitting) > 1:
-            raise BadRequest(
-                f"{path} has {len(fitting)} columns that may hold the user ids "
-                f"({', '.join(repr(names[position]) for position in fitting)}; {where}: {listed}): name the "
-                f"right one {ID_COLUMN}, and no other"
-            )
-        if fitting:
-            return fitting[0]
-    raise BadRequest(
-        f"{path} has no column {ID_COLUMN} ({where}: {listed}): give the column of the users' ids that name"
-    )
-
-
-def _plain(name: str) -> str:
-    """Letters and digits alone, in lower case."""
-    return re.sub(r"[\W_]+", "", name).lower()
-
-
-def _column(path: Path, content: bytes) -> tuple[pa.ChunkedArray, str | None]:
-    """The column of ids as it lies in the file, and its name."""
+def _cells(path: Path) -> id_text.IdCells:
+    """The column of ids of a file, as text."""
     import pyarrow as pa
 
-    if content.startswith(b"\x1f\x8b"):
-        content = pa.CompressedInputStream(pa.BufferReader(content), "gzip").read()
-    for magic, what in _NO_LIST.items():
-        if content.startswith(magic):
-            raise BadRequest(f"{path} is {what}")
-    reader = pa.BufferReader(content)
-    if content.startswith(b"PAR1"):
-        import pyarrow.parquet as parquet
+    from warehouse.landing.file_kinds import is_gzip, refuse_other_kinds, too_large, unpacked
+    from warehouse.landing.formats import contents, open_parquet
 
-        file = parquet.ParquetFile(reader)
-        names = file.schema_arrow.names
-        name = names[id_column(path, names, "it has")]
-        # A dot in a name would be read as a path into a nested column.
-        return file.read(columns=None if "." in name else [name])[name], name
+    content = contents(path)
+    if is_gzip(content):
+        content = unpacked(path, content, LIST_BYTES)
+    refuse_other_kinds(path, content)
+    if content.startswith(b"PAR1"):
+        file = open_parquet(path, content)
+        name = file.names[id_column(path, file.names, "Parquet; it has")]
+        return id_text.IdCells(_as_text(path, file.read([name])[name], name), name, "Parquet")
     if content.startswith((b"ARROW1", b"\xff\xff\xff\xff")):
         opened = pa.ipc.open_file if content.startswith(b"ARROW1") else pa.ipc.open_stream
-        table = opened(reader).read_all()
-        position = id_column(path, table.column_names, "it has")
-        return table.column(position), table.column_names[position]
-    text = id_text.decoded(path, content)
-    if id_text.is_json(path, text):
-        return id_text.json_ids(path, text, lambda names: id_column(path, names, "its keys are"))
-    table, names = id_text.table_of(path, text, is_header)
-    if not names:
-        return table.column(0), None
-    position = id_column(path, names, "its first line is")
-    return table.column(position), names[position]
+        table = opened(pa.BufferReader(content)).read_all()
+        position = id_column(path, table.column_names, "Arrow; it has")
+        name = table.column_names[position]
+        return id_text.IdCells(_as_text(path, table.column(position), name), name, "Arrow")
+    if len(content) > LIST_BYTES:
+        raise too_large(path, LIST_BYTES)
+    text, encoding = id_text.decoded(path, content)
+    if id_json.is_json(path, text):
+        return id_json.ids_of_json(path, text, encoding)
+    return id_text.ids_of_text(path, text, encoding)
 
 
-def _as_text(path: Path, column: pa.ChunkedArray, name: str | None) -> pa.ChunkedArray:
-    """Ids as text, without a detour through floats; gaps stay null."""
+def _as_text(path: Path, column: pa.ChunkedArray, name: str) -> pa.ChunkedArray:
+    """Ids as text, integers as their digits and whole floats as `7.0`; gaps stay null."""
     import pyarrow as pa
 
     what, types = f"column {name!r} of {path}", pa.types
     while types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     kind = column.type
-    if types.is_floating(kind) or (types.is_decimal(kind) and kind.scale > 0):
-        raise BadRequest(
-            f"{what} holds numbers with fractions ({kind}): ids above 2^53 that went through them are other "
-            f"ids already; write the ids as text, from the place where they were still text or integers "
-            f"({AS_TEXT})"
-        )
+    if types.is_decimal(kind):
+        try:
+            return column.cast(pa.decimal128(38, 0)).cast(pa.string())
+        except pa.ArrowInvalid as error:
+            raise _fractions(what, column) from error
+    if types.is_floating(kind):
+        return _whole_floats(what, column)
     if types.is_binary(kind) or types.is_large_binary(kind) or types.is_binary_view(kind):
         return column.cast(pa.large_binary()).cast(pa.large_string())
-    if types.is_null(kind) or types.is_integer(kind) or types.is_decimal(kind):
+    if types.is_null(kind) or types.is_integer(kind):
         return column.cast(pa.string())
     if types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind):
         return column.cast(pa.large_string())
     raise BadRequest(f"{what} has type {kind}: write the ids as text or whole numbers")
 
 
-def _listed(path: Path, column: pa.ChunkedArray, name: str | None) -> CustomerList:
+def _whole_floats(what: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Floats that hold whole numbers exactly, as `7.0`; refused where one has a fraction or is too large."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    numbers = column.cast(pa.float64())
+    numbers = pc.if_else(pc.is_nan(numbers), None, numbers)  # how pandas writes a gap
+    exact = pc.and_(
+        pc.equal(pc.floor(numbers), numbers),
+        pc.less(pc.abs(numbers), 2.0 ** _EXACT_BITS[column.type.bit_width]),
+    )
+    if pc.all(exact).as_py() is False:
+        raise _fractions(what, column)
+    return pc.binary_join_element_wise(numbers.cast(pa.int64()).cast(pa.string()), ".0", "")
+
+
+def _fractions(what: str, column: pa.ChunkedArray) -> BadRequest:
+    return BadRequest(
+        f"{what} holds numbers with fractions, or larger than {column.type} holds exactly: large ids that "
+        f"went through it are other ids already; write the ids as text, from the place where they were still "
+        f"text or integers ({AS_TEXT})"
+    )
+
+
+def _listed(path: Path, column: id_text.IdCells) -> CustomerList:
     """Spaces cut, gaps counted, each id once."""
     import pyarrow.compute as pc
 
-    ids = pc.fill_null(pc.utf8_trim_whitespace(column), "")
+    ids = pc.fill_null(pc.utf8_trim_whitespace(column.cells), "")
     named = ids.filter(pc.not_equal(ids, ""))
     if not len(named):
-        raise BadRequest(f"{path} holds no user id: write one a line, or a column {ID_COLUMN}")
+        raise BadRequest(
+            f"{path} holds no user id ({column.form}): write one a line, or a column {ID_COLUMN}"
+        )
     broken = named.filter(pc.match_substring(named, "\n"))
     if len(broken):
         raise BadRequest(
             f"{path}: a quotation mark is opened before {broken[0].as_py()[:40]!r} and never closed"
         )
-    fractions = named.filter(pc.match_substring_regex(named, _FRACTION))
-    if len(fractions):
+    long = named.filter(pc.greater(pc.utf8_length(named), LONGEST_ID))
+    if len(long):
         raise BadRequest(
-            f"{path} has ids that went through numbers with fractions ({len(fractions):,} of {len(named):,}) "
-            f"such as {fractions[0].as_py()!r}: their last digits may be lost; write them as text (in a "
-            f"spreadsheet, the column's format is Text before the ids are put in; {AS_TEXT})"
+            f"{path} has an id of {len(long[0].as_py()):,} characters ({long[0].as_py()[:40]!r} …; "
+            f"{column.form}), more than {LONGEST_ID}: write one id a line"
         )
-    return CustomerList(path, tuple(pc.unique(named).to_pylist()), len(named), len(ids) - len(named), name)
+    ids_once = tuple(pc.unique(named).to_pylist())
+    return CustomerList(path, ids_once, len(named), len(ids) - len(named), column.name, column.form)

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from assets.common.faults import BadRequest
+from assets.profiling.audience.in_words import cautions, outlook, score_meaning
 from assets.profiling.audience.page import page
+from assets.profiling.audience.verdict import verdict
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -134,11 +136,15 @@ def summary(result: AudienceResult) -> dict[str, Any]:
             "repeats": result.customers.repeats,
             "rows_without_id": result.customers.blanks,
             "column": result.customers.column,
+            "form": result.customers.form,
+            "read_otherwise": result.listed.remark,
             "ids": len(result.customers.ids),
             "known": result.known,
             "unknown": list(result.unknown),
         },
         "audience": {"users": len(result.audience), "candidates": result.audience.candidates},
+        "outlook": [*outlook(result), *cautions(result)],
+        "score": score_meaning(result.model.system),
         "lift": _lift(result),
         "portrait": [
             {"kind": t.kind, "name": t.name, "values": [None if v != v else v for v in t.values]}
@@ -148,10 +154,10 @@ def summary(result: AudienceResult) -> dict[str, Any]:
 
 
 def _lift(result: AudienceResult) -> dict[str, Any]:
-    if result.lift is None:
+    judged = verdict(result)
+    if result.lift is None or judged is None:
         return {"basis": None, "why": result.no_lift}
     lift = result.lift
-    reached, error = lift.curve.at(result.share)
     return {
         "basis": lift.basis,
         "brand": lift.brand,
@@ -163,7 +169,9 @@ def _lift(result: AudienceResult) -> dict[str, Any]:
         "brands": lift.curve.brands,
         "rate": lift.rate,
         "audience_share": result.share,
-        "reached": reached,
-        "reached_error": error,
-        "lift": reached / result.share,
+        "reached": judged.reached,
+        "reached_95": [judged.low, judged.high],
+        "lift": judged.times,
+        "lift_95": [judged.least_times, judged.most_times],
+        "told_apart_from_chance": judged.told,
     }

@@ -5,15 +5,15 @@ Pictures are inside it, there is no script, and everything that came from a file
 
 from __future__ import annotations
 
-import base64
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from assets.profiling.audience import page_outlook
+from assets.profiling.audience.html_parts import table
 from assets.profiling.audience.make import GROUPS
-from assets.profiling.audience.plots import lift_picture, score_picture
 
 if TYPE_CHECKING:
     from assets.profiling.audience.make import AudienceResult
@@ -36,9 +36,10 @@ def page(result: AudienceResult) -> str:
     title = f"Audience for {name if brand is None else f'brand {brand}'}"
     simulated = '<span class="simulated">simulated</span>' if result.simulated else ""
     sections = (
-        _figures(result),
-        _lift(result),
-        _scores(result),
+        page_outlook.expected(result),
+        page_outlook.figures(result),
+        page_outlook.lift(result),
+        page_outlook.scores(result),
         _head(result),
         _portrait(result.traits),
         _unknown(result),
@@ -59,76 +60,21 @@ def page(result: AudienceResult) -> str:
 <h1>{escape(title)}</h1>
 <p class="lead">{escape(_lead(result))}</p>
 </header>
+<main>
 {"".join(sections)}
+</main>
 </body>
 </html>
 """
 
 
 def _lead(result: AudienceResult) -> str:
-    days = result.settings.horizon_days
+    settings = result.settings
     made = " The log is simulated: nothing here is about people." if result.simulated else ""
     return (
-        f"{len(result.audience):,} users, ranked by how likely they are to become customers in the "
-        f"{days} days from {result.settings.as_of}, going by {result.known:,} known customers.{made}"
-    )
-
-
-def _figures(result: AudienceResult) -> str:
-    cards = [(f"{len(result.audience):,}", f"in the audience, of {result.audience.candidates:,} candidates")]
-    if result.lift is not None:
-        reached, error = result.lift.curve.at(result.share)
-        lift = reached / result.share
-        cards.append((f"{lift:.1f} ×", "as many new customers as a random audience of this size (expected)"))
-        low, high = max(reached - 1.96 * error, 0.0), min(reached + 1.96 * error, 1.0)
-        meaning = f"of the new customers are expected in it ({low:.0%} to {high:.0%})"
-        cards.append((f"{reached:.0%}", meaning))
-        if result.lift.rate is not None:
-            expected = result.lift.rate * result.audience.candidates * reached
-            meaning = (
-                f"expected among them within {result.settings.horizon_days} days, if as many come as before"
-            )
-            cards.append((f"{expected:,.0f}", meaning))
-    listed = f"known customers of {len(result.customers.ids):,} in the list"
-    cards.append((f"{result.known:,}", listed))
-    body = "".join(f"<div><b>{escape(big)}</b><span>{escape(small)}</span></div>" for big, small in cards)
-    return f'<section class="cards">{body}</section>\n'
-
-
-def _lift(result: AudienceResult) -> str:
-    if result.lift is None:
-        return (
-            f"<section><h2>Expected lift</h2><p>None can be told: {escape(result.no_lift)}.</p></section>\n"
-        )
-    rows = [
-        (
-            f"{share:.0%}",
-            f"{share * result.audience.candidates:,.0f}",
-            f"{reached:.0%}",
-            f"{reached / share:.2f}\u00a0×",
-        )
-        for share in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
-        for reached in (result.lift.curve.at(share)[0],)
-    ]
-    basis = "the brand itself" if result.lift.basis == "brand" else "other brands with as many customers"
-    note = (
-        f"Seen on {basis}, with the clock held back: {result.lift.why}. The model that ranked there is of "
-        f"{result.lift.model_as_of}; neither it nor its data knew what came after {result.lift.since}. The "
-        "band is two standard errors wide on each side."
-    )
-    table = _table(("contacted", "users", "new customers reached", "lift"), rows)
-    return (
-        "<section><h2>Expected lift</h2><div class='pair'>"
-        f"{_picture(lift_picture(result), 'Expected lift curve')}{table}</div>"
-        f'<p class="note">{escape(note)}</p></section>\n'
-    )
-
-
-def _scores(result: AudienceResult) -> str:
-    note = "A score is an order, not a probability. The percentile says how many candidates rank lower."
-    return (
-        "<section><h2>Scores of all candidates</h2>"
-        f'{_picture(score_picture(result), "Distribution of scores")}<p class="note">{note}</p></section>\n'
+        f"{len(result.audience):,} users, in the order in which the model expects them to become customers "
+        f"within {settings.horizon_days} days from {settings.as_of}, going by {result.known:,} known "
+        f"customer{'' if result.known == 1 else 's'}.{made}"
     )
 
 
@@ -151,7 +97,7 @@ def _head(result: AudienceResult) -> str:
     ]
     heading = ("rank", "user", "score", "percentile", "nearest known customers (similarity)")
     note = f"The first {len(rows)} of {len(result.audience):,}; the CSV and Parquet files hold all."
-    return f'<section><h2>The audience</h2>{_table(heading, rows)}<p class="note">{note}</p></section>\n'
+    return f'<section><h2>The audience</h2>{table(heading, rows)}<p class="note">{note}</p></section>\n'
 
 
 def _portrait(traits: Sequence[Trait]) -> str:
@@ -159,7 +105,7 @@ def _portrait(traits: Sequence[Trait]) -> str:
     for kind, heading in _HEADINGS.items():
         rows = [(t.name, *(_figure(kind, value) for value in t.values)) for t in traits if t.kind == kind]
         if rows:
-            blocks.append(_table((heading, *GROUPS), rows))
+            blocks.append(table((heading, *GROUPS), rows))
     note = "Genres and answers are those in which the customers stand out most from everyone."
     return f'<section><h2>Who the customers are</h2>{"".join(blocks)}<p class="note">{note}</p></section>\n'
 
@@ -185,7 +131,8 @@ def _unknown(result: AudienceResult) -> str:
 def _settings(result: AudienceResult) -> str:
     settings = {
         "customers' file": Path(result.settings.customers).name,
-        "ids in it": result.customers.remark,
+        "read from it": result.customers.remark,
+        "read otherwise than written": result.listed.remark or "nothing",
         "known customers": "kept in the ranking" if result.settings.keep_customers else "left out",
         "model": f"{result.model.system}, as of {result.model.partition}",
         "model state": result.model.state_hash,
@@ -195,13 +142,3 @@ def _settings(result: AudienceResult) -> str:
     }
     rows = "".join(f"<dt>{escape(k)}</dt><dd>{escape(str(v))}</dd>" for k, v in settings.items())
     return f"<section><h2>How it was made</h2><dl>{rows}</dl></section>"
-
-
-def _table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    head = "".join(f"<th>{escape(cell)}</th>" for cell in heading)
-    body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-
-
-def _picture(png: bytes, label: str) -> str:
-    return f'<img alt="{label}" src="data:image/png;base64,{base64.b64encode(png).decode()}">'

@@ -6,6 +6,8 @@ import io
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from assets.profiling.audience.verdict import ERRORS, LiftVerdict
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -13,7 +15,8 @@ if TYPE_CHECKING:
 
 SIZE_INCHES = (5.6, 3.4)
 DPI = 160  #: sharp on a page that is printed or mailed; some 40 KB each
-INK, ACCENT, QUIET = "#22303c", "#0b6e4f", "#c3ccd3"
+INK, PLAIN, QUIET = "#22303c", "#33648c", "#c3ccd3"
+GOOD = "#0b6e4f"  #: of a lift that is told apart from chance by a margin, and of nothing else
 
 
 def lift_picture(result: AudienceResult) -> bytes:
@@ -24,6 +27,7 @@ def lift_picture(result: AudienceResult) -> bytes:
     if result.lift is None:
         raise ValueError(f"no lift curve to draw: {result.no_lift}")
     curve, share = result.lift.curve, result.share
+    colour = GOOD if LiftVerdict.of(curve, share).marked else PLAIN
 
     def draw(axes: Axes) -> None:
         import numpy as np
@@ -32,9 +36,9 @@ def lift_picture(result: AudienceResult) -> bytes:
 
         x = 100 * np.r_[0.0, REACHED]
         reached, error = 100 * np.r_[0.0, curve.reached], 100 * np.r_[0.0, curve.error]
-        low, high = np.clip(reached - 1.96 * error, 0, 100), np.clip(reached + 1.96 * error, 0, 100)
-        axes.fill_between(x, low, high, color=ACCENT, alpha=0.13, lw=0)
-        axes.plot(x, reached, color=ACCENT, lw=2.2, label="this ranking, held back")
+        low, high = (np.clip(reached + side * ERRORS * error, 0, 100) for side in (-1, 1))
+        axes.fill_between(x, low, high, color=colour, alpha=0.13, lw=0)
+        axes.plot(x, reached, color=colour, lw=2.2, label="this ranking, held back")
         axes.plot([0, 100], [0, 100], color=QUIET, lw=1.4, ls=(0, (4, 3)), label="at random")
         at = 100 * curve.at(share)[0]
         axes.plot([100 * share] * 2, [0, at], color=INK, lw=0.9, ls=":")
@@ -43,7 +47,7 @@ def lift_picture(result: AudienceResult) -> bytes:
             xlim=(0, 100),
             ylim=(0, 102),
             xlabel="% of the candidates contacted, best first",
-            ylabel="% of the new customers reached",
+            ylabel="% of the future customers reached",
         )
         axes.legend(frameon=False, fontsize=8, loc="lower right")
 
@@ -66,7 +70,7 @@ def score_picture(result: AudienceResult) -> bytes:
         axes.hist(
             result.audience.score,
             edges.tolist(),
-            color=ACCENT,
+            color=PLAIN,
             label=f"{len(result.audience):,} in the audience",
         )
         axes.set(xlabel="score", ylabel="users")

@@ -38,7 +38,7 @@ def ran(home, config, fails=False):
 def test_an_evaluation_is_on_its_page_and_in_mlflow(tmp_path_factory, monkeypatch):
     home, deployment = shop_on_disk.shop(tmp_path_factory)
     monkeypatch.setenv("HOURFOLD_HOME", str(home.root))
-    page = ran(home, {"systems": "ridge,activity", "targets": 1, "brands": 1, "draws": 1})
+    page = ran(home, {"systems": "ridge,activity", "targets": "1", "brands": 1, "draws": 1})
     assert page["purchases"].value == "landing" and page["target brands"].value == 1
     assert "| ridge | all |" in page["brands"].value and "AUROC" in page["by number of labels"].value
     assert "data:image/png;base64," in page["profile-masking-auroc"].value

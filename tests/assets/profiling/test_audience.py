@@ -66,13 +66,13 @@ def test_customers_can_be_kept(tmp_path):
     assert result.lift is None and "not asked for" in result.no_lift
 
 
-def test_the_lift_of_a_brand_is_its_own_with_the_clock_held_back(tmp_path):
+def test_the_lift_of_a_brand_leans_on_its_own_newcomers_with_the_clock_held_back(tmp_path):
     result = made(tmp_path, asked(listed(tmp_path, brand_customers(BRAND))))
     lift = result.lift
-    assert (lift.basis, lift.brand, lift.until) == ("brand", f"brand{BRAND}", AS_OF_KEY)
+    assert (lift.brand, lift.until) == (f"brand{BRAND}", AS_OF_KEY)
     assert lift.since == lift.model_as_of == str(np.datetime64(AS_OF - 90, "D")), "nothing later was used"
     before, after = set(brand_customers(BRAND, AS_OF - 90)), set(brand_customers(BRAND))
-    assert lift.curve.newcomers == len(after - before)
+    assert lift.own_newcomers == len(after - before) and 0 < lift.own_share < 1
     assert lift.rate == pytest.approx(len(after - before) / (400 - len(before)))
     assert lift.curve.at(0.2)[0] > 0.2, "the toy's users have tastes"
 
@@ -181,7 +181,7 @@ def test_the_page_stands_alone_and_escapes_what_it_was_given(tmp_path):
         ("empty.csv", "", "no user id"),
         ("head.csv", "user_id\n", "no user id"),
         ("blank.txt", "\n\n", "no user id"),
-        ("wide.csv", "name,age\nx,1\n", "names none of them as user ids"),
+        ("wide.csv", "name,age\nx,1\n", "usual name for user ids"),
         ("strangers.csv", "user_id\nx\ny\n", "none of its 2 user ids is known"),
         ("ragged.csv", "user_id\na,b,c\n", "cannot be read"),
     ],

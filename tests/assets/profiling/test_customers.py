@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
+import io
 
 import numpy as np
 import pandas as pd
@@ -14,7 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assets.common.faults import BadRequest
-from assets.profiling.audience.customers import is_header, read_customers
+from assets.profiling.audience import customers as lists
+from assets.profiling.audience.customers import read_customers
+from assets.profiling.audience.id_headers import is_header
 
 BIG = 9_100_000_000_000_000_000  #: neighbours of it are one number as floats
 
@@ -64,6 +68,20 @@ def test_a_dictionary_of_integers_stays_itself(tmp_path):
         ("array.json", '[{"id": "007"}, {"id": 8}]'),
         ("bare.json", '["007", 8]'),
         ("packed.csv.gz", gzip.compress(b"id\n007\n8\n", mtime=0)),
+        ("excel.txt", "Kunden-Nr.\tName\r\n007\tÄnne\r\n8\tBen\r\n".encode("utf-16")),
+        ("big-endian.csv", b"\xfe\xff" + "CustomerID;Name\n007;Ann\n8;Ben\n".encode("utf-16-be")),
+        ("windows.csv", "Customer ID;Name\n007;Björn\n8;Zoë\n".encode("cp1252")),
+        ("latin.csv", "member;name\n007;B\xf6\x81rn\n8;Ben\n".encode("latin-1")),
+        ("trailing.csv", "account;name;\n007;Ann;\n8;Ben;\n"),
+        ("rows-trailing.csv", "account;name\n007;Ann;\n8;;\n"),
+        ("header-trailing.csv", "account;name;\n007;Ann\n8;\n"),
+        ("ids-trailing.csv", "007;\n8;\n"),
+        ("ids-trailing-tabs.txt", "007\t\n8\t\n"),
+        ("spaces.csv", "  Client ID ;  Name\n  007 ; Ann\n 8\u00a0;Ben\n"),
+        ("lines.csv", "\n \nuser;city\n\n007;Bonn\n  \n8;Ulm\n\n"),
+        ("dos.txt", b"007\r\n8\r\n\x1a"),
+        ("which.csv", "Customer,Customer-ID,card\nAnn,007,x\nBen,8,y\n"),
+        ("long.csv", "user_id,note\n007," + "x" * 3_000_000 + "\n8,y\n"),
     ],
 )
 def test_text_is_read_as_text_in_every_form(tmp_path, name, content):
@@ -83,7 +101,7 @@ def test_text_is_read_as_text_in_every_form(tmp_path, name, content):
 def test_ids_that_look_like_something_else(tmp_path, content, ids):
     path = put(tmp_path, "odd.txt", content)
     if ids is None:
-        with pytest.raises(BadRequest, match="names none of them as user ids"):
+        with pytest.raises(BadRequest, match="usual name for user ids"):
             read_customers(path)
     else:
         assert read_customers(path).ids == ids
@@ -92,14 +110,22 @@ def test_ids_that_look_like_something_else(tmp_path, content, ids):
 @pytest.mark.parametrize(
     "name, content, remedy",
     [
-        ("float.parquet", pa.table({"user_id": [7.0, None]}), "write the ids as text"),
-        ("float.csv", "user_id\n7\n123.0\n", "123.0.*write them as text"),
-        ("sheet.csv", "9.1E+18\n7\n", r"9.1E\+18.*format is Text"),
-        ("float.jsonl", '{"user_id": 7.0}\n', "7.0.*write them as text"),
+        (
+            "float.parquet",
+            pa.table({"user_id": [7.5, None]}),
+            "numbers with fractions.*write the ids as text",
+        ),
+        ("large.parquet", pa.table({"user_id": [2.0**53]}), "larger than double.*write the ids as text"),
+        ("single.parquet", pa.table({"user_id": pa.array([2.0**24], pa.float32())}), "larger than float"),
+        ("cents.parquet", pa.table({"user_id": pa.array([7.5]).cast(pa.decimal128(5, 2))}), "write the ids"),
         ("flag.parquet", pa.table({"user_id": [True]}), "bool: write the ids as text"),
         ("list.jsonl", '{"user_id": [7]}\n', "an id is expected"),
         ("half.jsonl", '{"user_id": 7}\n{"user_id":\n', "line 2 is no JSON"),
-        ("wide.parquet", pa.table({"name": ["x"], "age": [1]}), "has: 'name', 'age'.*give the column"),
+        (
+            "wide.parquet",
+            pa.table({"name": ["x"], "age": [1]}),
+            "Parquet; it has: 'name', 'age'.*give the column",
+        ),
         (
             "two.parquet",
             pa.table({"id": ["x"], "customer_id": ["y"]}),
@@ -109,17 +135,34 @@ def test_ids_that_look_like_something_else(tmp_path, content, ids):
         ("bare.csv", "u1;Ann\nu2;Ben\n", "separated by semicolons.*write a first line"),
         ("line.csv", "u1,u2,u3\n", "separated by commas.*one id a line"),
         ("later.csv", "user_id\nu1;Ann\n", "'u1;Ann' has semicolons"),
-        ("ragged.csv", "user_id,name\nu1,Ann\nu2\n", "Expected 2 columns"),
+        ("ragged.csv", "user_id,name\nu1,Ann\nu2\n", "separated by commas, in UTF-8.*Expected 2 columns"),
+        ("ragged.tsv", "user_id\tname\nu1\tAnn\tx\ty\n", "separated by tabs.*Expected 2 columns, got 4"),
+        (
+            "wide.csv",
+            "Name;Ort\nAnn;Köln\n".encode("cp1252"),
+            r"2 columns, separated by semicolons, in Windows-1252 \(it is no UTF-8\).*'Name', 'Ort'.*user_id",
+        ),
         ("spaces.txt", "user_id name\nu1 Ann\n", "put commas there"),
         ("quote.csv", 'user_id\n"u1\nu2\nu3\n', "never closed"),
-        ("sheet.xlsx", b"PK\x03\x04rest", "save its sheet as CSV"),
+        ("sheet.xlsx", b"anything", "called an Excel workbook.*save the sheet as CSV"),
+        ("Sheet.XLS", "user_id\nu1\n", "called an Excel workbook.*call it .csv"),
+        ("sheet.ods", b"PK\x03\x04rest", "called an OpenDocument spreadsheet"),
+        ("sheet.numbers", b"PK\x03\x04rest", "called a Numbers spreadsheet"),
+        ("sheet.csv", b"PK\x03\x04..xl/workbook.xml", "is an Excel workbook: export its sheet as CSV"),
+        ("ods.csv", b"PK\x03\x04mimetypeapplication/vnd.oasis.opendocument.spreadsheet", "OpenDocument"),
         ("list.zip", b"PK\x03\x04rest", "unpack it"),
-        ("sheet.xls", b"\xd0\xcf\x11\xe0rest", "save its sheet as CSV"),
-        ("wide16.csv", "user_id\nu1\n".encode("utf-16"), "UTF-16.*save it as CSV UTF-8"),
+        ("old.csv", b"\xd0\xcf\x11\xe0rest", "export its sheet as CSV"),
+        ("cut16.csv", "user_id\nu1\n".encode("utf-16")[:-1], "UTF-16 that is damaged or cut short"),
+        ("wide32.csv", "user_id\nu1\n".encode("utf-32"), "UTF-32: save it as CSV UTF-8"),
         ("bare16.csv", "user_id\nu1\n".encode("utf-16-le"), "UTF-16.*save it as CSV UTF-8"),
-        ("latin.csv", "user_id,name\nu1,Björn\n".encode("latin-1"), "line 2: byte 0xf6.*CSV UTF-8"),
+        ("broken.csv", b"user_id,name\nu1,Bj\xc3\xb6rn \xc3\xa4\nu2,\xc3\n", "line 3: byte 0xc3.*damaged"),
+        ("control.txt", b"user_id\nu1\nu\x012\n", "no text: line 3 holds the byte 0x01"),
+        ("giant.csv", "u" * (2**20 + 1), "its first line has 1,048,577 characters"),
+        ("one.csv", ",".join(f"u{n}" for n in range(90)), "90 columns, separated by commas.*and 70 more"),
+        ("id.csv", "user_id\n" + "u" * 600, "an id of 600 characters"),
+        ("cut.csv.gz", gzip.compress(b"user_id\nu1\n" * 99)[:-20], "cannot be read"),
         ("bytes.bin", bytes(range(1, 128)) + b"\0", "zero bytes"),
-        ("cut.parquet", b"PAR1 and no more", "cannot be read as a list"),
+        ("cut.parquet", b"PAR1 and no more", "cut.parquet: cannot be read, perhaps cut short"),
         ("none.csv", "user_id\n\n", "holds no user id"),
     ],
 )
@@ -133,7 +176,64 @@ def test_repeats_and_gaps_are_counted_and_the_order_stays(tmp_path):
     customers = read_customers(put(tmp_path, "list.csv", "name,user_id\na,2\nb,1\nc,\nd,2\n,\n"))
     assert customers.ids == ("2", "1")
     assert (customers.repeats, customers.blanks) == (1, 2)
-    assert customers.remark == "column 'user_id'; ids: 2, rows that repeat one: 1, rows without one: 2"
+    assert customers.remark == (
+        "column 'user_id', separated by commas, in UTF-8; "
+        "ids: 2, rows that repeat one: 1, rows without one: 2"
+    )
+
+
+def test_a_packed_list_is_unpacked_no_further_than_the_limit(tmp_path, monkeypatch):
+    monkeypatch.setattr(lists, "LIST_BYTES", 2**20)
+    path = put(tmp_path, "bomb.csv", gzip.compress(b"user_id\n" + b"7\n" * 2**20))
+    with pytest.raises(BadRequest, match="GiB unpacked: split it"):
+        read_customers(path)
+    with pytest.raises(BadRequest, match="GiB unpacked: split it"):
+        read_customers(put(tmp_path, "bulk.csv", b"7\n" * 2**20))
+
+
+def test_whole_floats_of_a_table_are_written_as_such(tmp_path):
+    table = pa.table({"user_id": [7.0, None, float("nan"), -12.0]})
+    customers = read_customers(put(tmp_path, "gaps.parquet", table))
+    assert customers.ids == ("7.0", "-12.0") and customers.blanks == 2
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "customer_id",
+        "CustomerID",
+        "CUSTOMER-NO.",
+        "Kunden-Nr",
+        "Kundennummer",
+        "KUNDE",
+        "user",
+        "userid",
+        "User_Key",
+        "client_id",
+        "ID_CLIENT",
+        "account",
+        "Account_Number",
+        "acct#",
+        "member",
+        "Mitglieds-Nr",
+        "Loyalty-Card-No",
+        "household_key",
+        "uuid",
+        "ids",
+        "visitorId",
+        "Benutzerkennung",
+        "buyer_ref",
+    ],
+)
+def test_usual_names_of_the_column_are_known(header):
+    assert is_header(header)
+
+
+@pytest.mark.parametrize(
+    "cell", ["u17", "7", "name", "order_id", "city", "user17", "idea", "a@b.org", "userx"]
+)
+def test_what_is_no_name_of_users_ids_is_none(cell):
+    assert not is_header(cell)
 
 
 IDS = st.lists(
@@ -141,7 +241,7 @@ IDS = st.lists(
         st.integers(min_value=-(2**63), max_value=2**64 - 1).map(str),
         st.integers(min_value=0, max_value=9999).map("{:08d}".format),
         st.text("abcXYZ019_-.:@/", min_size=1, max_size=12),
-    ).filter(lambda text: not is_header(text) and not text.rstrip("0").endswith(".")),
+    ).filter(lambda text: not is_header(text)),
     min_size=1,
     max_size=30,
 )
@@ -157,3 +257,45 @@ def test_what_is_written_is_what_is_read(tmp_path_factory, ids):
     (folder / "any.txt").write_text("\n".join(ids))
     for ending in ("parquet", "csv", "jsonl", "txt"):
         assert list(read_customers(folder / f"any.{ending}").ids) == list(dict.fromkeys(ids)), ending
+
+
+FORMS = st.fixed_dictionaries(
+    {
+        "separator": st.sampled_from([",", ";", "\t", "|"]),
+        "encoding": st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "cp1252"]),
+        "end": st.sampled_from(["\n", "\r\n", "\r"]),
+        "header": st.sampled_from(["user_id", "User ID", "Kunden-Nr", "CustomerID", "account", "MEMBER"]),
+        "quotes": st.sampled_from([csv.QUOTE_ALL, csv.QUOTE_MINIMAL, csv.QUOTE_NONNUMERIC]),
+        "before": st.booleans(),
+        "trailing": st.booleans(),
+        "blank": st.sampled_from(["", "\n", "   \n"]),
+        "space": st.sampled_from(["", " ", "  "]),
+        "packed": st.booleans(),
+    }
+)
+
+
+@given(IDS, FORMS)
+def test_ids_are_the_same_in_whatever_form_a_table_is_written(tmp_path_factory, ids, form):
+    text = io.StringIO()
+    writer = csv.writer(text, delimiter=form["separator"], quoting=form["quotes"], lineterminator="\n")
+    for number, cell in enumerate([form["header"], *ids]):
+        other = "Größe; x" if number else "note"
+        row = [other, cell] if form["before"] else [cell, other]
+        writer.writerow([*row, ""] if form["trailing"] else row)
+        text.write(form["blank"])
+    content = text.getvalue().replace("\n", form["end"]).encode(form["encoding"])
+    path = tmp_path_factory.getbasetemp() / "form.csv"
+    path.write_bytes(gzip.compress(content) if form["packed"] else content)
+    assert list(read_customers(path).ids) == list(dict.fromkeys(ids))
+
+
+@given(IDS, FORMS)
+def test_ids_are_the_same_in_whatever_form_a_line_is_written(tmp_path_factory, ids, form):
+    plain = [cell for cell in ids if not set(cell) & set(",;\t|")]
+    lines = [f"{form['space']}{cell}{form['space']}\n{form['blank']}" for cell in [form["header"], *plain]]
+    content = "".join(lines).replace("\n", form["end"]).encode(form["encoding"])
+    path = tmp_path_factory.getbasetemp() / "form.txt"
+    path.write_bytes(gzip.compress(content) if form["packed"] else content)
+    if plain:
+        assert list(read_customers(path).ids) == list(dict.fromkeys(plain))

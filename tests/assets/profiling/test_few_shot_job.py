@@ -161,7 +161,7 @@ def test_a_training_has_its_backtest_on_its_run(shop, instance):
 def test_a_first_training_says_why_it_has_no_backtest(shop, instance):
     early = str(np.datetime64(shop_on_disk.FIRST_DAY, "D") + 4)
     page = ran(shop, instance, meta_profile_asset(partitions(shop)), early)
-    assert "none: no brand had enough newcomers" in page["meta_profile_prior: backtest"].value
+    assert "none: the log has 5 days before" in page["meta_profile_prior: backtest"].value
     assert "meta_profile_prior: auroc" not in page
 
 

@@ -1,16 +1,21 @@
 """`ProfileData` from a warehouse: the same rows, cut at the date, in the models' own terms."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from assets.profiling import reading
 from assets.profiling.plots import MOST_PANELS, heatmap_figure, heatmap_picture
+from assets.profiling.profilers import hash_of
 from assets.profiling.reading import (
     UnknownUser,
     profile_data,
     profile_data_hash,
     purchase_log,
+    sparse_heatmaps,
     user_heatmaps,
 )
 from models.profiling.activity import activity_columns
@@ -26,6 +31,7 @@ from tests.simulator.shop import (
     random_purchases,
 )
 from warehouse.home import Deployment, Home, SourceHome
+from warehouse.store import profiling as store_profiling
 
 AS_OF = "2017-06-10"
 FRAME = random_purchases(400, "2016-05-20", 430, seed=5, users=9)
@@ -139,6 +145,36 @@ def test_numbers_of_brands_and_genres_stay_what_they_are_in_the_whole_log(home, 
     np.testing.assert_array_equal(head.brand, data.purchases.brand)
     np.testing.assert_array_equal(head.genre, data.purchases.genre)
     assert ids[head.user].tolist() == data.user_ids[data.purchases.user].tolist()
+
+
+@pytest.mark.parametrize("rows", [7, 100])
+def test_purchases_read_in_stretches_are_those_read_at_once(rows, home, data, monkeypatch):
+    for module in (store_profiling, reading):
+        monkeypatch.setattr(module, "ROWS_AT_ONCE", rows)
+    again = profile_data(home, DESCRIPTION, AS_OF).purchases
+    assert len(again) == len(data.purchases) > rows
+    for name in ("user", "day", "at_ms", "brand", "genre", "price", "cancelled"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(data.purchases, name))
+    assert again.nbytes <= 33 * len(again)
+
+
+def test_cells_are_read_when_they_are_asked_for(home, monkeypatch):
+    reads = []
+    monkeypatch.setattr(
+        reading, "sparse_heatmaps", lambda *asked: reads.append(asked[1]) or sparse_heatmaps(*asked)
+    )
+    data = profile_data(home, DESCRIPTION, AS_OF)
+    digest = hash_of(data)
+    whole = replace(data, modalities=tuple(data.modalities))
+    assert reads == ["shopping", "points"] and tuple(data.modalities) == whole.modalities
+    assert len(reads) == 2 and data.modality("points") is whole.modality("points")
+    assert hash_of(profile_data(home, DESCRIPTION, AS_OF)) == digest != hash_of(whole)
+    # Who was known from points alone is told from the users of the segments.
+    for day in (data.as_of_day - 400, data.as_of_day - 200, data.as_of_day - 3, data.as_of_day):
+        np.testing.assert_array_equal(data.known_before(day), whole.known_before(day))
+    known = profile_data(home, DESCRIPTION, AS_OF).known_before(data.as_of_day - 3)
+    bought = np.isin(np.arange(len(data)), data.purchases.before(data.as_of_day - 3).user)
+    assert (known & ~bought).any() and not known.all()
 
 
 def test_what_happens_on_and_after_the_date_changes_nothing(tmp_path, data):

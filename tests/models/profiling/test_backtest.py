@@ -1,12 +1,11 @@
-"""Figures of a ranking with the clock held back: by hand, and which brands they are of."""
+"""Figures of a ranking with the clock held back, by hand."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from models.profiling.backtest import BrandTask, backtest_figures, brands_of_all_sizes
-from models.profiling.brands import FirstPurchases
+from models.profiling.backtest import BrandTask, backtest_figures
 
 
 class Fixed:
@@ -20,38 +19,54 @@ class Fixed:
 
 
 def task(customers, newcomers, users=6):
-    came = np.zeros(users, dtype=bool)
-    came[newcomers] = True
-    return BrandTask(np.array(customers, dtype=np.int64), came)
+    came, at_risk = np.zeros(users, dtype=bool), np.ones(users, dtype=bool)
+    came[newcomers], at_risk[customers] = True, False
+    return BrandTask(np.array(customers, dtype=np.int64), came, at_risk)
 
 
-def test_figures_are_means_over_brands_of_candidates_alone():
+def test_every_newcomer_counts_alike_among_those_at_risk():
     scorer = Fixed([9.0, 5.0, 4.0, 3.0, 2.0, 1.0])
-    # Candidates 1..5: the second and the fourth come. Then candidates 0..4: the first comes.
+    # At risk 1..5: the second and the fourth come. Then 0..4: the first comes.
     measured = backtest_figures(scorer, [task([0], [2, 4]), task([5], [0])])
-    assert measured.auroc == pytest.approx((3 / 6 + 1.0) / 2)
-    assert measured.aupr == pytest.approx(((1 / 2 + 2 / 4) / 2 + 1.0) / 2)
-    assert measured.base_rate == pytest.approx((2 / 5 + 1 / 5) / 2)
-    assert (measured.brands, measured.newcomers) == (2, 3)
-    assert measured.auroc_error == pytest.approx(0.5 / 2**0.5 / 2**0.5)
+    assert measured.auroc == pytest.approx((2 * 3 / 6 + 1.0) / 3)
+    assert measured.aupr == pytest.approx((2 * (1 / 2 + 2 / 4) / 2 + 1.0) / 3)
+    assert measured.base_rate == pytest.approx((2 * 2 / 5 + 1 / 5) / 3)
+    assert (measured.brands, measured.newcomers, measured.silent) == (2, 3, 0)
+    apart = np.array([2 * (1 / 2 - 2 / 3), 1 / 3])
+    assert measured.auroc_error == pytest.approx(np.sqrt(2 * (apart**2).sum()) / 3)
 
 
-def test_brands_that_tell_nothing_are_left_out():
+def test_the_clustered_error_is_what_brands_drawn_anew_show():
+    random = np.random.default_rng(0)
+    scorer = Fixed(-np.arange(200.0))
+
+    def trial():
+        """Thirty brands, each with newcomers of its own number and its own reach."""
+        tasks = []
+        for _ in range(30):
+            odds = np.exp(-np.arange(200) / random.uniform(20, 200))
+            newcomers = random.choice(
+                np.arange(1, 200), random.integers(1, 30), False, odds[1:] / odds[1:].sum()
+            )
+            tasks.append(task([0], newcomers, 200))
+        return backtest_figures(scorer, tasks)
+
+    trials = [trial() for _ in range(150)]
+    spread = np.std([one.auroc for one in trials])
+    assert np.mean([one.auroc_error for one in trials]) == pytest.approx(spread, rel=0.2)
+
+
+def test_brands_that_tell_nothing_are_counted():
     scorer = Fixed(np.arange(6))
     nothing = [task([], [1]), task([0], []), task([0, 1], [2, 3, 4, 5])]
     assert backtest_figures(scorer, nothing) is None
     alone = backtest_figures(scorer, [*nothing, task([0], [5])])
-    assert alone.brands == 1 and alone.auroc == 1.0 and alone.auroc_error is None
+    assert (alone.brands, alone.silent) == (1, 3)
+    assert alone.auroc == 1.0 and alone.auroc_error is None
 
 
-def test_brands_are_of_all_sizes_with_enough_newcomers():
-    users = 400
-    day = np.full((60, users), 1_000, dtype=np.int32)
-    for brand in range(60):
-        day[brand, : 1 + 5 * brand] = 10  # customers before the period
-        day[brand, 350 : 350 + (12 if brand % 2 else 5)] = 150  # newcomers within it
-    chosen = brands_of_all_sizes(FirstPurchases(day), 100, 200)
-    assert len(chosen) == 20 and (chosen % 2 == 1).all(), "five newcomers are mostly chance"
-    assert chosen[0] == 1 and chosen[-1] == 59
-    assert (np.diff(chosen) >= 2).all() and np.diff(chosen).max() <= 4
-    assert len(brands_of_all_sizes(FirstPurchases(day), 200, 300)) == 0
+def test_whoever_was_not_known_is_not_ranked():
+    known = task([0], [1, 5])
+    strangers = known.at_risk & (np.arange(6) < 5)
+    scorer = Fixed([9.0, 5.0, 4.0, 3.0, 2.0, 1.0])
+    assert backtest_figures(scorer, [BrandTask(known.customers, known.newcomers, strangers)]).newcomers == 1

@@ -128,17 +128,18 @@ def test_embeddings_return_to_their_places() -> None:
     np.testing.assert_array_equal(support[..., 0].numpy(), np.where(episode.mask, episode.support, 0))
 
 
-def test_brands_mask_their_customers() -> None:
-    members, newcomers = np.zeros((3, 9), bool), np.zeros((3, 9), bool)
-    members[0, :3], newcomers[0, [2, 4, 5]] = True, True  # user 2 was a customer before
-    members[1, :3] = True  # nobody new
+def test_brands_mask_their_customers_and_strangers() -> None:
+    members, newcomers, known = np.zeros((3, 9), bool), np.zeros((3, 9), bool), np.arange(9) < 8
+    members[0, :3], newcomers[0, [2, 4, 5, 8]] = True, True  # user 2 was a customer, 8 was not known
+    members[1, :3] = True  # nobody new: that was not to be known
     newcomers[2, 4:] = True  # no customers
-    tasks = brand_tasks(members, newcomers, ("a", "b", "c"), np.ones(9, bool), 2)
-    assert tasks.names == ("a",) and set(tasks.left_out) == {"b", "c"}
-    np.testing.assert_array_equal(tasks.value[:, 0], [NAN, NAN, NAN, 0, 1, 1, 0, 0, 0])
+    tasks = brand_tasks(members, newcomers, ("a", "b", "c"), known, 2)
+    assert tasks.names == ("a", "b") and set(tasks.left_out) == {"c"}
+    np.testing.assert_array_equal(tasks.value[:, 0], [NAN, NAN, NAN, 0, 1, 1, 0, 0, NAN])
+    np.testing.assert_array_equal(tasks.value[:, 1], [NAN, NAN, NAN, 0, 0, 0, 0, 0, NAN])
     np.testing.assert_array_equal(tasks.members[:, 0], members[0])
     with pytest.raises(ValueError, match="none of 3 brands has 5 customers"):
-        brand_tasks(members, newcomers, ("a", "b", "c"), np.ones(9, bool), 5)
+        brand_tasks(members, newcomers, ("a", "b", "c"), known, 5)
 
 
 def test_nobody_to_draw() -> None:

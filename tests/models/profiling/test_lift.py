@@ -1,19 +1,11 @@
-"""Lift by hand, ties as chance, and what is taken where a brand itself says too little."""
+"""Lift by hand, ties as chance, and which brand a list is."""
 
 import numpy as np
 import pytest
 
 from models.profiling.brands import NEVER, FirstPurchases
 from models.profiling.data import MISSING
-from models.profiling.lift import (
-    LEAST_NEWCOMERS,
-    REACHED,
-    brand_of,
-    held_back,
-    lift_curve,
-    like_brands,
-    mean_curve,
-)
+from models.profiling.lift import REACHED, brand_of, held_back, lift_curve
 
 
 def at(curve, share):
@@ -55,44 +47,23 @@ class _Order:
         return self.scores
 
 
-def test_a_brand_with_few_newcomers_says_nothing():
-    customers, newcomers = np.arange(3), np.arange(100) >= 100 - LEAST_NEWCOMERS
-    curve, came = held_back(_Order(np.arange(100.0)), customers, newcomers, 100)
-    assert came == LEAST_NEWCOMERS and curve.candidates == 97
-    assert at(curve, 0.1) > 0.9
-    fewer = newcomers & (np.arange(100) < 99)
-    assert held_back(_Order(np.arange(100.0)), customers, fewer, 100) == (None, LEAST_NEWCOMERS - 1)
-    assert held_back(_Order(np.arange(100.0)), np.arange(0), newcomers, 100)[0] is None
+def test_a_brand_without_customers_or_newcomers_says_nothing():
+    customers, newcomers = np.arange(3), np.arange(100) >= 99
+    at_risk = np.arange(100) >= 3
+    curve = held_back(_Order(np.arange(100.0)), customers, newcomers, at_risk)
+    assert (curve.newcomers, curve.candidates) == (1, 97) and at(curve, 0.1) == 1.0
+    assert held_back(_Order(np.arange(100.0)), customers, ~at_risk, at_risk) is None
+    assert held_back(_Order(np.arange(100.0)), np.arange(0), newcomers, at_risk) is None
 
 
 def test_a_scorer_can_be_told_some_of_the_customers_and_the_others_are_still_not_ranked():
-    order, customers = _Order(np.arange(100.0)), np.arange(50)
-    curve, _ = held_back(order, customers, np.arange(100) >= 50, 100, known=4)
+    order, customers, rest = _Order(np.arange(100.0)), np.arange(50), np.arange(100) >= 50
+    curve = held_back(order, customers, rest, rest, support=4)
     assert len(order.asked) == 4 and set(order.asked) < set(customers)
     assert curve.candidates == 50
     asked = order.asked
-    held_back(order, customers, np.arange(100) >= 50, 100, known=4)
+    held_back(order, customers, rest, rest, support=4)
     assert asked.tolist() == order.asked.tolist(), "the same are drawn again"
-
-
-def test_like_brands_are_near_in_customers_and_have_enough_newcomers():
-    day = np.full((6, 100), NEVER)
-    for brand, (had, came) in enumerate([(10, 20), (20, 20), (21, 20), (9, 20), (10, 9), (0, 20)]):
-        day[brand, :had] = 1
-        day[brand, had : had + came] = 15
-    first = FirstPurchases(day)
-    assert like_brands(first, 10, 20, 10).tolist() == [0, 3, 1, 2]
-    assert like_brands(first, 10, 20, 10, most=1).tolist() == [0]
-    assert like_brands(first, 10, 15, 10).tolist() == [], "newcomers of the last day do not count"
-
-
-def test_a_mean_counts_every_brand_alike():
-    one = lift_curve(-np.arange(100.0), np.arange(100) < 10, np.ones(100, bool))
-    other = lift_curve(np.zeros(100), np.arange(100) < 50, np.ones(100, bool))
-    mean = mean_curve([one, other])
-    np.testing.assert_allclose(mean.reached, (one.reached + other.reached) / 2)
-    assert (mean.brands, mean.newcomers) == (2, 60)
-    np.testing.assert_allclose(mean.error, abs(one.reached - other.reached) / 2**0.5)
 
 
 def test_a_list_is_a_brand_if_it_holds_nearly_all_of_its_customers():

@@ -159,11 +159,12 @@ def test_data_older_than_the_training_is_refused(profile: MetaProfile) -> None:
 
 def test_brand_episodes() -> None:
     newcomers = FirstPurchases.of(toy_log(users=USERS), USERS).newcomers(AS_OF, AS_OF + 60)
-    newcomers[5] = False
+    newcomers[4] = False  # which was not to be known
     settings = SHORT.model_copy(
         update={"episodes": EpisodeSettings(episodes="brands", min_members=1, shots=3, ways=5)}
     )
-    profile = trained(settings, newcomers=newcomers)
+    profile = trained(settings, newcomers=newcomers, excluded_brands=np.array([5]))
+    assert "brand4" in profile.source_tasks
     assert "brand5" not in profile.source_tasks and len(profile.source_tasks) > 5
     with pytest.raises(ValueError, match="need `newcomers`"):
         trained(settings)

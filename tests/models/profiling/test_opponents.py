@@ -18,6 +18,7 @@ from models.profiling.data import MISSING
 from models.profiling.joint_logistic import JointLogistic, Known, items_by_brand
 from models.profiling.logistic import fit_logistic
 from models.profiling.opponents import (
+    RIDGE,
     Ridge,
     RidgeSystem,
     activity_alone,
@@ -133,15 +134,49 @@ def test_ridge_without_others_takes_the_other_train_users():
     assert scorer.score(customers) == pytest.approx(scorer.score(customers, others))
 
 
+@pytest.mark.parametrize("outsider", [False, True])
+@pytest.mark.parametrize("others", ["none", "all", "some"])
+def test_ridge_with_one_inverse_is_the_formula_on_the_labelled_rows(data, train, others, outsider):
+    scorer = ridge_on_spend(data, train)
+    random = np.random.default_rng(8)
+    for size in (1, 5, 70):
+        customers = random.permutation(np.flatnonzero(train))[:size]
+        if outsider:  # a customer who is no train user is labelled all the same
+            customers = np.append(customers, np.flatnonzero(~train)[0])
+        rest = np.setdiff1d(np.flatnonzero(train), customers)
+        rest = random.permutation(rest)[: 40 if others == "some" else None]
+        rows = np.concatenate([customers, rest])
+        x = scorer.columns[rows] - scorer.columns[rows].mean(0)
+        y = np.arange(len(rows)) < len(customers)
+        gram = x.T @ x / len(rows) + RIDGE * np.eye(x.shape[1])
+        expected = scorer.columns @ np.linalg.solve(gram, x.T @ (y - y.mean()) / len(rows))
+        scores = scorer.score(customers, None if others == "none" else rest)
+        assert scores == pytest.approx(expected, abs=1e-9)
+
+
+def test_ridge_inverts_once_for_all_brands(data, train, monkeypatch):
+    made = []
+    whole = RidgeSystem.__init__
+
+    def counted(self, columns, strength):
+        made.append(len(columns))
+        whole(self, columns, strength)
+
+    monkeypatch.setattr(RidgeSystem, "__init__", counted)
+    scorer = ridge_on_spend(data, train)
+    for customers in ([0], [1, 2, 4], np.flatnonzero(train)[:50]):
+        scorer.score(np.array(customers))
+        scorer.score(np.array(customers), np.setdiff1d(np.flatnonzero(train), customers))
+    assert made == [train.sum()]
+
+
 def test_source_brands_hold_no_target_and_no_test_user(data, train, source):
     assert len(source.brands) and not set(source.brands) & set(TARGETS)
     for of_users in (source.customers, source.newcomers, source.at_risk):
         assert not of_users[:, ~train].any()
     first = FirstPurchases.of(data.purchases, USERS)
-    assert (
-        source.newcomers
-        == ((first.day >= AS_OF - HORIZON)[source.brands] & train) & (first.day < AS_OF)[source.brands]
-    ).all()
+    day = np.stack([first.day[brand] for brand in source.brands])
+    assert (source.newcomers == (day >= AS_OF - HORIZON) & (day < AS_OF) & train).all()
     assert not (source.newcomers & source.customers).any()
 
 

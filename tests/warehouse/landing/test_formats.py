@@ -98,7 +98,7 @@ def parquet_bytes():
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("a.csv", zipped(), "ZIP archive or an Excel workbook"),
+        ("a.csv", zipped(), "an Excel workbook: export its sheet as CSV"),
         ("a.csv", "user_id,age\n1,2\n".encode("utf-16"), "UTF-16"),
         ("a.csv", "user_id,age\n1,2\n".encode("utf-16-le"), "UTF-16"),
         ("a.jsonl", '{"user_id": 1}\n'.encode("utf-16"), "UTF-16"),

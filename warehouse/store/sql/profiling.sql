@@ -11,12 +11,17 @@ WHERE user_index IN (
 )
 ORDER BY user_id;
 
+-- name: purchase_span
+SELECT count(*), coalesce(min(purchased_at), 0), coalesce(max(purchased_at), 0)
+FROM purchases
+WHERE purchased_at < $end_ms;
+
 -- name: purchases
 SELECT
-    user_index::BIGINT AS user, purchased_at AS at_ms, coalesce(brand, -1)::BIGINT AS brand,
-    genre::BIGINT AS genre, price::FLOAT AS price, cancelled
+    user_index::INTEGER AS user, purchased_at AS at_ms, coalesce(brand, -1)::INTEGER AS brand,
+    genre::INTEGER AS genre, price::FLOAT AS price, cancelled
 FROM purchases
-WHERE purchased_at < $end_ms
+WHERE purchased_at >= $start_ms AND purchased_at < $end_ms
 ORDER BY purchased_at, partition, row;
 
 -- name: demographics
