@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -106,10 +107,15 @@ def _stored(heatmaps: Heatmaps, index: np.ndarray, position: np.ndarray) -> Stor
     first_day = LocalZone.day(heatmaps.manifest.as_of) - DAYS
     return StoredModalities(
         heatmaps.modalities,
-        read=lambda name: sparse_heatmaps(heatmaps, name, index),
-        known_before=lambda day: position[heatmaps.users_between(first_day, day)],
+        read=partial(sparse_heatmaps, heatmaps, users=index),
+        known_before=partial(_known_between, heatmaps, position, first_day),
         digest=f"{heatmaps.vocabulary.digest} {heatmaps.manifest.data_hash}",
     )
+
+
+def _known_between(heatmaps: Heatmaps, position: np.ndarray, first_day: int, day: int) -> np.ndarray:
+    """Positions of who had a cell in `[first_day, day)`, int64."""
+    return position[heatmaps.users_between(first_day, day)]
 
 
 def user_heatmaps(

@@ -133,7 +133,7 @@ class TreesOnBaskets:
         options = TREES | {"seed": self.seed, "min_data_in_leaf": 1 if few else LEAST_IN_LEAF}
         options |= {"min_data_in_bin": 1} if few else {}
         data = lightgbm.Dataset(self.columns[rows], labels.astype(np.float64), params=options)
-        grown = lightgbm.train(options, data, ROUNDS)
+        grown = lightgbm.train(options, data, ROUNDS, keep_training_booster=True)
         return np.asarray(grown.predict(self.columns, raw_score=True, num_threads=1))
 
 

@@ -9,7 +9,8 @@ Its error is clustered by brand. **Brands differ** by more than the chance of fe
 intraclass correlation ρ of 'was reached' within brands (analysis of variance, over all shares together).
 **One brand** is then Beta around the pool: its own n newcomers count n / (n + w) with w = 1/ρ − 1, the pool
 counts for the rest, and what remains unknown is its error. A brand that says nothing of itself has the error
-of a brand drawn anew, not the smaller one of the pool's mean.
+of a brand drawn anew, not the smaller one of the pool's mean; the fewer brands are pooled, the less is known
+of how they differ (Student's t).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import stdtrit
 
 from models.profiling.brands import FirstPurchases
 from models.profiling.lift import LiftCurve
@@ -80,7 +82,11 @@ class PooledLift:
         reached = self.reached if own is None else (1 - share) * self.reached + share * own.reached
         behind = newcomers + self.weight
         centre = _inside(reached, behind)
-        error = np.sqrt(centre * (1 - centre) / (behind + 1) + ((1 - share) * self.error) ** 2)
+        chance = centre * (1 - centre) / (behind + 1)
+        lent = (1 - share) * chance + (
+            (1 - share) * self.error
+        ) ** 2  # by other brands, of which there are few
+        error = np.sqrt(share * chance + lent * _widened(self.brands) ** 2)
         return LiftCurve(
             reached=reached,
             error=error,
@@ -142,6 +148,11 @@ def _weight(each: np.ndarray, came: np.ndarray, reached: np.ndarray) -> float:
     between = float((came[:, None] * np.square(each - reached)).sum()) / chance
     correlation = (between - (len(came) - 1)) / spare
     return float(np.clip(1 / max(correlation, 1e-9) - 1, *WEIGHTS))
+
+
+def _widened(brands: int) -> float:
+    """Times 1.96 that 95 % reach to, where a deviation is known from so few brands."""
+    return float(stdtrit(max(brands - 1, 2), 0.975)) / 1.96
 
 
 def _inside(share: np.ndarray, behind: float) -> np.ndarray:

@@ -69,7 +69,7 @@ def prospect(
     if result.unknown:
         more = " …" if len(result.unknown) > SHOWN_UNKNOWN else ""
         shown = ", ".join(name[:LONGEST_SHOWN] for name in result.unknown[:SHOWN_UNKNOWN])
-        tell([f"{len(result.unknown):,} ids are unknown and were left out: {shown}{more}"])
+        tell([f"Unknown ids, left out: {len(result.unknown):,} ({shown}{more})"])
     console.print(f"Outcome: {made.outlook}.", markup=False)
     console.print(f"Page: {files.page}   rows: {files.csv}, {files.parquet}")
 
@@ -85,6 +85,6 @@ def table(result: AudienceResult) -> Table:
         shown.add_row("future customers expected in it", reach)
         interval = f"{judged.least_times:.2f} to {judged.most_times:.2f}, 95 %"
         shown.add_row("lift against random", f"{judged.times:.2f} ({interval})")
-        shown.add_row("told apart from chance", LABELS[judged.told].lower())
+        shown.add_row("against chance", LABELS[judged.told].lower())
     shown.add_row("model", f"{result.model.system} of {result.model.partition}")
     return shown

@@ -108,4 +108,4 @@ def test_brands_that_a_file_names_are_evaluated_and_a_typo_is_refused(tmp_path, 
         app, [*common.split(), "--size-band", "10%-60%", "--brands", "2", "--top", "20"]
     )
     assert banded.exit_code == 0, banded.output
-    assert "top lift: of the first 20 test users" in banded.output
+    assert "top lift: of the first 20 test users" in " ".join(banded.output.split())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from assets.experiments.profilers import protocol
@@ -11,7 +13,7 @@ from assets.experiments.profilers.settings import ProfileEvalSettings
 from assets.experiments.profilers.target_choice import ChosenTargets, chosen_targets
 from models.profiling.brand_counts import only_brands
 from models.profiling.brands import FirstPurchases
-from models.profiling.data import ProfileData, PurchaseLog
+from models.profiling.data import MISSING, ProfileData, PurchaseLog
 
 
 def evaluation_of(shop: PurchaseSource, settings: ProfileEvalSettings) -> Evaluation:
@@ -34,6 +36,7 @@ def evaluation_of(shop: PurchaseSource, settings: ProfileEvalSettings) -> Evalua
     )
     chosen = chosen_targets(log, dates, other, settings)
     data = shop.before(dates.as_of_day)
+    data = replace(data, modalities=tuple(data.modalities))  # read now: workers get the data, not the reader
     first = _first_purchases(shop, data, chosen.brands, dates.end_day)
     known = np.zeros(len(data), dtype=bool)
     known[data.purchases.user[~data.purchases.cancelled]] = True
@@ -71,7 +74,7 @@ def _first_purchases(
     """First purchases of target brands by users who were known before D, at their positions in `data`."""
     log = only_brands(shop.purchases.before(end_day), brands)
     position = data.positions(shop.user_ids.tolist())
-    rows = position[log.user] >= 0
+    rows = (log.brand != MISSING) & (position[log.user] >= 0)
     return FirstPurchases.of(_of_known(log, rows, position), len(data))
 
 

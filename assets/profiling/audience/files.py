@@ -137,7 +137,7 @@ def summary(result: AudienceResult) -> dict[str, Any]:
             "rows_without_id": result.customers.blanks,
             "column": result.customers.column,
             "form": result.customers.form,
-            "read_otherwise": result.rewritten,
+            "read_otherwise": result.listed.remark,
             "ids": len(result.customers.ids),
             "known": result.known,
             "unknown": list(result.unknown),

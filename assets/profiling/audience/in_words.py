@@ -64,7 +64,10 @@ def cautions(result: AudienceResult) -> tuple[str, ...]:
     users = audience.candidates + (0 if result.settings.keep_customers else known)
     ids = known + len(result.unknown)
     said = (
-        (bool(result.rewritten), f"Ids were read otherwise than the list writes them: {result.rewritten}."),
+        (
+            bool(result.listed.remark),
+            f"Ids were read otherwise than the list writes them: {result.listed.remark}.",
+        ),
         (
             known * 2 < ids,
             f"Only {known:,} of {ids:,} ids are known: check that the list is of this shop and writes ids as "
@@ -81,8 +84,13 @@ def cautions(result: AudienceResult) -> tuple[str, ...]:
         ),
         (
             known * 2 > users,
-            f"The list holds {known / users:.0%} of all {users:,} users known: the {users - known:,} others "
-            "have not bought until now, and with so few to find, what can be told of them is little.",
+            f"The list holds {known / users:.0%} of all {users:,} users known: {users - known:,} are left to "
+            "rank, and brands of like size to compare it with are rare.",
+        ),
+        (
+            bool(result.unlisted) and not result.settings.keep_customers,
+            f"{result.unlisted:,} customers of {result.brand} before {result.settings.as_of} are not in the "
+            "list, so they are ranked as if they were none: list all customers, or expect some of them here.",
         ),
         (
             audience.candidates < result.settings.top,
@@ -137,15 +145,13 @@ def _told_apart(judged: LiftVerdict) -> str:
 
 def _in_people(result: AudienceResult, lift: ExpectedLift, judged: LiftVerdict) -> str:
     size, days = len(result.audience), result.settings.horizon_days
-    if lift.rate is None or result.settings.keep_customers:
-        kept = result.settings.keep_customers
-        why = "known customers are among them" if kept else "the list is no brand of the log"
+    if why := _no_people(result, lift):
         return (
             f"Of all who become customers within {days} days, {judged.reached:.0%} ({judged.low:.0%} to "
             f"{judged.high:.0%}) are expected among these {size:,}, and {judged.share:.0%} would be among a "
             f"random {size:,}; how many people that is cannot be said, because {why}."
         )
-    coming = lift.rate * result.audience.candidates
+    coming = (lift.rate or 0.0) * (result.audience.candidates - result.unlisted)
     low, about, high, chance = (
         _people(coming * share) for share in (judged.low, judged.reached, judged.high, judged.share)
     )
@@ -155,14 +161,24 @@ def _in_people(result: AudienceResult, lift: ExpectedLift, judged: LiftVerdict) 
     )
 
 
+def _no_people(result: AudienceResult, lift: ExpectedLift) -> str:
+    """Why nobody can say how many people the lift means; empty where it can be said."""
+    if result.settings.keep_customers:
+        return "known customers are among them"
+    if lift.rate is None:
+        return "the list is no brand of the log"
+    days = result.settings.horizon_days
+    return "" if lift.rate else f"nobody became a customer of {lift.brand} in the {days} days before"
+
+
 def _people(count: float) -> str:
     return f"{count:,.0f}" if count >= 10 or count == 0 else f"{count:.1f}"
 
 
 def _seen_on(lift: ExpectedLift) -> str:
     if lift.basis == "brand":
-        return f"This leans on the brand itself: {lift.why}."
-    return f"This leans on other brands, and that the list does as they did is an assumption: {lift.why}."
+        return f"This leans most on the brand itself: {lift.why}."
+    return f"This leans most on other brands, and that the list does as they did is assumed: {lift.why}."
 
 
 def _is_too_small(result: AudienceResult) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assets.common.faults import BadRequest
-from assets.profiling.audience.brand_lists import brand_asked
+from assets.profiling.audience.brand_lists import brand_asked, unlisted
 from assets.profiling.audience.customers import CustomerList, read_customers
 from assets.profiling.audience.expected_lift import ExpectedLift, expected_lift
 from assets.profiling.audience.known_ids import KnownIds, known_ids
@@ -38,17 +38,26 @@ class AudienceResult:
     model: StateRecord
     data_hash: str  #: of all that was known before the as-of date
     customers: CustomerList
-    known: int  #: of the customers' ids, those in the log
-    unknown: tuple[str, ...]
-    rewritten: str  #: ids that were read otherwise than the list writes them, in words; empty where none was
+    listed: KnownIds  #: the users of the log that the list names
     audience: Audience
     user_ids: np.ndarray  #: str [N], in the order of the audience
     nearest_ids: np.ndarray  #: str [N, E]; empty where there is none
     brand: str | None  #: of the list; None where it is no brand of the log
+    unlisted: int  #: customers of that brand who are not in the list, and are candidates
     ranking: Ranking  #: everybody who was ranked
     traits: tuple[Trait, ...]
     lift: ExpectedLift | None
     no_lift: str  #: why there is none; empty where there is one
+
+    @property
+    def known(self) -> int:
+        """Users of the log in the list."""
+        return len(self.listed.positions)
+
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """Ids of the list that are not in the log."""
+        return self.listed.unknown
 
     @property
     def share(self) -> float:
@@ -84,7 +93,7 @@ def make_audience(
     scorer = model.profiler.ready(data)
     report("audience", 2, 4)
     audience, ranking = _ranked(settings, scorer, positions, data)
-    brand, lift = _brand_and_lift(settings, positions, data, trainer)
+    brand, others, lift = _brand_and_lift(settings, positions, data, trainer)
     report("audience", 3, 4)
     result = AudienceResult(
         settings=settings,
@@ -93,13 +102,12 @@ def make_audience(
         model=model.record,
         data_hash=hash_of(data),
         customers=customers,
-        known=len(positions),
-        unknown=listed.unknown,
-        rewritten=listed.remark,
+        listed=listed,
         audience=audience,
         user_ids=data.user_ids[audience.user],
         nearest_ids=_ids(data, audience.nearest),
         brand=brand,
+        unlisted=others,
         ranking=ranking,
         traits=_traits(data, positions, audience),
         lift=None if isinstance(lift, str) else lift,
@@ -147,15 +155,16 @@ def _ranked(
 
 def _brand_and_lift(
     settings: AudienceSettings, customers: np.ndarray, data: ProfileData, trainer: Trainer
-) -> tuple[str | None, ExpectedLift | str]:
-    """The brand of the list, if it is one, and the expected lift or why there is none."""
+) -> tuple[str | None, int, ExpectedLift | str]:
+    """The brand of the list, if it is one, its customers outside of it, and the lift or why there is none."""
     from models.profiling.brands import FirstPurchases
 
     first = FirstPurchases.of(data.purchases, len(data))
     brand = brand_asked(settings, first, customers, data)
+    others = 0 if brand is None else unlisted(first, brand, customers, data)
     if not settings.lift:
-        return brand, "not asked for"
-    return brand, expected_lift(settings, brand, len(customers), data, first, trainer)
+        return brand, others, "not asked for"
+    return brand, others, expected_lift(settings, brand, len(customers), data, first, trainer)
 
 
 def _vectors(scorer: Scorer) -> np.ndarray | None:

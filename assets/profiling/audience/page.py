@@ -132,7 +132,7 @@ def _settings(result: AudienceResult) -> str:
     settings = {
         "customers' file": Path(result.settings.customers).name,
         "read from it": result.customers.remark,
-        "read otherwise than written": result.rewritten or "nothing",
+        "read otherwise than written": result.listed.remark or "nothing",
         "known customers": "kept in the ranking" if result.settings.keep_customers else "left out",
         "model": f"{result.model.system}, as of {result.model.partition}",
         "model state": result.model.state_hash,

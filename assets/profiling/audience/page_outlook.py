@@ -74,8 +74,8 @@ def lift(result: AudienceResult) -> str:
     )
     words = "Expected lift curve; the table beside it holds its figures"
     return (
-        "<section><h2>Expected lift</h2><div class='pair'>"
-        f"{picture(lift_picture(result), words)}{table(heading, rows, 'Expected lift by size')}</div>"
+        "<section><h2>Expected lift</h2>"
+        f"{picture(lift_picture(result), words)}{table(heading, rows, 'Expected lift by size')}"
         f'<p class="note">{escape(note)}</p></section>\n'
     )
 

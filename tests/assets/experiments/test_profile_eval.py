@@ -30,6 +30,8 @@ from tests.models.profiling.toy import AS_OF, toy_heatmaps, toy_log
 USERS, BRANDS = 160, 32
 TEMPLATE = Path(__file__).parents[3] / "docs" / "results" / "parts" / "profiling.txt"
 CLOSED = ("activity", "prior", "cosine", "ridge", "joint_logistic")
+AFTERNOON = ("logistic_baskets", "als", "lightgbm_baskets", "neighbours")
+LEARNED = ("meta_profile", "meta_profile_prior", "normal_training")
 DATE = str(np.datetime64(AS_OF, "D"))
 
 
@@ -192,7 +194,7 @@ def test_draws_are_spread_over_folds_and_seeds_and_counted_once(evaluation):
     assert sorted(found) == list(range(13))
 
 
-@pytest.mark.parametrize("name", [*CLOSED, "meta_profile", "meta_profile_prior", "normal_training"])
+@pytest.mark.parametrize("name", [*CLOSED, *AFTERNOON, *LEARNED])
 def test_what_happens_from_the_as_of_date_on_moves_no_score(log, evaluation, name, tmp_path):
     """Perturb every purchase of the label window: other brands, other prices, other users, cancelled."""
     random = np.random.default_rng(1)
