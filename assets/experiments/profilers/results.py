@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import ConfigDict, ValidationInfo, field_validator
 
-from assets.experiments.comparison.parts import ResultPart
+from assets.experiments.comparison.parts import FailedSystem, ResultPart
 from assets.experiments.profilers.figured import Difference, Ends, Figured
 from assets.experiments.profilers.rows import ProfileRow
 from assets.experiments.profilers.settings import ProfileEvalSettings
@@ -179,6 +179,7 @@ class ProfileResult(ResultPart):
     data_hash: str
     rows: tuple[ProfileRow, ...]
     summary: tuple[ProfilerSummary, ...]
+    failed: tuple[FailedSystem, ...] = ()  #: systems without figures; the others are compared without them
 
     def entry(self, system: str) -> ProfilerSummary:
         """A system's entry of the summary.

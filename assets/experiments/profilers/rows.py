@@ -38,6 +38,17 @@ class ProfileRow(Record):
     ways_auroc: float | None = None
     ways_within_quintiles: float | None = None
     git: str = ""
+    failed: str | None = None  #: why the system has no figures; such a row is no case
+
+    @classmethod
+    def of_failure(cls, system: str, case: Case, target: str, error: Exception) -> ProfileRow:
+        """The row that stands for a system that could not be trained or scored."""
+        return cls(
+            study=case.study, target=target, system=system, fold=case.fold, seed=case.seed, labels=0,
+            customers=0, aupr=None, auroc=None, within_quintiles=None, base_rate=None, test_users=0,
+            newcomers=0,
+            failed=f"{target}, fold {case.fold}, seed {case.seed}: {error}",
+        )  # fmt: skip
 
     @property
     def case(self) -> tuple[object, ...]:
