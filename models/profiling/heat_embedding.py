@@ -25,7 +25,7 @@ def trained_before(
     """The nine tasks as of `start_day`, on train users known then: no label of the window after it enters.
 
     `MetaProfile.embed` then gives all users' embeddings, float32 [U, E], in portions of 32,768 users: at the
-    window's start (`as_known_at(data, start_day)`, from which a system learns) and at the as-of date (`data`).
+    window's start (`as_known_at(data, start_day)`, to learn from) and at the as-of date (`data`).
     Tasks of the table `labels` are left out, as their values are of the as-of date.
 
     Args:
