@@ -70,10 +70,10 @@ def profile_eval(
     stored = study.folder / EVALUATION.format(key=key)
     units = list(units_of(settings, evaluation, stored, planned, study.rows))
     study.expect(len(study.rows) + sum(len(unit.cases) for unit in units))
-    tell(sentences(described(settings, evaluation)))
+    facts = described(settings, evaluation)
+    tell(sentences(facts))
     tell(trainings(settings.size, [(unit.system, len(unit.cases)) for unit in units]))
-    if units:
-        stored.write_bytes(pickle.dumps(evaluation))
+    stored.write_bytes(pickle.dumps(evaluation))
     study.run(score_unit, units, workers)
     sound, failed = failures(settings.systems, study.rows)
     rows = in_order(sound, planned, evaluation, study.rows)
@@ -81,7 +81,7 @@ def profile_eval(
         source=shop.source,
         simulated=shop.simulated,
         settings=EvaluatedSettings(**settings.model_dump(), of=of_systems),
-        protocol=described(settings, evaluation),
+        protocol=facts,
         git=", ".join(dict.fromkeys(row.git for row in rows)),
         data_hash=shop.data_hash,
         rows=tuple(rows),
