@@ -59,10 +59,7 @@ def profile_eval(
     Raises:
         ValueError: a log on which the protocol cannot be followed, or every system failed.
     """
-    report = progress or silent
-    report(PREPARED, 0, 1)
-    evaluation = evaluation_of(shop, settings)
-    report(PREPARED, 1, 1)
+    evaluation = _prepared(shop, settings, progress or silent)
     of_systems = settings_of(settings.systems, settings.size)
     key = settings.key(shop.data_hash, of_systems)
     study = Study(out, key, ProfileRow, unit="cases scored", progress=progress)
@@ -90,6 +87,13 @@ def profile_eval(
     )
     study.write(result.document())
     return result
+
+
+def _prepared(shop: PurchaseSource, settings: ProfileEvalSettings, report: Progress) -> Evaluation:
+    report(PREPARED, 0, 1)
+    evaluation = evaluation_of(shop, settings)
+    report(PREPARED, 1, 1)
+    return evaluation
 
 
 def score_unit(unit: ProfilingUnit, emit: Emit) -> None:
