@@ -1,5 +1,6 @@
 """The asset profile_evaluation: profilers against each other on the deployment's own purchases."""
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -110,7 +111,7 @@ def shown(result: "ProfileResult") -> dict[str, Any]:
 
     protocol = result.protocol
     sections = {
-        "brands": brand_report.brands,
+        "brands": partial(brand_report.brands, top=protocol.top),
         "against": brand_report.against,
         "modalities": brand_report.modalities,
         "by number of labels": report.budgets,
