@@ -141,8 +141,7 @@ def _score_unit(unit: ProfilingUnit, emit: Emit) -> None:
                 continue
             scores = scorer.score(labels.customers, labels.others)
             row = _row(unit, case, evaluation, labels, scores)
-            trains = PROFILE_SYSTEMS[unit.system].trains_on_brand
-            if is_asked(case, unit.settings, len(evaluation.folds), trains):
+            if is_asked(case):
                 row = with_ways(row, case, evaluation, labels, scorer)
             rows.append(row)
             if PROFILE_SYSTEMS[unit.system].trains_on_brand:  # a case is minutes: none is lost
