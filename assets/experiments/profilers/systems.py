@@ -76,10 +76,6 @@ class ProfileSystem:
     trains_on_brand: bool = False
 
 
-def _activity(fold: Fold) -> Scorer:
-    return activity_alone(fold.evaluation.data)
-
-
 def _prior(fold: Fold) -> Scorer:
     return user_prior(fold.evaluation.data, fold.train_users, fold.source)
 
@@ -145,10 +141,6 @@ def _meta_trained(fold: Fold) -> MetaProfile:
     )
     trained.save(folder)
     return trained
-
-
-def _meta_profile(fold: Fold) -> Scorer:
-    return _meta_trained(fold).ready(fold.evaluation.data)
 
 
 def _finetuned(fold: Fold) -> Scorer:
@@ -222,12 +214,19 @@ PROFILE_SYSTEMS: dict[str, ProfileSystem] = {
     "normal_training": ProfileSystem(
         _normal, lambda size: {"network": _printed(size), "rule": _normal_rule(size)}, trains_on_brand=True
     ),
-    "meta_profile": ProfileSystem(_meta_profile, lambda size: {"network": _printed(size)}),
+    "meta_profile": ProfileSystem(
+        lambda fold: _meta_trained(fold).ready(fold.evaluation.data),
+        lambda size: {"network": _printed(size)},
+    ),
+    "meta_profile_ridge": ProfileSystem(
+        lambda fold: _meta_trained(fold).with_ridge(fold.evaluation.data, fold.train_users),
+        lambda size: {"network": _printed(size)},
+    ),
     "meta_profile_finetune": ProfileSystem(
         _finetuned, lambda size: {"network": _printed(size), "rule": _finetune_rule()}, trains_on_brand=True
     ),
     "meta_profile_prior": ProfileSystem(_meta_profile_prior, lambda size: {"prior": _ours(size)}),
-    "activity": ProfileSystem(_activity),
+    "activity": ProfileSystem(lambda fold: activity_alone(fold.evaluation.data)),
     "prior": ProfileSystem(_prior),
     "cosine": ProfileSystem(_cosine),
     "ridge": ProfileSystem(_ridge),
