@@ -51,7 +51,7 @@ def head(result: ProfileResult) -> str:
         "target is a source brand ([protocol](../decisions/0019-profile-protocol.md), "
         "[figures](../metrics.md)). Intervals: 95 %, bootstrap over targets and folds; seeds and "
         "draws are averaged first.",
-        "\n".join(f"- {sentence}" for sentence in sentences(protocol)),
+        "\n".join(f"- {sentence}" for sentence in (*sentences(protocol), *_failed(result))),
     ]
     return "\n\n".join(line for line in lines if line)
 
@@ -105,6 +105,11 @@ def _command(result: ProfileResult) -> str:
         f"```\nhourfold profile-eval --source {result.source}{flags} \\\n"
         f"  --systems {','.join(settings.systems)} --out F.json\n```"
     )
+
+
+def _failed(result: ProfileResult) -> Iterator[str]:
+    for one in result.failed:
+        yield f"`{one.system}` failed and has no figures: {one.reason}"
 
 
 def _numbers(values: Sequence[int]) -> str:

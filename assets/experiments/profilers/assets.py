@@ -125,6 +125,7 @@ def shown(result: "ProfileResult") -> dict[str, Any]:
         "horizon, days": protocol.horizon_days,
         "target brands": len(protocol.targets),
         "remarks": dg.MetadataValue.md("\n".join(f"- {text}" for text in sentences(protocol))),
+        **{f"failed: {one.system}": one.reason for one in result.failed},
         **{name: dg.MetadataValue.md(text) for name, text in tables.items() if text},
         **{name.removesuffix(".png"): plots.embedded(png) for name, png in pictures(result).items()},
         "data_hash": result.data_hash,
