@@ -30,7 +30,7 @@ from models.profiling.match import MatchSpace
 from models.progress import Progress
 
 MOST_USERS = 4_096  #: users whose outcomes are looked at, at most
-MOST_SUPPORTS = 384  #: asked at one K
+MOST_SUPPORTS = 192  #: asked at one K
 FEWEST_BRANDS = 5  #: for a K to be tried
 LEAST_SLOPE = 0.1  #: a prior worth less than this is noise: the gain stays finite
 PENALTY = 1.0  #: of gains, so that spaces that say the same share it
