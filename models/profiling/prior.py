@@ -29,7 +29,7 @@ from models.profiling.logistic import Logistic
 from models.profiling.match import MatchSpace
 from models.profiling.profiler import OutdatedModel
 from models.profiling.propensity import Propensity
-from models.profiling.teaching import Taught, TeachingSettings, teach
+from models.profiling.teaching import Taught, TeachingSettings, TeachingWindow, teach
 from models.profiling.views import Columns, PurchaseVectors, View, ViewSpace
 from models.progress import Progress
 
@@ -136,7 +136,7 @@ class MetaProfilePrior:
         taught = teach(
             settings,
             data,
-            train_users,
+            TeachingWindow.of(settings, data, train_users, seed),
             embed,
             excluded_brands=excluded_brands,
             seed=seed,

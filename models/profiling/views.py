@@ -105,7 +105,7 @@ class PurchaseVectors:
 
 
 def _leading(gram: np.ndarray, width: int) -> np.ndarray:
-    """The `width` leading eigenvectors of a symmetric matrix at most, by falling eigenvalue, float64 [n, r]."""
+    """At most `width` leading eigenvectors of a symmetric matrix, by falling eigenvalue: float64 [n, r]."""
     if len(gram) <= FEW * width:
         values, vectors = np.linalg.eigh(gram)
     else:

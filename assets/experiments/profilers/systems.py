@@ -25,6 +25,7 @@ from models.progress import Progress
 
 if TYPE_CHECKING:
     from models.profiling.meta_profile import MetaProfile
+    from models.profiling.modalities import Modality
     from models.profiling.prior import MetaProfilePriorSettings
     from models.profiling.profiler import Scorer
     from models.profiling.settings import MetaProfileSettings, NormalTrainingSettings
@@ -218,6 +219,52 @@ def _meta_profile_prior(fold: Fold) -> Scorer:
     return trained.ready(data, background=fold.train_users)
 
 
+def _modalities(*chosen: Modality) -> ProfileSystem:
+    """`meta_profile_prior` with these modalities in place of purchases."""
+
+    def make(fold: Fold) -> Scorer:
+        from models.profiling.modalities import ready_with
+
+        return ready_with(
+            chosen,
+            _ours(fold.size),
+            fold.evaluation.data,
+            fold.train_users,
+            _heat_network(fold) if "heatmap" in chosen else None,
+            excluded_brands=fold.evaluation.excluded,
+            seed=fold.seed,
+            device=fold.device,
+        )
+
+    def settings(size: str) -> dict[str, Settings]:
+        parts: dict[str, Settings] = {"prior": _ours(size)}
+        return parts | ({"network": _printed(size)} if "heatmap" in chosen else {})
+
+    return ProfileSystem(make, settings)
+
+
+def _heat_network(fold: Fold) -> MetaProfile:
+    """The network whose embeddings are the modality of heatmaps, trained once a fold and seed."""
+    from models.profiling.meta_profile import MetaProfile
+    from models.profiling.modalities import heat_network
+    from models.profiling.teaching import TeachingWindow
+
+    folder = fold.scratch / f"heat_network.{fold.fold}.{fold.seed}"
+    if folder.exists():
+        return MetaProfile.load(folder, fold.device)
+    data = fold.evaluation.data
+    trained = heat_network(
+        _printed(fold.size),
+        data,
+        TeachingWindow.of(_ours(fold.size), data, fold.train_users, fold.seed),
+        seed=fold.seed,
+        device=fold.device,
+        progress=fold.progress,
+    )
+    trained.save(folder)
+    return trained
+
+
 PROFILE_SYSTEMS: dict[str, ProfileSystem] = {
     "normal_training": ProfileSystem(
         _normal, lambda size: {"network": _printed(size), "rule": _normal_rule(size)}, trains_on_brand=True
@@ -236,6 +283,12 @@ PROFILE_SYSTEMS: dict[str, ProfileSystem] = {
     "als": ProfileSystem(_als),
     "lightgbm_baskets": ProfileSystem(_lightgbm_baskets),
     "neighbours": ProfileSystem(_neighbours),
+    "modality_none": _modalities(),
+    "modality_purchases": _modalities("purchases"),
+    "modality_heatmap": _modalities("heatmap"),
+    "modality_points": _modalities("points"),
+    "modality_demographics": _modalities("demographics"),
+    "modality_all": _modalities("purchases", "heatmap", "points", "demographics"),
 }
 
 
