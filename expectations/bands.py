@@ -128,7 +128,8 @@ def _count_band(
     """Band of a row count, of log(1 + rows) about what is expected.
 
     The noise of a count n is 1/√n there, of n rows that come g at a time √(g/n); g rows more or less allow
-    for discreteness. A measured spread has the noise of usual days in it, whatever comes together.
+    for discreteness. A measured spread has the noise of usual days in it, whatever comes together; a shop
+    that has one is not without any row by chance, unless few are usual.
     """
     _, deviation = _robust(days["log_rows"], days["partition"], table.index)
     together = np.where(np.isnan(expected.spread), settings.rows_together, _TOGETHER_BESIDE_SPREAD)
@@ -136,6 +137,9 @@ def _count_band(
     noise = together * np.exp(-expected.low)
     width = settings.band_deviations * np.sqrt(spread**2 + noise)
     low, high = np.expm1(expected.low - width) - together, np.expm1(expected.high + width) + together
+    low = np.where(
+        ~np.isnan(expected.spread) & (np.exp(expected.low) > settings.rows_together), low.clip(1), low
+    )
     most = np.exp(expected.high) * settings.history_rows_factor + together
     return table.assign(
         rows_usual=np.expm1(expected.low),

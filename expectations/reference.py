@@ -5,7 +5,7 @@ All of it is about logarithms (of row counts, of prices), looks back only, and i
 - *usual*: the median of the same weekday of the former `max_history_days`;
 - *shift*: how far the last three open days lay from what was usual for them (their median, so that one odd
   day moves nothing). A season is a shift that lasts: a day in it may lie at `usual` or at `usual + shift`;
-- *spread*: the robust standard deviation of all former days about what was usual for them, a year back;
+- *spread*: the robust standard deviation of all former days about `usual + shift`, a year back;
 - after a closure the days before it say little: for the first three open days, any level between the 5 % and
   95 % points of the year before is taken as possible.
 """
@@ -56,7 +56,8 @@ def reference(
     usual = usual["median"].where(usual["size"] >= settings.min_history_days).reindex(days.index)
     residual = (value - usual).dropna()
     shift = _before(residual.rolling(_OPEN_DAYS, min_periods=2).median(), days).fillna(0.0)
-    spread = _before(residual.abs().rolling(YEAR_DAYS, min_periods=_SPREAD_DAYS).median(), days)
+    off = (residual - shift.reindex(residual.index)).abs()
+    spread = _before(off.rolling(YEAR_DAYS, min_periods=_SPREAD_DAYS).median(), days)
     low, high = usual + shift.clip(upper=0.0), usual + shift.clip(lower=0.0)
     after = _after_closure(days["start_ms"], days[name].notna(), settings.closure_days)
     level = value.rolling(YEAR_DAYS, min_periods=_SPREAD_DAYS)

@@ -72,6 +72,9 @@ def _over_normal(result: ProfileResult) -> Iterator[str]:
             for name, point in budgets.items()
             if (growth := point.value(f"growth_{figure}")) is not None
         ]
+        blind = [report.budget_name(name) for name, point in budgets.items() if point.over_chance is False]
+        if blind:
+            gains.append(f"not quoted at {', '.join(blind)}, where normal training is no better than chance")
         if gains:
             yield f"over normal training, {FIGURES[figure].label} of `{OURS}`: {', '.join(gains)}."
 

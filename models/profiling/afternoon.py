@@ -28,6 +28,7 @@ three are what these opponents are named for: whoever sets a bar should know tha
 from __future__ import annotations
 
 from dataclasses import dataclass
+from threading import RLock
 
 import numpy as np
 from scipy import sparse
@@ -106,14 +107,16 @@ def als_factors(counts: sparse.csr_matrix, train: np.ndarray, seed: int) -> np.n
         train: bool [U].
         seed: of the start.
     """
-    from implicit.cpu.als import AlternatingLeastSquares
+    from implicit.cpu import als
     from threadpoolctl import threadpool_limits
 
     weighed = counts.astype(np.float32)
     weighed.data = 1 + np.log(weighed.data)
+    # A progress bar, even a hidden one, takes a lock between processes, which a worker that is ended leaks.
+    als.tqdm.set_lock(RLock())
     # implicit has threads of its own, which fight with those of the BLAS library; one makes sums repeatable.
     with threadpool_limits(1, "blas"):
-        model = AlternatingLeastSquares(
+        model = als.AlternatingLeastSquares(
             FACTORS, regularization=FACTOR_PENALTY, alpha=CONFIDENCE, random_state=seed, num_threads=1
         )
         model.fit(weighed[np.flatnonzero(train)], show_progress=False)

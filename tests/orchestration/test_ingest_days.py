@@ -117,9 +117,9 @@ def test_runs_go_on_over_days_without_files_and_end_before_settled_ones():
 
 @pytest.mark.slow
 def test_a_first_load_goes_through_christmas_and_names_closed_days_once(tmp_path, home):
-    landing, shop = tmp_path / "shop", shop_year.SMALL
+    landing, shop = tmp_path / "shop", shop_year.Shop(rows=200, closed=(0, 6), order=1.5)
     rows = shop_year.put_year(landing, shop, "2025-11-04", "2026-01-24", seed=2)
-    odd, late = "2026-01-20", "2026-01-24"  # five rows on a day of history; the newest day comes later
+    odd, late = "2025-12-17", "2026-01-24"  # five rows on a day of history; the newest day comes later
     shop_year.put(landing, odd, shop_year.day_rows(shop, odd, 5))
     newest = landing / "purchases" / f"date={late}"
     newest.rename(tmp_path / "aside")

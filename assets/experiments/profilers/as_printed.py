@@ -7,23 +7,19 @@ from typing import TYPE_CHECKING
 from assets.experiments.profilers.cases import Case, Given
 from assets.experiments.profilers.evaluation import Evaluation
 from assets.experiments.profilers.rows import ProfileRow
-from assets.experiments.profilers.settings import ProfileEvalSettings
 
 if TYPE_CHECKING:
     from models.profiling.profiler import Scorer
 
-WAYS_DRAWS = 27  #: support draws of a target that are also scored as printed
+WAYS_DRAWS = 9  #: support draws of a target that are also scored as printed
 
 
-def is_asked(case: Case, settings: ProfileEvalSettings, folds: int, trains_on_brand: bool) -> bool:
-    """Whether a case is also scored nine ways against each other: nine times the work of a score.
+def is_asked(case: Case) -> bool:
+    """Whether a case is also scored nine ways against each other, which is nine times the work of a score.
 
-    Support draws share their test users, so a few of them tell as much as all: `WAYS_DRAWS` a target, one a
-    fold and seed of systems that train for every case.
+    Support draws share their test users, so that a few of them tell as much as all.
     """
-    if case.study != "ood" or case.draw is None:
-        return False
-    return case.draw < (folds * len(settings.seeds) if trains_on_brand else WAYS_DRAWS)
+    return case.study == "ood" and case.draw is not None and case.draw < WAYS_DRAWS
 
 
 def with_ways(

@@ -59,10 +59,7 @@ def profile_eval(
     Raises:
         ValueError: a log on which the protocol cannot be followed, or every system failed.
     """
-    report = progress or silent
-    report(PREPARED, 0, 1)
-    evaluation = evaluation_of(shop, settings)
-    report(PREPARED, 1, 1)
+    evaluation = _prepared(shop, settings, progress or silent)
     of_systems = settings_of(settings.systems, settings.size)
     key = settings.key(shop.data_hash, of_systems)
     study = Study(out, key, ProfileRow, unit="cases scored", progress=progress)
@@ -70,10 +67,10 @@ def profile_eval(
     stored = study.folder / EVALUATION.format(key=key)
     units = list(units_of(settings, evaluation, stored, planned, study.rows))
     study.expect(len(study.rows) + sum(len(unit.cases) for unit in units))
-    tell(sentences(described(settings, evaluation)))
+    facts = described(settings, evaluation)
+    tell(sentences(facts))
     tell(trainings(settings.size, [(unit.system, len(unit.cases)) for unit in units]))
-    if units:
-        stored.write_bytes(pickle.dumps(evaluation))
+    stored.write_bytes(pickle.dumps(evaluation))
     study.run(score_unit, units, workers)
     sound, failed = failures(settings.systems, study.rows)
     rows = in_order(sound, planned, evaluation, study.rows)
@@ -81,7 +78,7 @@ def profile_eval(
         source=shop.source,
         simulated=shop.simulated,
         settings=EvaluatedSettings(**settings.model_dump(), of=of_systems),
-        protocol=described(settings, evaluation),
+        protocol=facts,
         git=", ".join(dict.fromkeys(row.git for row in rows)),
         data_hash=shop.data_hash,
         rows=tuple(rows),
@@ -90,6 +87,13 @@ def profile_eval(
     )
     study.write(result.document())
     return result
+
+
+def _prepared(shop: PurchaseSource, settings: ProfileEvalSettings, report: Progress) -> Evaluation:
+    report(PREPARED, 0, 1)
+    evaluation = evaluation_of(shop, settings)
+    report(PREPARED, 1, 1)
+    return evaluation
 
 
 def score_unit(unit: ProfilingUnit, emit: Emit) -> None:
@@ -137,8 +141,7 @@ def _score_unit(unit: ProfilingUnit, emit: Emit) -> None:
                 continue
             scores = scorer.score(labels.customers, labels.others)
             row = _row(unit, case, evaluation, labels, scores)
-            trains = PROFILE_SYSTEMS[unit.system].trains_on_brand
-            if is_asked(case, unit.settings, len(evaluation.folds), trains):
+            if is_asked(case):
                 row = with_ways(row, case, evaluation, labels, scorer)
             rows.append(row)
             if PROFILE_SYSTEMS[unit.system].trains_on_brand:  # a case is minutes: none is lost

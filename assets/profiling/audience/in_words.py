@@ -123,10 +123,11 @@ def times(figure: float) -> str:
 
 def _how_much(result: AudienceResult, lift: ExpectedLift, judged: LiftVerdict) -> str:
     days = result.settings.horizon_days
+    whose = " for a brand of like size" if lift.basis == "like brands" else ""
     return (
-        f"In the {days} days from {lift.since} to {lift.until}, an audience of this size, ranked by what was "
-        f"known before, held {times(judged.times)} as many future customers as a random one (between "
-        f"{times(judged.least_times)} and {times(judged.most_times)}, 95 %)."
+        f"In the {days} days from {lift.since} to {lift.until}, an audience of this size{whose}, ranked by "
+        f"what was known before, held {times(judged.times)} as many future customers as a random one "
+        f"(between {times(judged.least_times)} and {times(judged.most_times)}, 95 %)."
     )
 
 

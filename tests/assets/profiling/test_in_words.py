@@ -113,10 +113,10 @@ def test_without_a_lift_it_is_said_that_nothing_can_be_told_and_why(result):
 
 
 def test_own_brand_and_like_brands_are_told_apart(result):
-    own = outlook(with_lift(result, 2.0, 0.1, basis="brand"))[-1]
-    like = outlook(with_lift(result, 2.0, 0.1, basis="like brands"))[-1]
-    assert own.startswith("This leans most on the brand itself: brand1 had")
-    assert like.startswith("This leans most on other brands") and "is assumed" in like
+    own, like = (outlook(with_lift(result, 2.0, 0.1, basis=basis)) for basis in ("brand", "like brands"))
+    assert own[-1].startswith("This leans most on the brand itself: brand1 had")
+    assert like[-1].startswith("This leans most on other brands") and "is assumed" in like[-1]
+    assert ["for a brand of like size" in said[0] for said in (own, like)] == [False, True]
 
 
 @pytest.mark.parametrize("system", ["meta_profile_prior", "meta_profile", "another"])
