@@ -25,7 +25,9 @@ NOBODY = np.zeros(0, dtype=np.int64)
 
 def log_of(*bought: tuple[int, int, int, int, int, float, bool]) -> PurchaseLog:
     """Of (user, days before the as-of day, hour, brand, genre, price, cancelled)."""
-    user, ago, hour, brand, genre, price, cancelled = (np.array(column) for column in zip(*bought))
+    user, ago, hour, brand, genre, price, cancelled = (
+        np.array(column) for column in zip(*bought, strict=True)
+    )
     names = toy_log(users=2)
     return sorted_log(
         names,
