@@ -167,6 +167,13 @@ def test_a_log_without_brands_has_a_space_of_no_columns():
     assert not vectors.transform(log, USERS).any()
 
 
+def test_without_anybody_to_learn_from_there_are_no_columns():
+    log = shop()
+    vectors = fitted(log, ViewSpace(views=(View(), View(of="brand"))), np.zeros(USERS, bool))
+    assert [columns.names for columns in vectors.columns] == [(), ()]
+    assert vectors.transform(log, USERS).shape == (USERS, 0)
+
+
 def test_only_a_sample_of_many_users_is_fitted_on_and_it_is_drawn_by_the_seed(monkeypatch):
     log, space = shop(), ViewSpace(views=(View(of="brand"),), width=4)
     whole = fitted(log, space)
