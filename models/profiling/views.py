@@ -82,6 +82,9 @@ class PurchaseVectors:
         members = np.flatnonzero(users)
         if len(members) > SAMPLE:
             members = np.sort(np.random.default_rng(seed).choice(members, SAMPLE, replace=False))
+        if len(members) == 0:
+            nothing = (Columns(view, (), np.zeros(0, np.float32)) for view in space.views)
+            return cls(tuple(nothing), np.zeros((0, 0), np.float32))
         sample = of_users(purchases, members, len(users))
         least = max(2.0, least_share * len(members))
         columns = tuple(

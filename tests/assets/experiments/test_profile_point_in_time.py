@@ -29,6 +29,10 @@ LEARNED: dict[str, Callable[[Any], list[Any]]] = {
     "joint_logistic": lambda scorer: [
         part for _, model in scorer.models for part in (model.coefficients, model.intercept)
     ],
+    "meta_profile_prior": lambda scorer: [
+        scorer.prior,
+        *(getattr(scorer.gains, name) for name in ("curves", "shrinkage", "measured")),
+    ],
 }
 
 
