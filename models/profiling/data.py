@@ -58,12 +58,10 @@ class SparseHeatmaps:
     def held_back(self, days: int) -> SparseHeatmaps:
         """The images of an as-of date so many days earlier, as far as these cells reach back."""
         before = np.flatnonzero(self.day < DAYS - days)
-        kept = np.concatenate(
-            [[0], np.cumsum(np.bincount(self.rows[before], minlength=len(self.offsets) - 1))]
-        )
+        lengths = np.bincount(self.rows[before], minlength=len(self.offsets) - 1)
         cells = {name: getattr(self, name)[before] for name in ("hour", "channel", "value")}
         day = (self.day[before] + days).astype(self.day.dtype)
-        return replace(self, offsets=kept, day=day, **cells)
+        return replace(self, offsets=np.concatenate([[0], np.cumsum(lengths)]), day=day, **cells)
 
     @property
     def present(self) -> np.ndarray:

@@ -137,18 +137,18 @@ def _point(
         shrinkage[v] = shrinkages[best]
         matches.append(tried[best])
     gain, certainty = np.zeros(len(spaces)), np.full(len(spaces), 1e-9)
-    kept = list(range(len(spaces)))
-    while kept:
-        design = np.stack([asked.prior, *(matches[v] for v in kept), np.ones(len(asked.prior))], axis=1)
+    useful = list(range(len(spaces)))
+    while useful:
+        design = np.stack([asked.prior, *(matches[v] for v in useful), np.ones(len(asked.prior))], axis=1)
         beta, covariance = _fitted(
-            design, asked.outcome, np.full(len(kept) + 1, PENALTY) * (np.arange(len(kept) + 1) > 0)
+            design, asked.outcome, np.full(len(useful) + 1, PENALTY) * (np.arange(len(useful) + 1) > 0)
         )
         slope, gains = max(float(beta[0]), LEAST_SLOPE), beta[1:-1]
-        certainty[kept] = slope**2 / np.diag(covariance)[1:-1]
+        certainty[useful] = slope**2 / np.diag(covariance)[1:-1]
         if (gains > 0).all():
-            gain[kept] = gains / slope
+            gain[useful] = gains / slope
             break
-        kept = [v for v, value in zip(kept, gains, strict=True) if value > 0]
+        useful = [v for v, value in zip(useful, gains, strict=True) if value > 0]
     return shrinkage, gain, certainty
 
 
