@@ -44,7 +44,7 @@ def customers_of(data, brand=TARGET) -> np.ndarray:
 
 def test_the_gain_grows_with_the_number_of_customers(trained):
     small, some, many = (trained.taught.gains.gain(customers) for customers in (1, 20, 500))
-    assert small.shape == (3,) and (small > 0).any()
+    assert small.shape == (2,) and (small > 0).any()
     useful = small > 0
     assert (small[useful] < some[useful]).all() and (some[useful] < many[useful]).all()
     assert (many[~useful] == 0).all()
@@ -64,7 +64,7 @@ def test_the_score_is_the_prior_and_what_each_match_is_worth(data, trained):
 
 def test_a_space_that_is_worth_nothing_is_not_asked(data, trained):
     scorer, members = trained.ready(data), customers_of(data)
-    curves = trained.taught.gains.curves * np.array([[1.0], [0.0], [1.0]])
+    curves = trained.taught.gains.curves * np.array([[1.0], [0.0]])
     dumb = replace(scorer, gains=replace(scorer.gains, curves=curves))
     without = replace(dumb, spaces=(scorer.spaces[0], None, scorer.spaces[2]))
     np.testing.assert_array_equal(dumb.score(members), without.score(members))
@@ -117,7 +117,8 @@ def test_a_log_without_brands_falls_back_to_activity(data):
     bare = replace(data, purchases=replace(data.purchases, brand=np.full(len(data.purchases), -1)))
     trained = train(bare, excluded_brands=np.empty(0, np.int64))
     assert trained.taught.source_brands == 0
-    assert [len(space.columns[0].names) for space in trained.vectors] == [12, 0, 12]
+    rarity = trained.vectors[1].columns
+    assert [len(one.names) for one in rarity] == [12, 0]
     assert np.isfinite(trained.ready(bare).score(np.arange(3))).all()
 
 
