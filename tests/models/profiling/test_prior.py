@@ -66,7 +66,7 @@ def test_a_space_that_is_worth_nothing_is_not_asked(data, trained):
     scorer, members = trained.ready(data), customers_of(data)
     curves = trained.taught.gains.curves * np.array([[1.0], [0.0]])
     dumb = replace(scorer, gains=replace(scorer.gains, curves=curves))
-    without = replace(dumb, spaces=(scorer.spaces[0], None, scorer.spaces[2]))
+    without = replace(dumb, spaces=(scorer.spaces[0], None))
     np.testing.assert_array_equal(dumb.score(members), without.score(members))
 
 
