@@ -43,26 +43,21 @@ def add_bands(
     a row, no row is too few.
 
     History of a partition: the given former batches and the call's own earlier partitions, at the same point
-    of the cycle (`day`: the same hour; `week`: the same weekday and hour), at most `max_history_days` back.
+    of the cycle (`day`: the same hour; `week`: the same weekday), see `_former`.
     """
-    past = table.reindex(columns=list(HISTORY_COLUMNS))
-    if history is not None and len(history):
-        former = history.reindex(columns=list(HISTORY_COLUMNS)).astype(np.float64)
-        past = pd.concat([former[~former.index.isin(table.index)], past])
-    past = past.dropna(subset=["start_ms"])
-    past["log_rows"] = np.log1p(past["rows"])
     weekly = cycle == "week"
-    if weekly:  # a day without rows is one on which the shop was closed
-        past["log_rows"] = past["log_rows"].where(past["rows"] > 0)
-    pairs = _former(past if weekly else past[past.index.isin(table.index)], past, settings, CYCLES[cycle])
-    days = pairs[pairs["partition"].isin(table.index)].dropna(subset=["log_rows"])
+    past = _past(table, history, weekly)
+    own = past if weekly else past[past.index.isin(table.index)]
+    pairs = _former(own, past.dropna(subset=["log_rows"]), settings, CYCLES[cycle])
+    days = pairs[pairs["partition"].isin(table.index)]
     banded = table.assign(
         history_days=_days(days, table.index), settled=table.index.isin(list(settled)).astype(np.float64)
     )
-    own = past.reindex(table.index)
 
     def expected(name: str) -> Reference:
-        return reference(own, past, name, pairs, settings) if weekly else _same(days, name, table, settings)
+        if weekly:
+            return reference(past.reindex(table.index), past, name, pairs, settings)
+        return _same(days, name, table, settings)
 
     banded = _count_band(banded, days, expected("log_rows"), settings)
     rated = days[days["kept"] > 0]  # an hour without rows says nothing about its rate
@@ -82,13 +77,29 @@ def add_bands(
     return banded
 
 
+def _past(table: pd.DataFrame, history: pd.DataFrame | None, weekly: bool) -> pd.DataFrame:
+    """Former partitions and the call's own, `HISTORY_COLUMNS` and `log_rows` (NaN: the shop was closed)."""
+    past = table.reindex(columns=list(HISTORY_COLUMNS))
+    if history is not None and len(history):
+        former = history.reindex(columns=list(HISTORY_COLUMNS)).astype(np.float64)
+        past = pd.concat([former[~former.index.isin(table.index)], past])
+    past = past.dropna(subset=["start_ms"])
+    logs = np.log1p(past["rows"])
+    return past.assign(log_rows=logs.where(past["rows"] > 0) if weekly else logs)
+
+
 def _former(own: pd.DataFrame, past: pd.DataFrame, settings: GateSettings, cycle_ms: int) -> pd.DataFrame:
-    """Pairs of a partition of `own` (`partition`, `own_ms`) and a former one at its point of the cycle."""
+    """Pairs of a partition of `own` (`partition`, `own_ms`) and a former one at its point of the cycle.
+
+    The newest ones, as many as `max_history_days` has; where a closure took some, from twice as long ago.
+    """
     own = own[["start_ms"]].rename_axis("partition").reset_index().rename(columns={"start_ms": "own_ms"})
     past = past.assign(phase=past["start_ms"] % cycle_ms)
     pairs = own.assign(phase=own["own_ms"] % cycle_ms).merge(past, on="phase")
-    age_ms = pairs["own_ms"] - pairs["start_ms"]
-    return pairs[(age_ms > 0) & (age_ms <= settings.max_history_days * DAY_MS)]
+    age_ms, longest = pairs["own_ms"] - pairs["start_ms"], settings.max_history_days * DAY_MS
+    pairs = pairs[(age_ms > 0) & (age_ms <= longest * (1 if cycle_ms == DAY_MS else 2))]
+    newest = pairs.sort_values("start_ms", ascending=False, kind="stable").groupby("partition").cumcount()
+    return pairs[newest.reindex(pairs.index) < longest / cycle_ms]
 
 
 def _days(days: pd.DataFrame, index: pd.Index) -> pd.Series:
@@ -117,7 +128,8 @@ def _count_band(
     """Band of a row count, of log(1 + rows) about what is expected.
 
     The noise of a count n is 1/√n there, of n rows that come g at a time √(g/n); g rows more or less allow
-    for discreteness. A measured spread has the noise of usual days in it, whatever comes together.
+    for discreteness. A measured spread has the noise of usual days in it, whatever comes together; a shop
+    that has one is not without any row by chance, unless few are usual.
     """
     _, deviation = _robust(days["log_rows"], days["partition"], table.index)
     together = np.where(np.isnan(expected.spread), settings.rows_together, _TOGETHER_BESIDE_SPREAD)
@@ -125,6 +137,9 @@ def _count_band(
     noise = together * np.exp(-expected.low)
     width = settings.band_deviations * np.sqrt(spread**2 + noise)
     low, high = np.expm1(expected.low - width) - together, np.expm1(expected.high + width) + together
+    low = np.where(
+        ~np.isnan(expected.spread) & (np.exp(expected.low) > settings.rows_together), low.clip(1), low
+    )
     most = np.exp(expected.high) * settings.history_rows_factor + together
     return table.assign(
         rows_usual=np.expm1(expected.low),

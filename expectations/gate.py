@@ -66,14 +66,8 @@ def gate(table: str, frame: pd.DataFrame, context: GateContext) -> GateResult:
     batch_suite = read_suite(f"{table}_batch")
     names = batch_suite["meta"].get("hourfold", {})
     described = describe(facts, passing, names)
-    statistics = add_bands(
-        described,
-        context.history,
-        context.settings,
-        names.get("cycle", "day"),
-        settled=_settled(context, described["rows"]),
-        closed=context.closed,
-    )
+    settled, cycle = _settled(context, described["rows"]), names.get("cycle", "day")
+    statistics = add_bands(described, context.history, context.settings, cycle, settled, context.closed)
     batches = engine.validate(batch_suite["expectations"], statistics.reset_index(), parameters)
     verdicts = partition_verdicts(
         table, [*rows, *survivors], batches, statistics, parameters, refusals.reasons

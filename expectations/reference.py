@@ -5,7 +5,7 @@ All of it is about logarithms (of row counts, of prices), looks back only, and i
 - *usual*: the median of the same weekday of the former `max_history_days`;
 - *shift*: how far the last three open days lay from what was usual for them (their median, so that one odd
   day moves nothing). A season is a shift that lasts: a day in it may lie at `usual` or at `usual + shift`;
-- *spread*: the robust standard deviation of all former days about what was usual for them, a year back;
+- *spread*: the robust standard deviation of all former days about `usual + shift`, a year back;
 - after a closure the days before it say little: for the first three open days, any level between the 5 % and
   95 % points of the year before is taken as possible.
 """
@@ -51,23 +51,34 @@ def reference(
         settings: `min_history_days`, `closure_days`.
     """
     days = past.sort_values("start_ms", kind="stable")
+    value = days[name].dropna()
     usual = pairs.dropna(subset=[name]).groupby("partition")[name].agg(["median", "size"])
     usual = usual["median"].where(usual["size"] >= settings.min_history_days).reindex(days.index)
-    residual = days[name] - usual
-    shift = residual.dropna().rolling(_OPEN_DAYS, min_periods=2).median().reindex(days.index).ffill()
-    shift = shift.shift(1).fillna(0.0)
-    spread = residual.abs().rolling(YEAR_DAYS, min_periods=_SPREAD_DAYS).median().shift(1) * MAD_TO_DEVIATION
+    residual = (value - usual).dropna()
+    shift = _before(residual.rolling(_OPEN_DAYS, min_periods=2).median(), days).fillna(0.0)
+    off = (residual - shift.reindex(residual.index)).abs()
+    spread = _before(off.rolling(YEAR_DAYS, min_periods=_SPREAD_DAYS).median(), days)
     low, high = usual + shift.clip(upper=0.0), usual + shift.clip(lower=0.0)
     after = _after_closure(days["start_ms"], days[name].notna(), settings.closure_days)
-    level = days[name].rolling(YEAR_DAYS, min_periods=_SPREAD_DAYS)
-    low = low.mask(after, np.fmin(low, level.quantile(_LOWEST).shift(1)))
-    high = high.mask(after, np.fmax(high, level.quantile(_HIGHEST).shift(1)))
-    return Reference(*(each.reindex(own.index).to_numpy(np.float64) for each in (low, high, spread)))
+    level = value.rolling(YEAR_DAYS, min_periods=_SPREAD_DAYS)
+    low = low.mask(after, np.fmin(low, _before(level.quantile(_LOWEST), days)))
+    high = high.mask(after, np.fmax(high, _before(level.quantile(_HIGHEST), days)))
+    figures = (
+        each.reindex(own.index).to_numpy(np.float64) for each in (low, high, spread * MAD_TO_DEVIATION)
+    )
+    return Reference(*figures)
+
+
+def _before(values: pd.Series, days: pd.DataFrame) -> pd.Series:
+    """Of each of `days`, the newest of `values` (index: some of these days) from before it."""
+    return values.reindex(days.index).ffill().shift(1)
 
 
 def _after_closure(start_ms: pd.Series, is_open: pd.Series, closure_days: float) -> pd.Series:
     """Whether one of the gaps before the last three open days is longer than the usual one by a closure."""
-    gap = (start_ms - start_ms.where(is_open).ffill().shift(1)) / DAY_MS
-    usual = gap.where(is_open).rolling(YEAR_DAYS, min_periods=1).median().shift(1)
-    closed = (gap - usual) >= closure_days
-    return closed.astype(np.float64).rolling(_OPEN_DAYS, min_periods=1).max() > 0
+    days = start_ms.to_frame()
+    gap = (start_ms - _before(start_ms[is_open], days)) / DAY_MS
+    usual = _before(gap[is_open].rolling(YEAR_DAYS, min_periods=1).median(), days)
+    closure = (gap - usual >= closure_days).astype(np.float64)
+    former = _before(closure[is_open].rolling(_OPEN_DAYS - 1, min_periods=1).max(), days)
+    return (closure > 0) | (former > 0)

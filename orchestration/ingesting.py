@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assets.common import clock
@@ -11,7 +12,7 @@ from assets.common.partitions import EXTERNAL_HISTORY
 from assets.common.resources import HomeResource
 from assets.logs.assets import FORCE
 from orchestration.jobs import DAILY_LOGS, DESCRIBING_ASSETS, LOGS
-from orchestration.landed_hours import DIMENSIONS, LandedHours, due_runs, landed_hours
+from orchestration.landed_hours import DIMENSIONS, LandedHours, landed_hours
 from orchestration.session import RunFailed, Session
 from orchestration.shop_days import bounded_runs, holes_before, holes_in_words, odd_partitions
 from orchestration.spans import shortened
@@ -46,8 +47,8 @@ def load_logs(
 ) -> Ingested:
     """Gate and load the logs of the days from `first_day` to `last_day` that are not loaded as they are.
 
-    Those of the ranking are a run a day, those of the profiler many days a run. Tables that the landing
-    folder does not have, hours without files and hours that have not ended are left out.
+    A run takes as many hours or days as their files' size allows. Tables that the landing folder does not
+    have, hours without files and hours that have not ended are left out.
 
     Args:
         session: the home.
@@ -80,20 +81,25 @@ def _load_hours(
     again: bool,
     tags: Mapping[str, str],
 ) -> None:
-    """Load hours, a day's holes aside a run a day."""
+    """Load hours, many a run: hours without files cost nothing, and neither do nights without any."""
     zone, landing = session.deployment.service_zone, session.deployment.landing_folder(session.home)
     hours = [hour for day in zone.days_between(*between) for hour in zone.hours_of_day(day)]
     paths = session.deployment.paths(session.home)
     state = landed_hours(paths, landing, description, hours, clock.now_ms(), again=again)
     outcome.hours = state
-    due = state.to_load
-    for done, span in enumerate(spans := due_runs(state)):
-        session.report("days loaded", done, len(spans))
+    due, done = state.to_load, 0
+    size: dict[str, int] = {}
+    for table in state.due:
+        _add_sizes(size, layout.listing(landing, description.contract(table), zone).files, state.due[table])
+    settled = frozenset().union(*state.landed.values()) - frozenset(due)
+    for span in bounded_runs(due, size, settled):
+        session.report("hours loaded", done, len(due))
         only = [*(table for table in DIMENSIONS if (landing / table).is_dir()), *state.tables(span)]
         _run(session, LOGS, span, only, outcome, tags)
+        done += len(span)
     if not due and (described := _due_dimensions(session, description)):
         _run(session, LOGS, (), described, outcome, tags)
-    session.report("days loaded", len(spans), len(spans))
+    session.report("hours loaded", len(due), len(due))
     outcome.notes += [text for table in state.due for text in odd_partitions(paths, table, state.due[table])]
 
 
@@ -150,7 +156,7 @@ def _load_days(
             if zone.day_start_ms(day) + DAY_MS > now_ms:
                 early.add(day)
                 continue
-            due[day] = due.get(day, 0) + sum(path.stat().st_size for path in files_of.get(day, ()))
+            _add_sizes(due, files_of, (day,))
     outcome.notes += [
         f"{day} has purchases or points but has not ended: left for later" for day in sorted(early)
     ]
@@ -162,6 +168,14 @@ def _load_days(
     session.report("days of purchases loaded", len(due), len(due))
     outcome.notes += holes_in_words(holes_before(due, landed, zone), description.closed_days)
     outcome.notes += [text for table in dated for text in odd_partitions(paths, table, due)]
+
+
+def _add_sizes(size: dict[str, int], files: Mapping[str, Sequence[Path]], partitions: Iterable[str]) -> None:
+    """Add to `size` the bytes of these partitions' files."""
+    for partition in partitions:
+        size[partition] = size.get(partition, 0) + sum(
+            path.stat().st_size for path in files.get(partition, ())
+        )
 
 
 def _run(

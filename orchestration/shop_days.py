@@ -19,12 +19,13 @@ if TYPE_CHECKING:
 
 #: Of landed files that one run gates at once; a year of 2,469 households is 20 MB of Parquet.
 BYTES_A_RUN = 32_000_000
+PARTITIONS_A_RUN = 744  #: with files: a month of hours, two years of days; each has its verdicts in Dagster
 MOST_NAMED = 6  #: ranges or days that a sentence names
 _EVERY_WEEK = 0.8  # share of a weekday's dates without files that makes it 'every Sunday'
 
 
 def bounded_runs(days: Sequence[str], size: Mapping[str, int], settled: Collection[str]) -> list[list[str]]:
-    """Due days cut into ranges of no more than BYTES_A_RUN of files, unless a day alone is larger.
+    """Due days (or hours) cut into ranges of at most BYTES_A_RUN of files (one alone may be larger).
 
     A day without files lies inside a range and costs nothing. One that is loaded as it lies there would be
     loaded again: a range ends before it.
@@ -38,7 +39,7 @@ def bounded_runs(days: Sequence[str], size: Mapping[str, int], settled: Collecti
     room, bars = 0, sorted(settled)
     for day in days:
         follows = cut and bisect_right(bars, day) == bisect_right(bars, cut[-1][-1])
-        if follows and size[day] <= room:
+        if follows and size[day] <= room and len(cut[-1]) < PARTITIONS_A_RUN:
             cut[-1].append(day)
         else:
             cut.append([day])

@@ -30,7 +30,7 @@ from models.profiling.match import MatchSpace
 from models.progress import Progress
 
 MOST_USERS = 4_096  #: users whose outcomes are looked at, at most
-MOST_SUPPORTS = 384  #: asked at one K
+MOST_SUPPORTS = 192  #: asked at one K
 FEWEST_BRANDS = 5  #: for a K to be tried
 LEAST_SLOPE = 0.1  #: a prior worth less than this is noise: the gain stays finite
 PENALTY = 1.0  #: of gains, so that spaces that say the same share it
@@ -140,9 +140,8 @@ def _point(
     useful = list(range(len(spaces)))
     while useful:
         design = np.stack([asked.prior, *(matches[v] for v in useful), np.ones(len(asked.prior))], axis=1)
-        beta, covariance = _fitted(
-            design, asked.outcome, np.full(len(useful) + 1, PENALTY) * (np.arange(len(useful) + 1) > 0)
-        )
+        penalty = np.array([0.0] + [PENALTY] * len(useful))
+        beta, covariance = _fitted(design, asked.outcome, penalty)
         slope, gains = max(float(beta[0]), LEAST_SLOPE), beta[1:-1]
         certainty[useful] = slope**2 / np.diag(covariance)[1:-1]
         if (gains > 0).all():

@@ -5,7 +5,7 @@
 - **prior**: logistic on how much, how widely, how lately and how long a user buys, fitted on first purchases
   of source brands: how soon a user becomes a customer of *any* brand (`propensity`).
 - **match**: closed-form ridge between the customers and everybody else, no gradient step (`match`), in
-  several spaces: product types, brands, and the rare ones of both (`views`).
+  two spaces: product types by days and amount; product types and brands by rarity (`views`).
 - **gain(K)**, λ(K): how much a match from K customers is worth, from the same source brands (`gains`).
 
 Source tasks are brands with first-purchase labels in a window that ends at the as-of date, features cut at
@@ -29,7 +29,7 @@ from models.profiling.logistic import Logistic
 from models.profiling.match import MatchSpace
 from models.profiling.profiler import OutdatedModel
 from models.profiling.propensity import Propensity
-from models.profiling.teaching import Taught, TeachingSettings, teach
+from models.profiling.teaching import Taught, TeachingSettings, TeachingWindow, teach
 from models.profiling.views import Columns, PurchaseVectors, View, ViewSpace
 from models.progress import Progress
 
@@ -47,14 +47,8 @@ class MetaProfilePriorSettings(TeachingSettings):
                 View(measure="days"),
                 View(measure="spend"),
                 View(level=1, measure="spend"),
-            )
-        ),
-        ViewSpace(
-            views=(
-                View(of="brand", measure="bought"),
-                View(of="brand", measure="days"),
-                View(of="brand", measure="spend"),
-            )
+            ),
+            width=96,
         ),
         ViewSpace(
             views=(View(measure="bought"), View(of="brand", measure="bought")), weighing="rarity", width=48
@@ -142,7 +136,7 @@ class MetaProfilePrior:
         taught = teach(
             settings,
             data,
-            train_users,
+            TeachingWindow.of(settings, data, train_users, seed),
             embed,
             excluded_brands=excluded_brands,
             seed=seed,

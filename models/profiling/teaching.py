@@ -38,6 +38,27 @@ class TeachingSettings(Settings):
 
 
 @dataclass(frozen=True)
+class TeachingWindow:
+    """When source brands teach, and whom they are watched on."""
+
+    start_day: int  #: features end, labels begin
+    teachers: np.ndarray  #: int64 [N] positions of users who were known then, ascending
+
+    @classmethod
+    def of(
+        cls, settings: TeachingSettings, data: ProfileData, train_users: np.ndarray, seed: int
+    ) -> TeachingWindow:
+        """The window that ends at the as-of date; of more than `most_users` train users some are drawn."""
+        first_day = int(data.purchases.day[0]) if len(data.purchases) else data.as_of_day
+        horizon = max(1, min(settings.horizon, (data.as_of_day - first_day) // SHARE_OF_LOG))
+        teachers = np.flatnonzero(train_users & data.known_before(data.as_of_day - horizon))
+        if len(teachers) > settings.most_users:
+            random = np.random.default_rng(seed)
+            teachers = np.sort(random.choice(teachers, settings.most_users, replace=False))
+        return cls(data.as_of_day - horizon, teachers)
+
+
+@dataclass(frozen=True)
 class Taught:
     """What was learned; without source brands a stand-in by activity."""
 
@@ -53,7 +74,7 @@ Embed = Callable[[ProfileData], Sequence[np.ndarray]]
 def teach(
     settings: TeachingSettings,
     data: ProfileData,
-    train_users: np.ndarray,
+    window: TeachingWindow,
     embed: Embed,
     *,
     excluded_brands: np.ndarray,
@@ -66,28 +87,25 @@ def teach(
     Args:
         settings: of the teaching.
         data: all before the as-of date.
-        train_users: bool [U], whom to learn from.
+        window: when, and whom to learn from.
         embed: fits vectors on the teachers' data before the window, and gives them; one array a space.
         excluded_brands: int64 positions in `brand_names` that must not teach (a study's targets).
-        seed: draws users, supports and samples.
+        seed: draws supports and samples.
         device: of the match.
         progress: told of every step.
     """
-    rng = np.random.default_rng(seed)
-    first_day = int(data.purchases.day[0]) if len(data.purchases) else data.as_of_day
-    start = data.as_of_day - max(1, min(settings.horizon, (data.as_of_day - first_day) // SHARE_OF_LOG))
-    teachers = np.flatnonzero(train_users & data.known_before(start))
-    if len(teachers) > settings.most_users:
-        teachers = np.sort(rng.choice(teachers, settings.most_users, replace=False))
-    taught = data.take(teachers)
+    start, taught = window.start_day, data.take(window.teachers)
     everybody = np.ones(len(taught), dtype=bool)
+    first_day = int(data.purchases.day[0]) if len(data.purchases) else start
+    vectors = embed(taught.held_back(start))
     source = source_brands(taught, everybody, excluded=excluded_brands, horizon=data.as_of_day - start)
     if len(source.brands) == 0:
-        return Taught(_by_activity(start - first_day), _untaught(len(embed(taught.held_back(start)))), 0)
+        return Taught(_by_activity(start - first_day), _untaught(len(vectors)), 0)
     propensity = Propensity.fit(taught.purchases, source, first_day)
     prior = propensity.log_odds(taught.purchases, start, everybody)
-    spaces = [MatchSpace.of(vectors, everybody, device) for vectors in embed(taught.held_back(start))]
-    return Taught(propensity, _gains(settings, source, spaces, prior, rng, progress), len(source.brands))
+    spaces = [MatchSpace.of(one, everybody, device) for one in vectors]
+    gains = _gains(settings, source, spaces, prior, np.random.default_rng(seed), progress)
+    return Taught(propensity, gains, len(source.brands))
 
 
 def _gains(

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-import torch
+from scipy.sparse.linalg import eigsh
 
 from models.profiling.data import PurchaseLog
 from models.profiling.profiler import unit_rows
@@ -22,6 +22,7 @@ from models.settings import Settings
 
 BLOCK = 2_048  #: users that are dense at one time
 SAMPLE = 4_096  #: users on whom the directions are fitted, at most
+FEW = 4  #: times as many rows as directions: fewer are decomposed whole
 
 
 class View(Settings):
@@ -38,7 +39,7 @@ class ViewSpace(Settings):
     views: tuple[View, ...]
     #: of columns: one over the root of their deviation, or the logarithm of how few users buy them
     weighing: Literal["deviation", "rarity"] = "deviation"
-    width: int = 96  #: principal directions kept
+    width: int  #: principal directions kept
 
 
 @dataclass(frozen=True)
@@ -92,10 +93,8 @@ class PurchaseVectors:
         unit = np.concatenate([block for _, block in _blocks(sample, len(members), columns)])
         unit -= unit.mean(0)
         # The smaller of the two Gram matrices has the same leading directions at a fraction of the cost.
-        gram = torch.from_numpy(unit.T @ unit if unit.shape[1] <= len(unit) else unit @ unit.T).double()
-        values, vectors = torch.linalg.eigh(gram)
-        large = values > 1e-9 * values[-1:].clamp(min=1e-30)
-        leading = torch.flip(vectors[:, large], [1])[:, : space.width].numpy()
+        gram = unit.T @ unit if unit.shape[1] <= len(unit) else unit @ unit.T
+        leading = _leading(gram.astype(np.float64), space.width).astype(np.float32)
         basis = leading if unit.shape[1] <= len(unit) else unit.T @ leading
         return cls(columns, unit_rows(basis.T).T.astype(np.float32))
 
@@ -106,6 +105,16 @@ class PurchaseVectors:
             for rows, block in _blocks(part, stop - start, self.columns):
                 vectors[start + rows.start : start + rows.stop] = block @ self.basis
         return vectors
+
+
+def _leading(gram: np.ndarray, width: int) -> np.ndarray:
+    """At most `width` leading eigenvectors of a symmetric matrix, by falling eigenvalue: float64 [n, r]."""
+    if len(gram) <= FEW * width:
+        values, vectors = np.linalg.eigh(gram)
+    else:
+        values, vectors = eigsh(gram, k=width, v0=np.ones(len(gram)))
+    large = values > 1e-9 * max(float(values.max(initial=0.0)), 1e-30)
+    return np.asarray(np.flip(vectors[:, large], axis=1)[:, :width])
 
 
 def of_users(purchases: PurchaseLog, members: np.ndarray, users: int) -> PurchaseLog:

@@ -11,7 +11,7 @@ import pytest
 from models.profiling import teaching
 from models.profiling.data import DAYS, ProfileData
 from models.profiling.propensity import names_of
-from models.profiling.teaching import Taught, TeachingSettings, teach
+from models.profiling.teaching import Taught, TeachingSettings, TeachingWindow, teach
 from models.profiling.views import PurchaseVectors, View, ViewSpace
 from tests.models.profiling.later import born, data_of, joined
 from tests.models.profiling.toy import AS_OF, toy_data, toy_log
@@ -48,7 +48,8 @@ def run(known: ProfileData, users: np.ndarray | None = None, **changes: Any) -> 
     excluded, seed = changes.pop("excluded_brands", NOBODY), changes.pop("seed", 0)
     settings = SETTINGS.model_copy(update=changes)
     everybody = np.ones(len(known), bool) if users is None else users
-    return teach(settings, known, everybody, embed, excluded_brands=excluded, seed=seed), embed
+    window = TeachingWindow.of(settings, known, everybody, seed)
+    return teach(settings, known, window, embed, excluded_brands=excluded, seed=seed), embed
 
 
 def assert_same(one: Taught, other: Taught) -> None:
@@ -150,7 +151,8 @@ def test_excluded_brands_teach_nothing():
         return Embedding()(then)[:1]
 
     def learned(shop: ProfileData, excluded: np.ndarray) -> Taught:
-        return teach(SETTINGS, shop, np.ones(USERS, bool), genres, excluded_brands=excluded, seed=0)
+        window = TeachingWindow.of(SETTINGS, shop, np.ones(USERS, bool), 0)
+        return teach(SETTINGS, shop, window, genres, excluded_brands=excluded, seed=0)
 
     assert_same(learned(known, pair), learned(moved, pair))
     assert learned(known, NOBODY).source_brands == learned(known, pair).source_brands + 2
