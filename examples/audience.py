@@ -52,10 +52,8 @@ def audience_of(past: ProfileData, later: ProfileData) -> float:
 
     # 4. What came true: who of the others bought the brand in the three months after.
     known = later.positions(past.user_ids.tolist())
-    first = FirstPurchases.of(later.purchases, len(later)).day[
-        later.purchases.brand_names.index(BRAND), known
-    ]
-    bought = first < later.as_of_day
+    first = FirstPurchases.of(later.purchases, len(later)).day[later.purchases.brand_names.index(BRAND)]
+    bought = first[known] < later.as_of_day
     others = np.setdiff1d(np.arange(len(past)), customers)
     area, rate, best = (
         auc(bought[others], scores[others]),
