@@ -250,6 +250,7 @@ def run(accounts: int, root: Path, stages: tuple[str, ...] = tuple(STAGES)) -> F
         if done.returncode:
             raise SystemExit(f"stage {stage} failed with status {done.returncode}")
         figures[stage] = json.loads(done.stdout.splitlines()[-1])
+        print(f"-- {line(stage, figures[stage])}", file=sys.stderr, flush=True)
     return {"accounts": accounts, "simulated": True, "system": SYSTEM, "as_of": AS_OF, "stages": figures}
 
 
@@ -259,14 +260,17 @@ def _environment(root: Path) -> Mapping[str, str]:
 
 def table(result: Figures) -> str:
     """The figures as lines."""
-    lines = [f"simulated shop of {result['accounts']:,} accounts"]
-    for stage, of in result["stages"].items():
-        rows = f"{of['rows']:,} rows, " if "rows" in of else ""
-        lines.append(
-            f"{stage:9s} {of['seconds']:8.1f} s, {of['cpu_seconds']:8.1f} s of processors, peak "
-            f"{of['peak_gib']:.2f} GiB; {rows}{of['bytes'] / 2**20:,.1f} MiB"
-        )
-    return "\n".join(lines)
+    lines = [line(stage, figures) for stage, figures in result["stages"].items()]
+    return "\n".join([f"simulated shop of {result['accounts']:,} accounts", *lines])
+
+
+def line(stage: str, figures: Figures) -> str:
+    """The figures of one stage."""
+    rows = f"{figures['rows']:,} rows, " if "rows" in figures else ""
+    return (
+        f"{stage:9s} {figures['seconds']:8.1f} s, {figures['cpu_seconds']:8.1f} s of processors, peak "
+        f"{figures['peak_gib']:.2f} GiB; {rows}{figures['bytes'] / 2**20:,.1f} MiB"
+    )
 
 
 def arguments() -> argparse.Namespace:

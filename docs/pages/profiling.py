@@ -51,7 +51,7 @@ def head(result: ProfileResult) -> str:
         "target is a source brand ([protocol](../decisions/0019-profile-protocol.md), "
         "[figures](../metrics.md)). Intervals: 95 %, bootstrap over targets and folds; seeds and "
         "draws are averaged first.",
-        "\n".join(f"- {sentence}" for sentence in sentences(protocol)),
+        "\n".join(f"- {sentence}" for sentence in (*sentences(protocol), *_failed(result))),
     ]
     return "\n\n".join(line for line in lines if line)
 
@@ -72,6 +72,9 @@ def _over_normal(result: ProfileResult) -> Iterator[str]:
             for name, point in budgets.items()
             if (growth := point.value(f"growth_{figure}")) is not None
         ]
+        blind = [report.budget_name(name) for name, point in budgets.items() if point.over_chance is False]
+        if blind:
+            gains.append(f"not quoted at {', '.join(blind)}, where normal training is no better than chance")
         if gains:
             yield f"over normal training, {FIGURES[figure].label} of `{OURS}`: {', '.join(gains)}."
 
@@ -105,6 +108,11 @@ def _command(result: ProfileResult) -> str:
         f"```\nhourfold profile-eval --source {result.source}{flags} \\\n"
         f"  --systems {','.join(settings.systems)} --out F.json\n```"
     )
+
+
+def _failed(result: ProfileResult) -> Iterator[str]:
+    for one in result.failed:
+        yield f"`{one.system}` failed and has no figures: {one.reason}"
 
 
 def _numbers(values: Sequence[int]) -> str:

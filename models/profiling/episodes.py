@@ -83,16 +83,15 @@ class EpisodeSampler:
         support = np.where(mask, self._member[self._start[ways][:, None] + rank], 0)
         taken = np.unique(support[mask])
         size = min(s.batch_size, len(self._users) - len(taken))
-        if size < 1:
+        lone = support[self._count[ways] == 1, 0] if self._lone_in_batch else support[:0, 0]
+        if size < 1 and not len(lone):
             raise ValueError(
                 f"a support of {len(taken)} users leaves none of {len(self._users)} training users for the "
                 "mini-batch: fewer shots or ways, or more users"
             )
         drawn = generator.choice(len(self._users), size + len(taken), replace=False)
         batch = self._users[drawn]
-        batch = batch[~np.isin(batch, taken)][:size]
-        if self._lone_in_batch:
-            batch = np.concatenate([support[self._count[ways] == 1, 0], batch])
+        batch = np.concatenate([lone, batch[~np.isin(batch, taken)][:size]])
         return Episode(batch, ways, support, mask, self._value[np.ix_(batch, ways)])
 
 

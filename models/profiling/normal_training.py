@@ -9,7 +9,7 @@ batch, so that customer stands on both sides; otherwise it would learn to answer
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -123,23 +123,40 @@ class NormalTraining:
             others = np.flatnonzero(rest)
         others = np.unique(np.asarray(others, dtype=np.int64))
         _check(customers, others)
+        value = np.full((len(self.inputs), 1), np.nan, dtype=np.float32)
+        value[others], value[customers] = 0.0, 1.0
+        return self._trained(value, customers)
+
+    def ways(self, supports: Sequence[np.ndarray]) -> np.ndarray:
+        """One network trained on N ways together, each on its own users against those of the others: the mean
+        of f over each way's support, before σ, float64 [N, U].
+
+        Raises:
+            ValueError: an empty support, or two ways with a user in common.
+        """
+        members = np.concatenate(supports)
+        if len(np.unique(members)) < len(members) or not all(len(support) for support in supports):
+            raise ValueError("each of several ways needs users of its own, and no user belongs to two")
+        value = np.full((len(self.inputs), len(supports)), np.nan, dtype=np.float32)
+        value[members] = 0.0
+        value[members, np.repeat(np.arange(len(supports)), [len(support) for support in supports])] = 1.0
+        return self._trained(value, members).ways(supports)
+
+    def _trained(self, value: np.ndarray, supports: np.ndarray) -> EmbeddedScorer:
+        """Trained on labels [U, N] (NaN where there is none); `scored` users and `supports` are embedded."""
         network = self.start(self.seed)
+        labelled = np.flatnonzero(~np.isnan(value[:, 0]))
+        categories: tuple[Category, ...] = ("usage",) * value.shape[1]
+        names = tuple(f"way {number}" for number in range(value.shape[1]))
+        tasks = SourceTasks(names, categories, value, value == 1, {})
         Training(
             network=network,
             inputs=self.inputs,
-            sampler=self._sampler(customers, others),
-            schedule=self._schedule(len(customers) + len(others)),
+            sampler=EpisodeSampler(tasks, labelled, self.settings.episodes, lone_in_batch=True),
+            schedule=self._schedule(len(labelled)),
             seed=self.seed,
         ).run(progress=self.progress, stage=STAGE)
-        return EmbeddedScorer(self._embeddings(network, customers), network.relation)
-
-    def _sampler(self, customers: np.ndarray, others: np.ndarray) -> EpisodeSampler:
-        value = np.full((len(self.inputs), 1), np.nan, dtype=np.float32)
-        value[others], value[customers] = 0.0, 1.0
-        usage: Category = "usage"
-        tasks = SourceTasks(("target",), (usage,), value, value == 1, {})
-        labelled = np.sort(np.concatenate([customers, others]))
-        return EpisodeSampler(tasks, labelled, self.settings.episodes, lone_in_batch=True)
+        return EmbeddedScorer(self._embeddings(network, supports), network.relation)
 
     def _schedule(self, labelled: int) -> ScheduleSettings:
         steps = self.rule.steps(labelled, self.settings.episodes.batch_size)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from scipy.special import expit
 from torch import Tensor
 
 from models.profiling.inputs import ProfileInputs
@@ -20,20 +22,30 @@ class EmbeddedScorer:
     embeddings: np.ndarray  #: float32 [U, E]; rows of NaN are users who are not asked about, and score NaN
     relation: Relation
 
-    @torch.no_grad()
     def score(self, customers: np.ndarray, others: np.ndarray | None = None) -> np.ndarray:  # noqa: ARG002
         """σ of the mean of f over all customers: float64 [U]. `others` say nothing to the relation head.
 
         Raises:
             ValueError: no customers.
         """
-        if len(customers) == 0:
+        probability: np.ndarray = expit(self.ways([customers])[0])
+        return probability
+
+    @torch.no_grad()
+    def ways(self, supports: Sequence[np.ndarray]) -> np.ndarray:
+        """Mean of f over each of N supports (int64 positions), before σ: float64 [N, U].
+
+        Raises:
+            ValueError: an empty support.
+        """
+        if not all(len(support) for support in supports):
             raise ValueError("a brand needs at least one known customer: the support is empty")
         known = ~np.isnan(self.embeddings[:, 0])
         users = self._tensor(self.embeddings if known.all() else self.embeddings[known])
-        logits = self.relation.mean(users, self._tensor(self.embeddings[np.asarray(customers)]))
-        out = np.full(len(known), np.nan)
-        out[known] = torch.sigmoid(logits.double()).cpu().numpy()
+        out = np.full((len(supports), len(known)), np.nan)
+        for way, support in enumerate(supports):  # nine of them
+            logits = self.relation.mean(users, self._tensor(self.embeddings[np.asarray(support)]))
+            out[way, known] = logits.double().cpu().numpy()
         return out
 
     def _tensor(self, array: np.ndarray) -> Tensor:

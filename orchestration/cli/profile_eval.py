@@ -58,10 +58,12 @@ def _print(result: ProfileResult, made: str) -> None:
     from assets.experiments.profilers.facts import sentences
     from assets.experiments.profilers.verdicts import verdicts
     from orchestration.cli.profile_tables import profile_tables
+    from orchestration.cli.tables import failed_lines
 
     for sentence in sentences(result.protocol):
         console.print(f"Note: {sentence}", markup=False)
     for table in profile_tables(result, made):
         console.print(table)
+    tell(failed_lines({entry.system: entry.reason for entry in result.failed}))
     for verdict in verdicts(result.summary):
         console.print(verdict.replace("`", ""), markup=False)

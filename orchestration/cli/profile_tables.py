@@ -89,6 +89,7 @@ def _differences(title: str, lines: Sequence[tuple[str, Difference]]) -> Table:
 def _gains(summary: Sequence[ProfilerSummary]) -> Table:
     columns = ("system", "labels", "number", "AUPR", "AUROC", "wins AUPR", "wins AUROC", "p")
     table = _open("over normal training, by number of labels", *columns)
+    table.caption = "–: normal training is no better than chance there, and no growth over it is quoted"
     for entry in summary:
         for budget, gain in entry.budgets.items():
             if gain.p is not None:

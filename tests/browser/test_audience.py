@@ -72,18 +72,29 @@ def test_the_page_to_mail_renders_without_a_server(page, mailed):
     page.goto(mailed.as_uri())
     page.get_by_role("heading", name=f"Audience for brand {BRAND}").wait_for()
     for heading in (
+        "What to expect",
         "Expected lift",
+        "What the score means",
         "The audience",
         "Who the customers are",
         "Unknown ids",
         "How it was made",
     ):
         assert page.get_by_role("heading", name=heading, exact=True).is_visible()
+    label = page.locator(".outlook .label").inner_text()
+    in_words = page.locator(".outlook").inner_text()
+    assert label.lower() in ("told apart from chance", "not told apart from chance", "worse than chance")
+    assert "as a random one (between" in in_words and "95 %" in in_words
+    green = page.locator(".cards b.good").count() + page.locator(".outlook.good").count()
+    assert green == (2 if "This is told apart from chance." in in_words else 0), "green only by a margin"
+    assert page.get_by_text("a score is an order, not a probability").is_visible()
     pictures = page.locator("img")
+    assert all(len(image.get_attribute("alt")) > 20 for image in pictures.all()), "said in words, too"
     assert pictures.count() >= 1
     assert all(image.evaluate("i => i.complete && i.naturalWidth") > 600 for image in pictures.all())
     assert page.get_by_text("<b>stranger</b>").is_visible(), "an id is text, whatever it looks like"
     assert page.get_by_role("row").count() > 20
+    assert page.locator("th:not([scope])").count() == 0
     wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     assert wide == 0, "nothing sticks out"
     assert all(url.startswith(("file:", "data:")) for url in asked)
@@ -98,3 +109,9 @@ def test_mlflow_has_the_request_with_its_model(page, servers, mailed):
     page.goto(f"{servers.mlflow}/#/models")
     page.get_by_role("link", name="profiling-landing").first.wait_for()
     page.get_by_text("meta_profile_prior").first.wait_for()
+
+
+def test_the_asset_page_says_what_to_expect(page, servers, mailed):
+    page.goto(f"{servers.dagster}/assets/few_shot_job?partition=spring")
+    page.get_by_text("what to expect").first.wait_for()
+    page.get_by_text("what the score means").first.wait_for()

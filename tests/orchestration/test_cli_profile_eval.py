@@ -83,6 +83,16 @@ def test_studies_alone_have_no_table_of_brands_and_no_tests(result):
     assert not list(profile_tables(result.model_copy(update={"summary": tuple(bare)}), "toy"))
 
 
+def test_a_folder_without_purchases_says_which_table_is_needed(tmp_path, monkeypatch):
+    users = tmp_path / "logs" / "users"
+    users.mkdir(parents=True)
+    (users / "a.csv").write_text("user_id\nu1\n")
+    monkeypatch.setenv("HOURFOLD_HOME", str(tmp_path / "home"))
+    command = f"profile-eval --source landing --data {tmp_path / 'logs'} --out {tmp_path / 'f.json'}"
+    done = CliRunner().invoke(app, command.split())
+    assert done.exit_code == 1 and "purchases" in done.output and "Traceback" not in done.output
+
+
 @pytest.mark.slow
 def test_brands_that_a_file_names_are_evaluated_and_a_typo_is_refused(tmp_path, monkeypatch):
     for day, rows in shop_on_disk.purchases().groupby("day"):
@@ -105,7 +115,7 @@ def test_brands_that_a_file_names_are_evaluated_and_a_typo_is_refused(tmp_path, 
     assert all(row["top_lift"] is not None for row in result["rows"] if row["newcomers"])
     assert f"{OURS} less each other system, K = 1" in done.output
     banded = CliRunner().invoke(
-        app, [*common.split(), "--size-band", "10%-60%", "--brands", "2", "--top", "20"]
+        app, [*common.split(), "--size-band", "10%-60%", "--brands", "2", "--top", "5"]
     )
     assert banded.exit_code == 0, banded.output
-    assert "top lift: of the first 20 test users" in " ".join(banded.output.split())
+    assert "top lift: of the first 5 test users" in " ".join(banded.output.split())

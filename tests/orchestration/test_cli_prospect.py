@@ -56,6 +56,9 @@ def test_an_audience_is_written_and_told(listed, tmp_path):
     ran = asked(listed, tmp_path)
     assert ran.exit_code == 0, ran.output
     assert "15 of" in ran.output and "lift against random" in ran.output and "stranger" in ran.output
+    text = " ".join(ran.output.split())
+    assert "as a random one (between" in text and "told apart from chance" in text
+    assert "A score is an order, not a probability" in text and "column 'user_id', in UTF-8" in text
     names = {path.name for path in tmp_path.iterdir()} - {"brand.csv"}
     assert names == {f"audience{end}" for end in (".parquet", ".csv", ".json", ".html", "-lift.csv")}
     told = json.loads((tmp_path / "audience.json").read_text())
@@ -80,6 +83,12 @@ def test_what_cannot_be_answered_is_one_message(listed, tmp_path, change, error)
     ran = asked(listed, tmp_path, *change.get("more", ()), as_of=change.get("as_of", AS_OF_KEY))
     assert ran.exit_code == 1 and error in " ".join(ran.output.split())
     assert "Traceback" not in ran.output and not (tmp_path / "audience.csv").exists()
+
+
+def test_a_workbook_is_refused_by_name_before_anything_is_trained(listed, tmp_path):
+    book = listed.rename(tmp_path / "brand.xlsx")
+    ran = asked(book, tmp_path)
+    assert ran.exit_code == 1 and "save the sheet as CSV (UTF-8)" in " ".join(ran.output.split())
 
 
 def test_the_list_is_not_written_over(listed, tmp_path):

@@ -109,22 +109,24 @@ def shown(result: "ProfileResult") -> dict[str, Any]:
     from assets.experiments.profilers.plots import pictures
 
     protocol = result.protocol
+    summary = result.summary
     sections = {
-        "brands": brand_report.brands,
-        "against": brand_report.against,
-        "modalities": brand_report.modalities,
-        "by number of labels": report.budgets,
-        "9-way 1-shot": report.ood,
-        "label masking": report.masking,
-        "class imbalance": report.imbalance,
+        "brands": brand_report.brands(summary, protocol.top),
+        "against": brand_report.against(summary),
+        "modalities": brand_report.modalities(summary),
+        "by number of labels": report.budgets(summary),
+        "9-way 1-shot": report.ood(summary),
+        "label masking": report.masking(summary),
+        "class imbalance": report.imbalance(summary),
     }
-    tables = {name: of(result.summary).partition("\n\n![")[0] for name, of in sections.items()}
+    tables = {name: text.partition("\n\n![")[0] for name, text in sections.items()}
     return {
         "purchases": "simulated" if result.simulated else result.source,
         "as of": protocol.as_of,
         "horizon, days": protocol.horizon_days,
         "target brands": len(protocol.targets),
         "remarks": dg.MetadataValue.md("\n".join(f"- {text}" for text in sentences(protocol))),
+        **{f"failed: {one.system}": one.reason for one in result.failed},
         **{name: dg.MetadataValue.md(text) for name, text in tables.items() if text},
         **{name.removesuffix(".png"): plots.embedded(png) for name, png in pictures(result).items()},
         "data_hash": result.data_hash,

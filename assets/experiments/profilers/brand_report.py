@@ -18,7 +18,7 @@ SHOTS: tuple[int | None, ...] = (1, None)  #: customers given, of the tables tha
 Summary = Sequence[ProfilerSummary]
 
 
-def brands(summary: Summary, top: str = "first") -> str:
+def brands(summary: Summary, top: str) -> str:
     """Every system with one customer and with all, customers only."""
     rows = [
         [

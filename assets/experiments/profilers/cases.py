@@ -9,6 +9,10 @@
 
 Draws of one target, fold and seed are nested: the users of 1 % are among those of 5 %. The contrast members
 of `ood` are known not to be customers of the target, so that every system is given the same nine labels.
+
+`ood` is scored twice. *Ours*: the target's way alone, the eight others as known non-customers. *As printed*:
+each of the nine users is the support of its own way, and the ways are scored against each other
+(as_printed.py).
 """
 
 from __future__ import annotations
@@ -43,6 +47,11 @@ class Given:
 
     customers: np.ndarray
     others: np.ndarray | None  #: None: nothing is known of the others
+
+    @property
+    def ways(self) -> list[np.ndarray]:
+        """The support of each way: the target's customers, then every other user alone."""
+        return [self.customers, *(self.others[:, None] if self.others is not None else ())]
 
 
 def cases(settings: ProfileEvalSettings, evaluation: Evaluation) -> list[Case]:

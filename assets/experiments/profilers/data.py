@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from assets.experiments.profilers import protocol
@@ -36,7 +34,6 @@ def evaluation_of(shop: PurchaseSource, settings: ProfileEvalSettings) -> Evalua
     )
     chosen = chosen_targets(log, dates, other, settings)
     data = shop.before(dates.as_of_day)
-    data = replace(data, modalities=tuple(data.modalities))  # read now: workers get the data, not the reader
     first = _first_purchases(shop, data, chosen.brands, dates.end_day)
     known = np.zeros(len(data), dtype=bool)
     known[data.purchases.user[~data.purchases.cancelled]] = True

@@ -27,15 +27,22 @@ def prepare_shop(
     that the figures depend on the log alone.
 
     Raises:
-        ValueError: the source needs `--data`, or another folder was loaded under this home.
+        ValueError: the source needs `--data`, has no purchases, or this home has another folder.
         BatchRejected: a batch rule stopped a partition.
     """
     from assets.logs.sources import open_source
     from warehouse.landing.contract import PROFILING_TABLES
+    from warehouse.store.connection import WarehouseMissing
 
     opened = open_source(settings.source, Home.current(), data, progress=progress)
     opened.load(PROFILING_TABLES, progress)
-    return loaded_shop(settings.source, opened.home, opened.description)
+    try:
+        return loaded_shop(settings.source, opened.home, opened.description)
+    except WarehouseMissing as error:  # nothing was loaded: no table of the profiler has files
+        remedy = "; `hourfold simulate --shop` writes some" * (settings.source == "simulator")
+        raise ValueError(
+            f"{settings.source} has no purchases: a profile evaluation needs the table `purchases`{remedy}"
+        ) from error
 
 
 def loaded_shop(source: str, paths: SourceHome, description: SourceDescription) -> PurchaseSource:

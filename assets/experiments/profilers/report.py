@@ -25,12 +25,13 @@ Summary = Sequence[ProfilerSummary]
 
 def budgets(summary: Summary) -> str:
     """The comparison with normal training by number of labels."""
-    rows = []
+    rows, points = [], []
     for name in BUDGETS:
         for entry in summary:
             point = entry.budgets.get(name)
             if point is None:
                 continue
+            points.append(point)
             rows.append(
                 [
                     budget_name(name),
@@ -39,7 +40,7 @@ def budgets(summary: Summary) -> str:
                     entry.system,
                     *(figure_text(point, figure) for figure in ("auroc", "aupr")),
                     number(point.within_quintiles),
-                    *(_growth(growth) for growth in (point.growth_aupr, point.growth_auroc)),
+                    *(_growth(g, point.over_chance) for g in (point.growth_aupr, point.growth_auroc)),
                     *(_wins(wins, point) for wins in (point.wins_aupr, point.wins_auroc)),
                     "" if point.p is None else f"{point.p:.4f}",
                 ]
@@ -53,7 +54,7 @@ def budgets(summary: Summary) -> str:
     return (
         "## By number of labels\n\nLabelled users are drawn among the train users; every system is given "
         "the same. *Over normal*: mean over targets of the relative gain. *p*: two-sided, the larger of "
-        "both.\n\n" + markdown(columns, rows)
+        f"both.{_remark(points)}\n\n{markdown(columns, rows)}"
     )
 
 
@@ -63,8 +64,28 @@ def budget_name(name: str) -> str:
 
 
 def ood(summary: Summary) -> str:
-    """Table 3."""
-    entries = [(entry.system, entry.ood) for entry in summary if entry.ood is not None]
+    """Table 3, as ours and as printed."""
+    ours = [(entry.system, entry.ood) for entry in summary if entry.ood is not None]
+    printed = [(entry.system, entry.ood_as_printed) for entry in summary if entry.ood_as_printed is not None]
+    parts = (
+        _nine_ways(
+            ours,
+            "## Table 3: 9-way 1-shot\n\nOne customer of the target and one member of each of eight source "
+            "ways. A user's score is that of the target's way alone. Intervals of a target are over support "
+            "draws (narrow: they share their test users), of *all* over targets and folds.",
+        ),
+        _nine_ways(
+            printed,
+            "## Table 3 as printed: nine ways against each other\n\nEach of the nine users is the support of "
+            "its own way; a user's score is the probability of the target's way in a softmax over the nine. "
+            "How active a user is cancels, so that a system that reads no support stands at .5. Fewer draws "
+            "than above.",
+        ),
+    )
+    return "\n\n".join(part for part in parts if part)
+
+
+def _nine_ways(entries: Sequence[tuple[str, NineWay]], title: str) -> str:
     if not entries:
         return ""
     shown = [(name, nine) for name, nine in entries if name in (BASELINE, *FAMILY)] or entries
@@ -76,11 +97,7 @@ def ood(summary: Summary) -> str:
     ]
     rows += [["**all**", name, *_differences(nine)] for name, nine in entries]
     columns = ("target", "system", "AUPR", "difference", "growth", "AUROC", "difference", "growth")
-    return (
-        "## Table 3: 9-way 1-shot\n\nOne customer of the target and one member of each of eight source "
-        "ways. Intervals of a target are over support draws (narrow: they share their test users), of *all* "
-        "over targets and folds.\n\n" + markdown(columns, rows)
-    )
+    return f"{title}{_remark([nine for _, nine in entries])}\n\n{markdown(columns, rows)}"
 
 
 def _differences(line: NineWay | TargetFigures) -> Iterable[str]:
@@ -88,7 +105,7 @@ def _differences(line: NineWay | TargetFigures) -> Iterable[str]:
         yield figure_text(line, figure)
         difference = line.value(f"difference_{figure}")
         yield "" if difference is None else f"{difference:+.4f}"
-        yield _growth(line.value(f"growth_{figure}"))
+        yield _growth(line.value(f"growth_{figure}"), line.over_chance)
 
 
 def masking(summary: Summary) -> str:
@@ -130,8 +147,23 @@ def _areas(point: LabelPoint | RatioPoint) -> str:
     return f"{number(point.aupr)} ({number(point.auroc)})"
 
 
-def _growth(value: float | None) -> str:
+def _growth(value: float | None, over_chance: bool | None) -> str:
+    """A growth rate; – over a baseline that is not better than chance, nothing without a baseline."""
+    if over_chance is False:
+        return "–"
     return "" if value is None else f"{value:+.1%}".replace("%", " %")
+
+
+def _remark(points: Sequence[NineWay | LabelPoint]) -> str:
+    """Why growth rates are missing, where they are."""
+    compared = [point.over_chance for point in points if point.over_chance is not None]
+    if all(compared):
+        return ""
+    return (
+        " Growth is quoted only over a baseline better than chance (its mean AUROC and the lower end of the "
+        f"interval above .5); – in {compared.count(False)} of {len(compared)} comparisons, where "
+        f"`{BASELINE}` is not."
+    )
 
 
 def _wins(wins: int | None, point: LabelPoint) -> str:

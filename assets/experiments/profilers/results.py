@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import ConfigDict, ValidationInfo, field_validator
 
-from assets.experiments.comparison.parts import ResultPart
+from assets.experiments.comparison.parts import FailedSystem, ResultPart
 from assets.experiments.profilers.figured import Difference, Ends, Figured
 from assets.experiments.profilers.rows import ProfileRow
 from assets.experiments.profilers.settings import ProfileEvalSettings
@@ -51,6 +51,8 @@ class GainsOverNormal(ResultPart):
     p_auroc: float | None = None
     of_targets: int | None = None
     p: float | None = None  #: the larger of both
+    #: whether normal training itself is better than chance; without that no growth is quoted
+    over_chance: bool | None = None
 
 
 class SupportPoint(Means):
@@ -86,6 +88,7 @@ class TargetFigures(Figured):
     auroc_draws_interval: Ends
     difference_auroc: float | None = None
     growth_auroc: float | None = None
+    over_chance: bool | None = None  #: as in `GainsOverNormal`, over folds
 
     def ends(self, figure: str) -> Ends:
         """The 95 % interval of a figure, over support draws."""
@@ -119,6 +122,7 @@ class ProfilerSummary(Figured):
     masking: tuple[LabelPoint, ...] = ()
     imbalance: tuple[RatioPoint, ...] = ()
     ood: NineWay | None = None
+    ood_as_printed: NineWay | None = None  #: nine ways scored against each other
 
     def at(self, shots: int | None) -> SupportPoint | None:
         """The table of brands at a support size; None where the system was not asked."""
@@ -175,6 +179,7 @@ class ProfileResult(ResultPart):
     data_hash: str
     rows: tuple[ProfileRow, ...]
     summary: tuple[ProfilerSummary, ...]
+    failed: tuple[FailedSystem, ...] = ()  #: systems without figures; the others are compared without them
 
     def entry(self, system: str) -> ProfilerSummary:
         """A system's entry of the summary.

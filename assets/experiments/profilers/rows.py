@@ -33,7 +33,22 @@ class ProfileRow(Record):
     base_rate: float | None
     test_users: int
     newcomers: int
+    #: the same case as printed, nine ways against each other; unset where it was not asked
+    ways_aupr: float | None = None
+    ways_auroc: float | None = None
+    ways_within_quintiles: float | None = None
     git: str = ""
+    failed: str | None = None  #: why the system has no figures; such a row is no case
+
+    @classmethod
+    def of_failure(cls, system: str, case: Case, target: str, error: Exception) -> ProfileRow:
+        """The row that stands for a system that could not be trained or scored."""
+        return cls(
+            study=case.study, target=target, system=system, fold=case.fold, seed=case.seed, labels=0,
+            customers=0, aupr=None, auroc=None, within_quintiles=None, base_rate=None, test_users=0,
+            newcomers=0,
+            failed=f"{target}, fold {case.fold}, seed {case.seed}: {error}",
+        )  # fmt: skip
 
     @property
     def case(self) -> tuple[object, ...]:
@@ -41,6 +56,14 @@ class ProfileRow(Record):
         return (
             self.study, self.target, self.fold, self.seed, self.shots, self.fraction, self.ratio, self.draw
         )  # fmt: skip
+
+    @property
+    def as_printed(self) -> ProfileRow | None:
+        """The row with the figures of nine ways scored against each other; None where that was not asked."""
+        if self.ways_auroc is None:
+            return None
+        printed = {name: getattr(self, f"ways_{name}") for name in ("aupr", "auroc", "within_quintiles")}
+        return self.model_copy(update=printed | {"top_lift": None})
 
 
 def case_key(case: Case, target: str) -> tuple[object, ...]:

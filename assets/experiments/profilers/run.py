@@ -8,8 +8,7 @@ there.
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from pathlib import Path
 
@@ -17,32 +16,27 @@ import numpy as np
 
 from assets.common.provenance import git_revision
 from assets.experiments.frame import Finished, Study
+from assets.experiments.profilers.as_printed import is_asked, with_ways
 from assets.experiments.profilers.cases import Case, Given, by_target, cases, given, source_ways
 from assets.experiments.profilers.data import evaluation_of
 from assets.experiments.profilers.evaluation import Evaluation, PurchaseSource
 from assets.experiments.profilers.facts import described, sentences, trainings
 from assets.experiments.profilers.protocol import first_of
 from assets.experiments.profilers.results import EvaluatedSettings, ProfileResult
-from assets.experiments.profilers.rows import ProfileRow, case_key
+from assets.experiments.profilers.rows import ProfileRow
 from assets.experiments.profilers.settings import ProfileEvalSettings
 from assets.experiments.profilers.summary import summary
 from assets.experiments.profilers.systems import PROFILE_SYSTEMS, Fold, settings_of
+from assets.experiments.profilers.units import ProfilingUnit, failures, in_order, units_of
 from assets.experiments.workers import Emit, WorkProgress, silent
 from models.metrics import lift_of_first
 from models.progress import Progress
 
 PREPARED = "purchases read, brands chosen"  #: a stage
-EVALUATION = "evaluation.pickle"  #: in the partial folder: read by the workers, written by this module
-
-
-@dataclass(frozen=True)
-class ProfilingUnit:
-    """What one worker does in one go: the cases of one system, fold and seed."""
-
-    settings: ProfileEvalSettings
-    evaluation: Path
-    system: str
-    cases: tuple[Case, ...]
+FAILURES = (ValueError, ArithmeticError)  #: of one system, which end no other one
+#: in the partial folder: read by the workers, written by this module; a process that runs two evaluations
+#: after each other must not take the one for the other
+EVALUATION = "evaluation.{key}.pickle"
 
 
 def profile_eval(
@@ -56,45 +50,63 @@ def profile_eval(
 ) -> ProfileResult:
     """Score every system on every case, write the JSON to `out` and return it.
 
+    A system that cannot be trained, or whose scores are no numbers, is named with its reason in `failed`; all
+    figures and tests are of the others.
+
     Args:
         tell: called before the work with sentences on what is evaluated and what takes long.
 
     Raises:
-        ValueError: a log on which the protocol cannot be followed.
+        ValueError: a log on which the protocol cannot be followed, or every system failed.
     """
-    report = progress or silent
-    report(PREPARED, 0, 1)
-    evaluation = evaluation_of(shop, settings)
-    report(PREPARED, 1, 1)
+    evaluation = _prepared(shop, settings, progress or silent)
     of_systems = settings_of(settings.systems, settings.size)
     key = settings.key(shop.data_hash, of_systems)
     study = Study(out, key, ProfileRow, unit="cases scored", progress=progress)
     planned = cases(settings, evaluation)
-    stored = study.folder / EVALUATION
-    units = list(_units(settings, evaluation, stored, planned, study.rows))
+    stored = study.folder / EVALUATION.format(key=key)
+    units = list(units_of(settings, evaluation, stored, planned, study.rows))
     study.expect(len(study.rows) + sum(len(unit.cases) for unit in units))
-    tell(sentences(described(settings, evaluation)))
+    facts = described(settings, evaluation)
+    tell(sentences(facts))
     tell(trainings(settings.size, [(unit.system, len(unit.cases)) for unit in units]))
-    if units:
-        stored.write_bytes(pickle.dumps(evaluation))
+    stored.write_bytes(pickle.dumps(evaluation))
     study.run(score_unit, units, workers)
-    rows = in_order(settings, planned, evaluation, study.rows)
+    sound, failed = failures(settings.systems, study.rows)
+    rows = in_order(sound, planned, evaluation, study.rows)
     result = ProfileResult(
         source=shop.source,
         simulated=shop.simulated,
         settings=EvaluatedSettings(**settings.model_dump(), of=of_systems),
-        protocol=described(settings, evaluation),
+        protocol=facts,
         git=", ".join(dict.fromkeys(row.git for row in rows)),
         data_hash=shop.data_hash,
         rows=tuple(rows),
-        summary=summary(rows, settings.systems),
+        summary=summary(rows, sound),
+        failed=failed,
     )
     study.write(result.document())
     return result
 
 
+def _prepared(shop: PurchaseSource, settings: ProfileEvalSettings, report: Progress) -> Evaluation:
+    report(PREPARED, 0, 1)
+    evaluation = evaluation_of(shop, settings)
+    report(PREPARED, 1, 1)
+    return evaluation
+
+
 def score_unit(unit: ProfilingUnit, emit: Emit) -> None:
-    """Train a system for one fold and seed, and emit its rows as they come."""
+    """Train a system for one fold and seed, and emit its rows as they come; or the reason why it has none."""
+    try:
+        _score_unit(unit, emit)
+    except FAILURES as error:
+        case = unit.cases[0]
+        target = _read(unit.evaluation).name(case.target)
+        emit(Finished((ProfileRow.of_failure(unit.system, case, target, error),)))
+
+
+def _score_unit(unit: ProfilingUnit, emit: Emit) -> None:
     import torch
 
     if unit.settings.device == "cpu":
@@ -128,54 +140,14 @@ def score_unit(unit: ProfilingUnit, emit: Emit) -> None:
                 emit(Finished(without_row=1))
                 continue
             scores = scorer.score(labels.customers, labels.others)
-            rows.append(_row(unit, case, evaluation, labels, scores))
+            row = _row(unit, case, evaluation, labels, scores)
+            if is_asked(case):
+                row = with_ways(row, case, evaluation, labels, scorer)
+            rows.append(row)
             if PROFILE_SYSTEMS[unit.system].trains_on_brand:  # a case is minutes: none is lost
                 emit(Finished((rows.pop(),)))
         if rows:
             emit(Finished(tuple(rows)))
-
-
-def in_order(
-    settings: ProfileEvalSettings, planned: Sequence[Case], evaluation: Evaluation, rows: Sequence[ProfileRow]
-) -> list[ProfileRow]:
-    """By system as the settings name them, then by case, whatever the order of arrival."""
-    scored = {(row.system, row.case): row for row in rows}
-    keys = [case_key(case, evaluation.name(case.target)) for case in planned]
-    return [scored[name, key] for name in settings.systems for key in keys if (name, key) in scored]
-
-
-def _units(
-    settings: ProfileEvalSettings,
-    evaluation: Evaluation,
-    path: Path,
-    planned: Sequence[Case],
-    rows: Sequence[ProfileRow],
-) -> Iterator[ProfilingUnit]:
-    """One a system, fold and seed; one a target besides where scoring means training."""
-    done = {(row.system, row.case) for row in rows}
-    for name in settings.systems:
-        system = PROFILE_SYSTEMS[name]
-        groups: dict[tuple[int, ...], list[Case]] = {}
-        for case in planned:
-            if (name, case_key(case, evaluation.name(case.target))) in done:
-                continue
-            if system.trains_on_brand and not _afforded(case, settings):
-                continue
-            training = (case.fold, case.seed, case.target if system.trains_on_brand else 0)
-            groups.setdefault(training, []).append(case)
-        for remaining in groups.values():
-            yield ProfilingUnit(settings, path, name, tuple(remaining))
-
-
-def _afforded(case: Case, settings: ProfileEvalSettings) -> bool:
-    """Whether systems that train for every case are asked it: one seed a fold, and brands with all customers.
-
-    Support draws are spread over folds and seeds already.
-    """
-    if case.study == "ood":
-        return True
-    own = settings.seeds[case.fold % len(settings.seeds)]
-    return case.seed == own and (case.study != "brands" or case.shots is None)
 
 
 def _row(

@@ -2,8 +2,9 @@
 
 Seeds and support draws are averaged within a target and fold before anything else: they share test users,
 so that their spread would make intervals far too narrow. A gain is that of a target's mean over folds,
-relative to normal training on the same labels. `p` is the larger of those of AUPR and AUROC: both must
-hold.
+relative to normal training on the same labels; none is quoted over a baseline that is not better than chance
+(mean AUROC and the lower end of its interval above .5). `p` is the larger of those of AUPR and AUROC: both
+must hold.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from assets.experiments.profilers.rows import ProfileRow, axes_of, rows_with, ta
 from models.metrics.growth import (
     growth_interval,
     mean,
+    mean_interval,
     moving_average,
     normal_interval,
     spread,
@@ -38,6 +40,7 @@ BASELINE = "normal_training"
 AREAS = ("aupr", "auroc")
 BUDGET_NAMES = {1.0: "all", 0.2: "20%", 0.05: "5%", 0.01: "1%"}
 ONE_SHOT = "one_shot"  #: one customer and eight others
+CHANCE = 0.5  #: AUROC of a random order
 
 
 def summary(rows: Sequence[ProfileRow], systems: Sequence[str]) -> tuple[ProfilerSummary, ...]:
@@ -67,7 +70,10 @@ def _summarise(name: str, rows: Sequence[ProfileRow], against: tuple[Difference,
         "imbalance": _imbalance(own, base),
     }
     if nine := rows_with(own, study="ood"):
-        parts["ood"] = nine_way(nine, rows_with(base, study="ood"))
+        base_nine = rows_with(base, study="ood")
+        parts["ood"] = nine_way(nine, base_nine)
+        if printed := _as_printed(nine):
+            parts["ood_as_printed"] = nine_way(printed, _as_printed(base_nine))
     measured = {part: values for part, values in parts.items() if values}
     return ProfilerSummary(system=name, **_headline(brands, budgets), **measured)
 
@@ -135,17 +141,26 @@ def gains(rows: Sequence[ProfileRow], base: Sequence[ProfileRow]) -> dict[str, A
         return {}
     ours, theirs = ([row for row in side if row.case in cases] for side in (rows, base))
     axes = axes_of(ours)
-    fields: dict[str, Any] = {"of_targets": len(axes[0])}
+    counts = beats_chance(table(theirs, "auroc", axes))
+    fields: dict[str, Any] = {"of_targets": len(axes[0]), "over_chance": counts}
     for figure in AREAS:
         tables = table(ours, figure, axes), table(theirs, figure, axes)
         growth = growth_interval(*tables)
         fields |= {
             f"wins_{figure}": wins(*tables),
-            f"growth_{figure}": growth.mean,
-            f"growth_{figure}_interval": growth.ends,
+            f"growth_{figure}": growth.mean if counts else None,
+            f"growth_{figure}_interval": growth.ends if counts else None,
             f"p_{figure}": growth.p,
         }
     return fields | {"p": max(_known(fields[f"p_{figure}"] for figure in AREAS), default=None)}
+
+
+def beats_chance(auroc: np.ndarray) -> bool:
+    """Whether a baseline's AUROC [T, F] is better than chance, its 95 % interval too: only then does a gain
+    relative to it mean anything.
+    """
+    measured = mean_interval(auroc)
+    return measured.mean is not None and min(measured.mean, *(measured.ends or ())) > CHANCE
 
 
 def nine_way(rows: Sequence[ProfileRow], base: Sequence[ProfileRow]) -> NineWay:
@@ -157,14 +172,20 @@ def nine_way(rows: Sequence[ProfileRow], base: Sequence[ProfileRow]) -> NineWay:
     return NineWay(**means(rows), **gains(rows, base), by_target=by_target)
 
 
+def _as_printed(rows: Sequence[ProfileRow]) -> list[ProfileRow]:
+    return [printed for row in rows if (printed := row.as_printed) is not None]
+
+
 def _target(target: str, rows: Sequence[ProfileRow], base: Sequence[ProfileRow]) -> TargetFigures:
-    fields: dict[str, Any] = {}
+    counts = bool(base) and beats_chance(table(base, "auroc"))
+    fields: dict[str, Any] = {"over_chance": counts} if base else {}
     for figure in AREAS:
         values = np.array(_known(getattr(row, figure) for row in rows))
         ours, theirs = mean(values), mean(_known(getattr(row, figure) for row in base))
         fields |= {figure: ours, f"{figure}_draws_interval": normal_interval(values)}
         if ours is not None and theirs:
-            fields |= {f"difference_{figure}": ours - theirs, f"growth_{figure}": ours / theirs - 1}
+            growth = ours / theirs - 1 if counts else None
+            fields |= {f"difference_{figure}": ours - theirs, f"growth_{figure}": growth}
     rate = mean(_known(row.base_rate for row in rows))
     return TargetFigures(target=target, draws=len(rows), base_rate=rate, **fields)
 

@@ -40,7 +40,8 @@ def record(tracking: Tracking, result: ProfileResult, out: Path) -> str:
             )
         )
     shared = flat({name: settings[name] for name in ("as_of", "horizon", "targets", "size_band", "draws")})
-    for system in result.settings.systems:
+    failed = {one.system for one in result.failed}
+    for system in (name for name in result.settings.systems if name not in failed):
         for seed in result.settings.seeds:
             rows = [row for row in result.rows if row.system == system and row.seed == seed]
             tracking.record(

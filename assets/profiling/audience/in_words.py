@@ -6,9 +6,10 @@ interval does not.
 
 from __future__ import annotations
 
+from math import hypot
 from typing import TYPE_CHECKING
 
-from assets.profiling.audience.verdict import LiftVerdict, verdict
+from assets.profiling.audience.verdict import ERRORS, LiftVerdict, verdict
 
 if TYPE_CHECKING:
     from assets.profiling.audience.expected_lift import ExpectedLift
@@ -122,10 +123,11 @@ def times(figure: float) -> str:
 
 def _how_much(result: AudienceResult, lift: ExpectedLift, judged: LiftVerdict) -> str:
     days = result.settings.horizon_days
+    whose = " for a brand of like size" if lift.basis == "like brands" else ""
     return (
-        f"In the {days} days from {lift.since} to {lift.until}, an audience of this size, ranked by what was "
-        f"known before, held {times(judged.times)} as many future customers as a random one (between "
-        f"{times(judged.least_times)} and {times(judged.most_times)}, 95 %)."
+        f"In the {days} days from {lift.since} to {lift.until}, an audience of this size{whose}, ranked by "
+        f"what was known before, held {times(judged.times)} as many future customers as a random one "
+        f"(between {times(judged.least_times)} and {times(judged.most_times)}, 95 %)."
     )
 
 
@@ -152,12 +154,14 @@ def _in_people(result: AudienceResult, lift: ExpectedLift, judged: LiftVerdict) 
             f"random {size:,}; how many people that is cannot be said, because {why}."
         )
     coming = (lift.rate or 0.0) * (result.audience.candidates - result.unlisted)
-    low, about, high, chance = (
-        _people(coming * share) for share in (judged.low, judged.reached, judged.high, judged.share)
-    )
+    about, chance = coming * judged.reached, coming * judged.share
+    # Beside the ranking's error: how many come is counted from few, and comes about by chance again.
+    spread = hypot(coming * lift.curve.at(judged.share)[1], about / max(lift.own_newcomers, 1) ** 0.5)
+    error = ERRORS * hypot(spread, about**0.5)
     return (
-        f"Of {size:,} addressed, about {about} ({low} to {high}) are expected to become customers within "
-        f"{days} days, {chance} by chance, if as many come as in the {days} days before."
+        f"Of {size:,} addressed, about {_people(about)} ({_people(max(about - error, 0.0))} to "
+        f"{_people(min(about + error, float(size)))}, 95 %) are expected to become customers within {days} "
+        f"days, {_people(chance)} by chance, if as many come as in the {days} days before."
     )
 
 

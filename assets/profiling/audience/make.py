@@ -90,9 +90,9 @@ def make_audience(
     report("audience", 1, 4)
     model = trainer.at(settings.model, settings.as_of)
     data = trainer.source.read(settings.as_of, model.fitted_at)
-    scorer = model.profiler.ready(data)
+    # What is ready for this date is let go before that of the held-back date is made.
+    audience, ranking = _ranked(settings, model.profiler.ready(data), positions, data)
     report("audience", 2, 4)
-    audience, ranking = _ranked(settings, scorer, positions, data)
     brand, others, lift = _brand_and_lift(settings, positions, data, trainer)
     report("audience", 3, 4)
     result = AudienceResult(

@@ -123,8 +123,8 @@ def _unknown(result: AudienceResult) -> str:
     more = len(result.unknown) - SHOWN_UNKNOWN
     rest = f" and {more:,} more, all in the JSON file" if more > 0 else ""
     return (
-        f"<section><h2>Unknown ids</h2><p>{len(result.unknown):,} ids of the list are not in the log before "
-        f"{result.settings.as_of} and were left out: {shown}{rest}.</p></section>\n"
+        "<section><h2>Unknown ids</h2><p>Ids of the list that are not in the log before "
+        f"{result.settings.as_of}, left out ({len(result.unknown):,}): {shown}{rest}.</p></section>\n"
     )
 
 

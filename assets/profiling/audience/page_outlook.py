@@ -72,7 +72,7 @@ def lift(result: AudienceResult) -> str:
         f"{result.lift.model_as_of}; neither it nor its data knew what came after {result.lift.since}. The "
         "band holds 95 %."
     )
-    words = "Expected lift curve; the table beside it holds its figures"
+    words = "Expected lift curve; the table below holds its figures"
     return (
         "<section><h2>Expected lift</h2>"
         f"{picture(lift_picture(result), words)}{table(heading, rows, 'Expected lift by size')}"

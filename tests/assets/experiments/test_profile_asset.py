@@ -40,6 +40,9 @@ def test_an_evaluation_is_on_its_page_and_in_mlflow(tmp_path_factory, monkeypatc
     monkeypatch.setenv("HOURFOLD_HOME", str(home.root))
     page = ran(home, {"systems": "ridge,activity", "targets": "1", "brands": 1, "draws": 1})
     assert page["purchases"].value == "landing" and page["target brands"].value == 1
+    assert "| ridge | 1 |" in page["brands"].value and "among the first" in page["brands"].value
+    assert "target brands, the first by hash" in page["remarks"].value
+    assert "with demographics" in page["remarks"].value
     assert "| ridge | all |" in page["brands"].value and "AUROC" in page["by number of labels"].value
     assert "data:image/png;base64," in page["profile-masking-auroc"].value
     result = json.loads(Path(page["json"].value).read_text())

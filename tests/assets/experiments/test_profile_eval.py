@@ -287,6 +287,41 @@ def test_a_killed_evaluation_goes_on_where_it_was(shop, result, tmp_path, monkey
     assert resumed.rows == result.rows and resumed.summary == result.summary
 
 
+def test_two_evaluations_after_each_other_in_one_process_are_two(shop, tmp_path):
+    """As a long-lived process of Dagster runs them: the same file, other brands."""
+    alike = {"systems": ("activity",), "table": "brands"}
+    first = profile_eval(settings(**alike), shop, tmp_path / "f.json")
+    other = profile_eval(settings(size_band="10%-30%", **alike), shop, tmp_path / "f.json")
+    assert {row.target for row in other.rows} == set(other.protocol.targets) != set(first.protocol.targets)
+
+
+def broken(fold):
+    """A system whose scores are no numbers in the second fold."""
+    plain = PROFILE_SYSTEMS["activity"].make(fold)
+
+    class Broken:
+        def score(self, customers, others=None):
+            scores = plain.score(customers, others)
+            return np.where(fold.fold == 1, np.nan, scores)
+
+    return Broken()
+
+
+def test_a_system_that_fails_is_named_and_ends_no_other(shop, tmp_path, monkeypatch):
+    monkeypatch.setitem(PROFILE_SYSTEMS, "cosine", replace(PROFILE_SYSTEMS["cosine"], make=broken))
+    asked = {"table": "brands", "systems": ("activity", "cosine", "prior")}
+    found = profile_eval(settings(**asked), shop, tmp_path / "f.json")
+    assert [one.system for one in found.failed] == ["cosine"]
+    assert "no finite score" in found.failed[0].reason and "fold 1" in found.failed[0].reason
+    assert {row.system for row in found.rows} == {"activity", "prior"}
+    assert [entry.system for entry in found.summary] == ["activity", "prior"]
+    stored = ProfileResult.model_validate(json.loads((tmp_path / "f.json").read_text()))
+    assert stored.failed == found.failed
+    assert "`cosine` failed and has no figures" in page(found, None, "{{head}}")
+    with pytest.raises(ValueError, match=r"no system could be evaluated\. cosine: "):
+        profile_eval(settings(**asked | {"systems": ("cosine",)}), shop, tmp_path / "g.json")
+
+
 @pytest.mark.slow
 def test_two_workers_give_the_same_rows_as_one(shop, result, tmp_path):
     two = profile_eval(settings(), shop, tmp_path / "two.json", workers=2)

@@ -14,6 +14,7 @@ from assets.common.resources import HomeResource, ProgressReport, TrackingResour
 from assets.common.tracking import PROFILING
 from assets.profiling import profilers
 from assets.profiling.audience.followed import FollowedAudiences
+from assets.profiling.audience.verdict import LABELS
 from assets.profiling.audience_outcomes import audience_outcomes_asset
 from assets.profiling.few_shot_job import REQUESTS, few_shot_job_asset
 from assets.profiling.heatmaps_asset import as_of, time_heatmaps_asset
@@ -132,6 +133,11 @@ def test_a_request_becomes_an_audience_and_a_second_run_finds_its_run(shop, inst
     assert str(folder / "audience.html") in page["page"].value
     assert "data:image/png;base64," in page["lift curve"].value
     assert page["known customers"].value == len(customers)
+    said = page["what to expect"].value
+    assert (
+        "as a random one (between" in said
+        and "order, not a probability" in page["what the score means"].value
+    )
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     again = ran(shop, instance, few_shot_job_asset(), "spring")
     assert again["mlflow_run"].value == page["mlflow_run"].value
@@ -141,6 +147,10 @@ def test_a_request_becomes_an_audience_and_a_second_run_finds_its_run(shop, inst
     assert run.data.params["top"] == "20" and run.data.params["customers"] == "spring.csv"
     assert run.data.tags["model_as_of"] == as_of(DAY) and run.data.tags["model_version"].isdigit()
     assert run.data.metrics["expected_lift"] == pytest.approx(page["expected lift"].value)
+    assert said.replace("\n\n", " ") in run.data.tags["what_to_expect"]
+    assert LABELS[run.data.tags["told_apart_from_chance"]] == page["told apart from chance"].value
+    low, high = (run.data.metrics[f"expected_lift_{end}"] for end in ("low", "high"))
+    assert low <= run.data.metrics["expected_lift"] <= high
     names = {artifact.path for artifact in tracking.client.list_artifacts(run.info.run_id)}
     assert names == {"page", "rows", "summary", "lift"}
 

@@ -79,15 +79,17 @@ def _green(png):
     return int(((green - red > 0.2) & (green - blue > 0.05)).sum())
 
 
-def test_the_lift_is_told_in_people(result):
-    audience = with_lift(result, 2.0, 0.25, rate=0.2)
-    size = len(audience.audience)
-    chance = 0.2 * size
+def test_the_lift_is_told_in_people_with_the_chance_of_who_comes(result):
+    audience = with_lift(result, 2.0, 0.25, rate=0.2, own_newcomers=25)
+    coming, size = 0.2 * audience.audience.candidates, len(audience.audience)
+    about, chance = 2 * coming * audience.share, coming * audience.share
+    error = 1.96 * np.sqrt((coming * 0.25 * audience.share) ** 2 + about**2 / 25 + about)
     (sentence,) = [said for said in outlook(audience) if "addressed" in said]
     assert (
-        f"Of {size} addressed, about {2 * chance:.0f} ({2 * chance - 1.96 * 0.25 * chance:.1f} to" in sentence
+        f"Of {size} addressed, about {about:.0f} ({about - error:.1f} to {about + error:.0f}, 95 %)"
+        in sentence
     )
-    assert f"{chance:.1f} by chance" in sentence and "within 90 days" in sentence
+    assert f"within 90 days, {chance:.1f} by chance" in sentence
 
 
 @pytest.mark.parametrize(
@@ -111,10 +113,10 @@ def test_without_a_lift_it_is_said_that_nothing_can_be_told_and_why(result):
 
 
 def test_own_brand_and_like_brands_are_told_apart(result):
-    own = outlook(with_lift(result, 2.0, 0.1, basis="brand"))[-1]
-    like = outlook(with_lift(result, 2.0, 0.1, basis="like brands"))[-1]
-    assert own.startswith("This leans most on the brand itself: brand1 had")
-    assert like.startswith("This leans most on other brands") and "is assumed" in like
+    own, like = (outlook(with_lift(result, 2.0, 0.1, basis=basis)) for basis in ("brand", "like brands"))
+    assert own[-1].startswith("This leans most on the brand itself: brand1 had")
+    assert like[-1].startswith("This leans most on other brands") and "is assumed" in like[-1]
+    assert ["for a brand of like size" in said[0] for said in (own, like)] == [False, True]
 
 
 @pytest.mark.parametrize("system", ["meta_profile_prior", "meta_profile", "another"])

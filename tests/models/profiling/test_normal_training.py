@@ -104,3 +104,17 @@ def test_errors() -> None:
         normal.score(CUSTOMERS, np.zeros(0, int))
     with pytest.raises(ValueError, match="1 users are both"):
         normal.score(CUSTOMERS, np.asarray([4, 5]))
+
+
+def test_nine_ways_are_trained_together_from_one_user_each() -> None:
+    supports = [np.array([user]) for user in range(9)]
+    normal = ready()
+    logits = normal.ways(supports)
+    assert logits.shape == (9, USERS) and np.isfinite(logits).all()
+    np.testing.assert_array_equal(logits, normal.ways(supports))
+    assert not np.array_equal(logits, normal.ways([*supports[:-1], np.array([20])]))
+    part = ready(scored=np.arange(USERS) >= 50).ways(supports)
+    np.testing.assert_allclose(part[:, 50:], logits[:, 50:], atol=1e-5)
+    assert np.isnan(part[:, 20]).all()
+    with pytest.raises(ValueError, match="no user belongs to two"):
+        normal.ways([np.array([1]), np.array([1])])
