@@ -107,6 +107,8 @@ def odd_partitions(paths: SourceHome, table: str, partitions: Collection[str]) -
     """One sentence on partitions loaded as history whose rows or prices lie out of their band."""
     from assets.logs.judging import reading
 
+    if not partitions:
+        return []
     with reading(paths.warehouse) as warehouse:
         if warehouse is None:
             return []
