@@ -197,7 +197,12 @@ class ProfileData:
 
         Heatmaps keep their channels, and reach back as far as they did: their first days are empty.
         Demographics have no dates and stay; labels have none either, and are left out.
+
+        Raises:
+            ValueError: the day lies after the as-of day.
         """
+        if day > self.as_of_day:
+            raise ValueError(f"data as of local day {self.as_of_day} do not know what was known at day {day}")
         return replace(
             self,
             as_of_day=day,

@@ -16,7 +16,9 @@ from models.profiling.brands import FirstPurchases
 from models.profiling.data import ProfileData
 from models.profiling.episodes import EpisodeSampler, brand_tasks
 from models.profiling.inputs import Encoding, ProfileInputs
+from models.profiling.match import MatchSpace
 from models.profiling.network import ProfileNetwork
+from models.profiling.ridge_head import RidgeHead
 from models.profiling.scorer import EmbeddedScorer, embed
 from models.profiling.settings import MetaProfileSettings
 from models.profiling.source_tasks import SourceTasks, resolve
@@ -103,12 +105,20 @@ class MetaProfile:
         Raises:
             ValueError: the data is older than the training, or of another vocabulary.
         """
+        self._check(data)
+        return EmbeddedScorer(self.embed(data), self.network.relation)
+
+    def with_ridge(self, data: ProfileData, background: np.ndarray) -> RidgeHead:
+        """As `ready`, with ridge on the embeddings in place of f; `background` (bool [U]) are its others."""
+        self._check(data)
+        return RidgeHead(MatchSpace.of(self.embed(data), background, self.device))
+
+    def _check(self, data: ProfileData) -> None:
         if data.as_of_day < self.as_of_day:
             raise ValueError(
                 f"the data stands at local day {data.as_of_day}, before day {self.as_of_day} at which the "
                 "network was trained: its training would have seen that data's future"
             )
-        return EmbeddedScorer(self.embed(data), self.network.relation)
 
     def embed(self, data: ProfileData) -> np.ndarray:
         """Profile embeddings of all users, float32 [U, embedding_width]."""

@@ -48,6 +48,11 @@ def meta_profile(fold: Fold) -> Scorer:
     return meta_trained(fold).ready(fold.evaluation.data)
 
 
+def meta_profile_ridge(fold: Fold) -> Scorer:
+    """The printed embeddings with a closed-form head in place of the printed one."""
+    return meta_trained(fold).with_ridge(fold.evaluation.data, fold.train_users)
+
+
 def finetuned(fold: Fold) -> Scorer:
     """The printed network, fine-tuned on the labels of each case."""
     from models.profiling.normal_training import NormalTraining

@@ -18,7 +18,7 @@ from assets.experiments.profilers.results import (
 from assets.experiments.profilers.summary import AREAS
 
 BASELINE = "normal_training"
-FAMILY = ("meta_profile", "meta_profile_finetune", OURS)
+FAMILY = ("meta_profile", "meta_profile_ridge", "meta_profile_finetune", OURS)
 BUDGETS = ("all", "20%", "5%", "1%", "one_shot")
 Summary = Sequence[ProfilerSummary]
 

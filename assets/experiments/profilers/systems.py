@@ -142,6 +142,7 @@ def _ours_settings(size: str) -> dict[str, Settings]:
 PROFILE_SYSTEMS: dict[str, ProfileSystem] = {
     "normal_training": ProfileSystem(networks.normal_training, _normal_settings, trains_on_brand=True),
     "meta_profile": ProfileSystem(networks.meta_profile, _printed_settings),
+    "meta_profile_ridge": ProfileSystem(networks.meta_profile_ridge, _printed_settings),
     "meta_profile_finetune": ProfileSystem(networks.finetuned, _finetune_settings, trains_on_brand=True),
     "meta_profile_prior": ProfileSystem(_meta_profile_prior, _ours_settings),
     "activity": ProfileSystem(_activity),

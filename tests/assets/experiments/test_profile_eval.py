@@ -32,7 +32,7 @@ USERS, BRANDS = 160, 32
 TEMPLATE = Path(__file__).parents[3] / "docs" / "results" / "parts" / "profiling.txt"
 CLOSED = ("activity", "prior", "cosine", "ridge", "joint_logistic")
 AFTERNOON = ("logistic_baskets", "als", "lightgbm_baskets", "neighbours")
-LEARNED = ("meta_profile", "meta_profile_prior", "normal_training")
+LEARNED = ("meta_profile", "meta_profile_ridge", "meta_profile_prior", "normal_training")
 DATE = str(np.datetime64(AS_OF, "D"))
 
 

@@ -157,6 +157,17 @@ def test_data_older_than_the_training_is_refused(profile: MetaProfile) -> None:
         profile.ready(older)
 
 
+def test_ridge_on_the_embeddings_reads_its_support(profile: MetaProfile) -> None:
+    scorer = profile.with_ridge(DATA, TRAIN)
+    one, other = scorer.score(np.asarray([1, 4, 7])), scorer.score(np.asarray([2, 5, 8]))
+    assert np.isfinite(one).all() and abs(np.corrcoef(one, other)[0, 1]) < 0.9
+    np.testing.assert_array_equal(one, scorer.score(np.asarray([7, 1, 4])))
+    with pytest.raises(ValueError, match="support is empty"):
+        scorer.score(np.asarray([], dtype=np.int64))
+    with pytest.raises(ValueError, match=f"before day {AS_OF}"):
+        profile.with_ridge(toy_data(as_of_day=AS_OF - 10, users=USERS), TRAIN)
+
+
 def test_brand_episodes() -> None:
     newcomers = FirstPurchases.of(toy_log(users=USERS), USERS).newcomers(AS_OF, AS_OF + 60)
     newcomers[4] = False  # which was not to be known
