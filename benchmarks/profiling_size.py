@@ -123,13 +123,12 @@ def train(home: Home, accounts: int, lines: Lines) -> Figures:  # noqa: ARG001
     began = time.perf_counter()
     data = source.read(AS_OF)
     read = {"read_seconds": time.perf_counter() - began, "read_gib": resident_gib()}
-    trained = source.trainer(progress=lines).train(SYSTEM, AS_OF)
+    source.trainer(progress=lines).train(SYSTEM, AS_OF)
     return {
         "rows": len(data.purchases),
         "users": len(data),
         "bytes_a_purchase": round(data.purchases.nbytes / max(len(data.purchases), 1), 1),
         **read,
-        "source_brands": getattr(trained.profiler, "source_brands", None),
         "bytes": size_of(source.home.models),
     }
 
