@@ -160,9 +160,12 @@ def test_purchases_read_in_stretches_are_those_read_at_once(rows, home, data, mo
 
 def test_cells_are_read_when_they_are_asked_for(home, monkeypatch):
     reads = []
-    monkeypatch.setattr(
-        reading, "sparse_heatmaps", lambda *asked: reads.append(asked[1]) or sparse_heatmaps(*asked)
-    )
+
+    def counted(heatmaps, modality, users):
+        reads.append(modality)
+        return sparse_heatmaps(heatmaps, modality, users)
+
+    monkeypatch.setattr(reading, "sparse_heatmaps", counted)
     data = profile_data(home, DESCRIPTION, AS_OF)
     digest = hash_of(data)
     whole = replace(data, modalities=tuple(data.modalities))
