@@ -113,11 +113,9 @@ def compare(customers: np.ndarray) -> None:
 def time_prior(customers: np.ndarray) -> None:
     """The prior and the metric head."""
     space = MatchSpace.of(embeddings(PRIOR_WIDTH), np.ones(USERS, dtype=bool))
-    one = np.ones(1)
-    gains = Gains(
-        ceiling=1.0, half=10.0, power=0.5, supports=one, shrinkage=0.02 * one, measured=one, certainty=one
-    )
-    scorer = PriorScorer(np.zeros(USERS), space, gains)
+    one = np.ones((1, 1))
+    gains = Gains(np.array([[1.0, 10.0, 0.5]]), np.ones(1), shrinkage=0.03 * one, measured=one, certainty=one)
+    scorer = PriorScorer(np.zeros(USERS), (space,), gains)
     vectors = space.vectors.numpy()
     spent = seconds(lambda: ours(scorer, vectors, customers))
     print(f"meta_profile_prior, {PRIOR_WIDTH} numbers a user: {spent:.2f} s")

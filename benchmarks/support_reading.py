@@ -19,9 +19,10 @@ import numpy as np
 from assets.experiments.profilers import protocol
 from assets.experiments.profilers.data import evaluation_of
 from assets.experiments.profilers.evaluation import Evaluation
+from assets.experiments.profilers.folds import Fold
 from assets.experiments.profilers.prepare import prepare_shop
 from assets.experiments.profilers.settings import ProfileEvalSettings
-from assets.experiments.profilers.systems import PROFILE_SYSTEMS, Fold
+from assets.experiments.profilers.systems import PROFILE_SYSTEMS
 from models.profiling.profiler import Scorer
 from models.profiling.support_reading import SupportReading, support_reading
 

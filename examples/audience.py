@@ -16,6 +16,7 @@ import numpy as np
 from assets.profiling.sources import ProfileSource
 from models.metrics import auc
 from models.profiling.brands import FirstPurchases
+from models.profiling.data import ProfileData
 from models.profiling.prior import MetaProfilePrior, MetaProfilePriorSettings
 from models.profiling.prospect import prospect
 from warehouse.home import Home
@@ -31,8 +32,11 @@ def main() -> float:
 
         # 1. The log passes the Great Expectations suites into DuckDB; what is read of it ends before a date.
         source = ProfileSource.opened(Home(Path(folder)), "complete-journey")
-        past, later = source.read(AS_OF), source.read(UNTIL)
+        return audience_of(source.read(AS_OF), source.read(UNTIL))
 
+
+def audience_of(past: ProfileData, later: ProfileData) -> float:
+    """Learn from the past, rank for a few customers, and judge by what came later."""
     # 2. One model for all brands, learned from those that are not asked for.
     brand = past.purchases.brand_names.index(BRAND)
     everybody = np.ones(len(past), dtype=bool)
@@ -48,10 +52,8 @@ def main() -> float:
 
     # 4. What came true: who of the others bought the brand in the three months after.
     known = later.positions(past.user_ids.tolist())
-    first = FirstPurchases.of(later.purchases, len(later)).day[
-        later.purchases.brand_names.index(BRAND), known
-    ]
-    bought = first < later.as_of_day
+    first = FirstPurchases.of(later.purchases, len(later)).day[later.purchases.brand_names.index(BRAND)]
+    bought = first[known] < later.as_of_day
     others = np.setdiff1d(np.arange(len(past)), customers)
     area, rate, best = (
         auc(bought[others], scores[others]),

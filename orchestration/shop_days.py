@@ -8,13 +8,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
 from orchestration.spans import runs
 from warehouse.landing import closed_days
 from warehouse.landing.service_time import ServiceZone
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from warehouse.home import SourceHome
 
 #: Of landed files that one run gates at once; a year of 2,469 households is 20 MB of Parquet.
@@ -107,6 +107,8 @@ def odd_partitions(paths: SourceHome, table: str, partitions: Collection[str]) -
     """One sentence on partitions loaded as history whose rows or prices lie out of their band."""
     from assets.logs.judging import reading
 
+    if not partitions:
+        return []
     with reading(paths.warehouse) as warehouse:
         if warehouse is None:
             return []
@@ -114,28 +116,29 @@ def odd_partitions(paths: SourceHome, table: str, partitions: Collection[str]) -
     statistics = statistics[statistics.index.isin(list(partitions))]
     if "settled" not in statistics or statistics.empty:
         return []
-    odd = statistics[(statistics["settled"] == 1) & _out_of_band(statistics)]
+    why = _out_of_band(statistics[statistics["settled"] == 1])
+    odd = why[why != ""]
     if odd.empty:
         return []
-    named = [
-        f"{partition} ({int(row['rows'])} rows, {row['rows_low']:.0f} to {row['rows_high']:.0f} expected)"
-        for partition, row in odd.head(MOST_NAMED).iterrows()
-    ]
+    named = [f"{partition} ({text})" for partition, text in odd.head(MOST_NAMED).items()]
     more = [f"and {len(odd) - MOST_NAMED} more"] if len(odd) > MOST_NAMED else []
     return [
-        f"{table}: {len(odd)} of {len(statistics)} lie far off what came before them, in rows, prices or "
-        f"hours, and were loaded as history, each with a warning: {', '.join([*named, *more])}"
+        f"{table}: {len(odd)} of {len(statistics)} lie far off what came before them and were loaded as "
+        f"history, each with a warning in its checks: {', '.join([*named, *more])}"
     ]
 
 
 def _out_of_band(statistics: pd.DataFrame) -> pd.Series:
-    """Whether a partition's rows or price level lie out of their band, or hours are missing; bool."""
-    bands = (
-        ("rows", "rows_low", "rows_high"),
-        ("level", "level_low", "level_high"),
-        ("hours_missing_judged", "hours_missing_judged", "hours_missing_high"),
-    )
-    figures = statistics.reindex(columns=[name for band in bands for name in dict.fromkeys(band)])
-    figures = figures.astype("float64")
-    outside = [(figures[seen] < figures[low]) | (figures[seen] > figures[high]) for seen, low, high in bands]
-    return outside[0] | outside[1] | outside[2]
+    """Of each partition, in words, what lies out of its band; empty where nothing does."""
+    limits = ["rows", "rows_low", "rows_high", "level", "level_low", "level_high"]
+    limits += ["hours_missing_judged", "hours_missing_high"]
+    figures = statistics.reindex(columns=limits).astype("float64")
+    words = pd.Series("", statistics.index, dtype=object)
+    off = (figures["rows"] < figures["rows_low"]) | (figures["rows"] > figures["rows_high"])
+    for day, row in figures[off].iterrows():
+        words[day] = f"{row['rows']:.0f} rows, {row['rows_low']:.0f} to {row['rows_high']:.0f} expected"
+    off = (figures["level"] < figures["level_low"]) | (figures["level"] > figures["level_high"])
+    words[off] += "; other prices than usual"
+    off = figures["hours_missing_judged"] > figures["hours_missing_high"]
+    words[off] += "; no rows in hours that usually have many"
+    return words.str.removeprefix("; ")

@@ -103,10 +103,11 @@ def long_term_of(log: Any, size: str) -> Any:
 
 def profiled(names: list[str], evaluation: Any, size: str, targets: list[int]) -> Iterator[tuple[str, str]]:
     catalogue = module("assets.experiments.profilers.systems")
+    folds = module("assets.experiments.profilers.folds")
     for name in names:
         system = catalogue.PROFILE_SYSTEMS[name]
         with tempfile.TemporaryDirectory() as scratch:
-            fold = catalogue.Fold(evaluation, 0, 0, size, "cpu", Path(scratch), target="a brand")
+            fold = folds.Fold(evaluation, 0, 0, size, "cpu", Path(scratch), target="a brand")
             scorer = system.make(fold)
             asked = targets[:1] if system.trains_on_brand else targets
             train = evaluation.train_users(0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass
 from functools import partial
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from models.profiling.data import ProfileData
     from models.profiling.profiler import Scorer
 
+LOG = logging.getLogger(__name__)
 HASHED_AT_ONCE = 1 << 20  #: entries of an array
 FITTED_AT = "heatmaps.fitted_at"  #: among the settings of a model's record
 
@@ -80,14 +82,21 @@ class Trainer:
     listener: Callable[[Trained], object] | None = None  #: told of every model that was trained
 
     def at(self, system: str, as_of: str) -> Trained:
-        """The newest model that an as-of date may use; trained at that date where there is none yet.
+        """The newest model that an as-of date may use; trained at that date where there is none yet, or where
+        the newest was written by an earlier version of its system.
 
         Raises what the source's `read` raises for a date without data, and DamagedState.
         """
         record = self.states.newest(system, as_of)
         if record is None:
             return self.train(system, as_of)
-        return Trained(record, PROFILERS[system].load(self.states.path(record), self.device))
+        from models.profiling.profiler import OutdatedModel
+
+        try:
+            return Trained(record, PROFILERS[system].load(self.states.path(record), self.device))
+        except OutdatedModel as outdated:
+            LOG.warning("%s: %s is trained again as of %s", outdated, system, as_of)
+            return self.train(system, as_of)
 
     def train(self, system: str, as_of: str) -> Trained:
         """Train on everything known before the as-of date, store the model and return it."""
@@ -145,7 +154,8 @@ def _prior_settings(size: str) -> BaseModel:
 
     if size == "real":
         return MetaProfilePriorSettings()
-    return MetaProfilePriorSettings(width=16, supports=(1, 10, 100), shrinkages=(0.02, 0.1), draws=1)
+    spaces = tuple(s.model_copy(update={"width": 16}) for s in MetaProfilePriorSettings().spaces)
+    return MetaProfilePriorSettings(spaces=spaces, supports=(1, 10, 100), shrinkages=(0.03, 0.3), draws=1)
 
 
 def _printed_settings(size: str) -> BaseModel:

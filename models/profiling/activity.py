@@ -1,11 +1,12 @@
-"""How active a user is: nineteen columns that know nothing of what was bought, only how much and how widely.
+"""How active a user is: columns that know nothing of what was bought, only how much, how widely and when.
 
-Knowing who is active is most of what a naive audience knows, so it stands by itself: as an opponent, as the
-prior of `meta_profile_prior`, and as the quintiles within which every result is also reported.
+Knowing who is active is most of what a naive audience knows, so it stands by itself: as an opponent, in the
+prior of `meta_profile_prior` (`propensity`), and as the quintiles within which every result is also reported.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,9 +15,9 @@ from models.profiling.data import MISSING, PurchaseLog
 from models.profiling.purchases import first_of_pairs
 
 WINDOWS: tuple[tuple[str, int | None], ...] = (("30d", 30), ("90d", 90), ("ever", None))
-_COUNTED = ("items", "spend", "baskets", "categories", "brands", "new_brands")
+COUNTED = ("items", "spend", "baskets", "categories", "brands", "new_brands")
 ACTIVITY_NAMES: tuple[str, ...] = (
-    *(f"{name}_{window}" for window, _ in WINDOWS for name in _COUNTED),
+    *(f"{name}_{window}" for window, _ in WINDOWS for name in COUNTED),
     "days_since_last",
 )
 NO_DAY = -(2**31)  #: before all days
@@ -30,7 +31,11 @@ def activity_columns(purchases: PurchaseLog, as_of_day: int, users: int) -> np.n
     """
     columns = np.empty((users, len(ACTIVITY_NAMES)))
     for start, stop, block in purchases.before(as_of_day).by_users(users):
-        columns[start:stop] = np.stack(_columns(block, as_of_day, stop - start), axis=1)
+        bought = block.rows(np.flatnonzero(~block.cancelled))
+        counts = counted(bought, as_of_day, stop - start, [length for _, length in WINDOWS])
+        last = np.full(stop - start, as_of_day - 365)
+        np.maximum.at(last, bought.user, bought.day)
+        columns[start:stop] = np.stack([*counts, as_of_day - last], axis=1)
     return np.log1p(columns, out=columns)
 
 
@@ -50,16 +55,21 @@ def activity_quintile(columns: np.ndarray, users: np.ndarray) -> np.ndarray:
     return np.digitize(items, np.quantile(items[users], [0.2, 0.4, 0.6, 0.8]))
 
 
-def _columns(purchases: PurchaseLog, as_of_day: int, users: int) -> list[np.ndarray]:
-    """The nineteen counts, sums and days, float64 or int64 [U] each."""
-    bought = purchases.rows(np.flatnonzero(~purchases.cancelled))
+def counted(
+    bought: PurchaseLog, as_of_day: int, users: int, windows: Sequence[int | None]
+) -> list[np.ndarray]:
+    """`COUNTED` of each window of so many days before the as-of day (None: all), float64 or int64 [U] each.
+
+    `bought` are purchases before that day, none of them cancelled; a brand is new in a window if it was
+    bought in none of them before.
+    """
     user, day, price = bought.user, bought.day, bought.price.astype(np.float64)
     baskets = _Pairs.of(user, bought.at_ms, day)
     categories = _Pairs.of(user, bought.genre_at(CATEGORY_LEVEL), day)
     branded = np.flatnonzero(bought.brand != MISSING)
     brands = _Pairs.of(user[branded], bought.brand[branded], day[branded])
     columns: list[np.ndarray] = []
-    for _, length in WINDOWS:
+    for length in windows:
         since = NO_DAY if length is None else as_of_day - length
         inside = slice(int(np.searchsorted(day, since)), None)  # rows are in order of time
         columns += [
@@ -70,9 +80,7 @@ def _columns(purchases: PurchaseLog, as_of_day: int, users: int) -> list[np.ndar
             np.bincount(brands.user[brands.last_day >= since], minlength=users),
             np.bincount(brands.user[brands.first_day >= since], minlength=users),
         ]
-    last = np.full(users, as_of_day - 365)
-    np.maximum.at(last, user, day)
-    return [*columns, as_of_day - last]
+    return columns
 
 
 @dataclass(frozen=True)

@@ -55,6 +55,14 @@ class SparseHeatmaps:
             **{name: getattr(self, name)[cells] for name in ("day", "hour", "channel", "value")},
         )
 
+    def held_back(self, days: int) -> SparseHeatmaps:
+        """The images of an as-of date so many days earlier, as far as these cells reach back."""
+        before = np.flatnonzero(self.day < DAYS - days)
+        lengths = np.bincount(self.rows[before], minlength=len(self.offsets) - 1)
+        cells = {name: getattr(self, name)[before] for name in ("hour", "channel", "value")}
+        day = (self.day[before] + days).astype(self.day.dtype)
+        return replace(self, offsets=np.concatenate([[0], np.cumsum(lengths)]), day=day, **cells)
+
     @property
     def present(self) -> np.ndarray:
         """Whether a user has any cell, bool [U]."""
@@ -167,6 +175,37 @@ class ProfileData:
             known[heat.rows[heat.day < day - first_day]] = True
         return known
 
+    def take(self, users: np.ndarray) -> ProfileData:
+        """What is known of some users (int64 [N] positions, ascending), numbered 0 … N−1."""
+        number = np.full(len(self), MISSING)
+        number[users] = np.arange(len(users))
+        own = self.purchases.rows(np.flatnonzero(number[self.purchases.user] != MISSING))
+        people, labels = self.demographics, self.labels
+        return replace(
+            self,
+            user_ids=self.user_ids[users],
+            modalities=_taken(self.modalities, users),
+            purchases=replace(own, user=number[own.user]),
+            demographics=None
+            if people is None
+            else replace(people, numeric=people.numeric[users], categorical=people.categorical[users]),
+            labels=None if labels is None else replace(labels, value=labels.value[users]),
+        )
+
+    def held_back(self, day: int) -> ProfileData:
+        """What was known before an earlier local day.
+
+        Heatmaps keep their channels, and reach back as far as they did: their first days are empty.
+        Demographics have no dates and stay; labels have none either, and are left out.
+        """
+        return replace(
+            self,
+            as_of_day=day,
+            modalities=_held_back(self.modalities, self.as_of_day - day),
+            purchases=self.purchases.before(day),
+            labels=None,
+        )
+
     def positions(self, user_ids: Sequence[str] | np.ndarray) -> np.ndarray:
         """Positions of ids, int64 [n]; MISSING for ids that are not known."""
         if len(self.user_ids) == 0 or len(user_ids) == 0:
@@ -175,3 +214,28 @@ class ProfileData:
         ids = np.asarray(user_ids if is_text else [str(user_id) for user_id in user_ids])
         nearest = np.minimum(np.searchsorted(self.user_ids, ids), len(self.user_ids) - 1)
         return np.where(self.user_ids[nearest] == ids, nearest, MISSING)
+
+
+def _taken(modalities: Sequence[SparseHeatmaps], users: np.ndarray) -> Sequence[SparseHeatmaps]:
+    """The heatmaps of some users; stored ones stay unread until they are asked for."""
+    if not isinstance(modalities, StoredModalities):
+        return tuple(heat.take(users) for heat in modalities)
+    known = modalities.known_before
+
+    def known_of_users(day: int) -> np.ndarray:
+        return np.flatnonzero(np.isin(users, known(day)))
+
+    return StoredModalities(
+        modalities.names, lambda name: modalities.named(name).take(users), known_of_users, modalities.digest
+    )
+
+
+def _held_back(modalities: Sequence[SparseHeatmaps], days: int) -> Sequence[SparseHeatmaps]:
+    if isinstance(modalities, StoredModalities):
+        return StoredModalities(
+            modalities.names,
+            lambda name: modalities.named(name).held_back(days),
+            modalities.known_before,
+            modalities.digest,
+        )
+    return tuple(heat.held_back(days) for heat in modalities)

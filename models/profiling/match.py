@@ -1,4 +1,4 @@
-"""The metric head: closed-form ridge in the space of profile vectors, everybody else as background.
+"""The metric head: closed-form ridge in a space of profile vectors, everybody else as background.
 
 For customers S of K users among n, with vectors t centred over the background and turned so that their
 covariance is diagonal, v:
@@ -13,7 +13,7 @@ in the background and those who were not are scored alike.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -30,18 +30,29 @@ class MatchSpace:
     vectors: Tensor  #: float32 [U, r], centred over the background, axes uncorrelated over it
     variance: Tensor  #: float32 [r] of each axis over the background
     background: Tensor  #: bool [U]
+    _hats: dict[float, Tensor] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def of(
         cls, vectors: np.ndarray, background: np.ndarray, device: torch.device | str = "cpu"
     ) -> MatchSpace:
-        """From vectors [U, r] in any axes."""
+        """From vectors [U, r] in any axes, in the memory of one copy and a block."""
         turned_from = torch.as_tensor(vectors, device=device)
         inside = torch.as_tensor(background, device=device)
-        members = turned_from[inside].double()
-        centre = members.mean(0)
-        values, axes = torch.linalg.eigh((members - centre).T @ (members - centre) / len(members))
-        turned = (turned_from - centre.float()) @ axes.float()
+        n, width = max(int(inside.sum()), 1), turned_from.shape[1]
+        total = torch.zeros(width, dtype=torch.float64, device=device)
+        squares = torch.zeros(width, width, dtype=torch.float64, device=device)
+        parts = list(zip(turned_from.split(_BLOCK), inside.split(_BLOCK), strict=True))
+        for rows, chosen in parts:
+            total += rows[chosen].double().sum(0)
+        centre = total / n
+        for rows, chosen in parts:
+            apart = rows[chosen].double() - centre
+            squares += apart.T @ apart
+        values, axes = torch.linalg.eigh(squares / n)
+        turned = torch.empty_like(turned_from)
+        for rows, out in zip(turned_from.split(_BLOCK), turned.split(_BLOCK), strict=True):
+            torch.mm(rows - centre.float(), axes.float(), out=out)
         return cls(turned, values.clamp(min=0.0).float(), inside)
 
     @cached_property
@@ -64,7 +75,10 @@ class MatchSpace:
         # membership, whatever its mean.
         weights = sums / n * inverse
         scores = weights @ self.vectors.T
-        leave_out = torch.where(self.background, self._hat(inverse / n).clamp(max=0.5), 0.0)
+        if shrinkage not in self._hats:
+            hat = self._hat(inverse / n).clamp(max=0.5)
+            self._hats[shrinkage] = torch.where(self.background, hat, 0.0)
+        leave_out = self._hats[shrinkage]
         scores = (scores + leave_out * size / n) / (1.0 - leave_out)
         rows = scores[:, self.background]
         return (scores - rows.mean(1, keepdim=True)) / rows.std(1, keepdim=True).clamp(min=1e-9)

@@ -27,6 +27,10 @@ class Scorer(Protocol):
         """
 
 
+class OutdatedModel(ValueError):
+    """Files of a model that an earlier version of the system wrote, and this one cannot use."""
+
+
 def unit_rows(rows: np.ndarray) -> np.ndarray:
     """Rows scaled to length 1, float [N, d]; a row of zeros stays one, and is near to nobody."""
     length = np.linalg.norm(rows, axis=1, keepdims=True)

@@ -20,7 +20,8 @@ from models.profiling.logistic import Logistic, fit_logistic
 from models.profiling.profiler import standardised
 
 PENALTY = 1.0  #: of logistic models on activity columns
-CUSTOMERS = 0.016  #: a source brand's least share of the users at risk who are its customers at the start
+CUSTOMERS = 0.016  #: a source brand's least share of the users who are its customers at the start
+FEWEST, FEWEST_CUSTOMERS = 64, 8  #: where fewer brands have it, so many of the largest with so many customers
 
 
 @dataclass(frozen=True)
@@ -48,16 +49,16 @@ def source_brands(
     """
     start = data.as_of_day - horizon
     users = train_users & data.known_before(start)
-    least = max(2, CUSTOMERS * int(users.sum()))
-    known = customers_by_brand(data.purchases.before(start)) >= least
-    known[excluded] = False
-    some = np.flatnonzero(known)
-    first = FirstPurchases.of(only_brands(data.purchases, some), len(data))
+    past = data.purchases.before(start)
+    count = customers_by_brand(past.rows(np.flatnonzero(users[past.user])))
+    count[excluded] = 0
+    largest = np.sort(count)[-FEWEST:][0] if len(count) else 0
+    least = max(2, min(CUSTOMERS * int(users.sum()), max(largest, FEWEST_CUSTOMERS)))
+    brands = np.flatnonzero(count >= least)
+    first = FirstPurchases.of(only_brands(data.purchases, brands), len(data))
     customers = first.customers(start) & users
     newcomers = first.newcomers(start, data.as_of_day) & users
-    enough = customers.sum(1) >= least
-    customers, newcomers = customers[enough], newcomers[enough]
-    return SourceBrands(start, some[enough], users, customers, newcomers, users & ~customers)
+    return SourceBrands(start, brands, users, customers, newcomers, users & ~customers)
 
 
 def fit_activity_prior(

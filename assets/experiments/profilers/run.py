@@ -21,12 +21,13 @@ from assets.experiments.profilers.cases import Case, Given, by_target, cases, gi
 from assets.experiments.profilers.data import evaluation_of
 from assets.experiments.profilers.evaluation import Evaluation, PurchaseSource
 from assets.experiments.profilers.facts import described, sentences, trainings
+from assets.experiments.profilers.folds import Fold
 from assets.experiments.profilers.protocol import first_of
 from assets.experiments.profilers.results import EvaluatedSettings, ProfileResult
 from assets.experiments.profilers.rows import ProfileRow
 from assets.experiments.profilers.settings import ProfileEvalSettings
 from assets.experiments.profilers.summary import summary
-from assets.experiments.profilers.systems import PROFILE_SYSTEMS, Fold, settings_of
+from assets.experiments.profilers.systems import PROFILE_SYSTEMS, settings_of
 from assets.experiments.profilers.units import ProfilingUnit, failures, in_order, units_of
 from assets.experiments.workers import Emit, WorkProgress, silent
 from models.metrics import lift_of_first

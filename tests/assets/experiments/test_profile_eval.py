@@ -15,13 +15,14 @@ from assets.experiments.profilers import run as room
 from assets.experiments.profilers.cases import Case, cases, given, source_ways
 from assets.experiments.profilers.data import evaluation_of
 from assets.experiments.profilers.evaluation import PurchaseSource
+from assets.experiments.profilers.folds import Fold
 from assets.experiments.profilers.plots import pictures
 from assets.experiments.profilers.results import ProfileResult
 from assets.experiments.profilers.rows import ProfileRow
 from assets.experiments.profilers.run import profile_eval
 from assets.experiments.profilers.settings import ProfileEvalSettings
 from assets.experiments.profilers.summary import gains, means, summary
-from assets.experiments.profilers.systems import PROFILE_SYSTEMS, Fold
+from assets.experiments.profilers.systems import PROFILE_SYSTEMS
 from docs.pages.profiling import page
 from models.profiling.data import MISSING, ProfileData
 from tests.assets.profiling import shop_on_disk

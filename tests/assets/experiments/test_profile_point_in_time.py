@@ -12,8 +12,9 @@ import pytest
 
 from assets.experiments.profilers.data import evaluation_of
 from assets.experiments.profilers.evaluation import Evaluation, PurchaseSource
+from assets.experiments.profilers.folds import Fold
 from assets.experiments.profilers.settings import ProfileEvalSettings
-from assets.experiments.profilers.systems import PROFILE_SYSTEMS, Fold
+from assets.experiments.profilers.systems import PROFILE_SYSTEMS
 from models.profiling.data import ProfileData, PurchaseLog
 from tests.models.profiling.later import born, changed_after, data_of, joined, moved
 from tests.models.profiling.toy import AS_OF, toy_log
@@ -27,6 +28,10 @@ SYSTEMS = tuple(PROFILE_SYSTEMS)
 LEARNED: dict[str, Callable[[Any], list[Any]]] = {
     "joint_logistic": lambda scorer: [
         part for _, model in scorer.models for part in (model.coefficients, model.intercept)
+    ],
+    "meta_profile_prior": lambda scorer: [
+        scorer.prior,
+        *(getattr(scorer.gains, name) for name in ("curves", "shrinkage", "measured")),
     ],
 }
 

@@ -13,9 +13,10 @@ from assets.experiments.profilers.brand_list import lines_of, named_brands
 from assets.experiments.profilers.cases import cases
 from assets.experiments.profilers.data import evaluation_of
 from assets.experiments.profilers.facts import described, sentences, trainings
+from assets.experiments.profilers.folds import Fold
 from assets.experiments.profilers.settings import ProfileEvalSettings
 from assets.experiments.profilers.size_band import SizeBand
-from assets.experiments.profilers.systems import PROFILE_SYSTEMS, Fold
+from assets.experiments.profilers.systems import PROFILE_SYSTEMS
 from models.profiling.brand_counts import customers_by_brand
 from models.profiling.data import MISSING
 from tests.assets.experiments.test_profile_eval import BRANDS, USERS, settings, shop_of

@@ -161,11 +161,11 @@ def test_purchases_read_in_stretches_are_those_read_at_once(rows, home, data, mo
 def test_cells_are_read_when_they_are_asked_for(home, monkeypatch):
     reads = []
 
-    def counted(heatmaps, modality, users):
+    def read(heatmaps, modality, users):
         reads.append(modality)
         return sparse_heatmaps(heatmaps, modality, users)
 
-    monkeypatch.setattr(reading, "sparse_heatmaps", counted)
+    monkeypatch.setattr(reading, "sparse_heatmaps", read)
     data = profile_data(home, DESCRIPTION, AS_OF)
     digest = hash_of(data)
     whole = replace(data, modalities=tuple(data.modalities))

@@ -1,27 +1,19 @@
-"""The metric head against ridge regression by hand, and purchase vectors against counting by hand."""
+"""The metric head against ridge regression by hand."""
 
 import numpy as np
-import pytest
 import torch
 
 from models.profiling.match import MatchSpace
-from models.profiling.views import PurchaseVectors, View
+from models.profiling.views import PurchaseVectors, View, ViewSpace
 from tests.models.profiling.toy import AS_OF, toy_log
 
 USERS = 120
 
 
-def vectors_of(width: int = 16, **kwargs) -> np.ndarray:
+def vectors_of() -> np.ndarray:
     log = toy_log(users=USERS).before(AS_OF)
-    fitted = PurchaseVectors.fit(
-        log,
-        np.ones(USERS, bool),
-        kwargs.get("views", (View(level=-1, measure="days"),)),
-        width=width,
-        least_share=0.01,
-        most_columns=100,
-        seed=0,
-    )
+    space = ViewSpace(views=(View(measure="days"),), width=16)
+    fitted = PurchaseVectors.fit(log, np.ones(USERS, bool), space, least_share=0.01, most_columns=100, seed=0)
     return fitted.transform(log, USERS)
 
 
@@ -66,40 +58,3 @@ def test_users_outside_the_background_move_nothing():
     before = MatchSpace.of(vectors, background).scores(support, 0.05)[:, :90]
     after = MatchSpace.of(moved, background).scores(support, 0.05)[:, :90]
     torch.testing.assert_close(before, after)
-
-
-@pytest.mark.parametrize("measure", ["days", "spend", "bought"])
-def test_vectors_say_what_is_bought_not_how_much(measure):
-    log = toy_log(users=USERS).before(AS_OF)
-    view = View(level=1, measure=measure)
-    fitted = PurchaseVectors.fit(
-        log, np.ones(USERS, bool), (view,), width=99, least_share=0.0, most_columns=99, seed=0
-    )
-    vectors = fitted.transform(log, USERS)
-    valid = ~log.cancelled
-    raw = np.zeros((USERS, len(fitted.columns[0].names)))
-    position = [fitted.columns[0].names.index(name) for name in log.genre_names[1]]
-    for user in range(USERS):
-        mine = valid & (log.user == user)
-        for genre in range(len(position)):
-            rows = mine & (log.genre[:, 1] == genre)
-            days, spent = len(np.unique(log.day[rows])), float(log.price[rows].sum())
-            raw[user, position[genre]] = {
-                "days": np.log1p(days),
-                "spend": np.log1p(spent),
-                "bought": float(days > 0),
-            }[measure]
-    raw /= np.sqrt(raw.std(0))
-    unit = raw / np.linalg.norm(raw, axis=1, keepdims=True)
-    # All directions are kept, so inner products survive the projection of what lies in their span.
-    centred = unit - unit.mean(0)
-    projected = vectors - vectors.mean(0)
-    np.testing.assert_allclose(projected @ projected.T, centred @ centred.T, atol=1e-4)
-
-
-def test_a_user_without_purchases_is_the_zero_vector():
-    log = toy_log(users=USERS).before(AS_OF)
-    fitted = PurchaseVectors.fit(
-        log, np.ones(USERS, bool), (View(),), width=8, least_share=0.0, most_columns=99, seed=0
-    )
-    assert not fitted.transform(log, USERS + 3)[USERS:].any()

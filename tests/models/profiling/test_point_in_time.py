@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.profiling import joint_logistic, meta_profile, prior, source_brands
+from models.profiling import joint_logistic, meta_profile, propensity, source_brands, teaching
 from models.profiling.data import Demographics, ProfileData, PurchaseLog, SparseHeatmaps
 from models.profiling.joint_logistic import JointLogistic
 from models.profiling.meta_profile import MetaProfile
@@ -23,8 +23,13 @@ from tests.models.profiling.toy import AS_OF, toy_log
 USERS, BORN, HORIZON = 120, 200, 60
 START = AS_OF - HORIZON
 SETTINGS = MetaProfilePriorSettings(
-    width=12, horizon=HORIZON, supports=(1, 3, 10), shrinkages=(0.02, 0.1), draws=1
+    spaces=tuple(space.model_copy(update={"width": 12}) for space in MetaProfilePriorSettings().spaces),
+    horizon=HORIZON,
+    supports=(1, 3, 10),
+    shrinkages=(0.02, 0.1),
+    draws=1,
 )
+FEW = SETTINGS.model_copy(update={"most_users": 40})  #: fewer than there are, so that they are drawn
 EXCLUDED = np.array([0, 7])
 
 
@@ -81,15 +86,14 @@ class Spy:
     trials: list[np.ndarray]
     pairs: list[np.ndarray]
     space: list[np.ndarray]
-    prior: list[np.ndarray]
     customers: list[np.ndarray]
 
 
 def taught(shop: World, monkeypatch: pytest.MonkeyPatch) -> Spy:
-    """Train both learners of windows on a shop, and note what they learn from."""
-    spy = Spy([], [], [], [], [], [])
+    """Train all learners of windows on a shop, and note what they learn from."""
+    spy = Spy([], [], [], [], [])
     fit_activity, fit_pairs = source_brands.fit_logistic, joint_logistic.fit_logistic
-    fit_gains: Callable[..., Any] = prior.fit_gains
+    fit_gains: Callable[..., Any] = teaching.fit_gains
 
     def activity(columns: np.ndarray, successes: np.ndarray, trials: np.ndarray, **more: Any) -> Any:
         spy.activity.append(columns)
@@ -100,19 +104,24 @@ def taught(shop: World, monkeypatch: pytest.MonkeyPatch) -> Spy:
         spy.pairs.append(columns[:, :-1])  # the last is the brand's own share of newcomers: a label
         return fit_pairs(columns, bought, **more)
 
-    def gains(space: Any, log_odds: np.ndarray, customers: np.ndarray, newcomers: Any, **more: Any) -> Any:
-        inside = space.background.numpy()
-        vectors = space.vectors.numpy()[inside]
-        spy.space.append(vectors @ vectors.T)  # axes may turn
-        spy.customers.append(customers[:, inside])
-        return fit_gains(space, log_odds, customers, newcomers, **more)
+    def gains(spaces: Any, log_odds: np.ndarray, customers: np.ndarray, newcomers: Any, **more: Any) -> Any:
+        for space in spaces:
+            vectors = space.vectors.numpy()[space.background.numpy()]
+            spy.space.append(vectors @ vectors.T)  # axes may turn
+        spy.customers.append(customers[:, spaces[0].background.numpy()])
+        return fit_gains(spaces, log_odds, customers, newcomers, **more)
 
     with monkeypatch.context() as patched:
         patched.setattr(source_brands, "fit_logistic", activity)
+        patched.setattr(propensity, "fit_logistic", activity)
         patched.setattr(joint_logistic, "fit_logistic", pairs)
-        patched.setattr(prior, "fit_gains", gains)
-        MetaProfilePrior.train(SETTINGS, shop.data, shop.train, excluded_brands=EXCLUDED, seed=0)
+        patched.setattr(teaching, "fit_gains", gains)
+        source_brands.fit_activity_prior(shop.data, shop.source)
+        for settings in (SETTINGS, FEW):
+            MetaProfilePrior.train(settings, shop.data, shop.train, excluded_brands=EXCLUDED, seed=0)
         JointLogistic.train(shop.data, shop.train, shop.source)
+    assert len(spy.activity) == 3 and len(spy.activity[2]) == FEW.most_users
+    assert len(spy.space) == 2 * len(SETTINGS.spaces) and len(spy.customers) == 2
     return spy
 
 
@@ -154,9 +163,15 @@ def test_accounts_born_in_the_window_change_no_coefficient() -> None:
     ]
     (activity, ours, joint), (activity_2, ours_2, joint_2) = models
     np.testing.assert_allclose(activity.coefficients, activity_2.coefficients, rtol=1e-9, atol=1e-12)
-    np.testing.assert_allclose(ours.prior.coefficients, ours_2.prior.coefficients, rtol=1e-9, atol=1e-12)
-    np.testing.assert_allclose(ours.gains.measured, ours_2.gains.measured, rtol=1e-3, atol=1e-4)
-    np.testing.assert_array_equal(ours.gains.shrinkage, ours_2.gains.shrinkage)
+    one_taught, other_taught = ours.taught, ours_2.taught
+    assert one_taught.propensity.lookback == other_taught.propensity.lookback
+    assert one_taught.propensity.model.intercept == other_taught.propensity.model.intercept
+    np.testing.assert_array_equal(
+        one_taught.propensity.model.coefficients, other_taught.propensity.model.coefficients
+    )
+    assert one_taught.gains.measured.any()
+    for name, values in vars(one_taught.gains).items():
+        np.testing.assert_array_equal(values, getattr(other_taught.gains, name), name)
     for (size, model), (size_2, model_2) in zip(joint.models, joint_2.models, strict=True):
         assert size == size_2
         np.testing.assert_allclose(model.coefficients, model_2.coefficients, rtol=1e-9, atol=1e-9)

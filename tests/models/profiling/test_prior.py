@@ -1,5 +1,6 @@
 """`meta_profile_prior` on a simulated shop: gains grow, newcomers are found, and no future is known."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -7,12 +8,17 @@ import pytest
 
 from models.metrics import auc
 from models.profiling.brands import FirstPurchases
-from models.profiling.gains import _fitted
 from models.profiling.prior import MetaProfilePrior, MetaProfilePriorSettings
+from models.profiling.profiler import OutdatedModel
 from tests.models.profiling.toy import AS_OF, toy_data, toy_log
 
 USERS = 300
-SETTINGS = MetaProfilePriorSettings(width=32, draws=1, supports=(1, 5, 20, 60), horizon=60)
+SETTINGS = MetaProfilePriorSettings(
+    spaces=tuple(space.model_copy(update={"width": 32}) for space in MetaProfilePriorSettings().spaces),
+    draws=1,
+    supports=(1, 5, 20, 60),
+    horizon=60,
+)
 TARGET = 3
 
 
@@ -37,7 +43,31 @@ def customers_of(data, brand=TARGET) -> np.ndarray:
 
 
 def test_the_gain_grows_with_the_number_of_customers(trained):
-    assert 0 < trained.gains.gain(1) < trained.gains.gain(20) < trained.gains.gain(500)
+    small, some, many = (trained.taught.gains.gain(customers) for customers in (1, 20, 500))
+    assert small.shape == (2,) and (small > 0).any()
+    useful = small > 0
+    assert (small[useful] < some[useful]).all() and (some[useful] < many[useful]).all()
+    assert (many[~useful] == 0).all()
+
+
+def test_the_score_is_the_prior_and_what_each_match_is_worth(data, trained):
+    scorer, members = trained.ready(data), customers_of(data)[:7]
+    gains = trained.taught.gains
+    expected = scorer.prior.copy()
+    shrinkages = gains.shrinkage[np.abs(np.log(gains.supports / 7)).argmin()]
+    for space, gain, shrinkage in zip(scorer.spaces, gains.gain(7), shrinkages, strict=True):
+        expected += gain * space.scores([members], float(shrinkage))[0].numpy()
+    twice = np.concatenate([members, members[:3]])  # who is named twice counts once
+    np.testing.assert_allclose(scorer.score(twice), expected, rtol=1e-6, atol=1e-6)
+    assert np.abs(expected - scorer.prior).max() > 0.1
+
+
+def test_a_space_that_is_worth_nothing_is_not_asked(data, trained):
+    scorer, members = trained.ready(data), customers_of(data)
+    curves = trained.taught.gains.curves * np.array([[1.0], [0.0]])
+    dumb = replace(scorer, gains=replace(scorer.gains, curves=curves))
+    without = replace(dumb, spaces=(scorer.spaces[0], None))
+    np.testing.assert_array_equal(dumb.score(members), without.score(members))
 
 
 def test_it_finds_the_newcomers_of_a_brand_it_never_saw(data, trained):
@@ -77,28 +107,18 @@ def test_users_who_are_not_trained_on_teach_nothing(data):
         )
         for one in (log, moved)
     ]
-    np.testing.assert_array_equal(models[0].gains.measured, models[1].gains.measured)
-    np.testing.assert_array_equal(models[0].prior.coefficients, models[1].prior.coefficients)
-
-
-def test_excluded_brands_teach_nothing(data):
-    log, pair = data.purchases, (TARGET, TARGET + 1)
-    bought = [np.bincount(log.user[log.brand == brand], minlength=USERS) > 0 for brand in pair]
-    # Users who know only one of two excluded brands change it for the other: counts of brands stay.
-    swap = (bought[0] ^ bought[1])[log.user] & np.isin(log.brand, pair)
-    moved = replace(log, brand=np.where(swap, sum(pair) - log.brand, log.brand))
-    assert swap.sum() > 50
-    gains = [
-        train(replace(data, purchases=one), excluded_brands=np.asarray(pair)).gains.measured
-        for one in (log, moved)
-    ]
-    np.testing.assert_array_equal(gains[0], gains[1])
+    one, other = (model.taught for model in models)
+    assert one.gains.measured.any()
+    np.testing.assert_array_equal(one.gains.measured, other.gains.measured)
+    np.testing.assert_array_equal(one.propensity.model.coefficients, other.propensity.model.coefficients)
 
 
 def test_a_log_without_brands_falls_back_to_activity(data):
     bare = replace(data, purchases=replace(data.purchases, brand=np.full(len(data.purchases), -1)))
     trained = train(bare, excluded_brands=np.empty(0, np.int64))
-    assert trained.source_brands == 0
+    assert trained.taught.source_brands == 0
+    rarity = trained.vectors[1].columns
+    assert [len(one.names) for one in rarity] == [12, 0]
     assert np.isfinite(trained.ready(bare).score(np.arange(3))).all()
 
 
@@ -107,7 +127,28 @@ def test_saved_and_loaded_scores_alike(data, trained, tmp_path):
     loaded = MetaProfilePrior.load(tmp_path / "model")
     members = customers_of(data)
     np.testing.assert_array_equal(trained.ready(data).score(members), loaded.ready(data).score(members))
-    assert loaded.settings == trained.settings
+    assert loaded.settings == trained.settings and loaded.trained_as_of == AS_OF
+    assert loaded.taught.source_brands == trained.taught.source_brands > 0
+
+
+def test_a_model_without_source_brands_is_stored_too(data, tmp_path):
+    bare = replace(data, purchases=replace(data.purchases, brand=np.full(len(data.purchases), -1)))
+    trained = train(bare, excluded_brands=np.empty(0, np.int64))
+    trained.save(tmp_path / "model")
+    loaded = MetaProfilePrior.load(tmp_path / "model")
+    for support in (np.arange(3), np.arange(90)):
+        np.testing.assert_array_equal(trained.ready(bare).score(support), loaded.ready(bare).score(support))
+
+
+@pytest.mark.parametrize("version", [{}, {"format": 1}], ids=["before formats", "an earlier one"])
+def test_files_of_an_earlier_version_are_refused_by_name(trained, tmp_path, version):
+    trained.save(tmp_path / "model")
+    about = tmp_path / "model" / "meta_profile_prior.json"
+    stored = json.loads(about.read_text())
+    del stored["format"]
+    about.write_text(json.dumps(stored | version))
+    with pytest.raises(OutdatedModel, match=r"model was written by an earlier version"):
+        MetaProfilePrior.load(tmp_path / "model")
 
 
 def test_an_older_date_is_refused(data, trained):
@@ -130,16 +171,6 @@ def test_the_order_of_users_does_not_matter(data, trained):
     one = trained.ready(data).score(members)
     other = trained.ready(shuffled).score(position[members])
     np.testing.assert_allclose(other[position], one, atol=1e-4)
-
-
-def test_one_gain_is_the_ratio_of_two_logistic_coefficients():
-    rng = np.random.default_rng(0)
-    prior, match = rng.normal(size=(2, 40_000))
-    odds = -2 + 0.5 * (prior + 1.4 * match)
-    outcome = (rng.random(40_000) < 1 / (1 + np.exp(-odds))).astype(float)
-    beta, certainty, _ = _fitted(prior, match, outcome, np.array([1.0, 0.0, -2.0]))
-    assert abs(beta[1] / beta[0] - 1.4) < 4 / np.sqrt(certainty)
-    assert 1 / np.sqrt(certainty) < 0.1
 
 
 @pytest.mark.parametrize("least", [1.0, 0.5])

@@ -1,0 +1,149 @@
+"""What each modality of a profile is worth: the prior and match of `meta_profile_prior`, in other spaces.
+
+A modality gives vectors in which customers are compared: purchases those of `meta_profile_prior`, heatmaps
+the embedding of the printed network, points and demographics their columns. Gains are learned from source
+brands as always, so that a modality that says nothing is given no weight. The prior of activity is in all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+import torch
+
+from models.profiling.data import DAYS, MISSING, ProfileData
+from models.profiling.match import MatchSpace
+from models.profiling.meta_profile import MetaProfile
+from models.profiling.prior import MetaProfilePriorSettings, PriorScorer, fit_vectors
+from models.profiling.profiler import standardised
+from models.profiling.settings import MetaProfileSettings
+from models.profiling.teaching import TeachingWindow, teach
+from models.progress import Progress
+
+Modality = Literal["purchases", "heatmap", "points", "demographics"]
+MODALITIES: tuple[Modality, ...] = ("purchases", "heatmap", "points", "demographics")
+POINT_WINDOWS = (30, 90, DAYS)  #: days before the as-of day over which points are summed
+IMAGE = "shopping"  #: the modality of heatmaps that the network reads
+
+
+def heat_network(
+    settings: MetaProfileSettings,
+    data: ProfileData,
+    window: TeachingWindow,
+    *,
+    seed: int,
+    device: torch.device | str = "cpu",
+    progress: Progress | None = None,
+) -> MetaProfile:
+    """The printed network on heatmaps of purchases alone, trained on what was known at the window's start.
+
+    It may embed at the as-of date too: a model of an earlier date knows nothing of a later one's future.
+    """
+    then = _images(data.take(window.teachers).held_back(window.start_day))
+    alone = settings.model_copy(
+        update={"network": settings.network.model_copy(update={"demographics": "none"})}
+    )
+    everybody = np.ones(len(then), dtype=bool)
+    return MetaProfile.train(alone, then, everybody, seed=seed, device=device, progress=progress)
+
+
+def ready_with(
+    modalities: Sequence[Modality],
+    settings: MetaProfilePriorSettings,
+    data: ProfileData,
+    train_users: np.ndarray,
+    network: MetaProfile | None,
+    *,
+    excluded_brands: np.ndarray,
+    seed: int,
+    device: torch.device | str = "cpu",
+) -> PriorScorer:
+    """Train on some modalities and stand ready at the as-of date.
+
+    Args:
+        modalities: in which customers are compared; none leaves the prior.
+        settings: of the teaching, and of the spaces of purchases.
+        data: all before the as-of date.
+        train_users: bool [U], whom to learn from, and the background.
+        network: `heat_network`, where heatmaps are among the modalities.
+        excluded_brands: int64 positions of brands that must not teach.
+        seed: draws supports and samples.
+        device: of the match.
+    """
+
+    def vectors(one: ProfileData, users: np.ndarray) -> list[np.ndarray]:
+        spaces: list[np.ndarray] = []
+        for modality in modalities:
+            if modality == "purchases":
+                fitted = fit_vectors(settings, one, users, seed)
+                spaces += [space.transform(one.purchases, len(one)) for space in fitted]
+            elif modality == "heatmap":
+                assert network is not None
+                spaces.append(standardised(network.embed(_images(one)), users).astype(np.float32))
+            else:
+                columns = point_columns(one) if modality == "points" else demographic_columns(one)
+                spaces.append(standardised(columns, users).astype(np.float32))
+        return spaces
+
+    taught = teach(
+        settings,
+        data,
+        TeachingWindow.of(settings, data, train_users, seed),
+        lambda then: vectors(then, np.ones(len(then), dtype=bool)),
+        excluded_brands=excluded_brands,
+        seed=seed,
+        device=device,
+    )
+    spaces = tuple(MatchSpace.of(one, train_users, device) for one in vectors(data, train_users))
+    prior = taught.propensity.log_odds(data.purchases, data.as_of_day, train_users)
+    return PriorScorer(prior, spaces, taught.gains)
+
+
+def point_columns(data: ProfileData) -> np.ndarray:
+    """float64 [U, 3 C]: sums of each channel of points over `POINT_WINDOWS`, signed logarithms."""
+    heat = data.modality("points")
+    if heat is None:
+        return np.zeros((len(data), 1))
+    channels = len(heat.channels)
+    cell = heat.rows * channels + heat.channel
+    columns = []
+    for length in POINT_WINDOWS:
+        inside = heat.day >= DAYS - length
+        total = np.bincount(cell[inside], weights=heat.value[inside], minlength=len(data) * channels)
+        columns.append((np.sign(total) * np.log1p(np.abs(total))).reshape(len(data), channels))
+    return np.concatenate(columns, axis=1)
+
+
+def demographic_columns(data: ProfileData) -> np.ndarray:
+    """float64 [U, P]: each answer as 0 or 1, numbers as they are; 0 throughout for who gave none.
+
+    Answers are put off from the mean of those who gave one, so that silence is nobody's likeness.
+    """
+    people = data.demographics
+    if people is None:
+        return np.zeros((len(data), 1))
+    columns = []
+    for column, values in enumerate(people.categories):  # a handful of columns
+        codes = people.categorical[:, column]
+        answers = (codes[:, None] == np.arange(len(values))).astype(np.float64)
+        columns.append(_apart(answers, codes != MISSING))
+    numeric = people.numeric.astype(np.float64)
+    for column in range(numeric.shape[1]):
+        known = ~np.isnan(numeric[:, column])
+        columns.append(_apart(np.nan_to_num(numeric[:, column : column + 1]), known))
+    return np.concatenate(columns, axis=1) if columns else np.zeros((len(data), 1))
+
+
+def _apart(values: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Values [U, n] less their mean over the users `known` (bool [U]); 0 for all others."""
+    mean = values[known].mean(0) if known.any() else 0.0
+    return np.where(known[:, None], values - mean, 0.0)
+
+
+def _images(data: ProfileData) -> ProfileData:
+    """The same with heatmaps of purchases alone."""
+    heat = data.modality(IMAGE)
+    return replace(data, modalities=() if heat is None else (heat,), labels=None)
