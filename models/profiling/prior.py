@@ -48,7 +48,6 @@ class MetaProfilePriorSettings(TeachingSettings):
                 View(measure="spend"),
                 View(level=1, measure="spend"),
             ),
-            width=96,
         ),
         ViewSpace(
             views=(View(measure="bought"), View(of="brand", measure="bought")), weighing="rarity", width=48

@@ -39,7 +39,7 @@ class ViewSpace(Settings):
     views: tuple[View, ...]
     #: of columns: one over the root of their deviation, or the logarithm of how few users buy them
     weighing: Literal["deviation", "rarity"] = "deviation"
-    width: int  #: principal directions kept
+    width: int = 96  #: principal directions kept
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,14 @@ LEARNED: dict[str, Callable[[Any], list[Any]]] = {
         scorer.prior,
         *(getattr(scorer.gains, name) for name in ("curves", "shrinkage", "measured")),
     ],
+    "modality_purchases": lambda scorer: [
+        scorer.prior,
+        *(getattr(scorer.gains, name) for name in ("curves", "shrinkage", "measured")),
+    ],
+    "modality_all": lambda scorer: [
+        scorer.prior,
+        *(getattr(scorer.gains, name) for name in ("curves", "shrinkage", "measured")),
+    ],
 }
 
 
