@@ -105,6 +105,22 @@ def test_fewer_users_than_columns_give_the_same_directions_as_more():
     np.testing.assert_allclose(np.abs(vectors.transform(log, USERS)), np.abs(expected), atol=1e-3)
 
 
+@pytest.mark.parametrize("rank", [0, 3, 30])
+def test_leading_directions_of_users_few_of_whom_differ(rank):
+    """Users of `rank` kinds and of the mean of all: as centred as can be, and with fewer directions."""
+    kinds = np.random.default_rng(0).integers(-3, 4, (rank, 50)).astype(float)
+    rows = np.concatenate([kinds, -kinds, np.zeros((60 - 2 * rank, 50))])
+    gram = rows @ rows.T
+    assert not (gram @ np.ones(60)).any() and len(gram) > views.FEW * 8
+    leading = views._leading(gram, 8)
+    assert leading.shape == (60, min(rank, 8))
+    np.testing.assert_array_equal(leading, views._leading(gram, 8))
+    values = np.sort(np.linalg.eigvalsh(gram))[::-1]
+    np.testing.assert_allclose(
+        leading.T @ gram @ leading, np.diag(values[: leading.shape[1]]), atol=1e-6 * max(values[0], 1)
+    )
+
+
 def test_columns_that_too_few_buy_are_left_out_and_the_most_bought_are_kept():
     log = shop()
     buyers = np.array(
