@@ -109,10 +109,12 @@ class PurchaseVectors:
 
 def _leading(gram: np.ndarray, width: int) -> np.ndarray:
     """At most `width` leading eigenvectors of a symmetric matrix, by falling eigenvalue: float64 [n, r]."""
-    if len(gram) <= FEW * width:
+    if len(gram) <= FEW * width or not gram.any():
         values, vectors = np.linalg.eigh(gram)
     else:
-        values, vectors = eigsh(gram, k=width, v0=np.ones(len(gram)))
+        # From a drawn vector: rows are centred, so ones are mapped to zero, from where no search begins.
+        random = np.random.default_rng(0)
+        values, vectors = eigsh(gram, k=width, v0=random.normal(size=len(gram)), rng=random)
     large = values > 1e-9 * max(float(values.max(initial=0.0)), 1e-30)
     return np.asarray(np.flip(vectors[:, large], axis=1)[:, :width])
 

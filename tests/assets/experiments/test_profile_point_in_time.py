@@ -23,24 +23,23 @@ USERS, BRANDS, BORN, HORIZON = 120, 32, 200, 60
 START = AS_OF - HORIZON  #: of the window in which source brands teach
 SYSTEMS = tuple(PROFILE_SYSTEMS)
 
+
+def _coefficients(scorer: Any) -> list[Any]:
+    return [part for _, model in scorer.models for part in (model.coefficients, model.intercept)]
+
+
+def _prior_and_gains(scorer: Any) -> list[Any]:
+    gains = scorer.gains
+    return [scorer.prior, gains.curves, gains.shrinkage, gains.measured]
+
+
 #: Of systems that know users by the brands they bought: what was learned in the window. A user's own brands
 #: may move the scores of others at the as-of day, when the newborn are known.
 LEARNED: dict[str, Callable[[Any], list[Any]]] = {
-    "joint_logistic": lambda scorer: [
-        part for _, model in scorer.models for part in (model.coefficients, model.intercept)
-    ],
-    "meta_profile_prior": lambda scorer: [
-        scorer.prior,
-        *(getattr(scorer.gains, name) for name in ("curves", "shrinkage", "measured")),
-    ],
-    "modality_purchases": lambda scorer: [
-        scorer.prior,
-        *(getattr(scorer.gains, name) for name in ("curves", "shrinkage", "measured")),
-    ],
-    "modality_all": lambda scorer: [
-        scorer.prior,
-        *(getattr(scorer.gains, name) for name in ("curves", "shrinkage", "measured")),
-    ],
+    "joint_logistic": _coefficients,
+    "meta_profile_prior": _prior_and_gains,
+    "modality_purchases": _prior_and_gains,
+    "modality_all": _prior_and_gains,
 }
 
 
@@ -174,7 +173,7 @@ def test_accounts_born_in_the_teaching_window_teach_nothing(
     assert difference(system, log, evaluation, tmp_path) < 1e-9
 
 
-@pytest.mark.parametrize("system", ["prior", "meta_profile_prior", "joint_logistic"])
+@pytest.mark.parametrize("system", ["prior", *LEARNED])
 def test_the_comparison_sees_the_old_fault(
     system: str,
     log: PurchaseLog,

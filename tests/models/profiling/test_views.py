@@ -105,12 +105,28 @@ def test_fewer_users_than_columns_give_the_same_directions_as_more():
     np.testing.assert_allclose(np.abs(vectors.transform(log, USERS)), np.abs(expected), atol=1e-3)
 
 
+@pytest.mark.parametrize("rank", [0, 3, 30])
+def test_leading_directions_of_users_few_of_whom_differ(rank):
+    """Users of `rank` kinds and of the mean of all: as centred as can be, and with fewer directions."""
+    kinds = np.random.default_rng(0).integers(-3, 4, (rank, 50)).astype(float)
+    rows = np.concatenate([kinds, -kinds, np.zeros((60 - 2 * rank, 50))])
+    gram = rows @ rows.T
+    assert not (gram @ np.ones(60)).any() and len(gram) > views.FEW * 8
+    leading = views._leading(gram, 8)
+    assert leading.shape == (60, min(rank, 8))
+    np.testing.assert_array_equal(leading, views._leading(gram, 8))
+    values = np.sort(np.linalg.eigvalsh(gram))[::-1]
+    np.testing.assert_allclose(
+        leading.T @ gram @ leading, np.diag(values[: leading.shape[1]]), atol=1e-6 * max(values[0], 1)
+    )
+
+
 def test_columns_that_too_few_buy_are_left_out_and_the_most_bought_are_kept():
     log = shop()
     buyers = np.array(
         [len(np.unique(log.user[(log.brand == brand) & ~log.cancelled])) for brand in range(24)]
     )
-    space = ViewSpace(views=(View(of="brand"),))
+    space = ViewSpace(views=(View(of="brand"),), width=WIDE)
     least = float(np.median(buyers)) / USERS
     names = fitted(log, space, least_share=least).columns[0].names
     assert list(names) == [f"brand{brand}" for brand in np.flatnonzero(buyers >= least * USERS)]
@@ -140,7 +156,7 @@ def test_in_blocks_vectors_are_those_of_the_whole(measure, weighing, monkeypatch
 
 def test_a_brand_that_is_not_known_when_fitted_moves_nobody():
     log = shop()
-    vectors = fitted(log, ViewSpace(views=(View(of="brand"),)))
+    vectors = fitted(log, ViewSpace(views=(View(of="brand"),), width=WIDE))
     before = vectors.transform(log, USERS)
     renamed = replace(
         log,
@@ -155,21 +171,21 @@ def test_a_brand_that_is_not_known_when_fitted_moves_nobody():
 @pytest.mark.parametrize("weighing", ["deviation", "rarity"])
 def test_a_user_without_purchases_is_the_zero_vector(weighing):
     log = shop()
-    vectors = fitted(log, ViewSpace(views=(View(), View(of="brand")), weighing=weighing))
+    vectors = fitted(log, ViewSpace(views=(View(), View(of="brand")), weighing=weighing, width=WIDE))
     transformed = vectors.transform(log, USERS + 3)
     assert not transformed[USERS:].any() and transformed[:USERS].any()
 
 
 def test_a_log_without_brands_has_a_space_of_no_columns():
     log = replace(shop(), brand=np.full(len(shop()), MISSING), brand_names=())
-    vectors = fitted(log, ViewSpace(views=(View(of="brand"),)))
+    vectors = fitted(log, ViewSpace(views=(View(of="brand"),), width=WIDE))
     assert vectors.columns[0].names == () and vectors.transform(log, USERS).shape[0] == USERS
     assert not vectors.transform(log, USERS).any()
 
 
 def test_without_anybody_to_learn_from_there_are_no_columns():
     log = shop()
-    vectors = fitted(log, ViewSpace(views=(View(), View(of="brand"))), np.zeros(USERS, bool))
+    vectors = fitted(log, ViewSpace(views=(View(), View(of="brand")), width=WIDE), np.zeros(USERS, bool))
     assert [columns.names for columns in vectors.columns] == [(), ()]
     assert vectors.transform(log, USERS).shape == (USERS, 0)
 
