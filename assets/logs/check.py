@@ -16,6 +16,7 @@ from assets.logs import judging
 from assets.logs.checked import BrokenRule, FolderCheck, TableCheck
 from assets.logs.folder_memory import FolderMemory
 from assets.logs.judging import Question
+from assets.logs.portions import portions
 from assets.logs.raw_facts import IdFacts, TimeFacts
 from warehouse.landing import layout, reading
 from warehouse.landing.column_kinds import LeftOut
@@ -102,13 +103,13 @@ class _CheckedTable:
         if self.contract.partition is PartitionKind.FILE:  # a load takes them as they become valid
             zone = self.description.service_zone
             keys.sort(key=lambda key: layout.start_ms(self.contract, zone, key))
-        size = AT_ONCE[self.contract.partition]
-        for first in range(0, len(keys), size):
-            chunk = keys[first : first + size]
-            for landed in self._read(chunk):
+        done = 0
+        for portion in portions(keys, self.listed.files, AT_ONCE[self.contract.partition]):
+            for landed in self._read(portion):
                 self._judge(landed)
+            done += len(portion)
             if progress:
-                progress(f"check {self.table}", min(first + size, len(keys)), len(keys))
+                progress(f"check {self.table}", done, len(keys))
 
     def _read(self, keys: list[str]) -> Iterator[reading.Landed]:
         """The rows of these partitions, without those whose files are refused."""

@@ -70,10 +70,12 @@ def _recognised(first: FirstPurchases, customers: np.ndarray, data: ProfileData)
 
 
 def busiest_brand(data: ProfileData, horizon: int, least: int, most: int) -> tuple[str, np.ndarray]:
-    """The brand with the most newcomers in the horizon before the as-of date, and its customers' ids.
+    """A brand that many discover, and its customers' ids: the one with the most newcomers in a former horizon.
 
-    Only brands with `least` to `most` customers before that horizon are looked at. Raises LookupError where
-    there is none.
+    The horizon that ends at the as-of date is left out: it is the one on which the expected lift and the
+    number of newcomers are measured, and the largest of many figures is no fair estimate of the next one.
+    Only brands with `least` to `most` customers before it are looked at. Raises LookupError where there is
+    none.
     """
     import numpy as np
 
@@ -82,9 +84,11 @@ def busiest_brand(data: ProfileData, horizon: int, least: int, most: int) -> tup
     first = FirstPurchases.of(data.purchases, len(data))
     start = data.as_of_day - horizon
     had = first.customer_counts(start)
-    came = np.where((had >= least) & (had <= most), first.newcomer_counts(start, data.as_of_day), 0)
+    came = np.where((had >= least) & (had <= most), first.newcomer_counts(start - horizon, start), 0)
     if not came.any():
-        raise LookupError(f"no brand has {least} to {most} customers and newcomers in {horizon} days")
+        raise LookupError(
+            f"no brand has {least} to {most} customers and newcomers in {horizon} days before local day {start}"
+        )
     brand = int(came.argmax())
     users, day = first.pairs(brand)
     return data.purchases.brand_names[brand], data.user_ids[users[day < data.as_of_day]]
