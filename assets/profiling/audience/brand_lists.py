@@ -70,7 +70,7 @@ def _recognised(first: FirstPurchases, customers: np.ndarray, data: ProfileData)
 
 
 def busiest_brand(data: ProfileData, horizon: int, least: int, most: int) -> tuple[str, np.ndarray]:
-    """A brand that many discover, and its customers' ids: the one with the most newcomers in a former horizon.
+    """A brand that many discover, and its customers' ids: most newcomers in a former horizon.
 
     The horizon that ends at the as-of date is left out: it is the one on which the expected lift and the
     number of newcomers are measured, and the largest of many figures is no fair estimate of the next one.
@@ -87,7 +87,8 @@ def busiest_brand(data: ProfileData, horizon: int, least: int, most: int) -> tup
     came = np.where((had >= least) & (had <= most), first.newcomer_counts(start - horizon, start), 0)
     if not came.any():
         raise LookupError(
-            f"no brand has {least} to {most} customers and newcomers in {horizon} days before local day {start}"
+            f"no brand has {least} to {most} customers, and newcomers in the {horizon} days before local day "
+            f"{start}"
         )
     brand = int(came.argmax())
     users, day = first.pairs(brand)
