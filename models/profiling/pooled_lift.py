@@ -83,9 +83,8 @@ class PooledLift:
         behind = newcomers + self.weight
         centre = _inside(reached, behind)
         chance = centre * (1 - centre) / (behind + 1)
-        lent = (1 - share) * chance + (
-            (1 - share) * self.error
-        ) ** 2  # by other brands, of which there are few
+        # What is lent by other brands, of which there are few.
+        lent = (1 - share) * chance + ((1 - share) * self.error) ** 2
         error = np.sqrt(share * chance + lent * _widened(self.brands) ** 2)
         return LiftCurve(
             reached=reached,

@@ -26,6 +26,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from assets.experiments.profilers.settings import TABLE_BRANDS
 from models.profiling.brand_counts import customers_by_brand
 from models.profiling.data import PurchaseLog
 
@@ -39,7 +40,6 @@ BANDS = (  #: shares of the users who are customers already, from at least to be
     (0.01, 1.00),
 )
 LARGEST_SHARE = 4  #: neither half takes more than one in so many of the brands
-TABLE_BRANDS = 39  #: of the table of brands, where nobody asks for other brands
 ENOUGH_BRANDS = 20  #: of the table in each half: with fewer the band is widened
 FOLDS = 3  #: of the report; development has one
 PARTS, DEVELOPMENT_PART = 4, 3  #: of the users

@@ -15,7 +15,7 @@ import numpy as np
 from assets.experiments.profilers import protocol
 from assets.experiments.profilers.brand_list import named_brands
 from assets.experiments.profilers.protocol import Dates
-from assets.experiments.profilers.settings import ProfileEvalSettings
+from assets.experiments.profilers.settings import TABLE_BRANDS, ProfileEvalSettings
 from assets.experiments.profilers.size_band import SizeBand
 from models.profiling.brand_counts import customers_by_brand
 from models.profiling.data import PurchaseLog
@@ -115,7 +115,7 @@ def _no_halves(asked: str) -> str:
 def _of_half(log: PurchaseLog, dates: Dates, other: Dates, settings: ProfileEvalSettings) -> ChosenTargets:
     """The protocol's own: a half by hash, of middling size where the log has enough such brands."""
     half = int(settings.development)
-    wished = settings.brands or protocol.TABLE_BRANDS
+    wished = settings.brands or TABLE_BRANDS
     in_table = "brands" in settings.studies
     least = min(wished, protocol.ENOUGH_BRANDS) if in_table else settings.studied
     chosen = protocol.targets_of(log, dates.as_of_day, half, least)
