@@ -26,7 +26,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from assets.experiments.profilers.settings import TABLE_BRANDS
+from assets.experiments.profilers.size_band import TABLE_BRANDS
 from models.profiling.brand_counts import customers_by_brand
 from models.profiling.data import PurchaseLog
 

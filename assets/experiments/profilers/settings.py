@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, mo
 
 from assets.common.options import ALL, Names, Seeds, Written, distinct
 from assets.experiments.profilers.brand_list import lines_of
-from assets.experiments.profilers.size_band import SizeBand
+from assets.experiments.profilers.size_band import TABLE_BRANDS, SizeBand
 from assets.experiments.record import Record, key_of
 
 StudyName = Literal["brands", "labels", "imbalance", "ood"]
@@ -20,7 +20,6 @@ STUDIES: dict[str, tuple[StudyName, ...]] = {
     "all": ("brands", "labels", "imbalance", "ood"),
     "modalities": ("brands",),
 }
-TABLE_BRANDS = 39  #: of the table of brands, where nobody asks for other brands
 TARGETS = 8  #: of the studies, where nobody says how many
 QUICK = ("quick",)  #: written for every system that does not train for each brand
 MODALITIES = "modality_"  #: what the names of the systems of the study of modalities begin with

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 _BAND = re.compile(r"^\s*([\d.]+)\s*(%?)\s*(?:-|–|…|to|\.\.)\s*([\d.]+)\s*(%?)\s*$")
 
+TABLE_BRANDS = 39  #: of the table of brands, where nobody asks for other brands
+
 
 @dataclass(frozen=True)
 class SizeBand:

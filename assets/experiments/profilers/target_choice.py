@@ -15,8 +15,8 @@ import numpy as np
 from assets.experiments.profilers import protocol
 from assets.experiments.profilers.brand_list import named_brands
 from assets.experiments.profilers.protocol import Dates
-from assets.experiments.profilers.settings import TABLE_BRANDS, ProfileEvalSettings
-from assets.experiments.profilers.size_band import SizeBand
+from assets.experiments.profilers.settings import ProfileEvalSettings
+from assets.experiments.profilers.size_band import TABLE_BRANDS, SizeBand
 from models.profiling.brand_counts import customers_by_brand
 from models.profiling.data import PurchaseLog
 from models.profiling.source_brands import CUSTOMERS
