@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Sequence
+from itertools import cycle, product
 from typing import TYPE_CHECKING
 
 from assets.experiments.profilers.results import LabelPoint, ProfileResult, RatioPoint
@@ -12,15 +13,17 @@ from models.metrics import FIGURES
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-SIZE_INCHES = (6.4, 3.8)
+SIZE_INCHES = (7.6, 3.8)
 DPI = 120
 COLOURS = {  #: systems of the paper and ours; opponents are drawn quietly
     "normal_training": "#b3442e",
     "meta_profile": "#2f6fb3",
     "meta_profile_finetune": "#7fa9d6",
+    "meta_profile_ridge": "#54a0c9",
     "meta_profile_prior": "#0b6e4f",
 }
 QUIET = ("#8a8f94", "#a7937a", "#9c86a8", "#7d9a8c", "#b0a35c")
+MARKERS = ("o", "s", "^", "D")  #: tell opponents of one colour apart
 AREAS = ("aupr", "auroc")
 
 
@@ -54,7 +57,7 @@ def _lines(systems: Sequence[Line], figure: str, title: str, x_label: str) -> by
     """One line a system with its interval; the moving average of Fig. 4 dashed."""
 
     def draw(axes: Axes) -> None:
-        quiet = iter(QUIET * 3)
+        quiet = cycle(product(MARKERS, QUIET))
         ticks: list[str] = []
         for system, of_system in systems:
             points = [point for point in of_system if point.value(figure) is not None]
@@ -62,9 +65,10 @@ def _lines(systems: Sequence[Line], figure: str, title: str, x_label: str) -> by
                 continue
             ticks = ticks or [_tick(point) for point in points]
             named = system in COLOURS
-            colour = COLOURS.get(system) or next(quiet)
+            marker, colour = ("o", COLOURS[system]) if named else next(quiet)
             x, values = range(len(points)), [point.value(figure) for point in points]
-            axes.plot(x, values, color=colour, lw=1.8 if named else 1.0, marker="o", ms=3, label=system)  # type: ignore[arg-type]
+            width = 1.8 if named else 1.0
+            axes.plot(x, values, color=colour, lw=width, marker=marker, ms=3.5, label=system)  # type: ignore[arg-type]
             ends = [point.ends(figure) for point in points]
             if named and None not in ends:
                 low, high = zip(*ends, strict=True)  # type: ignore[misc]
@@ -74,7 +78,7 @@ def _lines(systems: Sequence[Line], figure: str, title: str, x_label: str) -> by
             if named and known and figure == "aupr":
                 axes.plot(*zip(*known, strict=True), color=colour, lw=1.0, ls="--")
         axes.set(xlabel=x_label, ylabel=FIGURES[figure].label, xticks=range(len(ticks)), xticklabels=ticks)
-        axes.legend(fontsize=7, ncols=2)
+        axes.legend(fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
 
     return _figure(draw, title)
 
