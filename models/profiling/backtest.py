@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.metrics import auc
+from models.profiling.pooled_lift import clustered_error
 from models.profiling.profile_metrics import average_precision
 from models.profiling.profiler import Scorer
 
@@ -56,17 +57,9 @@ def backtest_figures(scorer: Scorer, tasks: Iterable[BrandTask]) -> BacktestFigu
     return BacktestFigures(
         aupr=float(aupr),
         auroc=float(auroc),
-        auroc_error=_clustered(figures[:, 1] - auroc, came),
+        auroc_error=float(clustered_error(figures[:, 1] - auroc, came)) if len(rows) > 1 else None,
         base_rate=float(rate),
         brands=len(rows),
         newcomers=int(came.sum()),
         silent=silent,
     )
-
-
-def _clustered(apart: np.ndarray, came: np.ndarray) -> float | None:
-    """Standard error of a ratio of sums from each brand's distance to it."""
-    if len(came) < 2:
-        return None
-    squares = np.square(came * apart).sum() * len(came) / (len(came) - 1)
-    return float(np.sqrt(squares) / came.sum())

@@ -177,15 +177,12 @@ class ProfileData:
 
     def take(self, users: np.ndarray) -> ProfileData:
         """What is known of some users (int64 [N] positions, ascending), numbered 0 … N−1."""
-        number = np.full(len(self), MISSING)
-        number[users] = np.arange(len(users))
-        own = self.purchases.rows(np.flatnonzero(number[self.purchases.user] != MISSING))
         people, labels = self.demographics, self.labels
         return replace(
             self,
             user_ids=self.user_ids[users],
             modalities=_taken(self.modalities, users),
-            purchases=replace(own, user=number[own.user]),
+            purchases=self.purchases.of_users(users, len(self)),
             demographics=None
             if people is None
             else replace(people, numeric=people.numeric[users], categorical=people.categorical[users]),

@@ -83,6 +83,10 @@ class MatchSpace:
         rows = scores[:, self.background]
         return (scores - rows.mean(1, keepdim=True)) / rows.std(1, keepdim=True).clamp(min=1e-9)
 
+    def match(self, customers: np.ndarray, shrinkage: float) -> np.ndarray:
+        """`scores` of one list of customers, float64 [U]."""
+        return self.scores([customers], shrinkage)[0].cpu().numpy().astype(np.float64)
+
     def _hat(self, scale: Tensor) -> Tensor:
         """Σ_j t_uj² · scale_j, float32 [U]; in blocks, as the squares of a million users are not wanted."""
         blocks = self.vectors.split(_BLOCK)

@@ -15,7 +15,6 @@ import numpy as np
 import torch
 
 from models.profiling.data import DAYS, MISSING, ProfileData
-from models.profiling.match import MatchSpace
 from models.profiling.meta_profile import MetaProfile
 from models.profiling.prior import MetaProfilePriorSettings, PriorScorer, fit_vectors
 from models.profiling.profiler import standardised
@@ -97,9 +96,7 @@ def ready_with(
         seed=seed,
         device=device,
     )
-    spaces = tuple(MatchSpace.of(one, train_users, device) for one in vectors(data, train_users))
-    prior = taught.propensity.log_odds(data.purchases, data.as_of_day, train_users)
-    return PriorScorer(prior, spaces, taught.gains)
+    return PriorScorer.of(taught, data, vectors(data, train_users), train_users, device)
 
 
 def point_columns(data: ProfileData) -> np.ndarray:

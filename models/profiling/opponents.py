@@ -40,7 +40,7 @@ def activity_alone(data: ProfileData) -> Constant:
 def user_prior(data: ProfileData, train_users: np.ndarray, source: SourceBrands) -> Constant:
     """What `fit_activity_prior` learned, at the as-of date."""
     now = activity_columns(data.purchases, data.as_of_day, len(data))
-    model, _ = fit_activity_prior(data, source)
+    model = fit_activity_prior(data, source)
     return Constant(model.log_odds(standardised(now, train_users)))
 
 

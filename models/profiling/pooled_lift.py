@@ -59,8 +59,7 @@ class PooledLift:
         error = np.sqrt(centre * (1 - centre) / came.sum())
         if len(curves) > 1:
             # Never less than the chance of the newcomers alone: a few brands may agree by accident.
-            squares = np.square(came[:, None] * (each - reached)).sum(0) * len(curves) / (len(curves) - 1)
-            error = np.maximum(error, np.sqrt(squares) / came.sum())
+            error = np.maximum(error, clustered_error((each - reached).T, came))
         return cls(
             reached=reached,
             error=error,
@@ -93,6 +92,17 @@ class PooledLift:
             candidates=self.candidates if own is None else own.candidates,
             brands=self.brands + (own is not None),
         )
+
+
+def clustered_error(apart: np.ndarray, came: np.ndarray) -> np.ndarray:
+    """Standard error of a ratio of sums over B >= 2 brands, float64 [...].
+
+    Args:
+        apart: each brand's distance to it, float64 [..., B].
+        came: newcomers of each, float64 [B].
+    """
+    squares = np.square(came * apart).sum(-1) * len(came) / (len(came) - 1)
+    return np.asarray(np.sqrt(squares) / came.sum())
 
 
 def like_brands(

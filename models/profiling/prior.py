@@ -16,6 +16,7 @@ The printed network is `meta_profile`; this is not it, and every table shows bot
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -68,6 +69,21 @@ class PriorScorer:
     spaces: tuple[MatchSpace, ...]
     gains: Gains
 
+    @classmethod
+    def of(
+        cls,
+        taught: Taught,
+        data: ProfileData,
+        vectors: Iterable[np.ndarray],
+        background: np.ndarray,
+        device: torch.device | str,
+    ) -> PriorScorer:
+        """From the users' vectors [U, r] in each space, among a `background` (bool [U])."""
+        spaces = tuple(MatchSpace.of(one, background, device) for one in vectors)
+        return cls(
+            taught.propensity.log_odds(data.purchases, data.as_of_day, background), spaces, taught.gains
+        )
+
     def score(self, customers: np.ndarray, others: np.ndarray | None = None) -> np.ndarray:  # noqa: ARG002
         """float64 [U]; the background stands for `others`.
 
@@ -81,8 +97,7 @@ class PriorScorer:
         shrinkages = self.gains.shrinkage_of(len(known))
         for space, gain, shrinkage in zip(self.spaces, self.gains.gain(len(known)), shrinkages, strict=True):
             if gain > 0:
-                match = space.scores([known], shrinkage)[0]
-                score += gain * match.cpu().numpy().astype(np.float64)
+                score += gain * space.match(known, shrinkage)
         return score
 
     @property
@@ -161,12 +176,8 @@ class MetaProfilePrior:
                 f"{data.as_of_day} of the data: it would know their future; train one as of that date"
             )
         known = data.known_before(data.as_of_day) if background is None else background
-        spaces = (
-            MatchSpace.of(one.transform(data.purchases, len(data)), known, self.device)
-            for one in self.vectors
-        )
-        prior = self.taught.propensity.log_odds(data.purchases, data.as_of_day, known)
-        return PriorScorer(prior, tuple(spaces), self.taught.gains)
+        vectors = (one.transform(data.purchases, len(data)) for one in self.vectors)
+        return PriorScorer.of(self.taught, data, vectors, known, self.device)
 
     def save(self, folder: Path) -> None:
         """Write the model into `folder`, whole or not at all."""

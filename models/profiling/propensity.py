@@ -45,7 +45,7 @@ class Propensity:
             source: users at risk, and who bought.
             first_day: of the log.
         """
-        lookback = min(max(source.start_day - first_day, 1), DAYS)
+        lookback = lookback_of(source.start_day, first_day)
         columns = standardised(
             columns_of(purchases, source.start_day, len(source.users), lookback), source.users
         )
@@ -59,6 +59,11 @@ class Propensity:
         """float64 [U] at an as-of date; columns are standardised over `background` (bool [U])."""
         columns = columns_of(purchases, as_of_day, len(background), self.lookback)
         return self.model.log_odds(standardised(columns, background))
+
+
+def lookback_of(start_day: int, first_day: int) -> int:
+    """Days of a log that lie before the window's start, at least one and at most a year of them."""
+    return min(max(start_day - first_day, 1), DAYS)
 
 
 def names_of(lookback: int) -> list[str]:

@@ -83,6 +83,17 @@ class PurchaseLog:
         """Some purchases: a slice (nothing is copied), positions int64 [m] ascending, or bool [n]."""
         return replace(self, **{name: getattr(self, name)[rows] for name in _COLUMNS})
 
+    def of_users(self, members: np.ndarray, users: int) -> PurchaseLog:
+        """The purchases of `members` (int64 [N] positions among U `users`, ascending), numbered 0 … N−1."""
+        number = np.full(users, MISSING)
+        number[members] = np.arange(len(members))
+        return self.renumbered(number)
+
+    def renumbered(self, number: np.ndarray) -> PurchaseLog:
+        """The same users under other numbers, int64 [U]; purchases of users numbered MISSING are left out."""
+        own = self.rows(np.flatnonzero(number[self.user] != MISSING))
+        return replace(own, user=number[own.user])
+
     def genre_at(self, level: int) -> np.ndarray:
         """The genre of every purchase at one level (from 0, at most the deepest), int64 [n]."""
         return np.asarray(self.genre[:, min(level, self.genre.shape[1] - 1)])

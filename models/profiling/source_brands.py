@@ -61,22 +61,17 @@ def source_brands(
     return SourceBrands(start, brands, users, customers, newcomers, users & ~customers)
 
 
-def fit_activity_prior(
-    data: ProfileData, source: SourceBrands, *, penalty: float = PENALTY
-) -> tuple[Logistic, np.ndarray]:
+def fit_activity_prior(data: ProfileData, source: SourceBrands, *, penalty: float = PENALTY) -> Logistic:
     """Logistic on the activity columns: how soon a user becomes a customer of *any* brand.
 
     All source brands are pooled; as they share the users' columns, one row a user with as many trials as
     brands says the same as one row a pair.
-
-    Returns:
-        the model, and the standardised columns at the start of the label window, float64 [U, 19].
+    Its columns are standardised over the users at risk.
     """
     columns = standardised(activity_columns(data.purchases, source.start_day, len(data)), source.users)
-    model = fit_logistic(
+    return fit_logistic(
         columns[source.users],
         source.newcomers.sum(0)[source.users].astype(np.float64),
         source.at_risk.sum(0)[source.users],
         penalty=penalty,
     )
-    return model, columns

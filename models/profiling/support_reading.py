@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import rankdata
 
+from models.metrics import auc
+
 
 @dataclass(frozen=True)
 class SupportReading:
@@ -47,10 +49,10 @@ def support_reading(
         raise ValueError("what is read is a difference to other brands: at least two are needed")
     rows = np.stack(scores)
     areas = np.full((len(np.unique(group)), brands, brands), np.nan)  # group, support, brand
-    for at, one in enumerate(np.unique(group)):
+    for at, alike in enumerate(np.unique(group)):
         for brand in range(brands):
-            inside = candidates[brand] & (group == one)
-            areas[at, :, brand] = _areas(rows[:, inside], labels[brand, inside])
+            inside = candidates[brand] & (group == alike)
+            areas[at, :, brand] = [_area(labels[brand, inside], one) for one in rows[:, inside]]
     known = ~np.isnan(areas)
     mean = np.where(known, areas, 0.0).sum(0) / np.maximum(known.sum(0), 1)
     mean[:, ~known.any(0).all(0)] = np.nan  # a brand without newcomers in any group has no figure
@@ -66,11 +68,6 @@ def support_reading(
     )
 
 
-def _areas(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """AUROC of each row of scores [S, n] against the same labels [n]; NaN where there is one class only."""
-    positive = int(labels.sum())
-    if positive in (0, len(labels)):
-        return np.full(len(scores), np.nan)
-    ranks = rankdata(scores, axis=1)[:, labels].sum(1)
-    areas: np.ndarray = (ranks - positive * (positive + 1) / 2) / (positive * (len(labels) - positive))
-    return areas
+def _area(labels: np.ndarray, scores: np.ndarray) -> float:
+    area = auc(labels, scores)
+    return np.nan if area is None else area

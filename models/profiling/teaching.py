@@ -13,11 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from models.profiling.data import DAYS, ProfileData
+from models.profiling.data import ProfileData
 from models.profiling.gains import Gains, fit_gains
 from models.profiling.logistic import Logistic
 from models.profiling.match import MatchSpace
-from models.profiling.propensity import Propensity, names_of
+from models.profiling.propensity import Propensity, lookback_of, names_of
 from models.profiling.source_brands import SourceBrands, source_brands
 from models.progress import Progress
 from models.settings import Settings
@@ -100,7 +100,7 @@ def teach(
     vectors = embed(taught.held_back(start))
     source = source_brands(taught, everybody, excluded=excluded_brands, horizon=data.as_of_day - start)
     if len(source.brands) == 0:
-        return Taught(_by_activity(start - first_day), _untaught(len(vectors)), 0)
+        return Taught(_by_activity(lookback_of(start, first_day)), _untaught(len(vectors)), 0)
     propensity = Propensity.fit(taught.purchases, source, first_day)
     prior = propensity.log_odds(taught.purchases, start, everybody)
     spaces = [MatchSpace.of(one, everybody, device) for one in vectors]
@@ -145,7 +145,6 @@ def _untaught(spaces: int) -> Gains:
 
 def _by_activity(lookback: int) -> Propensity:
     """Order by items bought and by recency, where no source brand has taught anything better."""
-    lookback = min(max(lookback, 1), DAYS)
     names = names_of(lookback)
     coefficients = np.zeros(len(names))
     coefficients[names.index("items")] = 1.0

@@ -85,7 +85,7 @@ class PurchaseVectors:
         if len(members) == 0:
             nothing = (Columns(view, (), np.zeros(0, np.float32)) for view in space.views)
             return cls(tuple(nothing), np.zeros((0, 0), np.float32))
-        sample = of_users(purchases, members, len(users))
+        sample = purchases.of_users(members, len(users))
         least = max(2.0, least_share * len(members))
         columns = tuple(
             _columns(sample, len(members), view, space.weighing, least, most_columns) for view in space.views
@@ -117,14 +117,6 @@ def _leading(gram: np.ndarray, width: int) -> np.ndarray:
         values, vectors = eigsh(gram, k=width, v0=random.normal(size=len(gram)), rng=random)
     large = values > 1e-9 * max(float(values.max(initial=0.0)), 1e-30)
     return np.asarray(np.flip(vectors[:, large], axis=1)[:, :width])
-
-
-def of_users(purchases: PurchaseLog, members: np.ndarray, users: int) -> PurchaseLog:
-    """The purchases of `members` (int64 [N] positions among U `users`, ascending), numbered 0 … N−1."""
-    number = np.full(users, -1)
-    number[members] = np.arange(len(members))
-    own = purchases.rows(np.flatnonzero(number[purchases.user] >= 0))
-    return replace(own, user=number[own.user])
 
 
 def _columns(

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,9 +15,8 @@ from assets.experiments.profilers.paired import OURS
 from assets.experiments.profilers.rows import rows_with, table
 from docs.pages.profiling import page
 from tests.assets.experiments.profile_rows import evaluated
+from tests.docs.builders import DOCS, ROOT, builder_of
 
-ROOT = Path(__file__).parents[2]
-DOCS = ROOT / "docs"
 STORED = DOCS / "results" / "data" / "profiling.json"
 GROUP = {f"modality_{name}": 0.01 * n for n, name in enumerate(("none", "purchases", "all"))}
 needs_result = pytest.mark.skipif(not STORED.exists(), reason="no evaluation is stored in docs/results/data")
@@ -27,10 +24,7 @@ needs_result = pytest.mark.skipif(not STORED.exists(), reason="no evaluation is 
 
 @pytest.fixture(scope="module")
 def builder():
-    spec = importlib.util.spec_from_file_location("build_profiling", DOCS / "build_profiling.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return builder_of("build_profiling")
 
 
 @pytest.fixture(scope="module")

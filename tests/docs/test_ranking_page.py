@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,17 +13,12 @@ from assets.experiments.comparison import compact_json as comparison_compact
 from assets.experiments.number_format import number, signed
 from docs.pages.ranking import PARTS, filled
 from tests.assets.experiments.random_comparison import SYSTEMS, random_ab, random_comparison
-
-ROOT = Path(__file__).parents[2]
-DOCS = ROOT / "docs"
+from tests.docs.builders import DOCS, builder_of
 
 
 @pytest.fixture(scope="module")
 def builder():
-    spec = importlib.util.spec_from_file_location("build_ranking", DOCS / "build_ranking.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return builder_of("build_ranking")
 
 
 @pytest.fixture(scope="module")

@@ -26,10 +26,9 @@ def compact(result: Comparison) -> dict[str, Any]:
     """The small form."""
     document = {key: value for key, value in result.document().items() if key not in LEFT_OUT}
     settings = result.settings.model_dump(exclude={"of", "tuned"})
-    text = json.dumps(result.settings.of, sort_keys=True)
-    settings["of_digest"] = hashlib.sha256(text.encode()).hexdigest()[:16]
+    settings["of_digest"] = digest_of(result.settings.of)
     hours = {
-        figure: {name: _lists(table) for name, table in result.by_hour(figure).items()} for figure in FIGURES
+        figure: {name: lists(table) for name, table in result.by_hour(figure).items()} for figure in FIGURES
     }
     return rounded(document | {"settings": settings}) | {FORM: hours}
 
@@ -84,9 +83,13 @@ def rounded(value: Any) -> Any:
     return [rounded(one) for one in value] if isinstance(value, list | tuple) else value
 
 
-def _lists(table: np.ndarray) -> list[Any]:
-    """[seeds, days, 24] as lists, null where there is no value."""
-    return [
-        [[None if np.isnan(value) else round(float(value), DIGITS) for value in day] for day in seed]
-        for seed in table
-    ]
+def digest_of(settings: Mapping[str, Any]) -> str:
+    """Sixteen hex digits of the settings of all systems, which a small form leaves out."""
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def lists(values: np.ndarray) -> list[Any]:
+    """An array as nested lists with `DIGITS` digits, null where there is no value."""
+    if values.ndim > 1:
+        return [lists(one) for one in values]
+    return [None if np.isnan(value) else round(float(value), DIGITS) for value in values]

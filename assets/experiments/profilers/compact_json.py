@@ -7,20 +7,15 @@ customers, averaged over seeds, with five digits: whoever doubts an interval or 
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
-from assets.experiments.comparison.compact_json import rounded, text_of
+from assets.experiments.comparison.compact_json import digest_of, lists, rounded, text_of
 from assets.experiments.profilers.paired import FIGURES
 from assets.experiments.profilers.results import ProfileResult
 from assets.experiments.profilers.rows import axes_of, rows_with, table
 from assets.experiments.profilers.summary import summary
 
-DIGITS = 5
 SHOTS: tuple[int | None, ...] = (1, None)  #: support sizes whose figures by brand and fold stay
 FORM = "by_brand_and_fold"  #: a key that only the small form has
 LEFT_OUT = (
@@ -33,8 +28,7 @@ def compact(result: ProfileResult) -> dict[str, Any]:
     """The small form."""
     document = {key: value for key, value in result.document().items() if key != "rows"}
     settings = result.settings.model_dump(mode="json", exclude={"of"})
-    text = json.dumps(result.settings.of, sort_keys=True)
-    settings["of_digest"] = hashlib.sha256(text.encode()).hexdigest()[:16]
+    settings["of_digest"] = digest_of(result.settings.of)
     small: dict[str, Any] = rounded(document | {"settings": settings})
     return small | {"left_out": LEFT_OUT, FORM: _by_brand_and_fold(result)}
 
@@ -67,10 +61,6 @@ def _by_brand_and_fold(result: ProfileResult) -> dict[str, Any]:
             alike = rows_with(own, shots=shots)
             if alike:
                 name = "all" if shots is None else str(shots)
-                figures = {figure: _lists(table(alike, figure, axes)) for figure in FIGURES}
+                figures = {figure: lists(table(alike, figure, axes)) for figure in FIGURES}
                 of_brands_table.setdefault(system, {})[name] = figures
     return of_brands_table
-
-
-def _lists(values: np.ndarray) -> list[list[float | None]]:
-    return [[None if np.isnan(one) else round(float(one), DIGITS) for one in row] for row in values]

@@ -11,7 +11,7 @@ from assets.experiments.profilers.settings import ProfileEvalSettings
 from assets.experiments.profilers.target_choice import ChosenTargets, chosen_targets
 from models.profiling.brand_counts import only_brands
 from models.profiling.brands import FirstPurchases
-from models.profiling.data import MISSING, ProfileData, PurchaseLog
+from models.profiling.data import MISSING, ProfileData
 
 
 def evaluation_of(shop: PurchaseSource, settings: ProfileEvalSettings) -> Evaluation:
@@ -71,17 +71,7 @@ def _first_purchases(
     """First purchases of target brands by users who were known before D, at their positions in `data`."""
     log = only_brands(shop.purchases.before(end_day), brands)
     position = data.positions(shop.user_ids.tolist())
-    rows = (log.brand != MISSING) & (position[log.user] >= 0)
-    return FirstPurchases.of(_of_known(log, rows, position), len(data))
-
-
-def _of_known(log: PurchaseLog, rows: np.ndarray, position: np.ndarray) -> PurchaseLog:
-    columns = {
-        name: getattr(log, name)[rows] for name in ("day", "at_ms", "brand", "genre", "price", "cancelled")
-    }
-    return PurchaseLog(
-        user=position[log.user[rows]], brand_names=log.brand_names, genre_names=log.genre_names, **columns
-    )
+    return FirstPurchases.of(log.rows(log.brand != MISSING).renumbered(position), len(data))
 
 
 def _remarks(settings: ProfileEvalSettings, dates: Dates, chosen: ChosenTargets) -> tuple[str, ...]:

@@ -155,7 +155,7 @@ def test_accounts_born_in_the_window_change_no_coefficient() -> None:
     one, other = only_born(0), only_born(BORN)
     models = [
         (
-            source_brands.fit_activity_prior(w.data, w.source)[0],
+            source_brands.fit_activity_prior(w.data, w.source),
             MetaProfilePrior.train(SETTINGS, w.data, w.train, excluded_brands=EXCLUDED, seed=0),
             JointLogistic.train(w.data, w.train, w.source),
         )
@@ -182,7 +182,7 @@ def test_the_comparison_sees_the_old_fault(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(ProfileData, "known_before", lambda data, day: np.ones(len(data), dtype=bool))
     assert difference(only_born(0), only_born(BORN), monkeypatch) == "users"
     coefficients = [
-        source_brands.fit_activity_prior(w.data, w.source)[0].coefficients
+        source_brands.fit_activity_prior(w.data, w.source).coefficients
         for w in (only_born(0), only_born(BORN))
     ]
     assert np.abs(coefficients[0] - coefficients[1]).max() > 0.1
