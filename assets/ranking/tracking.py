@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from assets.common.tracking import RunRecord, Tracking
+from assets.ranking.run_colour import colour_tag
 from assets.ranking.states import StateRecord
 
 BY_HOUR = "_by_hour"  #: ends the name of a curve whose step is the hour of the day
@@ -45,7 +46,11 @@ def record_training(
                 partition=record.partition,
                 seed=record.seed,
                 settings=record.settings,
-                tags={"data_hash": record.data_hash, "state_hash": record.state_hash},
+                tags={
+                    "data_hash": record.data_hash,
+                    "state_hash": record.state_hash,
+                    **colour_tag(record.system, record.partition),
+                },
                 curves={"loss": losses},
                 metrics=metrics or {},
                 artifacts=artifacts,
@@ -112,6 +117,7 @@ def record_day(
                 "base_partition": base.partition,
                 "base_hash": base.state_hash,
                 "data_hash": base.data_hash,
+                **colour_tag(base.system, day),
             },
             metrics=metrics or {},
             steps={} if step is None else {step: points},

@@ -8,6 +8,7 @@ import time
 import pandas as pd
 import pytest
 
+from assets.ranking.run_colour import TAG, colour_tag
 from orchestration.cli.ui import CHARTS
 from tests.browser.plain import copied_root, typed
 from tests.browser.servers import chromium_page, needs_browser
@@ -116,6 +117,12 @@ def test_mlflow_ui_shows_auc_by_hour_of_the_systems_overlaid(page, root):
         ).first
         chart.locator("svg.main-svg").first.wait_for()
         lines = chart.locator(".scatterlayer path.js-line")
-        lines.first.wait_for()
+        lines.nth(1).wait_for()
         colours = {line.evaluate("line => getComputedStyle(line).stroke") for line in lines.all()}
-        assert len(colours) == 2, "one curve a system"
+        wanted = {colour_tag(system, DAY)[TAG] for system in ("deepfm_external", "lsttm_spectral")}
+        assert {as_hex(colour) for colour in colours} == wanted, "a curve a system, in its colour"
+
+
+def as_hex(colour: str) -> str:
+    """`rgb(1, 2, 3)` as `#010203`."""
+    return "#" + "".join(f"{int(part):02x}" for part in re.findall(r"\d+", colour))

@@ -22,6 +22,7 @@ from assets.experiments.comparison.plots import pictures
 from assets.experiments.comparison.results import Comparison, HourFigure
 from assets.experiments.comparison.roles import family_of
 from assets.experiments.frame import artifacts
+from assets.ranking.run_colour import colour_tag
 from models.metrics import PERIODS
 
 COMPARISONS = "comparisons"  #: the experiment with one run a comparison
@@ -97,7 +98,9 @@ def _run_of(result: Comparison, system: str, seed: int) -> RunRecord:
         partition=settings.span,
         seed=seed,
         settings=_settings(result, system),
-        tags=_tags(result) | {"tuned": str(system in result.tuned).lower()},
+        tags=_tags(result)
+        | {"tuned": str(system in result.tuned).lower()}
+        | colour_tag(system, settings.span),
         metrics=metrics(result, system, seed),
         curves=curves(result, system, seed),
         name=f"{system} seed {seed}",
