@@ -6,3 +6,7 @@ from collections.abc import Callable
 
 #: Called with (stage, units done, units in all).
 Progress = Callable[[str, int, int], None]
+
+
+def silent(stage: str, done: int, total: int) -> None:
+    """Progress that nobody watches."""

@@ -19,9 +19,9 @@ from pydantic import BaseModel
 
 from assets.experiments.record import Record, key_of
 from assets.experiments.resumable import PartialLines
-from assets.experiments.workers import Work, WorkProgress, run_units, silent
+from assets.experiments.workers import Work, WorkProgress, run_units
 from models.files import replace_file
-from models.progress import Progress
+from models.progress import Progress, silent
 
 __all__ = ["Finished", "Record", "Study", "artifacts", "key_of", "load_arrays"]
 

@@ -24,10 +24,6 @@ class WorkProgress:
     total: int
 
 
-def silent(stage: str, done: int, total: int) -> None:
-    """Progress that nobody watches."""
-
-
 class WorkerFailed(RuntimeError):
     """A worker raised or died; its own traceback is the message."""
 

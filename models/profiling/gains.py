@@ -25,6 +25,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import expit
 
 from models.profiling.match import MatchSpace
 from models.progress import Progress
@@ -159,7 +160,7 @@ class _ScoreTest:
     """
 
     def __init__(self, design: np.ndarray, outcome: np.ndarray, beta: np.ndarray) -> None:
-        chance = _sigmoid(design @ beta)
+        chance = expit(design @ beta)
         self._weight, self._residual = chance * (1 - chance), outcome - chance
         self._weighted = design * self._weight[:, None]
         self._inverse = np.linalg.inv(self._weighted.T @ design + 1e-9 * np.eye(design.shape[1]))
@@ -187,17 +188,13 @@ def _fitted(design: np.ndarray, outcome: np.ndarray, penalty: np.ndarray) -> tup
     beta[0], beta[-1] = 1.0, np.log(rate / (1 - rate))
     ridge = np.append(penalty, 0.0)
     for _ in range(15):
-        p = _sigmoid(design @ beta)
+        p = expit(design @ beta)
         information = (design * (p * (1 - p))[:, None]).T @ design + np.diag(ridge + 1e-6)
         step = np.clip(np.linalg.solve(information, design.T @ (outcome - p) - ridge * beta), -1, 1)
         beta = beta + step
         if np.abs(step).max() < 1e-4:
             break
     return beta, np.linalg.inv(information)
-
-
-def _sigmoid(values: np.ndarray) -> np.ndarray:
-    return np.asarray(1 / (1 + np.exp(-np.clip(values, -30, 30))))
 
 
 def _curve(support: np.ndarray, measured: np.ndarray, certainty: np.ndarray) -> tuple[float, float, float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import expit
 
 MAX_STEPS = 50
 TOLERANCE = 1e-8  #: of the largest change of a coefficient
@@ -46,7 +47,7 @@ def fit_logistic(
     ridge = np.append(np.full(columns.shape[1], penalty), 0.0)
     value = _objective(design, successes, n, beta, ridge)
     for _ in range(MAX_STEPS):
-        p = _sigmoid(design @ beta)
+        p = expit(design @ beta)
         gradient = design.T @ (successes - n * p) - ridge * beta
         hessian = (design * (n * p * (1 - p))[:, None]).T @ design + np.diag(ridge + 1e-12)
         step = np.linalg.solve(hessian, gradient)
@@ -68,7 +69,3 @@ def _objective(
     odds = design @ beta
     likelihood = successes @ odds - trials @ np.logaddexp(0.0, odds)
     return float(likelihood - 0.5 * (ridge * beta) @ beta)
-
-
-def _sigmoid(x: np.ndarray) -> np.ndarray:
-    return 1.0 / (1.0 + np.exp(-np.clip(x, -500, 500)))

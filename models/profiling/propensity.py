@@ -35,10 +35,7 @@ class Propensity:
 
     @classmethod
     def fit(cls, purchases: PurchaseLog, source: SourceBrands, first_day: int) -> Propensity:
-        """From first purchases of all source brands within their window.
-
-        All source brands are pooled; as they share the users' columns, one row a user with as many trials as
-        brands says the same as one row a pair.
+        """From first purchases of all source brands within their window, pooled.
 
         Args:
             purchases: all before the as-of date.
@@ -49,11 +46,10 @@ class Propensity:
         columns = standardised(
             columns_of(purchases, source.start_day, len(source.users), lookback), source.users
         )
-        trials = source.at_risk.sum(0)[source.users].astype(np.float64)
-        successes = source.newcomers.sum(0)[source.users].astype(np.float64)
-        rate = successes.sum() / max(trials.sum(), 1.0)
+        newcomers, trials = source.pooled()
+        rate = newcomers.sum() / max(trials.sum(), 1.0)
         penalty = PENALTY * trials.sum() * rate * (1 - rate)
-        return cls(lookback, fit_logistic(columns[source.users], successes, trials, penalty=penalty))
+        return cls(lookback, fit_logistic(columns[source.users], newcomers, trials, penalty=penalty))
 
     def log_odds(self, purchases: PurchaseLog, as_of_day: int, background: np.ndarray) -> np.ndarray:
         """float64 [U] at an as-of date; columns are standardised over `background` (bool [U])."""

@@ -35,6 +35,15 @@ class SourceBrands:
     newcomers: np.ndarray  #: bool [B, U] within the horizon; of `users` only
     at_risk: np.ndarray  #: bool [B, U] those of `users` who were no customers at `start_day`
 
+    def pooled(self) -> tuple[np.ndarray, np.ndarray]:
+        """All brands as one task: newcomers and trials of each of `users`, float64 [n] each.
+
+        Brands share a user's columns, so that one row a user with as many trials as brands says the same as
+        one row a pair.
+        """
+        newcomers, trials = self.newcomers[:, self.users].sum(0), self.at_risk[:, self.users].sum(0)
+        return newcomers.astype(np.float64), trials.astype(np.float64)
+
 
 def source_brands(
     data: ProfileData, train_users: np.ndarray, *, excluded: np.ndarray, horizon: int
@@ -64,14 +73,8 @@ def source_brands(
 def fit_activity_prior(data: ProfileData, source: SourceBrands, *, penalty: float = PENALTY) -> Logistic:
     """Logistic on the activity columns: how soon a user becomes a customer of *any* brand.
 
-    All source brands are pooled; as they share the users' columns, one row a user with as many trials as
-    brands says the same as one row a pair.
-    Its columns are standardised over the users at risk.
+    All source brands are pooled. Its columns are standardised over the users at risk.
     """
     columns = standardised(activity_columns(data.purchases, source.start_day, len(data)), source.users)
-    return fit_logistic(
-        columns[source.users],
-        source.newcomers.sum(0)[source.users].astype(np.float64),
-        source.at_risk.sum(0)[source.users],
-        penalty=penalty,
-    )
+    newcomers, trials = source.pooled()
+    return fit_logistic(columns[source.users], newcomers, trials, penalty=penalty)

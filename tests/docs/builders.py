@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
+import json
+import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -17,3 +21,12 @@ def builder_of(name: str) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def templates(folder: Path, results: Mapping[str, Any]) -> Path:
+    """A copy of the pages' templates in `folder`, with `<name>.json` of each result beside it."""
+    shutil.copytree(DOCS / "results" / "parts", folder / "results" / "parts")
+    (folder / "images").mkdir()
+    for name, result in results.items():
+        (folder / f"{name}.json").write_text(json.dumps(result.document()))
+    return folder

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 
 import numpy as np
 import pytest
@@ -15,7 +14,7 @@ from assets.experiments.profilers.paired import OURS
 from assets.experiments.profilers.rows import rows_with, table
 from docs.pages.profiling import page
 from tests.assets.experiments.profile_rows import evaluated
-from tests.docs.builders import DOCS, ROOT, builder_of
+from tests.docs.builders import DOCS, ROOT, builder_of, templates
 
 STORED = DOCS / "results" / "data" / "profiling.json"
 GROUP = {f"modality_{name}": 0.01 * n for n, name in enumerate(("none", "purchases", "all"))}
@@ -35,11 +34,7 @@ def results():
 @pytest.fixture(scope="module")
 def docs(builder, results, tmp_path_factory):
     """A copy of the template with the page of both evaluations."""
-    folder = tmp_path_factory.mktemp("docs")
-    shutil.copytree(DOCS / "results" / "parts", folder / "results" / "parts")
-    (folder / "images").mkdir()
-    for name, result in results.items():
-        (folder / f"{name}.json").write_text(json.dumps(result.document()))
+    folder = templates(tmp_path_factory.mktemp("docs"), results)
     assert builder.main([str(folder / f"{name}.json") for name in results], folder) == 0
     return folder
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 
 import numpy as np
 import pytest
@@ -13,7 +12,7 @@ from assets.experiments.comparison import compact_json as comparison_compact
 from assets.experiments.number_format import number, signed
 from docs.pages.ranking import PARTS, filled
 from tests.assets.experiments.random_comparison import SYSTEMS, random_ab, random_comparison
-from tests.docs.builders import DOCS, builder_of
+from tests.docs.builders import DOCS, builder_of, templates
 
 
 @pytest.fixture(scope="module")
@@ -31,11 +30,7 @@ def results():
 @pytest.fixture(scope="module")
 def docs(builder, results, tmp_path_factory):
     """A copy of the templates with the page of all results."""
-    folder = tmp_path_factory.mktemp("docs")
-    shutil.copytree(DOCS / "results" / "parts", folder / "results" / "parts")
-    (folder / "images").mkdir()
-    for name, result in results.items():
-        (folder / f"{name}.json").write_text(json.dumps(result.document()))
+    folder = templates(tmp_path_factory.mktemp("docs"), results)
     sections = {"simulated-days": "simulated-days="}  # its source has a section already
     arguments = [f"{sections.get(name, '')}{folder / name}.json" for name in results]
     assert builder.main(arguments, folder) == 0

@@ -95,13 +95,10 @@ def test_a_folder_without_purchases_says_which_table_is_needed(tmp_path, monkeyp
 
 @pytest.mark.slow
 def test_brands_that_a_file_names_are_evaluated_and_a_typo_is_refused(tmp_path, monkeypatch):
-    for day, rows in shop_on_disk.purchases().groupby("day"):
-        folder = tmp_path / "shop" / "purchases" / f"date={day}"
-        folder.mkdir(parents=True)
-        rows.drop(columns="day").to_parquet(folder / "a.parquet", index=False)
+    landing = shop_on_disk.landed(tmp_path, shop_on_disk.purchases())
     monkeypatch.setenv("HOURFOLD_HOME", str(tmp_path / "home"))
     brands, out = tmp_path / "brands.txt", tmp_path / "f.json"
-    common = f"profile-eval --source landing --data {tmp_path / 'shop'} --out {out} --tiny --table brands"
+    common = f"profile-eval --source landing --data {landing} --out {out} --tiny --table brands"
     common += " --systems ridge,activity,meta_profile_prior"
     brands.write_text("brand\nbrand1\nbrand99\n")
     refused = CliRunner().invoke(app, [*common.split(), "--targets", str(brands)])

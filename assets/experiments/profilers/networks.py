@@ -6,6 +6,7 @@ on after a kill find it again.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from assets.experiments.profilers.folds import Fold
@@ -28,17 +29,28 @@ def meta_trained(fold: Fold) -> MetaProfile:
     """The printed network of this fold and seed, trained once a run."""
     from models.profiling.meta_profile import MetaProfile
 
-    folder = fold.scratch / f"meta_profile.{fold.fold}.{fold.seed}"
+    return _once(
+        fold,
+        "meta_profile",
+        lambda: MetaProfile.train(
+            printed(fold.size),
+            fold.evaluation.data,
+            fold.train_users,
+            seed=fold.seed,
+            device=fold.device,
+            progress=fold.progress,
+        ),
+    )
+
+
+def _once(fold: Fold, name: str, train: Callable[[], MetaProfile]) -> MetaProfile:
+    """What an earlier call stored for this fold and seed; else trained and stored."""
+    from models.profiling.meta_profile import MetaProfile
+
+    folder = fold.scratch / f"{name}.{fold.fold}.{fold.seed}"
     if folder.exists():
         return MetaProfile.load(folder, fold.device)
-    trained = MetaProfile.train(
-        printed(fold.size),
-        fold.evaluation.data,
-        fold.train_users,
-        seed=fold.seed,
-        device=fold.device,
-        progress=fold.progress,
-    )
+    trained = train()
     trained.save(folder)
     return trained
 
@@ -103,24 +115,22 @@ def normal_training(fold: Fold) -> Scorer:
 
 def heat_network_of(fold: Fold) -> MetaProfile:
     """The network whose embeddings are the modality of heatmaps, trained once a fold and seed."""
-    from models.profiling.meta_profile import MetaProfile
     from models.profiling.modalities import heat_network
     from models.profiling.teaching import TeachingWindow
 
-    folder = fold.scratch / f"heat_network.{fold.fold}.{fold.seed}"
-    if folder.exists():
-        return MetaProfile.load(folder, fold.device)
     data = fold.evaluation.data
-    trained = heat_network(
-        printed(fold.size),
-        data,
-        TeachingWindow.of(ours(fold.size), data, fold.train_users, fold.seed),
-        seed=fold.seed,
-        device=fold.device,
-        progress=fold.progress,
+    return _once(
+        fold,
+        "heat_network",
+        lambda: heat_network(
+            printed(fold.size),
+            data,
+            TeachingWindow.of(ours(fold.size), data, fold.train_users, fold.seed),
+            seed=fold.seed,
+            device=fold.device,
+            progress=fold.progress,
+        ),
     )
-    trained.save(folder)
-    return trained
 
 
 def ours(size: str) -> MetaProfilePriorSettings:  # noqa: ARG001

@@ -15,9 +15,8 @@ from assets.experiments.profilers.results import (
     RatioPoint,
     TargetFigures,
 )
-from assets.experiments.profilers.summary import AREAS
+from assets.experiments.profilers.summary import AREAS, BASELINE
 
-BASELINE = "normal_training"
 FAMILY = ("meta_profile", "meta_profile_ridge", "meta_profile_finetune", OURS)
 BUDGETS = ("all", "20%", "5%", "1%", "one_shot")
 Summary = Sequence[ProfilerSummary]

@@ -29,9 +29,9 @@ from assets.experiments.profilers.settings import ProfileEvalSettings
 from assets.experiments.profilers.summary import summary
 from assets.experiments.profilers.systems import PROFILE_SYSTEMS, settings_of
 from assets.experiments.profilers.units import ProfilingUnit, failures, in_order, units_of
-from assets.experiments.workers import Emit, WorkProgress, silent
+from assets.experiments.workers import Emit, WorkProgress
 from models.metrics import lift_of_first
-from models.progress import Progress
+from models.progress import Progress, silent
 
 PREPARED = "purchases read, brands chosen"  #: a stage
 FAILURES = (ValueError, ArithmeticError)  #: of one system, which end no other one

@@ -14,7 +14,7 @@ from assets.profiling.audience.known_ids import KnownIds, known_ids
 from assets.profiling.audience.outcome import Ranking
 from assets.profiling.audience.requests import AudienceSettings
 from assets.ranking.states import StateRecord
-from models.progress import Progress
+from models.progress import Progress, silent
 
 if TYPE_CHECKING:
     import numpy as np
@@ -81,7 +81,7 @@ def make_audience(
     """
     from assets.profiling.profilers import hash_of
 
-    report = progress or _silent
+    report = progress or silent
     customers = read_customers(Path(settings.customers))
     report("audience", 0, 4)
     # A list that helps nobody is refused before anything is trained.
@@ -186,7 +186,3 @@ def _traits(data: ProfileData, customers: np.ndarray, audience: Audience) -> tup
 
     groups = dict(zip(GROUPS, (customers, audience.user, np.arange(len(data))), strict=True))
     return tuple(portrait(data, groups))
-
-
-def _silent(stage: str, done: int, total: int) -> None:
-    """ProgressReport that nobody watches."""

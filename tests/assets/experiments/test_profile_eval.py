@@ -396,16 +396,11 @@ def test_the_command_runs_on_a_landing_folder_of_purchases_alone(tmp_path, monke
     from assets.common.tracking import PROFILING, Tracking
     from orchestration.cli import app
 
-    for day, rows in shop_on_disk.purchases().groupby("day"):
-        folder = tmp_path / "shop" / "purchases" / f"date={day}"
-        folder.mkdir(parents=True)
-        rows.drop(columns="day").to_parquet(folder / "a.parquet", index=False)
+    landing = shop_on_disk.landed(tmp_path, shop_on_disk.purchases())
     monkeypatch.setenv("HOURFOLD_HOME", str(tmp_path / "home"))
     out = tmp_path / "f.json"
     systems = "normal_training,meta_profile,meta_profile_prior,ridge"
-    command = (
-        f"profile-eval --source landing --data {tmp_path / 'shop'} --out {out} --tiny --targets 1 --brands 1"
-    )
+    command = f"profile-eval --source landing --data {landing} --out {out} --tiny --targets 1 --brands 1"
     done = CliRunner().invoke(
         app, [*command.split(), "--draws", "3", "--table", "brands", "--systems", systems]
     )

@@ -52,8 +52,8 @@ def shop(tmp_path_factory) -> tuple[Home, Deployment]:
     return Home(root), Deployment.load(Home(root))
 
 
-def load(root: Path, rows: pd.DataFrame) -> Home:
-    """Rows as a landing folder, every second day as CSV, loaded into a home that is deployed on it."""
+def landed(root: Path, rows: pd.DataFrame) -> Path:
+    """Rows as the landing folder `root/shop`, every second day as CSV."""
     landing = root / "shop"
     for number, (day, own) in enumerate(rows.groupby("day")):
         folder = landing / "purchases" / f"date={day}"
@@ -63,6 +63,12 @@ def load(root: Path, rows: pd.DataFrame) -> Home:
             own.to_csv(folder / "a.csv", index=False)
         else:
             own.to_parquet(folder / "a.parquet", index=False)
+    return landing
+
+
+def load(root: Path, rows: pd.DataFrame) -> Home:
+    """Rows as a landing folder, loaded into a home that is deployed on it."""
+    landing = landed(root, rows)
     home = Home(root / "home")
     deployment = Deployment(source="landing", first_day=FIRST_DAY, size="tiny", landing=str(landing))
     deployment.save(home)

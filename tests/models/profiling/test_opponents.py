@@ -28,21 +28,11 @@ from models.profiling.opponents import (
 )
 from models.profiling.profile_metrics import auc_within, average_precision, figures
 from models.profiling.source_brands import source_brands
+from tests.models.profiling.conftest import USERS
 from tests.models.profiling.toy import AS_OF, toy_data
 
 HORIZON = 60
-USERS = 240
 TARGETS = np.array([0, 5, 13])
-
-
-@pytest.fixture(scope="module")
-def data():
-    return toy_data(users=USERS, bare=True)
-
-
-@pytest.fixture(scope="module")
-def train():
-    return np.arange(USERS) % 4 != 3
 
 
 @pytest.fixture(scope="module")

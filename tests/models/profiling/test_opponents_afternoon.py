@@ -25,9 +25,9 @@ from models.profiling.afternoon import (
 )
 from models.profiling.basket_table import LEAST_BUYERS, BasketTable, labelled_rows
 from models.profiling.brands import FirstPurchases
+from tests.models.profiling.conftest import USERS
 from tests.models.profiling.toy import AS_OF, toy_data
 
-USERS = 240
 MAKERS = {
     "logistic": logistic_on_baskets,
     "als": lambda data, train: logistic_on_factors(data, train, seed=0),
@@ -35,16 +35,6 @@ MAKERS = {
     "nearest": nearest_baskets,
 }
 every_opponent = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
-
-
-@pytest.fixture(scope="module")
-def data():
-    return toy_data(users=USERS, bare=True)
-
-
-@pytest.fixture(scope="module")
-def train():
-    return np.arange(USERS) % 4 != 3
 
 
 @pytest.fixture(scope="module")
