@@ -77,7 +77,7 @@ def world(log: EventLog, choose_ms: int, report_ms: int, most: int) -> World:
     features = Features(FeatureSettings(), past)
     e = past.exposures
     latest = Exposures(*(getattr(e, name)[-most:] for name in e.__dataclass_fields__))
-    codes = features.codes(latest)
+    codes = features.codes(latest).matrix()
     hide_newcomers(features.layout, codes, (latest.shown_at + log.zone_offset_ms) // HOUR_MS, "day")
     vocabulary = Vocabulary.fit(features.layout, codes)
     view = RowView(vocabulary, features.users, features.items)
@@ -90,7 +90,7 @@ def world(log: EventLog, choose_ms: int, report_ms: int, most: int) -> World:
         return Span(instances, _columns(instances, vocabulary, index))
 
     parts = (log.between(choose_ms, report_ms).exposures, log.between(report_ms, log.end_ms).exposures)
-    choose, report = (span(part, features.codes(part)) for part in parts)
+    choose, report = (span(part, features.codes(part).matrix()) for part in parts)
     return World(features, vocabulary, span(latest, codes), choose, report)
 
 

@@ -62,7 +62,7 @@ def world(users: int, items: int, hours: int, exposures_per_hour: int) -> World:
     log = simulated_log(users=users, items=items, hours=hours, exposures_per_hour=exposures_per_hour, seed=0)
     features = Features(settings.features, log)
     exposures = log.between(log.end_ms - 48 * HOUR_MS, log.end_ms).exposures
-    codes = features.codes(exposures)
+    codes = features.codes(exposures).matrix()
     vocabulary = Vocabulary.fit(features.layout, codes)
     hour = exposures.shown_at // HOUR_MS
     instances = Instances(

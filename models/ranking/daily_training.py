@@ -39,7 +39,9 @@ def train_daily(
     features = Features(system.features, log)
     exposures = _window(log, training.window_days)
     hours = (exposures.shown_at + zone) // HOUR_MS
-    codes = TrainingCodes(features.layout, features.codes(exposures), hours, training, system.adaptation)
+    codes = TrainingCodes(
+        features.layout, features.codes(exposures).matrix(), hours, training, system.adaptation
+    )
     vocabulary = Vocabulary.fit(features.layout, codes.known)
     graph = system.graph(log, RowView(vocabulary, features.users, features.items))
     user_vectors = None

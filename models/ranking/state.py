@@ -35,7 +35,7 @@ class RankerState:
 
     def instances(self, exposures: Exposures, hour: EventLog) -> Instances:
         """The instances of an hour's exposures, as at its start; `hour` brings the fields of newcomers."""
-        codes = self.features.codes(exposures, hour.users, hour.items)
+        codes = self.features.codes(exposures, hour.users, hour.items).matrix()
         return Instances.of(
             exposures,
             self.learner.vocabulary.rows(codes),

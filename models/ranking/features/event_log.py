@@ -7,7 +7,9 @@ instants in epoch milliseconds (int64).
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -98,3 +100,38 @@ class EventLog:
 def rows(columns: Columns, index: slice | np.ndarray) -> Columns:
     """Some rows of exposures, external clicks or entities."""
     return type(columns)(**{f.name: getattr(columns, f.name)[index] for f in fields(columns)})
+
+
+@dataclass(frozen=True)
+class EventDays:
+    """A log cut into service days, oldest first, each read when it is asked for and then forgotten.
+
+    A day's columns may be narrower than a log's (int32 users and items); its entities may be empty.
+    """
+
+    readers: Sequence[Callable[[], EventLog]]  #: one a day, in order, without a gap
+    start_ms: int
+    end_ms: int
+    zone_offset_ms: int
+    #: folder of each day in which what is made of its events once may lie; None: nothing is kept
+    beside: Sequence[Path | None]
+
+    def __len__(self) -> int:
+        return len(self.readers)
+
+    def __iter__(self) -> Iterator[EventLog]:
+        return (read() for read in self.readers)
+
+    @classmethod
+    def of(cls, log: EventLog) -> EventDays:
+        """The days of a log in memory; the first and the last may be parts of days."""
+        zone = log.zone_offset_ms
+        first, last = (log.start_ms + zone) // DAY_MS, -(-(log.end_ms + zone) // DAY_MS)
+
+        def reader(day: int) -> Callable[[], EventLog]:
+            begin = max(day * DAY_MS - zone, log.start_ms)
+            end = min((day + 1) * DAY_MS - zone, log.end_ms)
+            return lambda: log.between(begin, end)
+
+        days = range(first, last)
+        return cls([reader(day) for day in days], log.start_ms, log.end_ms, zone, [None] * len(days))

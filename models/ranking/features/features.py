@@ -8,13 +8,13 @@ Everything is as at the start of the instance's service hour (spec: point-in-tim
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from pydantic import Field
 
 from models.ranking.features.cells import Counted, pair_key
+from models.ranking.features.codes import Codes, FieldSpec, Layout
 from models.ranking.features.counts import CLICKED, LONG, SHOWN, CountHistory, exposure_keys, external_keys
 from models.ranking.features.entities import EntityTable
 from models.ranking.features.event_log import DAY_MS, HOUR_MS, MISSING, Entities, EventLog, Exposures
@@ -37,29 +37,6 @@ class FeatureSettings(Settings):
     smoothing: float = Field(default=5.0, gt=0)
     long_seconds: float = Field(default=18.0, gt=0)  #: dwell from which an exposure counts as long engagement
     domains: int = Field(default=4, ge=0)  #: external domains, busiest first, with a count of their own
-
-
-@dataclass(frozen=True)
-class FieldSpec:
-    """One column of the code matrix."""
-
-    name: str
-    kind: str  #: `user_id` or `item_id` (dense index), `category` (open vocabulary), `bins` (0 … bins-1)
-    bins: int = 0
-
-
-@dataclass(frozen=True)
-class Layout:
-    """The columns of the code matrix, in order."""
-
-    specs: tuple[FieldSpec, ...]
-
-    def columns(self, *prefixes: str) -> list[int]:
-        """Positions of the columns whose name starts with one of `prefixes` (`user_field`, `item_id`, …)."""
-        return [c for c, spec in enumerate(self.specs) if spec.name.startswith(prefixes)]
-
-    def __len__(self) -> int:
-        return len(self.specs)
 
 
 def count_bins(count: np.ndarray) -> np.ndarray:
@@ -151,8 +128,8 @@ class Features:
 
     def codes(
         self, exposures: Exposures, users: Entities | None = None, items: Entities | None = None
-    ) -> np.ndarray:
-        """Codes int64 [E, F] of instances, each as at the start of its own service hour; labels are not read.
+    ) -> Codes:
+        """Codes of E instances, each as at the start of its own service hour; labels are not read.
 
         Args:
             users, items: read for indexes that the history does not know, as a request would carry them.
@@ -166,7 +143,17 @@ class Features:
         columns += [local // HOUR_MS % 24, (local // DAY_MS + 3) % 7, self._age(e, periods, published)]
         if self.settings.counts:
             columns += [codes for _, codes, _ in self._count_columns(e, item_fields, periods)]
-        return np.stack(columns, axis=1)
+        return Codes.narrow(self.layout, columns)
+
+    def encode_day(self, log: EventLog) -> Codes:
+        """Codes of a service day's exposures, each as at the start of its hour; then take the day in.
+
+        Args:
+            log: everything received on the day after the last one taken in; of its entities those are read
+                that nobody mentioned before.
+        """
+        self.append(log)
+        return self.codes(log.exposures)
 
     def _age(self, e: Exposures, periods: np.ndarray, published: np.ndarray) -> np.ndarray:
         start_ms = (e.shown_at + self.zone_offset_ms) // HOUR_MS * HOUR_MS - self.zone_offset_ms

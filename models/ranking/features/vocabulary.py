@@ -12,8 +12,8 @@ from typing import Literal
 
 import numpy as np
 
+from models.ranking.features.codes import Layout
 from models.ranking.features.entities import EntityTable
-from models.ranking.features.features import Layout
 from models.ranking.features.named_arrays import named, part_of
 from models.ranking.features.sorted_map import SortedMap, first_appearance
 

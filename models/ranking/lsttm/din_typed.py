@@ -17,8 +17,8 @@ from torch import Tensor
 from models.layers.din import DINSettings
 from models.layers.embedding import gather
 from models.ranking.features.batch import Batch
+from models.ranking.features.codes import Layout
 from models.ranking.features.event_log import EventLog
-from models.ranking.features.features import Layout
 from models.ranking.features.neighbours import NeighbourIndex, RowView
 from models.ranking.lsttm.typed_din import TypedDIN
 from models.ranking.lsttm.typed_events import TypedIndex, TypedSettings

@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from models.layers.attention import take_nodes
 from models.layers.din import DINSettings
 from models.layers.embedding import gather
+from models.ranking.features.codes import Layout
 from models.ranking.features.event_log import EventLog
-from models.ranking.features.features import Layout
 from models.ranking.features.neighbours import NeighbourIndex, RowView
 from models.ranking.lsttm.raw_behaviours import RawBehaviours
 from models.ranking.lsttm.short_term_graph import ShortTermGraph, ShortTermIndex, ShortTermSettings

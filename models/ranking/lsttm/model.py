@@ -17,7 +17,7 @@ from models.layers.embedding import gather
 from models.layers.gate import FusionGate
 from models.layers.mlp import Dense
 from models.ranking.features.batch import Batch
-from models.ranking.features.features import Layout
+from models.ranking.features.codes import Layout
 from models.ranking.lsttm.graph_parts import GraphParts
 from models.ranking.lsttm.numbers import Numbers, NumbersDeepFM
 from models.ranking.lsttm.older_states import rename_weights

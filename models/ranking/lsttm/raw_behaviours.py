@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from models.layers.attention import take_nodes
 from models.layers.embedding import gather
 from models.layers.mlp import Dense
-from models.ranking.features.features import Layout
+from models.ranking.features.codes import Layout
 from models.ranking.systems.behaviours import BehaviourBatch
 
 SIDES = 2  #: internal, external: the order of `BehaviourSettings.lists`

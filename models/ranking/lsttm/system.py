@@ -13,8 +13,8 @@ from pydantic import model_validator
 
 from models.layers.gate import FusionGate
 from models.layers.mlp import Dense
+from models.ranking.features.codes import Layout
 from models.ranking.features.event_log import EventLog
-from models.ranking.features.features import Layout
 from models.ranking.features.neighbours import NeighbourIndex, RowView
 from models.ranking.lsttm.encoders import AnyEncoder, ClickGraphSettings
 from models.ranking.lsttm.factored_days import FactoredDays

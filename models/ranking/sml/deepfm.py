@@ -6,7 +6,7 @@ from typing import Literal
 
 import torch
 
-from models.ranking.features.features import Layout
+from models.ranking.features.codes import Layout
 from models.ranking.features.vocabulary import FIELD_ROWS
 from models.ranking.sml.settings import SPACE, SMLSettings
 from models.ranking.sml.transfer import TransferSettings

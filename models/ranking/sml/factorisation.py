@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from models.layers.embedding import gather
 from models.ranking.features.batch import Batch
-from models.ranking.features.features import FeatureSettings, Layout
+from models.ranking.features.codes import Layout
+from models.ranking.features.features import FeatureSettings
 from models.ranking.sml.settings import SPACE, SMLSettings
 from models.ranking.sml.transfer import ID_GROUPS, TransferSettings
 from models.ranking.training.loop import TrainingSettings

@@ -8,7 +8,8 @@ import torch
 from pydantic import Field
 from torch import nn
 
-from models.ranking.features.features import FeatureSettings, Layout
+from models.ranking.features.codes import Layout
+from models.ranking.features.features import FeatureSettings
 from models.ranking.sml.online import TransferStep
 from models.ranking.sml.strategy import SequentialTransfer
 from models.ranking.sml.transfer import Transferred, TransferSettings

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from models.layers.mlp import MLP, Dense
 from models.layers.self_attention import InteractingLayer
-from models.ranking.features.features import Layout
+from models.ranking.features.codes import Layout
 from models.ranking.systems.fields import FieldRanker, FieldSettings
 from models.ranking.training.loop import TrainingSettings
 from models.ranking.training.search_space import TRAINING, TWO_SPEED, Choice

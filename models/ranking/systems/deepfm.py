@@ -10,7 +10,7 @@ from torch import Tensor
 
 from models.layers.fm import pairwise
 from models.layers.mlp import MLP
-from models.ranking.features.features import Layout
+from models.ranking.features.codes import Layout
 from models.ranking.systems.fields import FieldRanker, FieldSettings
 from models.ranking.training.loop import TrainingSettings
 from models.ranking.training.search_space import TRAINING, TWO_SPEED

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from models.layers.din import DIN, DINSettings
 from models.layers.embedding import gather
 from models.ranking.features.batch import Batch
-from models.ranking.features.features import FeatureSettings, Layout
+from models.ranking.features.codes import Layout
+from models.ranking.features.features import FeatureSettings
 from models.ranking.systems.behaviours import BehaviourSettings
 from models.ranking.systems.deepfm import DeepFM
 from models.ranking.systems.fields import FieldSettings

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from models.layers.fm import pairwise
-from models.ranking.features.features import Layout
+from models.ranking.features.codes import Layout
 from models.ranking.systems.fields import FieldRanker, FieldSettings
 from models.ranking.training.loop import TrainingSettings
 from models.ranking.training.search_space import TRAINING, TWO_SPEED

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from models.layers.embedding import gather
 from models.ranking.features.batch import Batch
-from models.ranking.features.features import FeatureSettings, Layout
+from models.ranking.features.codes import Layout
+from models.ranking.features.features import FeatureSettings
 from models.ranking.training.loop import TrainingSettings
 from models.ranking.training.search_space import Choice, Range
 from models.ranking.training.system import TINY_TRAINING, SystemEntry, SystemSettings

@@ -15,7 +15,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from models.ranking.features.batch import Batch
-from models.ranking.features.features import Layout
+from models.ranking.features.codes import Layout
 from models.ranking.features.instances import Instances
 from models.ranking.training.adaptation import Adapter
 from models.ranking.training.learner import Learner

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from models.progress import Progress
-from models.ranking.features.features import Layout
+from models.ranking.features.codes import Layout
 from models.ranking.features.instances import Instances
 from models.ranking.features.vocabulary import hide_newcomers
 from models.ranking.training.adaptation import AdaptationSettings

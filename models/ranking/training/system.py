@@ -13,8 +13,9 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
+from models.ranking.features.codes import Layout
 from models.ranking.features.event_log import EventLog
-from models.ranking.features.features import FeatureSettings, Layout
+from models.ranking.features.features import FeatureSettings
 from models.ranking.features.neighbours import NeighbourIndex, RowView
 from models.ranking.training.adaptation import AdaptationSettings, Adapter, adapter
 from models.ranking.training.loop import Plain, Strategy, TrainingSettings

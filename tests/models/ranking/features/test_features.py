@@ -57,7 +57,7 @@ def brute_force(log, features, i):
 def test_counts_are_those_of_brute_force(zone_hours):
     log = replace(toy_log(hours=30, per_hour=25, users=20, items=15), zone_offset_ms=zone_hours * HOUR_MS)
     features = Features(FeatureSettings(smoothing=SMOOTHING), log)
-    codes = features.codes(log.exposures)
+    codes = features.codes(log.exposures).matrix()
     names = [spec.name for spec in features.layout.specs]
     rng = np.random.default_rng(0)
     for i in rng.choice(len(log.exposures), 60, replace=False):
@@ -71,7 +71,7 @@ def test_counts_are_those_of_brute_force(zone_hours):
 def test_calendar_age_and_fields_are_those_of_the_instance():
     log = replace(toy_log(hours=30, per_hour=25), zone_offset_ms=8 * HOUR_MS)
     features = Features(FeatureSettings(counts=False), log)
-    codes, e = features.codes(log.exposures), log.exposures
+    codes, e = features.codes(log.exposures).matrix(), log.exposures
     column = {spec.name: c for c, spec in enumerate(features.layout.specs)}
     stamps = (e.shown_at + 8 * HOUR_MS).astype("datetime64[ms]")
     of_day = (stamps - stamps.astype("datetime64[D]")).astype("timedelta64[h]").astype(int)
@@ -98,9 +98,9 @@ def test_hours_appended_one_by_one_give_the_codes_of_a_whole_log():
     grown.domains = whole.domains
     for number in range(20, 40):
         grown.append(log.between(START + number * HOUR_MS, START + (number + 1) * HOUR_MS))
-    np.testing.assert_array_equal(whole.codes(log.exposures), grown.codes(log.exposures))
+    np.testing.assert_array_equal(whole.codes(log.exposures).matrix(), grown.codes(log.exposures).matrix())
     back = Features.restore(grown.describe(), grown.arrays())
-    np.testing.assert_array_equal(whole.codes(log.exposures), back.codes(log.exposures))
+    np.testing.assert_array_equal(whole.codes(log.exposures).matrix(), back.codes(log.exposures).matrix())
 
 
 def test_appending_leaves_the_base_alone():

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
+from models.ranking.features.codes import FieldSpec, Layout
 from models.ranking.features.entities import EntityTable
 from models.ranking.features.event_log import MISSING, Entities
-from models.ranking.features.features import FieldSpec, Layout
 from models.ranking.features.sorted_map import SortedMap, first_appearance
 from models.ranking.features.vocabulary import UNSEEN, Vocabulary, hide_newcomers
 

@@ -40,7 +40,7 @@ def vectors(ranker: Ranker, items: list[int]) -> torch.Tensor:
 
 
 def target(ranker: Ranker, position: int) -> torch.Tensor:
-    codes = ranker.features.codes(HOUR.exposures, HOUR.users, HOUR.items)[[position]]
+    codes = ranker.features.codes(HOUR.exposures, HOUR.users, HOUR.items).matrix()[[position]]
     rows = ranker.learner.vocabulary.rows(codes)[0, item_columns(ranker.features.layout)]
     return ranker.learner.table.gather(torch.from_numpy(rows))[:, :-1].flatten()
 

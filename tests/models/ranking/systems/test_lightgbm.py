@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from models.ranking.features.batch import Batch
-from models.ranking.features.features import FieldSpec, Layout
+from models.ranking.features.codes import FieldSpec, Layout
 from models.ranking.features.instances import Instances
 from models.ranking.ranker import Ranker
 from models.ranking.registry import SYSTEMS

@@ -64,7 +64,7 @@ def test_item_rate_scores_alike_what_has_the_same_rate() -> None:
     log = toy_log()
     ranker, hour = train("item_rate", log), hour_of(log, 30)
     column = [spec.name for spec in ranker.features.layout.specs].index(FIELD)
-    bins = ranker.features.codes(hour.exposures, hour.users, hour.items)[:, column]
+    bins = ranker.features.codes(hour.exposures, hour.users, hour.items).matrix()[:, column]
     scores = ranker.score(hour)
     by_bin = [set(scores[bins == value]) for value in set(bins)]
     assert len(by_bin) > 3 and all(len(scored) == 1 for scored in by_bin)

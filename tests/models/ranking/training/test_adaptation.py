@@ -49,7 +49,7 @@ def rehearsal() -> tuple[Learner, HeldOut]:
     ranker = Ranker.train(tiny(features=INTERNAL), past)
     whole = log.between(START, START + TRAIN_HOURS * 3_600_000)
     later = whole.exposures.shown_at >= past.end_ms
-    codes = Features(ranker.settings.features, whole).codes(whole.exposures)
+    codes = Features(ranker.settings.features, whole).codes(whole.exposures).matrix()
     rows = np.zeros_like(codes)  # never read: online, rows follow from the codes
     view = RowView(ranker.learner.vocabulary, ranker.features.users, ranker.features.items)
     graph = ranker.settings.graph(whole, view)

@@ -7,7 +7,7 @@ from torch import nn
 
 from models.layers.embedding import Rows, gather, initial_rows
 from models.ranking.features.batch import Batch
-from models.ranking.features.features import FieldSpec, Layout
+from models.ranking.features.codes import FieldSpec, Layout
 from models.ranking.features.vocabulary import Vocabulary
 from models.ranking.training.adaptation import AdaptationSettings, Sgd, TwoSpeed, adapter, instances_per_row
 from models.ranking.training.learner import make_learner
