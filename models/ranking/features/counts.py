@@ -142,10 +142,10 @@ class CountHistory:
         ranked = codes[new][np.argsort(-clicks[new], kind="stable")].tolist()
         self.domains = (*self.domains, *ranked)[: self._ranks]
 
-    def save(self, folder: Path) -> dict[str, np.ndarray]:
-        """Write what is merged while it is written; returns what is left to write, by name."""
+    def save(self, folder: Path, prefix: str) -> dict[str, np.ndarray]:
+        """Write what is merged while it is written, as `<prefix>.…`; returns what is left to write, by name."""
         left = {kind: counts.arrays() for kind, counts in self.dense.items()}
-        left |= {kind: counts.save(folder, kind) for kind, counts in self.pairs.items()}
+        left |= {kind: counts.save(folder, f"{prefix}.{kind}") for kind, counts in self.pairs.items()}
         return named(left)
 
     def describe(self) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from models.ranking.features.event_log import MISSING, Entities
+from models.ranking.features.ordering import distinct
 from models.ranking.features.sorted_map import SortedMap
 
 
@@ -34,7 +35,7 @@ class EntityTable:
 
     def append(self, mentioned: np.ndarray, entities: Entities) -> None:
         """Add those of `mentioned` int64 [n] that are unknown yet: O(n log N), whatever `entities` holds."""
-        new = np.unique(mentioned)
+        new = distinct(mentioned)
         new = new[self._map.get(new) < 0]
         if len(new) == 0:
             return

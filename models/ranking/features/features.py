@@ -169,7 +169,7 @@ class Features:
         parts = {
             "users": self.users.arrays(),
             "items": self.items.arrays(),
-            "counts": self.counts.save(folder),
+            "counts": self.counts.save(folder, "counts"),
         }
         self._files.write(folder, named(parts))
         described = {

@@ -27,6 +27,15 @@ def boundaries(*columns: np.ndarray) -> np.ndarray:
     return out
 
 
+def distinct(keys: np.ndarray) -> np.ndarray:
+    """The distinct values of `keys` [N] ≥ 0, ascending; linear where they are many for their range."""
+    if not len(keys) or len(keys) * 16 < int(keys.max()):
+        return np.unique(keys)
+    met = np.zeros(int(keys.max()) + 1, bool)
+    met[keys] = True
+    return np.flatnonzero(met)
+
+
 @dataclass(frozen=True)
 class Ranks:
     """The distinct keys of a day and each row's position among them."""
