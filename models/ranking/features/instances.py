@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from models.ranking.features.field_matrix import FieldMatrix
 from models.ranking.features.neighbours import NeighbourIndex
 
 
+@runtime_checkable
 class VectorsByMorning(Protocol):
     """Long-term vectors of users as of the morning of an instance's service day."""
 

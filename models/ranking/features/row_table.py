@@ -1,4 +1,4 @@
-"""Table rows of the codes of one open field: a dense table for those of training, a short list for newcomers."""
+"""Table rows of the codes of an open field: a dense table for those of training, a list for newcomers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class RowTable:
     """A map from codes to rows, with one row that all unknown codes share; a look-up costs O(1) a code."""
 
     def __init__(self, rows: np.ndarray) -> None:
-        """Args: rows int32 [C + 3] of codes −2 … C, memory-mapped or not; the first and last are shared."""
+        """Args: rows int32 [C + 3] of codes −2 … C, maybe memory-mapped; the first and last are shared."""
         self._rows = np.asarray(rows)
         self.shared = int(rows[0])
         self._newcomers = _empty()
@@ -22,10 +22,15 @@ class RowTable:
 
     @classmethod
     def of(cls, codes: np.ndarray, first_row: int) -> RowTable:
-        """The shared row is `first_row`, and the rows after it go to `codes` [n] (distinct) in their order."""
+        """The shared row is `first_row`, and the rows after it go to distinct `codes` [n] in their order."""
         rows = np.full(int(codes.max(initial=-1)) + SHIFT + 2, first_row, np.int32)
         rows[codes + SHIFT] = first_row + 1 + np.arange(len(codes))
         return cls(rows)
+
+    @property
+    def widest(self) -> int:
+        """The greatest code of those of training."""
+        return len(self._rows) - SHIFT - 2
 
     def get(self, codes: np.ndarray) -> np.ndarray:
         """Rows int32 of integer `codes` of any shape, the shared one where there is none."""

@@ -25,7 +25,7 @@ class Vocabulary:
     """Maps the code matrix of a `Layout` to table rows, and users and items to theirs."""
 
     def __init__(self, layout: Layout, offsets: np.ndarray, tables: dict[int, RowTable], size: int) -> None:
-        """Args: offsets int64 [F], first row of each field (OOV row of an open one); tables of open fields."""
+        """Args: offsets int64 [F], first rows of fields (OOV rows of open ones); tables of open fields."""
         self.layout = layout
         self.size = size
         self._offsets = offsets
@@ -50,12 +50,16 @@ class Vocabulary:
     @classmethod
     def fit(cls, layout: Layout, codes: np.ndarray) -> Vocabulary:
         """Number the rows for instances with codes int64 [E, F], in memory."""
-        seen = {c: first_appearance(codes[:, c]) for c, spec in enumerate(layout.specs) if spec.kind != "bins"}
+        seen = {
+            c: first_appearance(codes[:, c]) for c, spec in enumerate(layout.specs) if spec.kind != "bins"
+        }
         return cls.number(layout, {c: known[known != UNSEEN] for c, known in seen.items()})
 
     def rows(self, codes: np.ndarray) -> np.ndarray:
         """Table rows int64 [E, F] of codes int64 [E, F]."""
-        return np.stack([self.look_up(c, codes[:, c]) for c in range(len(self.layout))], axis=1, dtype=np.int64)
+        return np.stack(
+            [self.look_up(c, codes[:, c]) for c in range(len(self.layout))], axis=1, dtype=np.int64
+        )
 
     def look_up(self, column: int, codes: np.ndarray) -> np.ndarray:
         """Table rows of the codes of one column, any shape; int32 for open fields."""
@@ -114,8 +118,13 @@ class Vocabulary:
         """The row that unseen codes of an open field share; of bins, the row of bin 0."""
         return int(self._offsets[column])
 
+    def widest(self, column: int) -> int:
+        """The greatest code of a column that has a row of its own; −1: none has."""
+        spec = self.layout.specs[column]
+        return spec.bins - 1 if spec.kind == "bins" else self._tables[column].widest
+
     def arrays(self) -> dict[str, np.ndarray]:
-        """Everything but the layout: `offsets`, `size`, and the rows of every open column under its number."""
+        """Everything but the layout: `offsets`, `size`, and the rows of each open column by its number."""
         tables = {str(c): table.array() for c, table in self._tables.items()}
         return {"offsets": self._offsets, "size": np.array(self.size)} | tables
 

@@ -36,7 +36,9 @@ class InstanceDay:
     """A service day's exposures with their codes. Opening one reads no row."""
 
     day: int  #: service days since the epoch
-    start_ms: int  #: all that was received in `[start_ms, end_ms)`; whole hours, less than a day at a log's ends
+    start_ms: (
+        int  #: all that was received in `[start_ms, end_ms)`; whole hours, less than a day at a log's ends
+    )
     end_ms: int
     zone_offset_ms: int
     layout: Layout
@@ -100,8 +102,8 @@ def encode_day(features: Features, log: EventLog) -> InstanceDay:
     rows = InstanceRows(
         codes, np.asarray(e.shown_at), np.asarray(e.clicked, bool), np.asarray(e.dwell_seconds, np.float32)
     )
-    ids = (column.astype(np.int32, copy=False) for column in (x.user, x.item, x.domain))
-    external = ExternalClicks(*ids, x.occurred_at, x.received_at)
+    user, item, domain = (column.astype(np.int32, copy=False) for column in (x.user, x.item, x.domain))
+    external = ExternalClicks(user, item, domain, x.occurred_at, x.received_at)
     zone = log.zone_offset_ms
     hours = hours_of(rows.shown_at, zone)
     return InstanceDay(

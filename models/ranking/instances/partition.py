@@ -4,9 +4,10 @@
 - external.arrow: the external clicks that the day received
 - spans/<field>.npy: int32 [3, n], the distinct codes of an open field with their first and last hours
 - state/: the features as of the day's end, for the next day and for rankers trained on this one
-- manifest.json: what the day holds, with size and hash of each file; the same bytes whenever it is made anew
+- manifest.json: what the day holds, with size and hash of each file
 
-Files are read, not mapped: the memory of a training then stays that of its blocks, however many days it reads.
+A day that is encoded again gives the same bytes. Files are read, not mapped: the memory of a training then
+stays that of its blocks, however many days it reads.
 """
 
 from __future__ import annotations
@@ -118,7 +119,9 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     except ValueError as error:
         raise ValueError(f"{file} is damaged ({error}); {REMEDY}") from error
     if manifest.get("format") != FORMAT:
-        raise ValueError(f"{file} is of format {manifest.get('format')}, this version reads {FORMAT}; {REMEDY}")
+        raise ValueError(
+            f"{file} is of format {manifest.get('format')}, this version reads {FORMAT}; {REMEDY}"
+        )
     return dict(manifest)
 
 
@@ -179,9 +182,7 @@ class StoredRows:
                 for number in numbers.tolist():
                     yield reader.get_batch(number)
         except FileNotFoundError as error:
-            raise FileNotFoundError(
-                f"{path} is missing, of the instances of {self.day}: {REMEDY}"
-            ) from error
+            raise FileNotFoundError(f"{path} is missing, of the instances of {self.day}: {REMEDY}") from error
         except pa.ArrowInvalid as error:
             raise ValueError(
                 f"{path}, of the instances of {self.day}, is damaged ({error}); {REMEDY}"

@@ -9,8 +9,8 @@ import numpy as np
 from models.ranking.features.codes import Codes
 from models.ranking.features.event_log import HOUR_MS, Exposures
 
-#: Rows of a chunk at most. Blocks of a training are dealt from chunks: small ones let every block hold parts of
-#: every hour, and each costs about as much as forty rows to read.
+#: Rows of a chunk at most. Blocks of a training are dealt from chunks: with small ones a block holds parts of
+#: every hour, and reading one costs what a few hundred rows cost.
 CHUNK_ROWS = 2048
 
 

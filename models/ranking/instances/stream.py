@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
 import numpy as np
 
-from models.ranking.features.codes import Codes, Layout
-from models.ranking.features.event_log import HOUR_MS
-from models.ranking.features.field_matrix import Columns, FieldMatrix
-from models.ranking.features.instances import Instances, VectorsByMorning
-from models.ranking.features.neighbours import NeighbourIndex
-from models.ranking.features.vocabulary import Vocabulary
+from models.ranking.features.codes import Codes
+from models.ranking.features.instances import Instances
 from models.ranking.instances.dealing import dealt, in_order
-from models.ranking.instances.newcomers import Hiding
+from models.ranking.instances.maker import InstanceMaker
 from models.ranking.instances.rows import InstanceRows
 from models.ranking.instances.window import TrainingWindow
 
@@ -39,27 +35,22 @@ class Block:
 class InstanceStream:
     """The instances of some hours of a window, in one view of who is new."""
 
-    def __init__(
-        self,
-        window: TrainingWindow,
-        vocabulary: Vocabulary,
-        hiding: Hiding | None,
-        *,
-        graph: NeighbourIndex | None = None,
-        long_term: VectorsByMorning | None = None,
-        reads_codes: bool = False,
-    ) -> None:
-        """Args: what rows, neighbours and vectors come from; who is hidden; whether batches carry codes."""
-        self.window, self.vocabulary, self.hiding = window, vocabulary, hiding
-        self.graph, self.long_term, self.reads_codes = graph, long_term, reads_codes
-        self.layout: Layout = vocabulary.layout
-        offsets = np.array([vocabulary.oov_row(c) for c in range(len(self.layout))])
-        self._rows, self._codes = Columns.of(self.layout, offsets), Columns.of(self.layout)
-        #: int64 [C, 5] hour, first row and last row + 1 of each chunk, its day's position and its number there
+    def __init__(self, window: TrainingWindow, maker: InstanceMaker) -> None:
+        """Args: maker says who is hidden, and where everything that the rows do not hold comes from."""
+        self.window, self.maker = window, maker
+        self.layout = maker.vocabulary.layout
+        #: int64 [C, 5] hour, first row and last row + 1 of a chunk, its day's position and its number there
         self.chunks = np.concatenate([_numbered(d, day.chunks) for d, day in enumerate(window.days)])
 
     def __len__(self) -> int:
         return _lengths(self.chunks)
+
+    @property
+    def hour_edges(self) -> np.ndarray:
+        """int64 [H + 1]: the first instance of each hour that holds any, and the number of instances."""
+        first = np.flatnonzero(np.diff(self.chunks[:, 0], prepend=self.chunks[:1, 0] - 1))
+        before = np.append(0, np.cumsum(self.chunks[:, 2] - self.chunks[:, 1]))
+        return np.append(before[first], before[-1])
 
     def between(self, first_hour: int, end_hour: int) -> InstanceStream:
         """The instances of service hours `[first_hour, end_hour)`."""
@@ -72,8 +63,8 @@ class InstanceStream:
         """The blocks of an epoch from number `start` on; the next one is read while one is used.
 
         Args:
-            order: `shuffled` and `time` as `dealt` and `in_order`; `none` gives one block without instances, to
-                strategies that read the stream themselves.
+            order: `shuffled` and `time` as `dealt` and `in_order`; `none` gives one block without instances,
+                to strategies that read the stream themselves.
             size: instances of a block.
             seed: of the dealing, by run and epoch.
         """
@@ -102,37 +93,11 @@ class InstanceStream:
 
     def load(self, positions: np.ndarray) -> Instances:
         """The instances of the chunks at `positions` int64 [n], ascending."""
-        return self._instances(self.read(positions), _lengths(self.chunks[positions]))
+        return self.maker.make(self.read(positions), _lengths(self.chunks[positions]))
 
     def instances(self, rows: InstanceRows) -> Instances:
         """Some rows as instances, as the vocabulary knows them now."""
-        return self._instances([rows], len(rows))
-
-    def _instances(self, parts: Iterable[InstanceRows], length: int) -> Instances:
-        is_open = np.array([spec.kind != "bins" for spec in self.layout.specs])
-        open_columns, bin_columns = np.flatnonzero(is_open).tolist(), np.flatnonzero(~is_open).tolist()
-        rows = np.empty((length, len(open_columns)), np.int32)
-        codes = np.empty_like(rows) if self.reads_codes else None
-        bins = np.empty((length, len(bin_columns)), np.uint8)
-        ids, hours = np.empty((2, length), np.int32), np.empty(length, np.int64)
-        labels = np.empty(length, np.float32)
-        zone, end = self.window.zone_offset_ms, 0
-        for part in parts:
-            here = slice(end, end := end + len(part))
-            columns = part.codes.columns
-            hours[here] = (part.shown_at + zone) // HOUR_MS
-            labels[here] = part.clicked
-            ids[0, here], ids[1, here] = part.field("user_id"), part.field("item_id")
-            for at, c in enumerate(bin_columns):
-                bins[here, at] = columns[c]
-            for at, c in enumerate(open_columns):
-                seen = columns[c] if self.hiding is None else self.hiding.codes(c, columns[c], hours[here])
-                rows[here, at] = self.vocabulary.look_up(c, seen)
-                if codes is not None:
-                    codes[here, at] = seen
-        matrix = FieldMatrix(rows, bins, self._rows)
-        carried = None if codes is None else FieldMatrix(codes, bins, self._codes)
-        return Instances(*ids, hours, matrix, labels, zone, self.graph, self.long_term, carried)
+        return self.maker.make([rows], len(rows))
 
 
 def joined(parts: Sequence[InstanceRows]) -> InstanceRows:

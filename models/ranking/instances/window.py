@@ -6,6 +6,7 @@ import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from itertools import pairwise
 from pathlib import Path
 
 from models.ranking.features.codes import Layout
@@ -141,7 +142,7 @@ def _check_version(folder: Path, day: InstanceDay, settings: FeatureSettings, la
 
 
 def _check_consecutive(days: Sequence[InstanceDay]) -> None:
-    for before, after in zip(days, days[1:], strict=False):
+    for before, after in pairwise(days):
         if after.start_ms != before.end_ms:
             raise ValueError(
                 f"instances of {before.name} are followed by those of {after.name}: days between them are "

@@ -59,24 +59,24 @@ class SequentialTransfer:
 
         The first hour of a block trains the transfer of the last period of the block before.
         """
-        data, total = block.data, len(block.stream)
-        edges = np.append(np.flatnonzero(np.diff(data.hour, prepend=data.hour[0] - 1)), len(data))
-        first, ends = 0, block.first + edges
+        edges = block.stream.hour_edges
+        fitted = 0  # the first period that is: the last of all always, as online goes on from it
         if epoch == 0:
-            # The last hour of all is always fitted: online goes on from it.
-            first = int(((ends[:-1] < self._pretrain * total) & (ends[1:] < total)).sum())
-        plan = [Step("pretrain", part) for part in _parts(generator.permutation(edges[first]), self._batch)]
-        for t in range(first, len(edges) - 1):
+            fitted = min(int(np.searchsorted(edges, self._pretrain * edges[-1])), len(edges) - 2)
+        first, end = np.searchsorted(edges, [block.first, block.first + len(block.data)]).tolist()
+        edges = edges - block.first
+        before = generator.permutation(edges[max(first, min(fitted, end))])
+        plan = [Step("pretrain", part) for part in _parts(before, self._batch)]
+        for t in range(max(first, fitted), end):
             hour = np.arange(edges[t], edges[t + 1])
-            # Is there a period before this hour that was fitted?
-            if t > first or (first == 0 and self._fitted_before(block, epoch)):
+            if t > fitted:
                 parts = _parts(generator.permutation(hour), self._batch)
                 plan += [Step("transfer", part) for part in parts[:-1]]
                 plan.append(Step("transfer", parts[-1], ends=True))
             # In time order, as an hour comes online.
             parts = _parts(hour, self._fit_batch)
             plan += [Step("fit", part) for part in parts[:-1]]
-            plan.append(Step("fit", parts[-1], carries=True, ends=bool(ends[t + 1] == total)))
+            plan.append(Step("fit", parts[-1], carries=True, ends=t == len(edges) - 2))
         return plan
 
     def step(self, learner: Learner, data: Instances, item: Step) -> float:

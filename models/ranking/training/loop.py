@@ -1,8 +1,8 @@
 """The training loop that every system shares: a strategy's steps, checkpoints, exact resume, progress.
 
 Instances come in blocks, and the plan of a block is drawn from (seed, epoch, block) alone, so a run that was
-killed deals the same blocks and draws the same steps again, skips those that its checkpoint holds, and ends with
-the same weights, bit for bit (CPU).
+killed deals the same blocks and draws the same steps again, skips those that its checkpoint holds, and ends
+with the same weights, bit for bit (CPU).
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Strategy(Protocol):
 
     @property
     def order(self) -> Order:
-        """How it wants its blocks: parts of all hours, hour after hour, or none (it reads the stream itself)."""
+        """Its blocks: of parts of all hours, of hour after hour, or none, as it reads the stream itself."""
 
     def plan(self, block: Block, epoch: int, generator: np.random.Generator) -> Sequence[Any]:
         """The steps of an epoch within a block, drawn from `generator` alone."""

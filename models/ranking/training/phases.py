@@ -30,9 +30,7 @@ class Phases:
         last = self.training.last_pass == "time" and self.training.newcomers != "own"
         return "hour" if last else self.training.newcomers
 
-    def of(
-        self, stream: Callable[[Newcomers], InstanceStream], progress: Progress = silent
-    ) -> list[Phase]:
+    def of(self, stream: Callable[[Newcomers], InstanceStream], progress: Progress = silent) -> list[Phase]:
         """The phases over the instances of a window.
 
         Args:
