@@ -1,6 +1,7 @@
 """The long-term graph's daily training: walks, steps, epochs with checkpoints, and the vectors at the end.
 
-`models/ranking/lsttm/long_term_encoder.py` holds its layers and loss.
+`models/ranking/lsttm/long_term_encoder.py` holds its layers and loss. A step visits a bounded number of nodes
+of however many, and an epoch takes steps in proportion to the nodes: its cost is linear.
 """
 
 from __future__ import annotations
@@ -16,11 +17,19 @@ from torch import Tensor
 from models.files import replace_file
 from models.layers.embedding import Rows
 from models.progress import Progress
-from models.ranking.features.event_log import EventLog
+from models.ranking.features.event_log import DAY_MS, EventLog
 from models.ranking.features.sampling import unique_nodes
-from models.ranking.lsttm.long_term_encoder import LongTermEncoder, LongTermSettings, hops, path_loss
+from models.ranking.lsttm.long_term_encoder import Hop, LongTermEncoder, LongTermSettings, hops, path_loss
+from models.ranking.lsttm.long_term_start import begin, training_arrays, why_cold
 from models.ranking.lsttm.long_term_state import LongTermState, mean_pairwise_cosine
-from models.ranking.lsttm.random_walks import ClickGraph, NoiseDistribution, draw_neighbours, random_walks
+from models.ranking.lsttm.random_walks import (
+    ClickGraph,
+    Clicks,
+    Neighbourhoods,
+    NoiseDistribution,
+    StepNoise,
+    random_walks,
+)
 from models.ranking.training.loop import Diverged
 from models.ranking.training.optim import RowOptimizer, dense_optimizer
 
@@ -30,34 +39,43 @@ NODES_PER_CHUNK = 16384  #: of the last pass over all nodes
 
 
 def train_long_term(
-    log: EventLog,
+    clicks: EventLog | Clicks,
     settings: LongTermSettings,
     *,
     seed: int,
+    before: LongTermState | None = None,
     device: torch.device | str = "cpu",
     progress: Progress | None = None,
     checkpoint: Path | None = None,
 ) -> LongTermState:
-    """Train on every click that `log` had received: internal and external (paper 3.5.2).
+    """Train on every click, internal and external, that was received by then (paper 3.5.2).
 
     Args:
-        log: everything received before the day.
+        clicks: a log of everything received before the day, of which the last `click_days` are used; or the
+            very clicks to use.
         settings: shape, loss and length of the training.
         seed: of weights, walks, neighbours and negatives; on a CPU the same seed gives the same vectors.
+        before: the state of an earlier day, of the same settings and seed, from which to go on for
+            `warm_epochs`; None: from scratch. Users and items keep their index from day to day.
         device: where to compute.
         progress: told (stage, steps done, steps in all).
-        checkpoint: a file written after every epoch. A training that finds one of the same log, settings and
-            seed goes on from there, to the same vectors; any other is written over.
+        checkpoint: a file written after every epoch. A training that finds one of the same clicks, settings,
+            seed and start goes on from there, to the same vectors; any other is written over.
 
     Raises:
+        ValueError: `before` has other settings or another seed.
         Diverged: the loss is NaN or infinite.
     """
-    graph = ClickGraph.of(log)
-    fingerprint = _fingerprint(graph, settings, seed)
-    training = _Training(graph.to(device), settings, seed)
+    if before is not None and (reason := why_cold(before, settings, seed)):
+        raise ValueError(f"the long-term graph cannot go on from an earlier day of {reason}: train it anew")
+    if isinstance(clicks, EventLog):
+        clicks = Clicks.of(_recent(clicks, settings.click_days))
+    graph = ClickGraph.of(clicks, timed=settings.neighbor_sampling == "recency")
+    fingerprint = _fingerprint(graph, settings, seed, before)
+    training = _Training(graph.to(device), settings, seed, before)
     if checkpoint is not None and checkpoint.exists():
         training.resume(torch.load(checkpoint, map_location=device, weights_only=True), fingerprint)
-    while training.epoch < settings.epochs and training.has_edges:
+    while training.remains:
         training.run_epoch(progress)
         if checkpoint is not None:
             with replace_file(checkpoint) as temporary:
@@ -72,62 +90,83 @@ def train_long_term(
         losses=tuple(training.losses),
         collapses=tuple(training.collapses),
         settings=settings.model_dump_json(),
+        axes=fingerprint[:16] if before is None else before.axes,
+        training=training.arrays(),
     )
 
 
-class _Training:
-    """All that moves during training; an epoch's randomness comes from (seed, epoch) alone."""
+def _recent(log: EventLog, days: int | None) -> EventLog:
+    return log if days is None else log.between(max(log.start_ms, log.end_ms - days * DAY_MS), log.end_ms)
 
-    def __init__(self, graph: ClickGraph, settings: LongTermSettings, seed: int) -> None:
+
+class _Training:
+    """All that moves during training; an epoch's randomness comes from the seed and its number alone."""
+
+    def __init__(
+        self, graph: ClickGraph, settings: LongTermSettings, seed: int, before: LongTermState | None
+    ) -> None:
         self.graph, self.settings, self.seed = graph, settings, seed
         self.device = graph.starts.device
-        nodes = graph.users + graph.items
         start = torch.Generator().manual_seed(seed)
-        table = torch.randn(nodes, settings.width, generator=start) * settings.initial_std
-        self.table = Rows(table.to(self.device))
         self.encoder = LongTermEncoder(settings.width, generator=start).to(self.device)
-        self.rows = RowOptimizer("adam", settings.learning_rate, nodes, settings.width, self.device)
+        self.rows = RowOptimizer("adam", settings.learning_rate, 0, settings.width, self.device)
         self.dense = dense_optimizer("adam", settings.learning_rate, self.encoder)
+        sizes = (graph.users, graph.items)
+        self.table, counters = begin(before, settings, seed, sizes, self.encoder, self.dense, self.rows)
+        self.earlier = counters.epochs  #: of the days before
+        self.epochs = settings.warm_epochs if self.earlier else settings.epochs
         self.connected = (graph.degrees > 0).nonzero().squeeze(1)
         self.noise = NoiseDistribution(graph.degrees, settings.noise_power)
+        self.neighbourhoods = self._order(0)
         self.epoch = 0
         self.losses: list[float] = []
         self.collapses: list[float] = []
 
     @property
-    def has_edges(self) -> bool:
-        return len(self.connected) > 0
+    def remains(self) -> bool:
+        return self.epoch < self.epochs and len(self.connected) > 0
 
     def run_epoch(self, progress: Progress | None) -> None:
-        s, generator = self.settings, self._generator(self.epoch)
-        neighbours, mask = self._neighbours(generator)
+        s, generator = self.settings, self._generator(2 * self.epoch + 1)
+        if s.neighbor_sampling != "uniform":  # uniform draws turn one order round
+            self.neighbourhoods = self._order(2 * self.epoch)
         origins = self.connected.repeat(s.walks_per_node)
-        shuffled = torch.randperm(len(origins), generator=generator, device=self.device)
-        batches = random_walks(self.graph, origins[shuffled], s.hops, generator).split(s.paths_per_step)
+        batches = origins[torch.randperm(len(origins), generator=generator, device=self.device)].split(
+            s.paths_per_step
+        )
         total = torch.zeros((), device=self.device)
-        for number, paths in enumerate(batches):
-            total += self._step(paths, neighbours, mask, generator) * len(paths)
+        for number, batch in enumerate(batches):
+            total += self._step(batch, generator) * len(batch)
             if progress is not None:
-                progress(STAGE, self.epoch * len(batches) + number + 1, s.epochs * len(batches))
+                progress(STAGE, self.epoch * len(batches) + number + 1, self.epochs * len(batches))
         self.losses.append(float(total / len(origins)))
         if not math.isfinite(self.losses[-1]):
             raise Diverged(
                 f"the long-term graph diverged: the mean loss of epoch {len(self.losses)} is not finite; "
                 f"lower its learning rate (long_term.learning_rate is {s.learning_rate:g})"
             )
-        self.collapses.append(self._collapse(neighbours, mask, generator))
+        self.collapses.append(self._collapse(generator))
         self.epoch += 1
 
-    def _step(self, paths: Tensor, neighbours: Tensor, mask: Tensor, generator: torch.Generator) -> Tensor:
+    def _step(self, origins: Tensor, generator: torch.Generator) -> Tensor:
         s = self.settings
-        noise = self.noise.draw(len(paths) * s.negatives * s.hops, generator).view(len(paths), -1)
-        distinct = unique_nodes(torch.cat([paths, noise], dim=1)[None], None, paths[0, :1])
-        first, second = hops(distinct.values[0], neighbours, mask, self.graph.users)
+        paths = random_walks(self.graph, origins, s.hops, generator)
+        noise = self._noise(len(paths), generator)
+        distinct = unique_nodes(torch.cat([paths.flatten(), noise.pool])[None], None, paths[0, :1])
+        path_at, pool_at = distinct.positions[0].split([paths.numel(), len(noise.pool)])
+        k = min(s.step_neighbours, s.neighbours)
+        first, second = hops(distinct.values[0], self.neighbourhoods, k, self.graph.users, generator)
         rows = self.table.gather(first.nodes).requires_grad_()
-        path_at, noise_at = distinct.positions[0].split([paths.shape[1], noise.shape[1]], dim=1)
-        weight = s.negatives if s.negative_weight is None else s.negative_weight
-        vectors = self.encoder(rows, first, second)
-        loss = path_loss(vectors, paths, noise, path_at, noise_at, window=s.window, negative_weight=weight)
+        loss = path_loss(
+            self.encoder(rows, first, second),
+            paths,
+            noise.pool[noise.drawn],
+            path_at.view(paths.shape),
+            pool_at[noise.drawn],
+            own_noise=self.noise.probability(paths).float(),
+            window=s.window,
+            negative_weight=s.negatives if s.negative_weight is None else s.negative_weight,
+        )
         self.dense.zero_grad()
         loss.backward()
         assert rows.grad is not None
@@ -135,24 +174,42 @@ class _Training:
         self.rows.step(self.table, first.nodes, rows.grad)
         return loss.detach()
 
-    def _collapse(self, neighbours: Tensor, mask: Tensor, generator: torch.Generator) -> float:
-        users = self.connected[self.connected < self.graph.users]
-        drawn = torch.randperm(len(users), generator=generator, device=self.device)[:COLLAPSE_USERS]
-        return mean_pairwise_cosine(self._encode(users[drawn].sort().values, neighbours, mask).cpu().numpy())
+    def _noise(self, paths: int, generator: torch.Generator) -> StepNoise:
+        s = self.settings
+        return StepNoise.draw(self.noise, paths, s.negatives * s.hops, s.noise_nodes, generator)
 
     @torch.no_grad()
-    def _encode(self, nodes: Tensor, neighbours: Tensor, mask: Tensor) -> Tensor:
-        first, second = hops(nodes, neighbours, mask, self.graph.users)
-        return self.encoder(self.table.gather(first.nodes), first, second)
+    def _collapse(self, generator: torch.Generator) -> float:
+        users = self.connected[self.connected < self.graph.users]
+        drawn = torch.randperm(len(users), generator=generator, device=self.device)[:COLLAPSE_USERS]
+        first, second = hops(
+            users[drawn].sort().values, self.neighbourhoods, self.settings.neighbours, self.graph.users, None
+        )
+        vectors = self.encoder(self.table.gather(first.nodes), first, second)
+        return mean_pairwise_cosine(vectors.cpu().numpy())
 
+    @torch.no_grad()
     def vectors(self) -> Tensor:
-        """Vectors of all nodes, float [U + I, width]: zero for those without edges."""
-        out = torch.zeros(self.graph.users + self.graph.items, self.settings.width, device=self.device)
-        if self.has_edges:
-            neighbours, mask = self._neighbours(self._generator(self.settings.epochs))
-            for chunk in self.connected.split(NODES_PER_CHUNK):
-                out[chunk] = self._encode(chunk, neighbours, mask)
-        return out
+        """Vectors of all nodes, float [U + I, width]: zero for those without edges.
+
+        A layer at a time over all nodes, so that each is computed once.
+        """
+        rows = self.table
+        for layer in range(2):
+            out = torch.zeros_like(self.table.base)
+            for chunk in self.connected.split(NODES_PER_CHUNK) if len(self.connected) else ():
+                around = self.neighbourhoods.draw(chunk, self.settings.neighbours, None)
+                hop = Hop.of(chunk, around, self.graph.users)
+                out[chunk] = self.encoder.layer(layer, rows.gather(hop.nodes), hop)
+            rows = Rows(out)
+        return rows.base
+
+    def arrays(self) -> dict[str, Any]:
+        """What a later day goes on from."""
+        epochs = self.earlier + self.epoch
+        return training_arrays(
+            self.table, self.rows, self.encoder, self.dense, self.graph.users, self.seed, epochs
+        )
 
     def state(self) -> dict[str, Any]:
         return {
@@ -175,18 +232,23 @@ class _Training:
         self.dense.load_state_dict(state["dense"])
         self.epoch, self.losses, self.collapses = state["epoch"], state["losses"], state["collapses"]
 
-    def _neighbours(self, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    def _order(self, number: int) -> Neighbourhoods:
         s = self.settings
-        return draw_neighbours(self.graph, s.neighbours, s.neighbor_sampling, generator, s.half_life_hours)
+        return Neighbourhoods.of(self.graph, s.neighbor_sampling, self._generator(number), s.half_life_hours)
 
-    def _generator(self, epoch: int) -> torch.Generator:
-        return torch.Generator(self.device).manual_seed(self.seed * 1_000_003 + epoch)
+    def _generator(self, number: int) -> torch.Generator:
+        """Args: number of the draw in today's training; two for each epoch."""
+        return torch.Generator(self.device).manual_seed(self.seed * 1_000_003 + 2 * self.earlier + number)
 
 
-def _fingerprint(graph: ClickGraph, settings: LongTermSettings, seed: int) -> str:
+def _fingerprint(
+    graph: ClickGraph, settings: LongTermSettings, seed: int, before: LongTermState | None
+) -> str:
     # It names the layer's class: a checkpoint of another layer (decision 0029) is written over, not misread.
     about = f"GATConv {seed} {graph.users} {graph.items} {settings.model_dump_json()}"
     digest = hashlib.sha256(about.encode())
     for part in (graph.starts, graph.targets, graph.times):
         digest.update(part.numpy().tobytes())
+    if before is not None:
+        digest.update(before.training["counters"].tobytes() + before.training["encoder"].tobytes())
     return digest.hexdigest()
