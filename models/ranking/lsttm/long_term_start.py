@@ -69,14 +69,14 @@ def begin(
 
     Args:
         before: an earlier day's state, or None.
-        sizes: numbers of users and items today; those that `before` does not know get rows drawn for them.
+        sizes: numbers of users and items today, no fewer than before; new ones get rows drawn for them.
     """
     width, known = settings.width, {} if before is None else before.training
     table, squares = np.empty((sum(sizes), width), np.float32), np.zeros((sum(sizes), width), np.float32)
     offset = 0
     for side, (name, size) in enumerate(zip(SIDES, sizes, strict=True)):
         own = slice(offset, offset + size)
-        old = min(len(known[f"{name}_table"]), size) if known else 0
+        old = len(known[f"{name}_table"]) if known else 0
         if old:
             table[own][:old], squares[own][:old] = (
                 known[f"{name}_table"][:old],

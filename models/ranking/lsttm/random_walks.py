@@ -25,7 +25,7 @@ class Clicks:
 
     user: np.ndarray  #: integer [C]
     item: np.ndarray  #: integer [C]
-    time: np.ndarray  #: int64 [C], ms: when each happened
+    time: np.ndarray  #: int64 [C], ms: when each happened; empty where nobody asks for it
     users: int  #: U, how many users there are, with or without a click
     items: int  #: I
 
@@ -37,7 +37,18 @@ class Clicks:
         user = np.concatenate([e.user[clicked], x.user])
         item = np.concatenate([e.item[clicked], x.item])
         time = np.concatenate([e.shown_at[clicked], x.occurred_at])
-        return cls(user, item, time, _count(log.users.index, user), _count(log.items.index, item))
+        described = (int(entities.index.max(initial=-1)) + 1 for entities in (log.users, log.items))
+        return cls.counted(user, item, time, *described)
+
+    @classmethod
+    def counted(cls, user: np.ndarray, item: np.ndarray, time: np.ndarray, users: int, items: int) -> Clicks:
+        """Args: clicks; how many users and items there are at least: as many as are described."""
+        sizes = (max(least, int(of.max(initial=-1)) + 1) for least, of in ((users, user), (items, item)))
+        return cls(user, item, time, *sizes)
+
+    def with_at_least(self, users: int, items: int) -> Clicks:
+        """The same clicks among at least so many users and items."""
+        return replace(self, users=max(self.users, users), items=max(self.items, items))
 
 
 @dataclass(frozen=True)
@@ -222,7 +233,3 @@ def _log_weight(graph: ClickGraph, sampling: Sampling, pair: Tensor, half_life_h
     latest = graph.times.new_zeros(int(pair[-1]) + 1 if len(pair) else 0)
     latest.scatter_reduce_(0, pair, graph.times, "amax", include_self=False)
     return (latest - latest.max()) / (half_life_hours * HOUR_MS) * np.log(2.0) if len(latest) else latest
-
-
-def _count(known: np.ndarray, seen: np.ndarray) -> int:
-    return max(int(known.max()) + 1 if len(known) else 0, int(seen.max()) + 1 if len(seen) else 0)

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from models.ranking.features.event_log import Entities, EventLog, Exposures
-from models.ranking.lsttm import long_term_graph
+from models.ranking.lsttm import long_term_training
 from models.ranking.lsttm.long_term_encoder import LongTermEncoder, LongTermSettings, hops, path_loss
 from models.ranking.lsttm.long_term_graph import train_long_term
 from models.ranking.lsttm.long_term_start import begin
@@ -179,7 +179,7 @@ def test_visiting_some_nodes_equals_visiting_all() -> None:
 def test_vectors_are_those_of_two_hops_whatever_the_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     state = train_long_term(random_log(3), TINY, seed=0)
     for size in (1, 5):
-        monkeypatch.setattr(long_term_graph, "NODES_PER_CHUNK", size)
+        monkeypatch.setattr(long_term_training, "NODES_PER_CHUNK", size)
         again = train_long_term(random_log(3), TINY, seed=0)
         np.testing.assert_allclose(again.user_vectors, state.user_vectors, atol=1e-6)
         np.testing.assert_allclose(again.item_vectors, state.item_vectors, atol=1e-6)
