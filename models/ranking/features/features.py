@@ -132,7 +132,7 @@ class Features:
     def encode_day(self, log: EventLog) -> Codes:
         """Codes of a service day's exposures, each as at the start of its hour; then take the day in.
 
-        Costs the day and one pass over the state, in about 250 bytes of memory an exposure (half of which
+        Costs the day and one pass over the state, in about 320 bytes of memory an exposure (a third of which
         are the codes) beside the totals of users, items and field values.
 
         Args:
