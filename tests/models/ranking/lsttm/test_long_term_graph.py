@@ -12,7 +12,7 @@ import torch
 from models.ranking.features.event_log import Entities, EventLog, Exposures
 from models.ranking.lsttm.long_term_encoder import LongTermEncoder, LongTermSettings, hops, path_loss
 from models.ranking.lsttm.long_term_graph import train_long_term
-from models.ranking.lsttm.long_term_state import LongTermState, mean_pairwise_cosine
+from models.ranking.lsttm.long_term_state import ARRAYS, LongTermState, mean_pairwise_cosine
 from models.ranking.lsttm.random_walks import ClickGraph, draw_neighbours
 from tests.models.ranking.lsttm.logs import entities, random_log
 
@@ -170,13 +170,22 @@ def test_a_killed_training_goes_on_from_its_last_epoch(tmp_path: Path) -> None:
 
 def test_saved_and_loaded_again(tmp_path: Path) -> None:
     state = train_long_term(random_log(2), TINY, seed=5)
-    state.save(tmp_path / "day" / "long_term.npz")
-    loaded = LongTermState.load(tmp_path / "day" / "long_term.npz")
-    for name, value in vars(state).items():
-        assert np.array_equal(getattr(loaded, name), value)
-    assert [path.name for path in (tmp_path / "day").iterdir()] == ["long_term.npz"]
+    state.save(tmp_path / "day" / "ranker")
+    loaded = LongTermState.load(tmp_path / "day" / "ranker")
+    for name in ARRAYS:
+        assert np.array_equal(getattr(loaded, name), getattr(state, name))
+    for name in ("losses", "collapses", "settings", "axes"):
+        assert getattr(loaded, name) == getattr(state, name)
+    assert loaded.training.keys() == state.training.keys()
+    for name, array in state.training.items():
+        assert np.array_equal(loaded.training[name], array)
+    assert isinstance(loaded.user_vectors, np.memmap)
+    assert [path.name for path in (tmp_path / "day").iterdir()] == ["ranker"]
     with pytest.raises(FileNotFoundError, match="materialise long_term_graph"):
         LongTermState.load(tmp_path / "nothing")
+    (tmp_path / "old").write_bytes(b"a file of an earlier version")
+    with pytest.raises(ValueError, match=r"old was written by an earlier version.*materialise"):
+        LongTermState.load(tmp_path / "old")
 
 
 def test_entities_that_clicked_without_a_profile_have_a_vector() -> None:
