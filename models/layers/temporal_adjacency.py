@@ -56,8 +56,8 @@ class TemporalAdjacency:
         """Sort the history once.
 
         Args:
-            nodes: int64 [E], ≥ 0, whose neighbours will be asked for.
-            times: int64 [E], ms: when an event became known.
+            nodes: integers [E], ≥ 0, whose neighbours will be asked for.
+            times: integers [E], ms: when an event became known.
             payload: columns [E] of any dtype, e.g. the counterpart, the edge type.
         """
         return cls(TimeSorted.of(nodes, times, payload).indexed())

@@ -35,8 +35,8 @@ class TimeSorted:
         """Sort events that come in any order; equal (node, time) keep their order of insertion.
 
         Args:
-            nodes: int64 [N], ≥ 0.
-            times: int64 [N], ms.
+            nodes: integers [N], ≥ 0.
+            times: integers [N], ms.
             payload: columns [N].
         """
         for name, column in payload.items():
@@ -44,6 +44,7 @@ class TimeSorted:
                 raise ValueError(
                     f"payload column '{name}' has shape {tuple(column.shape)}, events {tuple(nodes.shape)}"
                 )
+        nodes, times = nodes.long(), times.long()
         origin, span, count = _packing(nodes, times)
         keys, order = torch.sort(nodes * span + (times - origin), stable=True)
         return cls(keys, {name: column[order] for name, column in payload.items()}, origin, span, count)
@@ -113,7 +114,7 @@ class TimeSorted:
         origin = min(self.origin, later.origin)
         span = max(self.origin + self.span, later.origin + later.span) - origin
         count = max(self.nodes, later.nodes)
-        _refuse_overflow(count, span)
+        refuse_overflow(count, span)
         early = self.node() * span + (self.time() - origin)
         late = later.node() * span + (later.time() - origin)
         device = early.device
@@ -150,10 +151,11 @@ def _packing(nodes: Tensor, times: Tensor) -> tuple[int, int, int]:
         )
     earliest, latest = (int(value) for value in torch.aminmax(times))
     span = latest - earliest + 1
-    _refuse_overflow(high + 1, span)
+    refuse_overflow(high + 1, span)
     return earliest, span, high + 1
 
 
-def _refuse_overflow(nodes: int, span: int) -> None:
+def refuse_overflow(nodes: int, span: int) -> None:
+    """Raise where (node, time) of so many nodes over so many milliseconds do not fit a key."""
     if (nodes + 1) * span > _INT64_MAX:
         raise ValueError(f"{nodes} nodes over {span} ms do not fit one 64-bit key: keep a shorter history")

@@ -11,7 +11,7 @@ import torch
 from models.layers.embedding import initial_rows
 from models.progress import Progress
 from models.ranking.features.day_events import digest
-from models.ranking.features.event_log import DAY_MS, HOUR_MS, EventLog, Exposures
+from models.ranking.features.event_log import DAY_MS, HOUR_MS, EventDays, EventLog, Exposures
 from models.ranking.features.features import Features
 from models.ranking.features.instances import Instances
 from models.ranking.features.neighbours import RowView
@@ -43,7 +43,7 @@ def train_daily(
         features.layout, features.codes(exposures).matrix(), hours, training, system.adaptation
     )
     vocabulary = Vocabulary.fit(features.layout, codes.known)
-    graph = system.graph(log, RowView(vocabulary, features.users, features.items))
+    graph = system.graph(EventDays.of(log), RowView(vocabulary, features.users, features.items))
     user_vectors = None
     if system.uses_long_term and long_term is not None:
         user_vectors = np.asarray(long_term.user_vectors, np.float32)

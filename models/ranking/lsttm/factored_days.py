@@ -7,14 +7,15 @@ ranking. Vectors of users and items that a training day does not show are left o
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from models.ranking.features.event_log import DAY_MS, EventLog
+from models.ranking.features.event_log import DAY_MS, EventDays, EventLog
 from models.ranking.lsttm.click_factors import Factors, FactorSettings, factorise
 
 ID_BITS = 40  #: of a user or an item in the key of its day's vector
@@ -54,8 +55,9 @@ class FactoredDays:
         self.first_day, self.days, self.zone_offset_ms = first_day, days, zone
 
     @classmethod
-    def of(cls, settings: FactorSettings, log: EventLog) -> FactoredDays:
+    def of(cls, settings: FactorSettings, events: EventDays) -> FactoredDays:
         """Factorise the graph of each training day's morning, and that of the day to rank."""
+        log = _whole(events)
         zone = log.zone_offset_ms
         last = (log.end_ms + zone) // DAY_MS  # the day to rank
         e = log.exposures
@@ -122,6 +124,23 @@ def mornings(settings: FactorSettings, log: EventLog, days: range) -> Iterator[t
         user, item = torch.from_numpy(users[known]), torch.from_numpy(items[known])
         before = factorise(user, item, sizes, settings, before)
         yield day, before
+
+
+def _whole(events: EventDays) -> EventLog:
+    days = list(events)
+
+    def joined(part: str) -> Any:
+        parts = [getattr(day, part) for day in days]
+        names = [f.name for f in fields(parts[0])]
+        return type(parts[0])(**{n: np.concatenate([getattr(p, n) for p in parts]) for n in names})
+
+    return replace(
+        days[0],
+        exposures=joined("exposures"),
+        external=joined("external"),
+        start_ms=events.start_ms,
+        end_ms=events.end_ms,
+    )
 
 
 def _size(*index: np.ndarray) -> int:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from models.ranking.features.event_log import DAY_MS
+from models.ranking.features.event_log import DAY_MS, EventDays
 from models.ranking.lsttm.click_factors import Factors, FactorSettings, factorise
 from models.ranking.lsttm.factored_days import FactoredDays, mornings
 from tests.models.ranking.toy import future_changed, toy_log
@@ -74,7 +74,7 @@ def test_clicks_of_a_day_change_the_vectors_of_later_days_alone():
 def test_instances_read_the_vectors_of_their_morning():
     log = toy_log()
     settings = FactorSettings(width=4, days=1)
-    days = FactoredDays.of(settings, log)  # a day and a half: the day to rank is the second
+    days = FactoredDays.of(settings, EventDays.of(log))  # a day and a half: the day to rank is the second
     found = dict(mornings(settings, log, range(days.first_day, days.first_day + 2)))
     e = log.exposures
     read = days.vectors(e.user, e.item, e.shown_at)
@@ -99,13 +99,15 @@ def test_who_never_clicked_has_no_vector():
     kept = (log.external.item < e.item.max() - 3) & (log.external.user < e.user.max() - 3)
     external = type(log.external)(**{name: column[kept] for name, column in vars(log.external).items()})
     quiet = replace(log, exposures=replace(e, clicked=clicked), external=external)
-    found = FactoredDays.of(FactorSettings(width=4, days=3), quiet).vectors(e.user, e.item, e.shown_at)
+    found = FactoredDays.of(FactorSettings(width=4, days=3), EventDays.of(quiet)).vectors(
+        e.user, e.item, e.shown_at
+    )
     assert found.any() and not found[torch.from_numpy(e.item == e.item.max()), 1].any()
 
 
 def test_vectors_survive_the_disk(tmp_path):
     log = toy_log()
-    days = FactoredDays.of(FactorSettings(width=4, days=2), log)
+    days = FactoredDays.of(FactorSettings(width=4, days=2), EventDays.of(log))
     days.save(tmp_path / "factors")
     again = FactoredDays.load(tmp_path / "factors")
     e = log.exposures

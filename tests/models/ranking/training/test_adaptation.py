@@ -15,6 +15,7 @@ import pytest
 import torch
 
 from models.metrics import auc_difference
+from models.ranking.features.event_log import EventDays
 from models.ranking.features.features import Features, FeatureSettings
 from models.ranking.features.instances import Instances
 from models.ranking.features.neighbours import RowView
@@ -52,7 +53,7 @@ def rehearsal() -> tuple[Learner, HeldOut]:
     codes = Features(ranker.settings.features, whole).codes(whole.exposures).matrix()
     rows = np.zeros_like(codes)  # never read: online, rows follow from the codes
     view = RowView(ranker.learner.vocabulary, ranker.features.users, ranker.features.items)
-    graph = ranker.settings.graph(whole, view)
+    graph = ranker.settings.graph(EventDays.of(whole), view)
     data = Instances.of(whole.exposures, rows, 0, graph, None).part(int((~later).sum()), len(later))
     return ranker.learner, HeldOut(data, codes[later])
 
