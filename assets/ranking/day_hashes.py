@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from warehouse.landing.service_time import ServiceZone
     from warehouse.store.warehouse import Warehouse
 
+CHOSEN = ("users", "items", "exposures")  #: tables with chosen columns that the models read
+
 
 @dataclass(frozen=True)
 class DayHashes:
@@ -32,7 +34,10 @@ class DayHashes:
 
     @classmethod
     def read(cls, warehouse: Warehouse, zone: ServiceZone, first_day: str, last_day: str) -> DayHashes:
-        """The days from `first_day` to `last_day`; descriptions of earlier dates belong to the first."""
+        """The days from `first_day` to `last_day`; descriptions of earlier dates belong to the first.
+
+        The chain begins with how the logs are cut and read: the zone and the chosen columns.
+        """
         days = zone.days_between(first_day, last_day)
         start_ms = zone.day_start_ms(first_day)
         parts: list[list[str]] = [[] for _ in days]
@@ -47,7 +52,8 @@ class DayHashes:
                 parts[max(0, (start - start_ms) // DAY_MS)].append(line)
         own = {day: _hash(*part) for day, part in zip(days, parts, strict=True)}
         through: dict[str, str] = {}
-        before = _hash(str(zone.offset_ms), first_day)
+        chosen = [f"{table} {field}" for table in CHOSEN for field in warehouse.fields(table)]
+        before = _hash(str(zone.offset_ms), first_day, *chosen)
         for day, of_day in own.items():
             before = through[day] = _hash(before, of_day)
         return cls(own, through, _hash(*undated))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING
 from assets.common.timings import Timings
 from assets.ranking.day_hashes import DayHashes
 from assets.ranking.instance_store import STATE, InstanceStore, read_manifest
-from assets.ranking.reading import read_day, read_descriptions
+from assets.ranking.reading import read_day, read_descriptions, read_log
 from models.progress import Progress, silent
-from warehouse.landing.service_time import DAY_MS
 
 if TYPE_CHECKING:
     from models.ranking.features.event_log import Entities, EventLog
@@ -39,7 +38,8 @@ class History:
     open: Open
     zone: ServiceZone
     hashes: DayHashes
-    rows: dict[str, int]  #: day → exposures in the warehouse
+    rows: Mapping[str, int]  #: day → exposures in the warehouse
+    no_events: EventLog  #: the logs' columns without a row
 
     @classmethod
     def read(cls, open_warehouse: Open, zone: ServiceZone, first_day: str, last_day: str) -> History:
@@ -47,11 +47,13 @@ class History:
         with open_warehouse() as warehouse:
             hashes = DayHashes.read(warehouse, zone, first_day, last_day)
             loaded = warehouse.loaded("exposures")
+            start_ms = zone.day_start_ms(first_day)
+            no_events = read_log(warehouse, zone, start_ms, start_ms, "mentioned")
         rows = dict.fromkeys(hashes.days, 0)
         for partition, kept in zip(loaded["partition"], loaded["kept"], strict=True):
             if partition[:10] in rows:
                 rows[partition[:10]] += int(kept)
-        return cls(open_warehouse, zone, hashes, rows)
+        return cls(open_warehouse, zone, hashes, rows, no_events)
 
 
 @dataclass
@@ -93,11 +95,11 @@ def encode(
     for number, day in enumerate(due, start=1):
         why = _why(store.new_folder(day), history.hashes, day)
         with done.timings.phase("read"):
-            if state is None or before != _day_before(history.zone, day):
+            if state is None or before != history.zone.day_before(day):
                 state = _state_before(history, store, settings, day)
             with history.open() as warehouse:
                 log = read_day(warehouse, history.zone, day)
-                described = read_descriptions(warehouse, history.zone, _day_after(history.zone, day))
+                described = read_descriptions(warehouse, history.zone, history.zone.day_after(day))
         _encode_day(state, log, described, store.new_folder(day), history.hashes.about(day), done.timings)
         before, done.why[day] = day, why
         done.rows += len(log.exposures)
@@ -135,13 +137,14 @@ def _state_before(history: History, store: InstanceStore, settings: FeatureSetti
     from models.ranking.features.features import Features
 
     if day != history.hashes.days[0]:
-        before = _day_before(history.zone, day)
+        before = history.zone.day_before(day)
         folder = store.folder(before, history.hashes.through[before])
         assert folder is not None, f"{before} was encoded before {day}"
         return Features.load(folder / STATE)
     with history.open() as warehouse:
-        state = Features.start(settings, read_day(warehouse, history.zone, day))
-        state.refresh(*read_descriptions(warehouse, history.zone, day))
+        described = read_descriptions(warehouse, history.zone, day)
+    state = Features.start(settings, history.no_events)
+    state.refresh(*described)
     return state
 
 
@@ -154,7 +157,8 @@ def _encode_day(
     timings: Timings,
 ) -> None:
     """Encode one day, take it and the descriptions of the morning after into the state, and write both."""
-    from models.ranking.instances import encode_day, write_day
+    from models.ranking.instances.day import encode_day
+    from models.ranking.instances.partition import write_day
 
     with timings.phase("encode"):
         day = encode_day(state, log)
@@ -181,11 +185,3 @@ def _in_words(
     rate = done / max(time.perf_counter() - began, 1e-9)
     left = f", {(total - done) / rate:,.0f} s left" if number < days and rate else ""
     return f"{day} ({why}): {rows:,} exposures; day {number} of {days}, {rate:,.0f} exposures/s{left}"
-
-
-def _day_before(zone: ServiceZone, day: str) -> str:
-    return zone.day_key(zone.day_start_ms(day) - DAY_MS)
-
-
-def _day_after(zone: ServiceZone, day: str) -> str:
-    return zone.day_key(zone.day_start_ms(day) + DAY_MS)

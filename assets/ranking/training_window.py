@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from assets.common.tuned import Values, with_tuned
+from assets.common.tuned import Values, tuned_settings, with_tuned
 from assets.ranking.encoding import EncodedDays, History, Tell, encode
 from assets.ranking.instance_store import InstanceStore
 from models.progress import Progress
 from warehouse.landing.service_time import DAY_MS
 
 if TYPE_CHECKING:
+    from assets.common.resources import HomeResource, WarehouseResource
+    from models.ranking.features.event_log import EventLog
     from models.ranking.features.features import FeatureSettings
     from models.ranking.training.system import SystemSettings
     from warehouse.landing.service_time import ServiceZone
@@ -38,28 +40,33 @@ def system_settings(
     return {name: with_tuned(name, getattr(SYSTEMS[name], size), tuned.get(name, {})) for name in systems}
 
 
-def versions_of(
-    systems: Mapping[str, SystemSettings], fields: Mapping[str, Sequence[str]]
-) -> list[InstanceVersion]:
-    """The versions that systems read: those whose features differ in a column or two share one.
+def versions_of(systems: Mapping[str, SystemSettings], log: EventLog) -> list[InstanceVersion]:
+    """The versions that systems read: those whose features differ in what they leave out share one.
 
     Args:
         systems: their settings by name.
-        fields: chosen columns of the logs by table, in order.
+        log: any of the source; its columns are read.
     """
-    from models.ranking.instances.version import version_of
+    from models.ranking.instances.partition import version_of
+
+    from models.ranking.features.features import Features
 
     readers: dict[str, list[str]] = {}
     for name, system in systems.items():
-        readers.setdefault(version_of(system.features, fields), []).append(name)
+        layout = Features.start(system.features, log).layout
+        readers.setdefault(version_of(system.features, layout), []).append(name)
     versions = []
     for version, names in readers.items():
         windows = [systems[name].training.window_days for name in names]
-        lengths = [days for days in windows if days is not None]
         settings = systems[names[0]].features.model_copy(update={"counts": True, "external": True})
-        longest = max(lengths) if len(lengths) == len(windows) else None
-        versions.append(InstanceVersion(version, settings, tuple(names), longest))
+        versions.append(InstanceVersion(version, settings, tuple(names), longest(windows)))
     return versions
+
+
+def longest(windows: Sequence[int | None]) -> int | None:
+    """The longest of some windows, in days; None is longer than any."""
+    lengths = [days for days in windows if days is not None]
+    return max(lengths) if len(lengths) == len(windows) else None
 
 
 def days_of_window(zone: ServiceZone, first_day: str, last_day: str, days: int | None) -> list[str]:
@@ -68,3 +75,45 @@ def days_of_window(zone: ServiceZone, first_day: str, last_day: str, days: int |
     if days is not None:
         earliest = max(first_day, zone.day_key(zone.day_start_ms(last_day) - (days - 1) * DAY_MS))
     return zone.days_between(earliest, last_day)
+
+
+@dataclass(frozen=True)
+class Window:
+    """The logs through a day, and the versions of instances that a deployment's systems read of them."""
+
+    day: str
+    history: History
+    systems: Mapping[str, SystemSettings]
+    versions: tuple[InstanceVersion, ...]
+    root: Path  #: where partitions lie
+
+    @classmethod
+    def through(cls, day: str, home: HomeResource, warehouse: WarehouseResource) -> Window:
+        """The window of the deployment's systems that ends with a day."""
+        deployment = home.deployment
+        tuned = tuned_settings(home.paths, deployment.source, deployment.size, deployment.systems)
+        systems = system_settings(deployment.systems, deployment.size, tuned)
+        first, zone = deployment.behaviours_first_day, deployment.service_zone
+        history = History.read(warehouse.open, zone, first, day)
+        versions = tuple(versions_of(systems, history.no_events))
+        return cls(day, history, systems, versions, home.paths.instances)
+
+    def encode(self, version: InstanceVersion, listen: Progress, tell: Tell | None = None) -> EncodedDays:
+        """Make sure of the partitions that a version's readers need, as `encode`."""
+        days = days_of_window(self.history.zone, self.history.hashes.days[0], self.day, version.window_days)
+        return encode(
+            self.history, InstanceStore(self.root, version.name), version.settings, days, listen, tell
+        )
+
+    def folders(
+        self, listen: Progress, tell: Tell | None = None
+    ) -> dict[str, tuple[SystemSettings, list[Path]]]:
+        """Every system with its settings and the partitions of its own window, oldest first."""
+        windows = {}
+        for version in self.versions:
+            folders = self.encode(version, listen, tell).folders
+            for name in version.systems:
+                settings = self.systems[name]
+                days = settings.training.window_days
+                windows[name] = (settings, folders if days is None else folders[-days:])
+        return {name: windows[name] for name in self.systems}

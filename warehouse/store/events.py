@@ -63,6 +63,16 @@ def read_descriptions(
     return columns
 
 
+def read_shown(connection: duckdb.DuckDBPyConnection, start_ms: int, end_ms: int) -> Columns:
+    """Who was shown something and what was, in `[start_ms, end_ms)`; see `Warehouse.shown`."""
+    window = {"start_ms": start_ms, "end_ms": end_ms}
+    return {
+        f"{table}.{name}": values
+        for table, query in (("users", "exposures_by_user"), ("items", "first_shown"))
+        for name, values in _fetch(connection, query, window).items()
+    }
+
+
 def _mentioned(at: Sequence[tuple[np.ndarray, np.ndarray]], before_ms: int | None = None) -> pa.Table:
     """Distinct indices [N] and the instant before which each must be described: the end of its first hour.
 

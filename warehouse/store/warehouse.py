@@ -20,7 +20,7 @@ from warehouse.store import results
 from warehouse.store.columns import FIELD_TABLES
 from warehouse.store.configuring import chosen_contract, chosen_fields, chosen_numbers, configure
 from warehouse.store.connection import connect
-from warehouse.store.events import Columns, EntitiesOf, read_descriptions, read_events
+from warehouse.store.events import Columns, EntitiesOf, read_descriptions, read_events, read_shown
 from warehouse.store.load import load_partitions
 from warehouse.store.results import Metric
 from warehouse.store.staging import InvariantBroken
@@ -171,6 +171,13 @@ class Warehouse:
         """
         fields = {table: self.fields(table) for table in FIELD_TABLES}
         return read_descriptions(self.connection, fields, before_ms)
+
+    def shown(self, start_ms: int, end_ms: int) -> Columns:
+        """How many exposures in `[start_ms, end_ms)` each user had, and when each item was first shown.
+
+        Keys: `users.` user (ascending) and times; `items.` item (ascending) and first, ms.
+        """
+        return read_shown(self.connection, start_ms, end_ms)
 
     def data_hash(self, start_ms: int, end_ms: int) -> str:
         """Hash of the loaded batches that `events(start_ms, end_ms)` draws on: same files, same hash."""

@@ -47,3 +47,17 @@ FROM mentioned LEFT JOIN (
     QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY valid_from DESC, partition DESC, row DESC) = 1
 ) AS latest ON latest.{key} = mentioned.index
 ORDER BY 1;
+
+-- name: exposures_by_user
+SELECT user_index::BIGINT AS user, count(*)::BIGINT AS times
+FROM exposures
+WHERE shown_at >= $start_ms AND shown_at < $end_ms
+GROUP BY 1
+ORDER BY 1;
+
+-- name: first_shown
+SELECT item_index::BIGINT AS item, min(shown_at)::BIGINT AS first
+FROM exposures
+WHERE shown_at >= $start_ms AND shown_at < $end_ms
+GROUP BY 1
+ORDER BY 1;
