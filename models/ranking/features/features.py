@@ -50,6 +50,10 @@ class FeatureSettings(Settings):
     long_seconds: float = Field(default=18.0, gt=0)  #: dwell from which an exposure counts as long engagement
     domains: int = Field(default=4, ge=0)  #: external domains, busiest first, with a count of their own
 
+    def canonical(self) -> FeatureSettings:
+        """The same with every column: what is encoded once for all systems."""
+        return self.model_copy(update={"counts": True, "external": True})
+
 
 def count_bins(count: np.ndarray) -> np.ndarray:
     """Bins of counts ≥ 0: 0, 1, 2, 3, then two bins for each doubling."""
@@ -158,6 +162,11 @@ class Features:
         self.users.append(np.concatenate([hour.exposures.user, hour.external.user]), hour.users)
         self.items.append(np.concatenate([hour.exposures.item, hour.external.item]), hour.items)
         self.counts.append(hour, self.items)
+
+    def refresh(self, users: Entities, items: Entities) -> None:
+        """Take the newest descriptions of users and items between two days; the counts stay as they are."""
+        self.users.refresh(users)
+        self.items.refresh(items)
 
     def codes(
         self, exposures: Exposures, users: Entities | None = None, items: Entities | None = None

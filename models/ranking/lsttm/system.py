@@ -114,7 +114,9 @@ class LSTTMSettings(SystemSettings):
         if self.behaviours is None and self.numbers is None:
             return encoder
         clicks = None if self.behaviours is None else BehaviourIndex.of(self.behaviours, view, window)
-        factors = None if self.numbers is None else FactoredDays.of(self.numbers.factors, events)
+        factors = None
+        if self.numbers is not None:
+            factors = FactoredDays.of(self.numbers.factors, events, self.training.window_days)
         return PartsIndex(encoder, clicks, factors)
 
     def load_graph(self, folder: Path, view: RowView) -> NeighbourIndex:
