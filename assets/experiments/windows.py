@@ -9,9 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from assets.ranking.encoding import History, encode
-from assets.ranking.instance_store import InstanceStore
-from assets.ranking.training_window import days_of_window, versions_of
+from assets.ranking.window_days import days_of_window
 from models.progress import Progress, silent
 from warehouse.landing.service_time import ServiceZone
 
@@ -44,6 +42,10 @@ def encode_windows(
     Raises:
         LookupError: a day has no day before it.
     """
+    from assets.ranking.encoding import History, encode
+    from assets.ranking.instance_store import InstanceStore
+    from assets.ranking.training_window import versions_of
+
     zone, first = ServiceZone(logs.zone), logs.behaviours_first_day
     before = {day: zone.day_before(day) for day in days}
     early = [day for day in days if before[day] < first]

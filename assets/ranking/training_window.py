@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING
 from assets.common.tuned import Values, tuned_settings, with_tuned
 from assets.ranking.encoding import EncodedDays, History, Tell, encode
 from assets.ranking.instance_store import InstanceStore
+from assets.ranking.window_days import days_of_window, longest
 from models.progress import Progress
-from warehouse.landing.service_time import DAY_MS
 
 if TYPE_CHECKING:
     from assets.common.resources import HomeResource, WarehouseResource
     from models.ranking.features.event_log import EventLog
     from models.ranking.features.features import FeatureSettings
     from models.ranking.training.system import SystemSettings
-    from warehouse.landing.service_time import ServiceZone
 
 
 @dataclass(frozen=True)
@@ -61,20 +60,6 @@ def versions_of(systems: Mapping[str, SystemSettings], log: EventLog) -> list[In
         settings = systems[names[0]].features.model_copy(update={"counts": True, "external": True})
         versions.append(InstanceVersion(version, settings, tuple(names), longest(windows)))
     return versions
-
-
-def longest(windows: Sequence[int | None]) -> int | None:
-    """The longest of some windows, in days; None is longer than any."""
-    lengths = [days for days in windows if days is not None]
-    return max(lengths) if len(lengths) == len(windows) else None
-
-
-def days_of_window(zone: ServiceZone, first_day: str, last_day: str, days: int | None) -> list[str]:
-    """The last `days` days through `last_day` that the logs have, oldest first; None: all."""
-    earliest = first_day
-    if days is not None:
-        earliest = max(first_day, zone.day_key(zone.day_start_ms(last_day) - (days - 1) * DAY_MS))
-    return zone.days_between(earliest, last_day)
 
 
 @dataclass(frozen=True)

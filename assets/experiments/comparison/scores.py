@@ -21,7 +21,7 @@ from assets.experiments.comparison.systems import chosen_long_term, chosen_syste
 from assets.experiments.frame import Finished
 from assets.experiments.source_logs import Logs, read_history, read_hours
 from assets.experiments.workers import Emit, WorkProgress
-from assets.ranking.training_window import longest
+from assets.ranking.window_days import longest
 from models.progress import Progress
 from warehouse.landing.service_time import ServiceZone
 

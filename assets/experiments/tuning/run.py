@@ -25,7 +25,7 @@ from assets.experiments.tuning.workers import (
     train_graph,
 )
 from assets.experiments.windows import INSTANCES
-from assets.ranking.training_window import longest
+from assets.ranking.window_days import longest
 from models.progress import Progress
 
 
