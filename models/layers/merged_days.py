@@ -20,15 +20,13 @@ import torch
 from torch import Tensor
 
 from models.layers.temporal_adjacency import TemporalAdjacency
-from models.layers.time_sorted import TimeSorted, refuse_overflow
+from models.layers.time_sorted import SomeEvents, TimeSorted, check_events, refuse_overflow
 
-#: A day's events of one direction, as `TemporalAdjacency.build` takes them: nodes, times, payload.
-DayEvents = tuple[Tensor, Tensor, Mapping[str, Tensor]]
 MAPPED_BYTES = 2**26  #: from this size on, a column lies in the scratch file
 
 
 def merged_days(
-    days: Callable[[], Iterable[Mapping[str, DayEvents]]], scratch: Path | None = None
+    days: Callable[[], Iterable[Mapping[str, SomeEvents]]], scratch: Path | None = None
 ) -> dict[str, TemporalAdjacency]:
     """Adjacencies by name of direction, equal to those that `TemporalAdjacency.build` makes of all days.
 
@@ -69,11 +67,10 @@ class _Direction:
 
     def count(self, nodes: Tensor, times: Tensor, payload: Mapping[str, Tensor]) -> None:
         """The first pass."""
+        check_events(nodes, payload)
         self.types = self.types or {name: column.dtype for name, column in payload.items()}
         if not len(nodes):
             return
-        if (low := int(nodes.min())) < 0:
-            raise ValueError(f"{self.name}: node {low} is negative: leave events of unknown ones out")
         earliest, latest = (int(value) for value in torch.aminmax(times))
         if len(self.counts) and earliest < self.end - 1:
             raise ValueError(f"{self.name}: a day begins at {earliest} ms, before the end of the one before")

@@ -15,6 +15,9 @@ from torch import Tensor
 
 _INT64_MAX = 2**63 - 1
 
+#: Events in any order: nodes and times, integers [N], and payload columns [N].
+SomeEvents = tuple[Tensor, Tensor, Mapping[str, Tensor]]
+
 
 @dataclass(frozen=True)
 class TimeSorted:
@@ -39,11 +42,7 @@ class TimeSorted:
             times: integers [N], ms.
             payload: columns [N].
         """
-        for name, column in payload.items():
-            if column.shape != nodes.shape:
-                raise ValueError(
-                    f"payload column '{name}' has shape {tuple(column.shape)}, events {tuple(nodes.shape)}"
-                )
+        check_events(nodes, payload)
         nodes, times = nodes.long(), times.long()
         origin, span, count = _packing(nodes, times)
         keys, order = torch.sort(nodes * span + (times - origin), stable=True)
@@ -141,14 +140,21 @@ class TimeSorted:
         )
 
 
+def check_events(nodes: Tensor, payload: Mapping[str, Tensor]) -> None:
+    """Raise where a payload column is not as long as the events, or a node is negative."""
+    for name, column in payload.items():
+        if column.shape != nodes.shape:
+            raise ValueError(
+                f"payload column '{name}' has shape {tuple(column.shape)}, events {tuple(nodes.shape)}"
+            )
+    if nodes.numel() and (low := int(nodes.min())) < 0:
+        raise ValueError(f"node {low} is negative: leave events of unknown users or items out")
+
+
 def _packing(nodes: Tensor, times: Tensor) -> tuple[int, int, int]:
     if not nodes.numel():
         return 0, 1, 0
-    low, high = (int(value) for value in torch.aminmax(nodes))
-    if low < 0:
-        raise ValueError(
-            f"node {low} is negative: leave events of unknown users or items out before building"
-        )
+    high = int(nodes.max())
     earliest, latest = (int(value) for value in torch.aminmax(times))
     span = latest - earliest + 1
     refuse_overflow(high + 1, span)

@@ -9,11 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.layers.merged_days import DayEvents, merged_days
+from models.layers.merged_days import merged_days
 from models.layers.temporal_adjacency import TemporalAdjacency
+from models.layers.time_sorted import SomeEvents
 from models.ranking.features.event_log import EventDays, EventLog
 
-Directions = dict[str, DayEvents]  #: events of a log by name of direction
+Directions = dict[str, SomeEvents]  #: events of a log by name of direction
 
 
 def adjacencies_of(

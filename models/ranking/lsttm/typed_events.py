@@ -76,13 +76,13 @@ class TypedIndex(Adjacencies):
     def __init__(
         self, settings: TypedSettings, view: RowView, adjacencies: dict[str, TemporalAdjacency]
     ) -> None:
-        """Args: view tells table rows; adjacencies by the names that `_events` gives them."""
+        """Args: view tells table rows; adjacencies by the names that `typed_events` gives them."""
         self.settings, self.view, self.adjacencies = settings, view, adjacencies
 
     @classmethod
     def of(cls, settings: TypedSettings, view: RowView, events: EventDays) -> TypedIndex:
         """Start from everything that the days received."""
-        return cls(settings, view, adjacencies_of(events, lambda log: _events(log, settings)))
+        return cls(settings, view, adjacencies_of(events, lambda log: typed_events(log, settings)))
 
     @classmethod
     def load(cls, settings: TypedSettings, view: RowView, folder: Path) -> TypedIndex:
@@ -91,7 +91,7 @@ class TypedIndex(Adjacencies):
 
     def append(self, hour: EventLog) -> None:
         """Take in what an hour received."""
-        for name, part in _events(hour, self.settings).items():
+        for name, part in typed_events(hour, self.settings).items():
             self.adjacencies[name].append(*part)
 
     def sample(self, users: np.ndarray, items: np.ndarray, cutoff_ms: np.ndarray) -> GraphSample:
@@ -172,7 +172,7 @@ class TypedIndex(Adjacencies):
         return (kind.long() * self.settings.age_buckets + age) * mask
 
 
-def _events(log: EventLog, settings: TypedSettings) -> Directions:
+def typed_events(log: EventLog, settings: TypedSettings) -> Directions:
     """Node, time of receipt and payload of every event, by direction."""
     e, x = log.exposures, log.external
     kind = np.where(e.clicked, CLICK, SKIP).astype(np.uint8)

