@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from assets.experiments.workers import Emit, WorkProgress, run_units
 from assets.ranking.instance_store import read_manifest
+from assets.ranking.long_term_reading import open_long_term_days
 from assets.ranking.states import StateRecord, States
 from models.progress import Progress
 
@@ -131,15 +132,14 @@ def train(training: SystemTraining, listen: Progress) -> Ranker:
     The record shows what the settings of `hourfold tune` made of the system.
     """
     from models.ranking.instances.window import TrainingWindow
-
-    from models.ranking.lsttm.long_term_graph import LongTermState
     from models.ranking.ranker import Ranker
 
     system, day, deployment, states = training.system, training.day, training.deployment, training.states
     settings = training.settings
     long_term = None
     if settings.uses_long_term:
-        long_term = LongTermState.load(states.ranker_path(states.long_term(day)))
+        offset_ms = deployment.service_zone.offset_ms
+        long_term = open_long_term_days(states, day, len(training.window), offset_ms)
     checkpoint = states.checkpoint(system, day)
     ranker = Ranker.train(
         settings,

@@ -1,6 +1,5 @@
 """training_instances[D]: the exposures of day D as the models saw them, encoded once for every training."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -94,7 +93,7 @@ def encoded(
     )
 
 
-def _work(days: EncodedDays) -> Mapping[str, Any]:
+def _work(days: EncodedDays) -> dict[str, Any]:
     """What had to be done for a page, and at which rate."""
     seconds = sum(days.timings.seconds.values())
     shown: dict[str, Any] = {"days encoded": len(days.why)}

@@ -46,9 +46,8 @@ def versions_of(systems: Mapping[str, SystemSettings], log: EventLog) -> list[In
         systems: their settings by name.
         log: any of the source; its columns are read.
     """
-    from models.ranking.instances.partition import version_of
-
     from models.ranking.features.features import Features
+    from models.ranking.instances.partition import version_of
 
     readers: dict[str, list[str]] = {}
     for name, system in systems.items():

@@ -9,11 +9,10 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from models.ranking.instances import day, partition  # noqa: F401  imported before the fork
-
 from assets.ranking.encoding import encode
 from assets.ranking.instance_store import InstanceStore
 from models.ranking.features.features import FeatureSettings
+from models.ranking.instances import day, partition  # noqa: F401  imported before the fork
 from tests.assets.ranking.day_logs import DAYS, history
 
 VERSION = "v"

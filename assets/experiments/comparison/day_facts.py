@@ -28,9 +28,14 @@ class ShownBefore:
     @classmethod
     def read(cls, warehouse: Warehouse, start_ms: int, day_start_ms: int) -> ShownBefore:
         """Of the logs from `start_ms` to the day."""
-        names = ("users.user", "users.times", "items.item", "items.first")
-        columns = warehouse.shown(start_ms, day_start_ms)
-        return cls(*(columns[name] for name in names), day_start_ms)
+        shown = warehouse.shown(start_ms, day_start_ms)
+        return cls(
+            users=shown["users.user"],
+            times=shown["users.times"],
+            items=shown["items.item"],
+            first=shown["items.first"],
+            day_start_ms=day_start_ms,
+        )
 
     @classmethod
     def of(cls, history: EventLog) -> ShownBefore:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -23,12 +23,14 @@ from models.files import replace_file
 from models.progress import Progress
 
 if TYPE_CHECKING:
-    from models.ranking.instances.window import TrainingWindow
-
     from assets.experiments.source_logs import Logs
     from models.ranking.features.event_log import EventLog
+    from models.ranking.features.features import FeatureSettings
+    from models.ranking.instances.window import TrainingWindow
     from models.ranking.lsttm.long_term_days import LongTermDays
     from models.ranking.training.system import SystemSettings
+
+KEPT = 3  #: ways of making features whose instances stay in memory: with and without counts, without external
 
 
 class ReadDays(Protocol):
@@ -42,6 +44,9 @@ class ReadDays(Protocol):
 
     def history(self, day: int) -> EventLog:
         """Everything received before the day of this position."""
+
+    def __hash__(self) -> int:
+        """Equal ones read the same days."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,24 @@ class StoredPast:
             self.logs, {"": system}, [self.day], self.own, None, [self.shared]
         ).values()
         return TrainingWindow.open(folders, system.features)
+
+
+@dataclass(eq=False)
+class PastInMemory:
+    """Everything received before a validation day, encoded once for each way of making features."""
+
+    log: EventLog
+    windows: dict[FeatureSettings, TrainingWindow] = field(default_factory=dict)
+
+    def __call__(self, system: SystemSettings) -> TrainingWindow:
+        """The window of a system; only those of the settings asked for last are kept."""
+        from models.ranking.instances.window import TrainingWindow
+
+        window = self.windows.pop(system.features, None) or TrainingWindow.of(self.log, system.features)
+        self.windows[system.features] = window
+        while len(self.windows) > KEPT:
+            del self.windows[next(iter(self.windows))]
+        return window
 
 
 @dataclass(frozen=True)
@@ -101,15 +124,16 @@ class PickledDays:
 
     def __call__(self, shared: Path, own: Path) -> list[Day]:  # noqa: ARG002
         """Read the file."""
-        with self.path.open("rb") as file:
-            days: list[Day] = pickle.load(file)
-        return days
+        return [(PastInMemory(log), hours) for log, hours in self._read()]
 
     def history(self, day: int) -> EventLog:
         """See `ReadDays`."""
-        past, _ = self(self.path, self.path)[day]
-        assert not callable(past)
-        return past
+        return self._read()[day][0]
+
+    def _read(self) -> list[tuple[EventLog, Sequence[EventLog]]]:
+        with self.path.open("rb") as file:
+            days: list[tuple[EventLog, Sequence[EventLog]]] = pickle.load(file)
+        return days
 
 
 @dataclass(frozen=True)
@@ -205,7 +229,7 @@ def save_mornings(mornings: LongTermDays, path: Path) -> None:
     known = {str(at): vectors for at, vectors in enumerate(mornings.mornings) if vectors is not None}
     about = np.array([len(mornings.mornings), mornings.first_day, mornings.zone_offset_ms])
     with replace_file(path) as fresh, fresh.open("wb") as file:
-        np.savez(file, about=about, **known)
+        np.savez(file, allow_pickle=False, about=about, **known)
 
 
 def load_mornings(path: Path) -> LongTermDays:
