@@ -27,3 +27,13 @@ SELECT name, system, partition, value, extra
 FROM metrics
 WHERE ($name IS NULL OR name = $name) AND ($system IS NULL OR system = $system)
 ORDER BY name, system, partition;
+
+-- name: newest_result
+SELECT max(left(partition, 10)) FROM {table}
+WHERE left(partition, 10) <= $today AND regexp_matches(partition, '^\d\d\d\d-\d\d-\d\d');
+
+-- name: count_results
+SELECT count(*) FROM {table} WHERE partition < $first AND regexp_matches(partition, '^\d\d\d\d-\d\d-\d\d');
+
+-- name: expire_results
+DELETE FROM {table} WHERE partition < $first AND regexp_matches(partition, '^\d\d\d\d-\d\d-\d\d');
