@@ -11,6 +11,7 @@ from urllib.parse import quote
 from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from warehouse.keeping import Keep
 from warehouse.landing.description import FILE_NAME, SourceDescription
 from warehouse.landing.service_time import ServiceZone
 from warehouse.landing.writing import replace_text
@@ -46,6 +47,11 @@ class SourceHome:
     def heatmaps(self) -> Path:
         """Time-heatmaps: vocabularies, segments, a manifest an as-of date (warehouse/heatmaps/store.py)."""
         return self.root / "heatmaps"
+
+    @property
+    def instances(self) -> Path:
+        """What trainings read, `<version>/<day>/`: the exposures of each day, encoded once."""
+        return self.root / "instances"
 
     @property
     def requests(self) -> Path:
@@ -138,6 +144,7 @@ class Deployment(BaseModel):
     live: bool = Field(
         default=False, description="whether schedules and sensors run hours and days by themselves"
     )
+    keep: Keep = Field(default=Keep(), description="days for which each kind of what is made is kept")
 
     @field_validator("zone")
     @classmethod
@@ -183,7 +190,7 @@ class Deployment(BaseModel):
         """The deployment as the profiler sees it: that of `shop`, where it has one, in its own zone."""
         if self.shop in (None, self.source):
             return self
-        changes = self.model_dump(include={"size", "device", "seed", "systems", "live"})
+        changes = self.model_dump(include={"size", "device", "seed", "systems", "live", "keep"})
         return self._of_source(home, str(self.shop)).model_copy(update=changes)
 
     @classmethod

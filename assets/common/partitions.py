@@ -29,6 +29,11 @@ HOUR_BEFORE = dg.TimeWindowPartitionMapping(
     start_offset=-1, end_offset=-1, allow_nonexistent_upstream_partitions=True
 )
 
+#: A day leans on the day before it; the first day of the logs leans on nothing.
+PREVIOUS_DAY = dg.TimeWindowPartitionMapping(
+    start_offset=-1, end_offset=-1, allow_nonexistent_upstream_partitions=True
+)
+
 
 #: External clicks from before the first hour. An asset without partitions: Dagster takes only one definition
 #: of partitions in a job, and exposures and external clicks are loaded by the same ones.

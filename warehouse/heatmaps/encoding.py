@@ -20,6 +20,7 @@ import numpy as np
 from warehouse.heatmaps.cells import HeatmapCells, run_starts
 from warehouse.heatmaps.plan import NO_CHANNEL, Plan
 from warehouse.landing.local_time import QUARTER_MS, LocalZone
+from warehouse.store.engine import cursor_of
 from warehouse.store.statements import statement
 
 _KEY_BITS = 63
@@ -100,7 +101,7 @@ def _runs(
         parameters |= {"first_user": users[0], "end_user": users[1]}
     # As Arrow columns: numpy ones come with a mask each, at twice the cost. A cursor of its own, because a
     # result of the connection may still be open.
-    with connection.cursor() as own:
+    with cursor_of(connection) as own:
         events = own.sql(statement("heatmaps", table, users=only), params=parameters).to_arrow_table()
     user, at_ms, kind, amount = (
         events[name].to_numpy() for name in ("user_index", "at_ms", "class", "amount")

@@ -7,6 +7,7 @@ from pathlib import Path
 import duckdb
 
 from warehouse.store.configuring import create_views
+from warehouse.store.engine import OpenFile
 from warehouse.store.migration import FORMER_VERSION, migrate
 from warehouse.store.statements import schema
 from warehouse.store.transactions import transaction
@@ -23,7 +24,7 @@ class OtherSchema(RuntimeError):
     """The file was written by another version of this program."""
 
 
-def connect(path: Path, *, read_only: bool, wait_seconds: float) -> duckdb.DuckDBPyConnection:
+def connect(path: Path, *, read_only: bool, wait_seconds: float) -> OpenFile:
     """Open `path`, waiting for whoever holds it; a writer creates the file and its tables, or migrates them.
 
     Raises:
@@ -35,7 +36,8 @@ def connect(path: Path, *, read_only: bool, wait_seconds: float) -> duckdb.DuckD
         raise WarehouseMissing(f"{path} does not exist: ingest some logs first")
     check_path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    connection = open_when_free(path, read_only=read_only, wait_seconds=wait_seconds)
+    file = open_when_free(path, read_only=read_only, wait_seconds=wait_seconds)
+    connection = file.connection
     try:
         version = _version(connection)
         if version is None and read_only:
@@ -47,9 +49,9 @@ def connect(path: Path, *, read_only: bool, wait_seconds: float) -> duckdb.DuckD
         elif version != SCHEMA_VERSION:
             raise OtherSchema(_remedy(path, version))
     except BaseException:
-        connection.close()
+        file.close()
         raise
-    return connection
+    return file
 
 
 def upgrade(path: Path, *, wait_seconds: float = 60.0) -> None:
@@ -57,7 +59,7 @@ def upgrade(path: Path, *, wait_seconds: float = 60.0) -> None:
     if not path.exists():
         return
     with open_when_free(path, read_only=True, wait_seconds=wait_seconds) as reader:
-        former = _version(reader) == FORMER_VERSION
+        former = _version(reader.connection) == FORMER_VERSION
     if former:
         connect(path, read_only=False, wait_seconds=wait_seconds).close()
 

@@ -95,7 +95,10 @@ def _columns_of_schema() -> dict[str, dict[str, str]]:
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, table: str) -> dict[str, str]:
-    query = "SELECT column_name, data_type FROM duckdb_columns() WHERE table_name = ?"
+    query = (
+        "SELECT column_name, data_type FROM duckdb_columns() "
+        "WHERE database_name = current_database() AND table_name = ?"
+    )
     return dict(connection.execute(query, [table]).fetchall())
 
 

@@ -38,7 +38,8 @@ class Warehouse:
     def __init__(self, path: Path, *, read_only: bool = False, wait_seconds: float = 60.0) -> None:
         self.path = Path(path)
         self.read_only = read_only
-        self.connection = connect(self.path, read_only=read_only, wait_seconds=wait_seconds)
+        self._file = connect(self.path, read_only=read_only, wait_seconds=wait_seconds)
+        self.connection = self._file.connection
 
     def __enter__(self) -> Warehouse:
         return self
@@ -50,7 +51,7 @@ class Warehouse:
 
     def close(self) -> None:
         """Let go of the file."""
-        self.connection.close()
+        self._file.close()
 
     def configure(self, description: SourceDescription) -> None:
         """Add the source's chosen columns to the schema and remember their order; twice is the same as once.

@@ -9,7 +9,7 @@ from models.ranking.features.sorted_map import SortedMap
 
 
 class EntityTable:
-    """Fields of users or of items; the version received first stays until the next daily training."""
+    """Fields of users or of items; the version received first stays until `refresh` brings a newer one."""
 
     def __init__(self, index: np.ndarray, fields: np.ndarray, published_at: np.ndarray) -> None:
         """Args: index int64 [N] ascending, fields int64 [N, F], published_at int64 [N]; maps are fine."""
@@ -41,6 +41,15 @@ class EntityTable:
         self._map.append(new, np.arange(len(new)) + len(self._map))
         self._fields[1] = np.concatenate([self._fields[1], fields])
         self._published[1] = np.concatenate([self._published[1], published])
+
+    def refresh(self, entities: Entities) -> None:
+        """Take the fields and publication times of `entities` in place of those known: O(N), a new base."""
+        mine = self.arrays()
+        index = np.union1d(mine["index"], entities.index)
+        fields, published = self.lookup(index)
+        at = np.searchsorted(index, entities.index)
+        fields[at], published[at] = entities.fields, entities.published_at
+        self.__init__(index, fields, published)  # type: ignore[misc]
 
     def lookup(self, index: np.ndarray, newcomers: Entities | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Fields and publication times of `index` (any shape).

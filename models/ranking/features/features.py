@@ -8,6 +8,8 @@ Everything is as at the start of the instance's service hour (spec: point-in-tim
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +19,17 @@ from models.ranking.features.cells import Counted, pair_key
 from models.ranking.features.codes import Codes, FieldSpec, Layout
 from models.ranking.features.counts import CLICKED, LONG, SHOWN, CountHistory, exposure_keys, external_keys
 from models.ranking.features.entities import EntityTable
-from models.ranking.features.event_log import DAY_MS, HOUR_MS, MISSING, Entities, EventLog, Exposures
+from models.ranking.features.event_log import (
+    DAY_MS,
+    HOUR_MS,
+    MISSING,
+    Entities,
+    EventDays,
+    EventLog,
+    Exposures,
+    ExternalClicks,
+    rows,
+)
 from models.ranking.features.named_arrays import named, part_of
 from models.settings import Settings
 
@@ -38,6 +50,10 @@ class FeatureSettings(Settings):
     long_seconds: float = Field(default=18.0, gt=0)  #: dwell from which an exposure counts as long engagement
     domains: int = Field(default=4, ge=0)  #: external domains, busiest first, with a count of their own
 
+    def canonical(self) -> FeatureSettings:
+        """The same with every column: what is encoded once for all systems."""
+        return self.model_copy(update={"counts": True, "external": True})
+
 
 def count_bins(count: np.ndarray) -> np.ndarray:
     """Bins of counts ≥ 0: 0, 1, 2, 3, then two bins for each doubling."""
@@ -55,20 +71,41 @@ class Features:
 
     def __init__(self, settings: FeatureSettings, log: EventLog) -> None:
         """Start from a daily log: everything received before `log.end_ms`."""
+        self._begin(settings, log)
+        self.users, self.items = EntityTable.of(log.users), EntityTable.of(log.items)
+        self.counts.append(log, self.items)
+        for day in EventDays.of(log):
+            self._meet_domains(day.external)
+
+    @classmethod
+    def start(cls, settings: FeatureSettings, log: EventLog) -> Features:
+        """Nothing received yet, shaped by a log: its fields and context columns, its zone, its first hour."""
+        state = cls.__new__(cls)
+        state._begin(settings, log)
+        return state
+
+    def _begin(self, settings: FeatureSettings, log: EventLog) -> None:
         self.settings = settings
         self.context_width = log.exposures.context.shape[1]
         self.zone_offset_ms = log.zone_offset_ms
-        self.users, self.items = EntityTable.of(log.users), EntityTable.of(log.items)
+        first = slice(0, 0)
+        self.users = EntityTable.of(rows(log.users, first))
+        self.items = EntityTable.of(rows(log.items, first))
         self.counts = CountHistory(
             (log.start_ms + log.zone_offset_ms) // HOUR_MS,
             log.zone_offset_ms,
             settings.long_seconds,
             self.items.width,
         )
-        self.counts.append(log, self.items)
-        domains, clicks = np.unique(log.external.domain, return_counts=True)
-        self.domains = tuple(int(d) for d in domains[np.argsort(-clicks, kind="stable")][: settings.domains])
+        self.domains: tuple[int, ...] = ()
         self.layout = self._layout()
+
+    def _meet_domains(self, clicks: ExternalClicks) -> None:
+        """Rank the domains that a day brought first, busiest first, behind those of earlier days."""
+        codes, times = np.unique(clicks.domain, return_counts=True)
+        new = ~np.isin(codes, self.domains)
+        ranked = codes[new][np.argsort(-times[new], kind="stable")].tolist()
+        self.domains = (*self.domains, *ranked)[: self.settings.domains]
 
     def _layout(self) -> Layout:
         specs = [FieldSpec("user_id", "user_id"), FieldSpec("item_id", "item_id")]
@@ -126,6 +163,11 @@ class Features:
         self.items.append(np.concatenate([hour.exposures.item, hour.external.item]), hour.items)
         self.counts.append(hour, self.items)
 
+    def refresh(self, users: Entities, items: Entities) -> None:
+        """Take the newest descriptions of users and items between two days; the counts stay as they are."""
+        self.users.refresh(users)
+        self.items.refresh(items)
+
     def codes(
         self, exposures: Exposures, users: Entities | None = None, items: Entities | None = None
     ) -> Codes:
@@ -153,7 +195,39 @@ class Features:
                 that nobody mentioned before.
         """
         self.append(log)
-        return self.codes(log.exposures)
+        codes = self.codes(log.exposures)
+        self._meet_domains(log.external)
+        return codes
+
+    def save(self, folder: Path) -> None:
+        """Write the state into `folder`: an array a file, and a small `features.json`."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, array in self.arrays().items():
+            np.save(folder / f"{name}.npy", array)
+        (folder / "features.json").write_text(json.dumps(self.describe(), sort_keys=True))
+
+    @classmethod
+    def load(cls, folder: Path, settings: FeatureSettings | None = None) -> Features:
+        """The state that `save` wrote, its arrays memory-mapped.
+
+        Args:
+            settings: those that were saved, with `counts` or `external` switched off for fewer columns.
+
+        Raises:
+            FileNotFoundError: nothing was saved in `folder`.
+            ValueError: other settings differ from those saved, or a switch is on that was off.
+        """
+        about = folder / "features.json"
+        if not about.is_file():
+            raise FileNotFoundError(f"{about}: no feature state was saved here; encode the day before first")
+        described = json.loads(about.read_text())
+        saved = FeatureSettings(**described["settings"])
+        if settings is not None:
+            _check_subset(folder, saved, settings)
+        files = sorted(folder.glob("*.npy"))
+        arrays = {file.stem: np.load(file, mmap_mode="r") for file in files}
+        described["settings"] = (settings or saved).model_dump()
+        return cls.restore(described, arrays)
 
     def _age(self, e: Exposures, periods: np.ndarray, published: np.ndarray) -> np.ndarray:
         start_ms = (e.shown_at + self.zone_offset_ms) // HOUR_MS * HOUR_MS - self.zone_offset_ms
@@ -211,11 +285,23 @@ class Features:
             for window, counted in zip(windows, answers.windows, strict=True):
                 name = _count_name(kind, window)
                 out.append((name, count_bins(counted[:, 0]), COUNT_BINS))
-        for rank, domain in enumerate(self.domains):
-            key = pair_key(e.user, np.full(len(e), domain))
-            counted = self.counts.query("external_user_domain", key, periods, (None,)).windows[0]
+        for rank in range(self.settings.domains):
+            counted = np.zeros((len(e), 1), np.int64)
+            if rank < len(self.domains):
+                key = pair_key(e.user, np.full(len(e), self.domains[rank]))
+                counted = self.counts.query("external_user_domain", key, periods, (None,)).windows[0]
             out.append((f"count_external_domain{rank}_all", count_bins(counted[:, 0]), COUNT_BINS))
         return out
+
+
+def _check_subset(folder: Path, saved: FeatureSettings, wanted: FeatureSettings) -> None:
+    switches = {"counts", "external"}
+    same = saved.model_dump(exclude=switches) == wanted.model_dump(exclude=switches)
+    if not same or wanted.counts > saved.counts or wanted.external > saved.external:
+        raise ValueError(
+            f"{folder} holds the state of other feature settings ({saved}) than are asked for ({wanted}): "
+            f"encode the days anew under these settings"
+        )
 
 
 def _count_name(kind: str, window: int | None) -> str:

@@ -18,7 +18,7 @@ from models.layers.din import DINSettings
 from models.layers.embedding import gather
 from models.ranking.features.batch import Batch
 from models.ranking.features.codes import Layout
-from models.ranking.features.event_log import EventLog
+from models.ranking.features.event_log import EventDays
 from models.ranking.features.neighbours import NeighbourIndex, RowView
 from models.ranking.lsttm.typed_din import TypedDIN
 from models.ranking.lsttm.typed_events import TypedIndex, TypedSettings
@@ -82,9 +82,9 @@ class DINTypedSettings(SystemSettings):
             layout, self.typed.age_buckets, self.din, self.hidden, generator, long_term=self.long_term
         )
 
-    def graph(self, log: EventLog, view: RowView) -> NeighbourIndex:
-        """The typed events of a daily log."""
-        return TypedIndex.of(self.typed, view, log)
+    def graph(self, events: EventDays, view: RowView) -> NeighbourIndex:
+        """The typed events of the window."""
+        return TypedIndex.of(self.typed, view, events.last(self.training.window_days))
 
     def load_graph(self, folder: Path, view: RowView) -> NeighbourIndex:
         """The events that `TypedIndex.save` wrote, memory-mapped."""

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from models.layers.embedding import gather
 from models.layers.field_sums import FieldSums
 from models.ranking.features.batch import Batch
-from models.ranking.features.event_log import EventLog
+from models.ranking.features.event_log import EventDays
 from models.ranking.features.features import FeatureSettings
 from models.ranking.features.neighbours import NeighbourIndex, RowView
 from models.ranking.systems.behaviours import BehaviourIndex, BehaviourSettings
@@ -61,11 +61,12 @@ class FieldSettings(SystemSettings):
         """Whether a behaviour is its item's ID and fields, or the ID alone."""
         return False
 
-    def graph(self, log: EventLog, view: RowView) -> NeighbourIndex | None:
-        """The clicks of a daily log by user; None without any list."""
+    def graph(self, events: EventDays, view: RowView) -> NeighbourIndex | None:
+        """The clicks of the window by user; None without any list."""
         if not self.behaviours.lists:
             return None
-        return BehaviourIndex.of(self.behaviours, view, log, fields=self.item_fields)
+        window = events.last(self.training.window_days)
+        return BehaviourIndex.of(self.behaviours, view, window, fields=self.item_fields)
 
     def load_graph(self, folder: Path, view: RowView) -> NeighbourIndex | None:
         """The clicks that `BehaviourIndex.save` wrote, memory-mapped."""

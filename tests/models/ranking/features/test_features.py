@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.ranking.features.cells import CountCells, pair_key
-from models.ranking.features.event_log import DAY_MS, HOUR_MS, MISSING
+from models.ranking.features.event_log import DAY_MS, HOUR_MS, MISSING, EventDays
 from models.ranking.features.features import Features, FeatureSettings, count_bins, rate_bins
 from tests.models.ranking.toy import START, toy_log
 
@@ -29,7 +29,8 @@ def brute_force(log, features, i):
         alike = fields[e.item, f] == fields[e.item[i], f]
         kinds |= {f"field{f}": alike, f"user_field{f}": alike & same_user}
         externals[f"external_user_field{f}"] = external_user & (fields[x.item, f] == fields[e.item[i], f])
-    for rank, domain in enumerate(features.domains):
+    for rank in range(features.settings.domains):
+        domain = features.domains[rank] if rank < len(features.domains) else -1
         externals[f"external_domain{rank}"] = external_user & (x.domain == domain)
     n = past.sum()
     base = {"click": (e.clicked[past].sum() + 1) / (n + 2)}
@@ -101,6 +102,27 @@ def test_hours_appended_one_by_one_give_the_codes_of_a_whole_log():
     np.testing.assert_array_equal(whole.codes(log.exposures).matrix(), grown.codes(log.exposures).matrix())
     back = Features.restore(grown.describe(), grown.arrays())
     np.testing.assert_array_equal(whole.codes(log.exposures).matrix(), back.codes(log.exposures).matrix())
+
+
+def test_days_encoded_one_by_one_go_on_from_disk(tmp_path):
+    log = toy_log(hours=60)
+    features = Features.start(FeatureSettings(), log)
+    whole = Features(FeatureSettings(), log)
+    for number, day in enumerate(EventDays.of(log)):
+        codes = features.encode_day(day)
+        whole.domains = features.domains if number else ()  # those that were known when the day began
+        np.testing.assert_array_equal(codes.matrix(), whole.codes(day.exposures).matrix())
+        features.save(tmp_path / str(number))
+        features = Features.load(tmp_path / str(number))
+    plain = Features.load(tmp_path / "1", FeatureSettings(external=False))
+    hour = log.between(log.end_ms - HOUR_MS, log.end_ms).exposures
+    assert len(plain.layout) < len(features.layout)
+    wanted = Features.load(tmp_path / "1").codes(hour).select(plain.layout).matrix()
+    np.testing.assert_array_equal(plain.codes(hour).matrix(), wanted)
+    with pytest.raises(ValueError, match="other feature settings"):
+        Features.load(tmp_path / "1", FeatureSettings(smoothing=1.0))
+    with pytest.raises(FileNotFoundError, match="encode the day before"):
+        Features.load(tmp_path / "9")
 
 
 def test_appending_leaves_the_base_alone():
