@@ -9,6 +9,7 @@ from models.ranking.features.event_log import DAY_MS, EventLog
 from models.ranking.lsttm.long_term_days import LongTermDays
 from models.ranking.lsttm.long_term_encoder import LongTermSettings
 from models.ranking.lsttm.long_term_graph import train_long_term
+from models.ranking.lsttm.long_term_state import LongTermState
 
 
 def train_long_term_days(
@@ -20,7 +21,7 @@ def train_long_term_days(
     device: torch.device | str = "cpu",
     progress: Progress | None = None,
 ) -> LongTermDays:
-    """Train the graph as of every morning, up to that of the day to rank.
+    """Train the graph as of every morning, each from the one before, up to that of the day to rank.
 
     Args:
         log: everything received before the day to rank, which begins at its end.
@@ -33,8 +34,11 @@ def train_long_term_days(
     shown = log.exposures.shown_at
     first = ((int(shown[0]) if len(shown) else log.start_ms) + zone) // DAY_MS
     first = first if days is None else max(first, last - days)
-    mornings = []
+    states: list[LongTermState] = []
     for day in range(first, last + 1):
         received = log.between(log.start_ms, day * DAY_MS - zone)
-        mornings.append(train_long_term(received, settings, seed=seed, device=device, progress=progress))
-    return LongTermDays(tuple(state.user_vectors for state in mornings), first, zone)
+        before = states[-1] if states else None
+        states.append(
+            train_long_term(received, settings, seed=seed, before=before, device=device, progress=progress)
+        )
+    return LongTermDays(tuple(state.user_vectors for state in states), first, zone)
