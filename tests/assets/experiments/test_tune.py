@@ -19,13 +19,13 @@ from assets.common.tracking import Tracking
 from assets.common.tuned import FILE, Tuned, TunedSystem, changed, tuned_settings, with_tuned
 from assets.experiments.tuning import study as study_module
 from assets.experiments.tuning.choice import choose, paired_error, summary
+from assets.experiments.tuning.days import PickledDays
 from assets.experiments.tuning.run import tune
 from assets.experiments.tuning.sampling import STARTUP, distribution, draw, value_at
 from assets.experiments.tuning.settings import TuneSettings
 from assets.experiments.tuning.study import attempt, study
 from assets.experiments.tuning.tracking import record
 from assets.experiments.tuning.trial import Trial
-from assets.experiments.tuning.workers import PickledDays
 from docs.pages.tuning import NOTES, gathered, page, picture
 from models.metrics import auc, auc_difference
 from models.ranking.features.event_log import HOUR_MS
@@ -257,7 +257,7 @@ from pathlib import Path
 sys.modules.update(dict.fromkeys(("duckdb", "mlflow", "dagster", "pandas", "great_expectations")))
 from assets.experiments.tuning.run import tune
 from assets.experiments.tuning.settings import TuneSettings
-from assets.experiments.tuning.workers import PickledDays
+from assets.experiments.tuning.days import PickledDays
 asked = TuneSettings.model_validate_json(sys.argv[3])
 tune(asked, PickledDays(Path(sys.argv[1])), Path(sys.argv[2]), simulated=True, data_hash="h")
 """
