@@ -10,7 +10,7 @@ import torch
 
 from benchmarks.ranker_peer_models import Columns
 from benchmarks.simulated_log import ITEM_FIELDS, USER_FIELDS, simulated_log
-from models.ranking.features.event_log import HOUR_MS, EventLog, Exposures
+from models.ranking.features.event_log import HOUR_MS, EventDays, EventLog, Exposures
 from models.ranking.features.features import Features, FeatureSettings
 from models.ranking.features.instances import Instances
 from models.ranking.features.neighbours import RowView
@@ -81,7 +81,7 @@ def world(log: EventLog, choose_ms: int, report_ms: int, most: int) -> World:
     hide_newcomers(features.layout, codes, (latest.shown_at + log.zone_offset_ms) // HOUR_MS, "day")
     vocabulary = Vocabulary.fit(features.layout, codes)
     view = RowView(vocabulary, features.users, features.items)
-    index = BehaviourIndex.of(BehaviourSettings(internal=BEHAVIOURS), view, log, fields=True)
+    index = BehaviourIndex.of(BehaviourSettings(internal=BEHAVIOURS), view, EventDays.of(log), fields=True)
     features.append(later)  # counts and lists are asked for as at each hour's start, whatever has come since
 
     def span(exposures: Exposures, codes: np.ndarray) -> Span:

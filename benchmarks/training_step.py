@@ -19,7 +19,7 @@ from benchmarks.edge_list_lsttm import EdgeListLSTTM, TaskSet, meta_step, task_s
 from benchmarks.simulated_log import simulated_log
 from models.layers.embedding import initial_rows
 from models.ranking.features.batch import Batch
-from models.ranking.features.event_log import HOUR_MS
+from models.ranking.features.event_log import HOUR_MS, EventDays
 from models.ranking.features.features import Features
 from models.ranking.features.instances import Instances
 from models.ranking.features.neighbours import RowView
@@ -72,7 +72,7 @@ def world(users: int, items: int, hours: int, exposures_per_hour: int) -> World:
         hour=hour,
         rows=vocabulary.rows(codes),
         labels=exposures.clicked.astype(np.float32),
-        graph=settings.graph(log, RowView(vocabulary, features.users, features.items)),
+        graph=settings.graph(EventDays.of(log), RowView(vocabulary, features.users, features.items)),
         user_vectors=np.random.default_rng(1).normal(0, 0.3, (users, 16)).astype(np.float32),
     )
     epoch = TemporalTasks(hour, TaskSettings()).epoch(np.random.default_rng(0))

@@ -22,6 +22,7 @@ from assets.ranking.hourly_auc import hourly_auc_asset
 from assets.ranking.hourly_ranker import hourly_ranker_asset
 from assets.ranking.long_term_graph import long_term_graph_asset
 from assets.ranking.promotion import promotion_asset
+from assets.ranking.training_instances import training_instances_asset
 from assets.upkeep.assets import upkeep_asset
 from orchestration import automation, freshness, jobs, schedules
 from orchestration.days import last_day
@@ -47,6 +48,7 @@ def build(home: Home, deployment: Deployment, progress: ProgressReport | None = 
         assets=[
             *log_assets(partitions),
             *(external_history_asset() for _ in partitions.history),
+            training_instances_asset(partitions),
             long_term_graph_asset(partitions),
             daily_ranker_asset(partitions, freshness.of_days(lives, zone)),
             hourly_ranker_asset(partitions),

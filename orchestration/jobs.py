@@ -28,7 +28,7 @@ LOG_ASSETS = ("users", "items", "exposures", "external_clicks")
 DESCRIBING_ASSETS = ("demographics", "labels")  #: of the profiler, without partitions
 DAILY_LOG_ASSETS = (*DESCRIBING_ASSETS, "purchases", "points")
 RANKING_ASSETS = ("hourly_ranker", "hourly_auc")
-DAILY_ASSETS = ("long_term_graph", "daily_ranker", "promotion")
+DAILY_ASSETS = ("training_instances", "long_term_graph", "daily_ranker", "promotion")
 
 
 def daily_assets(deployment: Deployment) -> list[str]:
@@ -100,7 +100,7 @@ JOBS: tuple[tuple[str, tuple[str, ...], str | None, str], ...] = (
         DAILY,
         DAILY_ASSETS,
         "daily",
-        "After midnight: long-term graph, daily rankers, challenger against champion.",
+        "After midnight: instances, long-term graph, daily rankers, challenger against champion.",
     ),
     (
         UPKEEP,

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from models.files import replace_folder
-from models.layers.time_sorted import TimeSorted
+from models.layers.time_sorted import SomeEvents, TimeSorted, check_events
 
 
 @dataclass(frozen=True)
@@ -49,15 +49,16 @@ class TemporalAdjacency:
 
     def __init__(self, base: TimeSorted, delta: TimeSorted | None = None) -> None:
         self.base = base
-        self.delta = _empty_like(base) if delta is None else delta
+        self._delta = _empty_like(base) if delta is None else delta
+        self._arrived: list[SomeEvents] = []  # not in the delta yet
 
     @classmethod
     def build(cls, nodes: Tensor, times: Tensor, payload: Mapping[str, Tensor]) -> TemporalAdjacency:
         """Sort the history once.
 
         Args:
-            nodes: int64 [E], ≥ 0, whose neighbours will be asked for.
-            times: int64 [E], ms: when an event became known.
+            nodes: integers [E], ≥ 0, whose neighbours will be asked for.
+            times: integers [E], ms: when an event became known.
             payload: columns [E] of any dtype, e.g. the counterpart, the edge type.
         """
         return cls(TimeSorted.of(nodes, times, payload).indexed())
@@ -71,11 +72,26 @@ class TemporalAdjacency:
         return self.base.keys.device
 
     def append(self, nodes: Tensor, times: Tensor, payload: Mapping[str, Tensor]) -> None:
-        """Add events in any order and of any time, with the payload columns of `build`: O(new + delta)."""
+        """Add events in any order and of any time, with the payload columns of `build`.
+
+        The next question costs O(new · log new + delta) for it.
+        """
         if payload.keys() != self.base.payload.keys():
             raise ValueError(f"payload columns {sorted(payload)}, but built with {sorted(self.base.payload)}")
         columns = {name: payload[name].to(column.dtype) for name, column in self.base.payload.items()}
-        self.delta = self.delta.merged(TimeSorted.of(nodes, times, columns))
+        check_events(nodes, columns)
+        self._arrived.append((nodes, times, columns))
+
+    @property
+    def delta(self) -> TimeSorted:
+        """What was appended, in order. Hours that are appended without a question between are sorted once."""
+        if self._arrived:
+            nodes, times = (torch.cat(parts) for parts in zip(*(p[:2] for p in self._arrived), strict=True))
+            names = self.base.payload
+            columns = {name: torch.cat([part[2][name] for part in self._arrived]) for name in names}
+            self._delta = self._delta.merged(TimeSorted.of(nodes, times, columns))
+            self._arrived = []
+        return self._delta
 
     def neighbours(self, nodes: Tensor, times: Tensor, k: int) -> Neighbours:
         """The k most recent events with time strictly before `times`; int64 tensors of one shape `[...]`.

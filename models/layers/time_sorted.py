@@ -15,6 +15,9 @@ from torch import Tensor
 
 _INT64_MAX = 2**63 - 1
 
+#: Events in any order: nodes and times, integers [N], and payload columns [N].
+SomeEvents = tuple[Tensor, Tensor, Mapping[str, Tensor]]
+
 
 @dataclass(frozen=True)
 class TimeSorted:
@@ -35,15 +38,12 @@ class TimeSorted:
         """Sort events that come in any order; equal (node, time) keep their order of insertion.
 
         Args:
-            nodes: int64 [N], ≥ 0.
-            times: int64 [N], ms.
+            nodes: integers [N], ≥ 0.
+            times: integers [N], ms.
             payload: columns [N].
         """
-        for name, column in payload.items():
-            if column.shape != nodes.shape:
-                raise ValueError(
-                    f"payload column '{name}' has shape {tuple(column.shape)}, events {tuple(nodes.shape)}"
-                )
+        check_events(nodes, payload)
+        nodes, times = nodes.long(), times.long()
         origin, span, count = _packing(nodes, times)
         keys, order = torch.sort(nodes * span + (times - origin), stable=True)
         return cls(keys, {name: column[order] for name, column in payload.items()}, origin, span, count)
@@ -113,7 +113,7 @@ class TimeSorted:
         origin = min(self.origin, later.origin)
         span = max(self.origin + self.span, later.origin + later.span) - origin
         count = max(self.nodes, later.nodes)
-        _refuse_overflow(count, span)
+        refuse_overflow(count, span)
         early = self.node() * span + (self.time() - origin)
         late = later.node() * span + (later.time() - origin)
         device = early.device
@@ -140,20 +140,28 @@ class TimeSorted:
         )
 
 
+def check_events(nodes: Tensor, payload: Mapping[str, Tensor]) -> None:
+    """Raise where a payload column is not as long as the events, or a node is negative."""
+    for name, column in payload.items():
+        if column.shape != nodes.shape:
+            raise ValueError(
+                f"payload column '{name}' has shape {tuple(column.shape)}, events {tuple(nodes.shape)}"
+            )
+    if nodes.numel() and (low := int(nodes.min())) < 0:
+        raise ValueError(f"node {low} is negative: leave events of unknown users or items out")
+
+
 def _packing(nodes: Tensor, times: Tensor) -> tuple[int, int, int]:
     if not nodes.numel():
         return 0, 1, 0
-    low, high = (int(value) for value in torch.aminmax(nodes))
-    if low < 0:
-        raise ValueError(
-            f"node {low} is negative: leave events of unknown users or items out before building"
-        )
+    high = int(nodes.max())
     earliest, latest = (int(value) for value in torch.aminmax(times))
     span = latest - earliest + 1
-    _refuse_overflow(high + 1, span)
+    refuse_overflow(high + 1, span)
     return earliest, span, high + 1
 
 
-def _refuse_overflow(nodes: int, span: int) -> None:
+def refuse_overflow(nodes: int, span: int) -> None:
+    """Raise where (node, time) of so many nodes over so many milliseconds do not fit a key."""
     if (nodes + 1) * span > _INT64_MAX:
         raise ValueError(f"{nodes} nodes over {span} ms do not fit one 64-bit key: keep a shorter history")

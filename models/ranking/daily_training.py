@@ -9,23 +9,25 @@ import numpy as np
 import torch
 
 from models.layers.embedding import initial_rows
-from models.progress import Progress
-from models.ranking.features.day_events import digest
-from models.ranking.features.event_log import DAY_MS, HOUR_MS, EventLog, Exposures
-from models.ranking.features.features import Features
-from models.ranking.features.instances import Instances
+from models.progress import Progress, silent
+from models.ranking.features.event_log import EventLog
+from models.ranking.features.instances import LatestVectors, VectorsByMorning
 from models.ranking.features.neighbours import RowView
 from models.ranking.features.vocabulary import Vocabulary
+from models.ranking.instances.maker import InstanceMaker
+from models.ranking.instances.newcomers import Hiding, Newcomers, vocabulary_of
+from models.ranking.instances.stream import InstanceStream
+from models.ranking.instances.window import TrainingWindow
 from models.ranking.state import RankerState
 from models.ranking.training.learner import Learner, make_learner
 from models.ranking.training.loop import Diverged, fit
-from models.ranking.training.phases import TrainingCodes, phases
+from models.ranking.training.phases import Phases
 from models.ranking.training.system import WIDTH, LongTermVectors, SystemSettings
 
 
 def train_daily(
     system: SystemSettings,
-    log: EventLog,
+    history: EventLog | TrainingWindow,
     *,
     seed: int,
     device: torch.device | str,
@@ -34,35 +36,34 @@ def train_daily(
     progress: Progress | None,
 ) -> RankerState:
     """See `Ranker.train`."""
-    _check(system, log, long_term)
-    training, zone = system.training, log.zone_offset_ms
-    features = Features(system.features, log)
-    exposures = _window(log, training.window_days)
-    hours = (exposures.shown_at + zone) // HOUR_MS
-    codes = TrainingCodes(
-        features.layout, features.codes(exposures).matrix(), hours, training, system.adaptation
-    )
-    vocabulary = Vocabulary.fit(features.layout, codes.known)
-    graph = system.graph(log, RowView(vocabulary, features.users, features.items))
-    user_vectors = None
-    if system.uses_long_term and long_term is not None:
-        user_vectors = np.asarray(long_term.user_vectors, np.float32)
+    training = system.training
+    window = _window(system, history)
+    features = window.own_features() if isinstance(history, TrainingWindow) else window.features
+    open_columns = {c: spec.name for c, spec in enumerate(features.layout.specs) if spec.kind != "bins"}
+    spans = {c: window.spans(name) for c, name in open_columns.items()}
+    strategy = system.strategy()
+    parts = Phases(strategy, training, system.adaptation)
+    vocabulary = vocabulary_of(features.layout, spans, parts.with_rows)
+    graph = system.graph(window.events, RowView(vocabulary, features.users, features.items))
+    user_vectors, by_morning = _vectors(system, long_term)
     learner = _fresh_learner(system, vocabulary, seed, device)
 
-    def instances(of: np.ndarray) -> Instances:
-        read = of if system.reads_codes else None
-        return Instances.of(exposures, vocabulary.rows(of), zone, graph, user_vectors, read)
+    def stream(newcomers: Newcomers) -> InstanceStream:
+        hiding = None if newcomers == "own" else Hiding(features.layout, spans, newcomers)
+        maker = InstanceMaker(
+            vocabulary, window.zone_offset_ms, graph, by_morning, system.reads_codes, hiding
+        )
+        return InstanceStream(window, maker)
 
-    strategy = system.strategy()
-    fingerprint = sha256(f"{system.model_dump_json()} {seed} {digest(log)}".encode()).hexdigest()
+    fingerprint = sha256(f"{system.model_dump_json()} {seed} {window.fingerprint}".encode()).hexdigest()
     losses, notes = fit(
         learner,
-        phases(codes, instances, strategy, training, system.adaptation, progress),
+        parts.of(stream, progress or silent),
         training,
         seed=seed,
         checkpoint=checkpoint,
         fingerprint=fingerprint,
-        progress=progress,
+        progress=progress or silent,
     )
     learner.finish()
     if not learner.finite:
@@ -70,19 +71,51 @@ def train_daily(
             f"training diverged: weights are not finite after {len(losses)} epochs; lower the system's "
             f"learning rate (training.learning_rate is {training.learning_rate:g})"
         )
-    state = strategy.state() | notes
-    return RankerState(system, features, learner, graph, user_vectors, state, log.end_ms, fingerprint, losses)
+    return RankerState(
+        system,
+        features,
+        learner,
+        graph,
+        user_vectors,
+        strategy.state() | notes,
+        window.end_ms,
+        fingerprint,
+        losses,
+        features_folder=window.state_folder,
+    )
 
 
-def _check(system: SystemSettings, log: EventLog, long_term: LongTermVectors | None) -> None:
-    if not len(log.exposures):
+def _window(system: SystemSettings, history: EventLog | TrainingWindow) -> TrainingWindow:
+    days = system.training.window_days
+    if isinstance(history, TrainingWindow):
+        if history.features.settings != system.features:
+            raise ValueError(
+                f"the window was opened under other feature settings ({history.features.settings}) than "
+                f"those of {system.kind} ({system.features}); open one for each of them"
+            )
+        window = history if days is None else history.last(days)
+    elif len(history.exposures):
+        window = TrainingWindow.of(history, system.features, days)
+    else:
         raise ValueError("no exposure before the day to train on; load earlier days, or start at a later day")
-    if system.uses_long_term and long_term is None:
+    if not len(window):
+        raise ValueError(
+            f"no exposure in the {len(window.days)} days before the day to train on; load them, start at a "
+            f"later day, or set training.window_days (it is {days})"
+        )
+    return window
+
+
+def _vectors(
+    system: SystemSettings, long_term: LongTermVectors | None
+) -> tuple[np.ndarray | None, VectorsByMorning | None]:
+    """The last morning's vectors, and those that training instances read; nothing for who needs none."""
+    if not system.uses_long_term:
+        return None, None
+    if long_term is None:
         raise ValueError(f"{system.kind} needs the long-term graph of the day; materialise it first")
-
-
-def _window(log: EventLog, days: int | None) -> Exposures:
-    return log.exposures if days is None else log.between(log.end_ms - days * DAY_MS, log.end_ms).exposures
+    latest = np.asarray(long_term.user_vectors, np.float32)
+    return latest, long_term if isinstance(long_term, VectorsByMorning) else LatestVectors(latest)
 
 
 def _fresh_learner(

@@ -19,6 +19,7 @@ import torch
 
 from models.progress import Progress
 from models.ranking.features.event_log import EventLog
+from models.ranking.instances.window import TrainingWindow
 from models.ranking.ranker import Ranker
 from models.ranking.training.adaptation import AdaptReport
 from models.ranking.training.system import LongTermVectors, SystemSettings
@@ -49,7 +50,7 @@ class ServedDay:
     def train(
         cls,
         system: SystemSettings,
-        history: EventLog,
+        history: EventLog | TrainingWindow,
         *,
         seed: int = 0,
         device: torch.device | str = "cpu",

@@ -23,6 +23,7 @@ from models.progress import Progress
 from models.ranking import storage
 from models.ranking.daily_training import train_daily
 from models.ranking.features.event_log import HOUR_MS, EventLog
+from models.ranking.instances.window import TrainingWindow
 from models.ranking.state import RankerState
 from models.ranking.training.adaptation import AdaptReport
 from models.ranking.training.system import LongTermVectors, SystemSettings
@@ -44,7 +45,7 @@ class Ranker(RankerState):
     def train(
         cls,
         system: SystemSettings,
-        log: EventLog,
+        history: EventLog | TrainingWindow,
         *,
         seed: int = 0,
         device: torch.device | str = "cpu",
@@ -56,20 +57,23 @@ class Ranker(RankerState):
 
         Args:
             system: what to train.
-            log: everything received before the day.
+            history: everything received before the day, as a log that is encoded in memory or as a window of
+                days that were encoded before.
             seed: of initial weights and of the order of instances.
             device: where weights lie; histories stay on the CPU.
-            long_term: the long-term vectors; systems without `uses_long_term` ignore them.
-            checkpoint: a file to resume from, and to write after every epoch.
+            long_term: the long-term vectors, of every morning or of the last one for all; systems without
+                `uses_long_term` ignore them.
+            checkpoint: a file to resume from, and to write after every block and every epoch.
             progress: called with (stage, done, total).
 
         Raises:
-            ValueError: no exposure to train on, or no long-term vectors where the system needs them.
+            ValueError: no exposure to train on, no long-term vectors where the system needs them, or a window
+                of other feature settings than the system's.
             Diverged: a loss or a weight is no longer a number.
         """
         state = train_daily(
             system,
-            log,
+            history,
             seed=seed,
             device=device,
             long_term=long_term,

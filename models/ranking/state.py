@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,10 @@ import numpy as np
 from models.ranking.features.day_events import mentioned
 from models.ranking.features.event_log import EventLog, Exposures
 from models.ranking.features.features import Features
-from models.ranking.features.instances import Instances
+from models.ranking.features.instances import Instances, LatestVectors
 from models.ranking.features.neighbours import NeighbourIndex
+from models.ranking.instances.maker import InstanceMaker
+from models.ranking.instances.rows import InstanceRows
 from models.ranking.training.learner import Learner
 from models.ranking.training.system import SystemSettings
 
@@ -32,18 +35,20 @@ class RankerState:
     hours: list[EventLog] = field(default_factory=list)  #: received since the daily training
     #: (column, ids) that got rows since the daily training, in order
     grown: list[tuple[int, np.ndarray]] = field(default_factory=list)
+    features_folder: Path | None = None  #: where `features` lies as of the daily training, if it is on disk
 
     def instances(self, exposures: Exposures, hour: EventLog) -> Instances:
         """The instances of an hour's exposures, as at its start; `hour` brings the fields of newcomers."""
-        codes = self.features.codes(exposures, hour.users, hour.items).matrix()
-        return Instances.of(
-            exposures,
-            self.learner.vocabulary.rows(codes),
+        codes = self.features.codes(exposures, hour.users, hour.items)
+        maker = InstanceMaker(
+            self.learner.vocabulary,
             self.features.zone_offset_ms,
             self.graph,
-            self.user_vectors,
-            codes if self.settings.reads_codes else None,
+            None if self.user_vectors is None else LatestVectors(self.user_vectors),
+            self.settings.reads_codes,
         )
+        rows = InstanceRows(codes, exposures.shown_at, exposures.clicked, exposures.dwell_seconds)
+        return maker.make([rows], len(rows))
 
     def receive(self, hour: EventLog) -> None:
         """Let an hour join the history without learning from it: what a static model does."""

@@ -1,6 +1,6 @@
 """Rankers on disk: a daily folder with everything, and hourly folders with what moved since.
 
-- daily/<…>/: ranker.json, dense.pt, arrays/*.npy (memory-mapped when read), graph/
+- daily/<…>/: ranker.json, dense.pt, arrays/*.npy and features/ (memory-mapped when read), graph/
 - hourly/<…>/: hour.json, moved.pt (touched rows with their moments, dense weights), events.npz (the hours)
 
 Folders appear whole or not at all.
@@ -9,6 +9,8 @@ Folders appear whole or not at all.
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +29,13 @@ from models.ranking.state import RankerState
 from models.ranking.training.learner import Learner
 from models.ranking.training.optim import RowOptimizer, dense_optimizer
 
+FORMAT = 2  #: of a daily folder
+
 
 def save_daily(state: RankerState, path: Path) -> None:
     """Write `state` whole; what its hours appended becomes part of the base."""
     learner = state.learner
-    arrays = named({"features": state.features.arrays(), "vocabulary": learner.vocabulary.arrays()})
+    arrays = named({"vocabulary": learner.vocabulary.arrays()})
     arrays["table"] = learner.table.merged().cpu().numpy()
     for i, part in enumerate(learner.rows.state):
         arrays[f"moments{i}"] = part.merged().cpu().numpy()
@@ -40,7 +44,7 @@ def save_daily(state: RankerState, path: Path) -> None:
     about = {
         "kind": state.settings.kind,
         "settings": state.settings.model_dump_json(),
-        "features": state.features.describe(),
+        "format": FORMAT,
         "end_ms": state.end_ms,
         "fingerprint": state.fingerprint,
         "losses": state.losses,
@@ -51,6 +55,7 @@ def save_daily(state: RankerState, path: Path) -> None:
         for name, array in arrays.items():
             np.save(folder / "arrays" / f"{name}.npy", array)
         torch.save(_dense_state(state), folder / "dense.pt")
+        _save_features(state, folder / "features")
         if state.graph is not None:
             state.graph.save(folder / "graph")
         (folder / "ranker.json").write_text(json.dumps(about))
@@ -59,13 +64,18 @@ def save_daily(state: RankerState, path: Path) -> None:
 def load_daily(path: Path, device: torch.device | str = "cpu") -> RankerState:
     """The state that `save_daily` wrote. Tables are copy-on-write maps: opening costs little."""
     about = json.loads(_existing(path / "ranker.json").read_text())
+    if about.get("format") != FORMAT:
+        raise ValueError(
+            f"{path} holds a ranker of format {about.get('format', 1)}, this version reads {FORMAT}: "
+            "retrain it"
+        )
     writable = {"table", "moments0"}
     arrays = {
         file.stem: np.load(file, mmap_mode="c" if file.stem in writable else "r")
         for file in sorted((path / "arrays").iterdir())
     }
     settings = settings_of(about["kind"], about["settings"])
-    features = Features.restore(about["features"], part_of(arrays, "features"))
+    features = Features.load(path / "features", settings.features)
     vocabulary = Vocabulary.from_arrays(features.layout, part_of(arrays, "vocabulary"))
     module = settings.module(features.layout, torch.Generator().manual_seed(0)).to(device)
     t = settings.training
@@ -87,6 +97,7 @@ def load_daily(path: Path, device: torch.device | str = "cpu") -> RankerState:
         about["end_ms"],
         about["fingerprint"],
         about["losses"],
+        features_folder=path / "features",
     )
 
 
@@ -128,6 +139,17 @@ def load_hour(state: RankerState, path: Path, device: torch.device | str = "cpu"
     learner.rows.steps = about["row_steps"]
     learner.touch(moved["rows"])
     learner.restore_dense(moved["learner"])
+
+
+def _save_features(state: RankerState, folder: Path) -> None:
+    """Write the features, or link the files that they were opened from if no hour has moved them since."""
+    if state.features_folder is None or state.hours:
+        state.features.save(folder)
+        return
+    try:
+        shutil.copytree(state.features_folder, folder, copy_function=os.link)
+    except OSError:  # on another file system, or one without links
+        shutil.copytree(state.features_folder, folder, dirs_exist_ok=True)
 
 
 def _dense_state(state: RankerState) -> dict[str, Any]:

@@ -16,6 +16,7 @@ import pyarrow as pa
 from warehouse.heatmaps.cells import HeatmapCells
 from warehouse.heatmaps.plan import Plan
 from warehouse.landing.local_time import QUARTER_MS, LocalZone
+from warehouse.store.engine import cursor_of
 from warehouse.store.statements import statement
 from warehouse.store.transactions import staged
 
@@ -67,6 +68,6 @@ def encode(
     query = statement("heatmaps", "cells", parts="\nUNION ALL\n".join(parts))
     tables = {f"channels_of_{table}": channels for table, channels in plan.channels.items()}
     # A cursor of its own, because a result of the connection may still be open.
-    with connection.cursor() as own, staged(own, quarters_of_period=period.quarters, **tables):
+    with cursor_of(connection) as own, staged(own, quarters_of_period=period.quarters, **tables):
         cells = own.sql(query, params=parameters).to_arrow_table()
     return HeatmapCells.of_rows(*(cells[name].to_numpy() for name in cells.column_names))

@@ -25,6 +25,7 @@ from warehouse.heatmaps.settings import HeatmapSettings
 from warehouse.heatmaps.vocabulary import DAYS, HeatmapVocabulary
 from warehouse.landing.local_time import LocalZone
 from warehouse.landing.service_time import DAY_MS
+from warehouse.store.engine import cursor_of
 from warehouse.store.statements import statement
 from warehouse.store.warehouse import Warehouse
 
@@ -222,4 +223,4 @@ def _make(
     if workers == 1 or len(segments) < 2:
         return [make(segment, warehouse.connection) for segment in segments]
     with ThreadPoolExecutor(workers) as pool:
-        return list(pool.map(lambda segment: make(segment, warehouse.connection.cursor()), segments))
+        return list(pool.map(lambda segment: make(segment, cursor_of(warehouse.connection)), segments))

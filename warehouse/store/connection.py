@@ -7,12 +7,13 @@ from pathlib import Path
 import duckdb
 
 from warehouse.store.configuring import create_views
-from warehouse.store.migration import FORMER_VERSION, migrate
+from warehouse.store.engine import OpenFile
+from warehouse.store.migration import FORMER_VERSIONS, migrate
 from warehouse.store.statements import schema
 from warehouse.store.transactions import transaction
 from warehouse.store.waiting import check_path, open_when_free
 
-SCHEMA_VERSION = "2"
+SCHEMA_VERSION = "3"
 
 
 class WarehouseMissing(FileNotFoundError):
@@ -23,7 +24,7 @@ class OtherSchema(RuntimeError):
     """The file was written by another version of this program."""
 
 
-def connect(path: Path, *, read_only: bool, wait_seconds: float) -> duckdb.DuckDBPyConnection:
+def connect(path: Path, *, read_only: bool, wait_seconds: float) -> OpenFile:
     """Open `path`, waiting for whoever holds it; a writer creates the file and its tables, or migrates them.
 
     Raises:
@@ -35,29 +36,30 @@ def connect(path: Path, *, read_only: bool, wait_seconds: float) -> duckdb.DuckD
         raise WarehouseMissing(f"{path} does not exist: ingest some logs first")
     check_path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    connection = open_when_free(path, read_only=read_only, wait_seconds=wait_seconds)
+    file = open_when_free(path, read_only=read_only, wait_seconds=wait_seconds)
+    connection = file.connection
     try:
         version = _version(connection)
         if version is None and read_only:
             raise WarehouseMissing(f"{path} holds no warehouse yet: ingest some logs first")
         if version is None:
             _create(connection)
-        elif version == FORMER_VERSION and not read_only:
-            migrate(connection, path, SCHEMA_VERSION)
+        elif version in FORMER_VERSIONS and not read_only:
+            migrate(connection, path, version, SCHEMA_VERSION)
         elif version != SCHEMA_VERSION:
             raise OtherSchema(_remedy(path, version))
     except BaseException:
-        connection.close()
+        file.close()
         raise
-    return connection
+    return file
 
 
 def upgrade(path: Path, *, wait_seconds: float = 60.0) -> None:
-    """Migrate the file to this version of the schema if the former one wrote it; else nothing is done."""
+    """Migrate the file to this version of the schema if a former one wrote it; else nothing is done."""
     if not path.exists():
         return
     with open_when_free(path, read_only=True, wait_seconds=wait_seconds) as reader:
-        former = _version(reader) == FORMER_VERSION
+        former = _version(reader.connection) in FORMER_VERSIONS
     if former:
         connect(path, read_only=False, wait_seconds=wait_seconds).close()
 
@@ -80,6 +82,6 @@ def _create(connection: duckdb.DuckDBPyConnection) -> None:
 
 def _remedy(path: Path, version: str) -> str:
     says = f"{path} has schema version {version}, this program needs {SCHEMA_VERSION}"
-    if version == FORMER_VERSION:
+    if version in FORMER_VERSIONS:
         return f"{says}: `hourfold ingest` brings it up to date in one transaction"
     return f"{says}: move the file away and ingest the landing folder again"

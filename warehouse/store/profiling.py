@@ -14,6 +14,7 @@ from itertools import pairwise
 import numpy as np
 
 from warehouse.store.columns import field_column, number_column
+from warehouse.store.engine import cursor_of
 from warehouse.store.statements import quoted, statement
 from warehouse.store.warehouse import Warehouse
 
@@ -83,7 +84,7 @@ def purchases_before(warehouse: Warehouse, end_ms: int) -> PurchaseColumns:
     row = 0
     for low, high in pairwise(edges.tolist()):
         parameters = {"start_ms": low, "end_ms": high}
-        with warehouse.connection.cursor() as own:
+        with cursor_of(warehouse.connection) as own:
             rows = own.sql(statement("profiling", "purchases"), params=parameters).to_arrow_table()
         for name, column in columns.items():
             column[row : row + len(rows)] = rows[name].to_numpy()

@@ -9,10 +9,13 @@ from pathlib import Path
 
 import duckdb
 
+from warehouse.store.engine import OPEN_HERE, OpenFile
+
 log = logging.getLogger(__name__)
 
 SECONDS_BEFORE_A_WORD = 2.0  #: a wait that is longer is told
-_ELSEWHERE, _HERE = "Could not set lock on file", "different configuration"
+_ELSEWHERE = "Could not set lock on file"
+_HERE = (OPEN_HERE, "different configuration", "Unique file handle conflict")
 _HOLDER = re.compile(r"\(PID (\d+)\)")
 _LONGEST_COMMAND = 160
 
@@ -30,8 +33,8 @@ def check_path(path: Path) -> None:
         )
 
 
-def open_when_free(path: Path, *, read_only: bool, wait_seconds: float) -> duckdb.DuckDBPyConnection:
-    """A connection to `path`, as soon as whoever holds the file lets go.
+def open_when_free(path: Path, *, read_only: bool, wait_seconds: float) -> OpenFile:
+    """`path`, opened as soon as whoever holds the file lets go.
 
     Raises WarehouseBusy, which names the holder, after `wait_seconds`; ValueError as `check_path`.
     """
@@ -39,9 +42,9 @@ def open_when_free(path: Path, *, read_only: bool, wait_seconds: float) -> duckd
     began, pause, silent = time.monotonic(), 0.02, True
     while True:
         try:
-            return duckdb.connect(str(path), read_only=read_only)
-        except (duckdb.IOException, duckdb.ConnectionException) as error:
-            if _ELSEWHERE not in str(error) and _HERE not in str(error):
+            return OpenFile(path, read_only=read_only)
+        except duckdb.Error as error:
+            if not any(text in str(error) for text in (_ELSEWHERE, *_HERE)):
                 raise
             waited = time.monotonic() - began
             if waited > wait_seconds:
@@ -63,7 +66,7 @@ def holder(message: str, path: Path, *, read_only: bool) -> str:
     A reader is only kept out by one who writes; a writer by one who reads, too.
     """
     does = f"which {'writes to' if read_only else 'has'} {path}{'' if read_only else ' open'}"
-    if _HERE in message:
+    if any(text in message for text in _HERE):
         return f"this process itself, {does} {'' if read_only else 'for reading'}".rstrip()
     process = _HOLDER.search(message)
     if process is None:

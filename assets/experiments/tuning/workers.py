@@ -3,23 +3,87 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
 
 from assets.common.provenance import git_revision
 from assets.experiments.frame import Finished, load_arrays
 from assets.experiments.tuning.settings import TuneSettings
 from assets.experiments.tuning.study import study
 from assets.experiments.tuning.trial import Day, Scores, Trial, TrialRow
+from assets.experiments.windows import INSTANCES, encode_windows
 from assets.experiments.workers import Emit, WorkProgress
+from models.files import replace_file
+from models.progress import Progress
 
 if TYPE_CHECKING:
     from assets.experiments.source_logs import Logs
+    from models.ranking.features.event_log import EventLog
+    from models.ranking.features.features import FeatureSettings
+    from models.ranking.instances.window import TrainingWindow
+    from models.ranking.lsttm.long_term_days import LongTermDays
+    from models.ranking.training.system import SystemSettings
 
-ReadDays = Callable[[], Sequence[Day]]  #: picklable and hashable: a worker reads once, whatever it works on
+KEPT = 3  #: ways of making features whose instances stay in memory: with and without counts, without external
+
+
+class ReadDays(Protocol):
+    """Where the validation days come from; picklable and hashable: a worker reads once."""
+
+    def prepare(self, systems: Mapping[str, SystemSettings], shared: Path, report: Progress) -> None:
+        """Encode what all systems with these settings are trained on into the folder `shared`."""
+
+    def __call__(self, shared: Path, own: Path) -> Sequence[Day]:
+        """The days; what other settings need is encoded into the folder `own`."""
+
+    def history(self, day: int) -> EventLog:
+        """Everything received before the day of this position."""
+
+    def __hash__(self) -> int:
+        """Equal ones read the same days."""
+
+
+@dataclass(frozen=True)
+class StoredPast:
+    """The days before a validation day, as partitions of instances."""
+
+    logs: Logs
+    day: str
+    shared: Path
+    own: Path
+
+    def __call__(self, system: SystemSettings) -> TrainingWindow:
+        """The window of a system; what is not encoded yet is."""
+        from models.ranking.instances.window import TrainingWindow
+
+        (folders,) = encode_windows(
+            self.logs, {"": system}, [self.day], self.own, None, [self.shared]
+        ).values()
+        return TrainingWindow.open(folders, system.features)
+
+
+@dataclass(eq=False)
+class PastInMemory:
+    """Everything received before a validation day, encoded once for each way of making features."""
+
+    log: EventLog
+    windows: dict[FeatureSettings, TrainingWindow] = field(default_factory=dict)
+
+    def __call__(self, system: SystemSettings) -> TrainingWindow:
+        """The window of a system; only those of the settings asked for last are kept."""
+        from models.ranking.instances.window import TrainingWindow
+
+        window = self.windows.pop(system.features, None) or TrainingWindow.of(self.log, system.features)
+        self.windows[system.features] = window
+        while len(self.windows) > KEPT:
+            del self.windows[next(iter(self.windows))]
+        return window
 
 
 @dataclass(frozen=True)
@@ -29,34 +93,58 @@ class LoggedDays:
     logs: Logs
     days: tuple[str, ...]
 
-    def __call__(self) -> list[Day]:
-        """Read the warehouse, a day at a time."""
-        from assets.experiments.source_logs import read_day
+    def prepare(self, systems: Mapping[str, SystemSettings], shared: Path, report: Progress) -> None:
+        """See `ReadDays`."""
+        encode_windows(self.logs, systems, self.days, shared, report)
 
-        return [read_day(self.logs, day) for day in self.days]
+    def __call__(self, shared: Path, own: Path) -> list[Day]:
+        """Read the warehouse, a day at a time."""
+        from assets.experiments.source_logs import read_hours
+
+        return [(StoredPast(self.logs, day, shared, own), read_hours(self.logs, day)) for day in self.days]
+
+    def history(self, day: int) -> EventLog:
+        """See `ReadDays`."""
+        from assets.experiments.source_logs import read_history
+
+        return read_history(self.logs, self.days[day])
 
 
 @dataclass(frozen=True)
 class PickledDays:
-    """The same list, pickled before, for a machine without a warehouse. Only for files of one's own."""
+    """Histories and hours in memory, pickled before, for a machine without a warehouse.
+
+    Only for files of one's own.
+    """
 
     path: Path
 
-    def __call__(self) -> list[Day]:
+    def prepare(self, systems: Mapping[str, SystemSettings], shared: Path, report: Progress) -> None:
+        """Nothing: a training encodes what it reads."""
+
+    def __call__(self, shared: Path, own: Path) -> list[Day]:  # noqa: ARG002
         """Read the file."""
+        return [(PastInMemory(log), hours) for log, hours in self._read()]
+
+    def history(self, day: int) -> EventLog:
+        """See `ReadDays`."""
+        return self._read()[day][0]
+
+    def _read(self) -> list[tuple[EventLog, Sequence[EventLog]]]:
         with self.path.open("rb") as file:
-            days: list[Day] = pickle.load(file)
+            days: list[tuple[EventLog, Sequence[EventLog]]] = pickle.load(file)
         return days
 
 
 @dataclass(frozen=True)
 class GraphUnit:
-    """The long-term graph before one of the days, for all systems that read it."""
+    """The long-term graphs of the mornings before one of the days, for all systems that read them."""
 
     settings: TuneSettings
     read: ReadDays
     day: int  #: its position among the settings' days
     path: Path
+    window_days: int | None  #: mornings before it that have a graph of their own
 
 
 @dataclass(frozen=True)
@@ -76,15 +164,14 @@ def run_study(unit: StudyUnit, emit: Emit) -> None:
 
     settings, entry = unit.settings, SYSTEMS[unit.name]
     _one_thread(settings)
+    own = unit.folder / f"{INSTANCES} of {unit.name}"
     long_term = None
     if getattr(entry, settings.size).uses_long_term:
-        from models.ranking.lsttm.long_term_state import LongTermState
-
-        long_term = [LongTermState.load(graph_path(unit.folder, day)) for day in settings.days]
+        long_term = [load_mornings(graph_path(unit.folder, day)) for day in settings.days]
     for trial, scores in study(
         unit.name,
         entry,
-        days_read(unit.read),
+        days_read(unit.read, unit.folder / INSTANCES, own),
         trials=settings.trials,
         size=settings.size,
         seed=settings.seed,
@@ -98,6 +185,7 @@ def run_study(unit: StudyUnit, emit: Emit) -> None:
         arrays = {}
         if trial.number == 0 and scores is not None:
             arrays[_defaults_name(unit.name)] = dict(zip(settings.days, scores, strict=True))
+        shutil.rmtree(own, ignore_errors=True)  # of settings that no other trial has
         emit(Finished((TrialRow(system=unit.name, git=git_revision(), trial=trial),), arrays))
 
 
@@ -115,8 +203,8 @@ def _defaults_name(system: str) -> str:
 
 
 def train_graph(unit: GraphUnit, emit: Emit) -> None:
-    """Train the long-term graph before one day, and store it beside the partial results."""
-    from models.ranking.lsttm.long_term_graph import train_long_term
+    """Train the long-term graphs before one day, and store their vectors beside the partial results."""
+    from models.ranking.lsttm.long_term_mornings import train_long_term_days
     from models.ranking.registry import long_term_settings
 
     settings = unit.settings
@@ -125,24 +213,42 @@ def train_graph(unit: GraphUnit, emit: Emit) -> None:
     def report(stage: str, done: int, total: int) -> None:
         emit(WorkProgress(f"{settings.days[unit.day]} {stage}", done, total))
 
-    state = train_long_term(
-        days_read(unit.read)[unit.day][0],
+    mornings = train_long_term_days(
+        unit.read.history(unit.day),
         long_term_settings(settings.size),
         seed=settings.seed,
+        days=unit.window_days,
         device=settings.device,
         progress=report,
     )
-    state.save(unit.path)
+    save_mornings(mornings, unit.path)
+
+
+def save_mornings(mornings: LongTermDays, path: Path) -> None:
+    """Write vectors of mornings as one file, whole or not at all."""
+    known = {str(at): vectors for at, vectors in enumerate(mornings.mornings) if vectors is not None}
+    about = np.array([len(mornings.mornings), mornings.first_day, mornings.zone_offset_ms])
+    with replace_file(path) as fresh, fresh.open("wb") as file:
+        np.savez(file, allow_pickle=False, about=about, **known)
+
+
+def load_mornings(path: Path) -> LongTermDays:
+    """What `save_mornings` wrote."""
+    from models.ranking.lsttm.long_term_days import LongTermDays
+
+    arrays = load_arrays(path)
+    count, first_day, zone_offset_ms = arrays["about"].tolist()
+    return LongTermDays(tuple(arrays.get(str(at)) for at in range(count)), first_day, zone_offset_ms)
 
 
 @lru_cache(maxsize=1)
-def days_read(read: ReadDays) -> Sequence[Day]:
+def days_read(read: ReadDays, shared: Path, own: Path) -> Sequence[Day]:
     """The validation days, read once a worker."""
-    return read()
+    return read(shared, own)
 
 
 def graph_path(folder: Path, day: str) -> Path:
-    """Where the long-term graph before a day lies while a study runs."""
+    """Where the long-term vectors before a day lie while a study runs."""
     return folder / f"long_term.{day}.npz"
 
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import numpy as np
 
 from models.ranking.features.event_log import MISSING, Entities
+from models.ranking.features.ordering import distinct
 from models.ranking.features.sorted_map import SortedMap
 
 
 class EntityTable:
-    """Fields of users or of items; the version received first stays until the next daily training."""
+    """Fields of users or of items; the version received first stays until `refresh` brings a newer one."""
 
     def __init__(self, index: np.ndarray, fields: np.ndarray, published_at: np.ndarray) -> None:
         """Args: index int64 [N] ascending, fields int64 [N, F], published_at int64 [N]; maps are fine."""
+        self._index = index
         self._map = SortedMap(index, np.arange(len(index)))
         self._fields = [fields, np.empty((0, fields.shape[1]), np.int64)]
         self._published = [published_at, np.empty(0, np.int64)]
@@ -33,7 +35,7 @@ class EntityTable:
 
     def append(self, mentioned: np.ndarray, entities: Entities) -> None:
         """Add those of `mentioned` int64 [n] that are unknown yet: O(n log N), whatever `entities` holds."""
-        new = np.unique(mentioned)
+        new = distinct(mentioned)
         new = new[self._map.get(new) < 0]
         if len(new) == 0:
             return
@@ -41,6 +43,15 @@ class EntityTable:
         self._map.append(new, np.arange(len(new)) + len(self._map))
         self._fields[1] = np.concatenate([self._fields[1], fields])
         self._published[1] = np.concatenate([self._published[1], published])
+
+    def refresh(self, entities: Entities) -> None:
+        """Take the fields and publication times of `entities` in place of those known: O(N), a new base."""
+        mine = self.arrays()
+        index = np.union1d(mine["index"], entities.index)
+        fields, published = self.lookup(index)
+        at = np.searchsorted(index, entities.index)
+        fields[at], published[at] = entities.fields, entities.published_at
+        self.__init__(index, fields, published)  # type: ignore[misc]
 
     def lookup(self, index: np.ndarray, newcomers: Entities | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Fields and publication times of `index` (any shape).
@@ -64,6 +75,8 @@ class EntityTable:
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Everything, sorted by index: `index`, `fields`, `published_at`."""
+        if len(self._map) == self._base:
+            return {"index": self._index, "fields": self._fields[0], "published_at": self._published[0]}
         known = self._map.arrays()
         order = known["values"]
         return {

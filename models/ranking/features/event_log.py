@@ -122,6 +122,19 @@ class EventDays:
     def __iter__(self) -> Iterator[EventLog]:
         return (read() for read in self.readers)
 
+    def last(self, days: int | None) -> EventDays:
+        """The service days that the last `days` × 24 hours touch; None: all of them."""
+        if days is None:
+            return self
+        zone = self.zone_offset_ms
+        first = (self.start_ms + zone) // DAY_MS
+        begin = (self.end_ms - days * DAY_MS + zone) // DAY_MS
+        if begin <= first:
+            return self
+        skip = begin - first
+        start = begin * DAY_MS - zone
+        return replace(self, readers=self.readers[skip:], start_ms=start, beside=self.beside[skip:])
+
     @classmethod
     def of(cls, log: EventLog) -> EventDays:
         """The days of a log in memory; the first and the last may be parts of days."""
@@ -133,5 +146,5 @@ class EventDays:
             end = min((day + 1) * DAY_MS - zone, log.end_ms)
             return lambda: log.between(begin, end)
 
-        days = range(first, last)
+        days = range(first, max(last, first + 1))  # an empty log has an empty day
         return cls([reader(day) for day in days], log.start_ms, log.end_ms, zone, [None] * len(days))

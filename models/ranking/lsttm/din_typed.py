@@ -18,7 +18,7 @@ from models.layers.din import DINSettings
 from models.layers.embedding import gather
 from models.ranking.features.batch import Batch
 from models.ranking.features.codes import Layout
-from models.ranking.features.event_log import EventLog
+from models.ranking.features.event_log import EventDays
 from models.ranking.features.neighbours import NeighbourIndex, RowView
 from models.ranking.lsttm.typed_din import TypedDIN
 from models.ranking.lsttm.typed_events import TypedIndex, TypedSettings
@@ -51,14 +51,14 @@ class DINTyped(DeepFM):
         super().__init__(len(layout), hidden, generator, extra=extra, width=width)
         self.item_columns, self.encoder, self.long_term = columns, encoder, long_term
 
-    def pooled(self, rows_RW: Tensor, x_TBFD: Tensor, batch: Batch) -> Tensor:
+    def pooled(self, rows_RW: Tensor, batch: Batch) -> Tensor:
         """The encoder's vector, cut into field vectors: [T, B, P, D]."""
-        targets = x_TBFD[..., self.item_columns, :].flatten(-2)
+        targets = gather(rows_RW, batch.fields[..., self.item_columns])[..., :-1].flatten(-2)
         keys = gather(rows_RW, batch.graph.items)[..., :-1].flatten(-2)
         vectors = self.encoder(keys, targets, batch.graph.of_users)
         if self.long_term and batch.long_term is not None:
             vectors = torch.cat([vectors, batch.long_term], dim=-1)
-        return vectors.unflatten(-1, (-1, x_TBFD.shape[-1]))
+        return vectors.unflatten(-1, (-1, rows_RW.shape[-1] - 1))
 
 
 class DINTypedSettings(SystemSettings):
@@ -82,9 +82,9 @@ class DINTypedSettings(SystemSettings):
             layout, self.typed.age_buckets, self.din, self.hidden, generator, long_term=self.long_term
         )
 
-    def graph(self, log: EventLog, view: RowView) -> NeighbourIndex:
-        """The typed events of a daily log."""
-        return TypedIndex.of(self.typed, view, log)
+    def graph(self, events: EventDays, view: RowView) -> NeighbourIndex:
+        """The typed events of the window."""
+        return TypedIndex.of(self.typed, view, events.last(self.training.window_days))
 
     def load_graph(self, folder: Path, view: RowView) -> NeighbourIndex:
         """The events that `TypedIndex.save` wrote, memory-mapped."""

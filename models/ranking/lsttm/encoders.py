@@ -18,7 +18,7 @@ from models.layers.attention import take_nodes
 from models.layers.din import DINSettings
 from models.layers.embedding import gather
 from models.ranking.features.codes import Layout
-from models.ranking.features.event_log import EventLog
+from models.ranking.features.event_log import EventDays
 from models.ranking.features.neighbours import NeighbourIndex, RowView
 from models.ranking.lsttm.raw_behaviours import RawBehaviours
 from models.ranking.lsttm.short_term_graph import ShortTermGraph, ShortTermIndex, ShortTermSettings
@@ -48,8 +48,8 @@ class Encoder:
         """A fresh module."""
         raise NotImplementedError
 
-    def index(self, view: RowView, log: EventLog) -> NeighbourIndex:
-        """The neighbours in a daily log."""
+    def index(self, view: RowView, events: EventDays) -> NeighbourIndex:
+        """The neighbours among the events of some days."""
         raise NotImplementedError
 
     def load_index(self, view: RowView, folder: Path) -> NeighbourIndex:
@@ -67,9 +67,9 @@ class ClickGraphSettings(ShortTermSettings, Encoder):
         users, items = (len(layout.columns(name)) * WIDTH for name in ("user_field", "item_field"))
         return ShortTermGraph(self, users, items, generator=generator)
 
-    def index(self, view: RowView, log: EventLog) -> NeighbourIndex:
+    def index(self, view: RowView, events: EventDays) -> NeighbourIndex:
         """The clicks of both directions."""
-        return ShortTermIndex.of(self, view, log)
+        return ShortTermIndex.of(self, view, events)
 
     def load_index(self, view: RowView, folder: Path) -> NeighbourIndex:
         """The clicks that were saved."""
@@ -79,9 +79,9 @@ class ClickGraphSettings(ShortTermSettings, Encoder):
 class TypedEventsEncoder(TypedSettings, Encoder):
     """What the two encoders over typed events share: the events."""
 
-    def index(self, view: RowView, log: EventLog) -> NeighbourIndex:
-        """The events of a daily log."""
-        return TypedIndex.of(self, view, log)
+    def index(self, view: RowView, events: EventDays) -> NeighbourIndex:
+        """The events of some days."""
+        return TypedIndex.of(self, view, events)
 
     def load_index(self, view: RowView, folder: Path) -> NeighbourIndex:
         """The events that were saved."""
@@ -138,9 +138,9 @@ class ClickMeansSettings(Settings, Encoder):
         """Both representations of the user."""
         return RawBehaviours(layout, WIDTH, generator)
 
-    def index(self, view: RowView, log: EventLog) -> NeighbourIndex:
+    def index(self, view: RowView, events: EventDays) -> NeighbourIndex:
         """The latest clicks of both kinds."""
-        return BehaviourIndex.of(self.lists, view, log, fields=view.items.width > 0)
+        return BehaviourIndex.of(self.lists, view, events, fields=view.items.width > 0)
 
     def load_index(self, view: RowView, folder: Path) -> NeighbourIndex:
         """The clicks that were saved."""

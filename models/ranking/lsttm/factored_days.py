@@ -1,136 +1,127 @@
 """Vectors of the factorised click graph as every service day began, for training and for the day to rank.
 
 An instance of day d reads the vectors of all that was received before d: the same rule in training as in
-ranking. Vectors of users and items that a training day does not show are left out.
+ranking. Of a training day, only those whom it shows are read; a morning in memory holds no others.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from models.ranking.features.event_log import DAY_MS, EventLog
-from models.ranking.lsttm.click_factors import Factors, FactorSettings, factorise
+from models.ranking.features.event_log import DAY_MS, EventDays
+from models.ranking.lsttm.click_factors import Factors, FactorSettings, NodeVectors
+from models.ranking.lsttm.mornings import Mornings
 
-ID_BITS = 40  #: of a user or an item in the key of its day's vector
-
-
-@dataclass(frozen=True)
-class DayVectors:
-    """Vectors float32 [N, width] by (day, index), keys int64 [N] ascending."""
-
-    keys: np.ndarray
-    values: np.ndarray
-
-    @classmethod
-    def of(cls, parts: list[tuple[int, np.ndarray, np.ndarray]], width: int) -> DayVectors:
-        """Args: (day counted from the first, distinct ascending indexes [n], vectors [n, width])."""
-        keys = [(day << ID_BITS) | index for day, index, _ in parts]
-        values = [part for _, _, part in parts]
-        if not parts:
-            return cls(np.empty(0, np.int64), np.empty((0, width), np.float32))
-        return cls(np.concatenate(keys), np.concatenate(values))
-
-    def look_up(self, days: np.ndarray, index: np.ndarray) -> np.ndarray:
-        """Vectors [..., width] of (day, index) [...]; zero where there is none."""
-        keys = (days << ID_BITS) | index
-        if not len(self.keys):
-            return np.zeros((*keys.shape, self.values.shape[1]), np.float32)
-        at = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
-        return self.values[at] * (self.keys[at] == keys)[..., None]
+ID_BITS = 40  #: of a user or an item in a saved key; above them stands the number of its day
+SIDES = ("users", "items")
 
 
 class FactoredDays:
     """Look-ups of both sides' vectors, as of the start of an instance's service day."""
 
-    def __init__(self, users: DayVectors, items: DayVectors, first_day: int, days: int, zone: int) -> None:
-        """Args: day numbers run from `first_day`, service days since the epoch, for `days` days."""
-        self.users, self.items = users, items
-        self.first_day, self.days, self.zone_offset_ms = first_day, days, zone
+    def __init__(
+        self, days: Sequence[Factors], first_day: int, zone: int, scales: Sequence[np.ndarray]
+    ) -> None:
+        """Args: vectors of each day from `first_day` on, service days since the epoch; zone as a log's; what
+        the dimensions of users' and of items' vectors are multiplied by, float64 [width] each.
+        """
+        self.days, self.first_day, self.zone_offset_ms, self.scales = days, first_day, zone, scales
 
     @classmethod
-    def of(cls, settings: FactorSettings, log: EventLog) -> FactoredDays:
-        """Factorise the graph of each training day's morning, and that of the day to rank."""
-        zone = log.zone_offset_ms
-        last = (log.end_ms + zone) // DAY_MS  # the day to rank
-        e = log.exposures
-        # Days before the first exposure have no instance; what was clicked elsewhere counts all the same.
-        begin = int(e.shown_at[0]) if len(e) else log.start_ms
-        first = max((begin + zone) // DAY_MS, last - settings.days)
-        shown = (e.shown_at + zone) // DAY_MS
-        sides: tuple[list[tuple[int, np.ndarray, np.ndarray]], ...] = ([], [])
-        for day, factors in mornings(settings, log, range(first, last + 1)):
-            lo, hi = np.searchsorted(shown, [day, day + 1])
-            for side, column, vectors in zip(
-                sides, (e.user, e.item), (factors.users, factors.items), strict=True
-            ):
-                known = vectors.numpy()
-                index = np.unique(column[lo:hi]) if day < last else np.arange(len(known))
-                index = index[known[index].any(axis=1)]
-                side.append((day - first, index, known[index]))
-        users, items = (_of_equal_weight(DayVectors.of(side, settings.width)) for side in sides)
-        return cls(users, items, first, last + 1 - first, zone)
+    def of(cls, settings: FactorSettings, events: EventDays, window_days: int | None = None) -> FactoredDays:
+        """The vectors of each training day's morning, and those of the day to rank.
+
+        Mornings are made for `settings.days` days, so that systems of any window share stored ones; held are
+        those of the last `window_days` (None: all).
+        """
+        zone, mornings = events.zone_offset_ms, Mornings(settings, events)
+        last = (events.end_ms + zone) // DAY_MS  # the day to rank
+        first = _first_exposed(events, mornings.first_day, max(mornings.first_day, last - settings.days))
+        begin = first if window_days is None else max(first, last - window_days)
+        held: list[Factors] = []
+        squares = {side: np.zeros(settings.width) for side in SIDES}
+        counts = dict.fromkeys(SIDES, 0)
+        for day, morning in mornings.of(range(first, last + 1)):
+            if day < begin:
+                continue
+            whole = read = morning.factors
+            if day < last:
+                shown = events.readers[day - mornings.first_day]().exposures
+                read = Factors(
+                    whole.users.only(_distinct(shown.user)), whole.items.only(_distinct(shown.item))
+                )
+            held.append(whole if morning.mapped else read)
+            for side in SIDES:
+                values = getattr(read, side).values
+                squares[side] += np.einsum("nk,nk->k", values, values, dtype=np.float64)
+                counts[side] += len(values)
+        scales = [_scale(squares[side] / max(counts[side], 1)) for side in SIDES]
+        return cls(held, begin, zone, scales)
 
     def vectors(self, users: np.ndarray, items: np.ndarray, cutoff_ms: np.ndarray) -> Tensor:
         """User's and item's vector, float32 [T, B, 2, width], of int64 [T, B] instances.
 
-        A dimension has mean square 1 over the vectors held. Days before the first have none; later days than
-        the last read the last.
+        A dimension has mean square 1 over all that the training days and the day to rank may read. Days
+        before the first have no vectors; later days than the last read the last.
         """
         day = (cutoff_ms + self.zone_offset_ms) // DAY_MS - self.first_day
-        day = np.minimum(day, self.days - 1)
-        vectors = np.stack([self.users.look_up(day, users), self.items.look_up(day, items)], axis=-2)
-        return torch.from_numpy(vectors * (day >= 0)[..., None, None])
+        day = np.minimum(day, len(self.days) - 1)
+        vectors = np.zeros((*day.shape, len(SIDES), len(self.scales[0])), np.float32)
+        for number in np.unique(day[day >= 0]):
+            of_day = day == number
+            for at, (side, nodes) in enumerate(zip(SIDES, (users, items), strict=True)):
+                part: NodeVectors = getattr(self.days[number], side)
+                vectors[of_day, at] = part.of(nodes[of_day]) * self.scales[at]
+        return torch.from_numpy(vectors)
 
     def save(self, folder: Path) -> None:
-        """Write everything into `folder`, made here."""
+        """Write what the day to rank reads into `folder`, made here; training days end with the training."""
         folder.mkdir()
-        for name, side in (("users", self.users), ("items", self.items)):
-            np.save(folder / f"{name}.keys.npy", side.keys)
-            np.save(folder / f"{name}.values.npy", side.values)
-        np.save(folder / "days.npy", np.array([self.first_day, self.days, self.zone_offset_ms]))
+        for at, side in enumerate(SIDES):
+            part: NodeVectors = getattr(self.days[-1], side)
+            np.save(folder / f"{side}.keys.npy", part.index)
+            np.save(folder / f"{side}.values.npy", (part.values * self.scales[at]).astype(np.float32))
+        last = self.first_day + len(self.days) - 1
+        np.save(folder / "days.npy", np.array([last, 1, self.zone_offset_ms]))
 
     @classmethod
     def load(cls, folder: Path) -> FactoredDays:
         """What `save` wrote, memory-mapped."""
-        users, items = (_loaded(folder, name) for name in ("users", "items"))
-        return cls(users, items, *np.load(folder / "days.npy").tolist())
+        first, days, zone = np.load(folder / "days.npy").tolist()
+        parts = [_loaded(folder, side, days - 1) for side in SIDES]
+        return cls([Factors(*parts)], first + days - 1, zone, [np.ones(p.values.shape[1]) for p in parts])
 
 
-def _loaded(folder: Path, name: str) -> DayVectors:
-    parts = (np.load(folder / f"{name}.{part}.npy", mmap_mode="r") for part in ("keys", "values"))
-    return DayVectors(*parts)
+def _loaded(folder: Path, side: str, day: int) -> NodeVectors:
+    """The vectors of one day by its number; folders of former versions hold others before it."""
+    keys, values = (np.load(folder / f"{side}.{part}.npy", mmap_mode="r") for part in ("keys", "values"))
+    begin = int(np.searchsorted(keys, day << ID_BITS))
+    return NodeVectors(keys[begin:] - (day << ID_BITS) if day else keys, values[begin:])
 
 
-def mornings(settings: FactorSettings, log: EventLog, days: range) -> Iterator[tuple[int, Factors]]:
-    """Each day with the factors of all clicks that were received before its start."""
-    e, x = log.exposures, log.external
-    clicked = np.asarray(e.clicked, bool)
-    users = np.concatenate([e.user[clicked], x.user])
-    items = np.concatenate([e.item[clicked], x.item])
-    received = np.concatenate([e.shown_at[clicked], x.received_at])
-    # Whoever was shown something counts, clicks or not: instances ask for them.
-    sizes = (_size(e.user, x.user), _size(e.item, x.item))
-    before: Factors | None = None
-    for day in days:
-        known = received < day * DAY_MS - log.zone_offset_ms
-        user, item = torch.from_numpy(users[known]), torch.from_numpy(items[known])
-        before = factorise(user, item, sizes, settings, before)
-        yield day, before
+def _first_exposed(events: EventDays, first_day: int, begin: int) -> int:
+    """The first day from `begin` on with an exposure; `begin` if there is none.
+
+    Days before it have no instance; what was clicked elsewhere counts all the same.
+    """
+    days = range(begin, first_day + len(events))
+    return next((day for day in days if len(events.readers[day - first_day]().exposures)), begin)
 
 
-def _size(*index: np.ndarray) -> int:
-    """One more than the greatest index; 1 where there is none."""
-    return max(int(part.max(initial=0)) for part in index) + 1
+def _distinct(nodes: np.ndarray) -> np.ndarray:
+    """Distinct nodes in ascending order, in linear time."""
+    if not len(nodes):
+        return np.empty(0, np.int64)
+    seen = np.zeros(int(nodes.max()) + 1, bool)
+    seen[nodes] = True
+    return np.flatnonzero(seen)
 
 
-def _of_equal_weight(side: DayVectors) -> DayVectors:
-    """The same vectors with a mean square of 1 in every dimension that is in use."""
-    square = np.square(side.values, dtype=np.float64).mean(axis=0) if len(side.values) else np.ones(1)
-    scale = np.where(square > 0, 1 / np.sqrt(np.where(square > 0, square, 1.0)), 0.0)
-    return DayVectors(side.keys, (side.values * scale).astype(np.float32))
+def _scale(square: np.ndarray) -> np.ndarray:
+    """What brings dimensions of these mean squares to 1; those not in use to 0."""
+    return np.where(square > 0, 1 / np.sqrt(np.where(square > 0, square, 1.0)), 0.0)

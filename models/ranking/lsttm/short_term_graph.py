@@ -21,7 +21,8 @@ from torch import Tensor, nn
 from models.layers.attention import Nodes, take_nodes
 from models.layers.embedding import gather
 from models.layers.temporal_adjacency import TemporalAdjacency
-from models.ranking.features.event_log import EventLog
+from models.ranking.features.day_graphs import Directions, adjacencies_of, index_column, time_column
+from models.ranking.features.event_log import EventDays, EventLog
 from models.ranking.features.neighbours import GraphSample, RowView
 from models.ranking.features.sampling import Adjacencies, load_adjacencies, unique_nodes, unique_pairs
 from models.ranking.lsttm.short_term_batch import GraphBags, ShortTermGraphBatch, profiles
@@ -51,12 +52,9 @@ class ShortTermIndex(Adjacencies):
         self.bagged = True
 
     @classmethod
-    def of(cls, settings: ShortTermSettings, view: RowView, log: EventLog) -> ShortTermIndex:
-        """Start from all clicks that were received before `log.end_ms`."""
-        user, item, time = _clicks(log)
-        items_of = TemporalAdjacency.build(user, time, {"item": item})
-        users_of = TemporalAdjacency.build(item, time, {"user": user})
-        return cls(settings, view, {"items_of_users": items_of, "users_of_items": users_of})
+    def of(cls, settings: ShortTermSettings, view: RowView, events: EventDays) -> ShortTermIndex:
+        """Start from all clicks that the days received."""
+        return cls(settings, view, adjacencies_of(events, lambda log: _clicks(log, settings)))
 
     @classmethod
     def load(cls, settings: ShortTermSettings, view: RowView, folder: Path) -> ShortTermIndex:
@@ -65,9 +63,8 @@ class ShortTermIndex(Adjacencies):
 
     def append(self, hour: EventLog) -> None:
         """Take in an hour's clicks."""
-        user, item, time = _clicks(hour)
-        self.adjacencies["items_of_users"].append(user, time, {"item": item})
-        self.adjacencies["users_of_items"].append(item, time, {"user": user})
+        for name, part in _clicks(hour, self.settings).items():
+            self.adjacencies[name].append(*part)
 
     def sample(self, users: np.ndarray, items: np.ndarray, cutoff_ms: np.ndarray) -> GraphSample:
         """Neighbourhoods of instances [T, B]; row_ids are fields of users [T, U, F], of items [T, I, F]."""
@@ -77,7 +74,7 @@ class ShortTermIndex(Adjacencies):
         pair_user, pair_time, instances = unique_pairs(users, times, None, (users[:, 0], times[:, 0]))
         clicks = self.adjacencies["items_of_users"]
         latest = clicks.neighbours(pair_user, pair_time, self.settings.neighbours)
-        clicked = clicks.gather("item", latest)
+        clicked = clicks.gather("item", latest).long()
         if self.settings.layers == 2:
             return self._two_hops(
                 pair_user, pair_time, clicked, latest.mask, instances.positions, items, times
@@ -117,7 +114,7 @@ class ShortTermIndex(Adjacencies):
         item_mask = latest.mask & item_pairs.real.unsqueeze(-1)
         distinct_items = unique_nodes(pair_item, None, items[:, 0])
         distinct_users = unique_nodes(
-            torch.cat([pair_user, clickers.gather("user", latest).flatten(1)], dim=1),
+            torch.cat([pair_user, clickers.gather("user", latest).long().flatten(1)], dim=1),
             torch.cat([torch.ones_like(pair_user, dtype=torch.bool), item_mask.flatten(1)], dim=1),
             pair_user[:, 0],
         )
@@ -205,9 +202,13 @@ class ShortTermGraph(nn.Module):
         return take_nodes(short, graph.instance_pair), present.gather(1, graph.instance_pair)
 
 
-def _clicks(log: EventLog) -> tuple[Tensor, Tensor, Tensor]:
+def _clicks(log: EventLog, settings: ShortTermSettings) -> Directions:
+    """Clicks of users, and with two layers those of items too."""
     e = log.exposures
     clicked = np.asarray(e.clicked, dtype=bool)
-    columns = (np.ascontiguousarray(column[clicked]) for column in (e.user, e.item, e.shown_at))
-    user, item, time = map(torch.from_numpy, columns)
-    return user, item, time
+    user, item = index_column(e.user[clicked], "user"), index_column(e.item[clicked], "item")
+    time = time_column(e.shown_at[clicked])
+    directions: Directions = {"items_of_users": (user, time, {"item": item})}
+    if settings.layers == 2:
+        directions["users_of_items"] = (item, time, {"user": user})
+    return directions

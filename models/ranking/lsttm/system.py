@@ -14,7 +14,7 @@ from pydantic import model_validator
 from models.layers.gate import FusionGate
 from models.layers.mlp import Dense
 from models.ranking.features.codes import Layout
-from models.ranking.features.event_log import EventLog
+from models.ranking.features.event_log import EventDays
 from models.ranking.features.neighbours import NeighbourIndex, RowView
 from models.ranking.lsttm.encoders import AnyEncoder, ClickGraphSettings
 from models.ranking.lsttm.factored_days import FactoredDays
@@ -102,18 +102,20 @@ class LSTTMSettings(SystemSettings):
             return DeepFM(context, self.hidden, generator, extra=first + beside, width=WIDTH)
         # A DeepFM without numbers was once drawn first.
         skip_draws([(context + first) * WIDTH, *self.hidden, 1], generator)
-        embedded = [first + n for n, c in enumerate(columns.context) if c not in numbers.columns]
-        paired = [*range(first), *embedded, *range(first + context, first + context + beside)]
+        paired = [c not in numbers.columns for c in columns.context]
         vectors = first + context + beside
         return NumbersDeepFM(vectors, paired, len(numbers.weight), self.hidden, generator)
 
-    def graph(self, log: EventLog, view: RowView) -> NeighbourIndex:
-        """What the parts read of a daily log."""
-        encoder = self.short_term.index(view, log)
+    def graph(self, events: EventDays, view: RowView) -> NeighbourIndex:
+        """What the parts read of the window; the factors, of the days that `FactorSettings` counts."""
+        window = events.last(self.training.window_days)
+        encoder = self.short_term.index(view, window)
         if self.behaviours is None and self.numbers is None:
             return encoder
-        clicks = None if self.behaviours is None else BehaviourIndex.of(self.behaviours, view, log)
-        factors = None if self.numbers is None else FactoredDays.of(self.numbers.factors, log)
+        clicks = None if self.behaviours is None else BehaviourIndex.of(self.behaviours, view, window)
+        factors = None
+        if self.numbers is not None:
+            factors = FactoredDays.of(self.numbers.factors, events, self.training.window_days)
         return PartsIndex(encoder, clicks, factors)
 
     def load_graph(self, folder: Path, view: RowView) -> NeighbourIndex:

@@ -17,7 +17,8 @@ from pydantic import Field
 from torch import Tensor
 
 from models.layers.temporal_adjacency import TemporalAdjacency
-from models.ranking.features.event_log import EventLog
+from models.ranking.features.day_graphs import Directions, adjacencies_of, index_column, time_column
+from models.ranking.features.event_log import EventDays, EventLog
 from models.ranking.features.neighbours import GraphSample, RowView
 from models.ranking.features.sampling import Adjacencies, load_adjacencies, unique_nodes, unique_pairs
 from models.settings import Settings
@@ -75,14 +76,13 @@ class TypedIndex(Adjacencies):
     def __init__(
         self, settings: TypedSettings, view: RowView, adjacencies: dict[str, TemporalAdjacency]
     ) -> None:
-        """Args: view tells table rows; adjacencies by the names that `_events` gives them."""
+        """Args: view tells table rows; adjacencies by the names that `typed_events` gives them."""
         self.settings, self.view, self.adjacencies = settings, view, adjacencies
 
     @classmethod
-    def of(cls, settings: TypedSettings, view: RowView, log: EventLog) -> TypedIndex:
-        """Start from everything that was received before `log.end_ms`."""
-        parts = _events(log, settings)
-        return cls(settings, view, {name: TemporalAdjacency.build(*part) for name, part in parts.items()})
+    def of(cls, settings: TypedSettings, view: RowView, events: EventDays) -> TypedIndex:
+        """Start from everything that the days received."""
+        return cls(settings, view, adjacencies_of(events, lambda log: typed_events(log, settings)))
 
     @classmethod
     def load(cls, settings: TypedSettings, view: RowView, folder: Path) -> TypedIndex:
@@ -91,7 +91,7 @@ class TypedIndex(Adjacencies):
 
     def append(self, hour: EventLog) -> None:
         """Take in what an hour received."""
-        for name, part in _events(hour, self.settings).items():
+        for name, part in typed_events(hour, self.settings).items():
             self.adjacencies[name].append(*part)
 
     def sample(self, users: np.ndarray, items: np.ndarray, cutoff_ms: np.ndarray) -> GraphSample:
@@ -136,7 +136,7 @@ class TypedIndex(Adjacencies):
         shown = self.adjacencies["shown_of_items"]
         latest = shown.neighbours(items, times, self.settings.neighbours)
         codes = self._codes(shown.gather("type", latest), times, shown.times(latest), latest.mask)
-        return shown.gather("user", latest), latest.mask, codes
+        return shown.gather("user", latest).long(), latest.mask, codes
 
     def _of_users(self, users: Tensor, times: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The K latest by the time of the event itself, among the K shown last and the K external received
@@ -148,11 +148,15 @@ class TypedIndex(Adjacencies):
         k = self.settings.neighbours
         shown, external = self.adjacencies["shown_to_users"], self.adjacencies["external_of_users"]
         latest = shown.neighbours(users, times, k)
-        item, kind, when = shown.gather("item", latest), shown.gather("type", latest), shown.times(latest)
+        item, kind, when = (
+            shown.gather("item", latest).long(),
+            shown.gather("type", latest),
+            shown.times(latest),
+        )
         mask = latest.mask
         if len(external):
             late = external.neighbours(users, times, k)
-            item = torch.cat([external.gather("item", late), item], dim=-1)
+            item = torch.cat([external.gather("item", late).long(), item], dim=-1)
             kind = torch.cat([torch.full_like(kind, EXTERNAL), kind], dim=-1)
             when = torch.cat([external.gather("occurred_at", late), when], dim=-1)
             mask = torch.cat([late.mask, mask], dim=-1)
@@ -168,24 +172,26 @@ class TypedIndex(Adjacencies):
         return (kind.long() * self.settings.age_buckets + age) * mask
 
 
-def _events(log: EventLog, settings: TypedSettings) -> dict[str, tuple[Tensor, Tensor, dict[str, Tensor]]]:
+def typed_events(log: EventLog, settings: TypedSettings) -> Directions:
     """Node, time of receipt and payload of every event, by direction."""
     e, x = log.exposures, log.external
-    kind = np.where(e.clicked, CLICK, SKIP).astype(np.int8)
+    kind = np.where(e.clicked, CLICK, SKIP).astype(np.uint8)
     if settings.engaged_seconds is not None:
         dwell = np.nan_to_num(e.dwell_seconds, nan=0.0)
         kind[np.asarray(e.clicked, bool) & (dwell >= settings.engaged_seconds)] = ENGAGED
     # Of external clicks received at one instant, the one that happened last counts as the latest.
     order = np.lexsort((x.occurred_at, x.received_at))
-    user, item, shown_at, types = map(_tensor, (e.user, e.item, e.shown_at, kind))
-    x_user, x_item, received, occurred = (
-        _tensor(column[order]) for column in (x.user, x.item, x.received_at, x.occurred_at)
-    )
-    return {
+    user, item = index_column(e.user, "user"), index_column(e.item, "item")
+    x_user, x_item = index_column(x.user[order], "user"), index_column(x.item[order], "item")
+    received, occurred = time_column(x.received_at[order]), time_column(x.occurred_at[order])
+    shown_at, types = time_column(e.shown_at), torch.from_numpy(kind)
+    directions: Directions = {
         "shown_to_users": (user, shown_at, {"item": item, "type": types}),
-        "shown_of_items": (item, shown_at, {"user": user, "type": types}),
         "external_of_users": (x_user, received, {"item": x_item, "occurred_at": occurred}),
     }
+    if settings.item_side:
+        directions["shown_of_items"] = (item, shown_at, {"user": user, "type": types})
+    return directions
 
 
 def _number(instances: Tensor, neighbours: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
@@ -194,7 +200,3 @@ def _number(instances: Tensor, neighbours: Tensor, mask: Tensor) -> tuple[Tensor
     real = torch.cat([torch.ones_like(instances, dtype=torch.bool), mask.flatten(1)], dim=1)
     distinct = unique_nodes(ids, real, instances[:, 0])
     return distinct.positions, distinct.values
-
-
-def _tensor(column: np.ndarray) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(column))

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from models.ranking.features.instances import Instances
+from models.ranking.instances.stream import Block, Order
 from models.ranking.sml.period import Period, fit, transferred
 from models.ranking.sml.transfer import TransferSettings
 from models.ranking.training.learner import Learner
@@ -48,24 +49,34 @@ class SequentialTransfer:
         self._optimizer: torch.optim.Optimizer | None = None
         self._of_optimizer: dict[str, Any] | None = None  # restored before there is a learner to make one for
 
-    def plan(self, data: Instances, epoch: int, generator: np.random.Generator) -> Sequence[Step]:
-        """The steps of an epoch: pre-training in the first one, then every hour in time order."""
-        edges = np.append(np.flatnonzero(np.diff(data.hour, prepend=data.hour[0] - 1)), len(data))
-        first = 0
+    @property
+    def order(self) -> Order:
+        """Hour after hour: a block holds whole hours."""
+        return "time"
+
+    def plan(self, block: Block, epoch: int, generator: np.random.Generator) -> Sequence[Step]:
+        """The steps of an epoch within a block: pre-training in the first one, then every hour in time order.
+
+        The first hour of a block trains the transfer of the last period of the block before.
+        """
+        edges = block.stream.hour_edges
+        fitted = 0  # the first period that is: the last of all always, as online goes on from it
         if epoch == 0:
-            first = min(int(np.searchsorted(edges, self._pretrain * len(data))), len(edges) - 2)
-        plan = [Step("pretrain", part) for part in _parts(generator.permutation(edges[first]), self._batch)]
-        for t in range(first, len(edges) - 1):
-            last = t == len(edges) - 2
-            # In time order, as an hour comes online.
-            parts = _parts(np.arange(edges[t], edges[t + 1]), self._fit_batch)
-            plan += [Step("fit", part) for part in parts[:-1]]
-            plan.append(Step("fit", parts[-1], carries=True, ends=last))
-            if not last:
-                following = np.arange(edges[t + 1], edges[t + 2])
-                parts = _parts(generator.permutation(following), self._batch)
+            fitted = min(int(np.searchsorted(edges, self._pretrain * edges[-1])), len(edges) - 2)
+        first, end = np.searchsorted(edges, [block.first, block.first + len(block.data)]).tolist()
+        edges = edges - block.first
+        before = generator.permutation(edges[max(first, min(fitted, end))])
+        plan = [Step("pretrain", part) for part in _parts(before, self._batch)]
+        for t in range(max(first, fitted), end):
+            hour = np.arange(edges[t], edges[t + 1])
+            if t > fitted:
+                parts = _parts(generator.permutation(hour), self._batch)
                 plan += [Step("transfer", part) for part in parts[:-1]]
                 plan.append(Step("transfer", parts[-1], ends=True))
+            # In time order, as an hour comes online.
+            parts = _parts(hour, self._fit_batch)
+            plan += [Step("fit", part) for part in parts[:-1]]
+            plan.append(Step("fit", parts[-1], carries=True, ends=t == len(edges) - 2))
         return plan
 
     def step(self, learner: Learner, data: Instances, item: Step) -> float:

@@ -18,7 +18,8 @@ from models.layers.attention import take_nodes
 from models.layers.bags import Edges, bag_sum
 from models.layers.embedding import gather
 from models.layers.temporal_adjacency import TemporalAdjacency
-from models.ranking.features.event_log import EventLog
+from models.ranking.features.day_graphs import Directions, adjacencies_of, index_column, time_column
+from models.ranking.features.event_log import EventDays, EventLog
 from models.ranking.features.neighbours import GraphSample, RowView
 from models.ranking.features.sampling import Adjacencies, load_adjacencies, unique_nodes, unique_pairs
 from models.settings import Settings
@@ -97,11 +98,10 @@ class BehaviourIndex(Adjacencies):
 
     @classmethod
     def of(
-        cls, settings: BehaviourSettings, view: RowView, log: EventLog, *, fields: bool = False
+        cls, settings: BehaviourSettings, view: RowView, events: EventDays, *, fields: bool = False
     ) -> BehaviourIndex:
-        """Start from all clicks that were received before `log.end_ms`."""
-        parts = _clicks(log)
-        adjacencies = {name: TemporalAdjacency.build(*parts[name]) for name in settings.lists}
+        """Start from all clicks that the days received."""
+        adjacencies = adjacencies_of(events, lambda log: _clicks(log, settings))
         return cls(settings, view, adjacencies, fields=fields)
 
     @classmethod
@@ -113,9 +113,8 @@ class BehaviourIndex(Adjacencies):
 
     def append(self, hour: EventLog) -> None:
         """Take in the clicks that an hour received."""
-        parts = _clicks(hour)
-        for name in self.settings.lists:
-            self.adjacencies[name].append(*parts[name])
+        for name, part in _clicks(hour, self.settings).items():
+            self.adjacencies[name].append(*part)
 
     def sample(self, users: np.ndarray, items: np.ndarray, cutoff_ms: np.ndarray) -> GraphSample:
         """Lists of the users of instances [T, B]; row_ids are those of items [T, M, 1 or 1 + F]."""
@@ -125,7 +124,7 @@ class BehaviourIndex(Adjacencies):
         clicked, masks = [], []
         for name, k in self.settings.lists.items():
             latest = self.adjacencies[name].neighbours(pair_user, pair_time, k)
-            clicked.append(self.adjacencies[name].gather("item", latest))
+            clicked.append(self.adjacencies[name].gather("item", latest).long())
             masks.append(latest.mask)
         distinct = unique_nodes(torch.cat(clicked, dim=-1), torch.cat(masks, dim=-1), item[:, 0])
         lists = tuple(
@@ -143,7 +142,7 @@ class BehaviourIndex(Adjacencies):
         return GraphSample([torch.from_numpy(rows)], build)
 
 
-def _clicks(log: EventLog) -> dict[str, tuple[Tensor, Tensor, dict[str, Tensor]]]:
+def _clicks(log: EventLog, settings: BehaviourSettings) -> Directions:
     """User, time of receipt and item of every click, by list."""
     e, x = log.exposures, log.external
     clicked = np.asarray(e.clicked, bool)
@@ -154,10 +153,7 @@ def _clicks(log: EventLog) -> dict[str, tuple[Tensor, Tensor, dict[str, Tensor]]
         EXTERNAL: (x.user[order], x.received_at[order], x.item[order]),
     }
     return {
-        name: (_tensor(user), _tensor(time), {"item": _tensor(item)})
+        name: (index_column(user, "user"), time_column(time), {"item": index_column(item, "item")})
         for name, (user, time, item) in parts.items()
+        if name in settings.lists
     }
-
-
-def _tensor(column: np.ndarray) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(column))

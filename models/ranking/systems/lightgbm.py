@@ -7,6 +7,7 @@ a tree, so nothing moves within a day but what the features count; the next dail
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -17,9 +18,11 @@ from torch import Tensor, nn
 from models.ranking.features.batch import Batch
 from models.ranking.features.codes import Layout
 from models.ranking.features.instances import Instances
+from models.ranking.instances.stream import Block, InstanceStream, Order
+from models.ranking.systems.streamed_codes import CodeRows, StreamedCodes, assembled, pieces, sample
 from models.ranking.training.adaptation import Adapter
 from models.ranking.training.learner import Learner
-from models.ranking.training.loop import Stateless, Strategy, TrainingSettings
+from models.ranking.training.loop import Strategy, TrainingSettings
 from models.ranking.training.search_space import Choice, Range
 from models.ranking.training.system import SystemEntry, SystemSettings
 from models.settings import Settings
@@ -44,6 +47,8 @@ class TreeSettings(Settings):
     #: among the features anyway
     categories: int = Field(default=100, ge=1)
     num_threads: int = Field(default=1, ge=1)  #: other numbers may round sums in another way
+    #: instances that the trees are grown on, at most: of more, a random sample, by chunks of one hour each
+    most_instances: int = Field(default=20_000_000, ge=1)
 
 
 class Trees(nn.Module):
@@ -59,20 +64,39 @@ class Trees(nn.Module):
         self._text = ""
         self._booster: Booster | None = None
 
-    def fit(self, codes: np.ndarray, labels: np.ndarray, settings: TreeSettings, seed: int) -> float:
-        """Grow all trees on instances with codes int64 [N, F]; returns the mean cross-entropy on them."""
+    def fit(
+        self,
+        codes: CodeRows,
+        labels: np.ndarray,
+        widest: np.ndarray,
+        settings: TreeSettings,
+        seed: int,
+        most_at_once: int,
+    ) -> float:
+        """Grow all trees on instances; returns the mean cross-entropy on them.
+
+        Args:
+            codes: [N, F].
+            labels: [N].
+            widest: int64 [F], the greatest code of each column.
+            settings: of the trees.
+            seed: of what is drawn for each tree.
+            most_at_once: so many instances are given as one matrix, more of them piece by piece.
+        """
         import lightgbm
 
-        self.columns = self._readable(codes, settings)
+        self.columns = self._readable(widest, settings)
         categorical = [i for i, c in enumerate(self.columns) if self._unordered(c)]
-        options = settings.model_dump(exclude={"trees", "categories", "l2"})
+        options = settings.model_dump(exclude={"trees", "categories", "l2", "most_instances"})
         options |= {"objective": "binary", "metric": "binary_logloss", "lambda_l2": settings.l2}
         options |= {"bagging_freq": 1, "seed": seed, "deterministic": True, "force_row_wise": True}
         options |= {"verbosity": -1}
         # A bag of no instance ends LightGBM with an error of its own.
         options["bagging_fraction"] = max(settings.bagging_fraction, 1 / len(labels))
+        whole = len(codes) <= most_at_once
+        readable = assembled(codes, self._matrix) if whole else pieces(codes, self._matrix)
         data = lightgbm.Dataset(
-            self._matrix(codes), labels, categorical_feature=categorical, params=options, free_raw_data=True
+            readable, labels, categorical_feature=categorical, params=options, free_raw_data=True
         )
         grown = lightgbm.train(options, data, settings.trees, keep_training_booster=True)
         loss = grown.eval_train()[0][2]
@@ -108,10 +132,10 @@ class Trees(nn.Module):
         spec = self.layout.specs[column]
         return spec.kind != "bins" or spec.name in UNORDERED
 
-    def _readable(self, codes: np.ndarray, settings: TreeSettings) -> list[int]:
+    def _readable(self, widest: np.ndarray, settings: TreeSettings) -> list[int]:
         columns = []
         for c, spec in enumerate(self.layout.specs):
-            narrow = spec.kind == "bins" or codes[:, c].max(initial=0) < settings.categories
+            narrow = spec.kind == "bins" or widest[c] < settings.categories
             if narrow and spec.kind not in ("user_id", "item_id"):
                 columns.append(c)
         return columns
@@ -123,20 +147,47 @@ class Trees(nn.Module):
         return codes[:, self.columns].astype(np.float32)
 
 
-class Boosting(Stateless):
+@dataclass(frozen=True)
+class Growth:
+    """All trees, as the one step of a plan."""
+
+    seed: int
+    stream: InstanceStream
+
+
+class Boosting:
     """A strategy of one step: all trees on all instances; the module holds them."""
 
-    def __init__(self, settings: TreeSettings) -> None:
-        self._settings = settings
+    def __init__(self, settings: TreeSettings, block_size: int) -> None:
+        """Args: so many instances are put before LightGBM at once, more of them piece by piece."""
+        self._settings, self._block_size = settings, block_size
+        self._left_out = 0
 
-    def plan(self, data: Instances, epoch: int, generator: np.random.Generator) -> Sequence[int]:  # noqa: ARG002
-        """One step: the seed of its draws."""
-        return [int(generator.integers(2**31 - 1))]
+    @property
+    def order(self) -> Order:
+        """None: the trees read the stream themselves."""
+        return "none"
 
-    def step(self, learner: Learner, data: Instances, item: int) -> float:
+    def plan(self, block: Block, epoch: int, generator: np.random.Generator) -> Sequence[Growth]:  # noqa: ARG002
+        """One step, with the seed of its draws."""
+        return [Growth(int(generator.integers(2**31 - 1)), block.stream)]
+
+    def step(self, learner: Learner, data: Instances, item: Growth) -> float:  # noqa: ARG002
         """Grow the trees."""
-        assert isinstance(learner.module, Trees) and data.codes is not None
-        return learner.module.fit(data.codes, data.labels, self._settings, item)
+        assert isinstance(learner.module, Trees)
+        stream = item.stream
+        codes = StreamedCodes(stream, sample(stream, self._settings.most_instances, item.seed))
+        self._left_out = len(stream) - len(codes)
+        widest = np.array([learner.vocabulary.widest(c) for c in range(len(stream.layout))])
+        return learner.module.fit(codes, codes.labels(), widest, self._settings, item.seed, self._block_size)
+
+    def state(self) -> dict[str, Any]:
+        """How many instances of the window were left out of the sample."""
+        return {"left_out": self._left_out}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take what `state` gave."""
+        self._left_out = state["left_out"]
 
 
 class LightGBMSettings(SystemSettings):
@@ -157,7 +208,7 @@ class LightGBMSettings(SystemSettings):
 
     def strategy(self) -> Strategy:
         """See `SystemSettings.strategy`."""
-        return Boosting(self.trees)
+        return Boosting(self.trees, self.training.block_size)
 
     def adapter(self, strategy_state: dict[str, Any]) -> Adapter | None:  # noqa: ARG002
         """None: within a day only the features move."""

@@ -1,7 +1,8 @@
 """The training loop that every system shares: a strategy's steps, checkpoints, exact resume, progress.
 
-A plan is drawn from (seed, epoch) alone, so a run that was killed draws the same steps again, skips those
-that its checkpoint holds, and ends with the same weights, bit for bit (CPU).
+Instances come in blocks, and the plan of a block is drawn from (seed, epoch, block) alone, so a run that was
+killed deals the same blocks and draws the same steps again, skips those that its checkpoint holds, and ends
+with the same weights, bit for bit (CPU).
 """
 
 from __future__ import annotations
@@ -20,9 +21,10 @@ from pydantic import Field
 from torch import Tensor
 
 from models.files import replace_file
-from models.progress import Progress
+from models.progress import Progress, silent
 from models.ranking.features.batch import Batch
 from models.ranking.features.instances import Instances
+from models.ranking.instances.stream import Block, InstanceStream, Order
 from models.ranking.training.learner import Learner
 from models.settings import Settings
 
@@ -38,10 +40,12 @@ class TrainingSettings(Settings):
     #: decay of the moving average of weights; None keeps the last weights
     average: float | None = Field(default=0.99, gt=0, lt=1)
     embedding_std: float = Field(default=0.01, gt=0)  #: standard deviation of fresh embeddings
-    #: train on the last days only; counts still see everything
-    window_days: int | None = Field(default=None, ge=1)
+    #: train on the last days only (the paper: 8); counts still see everything. None: on all days
+    window_days: int | None = Field(default=8, ge=1)
+    #: instances in memory at a time; more come in blocks, each of which holds a part of every hour
+    block_size: int = Field(default=2**20, ge=1)
     #: the row that a user or item reads in training on its first day (or in its first hour only): its own, or
-    #: the OOV row, as when the model will rank newcomers (`hide_newcomers`)
+    #: the OOV row, as when the model will rank newcomers
     newcomers: Literal["own", "hour", "day"] = "day"
     #: `time` (ours, spec 9.4): after the epochs, one more plain pass in time order for which item rows are
     #: reset, and an item is new in its first hour only: the model learns to live with young item rows
@@ -57,11 +61,15 @@ class Diverged(ValueError):
 class Strategy(Protocol):
     """A way of training: plain mini-batches, or temporal MAML."""
 
-    def plan(self, data: Instances, epoch: int, generator: np.random.Generator) -> Sequence[Any]:
-        """The steps of an epoch, drawn from `generator` alone."""
+    @property
+    def order(self) -> Order:
+        """Its blocks: of parts of all hours, of hour after hour, or none, as it reads the stream itself."""
+
+    def plan(self, block: Block, epoch: int, generator: np.random.Generator) -> Sequence[Any]:
+        """The steps of an epoch within a block, drawn from `generator` alone."""
 
     def step(self, learner: Learner, data: Instances, item: Any) -> float:
-        """Take one step of the plan; returns its mean loss."""
+        """Take one step of the plan on the block's instances; returns its mean loss."""
 
     def state(self) -> dict[str, Any]:
         """What it learned beyond the weights (learned rates, say), for checkpoints and adaptation."""
@@ -88,9 +96,15 @@ class Plain(Stateless):
         """Args: `scale` times the training rate is that of a step."""
         self._settings, self._scale = settings, scale
 
-    def plan(self, data: Instances, epoch: int, generator: np.random.Generator) -> Sequence[np.ndarray]:  # noqa: ARG002
+    @property
+    def order(self) -> Order:
+        """See `Strategy.order`."""
+        return self._settings.order
+
+    def plan(self, block: Block, epoch: int, generator: np.random.Generator) -> Sequence[np.ndarray]:  # noqa: ARG002
         """Instance positions [1, B] of each step."""
-        order = np.arange(len(data)) if self._settings.order == "time" else generator.permutation(len(data))
+        n = len(block.data)
+        order = np.arange(n) if self.order == "time" else generator.permutation(n)
         size = self._settings.batch_size
         return [chunk[None] for chunk in np.split(order, range(size, len(order), size))]
 
@@ -122,7 +136,7 @@ def loss_and_gradients(learner: Learner, batch: Batch) -> tuple[float, Tensor, l
 class Phase:
     """A part of a training: some epochs over some instances, in one way."""
 
-    data: Instances
+    data: InstanceStream
     strategy: Strategy
     epochs: int
     #: done once before the phase; what it returns goes into checkpoints and comes back with the losses
@@ -136,7 +150,9 @@ class _State:
     phase: int = 0
     begun: bool = False
     epoch: int = 0
-    done: int = 0
+    block: int = 0
+    done: int = 0  #: steps of the block
+    steps: int = 0  #: of the epoch
     losses: list[float] = field(default_factory=list)
     total: float = 0.0
     notes: dict[str, Any] = field(default_factory=dict)
@@ -150,7 +166,7 @@ def fit(
     seed: int,
     checkpoint: Path | None = None,
     fingerprint: str = "",
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> tuple[list[float], dict[str, Any]]:
     """Train to the end of the last phase, from `checkpoint` if it holds a state of the same `fingerprint`.
 
@@ -162,7 +178,6 @@ def fit(
     """
     strategies = list({id(phase.strategy): phase.strategy for phase in phases}.values())
     state = _resume(checkpoint, fingerprint, learner, strategies)
-    reported = time.monotonic()
 
     def save() -> None:
         _checkpoint(checkpoint, fingerprint, learner, strategies, state)
@@ -174,29 +189,48 @@ def fit(
             state.begun = True
             save()
         # One count of epochs over all phases: no two of them draw alike.
-        generator = np.random.default_rng([seed, len(state.losses)])
-        plan = phase.strategy.plan(phase.data, state.epoch, generator)
-        while state.done < len(plan):
-            state.total += phase.strategy.step(learner, phase.data, plan[state.done])
-            state.done += 1
-            if not math.isfinite(state.total):
-                raise Diverged(_diverged(state, settings.learning_rate))
-            if progress is not None and (time.monotonic() - reported > 0.5 or state.done == len(plan)):
-                progress("train", state.epoch * len(plan) + state.done, phase.epochs * len(plan))
-                reported = time.monotonic()
-            if state.done % settings.checkpoint_steps == 0 and state.done < len(plan):
+        draw = [seed, len(state.losses)]
+        for block in phase.data.blocks(phase.strategy.order, settings.block_size, draw, state.block):
+            plan = phase.strategy.plan(block, state.epoch, np.random.default_rng([*draw, block.number]))
+            _train_block(learner, phase, block, plan, state, settings, progress, save)
+            state.block, state.done = block.number + 1, 0
+            if state.block < block.of:
                 save()
-        state.losses.append(state.total / max(len(plan), 1))
-        state.epoch, state.done, state.total = state.epoch + 1, 0, 0.0
+        state.losses.append(state.total / max(state.steps, 1))
+        state.epoch, state.block, state.steps, state.total = state.epoch + 1, 0, 0, 0.0
         if state.epoch == phase.epochs:
             state.phase, state.epoch, state.begun = state.phase + 1, 0, False
         save()
     return state.losses, state.notes
 
 
+def _train_block(
+    learner: Learner,
+    phase: Phase,
+    block: Block,
+    plan: Sequence[Any],
+    state: _State,
+    settings: TrainingSettings,
+    progress: Progress,
+    save: Callable[[], None],
+) -> None:
+    reported = time.monotonic()
+    while state.done < len(plan):
+        state.total += phase.strategy.step(learner, block.data, plan[state.done])
+        state.done, state.steps = state.done + 1, state.steps + 1
+        if not math.isfinite(state.total):
+            raise Diverged(_diverged(state, settings.learning_rate))
+        if time.monotonic() - reported > 0.5 or state.done == len(plan):
+            before = (state.epoch * block.of + block.number) * len(plan)
+            progress("train", before + state.done, phase.epochs * block.of * len(plan))
+            reported = time.monotonic()
+        if state.done % settings.checkpoint_steps == 0 and state.done < len(plan):
+            save()
+
+
 def _diverged(state: _State, rate: float) -> str:
     return (
-        f"training diverged: the loss of step {state.done} of epoch {len(state.losses) + 1} is not finite; "
+        f"training diverged: the loss of step {state.steps} of epoch {len(state.losses) + 1} is not finite; "
         f"lower the system's learning rate (training.learning_rate is {rate:g})"
     )
 

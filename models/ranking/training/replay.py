@@ -10,17 +10,16 @@ Nothing of the day to be ranked is read.
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from itertools import pairwise
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 
 from models.metrics import auc_difference
-from models.progress import Progress
+from models.progress import Progress, silent
 from models.ranking.features.instances import Instances
+from models.ranking.instances.rows import InstanceRows
 from models.ranking.training.adaptation import AdaptationSettings, Adapter, TwoSpeed
 from models.ranking.training.learner import Learner
 
@@ -28,29 +27,30 @@ HOURS_OF_DAY = 24
 CHUNK = 512  #: instances scored at once
 
 
-@dataclass(frozen=True)
-class HeldOut:
-    """The instances held out, and their codes before newcomers were hidden: online, newcomers get rows."""
+class HeldOut(Protocol):
+    """The instances held out, nobody hidden: online, newcomers get rows once their first hour is over."""
 
-    data: Instances
-    codes: np.ndarray  #: int64 [N, F]
+    def hours(self) -> Iterable[InstanceRows]:
+        """The rows of each hour, in time order."""
+
+    def instances(self, rows: InstanceRows) -> Instances:
+        """Some rows as instances, as the vocabulary knows them now."""
 
 
-def held_out_from(hours: np.ndarray) -> int:
-    """Position of the first instance to hold out: the last day's, or the last quarter of a short log's.
+def held_out_from(first: int, end: int) -> int:
+    """The first hour to hold out: the last day's, or the last quarter of a short log's.
 
     Args:
-        hours: int64 [N] ascending, service hours since the epoch.
+        first, end: hours of the instances, `[first, end)`, in service hours since the epoch.
     """
-    span = int(hours[-1] - hours[0]) + 1
-    return int(np.searchsorted(hours, hours[-1] + 1 - min(HOURS_OF_DAY, span // 4)))
+    return end - min(HOURS_OF_DAY, (end - first) // 4)
 
 
 def choose(
     learner: Learner,
     held_out: HeldOut,
     settings: AdaptationSettings,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> dict[str, Any]:
     """Replay the held-out hours for every candidate.
 
@@ -59,15 +59,14 @@ def choose(
         its gain in AUC over the still model (`gains`) and the gain's standard error (`errors`; DeLong,
         paired). With nothing held out, or one class only, there is no evidence: the first candidate is taken.
     """
-    labels = held_out.data.labels > 0
+    labels = np.concatenate([np.empty(0, bool), *(hour.clicked for hour in held_out.hours())])
     if not len(labels) or labels.all() or not labels.any():
         return {"chosen": 0, "gains": [], "errors": []}
     adapters: Sequence[Adapter | None] = [None, *(TwoSpeed.at(settings, c) for c in settings.candidates)]
     scores = []
     for done, adapter in enumerate(adapters, start=1):
         scores.append(replayed(learner, held_out, adapter, settings.batch_size))
-        if progress is not None:
-            progress("replay", done, len(adapters))
+        progress("replay", done, len(adapters))
     tests = [auc_difference(labels, other, scores[0]) for other in scores[1:]]
     gains = [0.0 if test is None else float(test[0]) for test in tests]
     errors = [0.0 if test is None else float(test[1]) for test in tests]
@@ -78,15 +77,13 @@ def choose(
 
 def replayed(learner: Learner, held_out: HeldOut, adapter: Adapter | None, batch_size: int) -> np.ndarray:
     """Scores float64 [N] of the held-out instances, each hour's by a copy adapted on the hours before it."""
-    vocabulary, data = learner.vocabulary, held_out.data
+    vocabulary = learner.vocabulary
     # The graph looks rows up in this very vocabulary, so newcomers are added to it and taken back at the end.
     learner = copy.deepcopy(learner, {id(vocabulary): vocabulary})
     learner.finish()
     scores = []
-    edges = np.flatnonzero(np.diff(data.hour, prepend=data.hour[0] - 1, append=data.hour[-1] + 1))
-    for first, last in pairwise(edges.tolist()):
-        hour, codes = data.part(first, last), held_out.codes[first:last]
-        hour = replace(hour, rows=vocabulary.rows(codes))
+    for rows in held_out.hours():
+        hour = held_out.instances(rows)
         for chunk in _chunks(len(hour), CHUNK):
             batch = hour.batch(chunk[None]).to(learner.device)
             scores.append(torch.sigmoid(learner.logits(batch)[0].double()).cpu().numpy())
@@ -94,7 +91,7 @@ def replayed(learner: Learner, held_out: HeldOut, adapter: Adapter | None, batch
             continue
         learner.grow(vocabulary.user_column, hour.user)
         learner.grow(vocabulary.item_column, hour.item)
-        hour = replace(hour, rows=vocabulary.rows(codes))
+        hour = held_out.instances(rows)
         for chunk in _chunks(len(hour), batch_size):
             adapter.step(learner, hour.batch(chunk[None]).to(learner.device))
         adapter.finish(learner)

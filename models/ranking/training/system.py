@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from models.ranking.features.codes import Layout
-from models.ranking.features.event_log import EventLog
+from models.ranking.features.event_log import EventDays
 from models.ranking.features.features import FeatureSettings
 from models.ranking.features.neighbours import NeighbourIndex, RowView
 from models.ranking.training.adaptation import AdaptationSettings, Adapter, adapter
@@ -57,8 +57,11 @@ class SystemSettings(Settings):
         """A fresh module: dense parameters only, `module(rows [R, 17], batch) -> logits [T, B]`."""
         raise NotImplementedError
 
-    def graph(self, log: EventLog, view: RowView) -> NeighbourIndex | None:  # noqa: ARG002
-        """The neighbour index over a daily log; None for systems without a graph."""
+    def graph(self, events: EventDays, view: RowView) -> NeighbourIndex | None:  # noqa: ARG002
+        """The neighbours among the events of the days before the one to rank; None without a graph.
+
+        `events` holds all days at hand: what is older than `training.window_days` a system may leave out.
+        """
         return None
 
     def load_graph(self, folder: Path, view: RowView) -> NeighbourIndex | None:  # noqa: ARG002

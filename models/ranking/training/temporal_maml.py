@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from models.ranking.features.instances import Instances
+from models.ranking.instances.stream import Block, Order
 from models.ranking.training.learner import Learner
 from models.ranking.training.maml import join, meta_gradient
 from models.ranking.training.rates import InnerRates, MetaSettings
@@ -28,16 +29,23 @@ class TemporalMAML:
         if self.rates.logarithms is not None:
             self._outer = torch.optim.Adam([self.rates.logarithms], lr=meta.outer_rate_of_rates)
 
+    @property
+    def order(self) -> Order:
+        """See `Strategy.order`."""
+        return "shuffled"
+
     def plan(
         self,
-        data: Instances,
+        block: Block,
         epoch: int,  # noqa: ARG002
         generator: np.random.Generator,
     ) -> Sequence[TaskBatch]:
-        """The task batches of an epoch: every instance in one query set."""
-        groups = None
+        """The task batches of an epoch within a block: every instance in one query set."""
+        groups, data = None, block.data
+        if not len(data):
+            return []
         if self.tasks.task_granularity == "hour_x_group":
-            groups = user_groups(data.rows[:, self._group_column], self.tasks.groups)
+            groups = user_groups(data.rows.column(self._group_column), self.tasks.groups)
         return TemporalTasks(data.hour, self.tasks, groups).epoch(generator)
 
     def step(self, learner: Learner, data: Instances, item: TaskBatch) -> float:

@@ -3,7 +3,7 @@
 import dagster as dg
 import pytest
 
-from assets.common.partitions import DAY_BEFORE, HOUR_BEFORE, Partitions
+from assets.common.partitions import DAY_BEFORE, HOUR_BEFORE, PREVIOUS_DAY, Partitions
 from warehouse.home import Deployment
 from warehouse.landing.service_time import ServiceZone
 
@@ -94,3 +94,9 @@ def test_external_clicks_before_the_feed_are_an_asset_beside_its_hours(external,
     assert parts.history == history
     assert parts.hourly == Partitions.of(Deployment(first_day="2026-03-01")).hourly
     assert deployment.behaviours_first_day == min("2026-03-01", external or "2026-03-01")
+
+
+def test_a_day_leans_on_the_day_before_it():
+    parts = _partitions("UTC")
+    assert _upstream(PREVIOUS_DAY, "2026-03-05", parts.daily, parts.daily) == ["2026-03-04"]
+    assert _upstream(PREVIOUS_DAY, "2026-03-01", parts.daily, parts.daily) == []

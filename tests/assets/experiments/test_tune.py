@@ -254,7 +254,7 @@ def test_two_workers_give_the_same_trials_as_one(result, logs, tmp_path):
 WITHOUT_WAREHOUSE = """
 import sys
 from pathlib import Path
-sys.modules.update(dict.fromkeys(("duckdb", "mlflow", "dagster", "pandas", "pyarrow", "great_expectations")))
+sys.modules.update(dict.fromkeys(("duckdb", "mlflow", "dagster", "pandas", "great_expectations")))
 from assets.experiments.tuning.run import tune
 from assets.experiments.tuning.settings import TuneSettings
 from assets.experiments.tuning.workers import PickledDays

@@ -115,3 +115,5 @@ def test_errors_say_what_is_wrong() -> None:
         TemporalAdjacency.build(torch.tensor([2**40, 0]), torch.tensor([0, 2**40]), {})
     with pytest.raises(ValueError, match="payload columns"):
         TemporalAdjacency.build(one, one, {"item": one}).append(one, one, {"user": one})
+    with pytest.raises(ValueError, match="node -1 is negative"):
+        TemporalAdjacency.build(one, one, {}).append(one - 1, one, {})

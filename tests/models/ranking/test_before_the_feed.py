@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.ranking.features.event_log import HOUR_MS, rows
+from models.ranking.features.event_log import HOUR_MS, EventDays, rows
 from models.ranking.lsttm.click_factors import FactorSettings
 from models.ranking.lsttm.factored_days import FactoredDays
 from models.ranking.ranker import Ranker
@@ -63,8 +63,9 @@ def test_clicks_are_seen_from_their_receipt_on(log):
 
 def test_factors_begin_with_the_first_exposure_and_know_what_was_clicked_before(log):
     settings = FactorSettings()
-    whole = FactoredDays.of(settings, with_history(log))
+    whole = FactoredDays.of(settings, EventDays.of(with_history(log)))
     assert whole.first_day == (START + FIRST * HOUR_MS) // (24 * HOUR_MS)
-    late = FactoredDays.of(settings, without_history(log))
-    assert whole.days == late.days
-    assert len(whole.users.keys) and not len(late.users.keys), "the first morning knew nothing"
+    late = FactoredDays.of(settings, EventDays.of(without_history(log)))
+    assert len(whole.days) == len(late.days)
+    first, late_first = whole.days[0].users.index, late.days[0].users.index
+    assert len(first) and not len(late_first), "the first morning knew nothing"

@@ -19,7 +19,7 @@ from models.ranking.graph_data import (
     short_term_data,
     temporal_data,
 )
-from models.ranking.lsttm.random_walks import ClickGraph
+from models.ranking.lsttm.random_walks import ClickGraph, Clicks
 from tests.models.ranking.toy import START, future_changed, toy_log
 
 NAMES = GraphNames(("video", "Search/Web", "search_web"), ("age",) * 6, ("topic",) * 6)
@@ -74,7 +74,7 @@ def test_nodes_have_the_fields_of_the_log(log, data) -> None:
 
 
 def test_it_is_the_graph_that_long_term_training_walks_on(log, data) -> None:
-    graph = ClickGraph.of(log)
+    graph = ClickGraph.of(Clicks.of(log))
     sources = torch.repeat_interleave(torch.arange(graph.users + graph.items), graph.degrees)
     walked = Counter(
         (u, i - graph.users)

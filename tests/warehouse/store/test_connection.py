@@ -11,6 +11,7 @@ import pytest
 from tests.warehouse.frames import DESCRIPTION, HOURS, NO_QUARANTINE, exposures, record
 from warehouse.store import waiting
 from warehouse.store.connection import WarehouseMissing
+from warehouse.store.engine import cursor_of
 from warehouse.store.waiting import WarehouseBusy
 from warehouse.store.warehouse import Warehouse
 
@@ -92,7 +93,7 @@ def test_readers_never_see_half_a_load(tmp_path):
             for size in sizes
         ]
         warehouse.load("exposures", *loads[0], NO_QUARANTINE)
-        cursor = warehouse.connection.cursor()
+        cursor = cursor_of(warehouse.connection)
 
         def read():
             query = "SELECT partition, count(*) FROM exposures GROUP BY 1"

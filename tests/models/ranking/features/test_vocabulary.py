@@ -5,7 +5,7 @@ from models.ranking.features.codes import FieldSpec, Layout
 from models.ranking.features.entities import EntityTable
 from models.ranking.features.event_log import MISSING, Entities
 from models.ranking.features.sorted_map import SortedMap, first_appearance
-from models.ranking.features.vocabulary import UNSEEN, Vocabulary, hide_newcomers
+from models.ranking.features.vocabulary import UNSEEN, Vocabulary
 
 LAYOUT = Layout(
     (
@@ -48,21 +48,6 @@ def test_newcomers_get_rows_at_the_end_and_keep_them():
     assert np.flatnonzero(groups == 1).tolist() == [0, 1, 2, 34]
     back = Vocabulary.from_arrays(LAYOUT, vocabulary.arrays())
     assert back.item_rows(np.array([6])).tolist() == [33] and back.size == 35
-
-
-def test_newcomers_read_the_oov_row():
-    codes = np.array([[1, 1, 3, 0], [2, 1, 3, 0], [1, 2, 3, 0], [2, 2, -1, 0], [1, 2, -1, 0]])
-    hours = np.array([4, 5, 5, 6, 24])
-    by_hour = codes.copy()
-    hide_newcomers(LAYOUT, by_hour, hours, "hour")
-    assert by_hour[:, 0].tolist() == [UNSEEN, UNSEEN, 1, 2, 1]
-    assert by_hour[:, 1].tolist() == [UNSEEN, 1, UNSEEN, 2, 2]
-    assert by_hour[:, 2].tolist() == [UNSEEN, 3, 3, UNSEEN, -1]
-    assert by_hour[:, 3].tolist() == [0, 0, 0, 0, 0]
-    hide_newcomers(LAYOUT, codes, hours, "day")
-    assert codes[:, 0].tolist() == [UNSEEN, UNSEEN, UNSEEN, UNSEEN, 1]
-    assert codes[:, 1].tolist() == [UNSEEN, UNSEEN, UNSEEN, UNSEEN, 2]
-    assert codes[:, 2].tolist() == by_hour[:, 2].tolist()
 
 
 def test_sorted_map_finds_both_levels():

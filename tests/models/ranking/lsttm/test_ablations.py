@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from models.layers.embedding import gather
-from models.ranking.features.event_log import HOUR_MS, EventLog
+from models.ranking.features.event_log import HOUR_MS, EventDays, EventLog
 from models.ranking.lsttm.model import LSTTM
 from models.ranking.lsttm.raw_behaviours import RawBehaviours
 from models.ranking.ranker import Ranker
@@ -96,7 +96,7 @@ def test_raw_behaviours_are_means_over_the_latest_clicks():
     log = random_log(seed=3, exposures=200, external=90, hours=8)
     view, k, cut = Rows(), 4, 5 * HOUR_MS
     lists = BehaviourSettings(internal=k, external=k)
-    index = BehaviourIndex.of(lists, view, log.between(0, 3 * HOUR_MS), fields=True)
+    index = BehaviourIndex.of(lists, view, EventDays.of(log.between(0, 3 * HOUR_MS)), fields=True)
     for h in range(3, 8):
         index.append(log.between(h * HOUR_MS, (h + 1) * HOUR_MS))
     generator = torch.Generator().manual_seed(0)

@@ -10,10 +10,19 @@ import pytest
 import torch
 
 from models.ranking.features.event_log import Entities, EventLog, Exposures
+from models.ranking.lsttm import long_term_training
 from models.ranking.lsttm.long_term_encoder import LongTermEncoder, LongTermSettings, hops, path_loss
 from models.ranking.lsttm.long_term_graph import train_long_term
-from models.ranking.lsttm.long_term_state import LongTermState, mean_pairwise_cosine
-from models.ranking.lsttm.random_walks import ClickGraph, draw_neighbours
+from models.ranking.lsttm.long_term_start import begin
+from models.ranking.lsttm.long_term_state import ARRAYS, LongTermState, mean_pairwise_cosine
+from models.ranking.lsttm.random_walks import (
+    ClickGraph,
+    Clicks,
+    Neighbourhoods,
+    NoiseDistribution,
+    StepNoise,
+)
+from models.ranking.training.optim import RowOptimizer, dense_optimizer
 from tests.models.ranking.lsttm.logs import entities, random_log
 
 DEVICES = [
@@ -60,6 +69,7 @@ def test_loss_equals_the_equation_pair_by_pair() -> None:
     vectors = torch.randn(6, 3, generator=g)
     paths = torch.tensor([[0, 1, 0, 2], [3, 4, 5, 4]])
     noise = torch.tensor([[5, 0], [1, 4]])
+    own_noise = torch.rand(2, 4, generator=g) / 2
     for window in (None, 1):
         attract, repel = [], []
         for path, negatives in zip(paths.tolist(), noise.tolist(), strict=True):
@@ -68,12 +78,60 @@ def test_loss_equals_the_equation_pair_by_pair() -> None:
                     if a != b and (window is None or abs(i - j) <= window):
                         attract.append(-torch.log(torch.sigmoid(vectors[a] @ vectors[b])))
                 repel += [-torch.log(torch.sigmoid(-vectors[a] @ vectors[n])) for n in negatives if n != a]
-        expected = torch.stack(attract).mean() + 3 * torch.stack(repel).mean()
-        loss = path_loss(vectors, paths, noise, paths, noise, window=window, negative_weight=3)
-        torch.testing.assert_close(loss, expected)
+        expected = torch.stack(attract).mean() + 3 * torch.stack(repel).sum() / (2 * (1 - own_noise).sum())
+        options = {"own_noise": own_noise, "window": window, "negative_weight": 3}
+        torch.testing.assert_close(path_loss(vectors, paths, noise, paths, noise, **options), expected)
         none = noise[:, :0]
-        printed = path_loss(vectors, paths, none, paths, none, window=window, negative_weight=3)
+        printed = path_loss(vectors, paths, none, paths, none, **options)
         torch.testing.assert_close(printed, torch.stack(attract).mean())
+
+
+def drawings(nodes: int, n: int) -> torch.Tensor:
+    """Every way to draw n of some nodes with replacement, int64 [nodes^n, n]."""
+    return torch.cartesian_prod(*[torch.arange(nodes)] * n).view(-1, n)
+
+
+def test_noise_from_a_pool_of_the_step_has_the_expectation_of_noise_of_each_path() -> None:
+    """By enumeration: two paths with two noise nodes each, of four nodes; pools of one to four nodes."""
+    distribution = NoiseDistribution(torch.tensor([16, 1, 81, 5]))
+    vectors = torch.randn(4, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    paths = torch.tensor([[0, 2, 1], [3, 2, 3]])
+    q = distribution.probability(torch.arange(4))
+    assert q.sum() == pytest.approx(1)
+
+    def loss(noise: torch.Tensor) -> torch.Tensor:
+        own = distribution.probability(paths)
+        return path_loss(
+            vectors, paths, noise, paths, noise, own_noise=own, window=None, negative_weight=5
+        ) - path_loss(
+            vectors, paths, noise[:, :0], paths, noise[:, :0], own_noise=own, window=None, negative_weight=5
+        )
+
+    repel = -torch.nn.functional.logsigmoid(-(vectors @ vectors.T)) * (1 - torch.eye(4))
+    on_paths = paths.flatten()
+    exact = 5 * (repel[on_paths] @ q).sum() / (1 - q[on_paths]).sum()
+    own_each = sum(q[drawn].prod() * loss(drawn.view(2, 2)) for drawn in drawings(4, 4))
+    torch.testing.assert_close(own_each, exact)
+    spread = []
+    for size in (1, 2, 3):
+        choices = drawings(size, 4).view(-1, 2, 2)
+        values = torch.stack([loss(pool[chosen]) for pool in drawings(4, size) for chosen in choices])
+        weights = torch.stack([q[pool].prod() / len(choices) for pool in drawings(4, size) for _ in choices])
+        torch.testing.assert_close((weights * values).sum(), exact)
+        spread.append(float((weights * (values - exact).square()).sum()))
+    assert spread[0] > spread[1] > spread[2]  # what sharing costs
+
+
+def test_a_step_draws_its_noise_from_its_pool() -> None:
+    distribution, generator = NoiseDistribution(torch.arange(1, 1001)), torch.Generator().manual_seed(0)
+    shared = StepNoise.draw(distribution, 300, 50, 64, generator)
+    assert shared.pool.shape == (64,) and shared.drawn.shape == (300, 50)
+    assert shared.drawn.unique().tolist() == list(range(64))
+    for pool in (None, 10**6):
+        own = StepNoise.draw(distribution, 300, 50, pool, generator)
+        assert len(own.pool) == 300 * 50 == len(own.drawn.unique())
+    nothing = StepNoise.draw(distribution, 300, 0, 64, generator)
+    assert nothing.drawn.shape == (300, 0) and not len(nothing.pool)
 
 
 def test_gradients_of_the_path_loss_are_the_same_to_the_bit_on_several_threads() -> None:
@@ -84,7 +142,17 @@ def test_gradients_of_the_path_loss_are_the_same_to_the_bit_on_several_threads()
     torch.set_num_threads(4)
     try:
         loss = (
-            path_loss(vectors, paths, noise, paths, noise, window=None, negative_weight=5) for _ in range(5)
+            path_loss(
+                vectors,
+                paths,
+                noise,
+                paths,
+                noise,
+                own_noise=torch.zeros(2048, 11),
+                window=None,
+                negative_weight=5,
+            )
+            for _ in range(5)
         )
         first, *others = (torch.autograd.grad(one, vectors)[0] for one in loss)
     finally:
@@ -94,19 +162,44 @@ def test_gradients_of_the_path_loss_are_the_same_to_the_bit_on_several_threads()
 
 
 def test_visiting_some_nodes_equals_visiting_all() -> None:
-    log = random_log(3)
-    graph = ClickGraph.of(log)
-    neighbours, mask = draw_neighbours(graph, 4, "uniform", torch.Generator().manual_seed(0))
+    graph = ClickGraph.of(Clicks.of(random_log(3)))
+    around = Neighbourhoods.of(graph, "uniform", torch.Generator().manual_seed(0))
     encoder = LongTermEncoder(4, generator=torch.Generator().manual_seed(1))
     table = torch.randn(27, 4, generator=torch.Generator().manual_seed(2))
 
     def encode(nodes: torch.Tensor) -> torch.Tensor:
-        first, second = hops(nodes, neighbours, mask, graph.users)
+        first, second = hops(nodes, around, 4, graph.users, None)
         return encoder(table[first.nodes], first, second)
 
     whole = encode(torch.arange(27))
     for some in ([0], [26], [3, 4, 20], [11, 12], [12, 13]):
         torch.testing.assert_close(encode(torch.tensor(some)), whole[some])
+
+
+def test_vectors_are_those_of_two_hops_whatever_the_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    state = train_long_term(random_log(3), TINY, seed=0)
+    for size in (1, 5):
+        monkeypatch.setattr(long_term_training, "NODES_PER_CHUNK", size)
+        again = train_long_term(random_log(3), TINY, seed=0)
+        np.testing.assert_allclose(again.user_vectors, state.user_vectors, atol=1e-6)
+        np.testing.assert_allclose(again.item_vectors, state.item_vectors, atol=1e-6)
+    graph = ClickGraph.of(Clicks.of(random_log(3)))
+    all_of_them = torch.from_numpy(np.flatnonzero(np.concatenate([state.user_known, state.item_known])))
+    first, second = hops(all_of_them, order_of(graph), TINY.neighbours, graph.users, None)
+    encoder = LongTermEncoder(16, generator=torch.Generator())
+    dense = dense_optimizer("adam", 1, encoder)
+    rows = RowOptimizer("adam", 1, 0, 16)
+    table, _ = begin(state, TINY, 0, (graph.users, graph.items), encoder, dense, rows)
+    whole = encoder(table.gather(first.nodes), first, second).detach().numpy()
+    np.testing.assert_allclose(
+        whole[state.user_known[: graph.users].sum() :], state.item_vectors[state.item_known], atol=1e-6
+    )
+    assert rows.steps > 0 and len(dense.state) == len(list(encoder.parameters()))
+
+
+def order_of(graph: ClickGraph) -> Neighbourhoods:
+    """The order of neighbours that a training with seed 0 draws."""
+    return Neighbourhoods.of(graph, "uniform", torch.Generator().manual_seed(0))
 
 
 def test_who_never_clicked_has_the_zero_vector() -> None:
@@ -170,13 +263,22 @@ def test_a_killed_training_goes_on_from_its_last_epoch(tmp_path: Path) -> None:
 
 def test_saved_and_loaded_again(tmp_path: Path) -> None:
     state = train_long_term(random_log(2), TINY, seed=5)
-    state.save(tmp_path / "day" / "long_term.npz")
-    loaded = LongTermState.load(tmp_path / "day" / "long_term.npz")
-    for name, value in vars(state).items():
-        assert np.array_equal(getattr(loaded, name), value)
-    assert [path.name for path in (tmp_path / "day").iterdir()] == ["long_term.npz"]
+    state.save(tmp_path / "day" / "ranker")
+    loaded = LongTermState.load(tmp_path / "day" / "ranker")
+    for name in ARRAYS:
+        assert np.array_equal(getattr(loaded, name), getattr(state, name))
+    for name in ("losses", "collapses", "settings", "axes"):
+        assert getattr(loaded, name) == getattr(state, name)
+    assert loaded.training.keys() == state.training.keys()
+    for name, array in state.training.items():
+        assert np.array_equal(loaded.training[name], array)
+    assert isinstance(loaded.user_vectors, np.memmap)
+    assert [path.name for path in (tmp_path / "day").iterdir()] == ["ranker"]
     with pytest.raises(FileNotFoundError, match="materialise long_term_graph"):
         LongTermState.load(tmp_path / "nothing")
+    (tmp_path / "old").write_bytes(b"a file of an earlier version")
+    with pytest.raises(ValueError, match=r"old was written by an earlier version.*materialise"):
+        LongTermState.load(tmp_path / "old")
 
 
 def test_entities_that_clicked_without_a_profile_have_a_vector() -> None:

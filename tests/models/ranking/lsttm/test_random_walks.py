@@ -10,7 +10,14 @@ import pytest
 import torch
 
 from models.ranking.features.event_log import HOUR_MS
-from models.ranking.lsttm.random_walks import ClickGraph, NoiseDistribution, draw_neighbours, random_walks
+from models.ranking.lsttm.random_walks import (
+    ClickGraph,
+    Clicks,
+    Neighbourhoods,
+    NoiseDistribution,
+    Sampling,
+    random_walks,
+)
 from tests.models.ranking.lsttm.logs import random_log
 
 
@@ -20,7 +27,7 @@ def edges(seed: int = 0) -> tuple[ClickGraph, list[tuple[int, int, int]]]:
     e, x = log.exposures, log.external
     clicks = [(int(e.user[i]), 20 + int(e.item[i]), int(e.shown_at[i])) for i in np.flatnonzero(e.clicked)]
     clicks += [(int(u), 20 + int(i), int(t)) for u, i, t in zip(x.user, x.item, x.occurred_at, strict=True)]
-    return ClickGraph.of(log), clicks
+    return ClickGraph.of(Clicks.of(log)), clicks
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -49,25 +56,39 @@ def test_walks_only_along_edges() -> None:
 def test_a_hop_is_as_likely_as_its_clicks() -> None:
     log = random_log(0, users=1, items=2, external=0, exposures=4)
     clicks = replace(log.exposures, clicked=np.ones(4, bool), item=np.array([0, 1, 1, 1]))
-    paths = random_walks(
-        ClickGraph.of(replace(log, exposures=clicks)), torch.zeros(4000, dtype=torch.int64), 1, generator()
-    )
+    graph = ClickGraph.of(Clicks.of(replace(log, exposures=clicks)))
+    paths = random_walks(graph, torch.zeros(4000, dtype=torch.int64), 1, generator())
     assert abs((paths[:, 1] == 2).double().mean() - 0.75) < 0.03
 
 
 @pytest.mark.parametrize("sampling", ["uniform", "recency", "frequency"])
-def test_neighbours_are_distinct_and_connected(sampling: str) -> None:
+def test_neighbours_are_distinct_and_connected(sampling: Sampling) -> None:
     graph, clicks = edges(1)
     there: dict[int, set[int]] = {}
     for u, i, _ in clicks:
         there.setdefault(u, set()).add(i)
         there.setdefault(i, set()).add(u)
-    neighbours, mask = draw_neighbours(graph, 4, sampling, generator())
-    for node in range(45):
-        drawn = neighbours[node][mask[node]].tolist()
+    order = Neighbourhoods.of(graph, sampling, generator())
+    some = torch.tensor([*range(45), 3, 3])
+    neighbours, mask = order.draw(some, 4, generator())
+    for node, row, known in zip(some.tolist(), neighbours, mask, strict=True):
+        drawn = row[known].tolist()
         assert len(set(drawn)) == len(drawn) == min(4, len(there.get(node, ())))
         assert set(drawn) <= there.get(node, set())
-    assert not torch.equal(neighbours, draw_neighbours(graph, 4, sampling, generator(1))[0])
+    again = Neighbourhoods.of(graph, sampling, generator(1)).draw(some, 4, generator())
+    assert not torch.equal(neighbours, again.neighbours)
+
+
+def test_uniform_draws_are_new_each_time_and_all_alike() -> None:
+    graph, clicks = edges(1)
+    order = Neighbourhoods.of(graph, "uniform", generator())
+    node = int(torch.bincount(torch.tensor([u for u, _, _ in clicks])).argmax())
+    of_node = {i for u, i, _ in clicks if u == node}
+    drawn, mask = order.draw(torch.full((6000,), node), 3, generator())
+    assert mask.all()
+    share = torch.bincount(drawn.flatten(), minlength=45).double() / 6000
+    assert set(share.nonzero().flatten().tolist()) == of_node
+    assert (share[sorted(of_node)] - 3 / len(of_node)).abs().max() < 0.03
 
 
 def test_importance_decides_which_neighbours() -> None:
@@ -76,22 +97,30 @@ def test_importance_decides_which_neighbours() -> None:
     item = np.array([0] * 50 + list(range(2, 10)) + [1])
     time = np.array([0] * 50 + [100 * HOUR_MS] * 8 + [500 * HOUR_MS])
     clicks = replace(log.exposures, clicked=np.ones(59, bool), item=item, shown_at=time)
-    graph = ClickGraph.of(replace(log, exposures=clicks))
+    graph = ClickGraph.of(Clicks.of(replace(log, exposures=clicks)))
     share = {}
     for sampling in ("uniform", "recency", "frequency"):
-        draws = (
-            torch.stack([draw_neighbours(graph, 1, sampling, generator(s))[0][0, 0] for s in range(300)]) - 1
-        )
+        orders = (Neighbourhoods.of(graph, sampling, generator(seed)) for seed in range(300))
+        draws = torch.stack([order.draw(torch.tensor([0]), 1, None).neighbours[0, 0] for order in orders]) - 1
         share[sampling] = [(draws == i).double().mean().item() for i in range(10)]
     assert abs(share["uniform"][0] - 0.1) < 0.06
     assert abs(share["frequency"][0] - 50 / 59) < 0.07
     assert share["recency"][1] > 0.95
 
 
+def test_without_times_the_graph_is_the_same() -> None:
+    clicks = Clicks.of(random_log(4))
+    timed, untimed = ClickGraph.of(clicks), ClickGraph.of(clicks, timed=False)
+    assert torch.equal(timed.starts, untimed.starts) and torch.equal(timed.targets, untimed.targets)
+    assert untimed.targets.dtype == torch.int32 and not len(untimed.times)
+
+
 def test_noise_follows_degree_to_the_power() -> None:
     degrees = torch.tensor([0, 16, 0, 81, 1, 0])
-    drawn = NoiseDistribution(degrees, 0.75).draw(60_000, generator())
+    distribution = NoiseDistribution(degrees, 0.75)
+    drawn = distribution.draw(60_000, generator())
     share = torch.bincount(drawn, minlength=6).double() / 60_000
     expected = torch.tensor([0, 8, 0, 27, 1, 0]).double() / 36
     assert (share - expected).abs().max() < 0.01
     assert share[[0, 2, 5]].sum() == 0
+    torch.testing.assert_close(distribution.probability(torch.arange(6)), expected)

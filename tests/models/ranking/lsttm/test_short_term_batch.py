@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.ranking.features.batch import localise_tasks
-from models.ranking.features.event_log import HOUR_MS
+from models.ranking.features.event_log import HOUR_MS, EventDays
 from models.ranking.lsttm.short_term_batch import profiles
 from models.ranking.lsttm.short_term_graph import ShortTermGraph, ShortTermIndex, ShortTermSettings
 from tests.models.ranking.lsttm.logs import Rows, random_log
@@ -20,7 +20,7 @@ from tests.models.ranking.lsttm.logs import Rows, random_log
 def test_same_vectors_and_gradients(layers, tasks):
     settings = ShortTermSettings(neighbours=4, layers=layers, width=3)
     view, g = Rows(), np.random.default_rng(0)
-    index = ShortTermIndex.of(settings, view, random_log(seed=2))
+    index = ShortTermIndex.of(settings, view, EventDays.of(random_log(seed=2)))
     users, items = g.integers(0, view.users, (tasks, 7)), g.integers(0, view.items, (tasks, 7))
     hours = g.integers(2, 5, (tasks, 1)) * HOUR_MS + np.zeros((tasks, 7), np.int64)
     graph = ShortTermGraph(settings, 2 * 3, 2 * 3, generator=torch.Generator().manual_seed(1)).double()

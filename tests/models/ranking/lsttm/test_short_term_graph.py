@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from torch.func import functional_call
 
 from models.ranking.features.batch import localise_tasks
-from models.ranking.features.event_log import HOUR_MS, EventLog
+from models.ranking.features.event_log import HOUR_MS, EventDays, EventLog
 from models.ranking.features.sampling import unique_nodes
 from models.ranking.lsttm.short_term_graph import ShortTermGraph, ShortTermIndex, ShortTermSettings
 from tests.models.ranking.lsttm.logs import Rows, random_log
@@ -105,7 +105,9 @@ class Slow:
 def test_equals_the_equations_node_by_node(device: str, layers: int, tasks: int, seed: int) -> None:
     config = ShortTermSettings(neighbours=4, layers=layers, width=3)
     log, model, asked = random_log(seed), model_of(config), instances(tasks, seed)
-    out, present, rows, unique = run(ShortTermIndex.of(config, ROWS, log), asked, model.to(device), device)
+    out, present, rows, unique = run(
+        ShortTermIndex.of(config, ROWS, EventDays.of(log)), asked, model.to(device), device
+    )
     out.square().sum().backward()
     gradient = torch.zeros_like(TABLE).index_add_(0, unique, rows.grad.cpu())
 
@@ -125,7 +127,11 @@ def test_equals_the_equations_node_by_node(device: str, layers: int, tasks: int,
 
 def test_tasks_with_their_own_parameters() -> None:
     config = ShortTermSettings(neighbours=3, width=3)
-    sampler, model, asked = ShortTermIndex.of(config, ROWS, random_log(4)), model_of(config), instances(2, 4)
+    sampler, model, asked = (
+        ShortTermIndex.of(config, ROWS, EventDays.of(random_log(4))),
+        model_of(config),
+        instances(2, 4),
+    )
     params = {n: torch.stack([p.detach(), 2 * p.detach()]) for n, p in model.named_parameters()}
     out = run(sampler, asked, model, params=params)[0]
     for task in range(2):
@@ -140,12 +146,12 @@ def test_events_from_the_period_start_on_change_nothing(layers: int) -> None:
     log, model = random_log(6), model_of(config)
     users, items, _ = instances(2, 6)
     asked = [users, items, torch.full_like(users, 3 * HOUR_MS)]
-    out, _, _, unique = run(ShortTermIndex.of(config, ROWS, log), asked, model)
+    out, _, _, unique = run(ShortTermIndex.of(config, ROWS, EventDays.of(log)), asked, model)
     e = log.exposures
     late = e.shown_at >= 3 * HOUR_MS
     changed = replace(e, clicked=e.clicked ^ late, user=np.where(late, (e.user + 1) % 12, e.user))
     again, _, _, unique_again = run(
-        ShortTermIndex.of(config, ROWS, replace(log, exposures=changed)), asked, model
+        ShortTermIndex.of(config, ROWS, EventDays.of(replace(log, exposures=changed))), asked, model
     )
     assert torch.equal(out, again)
     assert torch.equal(unique, unique_again)
@@ -154,8 +160,8 @@ def test_events_from_the_period_start_on_change_nothing(layers: int) -> None:
 def test_appended_hours_equal_one_log_and_survive_a_restart(tmp_path: Path) -> None:
     config = ShortTermSettings(neighbours=4, width=3)
     log, model, asked = random_log(7), model_of(config), instances(1, 7)
-    whole = run(ShortTermIndex.of(config, ROWS, log), asked, model)[0]
-    sampler = ShortTermIndex.of(config, ROWS, log.between(0, 3 * HOUR_MS))
+    whole = run(ShortTermIndex.of(config, ROWS, EventDays.of(log)), asked, model)[0]
+    sampler = ShortTermIndex.of(config, ROWS, EventDays.of(log.between(0, 3 * HOUR_MS)))
     for hour in range(3, 6):
         sampler.append(log.between(hour * HOUR_MS, (hour + 1) * HOUR_MS))
         if hour == 4:
@@ -167,7 +173,9 @@ def test_appended_hours_equal_one_log_and_survive_a_restart(tmp_path: Path) -> N
 def test_a_log_without_clicks() -> None:
     config = ShortTermSettings(width=3)
     empty = random_log(0).between(0, 0)
-    out, present, rows, _ = run(ShortTermIndex.of(config, ROWS, empty), instances(2, 1), model_of(config))
+    out, present, rows, _ = run(
+        ShortTermIndex.of(config, ROWS, EventDays.of(empty)), instances(2, 1), model_of(config)
+    )
     assert not present.any()
     assert (out == 0).all()
     out.sum().backward()

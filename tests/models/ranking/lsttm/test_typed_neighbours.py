@@ -11,7 +11,7 @@ import torch
 from torch.func import functional_call
 
 from models.ranking.features.batch import localise_tasks
-from models.ranking.features.event_log import HOUR_MS, EventLog
+from models.ranking.features.event_log import HOUR_MS, EventDays, EventLog
 from models.ranking.lsttm.typed_events import (
     CLICK,
     ENGAGED,
@@ -92,7 +92,7 @@ def run(
 @pytest.mark.parametrize("config", [CONFIG, CONFIG.model_copy(update={"engaged_seconds": None})])
 def test_sees_the_latest_events_with_type_and_age(config: TypedSettings) -> None:
     log, asked = random_log(1), instances(2, 1)
-    sample = TypedIndex.of(config, ROWS, log).sample(*asked)
+    sample = TypedIndex.of(config, ROWS, EventDays.of(log)).sample(*asked)
     graph = sample.build(sample.row_ids)  # table rows themselves, so that nodes can be told by their ID rows
     found = set()
     for t, b in np.ndindex(asked[0].shape):
@@ -120,7 +120,7 @@ def test_a_late_arrival_is_seen_once_received_and_is_as_old_as_it_is() -> None:
     external = replace(
         log.external, user=np.array([3]), occurred_at=np.array([0]), received_at=np.array([5 * HOUR_MS])
     )
-    index = TypedIndex.of(CONFIG, ROWS, replace(log, external=external))
+    index = TypedIndex.of(CONFIG, ROWS, EventDays.of(replace(log, external=external)))
     asked = [np.full((1, 2), 3), np.full((1, 2), 0), np.array([[5 * HOUR_MS, 6 * HOUR_MS]])]
     sample = index.sample(*asked)
     side = sample.build(sample.row_ids).of_users
@@ -136,7 +136,7 @@ def test_equals_the_equations_node_by_node(device: str, target: bool) -> None:
     config = CONFIG.model_copy(update={"target_attention": target})
     log, asked, model = random_log(2), instances(2, 2), model_of(config)
     user, item, known, _, rows, unique = run(
-        TypedIndex.of(config, ROWS, log), asked, model.to(device), device=device
+        TypedIndex.of(config, ROWS, EventDays.of(log)), asked, model.to(device), device=device
     )
     (user.square().sum() + item.square().sum()).backward()
     gradient = torch.zeros_like(TABLE).index_add_(0, unique, rows.grad.cpu())
@@ -181,7 +181,11 @@ def test_equals_the_equations_node_by_node(device: str, target: bool) -> None:
 
 
 def test_tasks_with_their_own_parameters() -> None:
-    index, model, asked = TypedIndex.of(CONFIG, ROWS, random_log(4)), model_of(CONFIG), instances(2, 4)
+    index, model, asked = (
+        TypedIndex.of(CONFIG, ROWS, EventDays.of(random_log(4))),
+        model_of(CONFIG),
+        instances(2, 4),
+    )
     params = {name: torch.stack([p.detach(), 2 * p.detach()]) for name, p in model.named_parameters()}
     together = run(index, asked, model, params)
     for task in range(2):
@@ -198,17 +202,17 @@ def test_events_received_from_the_period_start_on_change_nothing() -> None:
     late, x_late = e.shown_at >= now, x.received_at >= now
     exposures = replace(e, clicked=e.clicked ^ late, user=np.where(late, (e.user + 1) % 12, e.user))
     external = replace(x, occurred_at=np.where(x_late, 0, x.occurred_at), item=np.where(x_late, 0, x.item))
-    before = run(TypedIndex.of(CONFIG, ROWS, log), asked, model)
+    before = run(TypedIndex.of(CONFIG, ROWS, EventDays.of(log)), asked, model)
     for changed in (replace(log, exposures=exposures, external=external), log.between(0, now)):
-        after = run(TypedIndex.of(CONFIG, ROWS, changed), asked, model)
+        after = run(TypedIndex.of(CONFIG, ROWS, EventDays.of(changed)), asked, model)
         for one, other in zip((*before[:3], before[5]), (*after[:3], after[5]), strict=True):
             assert torch.equal(one, other)
 
 
 def test_appended_hours_equal_one_log_and_survive_a_restart(tmp_path: Path) -> None:
     log, model, asked = random_log(7), model_of(CONFIG), instances(1, 7)
-    whole = run(TypedIndex.of(CONFIG, ROWS, log), asked, model)
-    index = TypedIndex.of(CONFIG, ROWS, log.between(0, 3 * HOUR_MS))
+    whole = run(TypedIndex.of(CONFIG, ROWS, EventDays.of(log)), asked, model)
+    index = TypedIndex.of(CONFIG, ROWS, EventDays.of(log.between(0, 3 * HOUR_MS)))
     for hour in range(3, 6):
         index.append(log.between(hour * HOUR_MS, (hour + 1) * HOUR_MS))
         if hour == 4:
@@ -221,7 +225,9 @@ def test_appended_hours_equal_one_log_and_survive_a_restart(tmp_path: Path) -> N
 
 def test_a_log_without_events() -> None:
     user, item, known, *_ = run(
-        TypedIndex.of(CONFIG, ROWS, random_log(0).between(0, 0)), instances(2, 1), model_of(CONFIG)
+        TypedIndex.of(CONFIG, ROWS, EventDays.of(random_log(0).between(0, 0))),
+        instances(2, 1),
+        model_of(CONFIG),
     )
     assert not known.any()
     assert (user == 0).all()

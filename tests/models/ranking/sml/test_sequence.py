@@ -1,6 +1,8 @@
 """The order of sequential training, and what an hour moves."""
 
 from dataclasses import replace
+from itertools import pairwise
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,13 +19,22 @@ SYSTEMS_HERE = ("sml", "sml_deepfm")
 
 
 class Hours:
-    """As much of `Instances` as a plan reads."""
+    """As much of a `Block`, of its stream and its instances as a plan reads."""
 
     def __init__(self, counts, first=500_000):
         self.hour = np.repeat(np.arange(first, first + len(counts)), counts)
+        self.hour_edges = np.append(0, np.cumsum([n for n in counts if n]))
+        self.data = self.stream = self
+        self.first = 0
 
     def __len__(self):
         return len(self.hour)
+
+    def cut(self, first, end):
+        """The block of some hours of this stream."""
+        edges = self.hour_edges
+        data = range(edges[end] - edges[first])
+        return SimpleNamespace(first=int(edges[first]), stream=self, data=data)
 
 
 def sequence(pretrain=0.0):
@@ -75,6 +86,34 @@ def test_pre_training_takes_whole_periods_in_the_first_epoch_alone():
     assert all(step.stage != "pretrain" for step in planned(sequence(pretrain=0.4), data, epoch=1))
     whole = planned(sequence(pretrain=1.0), data)  # the last period is always fitted: online goes on from it
     assert [step.stage for step in whole if step.stage != "pretrain"] == ["fit"]
+
+
+@pytest.mark.parametrize("pretrain", [0.0, 0.4, 0.7, 1.0])
+@pytest.mark.parametrize("epoch", [0, 1])
+def test_blocks_of_hours_are_planned_as_the_whole_is(pretrain, epoch):
+    """The same stages of the same hours in the same order, wherever the hours are cut into blocks."""
+    data = Hours([5, 3, 0, 7, 4, 9])
+
+    def stages(plan, first):
+        return [(s.stage, sorted((s.instances[0] + first).tolist()), s.carries, s.ends) for s in plan]
+
+    def later(plan):
+        """Of transfers, instances are drawn in another order: compare how many."""
+        return [(stage, len(i) if stage == "transfer" else i, c, e) for stage, i, c, e in plan]
+
+    whole = stages(planned(sequence(pretrain), data, epoch), 0)
+    for cuts in ([0, 2, 5], [0, 1, 2, 3, 4, 5]):
+        parts = []
+        for first, end in pairwise(cuts):
+            block = data.cut(first, end)
+            parts += stages(planned(sequence(pretrain), block, epoch), block.first)
+        fits = [step for step in later(parts) if step[0] != "pretrain"]
+        assert fits == [step for step in later(whole) if step[0] != "pretrain"]
+        seen = [
+            sorted(i for stage, its, *_ in plan if stage == "pretrain" for i in its)
+            for plan in (parts, whole)
+        ]
+        assert seen[0] == seen[1]
 
 
 class Witness(SequentialTransfer):

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from models.ranking.features.batch import localise_tasks
-from models.ranking.features.event_log import HOUR_MS, EventLog
+from models.ranking.features.event_log import HOUR_MS, EventDays, EventLog
 from models.ranking.systems.behaviours import BehaviourBatch, BehaviourIndex, BehaviourSettings
 from tests.models.ranking.lsttm.logs import Rows, random_log
 
@@ -44,7 +44,7 @@ def batch_of(index: BehaviourIndex, asked: list[np.ndarray]) -> tuple[BehaviourB
 
 def test_lists_hold_the_latest_clicks_received_before_the_hour() -> None:
     log, asked = random_log(1), instances(2, 1)
-    batch, unique = batch_of(BehaviourIndex.of(SETTINGS, ROWS, log, fields=True), asked)
+    batch, unique = batch_of(BehaviourIndex.of(SETTINGS, ROWS, EventDays.of(log), fields=True), asked)
     lengths = set()
     for t, b in np.ndindex(asked[0].shape):
         for listed, expected in zip(batch.lists, naive(log, asked[0][t, b], asked[2][t, b]), strict=True):
@@ -58,7 +58,7 @@ def test_lists_hold_the_latest_clicks_received_before_the_hour() -> None:
 
 def test_means_are_those_of_a_naive_reading() -> None:
     log, asked = random_log(2), instances(3, 2)
-    batch, unique = batch_of(BehaviourIndex.of(SETTINGS, ROWS, log), asked)
+    batch, unique = batch_of(BehaviourIndex.of(SETTINGS, ROWS, EventDays.of(log)), asked)
     rows = TABLE[unique].requires_grad_()
     means = batch.means(rows)
     table = TABLE.clone().requires_grad_()
@@ -77,21 +77,21 @@ def test_means_are_those_of_a_naive_reading() -> None:
 
 def test_users_of_an_hour_share_one_look_up() -> None:
     asked = [np.array([[3, 3, 5, 3]]), np.zeros((1, 4), int), np.array([[1, 1, 1, 2]]) * HOUR_MS]
-    batch, _ = batch_of(BehaviourIndex.of(SETTINGS, ROWS, random_log(3)), asked)
+    batch, _ = batch_of(BehaviourIndex.of(SETTINGS, ROWS, EventDays.of(random_log(3))), asked)
     assert batch.lists[0].items.shape[1] == 3
     assert batch.pair[0, 0] == batch.pair[0, 1] != batch.pair[0, 3]
 
 
 def test_appended_hours_equal_one_log_and_survive_a_restart(tmp_path: Path) -> None:
     log, asked = random_log(4), instances(1, 4)
-    index = BehaviourIndex.of(SETTINGS, ROWS, log.between(0, 3 * HOUR_MS))
+    index = BehaviourIndex.of(SETTINGS, ROWS, EventDays.of(log.between(0, 3 * HOUR_MS)))
     for hour in range(3, 6):
         index.append(log.between(hour * HOUR_MS, (hour + 1) * HOUR_MS))
         if hour == 4:
             index.save(tmp_path / "state")
             index = BehaviourIndex.load(SETTINGS, ROWS, tmp_path / "state")
     means = []
-    for one in (index, BehaviourIndex.of(SETTINGS, ROWS, log)):
+    for one in (index, BehaviourIndex.of(SETTINGS, ROWS, EventDays.of(log))):
         batch, unique = batch_of(one, asked)
         means.append(batch.means(TABLE[unique]))
     assert torch.equal(*means)
@@ -100,8 +100,8 @@ def test_appended_hours_equal_one_log_and_survive_a_restart(tmp_path: Path) -> N
 @pytest.mark.parametrize("left_out", ["internal", "external"])
 def test_a_list_can_be_left_out(left_out: str) -> None:
     log, asked = random_log(5), instances(1, 5)
-    both, unique = batch_of(BehaviourIndex.of(SETTINGS, ROWS, log), asked)
+    both, unique = batch_of(BehaviourIndex.of(SETTINGS, ROWS, EventDays.of(log)), asked)
     settings = SETTINGS.model_copy(update={left_out: 0})
-    one, its_unique = batch_of(BehaviourIndex.of(settings, ROWS, log), asked)
+    one, its_unique = batch_of(BehaviourIndex.of(settings, ROWS, EventDays.of(log)), asked)
     kept = both.means(TABLE[unique])[..., [1 if left_out == "internal" else 0], :]
     torch.testing.assert_close(one.means(TABLE[its_unique]), kept)

@@ -6,10 +6,9 @@ import torch
 
 from models.ranking.features.batch import Batch
 from models.ranking.features.codes import FieldSpec, Layout
-from models.ranking.features.instances import Instances
 from models.ranking.ranker import Ranker
 from models.ranking.registry import SYSTEMS
-from models.ranking.systems.lightgbm import Boosting, LightGBMSettings, Trees, TreeSettings
+from models.ranking.systems.lightgbm import Boosting, Trees, TreeSettings
 from tests.models.ranking.toy import TRAIN_HOURS, hour_of, toy_log, train
 
 LAYOUT = Layout(
@@ -58,7 +57,11 @@ def scores(trees, codes):
 
 def fitted(settings=SETTINGS, seed=1):
     trees = Trees(LAYOUT)
-    return trees, trees.fit(*instances(), settings, seed)
+    return trees, grow(trees, *instances(), settings, seed)
+
+
+def grow(trees, codes, labels, settings=SETTINGS, seed=1):
+    return trees.fit(codes, labels, codes.max(axis=0), settings, seed, len(codes))
 
 
 def test_scores_are_logits_whose_loss_is_the_one_told():
@@ -96,8 +99,8 @@ def test_the_order_of_categories_means_nothing_and_that_of_rates_does():
     shuffled = codes.copy()
     shuffled[:, 1] = np.array([3, 0, 5, 1, 4, 2])[codes[:, 1]]
     one, other = Trees(LAYOUT), Trees(LAYOUT)
-    one.fit(codes, labels, SETTINGS, 1)
-    other.fit(shuffled, labels, SETTINGS, 1)
+    grow(one, codes, labels)
+    grow(other, shuffled, labels)
     np.testing.assert_allclose(scores(one, codes[None]), scores(other, shuffled[None]), atol=1e-6)
     categorical = [i for i, c in enumerate(one.columns) if one._unordered(c)]
     assert [LAYOUT.specs[one.columns[i]].name for i in categorical] == ["item_field0", "weekday"]
@@ -120,7 +123,7 @@ def test_the_seed_and_nothing_else_decides():
 def test_a_day_without_a_single_click_still_trains():
     codes, labels = instances()
     trees = Trees(LAYOUT)
-    trees.fit(codes, np.zeros_like(labels), SETTINGS, 1)
+    grow(trees, codes, np.zeros_like(labels))
     assert np.isfinite(scores(trees, codes[None])).all()
 
 
@@ -163,18 +166,45 @@ def test_trees_stand_still_within_a_day_while_their_features_move(tmp_path):
     assert Ranker.load(tmp_path / "daily").learner.module.get_extra_state()["text"] == text
 
 
-def test_training_sees_newcomers_hidden_as_they_will_be_in_ranking():
+def test_training_sees_newcomers_hidden_as_they_will_be_in_ranking(monkeypatch):
     seen = SimpleNamespace()
+    honest = Trees.fit
 
-    class Spy(Boosting):
-        def step(self, learner, data: Instances, item):
-            seen.codes = data.codes
-            return super().step(learner, data, item)
+    def spying(trees, codes, *rest):
+        seen.codes = codes[: len(codes)]
+        return honest(trees, codes, *rest)
 
-    class SpySettings(LightGBMSettings):
-        def strategy(self):
-            return Spy(self.trees)
-
-    train("lightgbm", toy_log(), settings=SpySettings(**SYSTEMS["lightgbm"].tiny.model_dump()))
+    monkeypatch.setattr(Trees, "fit", spying)
+    train("lightgbm", toy_log())
     # On the first day everybody is new, so that IDs are hidden.
     assert (seen.codes[:80, :2] == -2).all() and (seen.codes[:, 0] >= 0).any()
+
+
+def with_blocks(size, **trees):
+    tiny = SYSTEMS["lightgbm"].tiny
+    return tiny.model_copy(
+        update={
+            "training": tiny.training.model_copy(update={"block_size": size}),
+            "trees": tiny.trees.model_copy(update=trees),
+        }
+    )
+
+
+def test_trees_grown_piece_by_piece_are_those_of_the_whole_matrix():
+    log = toy_log()
+    whole, pieces = (train("lightgbm", log, settings=with_blocks(size)) for size in (10**6, 100))
+    text, other = (r.learner.module.get_extra_state()["text"] for r in (whole, pieces))
+    assert text == other
+    assert whole.losses == pieces.losses and whole.strategy_state == {"left_out": 0}
+
+
+def test_of_a_large_window_a_random_sample_is_taken_and_the_rest_is_counted():
+    log = toy_log()
+    total = len(log.between(log.start_ms, log.start_ms + TRAIN_HOURS * 3_600_000).exposures)
+    rankers = [
+        train("lightgbm", log, settings=with_blocks(100, most_instances=700), seed=seed) for seed in (1, 2, 1)
+    ]
+    states = [r.strategy_state["left_out"] for r in rankers]
+    assert all(total - 700 <= left_out < total - 500 for left_out in states)
+    texts = [r.learner.module.get_extra_state()["text"] for r in rankers]
+    assert texts[0] == texts[2] != texts[1]

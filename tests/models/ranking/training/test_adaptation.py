@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import textwrap
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,16 +15,20 @@ import pytest
 import torch
 
 from models.metrics import auc_difference
-from models.ranking.features.features import Features, FeatureSettings
+from models.ranking.features.features import FeatureSettings
 from models.ranking.features.instances import Instances
 from models.ranking.features.neighbours import RowView
 from models.ranking.features.vocabulary import ITEM_ROWS
+from models.ranking.instances.maker import InstanceMaker
+from models.ranking.instances.rows import InstanceRows
+from models.ranking.instances.stream import InstanceStream
+from models.ranking.instances.window import TrainingWindow
 from models.ranking.ranker import Ranker
 from models.ranking.registry import SYSTEMS
 from models.ranking.training.adaptation import AdaptationSettings, TwoSpeed, adapter
 from models.ranking.training.learner import Learner
 from models.ranking.training.loop import TrainingSettings
-from models.ranking.training.replay import HeldOut, choose, held_out_from, replayed
+from models.ranking.training.replay import choose, held_out_from, replayed
 from tests.models.ranking.test_ranker import assert_same
 from tests.models.ranking.toy import START, TRAIN_HOURS, hour_of, toy_log, train
 
@@ -41,20 +45,44 @@ def tiny(system: str = "deepfm", **update: object):
     return SYSTEMS[system].tiny.model_copy(update=update)
 
 
+@dataclass(frozen=True)
+class Held:
+    """Hours in memory, as a `HeldOut`."""
+
+    rows: list[InstanceRows]
+    maker: InstanceMaker
+
+    def hours(self) -> list[InstanceRows]:
+        return self.rows
+
+    def instances(self, rows: InstanceRows) -> Instances:
+        return self.maker.make([rows], len(rows))
+
+    @property
+    def clicked(self) -> np.ndarray:
+        return np.concatenate([rows.clicked for rows in self.rows])
+
+    def labelled(self, clicked: np.ndarray) -> Held:
+        """The same rows with other labels."""
+        ends = np.cumsum([len(rows) for rows in self.rows])[:-1]
+        parts = zip(self.rows, np.split(clicked, ends), strict=True)
+        return replace(self, rows=[replace(rows, clicked=its) for rows, its in parts])
+
+
 @pytest.fixture(scope="module")
-def rehearsal() -> tuple[Learner, HeldOut]:
+def rehearsal() -> tuple[Learner, Held]:
     """A learner trained on 24 hours, and the next six hours with the codes that they would come with."""
     log = toy_log()
     past = log.between(START, START + 24 * 3_600_000)
     ranker = Ranker.train(tiny(features=INTERNAL), past)
     whole = log.between(START, START + TRAIN_HOURS * 3_600_000)
-    later = whole.exposures.shown_at >= past.end_ms
-    codes = Features(ranker.settings.features, whole).codes(whole.exposures).matrix()
-    rows = np.zeros_like(codes)  # never read: online, rows follow from the codes
-    view = RowView(ranker.learner.vocabulary, ranker.features.users, ranker.features.items)
-    graph = ranker.settings.graph(whole, view)
-    data = Instances.of(whole.exposures, rows, 0, graph, None).part(int((~later).sum()), len(later))
-    return ranker.learner, HeldOut(data, codes[later])
+    window = TrainingWindow.of(whole, ranker.settings.features)
+    vocabulary = ranker.learner.vocabulary
+    view = RowView(vocabulary, ranker.features.users, ranker.features.items)
+    maker = InstanceMaker(vocabulary, 0, ranker.settings.graph(window.events, view))
+    first = START // 3_600_000
+    later = InstanceStream(window, maker).between(first + 24, first + TRAIN_HOURS)
+    return ranker.learner, Held(list(later.hours()), maker)
 
 
 @pytest.mark.parametrize("system", ["deepfm", "lsttm_typed"])
@@ -97,26 +125,25 @@ def test_a_replay_is_what_the_day_would_have_been(rehearsal):
     still = replayed(learner, held_out, None, 32)
     assert (np.abs(still - moving) > 1e-3).any()
     choice = choose(learner, held_out, REPLAYED.model_copy(update={"candidates": (candidate,)}))
-    test = auc_difference(held_out.data.labels > 0, moving, still)
+    test = auc_difference(held_out.clicked, moving, still)
     assert test is not None
     assert (choice["gains"][0], choice["errors"][0]) == pytest.approx(test[:2])
 
 
 def test_an_hour_of_the_replay_is_scored_before_its_labels_are_read(rehearsal):
     learner, held_out = rehearsal
-    cut = int(np.searchsorted(held_out.data.hour, held_out.data.hour[0] + 3))
-    labels = held_out.data.labels.copy()
-    labels[cut:] = 1 - labels[cut:]
-    changed = HeldOut(replace(held_out.data, labels=labels), held_out.codes)
+    cut, after = (sum(map(len, held_out.rows[:hours])) for hours in (3, 4))
+    labels = held_out.clicked
+    labels[cut:] = ~labels[cut:]
+    changed = held_out.labelled(labels)
     one, other = (replayed(learner, h, TwoSpeed.at(REPLAYED, (0.1, 1.0)), 32) for h in (held_out, changed))
-    after = int(np.searchsorted(held_out.data.hour, held_out.data.hour[0] + 4))
     np.testing.assert_array_equal(one[:after], other[:after])
     assert (one[after:] != other[after:]).any()
 
 
 def test_without_evidence_the_first_candidate_is_taken_and_noise_is_no_evidence(rehearsal):
     learner, held_out = rehearsal
-    one_class = HeldOut(replace(held_out.data, labels=np.zeros_like(held_out.data.labels)), held_out.codes)
+    one_class = held_out.labelled(np.zeros_like(held_out.clicked))
     assert choose(learner, one_class, REPLAYED)["chosen"] == 0
     assert choose(learner, held_out, REPLAYED.model_copy(update={"margin": 50.0}))["chosen"] == -1
     step = adapter(REPLAYED, {"replay": {"chosen": 1}})
@@ -132,8 +159,7 @@ def test_systems_that_do_not_train_by_steps_are_refused(update):
 
 @pytest.mark.parametrize(("hours", "kept"), [(14 * 24, 24), (48, 12), (30, 7), (3, 0)])
 def test_a_day_is_kept_back_or_a_quarter_of_a_short_log(hours, kept):
-    of = np.repeat(np.arange(hours), 5)
-    assert len(of) - held_out_from(of) == 5 * kept
+    assert held_out_from(7, 7 + hours) == 7 + hours - kept
 
 
 def test_the_last_pass_starts_items_anew_and_knows_those_of_the_last_day():
