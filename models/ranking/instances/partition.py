@@ -99,8 +99,7 @@ def read_day(folder: Path) -> InstanceDay:
         hours=hours,
         clicks=manifest["clicks"],
         spans=StoredSpans(folder / SPANS, open_fields(layout)),
-        fingerprint=_fingerprint(manifest),
-        source=StoredRows(folder, layout, manifest["day"]),
+        source=StoredRows(folder, layout, manifest["day"], _fingerprint(manifest)),
         folder=folder,
     )
 
@@ -143,6 +142,7 @@ class StoredRows:
     folder: Path
     layout: Layout
     day: str
+    fingerprint: str  #: of the manifest, and so of the hashes of all files
 
     def read(self, layout: Layout, chunks: np.ndarray) -> Iterator[InstanceRows]:
         """See `RowSource.read`."""
