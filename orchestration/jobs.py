@@ -22,6 +22,7 @@ DAILY_LOGS = "daily_logs"
 PROFILING, META_TRAINING, FEW_SHOT, OUTCOMES = "profiling", "meta_training", "few_shot", "outcomes"
 COMPARISON, AB = "comparison_job", "ab_job"
 PROFILE_EVALUATION = "profile_evaluation_job"
+UPKEEP = "upkeep_job"
 
 LOG_ASSETS = ("users", "items", "exposures", "external_clicks")
 DESCRIBING_ASSETS = ("demographics", "labels")  #: of the profiler, without partitions
@@ -100,6 +101,12 @@ JOBS: tuple[tuple[str, tuple[str, ...], str | None, str], ...] = (
         DAILY_ASSETS,
         "daily",
         "After midnight: instances, long-term graph, daily rankers, challenger against champion.",
+    ),
+    (
+        UPKEEP,
+        ("upkeep",),
+        None,
+        "Each night: what is older than the home keeps it is removed, and its size by kind is told.",
     ),
     (
         COMPARISON,

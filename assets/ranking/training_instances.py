@@ -1,5 +1,6 @@
 """training_instances[D]: the exposures of day D as the models saw them, encoded once for every training."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -73,6 +74,7 @@ def encoded(
         days = window.encode(version, progress.to(context.log), context.log.info)
         for phase, seconds in days.timings.seconds.items():
             timings.seconds[phase] = timings.seconds.get(phase, 0.0) + seconds
+        _record_others(context, version.name, days, window.history.rows, home.deployment.first_day)
         with timings.phase("check"):
             page = _page(days.folders[-1])
         faults += page.faults(version.name, window.history.rows[day])
@@ -91,6 +93,20 @@ def encoded(
             )
         ],
     )
+
+
+def _record_others(
+    context: dg.AssetExecutionContext,
+    version: str,
+    days: EncodedDays,
+    rows: Mapping[str, int],
+    first_day: str,
+) -> None:
+    """Let Dagster know the earlier days that this run has encoded: their partitions are there, too."""
+    for day, why in days.why.items():
+        if first_day <= day != context.partition_key:
+            about = {"version": version, "rows": rows[day], "why": why}
+            context.log_event(dg.AssetMaterialization("training_instances", metadata=about, partition=day))
 
 
 def _work(days: EncodedDays) -> dict[str, Any]:
