@@ -125,11 +125,14 @@ def cross_entropy(logits: Tensor, batch: Batch) -> Tensor:
 def loss_and_gradients(learner: Learner, batch: Batch) -> tuple[float, Tensor, list[Tensor]]:
     """Mean loss of a batch, its gradient for the touched rows [R, W], and those of the dense parameters."""
     rows = learner.table.gather(batch.unique).requires_grad_()
-    loss = cross_entropy(learner.module(rows, batch), batch)
+    logits = learner.module(rows, batch)
+    with torch.no_grad():  # the loss's own slope is known: nothing is recorded for it
+        loss = cross_entropy(logits, batch)
+        slope = (torch.sigmoid(logits) - batch.labels) * batch.weight / batch.weight.sum().clamp(min=1.0)
     gradient, *dense = torch.autograd.grad(
-        loss, [rows, *learner.module.parameters()], allow_unused=True, materialize_grads=True
+        logits, [rows, *learner.parameters], slope, allow_unused=True, materialize_grads=True
     )
-    return float(loss.detach()), gradient, dense
+    return float(loss), gradient, dense
 
 
 @dataclass(frozen=True)
