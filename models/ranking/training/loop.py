@@ -23,7 +23,7 @@ from torch import Tensor
 from models.progress import Progress, silent
 from models.ranking.features.batch import Batch
 from models.ranking.features.instances import Instances
-from models.ranking.instances.stream import Block, InstanceStream, Order
+from models.ranking.instances.stream import InstanceBlock, InstanceStream, Order
 from models.ranking.training.checkpoint import Checkpoint, Position, Resumable
 from models.ranking.training.learner import Learner
 from models.settings import Settings
@@ -59,13 +59,13 @@ class Diverged(ValueError):
 
 
 class Strategy(Resumable, Protocol):
-    """A way of training: plain mini-batches, or temporal MAML. What it learns itself stands in checkpoints."""
+    """A way of training: plain mini-batches, say, or temporal MAML."""
 
     @property
     def order(self) -> Order:
         """Its blocks: of parts of all hours, of hour after hour, or none, as it reads the stream itself."""
 
-    def plan(self, block: Block, epoch: int, generator: np.random.Generator) -> Sequence[Any]:
+    def plan(self, block: InstanceBlock, epoch: int, generator: np.random.Generator) -> Sequence[Any]:
         """The steps of an epoch within a block, drawn from `generator` alone."""
 
     def step(self, learner: Learner, data: Instances, item: Any) -> float:
@@ -95,7 +95,7 @@ class Plain(Stateless):
         """See `Strategy.order`."""
         return self._settings.order
 
-    def plan(self, block: Block, epoch: int, generator: np.random.Generator) -> Sequence[np.ndarray]:  # noqa: ARG002
+    def plan(self, block: InstanceBlock, epoch: int, generator: np.random.Generator) -> Sequence[np.ndarray]:  # noqa: ARG002
         """Instance positions [1, B] of each step."""
         n = len(block.data)
         order = np.arange(n) if self.order == "time" else generator.permutation(n)
@@ -186,7 +186,7 @@ def fit(
 def _train_block(
     learner: Learner,
     phase: Phase,
-    block: Block,
+    block: InstanceBlock,
     plan: Sequence[Any],
     state: Position,
     settings: TrainingSettings,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from models.ranking.features.codes import FieldSpec, Layout
-from models.ranking.features.field_matrix import Columns, FieldMatrix
+from models.ranking.features.field_matrix import FieldMatrix, MatrixColumns
 from models.ranking.features.row_table import RowTable
 
 USER, ITEM = FieldSpec("user_id", "user_id"), FieldSpec("item_id", "item_id")
@@ -18,7 +18,9 @@ def test_it_reads_like_the_wide_matrix(specs):
     is_open = np.array([spec.kind != "bins" for spec in specs])
     offsets = np.arange(len(specs)) * 1000
     narrow = FieldMatrix(
-        wide[:, is_open].astype(np.int32), wide[:, ~is_open].astype(np.uint8), Columns.of(layout, offsets)
+        wide[:, is_open].astype(np.int32),
+        wide[:, ~is_open].astype(np.uint8),
+        MatrixColumns.of(layout, offsets),
     )
     expected = wide + np.where(is_open, 0, offsets)
     for index in (slice(None), rng.integers(0, 50, (2, 3, 4)), np.empty((1, 0), np.int64)):
