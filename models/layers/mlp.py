@@ -36,6 +36,10 @@ class MLP(nn.Module):
 
     def forward(self, x_TNi: Tensor) -> Tensor:
         """[T, N, widths[0]] → [T, N, widths[-1]]."""
-        for layer in self.layers[:-1]:
-            x_TNi = torch.relu(layer(x_TNi))
-        return self.layers[-1](x_TNi)
+        return self.after_first(self.layers[0](x_TNi))
+
+    def after_first(self, x_TNh: Tensor) -> Tensor:
+        """What the first layer gave, [T, N, widths[1]] → [T, N, widths[-1]]."""
+        for layer in self.layers[1:]:
+            x_TNh = layer(torch.relu(x_TNh))
+        return x_TNh

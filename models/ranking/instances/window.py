@@ -74,16 +74,16 @@ class TrainingWindow:
             settings: of the features.
             days: only the last ones get instances; what came before is counted all the same. None: all.
         """
-        features, out = Features.start(settings, log), []
         zone = log.zone_offset_ms
-        events = EventDays.of(log)
         first = _first_day((log.start_ms + zone) // DAY_MS, log.end_ms + zone, days)
-        for day in events:
-            if (day.start_ms + zone) // DAY_MS >= first:
-                out.append(encode_day(features, day))
-            else:
-                features.encode_day(day)
-        return cls(tuple(out), features, events, _fingerprint(out))
+        start_ms = max(log.start_ms, first * DAY_MS - zone)
+        if start_ms == log.start_ms:
+            features = Features.start(settings, log)
+        else:
+            features = Features.of(settings, log.between(log.start_ms, start_ms))
+        recent = log.between(start_ms, log.end_ms)
+        encoded = tuple(encode_day(features, day) for day in EventDays.of(recent))
+        return cls(encoded, features, EventDays.of(log), _fingerprint(encoded))
 
     @classmethod
     def open(
