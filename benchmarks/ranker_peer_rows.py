@@ -74,10 +74,11 @@ def kuairand(folder: Path) -> tuple[EventLog, int, int]:
 def world(log: EventLog, choose_ms: int, report_ms: int, most: int) -> World:
     """The latest `most` instances before `choose_ms` to train on, and the two spans after it."""
     past, later = log.between(log.start_ms, choose_ms), log.between(choose_ms, log.end_ms)
-    features = Features(FeatureSettings(), past)
+    features = Features.start(FeatureSettings(), past)
     e = past.exposures
     latest = Exposures(*(getattr(e, name)[-most:] for name in e.__dataclass_fields__))
-    codes = features.codes(latest).matrix()
+    days = [features.encode_day(day).matrix() for day in EventDays.of(past)]
+    codes = np.concatenate(days)[-len(latest) :]
     hide_newcomers(features.layout, codes, (latest.shown_at + log.zone_offset_ms) // HOUR_MS, "day")
     vocabulary = Vocabulary.fit(features.layout, codes)
     view = RowView(vocabulary, features.users, features.items)

@@ -60,9 +60,10 @@ def world(users: int, items: int, hours: int, exposures_per_hour: int) -> World:
     """Tasks from the last two days of a log; the days before only fill the neighbourhoods."""
     settings = LSTTMSettings(meta=MetaSettings(inner_rate=RATE))
     log = simulated_log(users=users, items=items, hours=hours, exposures_per_hour=exposures_per_hour, seed=0)
-    features = Features(settings.features, log)
+    features = Features.start(settings.features, log)
     exposures = log.between(log.end_ms - 48 * HOUR_MS, log.end_ms).exposures
-    codes = features.codes(exposures).matrix()
+    days = [features.encode_day(day).matrix() for day in EventDays.of(log)]
+    codes = np.concatenate(days)[-len(exposures) :]
     vocabulary = Vocabulary.fit(features.layout, codes)
     hour = exposures.shown_at // HOUR_MS
     instances = Instances(

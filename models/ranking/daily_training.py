@@ -81,7 +81,6 @@ def train_daily(
         window.end_ms,
         fingerprint,
         losses,
-        features_folder=window.state_folder,
     )
 
 

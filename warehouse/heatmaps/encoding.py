@@ -38,7 +38,7 @@ class HeatmapPeriod:
         hours = zone.slots(start, end - 1)
         quarters = {
             "quarter": start // QUARTER_MS + np.arange(len(hours)),
-            # A clock set back past midnight repeats minutes of a day that is over; the cut is at the midnight.
+            # A clock set back past midnight repeats minutes of a day that is over: the midnight cuts.
             "day": np.clip(hours // 24, first_day, end_day - 1).astype(np.uint16),
             "hour": (hours % 24).astype(np.uint8),
         }

@@ -152,8 +152,8 @@ class Features:
         columns = instance_columns(
             e,
             zone,
-            [column[keys.users.local] for column in user_fields.T],
-            [column[keys.items.local] for column in keys.fields.T],
+            [column[keys.users.local] for column in user_fields.T.astype(np.int32)],
+            [column[keys.items.local] for column in keys.fields.T.astype(np.int32)],
             age,
         )
         counted = day.take(self.counts.columns, self.settings.smoothing)
@@ -161,11 +161,13 @@ class Features:
         return Codes.narrow(self.layout, columns)
 
     def save(self, folder: Path) -> None:
-        """Write the state into `folder`: an array a file, and a small JSON file.
+        """Write the state into a new folder: an array a file, and a small JSON file.
 
-        Runs of pairs are merged while they are written, in slices; go on from `load`, which maps them.
+        Files that did not change are shared with the folder that this state was loaded from (hard links):
+        nothing may be written over in either. Runs of pairs are merged while they are written, in slices; go
+        on from `load`, which maps them.
         """
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True)
         parts = {
             "users": self.users.arrays(),
             "items": self.items.arrays(),

@@ -80,7 +80,7 @@ class TrainingWindow:
         if start_ms == log.start_ms:
             features = Features.start(settings, log)
         else:
-            features = Features(settings, log.between(log.start_ms, start_ms))
+            features = Features.of(settings, log.between(log.start_ms, start_ms))
         recent = log.between(start_ms, log.end_ms)
         encoded = tuple(encode_day(features, day) for day in EventDays.of(recent))
         return cls(encoded, features, EventDays.of(log), _fingerprint(encoded))
