@@ -27,14 +27,18 @@ class Keep(BaseModel):
 
     hourly_states: Days = _days(7, 4, "states after each hour; late hours of the last three days need them")
     daily_models: Days = _days(14, 1, "each night's rankers, to roll back to")
-    long_term_graphs: Days = _days(30, 1, "each night's long-term graph; a training reads those of its window")
+    long_term_graphs: Days = _days(
+        30, 1, "each night's long-term graph; a training reads those of its window"
+    )
     instances: Days = _days(30, 1, "the days' encoded exposures that trainings read")
     instance_states: Days = _days(3, 1, "`state/` in them, from which the next day is encoded")
     checkpoints: Days = _days(3, 1, "unfinished trainings, counted from today")
     profilers: Days = _days(90, 1, "profilers by as-of date")
     heatmaps: Days = _days(30, 1, "as-of dates of heatmaps, and the segments that no date uses any more")
     plots: Days = _days(90, 1, "pictures on Dagster's pages and MLflow's runs, and reports/auc_by_hour_*.png")
-    reports: Days = _days(None, 1, "comparisons, A/B tests, evaluations and audiences, which someone asked for")
+    reports: Days = _days(
+        None, 1, "comparisons, A/B tests, evaluations and audiences, which someone asked for"
+    )
     predictions: Days = _days(180, 1, "scores of each exposure in the warehouse")
     metrics: Days = _days(1100, 1, "figures of each hour and day in the warehouse")
     dagster_runs: Days = _days(30, 1, "runs with their logs; that a partition was made is known for ever")
