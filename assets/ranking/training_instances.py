@@ -105,7 +105,7 @@ def _record_others(
     """Let Dagster know the earlier days that this run has encoded: their partitions are there, too."""
     for day, why in days.why.items():
         if first_day <= day != context.partition_key:
-            about = {"version": version, "rows": rows[day], "why": why}
+            about: dict[str, Any] = {"version": version, "rows": rows[day], "why": why}
             context.log_event(dg.AssetMaterialization("training_instances", metadata=about, partition=day))
 
 
