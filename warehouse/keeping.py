@@ -24,7 +24,7 @@ class KeepSettings(BaseModel):
 
     hourly_states: AtLeastFour | None = 7  #: days with states after each hour; late hours need the last three
     daily_models: AtLeastOne | None = 14  #: days with each night's rankers, to roll back to
-    long_term_graphs: AtLeastOne | None = 30  #: days with a graph; trainings read those of their window
+    long_term_graphs: AtLeastOne | None = 14  #: days with a graph; trainings read those of their window
     instances: AtLeastOne | None = 30  #: days of encoded exposures, which trainings read
     instance_states: AtLeastOne | None = 3  #: days with `state/` in them, from which the next day is encoded
     checkpoints: AtLeastOne | None = 3  #: days of unfinished trainings

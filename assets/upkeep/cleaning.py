@@ -15,7 +15,7 @@ from assets.common.tuned import tuned_settings
 from assets.upkeep import dagster_runs, tracked_runs
 from assets.upkeep.due import Kind
 from assets.upkeep.folders import Census
-from assets.upkeep.needs import Alias, window_days
+from assets.upkeep.needs import Alias, window_of
 from assets.upkeep.trash import empty, put_away, weight
 
 if TYPE_CHECKING:
@@ -77,8 +77,7 @@ class Cleaning:
         """What of one source is due."""
         deployment, paths = view.deployment, view.paths
         tuned = tuned_settings(paths, deployment.source, deployment.size, deployment.systems)
-        window = window_days(deployment, tuned)
-        return Census(paths, deployment, self.today, aliases, window)
+        return Census(paths, deployment, self.today, aliases, window_of(deployment, tuned))
 
     @property
     def today(self) -> str:

@@ -153,8 +153,12 @@ def joined(parts: Iterator[PairRun]) -> PairRun:
     return PairRun.from_arrays({name: np.concatenate([c[name] for c in columns]) for name in columns[0]})
 
 
-def write(parts: Iterator[PairRun], folder: Path, prefix: str) -> None:
-    """Write slices one after another into `<prefix>.<column>.npy` files of `folder`."""
+def write(parts: Iterator[PairRun], folder: Path, prefix: str) -> PairRun:
+    """Write slices one after another into `<prefix>.<column>.npy` files of `folder`.
+
+    Returns:
+        The run, mapped from there; it stays readable when the folder is renamed or removed.
+    """
     files: dict[str, _ArrayFile] = {}
     for part in parts:
         for name, column in part.columns.items():
@@ -163,6 +167,7 @@ def write(parts: Iterator[PairRun], folder: Path, prefix: str) -> None:
             files[name].append(column)
     for file in files.values():
         file.close()
+    return PairRun.from_arrays({name: np.load(file.path, mmap_mode="r") for name, file in files.items()})
 
 
 class _ArrayFile:
@@ -172,7 +177,7 @@ class _ArrayFile:
     """
 
     def __init__(self, path: Path, dtype: np.dtype) -> None:
-        self._dtype, self._rows = dtype, 0
+        self.path, self._dtype, self._rows = path, dtype, 0
         self._file = path.open("wb")
         self._header()
 
