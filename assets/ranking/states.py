@@ -9,6 +9,7 @@ longer counts.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -97,21 +98,41 @@ class States:
             raise DamagedState(f"{folder} holds no finished state of partition {folder.name}")
         return record
 
+    def trained(self, system: str, day: str) -> bool:
+        """Whether a system's model of a day is finished and can be read by this version."""
+        folder = self.daily(system, day)
+        return self.record(folder) is not None and not self.outdated(folder)
+
+    def outdated(self, folder: Path) -> bool:
+        """Whether an earlier version wrote a daily model in a form that is no longer read."""
+        about = folder / RANKER / "ranker.json"
+        if not about.is_file():
+            return False
+        from models.ranking.storage import FORMAT
+
+        return bool(json.loads(about.read_text()).get("format", 1) != FORMAT)
+
     def newest_base(self, system: str, before_day: str) -> StateRecord:
         """The newest finished daily model of a day *before* `before_day`.
 
-        A late training costs freshness only. A model of the same day is never taken: it has seen that day.
+        A late training costs freshness only. A model of the same day is never taken: it has seen that day;
+        nor is one that an earlier version wrote in another form.
 
         Raises:
             NoBaseModel: none is finished.
         """
         folder = self.root / "daily" / system
         days = sorted((path.name for path in folder.glob("*-*-*") if path.name < before_day), reverse=True)
+        outdated = []
         for day in days:
             record = self.record(self.daily(system, day))
-            if record is not None:
+            if record is not None and not self.outdated(self.daily(system, day)):
                 return record
-        raise NoBaseModel(f"{system}: no daily model of a day before {before_day} is finished in {folder}")
+            outdated += [] if record is None else [day]
+        of_before = f" (an earlier version wrote that of {outdated[0]}: train it again)" if outdated else ""
+        raise NoBaseModel(
+            f"{system}: no daily model of a day before {before_day} is finished in {folder}{of_before}"
+        )
 
     def newest_hour(
         self, system: str, hours: Iterable[str], loaded_since: Callable[[str], Mapping[str, str]]

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
+from scipy.sparse import csr_array
 from torch import Tensor
 from torch.autograd import Function
 
@@ -24,15 +25,15 @@ _CHUNK = 8192  #: entries whose rows fit the cache
 
 @dataclass(frozen=True)
 class Bags:
-    """Which rows each bag holds, and in which bags each row stands."""
+    """Which rows each bag holds, and in which bags each row stands; int32 serves as well as int64."""
 
     rows: Tensor  #: int64 [E], entries in order of bag
-    bag: Tensor  #: int64 [E], ascending
+    bag: Tensor | None  #: int64 [E], ascending; for weighted sums only, as all that may be None
     offsets: Tensor  #: int64 [N + 1], where a bag's entries start
-    rows_in_order: Tensor  #: int64 [E], `rows` in ascending order
+    rows_in_order: Tensor | None  #: int64 [E], `rows` in ascending order
     bag_in_order: Tensor  #: int64 [E], the bags of these entries
     row_offsets: Tensor  #: int64 [M + 1]
-    order: Tensor | None = None  #: int64 [E], the entries in order of row; for weighted sums only
+    order: Tensor | None = None  #: int64 [E], the entries in order of row
     inverse: Tensor | None = None  #: int64 [E], the inverse of `order`
 
     @classmethod
@@ -53,6 +54,18 @@ class Bags:
             order=order if weighted else None,
             inverse=inverse,
         )
+
+    @classmethod
+    def even(cls, rows: np.ndarray, size: int) -> Bags:
+        """Bags of one size each, for sums without weights. Args: rows int64 [N, n] in `[0, size)`."""
+        bags, entries = rows.shape
+        offsets = np.arange(0, rows.size + 1, entries, dtype=np.int32)
+        nothing = np.zeros(rows.size, np.int8)
+        matrix = csr_array((nothing, rows.reshape(-1).astype(np.int32), offsets), shape=(bags, size))
+        turned = matrix.tocsc()  # a counting sort
+        made = (matrix.indices, offsets, turned.indices, turned.indptr)
+        flat, starts, bag_in_order, row_offsets = (torch.from_numpy(part) for part in made)
+        return cls(flat, None, starts, None, bag_in_order, row_offsets)
 
     def flip(self) -> Bags:
         """Rows become bags: entries in order of row."""
@@ -126,6 +139,7 @@ class _Dot(Function):
 
     @staticmethod
     def forward(ctx: Any, of_bags: Tensor, of_rows: Tensor, bags: Bags) -> Tensor:
+        assert bags.bag is not None
         ctx.bags = bags
         ctx.save_for_backward(of_bags, of_rows)
         step = _CHUNK if of_rows.device.type == "cpu" else max(len(bags.rows), 1)

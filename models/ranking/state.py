@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -36,7 +35,6 @@ class RankerState:
     hours: list[EventLog] = field(default_factory=list)  #: received since the daily training
     #: (column, ids) that got rows since the daily training, in order
     grown: list[tuple[int, np.ndarray]] = field(default_factory=list)
-    features_folder: Path | None = None  #: where `features` lies as of the daily training, if it is on disk
     #: columns that were encoded last since an hour was received, and their codes
     _encoded: tuple[tuple[np.ndarray, ...], Codes] | None = None
 

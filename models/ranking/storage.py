@@ -9,8 +9,6 @@ Folders appear whole or not at all.
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +56,7 @@ def save_daily(state: RankerState, path: Path) -> None:
         for name, array in arrays.items():
             np.save(folder / "arrays" / f"{name}.npy", array)
         torch.save(_dense_state(state), folder / "dense.pt")
-        _save_features(state, folder / "features")
+        state.features.save(folder / "features")  # what no hour moved is a link to the file it was read from
         if state.graph is not None:
             state.graph.save(folder / "graph")
         (folder / "ranker.json").write_text(json.dumps(about))
@@ -88,7 +86,6 @@ def load_daily(path: Path, device: torch.device | str = "cpu") -> RankerState:
         about["end_ms"],
         about["fingerprint"],
         about["losses"],
-        features_folder=path / "features",
     )
 
 
@@ -162,17 +159,6 @@ def load_hour(state: RankerState, path: Path, device: torch.device | str = "cpu"
     learner.rows.steps = about["row_steps"]
     learner.touch(moved["rows"])
     learner.restore_dense(moved["learner"])
-
-
-def _save_features(state: RankerState, folder: Path) -> None:
-    """Write the features, or link the files that they were opened from if no hour has moved them since."""
-    if state.features_folder is None or state.hours:
-        state.features.save(folder)
-        return
-    try:
-        shutil.copytree(state.features_folder, folder, copy_function=os.link)
-    except OSError:  # on another file system, or one without links
-        shutil.copytree(state.features_folder, folder, dirs_exist_ok=True)
 
 
 def _dense_state(state: RankerState) -> dict[str, Any]:

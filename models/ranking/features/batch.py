@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from models.layers.distinct import unique_keys
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -47,30 +49,21 @@ def localise_tasks(row_ids: list[Tensor]) -> tuple[Tensor, Tensor, list[Tensor]]
     """Give every task its own copy of the rows it touches.
 
     Args:
-        row_ids: int64 tensors `[T, ...]` of fused-table rows, all with the same T.
+        row_ids: int32 or int64 tensors `[T, ...]` of fused-table rows, all with the same T.
 
     Returns:
         `unique` int64 [R], the rows in order of (task, row); `task` int64 [R], the task of each; and for each
         input the positions into `unique`, same shape.
     """
     tasks = row_ids[0].shape[0]
-    flat = torch.cat([ids.reshape(tasks, -1) for ids in row_ids], dim=1)
+    flat = torch.cat([ids.reshape(tasks, -1).long() for ids in row_ids], dim=1)
     stride = int(flat.max()) + 1 if flat.numel() else 1
-    task = torch.arange(tasks, device=flat.device).unsqueeze(1)
-    keys, positions = unique_keys(flat + task * stride, tasks * stride)
-    widths = [ids[0].numel() for ids in row_ids]
-    parts = positions.split(widths, dim=1)
+    if tasks > 1:
+        flat = flat + torch.arange(0, tasks * stride, stride, device=flat.device).unsqueeze(1)
+    keys, positions = unique_keys(flat, tasks * stride)
+    parts = positions.split([ids[0].numel() for ids in row_ids], dim=1)
     shaped = [part.reshape(ids.shape) for part, ids in zip(parts, row_ids, strict=True)]
-    return keys % stride, keys // stride, shaped
-
-
-def unique_keys(keys: Tensor, limit: int) -> tuple[Tensor, Tensor]:
-    """`torch.unique(keys, return_inverse=True)` for keys in `[0, limit)`.
-
-    Dense ones are marked in a table, which is linear and several times faster than the sort.
-    """
-    if limit > 8 * keys.numel():
-        return torch.unique(keys, return_inverse=True)
-    seen = torch.zeros(limit, dtype=torch.bool, device=keys.device)
-    seen[keys.reshape(-1)] = True
-    return seen.nonzero().squeeze(1), (torch.cumsum(seen, 0) - 1)[keys]
+    if tasks == 1:
+        return keys, torch.zeros_like(keys), shaped
+    task = torch.div(keys, stride, rounding_mode="floor")
+    return keys - task * stride, task, shaped

@@ -51,14 +51,14 @@ class DINTyped(DeepFM):
         super().__init__(len(layout), hidden, generator, extra=extra, width=width)
         self.item_columns, self.encoder, self.long_term = columns, encoder, long_term
 
-    def pooled(self, rows_RW: Tensor, x_TBFD: Tensor, batch: Batch) -> Tensor:
+    def pooled(self, rows_RW: Tensor, batch: Batch) -> Tensor:
         """The encoder's vector, cut into field vectors: [T, B, P, D]."""
-        targets = x_TBFD[..., self.item_columns, :].flatten(-2)
+        targets = gather(rows_RW, batch.fields[..., self.item_columns])[..., :-1].flatten(-2)
         keys = gather(rows_RW, batch.graph.items)[..., :-1].flatten(-2)
         vectors = self.encoder(keys, targets, batch.graph.of_users)
         if self.long_term and batch.long_term is not None:
             vectors = torch.cat([vectors, batch.long_term], dim=-1)
-        return vectors.unflatten(-1, (-1, x_TBFD.shape[-1]))
+        return vectors.unflatten(-1, (-1, rows_RW.shape[-1] - 1))
 
 
 class DINTypedSettings(SystemSettings):

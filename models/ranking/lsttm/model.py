@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from models.layers.embedding import gather
+from models.layers.field_sums import FieldSums, fm_and_network
 from models.layers.gate import FusionGate
 from models.layers.mlp import Dense
 from models.ranking.features.batch import Batch
@@ -84,12 +85,9 @@ class LSTTM(nn.Module):
         """Logits [T, B] and gate weights (g_s, g_l) [T, B, 2]; None without a gate."""
         columns = self.columns
         parts = batch.graph if isinstance(batch.graph, GraphParts) else GraphParts(batch.graph)
-        # RankerColumns are picked before the gather; picking afterwards costs a scatter on the way back.
-        gathered = gather(rows, batch.fields[..., [columns.item, *columns.context]])
+        item = gather(rows, batch.fields[..., columns.item])
         # `split`, not slices: the gradient is then one concatenation, not a sum of padded parts.
-        values, first = gathered.split([gathered.shape[-1] - 1, 1], dim=-1)
-        item, context = values.split([1, len(columns.context)], dim=-2)
-        target = item.squeeze(-2)
+        target, first = item.split([item.shape[-1] - 1, 1], dim=-1)
         if self.target is not None:
             described = gather(rows, batch.fields[..., columns.item_fields])[..., :-1]
             target = target + self.target(described.flatten(-2))
@@ -102,8 +100,9 @@ class LSTTM(nn.Module):
             users = torch.stack([short, long] if self.concat else [short], dim=-2)
         if parts.clicks is not None:
             beside.append(parts.clicks.means(rows))
-        vectors = torch.cat([users, target.unsqueeze(-2), context, *beside], dim=-2)
-        return self.rank(vectors, first.squeeze(-1), batch, parts), weights
+        before = torch.cat([users, target.unsqueeze(-2)], dim=-2)
+        after = torch.cat(beside, dim=-2) if beside else None
+        return first.squeeze(-1) + self.rank(rows, batch, parts, before, after), weights
 
     def sides(
         self, rows: Tensor, batch: Batch, parts: GraphParts
@@ -116,12 +115,16 @@ class LSTTM(nn.Module):
         known = torch.stack([known, (long != 0).any(-1)], dim=-1)
         return short, long, known, [vector.unsqueeze(-2) for vector in item]
 
-    def rank(self, vectors: Tensor, first: Tensor, batch: Batch, parts: GraphParts) -> Tensor:
-        """Logits [T, B] of vectors [T, B, V, D] and first-order terms [T, B, F] (Eq. 6)."""
+    def rank(
+        self, rows: Tensor, batch: Batch, parts: GraphParts, before: Tensor, after: Tensor | None
+    ) -> Tensor:
+        """Logits [T, B] of c, and of vectors [T, B, P, D] before and after it (Eq. 6)."""
+        fields = FieldSums.of(batch.fields[..., self.columns.context], len(rows), batch.task)
         if isinstance(self.ranker, DeepFM):
-            return self.ranker.rank(vectors, first)
+            return fm_and_network(self.ranker.mlp, rows, fields, before, after)
         assert self.numbers is not None and batch.codes is not None and parts.factors is not None
-        return self.ranker.rank(vectors, first, self.numbers(batch.codes, parts.factors), self.numbers)
+        values = self.numbers(batch.codes, parts.factors)
+        return self.ranker.rank(rows, fields, before, after, values, self.numbers)
 
 
 def dense_group(name: str) -> str:

@@ -14,10 +14,10 @@ from itertools import pairwise as adjacent
 import torch
 from torch import Tensor, nn
 
-from models.layers.fm import pairwise
+from models.layers.field_sums import FieldSums, fm_and_network
 from models.layers.mlp import MLP
+from models.ranking.features.bins import AGE_LIMITS, COUNT_BINS, RATE_BINS
 from models.ranking.features.codes import Layout
-from models.ranking.features.features import AGE_LIMITS, COUNT_BINS, RATE_BINS
 from models.ranking.lsttm.click_factors import FactorSettings
 from models.ranking.training.system import WIDTH
 from models.settings import Settings
@@ -74,7 +74,9 @@ class Numbers(nn.Module):
 
 
 class NumbersDeepFM(nn.Module):
-    """DeepFM over vectors and numbers: both enter the network, FM reads the vectors at `paired` alone."""
+    """DeepFM over vectors and numbers: both enter the network, FM leaves out what is read as a number."""
+
+    paired: Tensor
 
     def __init__(
         self,
@@ -84,18 +86,27 @@ class NumbersDeepFM(nn.Module):
         hidden: Sequence[int],
         generator: torch.Generator,
     ) -> None:
-        """Args: vectors and numbers of an instance; hidden the widths of the network's hidden layers."""
+        """Args: vectors and numbers of an instance; hidden the widths of the network's hidden layers.
+
+        paired: 1 for the fields (not the vectors beside them) that FM pairs, 0 for the others.
+        """
         super().__init__()
-        self.paired = list(paired)
+        self.register_buffer("paired", torch.tensor(paired, dtype=torch.float32), persistent=False)
         self.mlp = MLP([vectors * WIDTH + numbers, *hidden, 1], generator)
 
-    def rank(self, vectors: Tensor, first: Tensor, values: Tensor, numbers: Numbers) -> Tensor:
-        """Logits [T, B] of vectors [T, B, V, 16], first-order terms [T, B, F] and values [T, B, N]."""
-        deep = torch.cat([vectors.flatten(-2), numbers.weight * values], dim=-1)
-        logits = (
-            first.sum(-1) + pairwise(vectors[..., self.paired, :]) + (values @ numbers.linear).squeeze(-1)
-        )
-        return logits + self.mlp(deep).squeeze(-1)
+    def rank(
+        self,
+        rows: Tensor,
+        fields: FieldSums,
+        before: Tensor,
+        after: Tensor | None,
+        values: Tensor,
+        numbers: Numbers,
+    ) -> Tensor:
+        """Logits [T, B] of fields, vectors before and after them [T, B, P, 16] and values [T, B, N]."""
+        scaled = numbers.weight * values
+        logits = fm_and_network(self.mlp, rows, fields, before, after, scaled, self.paired)
+        return logits + (values @ numbers.linear).squeeze(-1)
 
 
 def skip_draws(widths: Sequence[int], generator: torch.Generator) -> None:

@@ -102,8 +102,7 @@ class LSTTMSettings(SystemSettings):
             return DeepFM(context, self.hidden, generator, extra=first + beside, width=WIDTH)
         # A DeepFM without numbers was once drawn first.
         skip_draws([(context + first) * WIDTH, *self.hidden, 1], generator)
-        embedded = [first + n for n, c in enumerate(columns.context) if c not in numbers.columns]
-        paired = [*range(first), *embedded, *range(first + context, first + context + beside)]
+        paired = [c not in numbers.columns for c in columns.context]
         vectors = first + context + beside
         return NumbersDeepFM(vectors, paired, len(numbers.weight), self.hidden, generator)
 

@@ -16,8 +16,9 @@ from torch import Tensor, nn
 
 from models.layers.mlp import MLP, Dense
 from models.layers.self_attention import InteractingLayer
+from models.ranking.features.batch import Batch
 from models.ranking.features.codes import Layout
-from models.ranking.systems.fields import FieldRanker, FieldSettings
+from models.ranking.systems.fields import FieldRanker, FieldSettings, written_out
 from models.ranking.training.loop import TrainingSettings
 from models.ranking.training.search_space import TRAINING, TWO_SPEED, Choice
 from models.ranking.training.system import TINY_TRAINING, WIDTH, SystemEntry
@@ -46,8 +47,9 @@ class AutoInt(FieldRanker):
         self.read_out = Dense(fields * out, 1, generator)
         self.mlp = MLP([fields * width, *hidden, 1], generator) if hidden else None
 
-    def rank(self, x_TBFD: Tensor, first_TBF: Tensor) -> Tensor:
+    def rank(self, rows_RW: Tensor, batch: Batch, beside: Tensor | None) -> Tensor:
         """See `FieldRanker.rank`."""
+        x_TBFD, first_TBF = written_out(rows_RW, batch, beside)
         hidden = x_TBFD
         for layer in self.layers:
             hidden = layer(hidden)

@@ -8,10 +8,11 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from models.layers.fm import pairwise
+from models.layers.field_sums import fm_and_network
 from models.layers.mlp import MLP
+from models.ranking.features.batch import Batch
 from models.ranking.features.codes import Layout
-from models.ranking.systems.fields import FieldRanker, FieldSettings
+from models.ranking.systems.fields import FieldRanker, FieldSettings, field_sums
 from models.ranking.training.loop import TrainingSettings
 from models.ranking.training.search_space import TRAINING, TWO_SPEED
 from models.ranking.training.system import TINY_TRAINING, SystemEntry
@@ -25,12 +26,12 @@ class DeepFM(FieldRanker):
     ) -> None:
         """Args: fields of an instance; widths of the MLP's hidden layers; extra vectors beside the fields."""
         super().__init__()
+        # The last layer's bias is the intercept.
         self.mlp = MLP([(fields + extra) * width, *hidden, 1], generator)
 
-    def rank(self, x_TBFD: Tensor, first_TBF: Tensor) -> Tensor:
-        """Eq. 6's ranker: field vectors [T, B, F, D], first-order terms [T, B, F'] → logits."""
-        # The last layer's bias is the intercept.
-        return first_TBF.sum(-1) + pairwise(x_TBFD) + self.mlp(x_TBFD.flatten(-2)).squeeze(-1)
+    def rank(self, rows_RW: Tensor, batch: Batch, beside: Tensor | None) -> Tensor:
+        """See `FieldRanker.rank`."""
+        return fm_and_network(self.mlp, rows_RW, field_sums(rows_RW, batch), after=beside)
 
 
 class DeepFMSettings(FieldSettings):

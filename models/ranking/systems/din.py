@@ -49,15 +49,15 @@ class DINDeepFM(DeepFM):
         super().__init__(len(layout), hidden, generator, extra=extra, width=width)
         self.item_columns, self.encoders = columns, nn.ModuleList(encoders)
 
-    def pooled(self, rows_RW: Tensor, x_TBFD: Tensor, batch: Batch) -> Tensor:
+    def pooled(self, rows_RW: Tensor, batch: Batch) -> Tensor:
         """The encoders' vectors, cut into field vectors: [T, B, P, D]."""
-        targets = x_TBFD[..., self.item_columns, :].flatten(-2)
+        targets = gather(rows_RW, batch.fields[..., self.item_columns])[..., :-1].flatten(-2)
         keys = gather(rows_RW, batch.graph.items)[..., :-1].flatten(-2)
         vectors = [
             encoder(keys, targets, *listed.of_instances(batch.graph.pair))
             for encoder, listed in zip(self.encoders, batch.graph.lists, strict=True)
         ]
-        return torch.cat(vectors, dim=-1).unflatten(-1, (-1, x_TBFD.shape[-1]))
+        return torch.cat(vectors, dim=-1).unflatten(-1, (-1, rows_RW.shape[-1] - 1))
 
 
 class DINDeepFMSettings(FieldSettings):

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from models.layers.embedding import gather
+from models.layers.field_sums import FieldSums
 from models.ranking.features.batch import Batch
 from models.ranking.features.event_log import EventDays
 from models.ranking.features.features import FeatureSettings
@@ -25,21 +26,28 @@ class FieldRanker(nn.Module):
 
     def forward(self, rows_RW: Tensor, batch: Batch) -> Tensor:
         """Logits [T, B]."""
-        gathered = gather(rows_RW, batch.fields)
-        # `split`, not slices: the gradient is then one concatenation, not a sum of padded parts.
-        vectors, first = gathered.split([gathered.shape[-1] - 1, 1], dim=-1)
-        pooled = self.pooled(rows_RW, vectors, batch)
-        if pooled is not None:
-            vectors = torch.cat([vectors, pooled], dim=-2)
-        return self.rank(vectors, first.squeeze(-1))
+        return self.rank(rows_RW, batch, self.pooled(rows_RW, batch))
 
-    def pooled(self, rows_RW: Tensor, x_TBFD: Tensor, batch: Batch) -> Tensor | None:  # noqa: ARG002
-        """Behaviours as vectors [T, B, P, D], given the fields' own [T, B, F, D]; None without any list."""
+    def pooled(self, rows_RW: Tensor, batch: Batch) -> Tensor | None:
+        """Behaviours as vectors [T, B, P, D]; None without any list."""
         return None if batch.graph is None else batch.graph.means(rows_RW)
 
-    def rank(self, x_TBFD: Tensor, first_TBF: Tensor) -> Tensor:
-        """Field vectors [T, B, F, D], first-order terms [T, B, F'] → logits [T, B]."""
+    def rank(self, rows_RW: Tensor, batch: Batch, beside: Tensor | None) -> Tensor:
+        """Logits [T, B] of the batch's fields and of vectors beside them, [T, B, P, D]."""
         raise NotImplementedError
+
+
+def field_sums(rows_RW: Tensor, batch: Batch) -> FieldSums:
+    """All fields of a batch, to be summed."""
+    return FieldSums.of(batch.fields, len(rows_RW), batch.task)
+
+
+def written_out(rows_RW: Tensor, batch: Batch, beside: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Vectors [T, B, F + P, D] of fields and what stands beside them, and first-order terms [T, B, F]."""
+    gathered = gather(rows_RW, batch.fields)
+    # `split`, not slices: the gradient is then one concatenation, not a sum of padded parts.
+    vectors, first = gathered.split([gathered.shape[-1] - 1, 1], dim=-1)
+    return vectors if beside is None else torch.cat([vectors, beside], dim=-2), first.squeeze(-1)
 
 
 class FieldSettings(SystemSettings):

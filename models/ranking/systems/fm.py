@@ -10,9 +10,9 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from models.layers.fm import pairwise
+from models.ranking.features.batch import Batch
 from models.ranking.features.codes import Layout
-from models.ranking.systems.fields import FieldRanker, FieldSettings
+from models.ranking.systems.fields import FieldRanker, FieldSettings, field_sums
 from models.ranking.training.loop import TrainingSettings
 from models.ranking.training.search_space import TRAINING, TWO_SPEED
 from models.ranking.training.system import TINY_TRAINING, SystemEntry
@@ -25,9 +25,13 @@ class FM(FieldRanker):
         super().__init__()
         self.bias = nn.Parameter(torch.zeros(1, 1))
 
-    def rank(self, x_TBFD: Tensor, first_TBF: Tensor) -> Tensor:
+    def rank(self, rows_RW: Tensor, batch: Batch, beside: Tensor | None) -> Tensor:
         """See `FieldRanker.rank`."""
-        return self.bias.squeeze(-1) + first_TBF.sum(-1) + pairwise(x_TBFD)
+        _, total, logits = field_sums(rows_RW, batch)(rows_RW, None)
+        if beside is not None:
+            total = total + beside.sum(-2)
+            logits = logits - 0.5 * beside.square().sum((-1, -2))
+        return self.bias.squeeze(-1) + logits + 0.5 * total.square().sum(-1)
 
 
 class FMSettings(FieldSettings):

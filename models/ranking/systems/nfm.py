@@ -16,8 +16,9 @@ from torch import Tensor
 
 from models.layers.fm import bi_interaction
 from models.layers.mlp import MLP
+from models.ranking.features.batch import Batch
 from models.ranking.features.codes import Layout
-from models.ranking.systems.fields import FieldRanker, FieldSettings
+from models.ranking.systems.fields import FieldRanker, FieldSettings, written_out
 from models.ranking.training.loop import TrainingSettings
 from models.ranking.training.search_space import TRAINING, TWO_SPEED
 from models.ranking.training.system import TINY_TRAINING, WIDTH, SystemEntry
@@ -31,8 +32,9 @@ class NFM(FieldRanker):
         super().__init__()
         self.mlp = MLP([width, *hidden, 1], generator)
 
-    def rank(self, x_TBFD: Tensor, first_TBF: Tensor) -> Tensor:
+    def rank(self, rows_RW: Tensor, batch: Batch, beside: Tensor | None) -> Tensor:
         """See `FieldRanker.rank`."""
+        x_TBFD, first_TBF = written_out(rows_RW, batch, beside)
         return first_TBF.sum(-1) + self.mlp(bi_interaction(x_TBFD)).squeeze(-1)
 
 

@@ -20,6 +20,13 @@ WHERE (table_name IN ('users', 'items') AND start_ms < $end_ms)
     OR (table_name IN ('exposures', 'external_clicks') AND start_ms >= $start_ms AND start_ms < $end_ms)
 ORDER BY table_name, start_ms, partition;
 
+-- name: hashes_by_start
+SELECT table_name, partition, start_ms, data_hash
+FROM batches
+WHERE start_ms < $end_ms
+    AND (table_name IN ('users', 'items') OR table_name IN ('exposures', 'external_clicks') AND start_ms >= $start_ms)
+ORDER BY start_ms, table_name, partition;
+
 -- name: state
 SELECT count(*), bit_xor(hash(table_name, partition, data_hash, kept, quarantined)),
     sum(hash(partition, data_hash, table_name) % 1000000007)

@@ -42,3 +42,13 @@ FROM metrics
 WHERE ($name IS NULL OR name = $name) AND ($system IS NULL OR system = $system)
     AND ($first IS NULL OR key_number >= $first) AND ($last IS NULL OR key_number <= $last)
 ORDER BY name, system, partition;
+
+-- name: newest_result
+SELECT max(left(partition, 10)) FROM {table}
+WHERE left(partition, 10) <= $today AND regexp_matches(partition, '^\d\d\d\d-\d\d-\d\d');
+
+-- name: count_results
+SELECT count(*) FROM {table} WHERE partition < $first AND regexp_matches(partition, '^\d\d\d\d-\d\d-\d\d');
+
+-- name: expire_results
+DELETE FROM {table} WHERE partition < $first AND regexp_matches(partition, '^\d\d\d\d-\d\d-\d\d');
