@@ -22,6 +22,8 @@ from assets.ranking.hourly_auc import hourly_auc_asset
 from assets.ranking.hourly_ranker import hourly_ranker_asset
 from assets.ranking.long_term_graph import long_term_graph_asset
 from assets.ranking.promotion import promotion_asset
+from assets.ranking.training_instances import training_instances_asset
+from assets.upkeep.assets import upkeep_asset
 from orchestration import automation, freshness, jobs, schedules
 from orchestration.days import last_day
 from orchestration.requests import requests_sensor
@@ -46,6 +48,7 @@ def build(home: Home, deployment: Deployment, progress: ProgressReport | None = 
         assets=[
             *log_assets(partitions),
             *(external_history_asset() for _ in partitions.history),
+            training_instances_asset(partitions),
             long_term_graph_asset(partitions),
             daily_ranker_asset(partitions, freshness.of_days(lives, zone)),
             hourly_ranker_asset(partitions),
@@ -58,6 +61,7 @@ def build(home: Home, deployment: Deployment, progress: ProgressReport | None = 
             ranking_comparison_asset(),
             profile_evaluation_asset(),
             ab_test_asset(),
+            upkeep_asset(),
         ],
         jobs=jobs.asset_jobs(partitions),
         schedules=_schedules(partitions, deployment, shop),
@@ -83,6 +87,7 @@ def _schedules(
         for make, of in (
             (schedules.hourly_schedule, deployment),
             (schedules.daily_schedule, deployment),
+            (schedules.upkeep_schedule, deployment),
             (schedules.profiling_schedule, shop),
             (schedules.meta_training_schedule, shop),
         )

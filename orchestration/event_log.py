@@ -19,6 +19,7 @@ from dagster._serdes import ConfigurableClassData
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.pool import QueuePool
 
+from orchestration import event_log_expiry
 from warehouse.home import sqlite_uri
 
 OPEN_SHARDS = 8  #: runs whose files stay open; each run has one, and there is an index of all
@@ -73,6 +74,26 @@ class OpenSqliteEventLog(SqliteEventLogStorage):
             self._engines[shard] = engine
         self._engines.move_to_end(shard)
         return self._engines[shard]
+
+    def close_shard(self, run_id: str) -> None:
+        """Close the file of a run, which is about to be removed."""
+        with self._db_lock:
+            engine = self._engines.pop(run_id, None)
+            if engine is not None:
+                engine.dispose()
+            self._initialized_dbs.discard(run_id)
+
+    def forget_run(self, run_id: str) -> None:
+        """Remove a finished run's log; that it made its partitions stays (`event_log_expiry`)."""
+        event_log_expiry.forget(self, run_id)
+
+    def size_of_run(self, run_id: str) -> int:
+        """Bytes of the file with a run's log."""
+        return event_log_expiry.size(self, run_id)
+
+    def without_pictures(self, before: float, dry_run: bool = False) -> tuple[int, int]:
+        """Take pictures out of materialisations before an instant; how many events and bytes."""
+        return event_log_expiry.without_pictures(self, before, dry_run)
 
     def dispose(self) -> None:
         """Close the files."""

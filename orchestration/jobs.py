@@ -22,12 +22,13 @@ DAILY_LOGS = "daily_logs"
 PROFILING, META_TRAINING, FEW_SHOT, OUTCOMES = "profiling", "meta_training", "few_shot", "outcomes"
 COMPARISON, AB = "comparison_job", "ab_job"
 PROFILE_EVALUATION = "profile_evaluation_job"
+UPKEEP = "upkeep_job"
 
 LOG_ASSETS = ("users", "items", "exposures", "external_clicks")
 DESCRIBING_ASSETS = ("demographics", "labels")  #: of the profiler, without partitions
 DAILY_LOG_ASSETS = (*DESCRIBING_ASSETS, "purchases", "points")
 RANKING_ASSETS = ("hourly_ranker", "hourly_auc")
-DAILY_ASSETS = ("long_term_graph", "daily_ranker", "promotion")
+DAILY_ASSETS = ("training_instances", "long_term_graph", "daily_ranker", "promotion")
 
 
 def daily_assets(deployment: Deployment) -> list[str]:
@@ -99,7 +100,13 @@ JOBS: tuple[tuple[str, tuple[str, ...], str | None, str], ...] = (
         DAILY,
         DAILY_ASSETS,
         "daily",
-        "After midnight: long-term graph, daily rankers, challenger against champion.",
+        "After midnight: instances, long-term graph, daily rankers, challenger against champion.",
+    ),
+    (
+        UPKEEP,
+        ("upkeep",),
+        None,
+        "Each night: what is older than the home keeps it is removed, and its size by kind is told.",
     ),
     (
         COMPARISON,

@@ -99,10 +99,10 @@ def _models(home: HomeResource, day: str) -> str:
         text += f", not of {day}"
     with reading(home.paths.warehouse) as opened:
         end_ms = zone.day_start_ms(oldest.partition) + DAY_MS
-        now = opened.data_hash(zone.day_start_ms(deployment.first_day), end_ms) if opened else ""
+        now = opened.data_hash(zone.day_start_ms(deployment.behaviours_first_day), end_ms) if opened else ""
     if now != oldest.data_hash:
         text += (
             "; logs of its days were loaded after its training. The next night's model has them; to train "
-            f"this one again, materialise `daily_ranker` of {oldest.partition}"
+            f"this one again, materialise `training_instances` and `daily_ranker` of {oldest.partition}"
         )
     return text

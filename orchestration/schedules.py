@@ -8,7 +8,15 @@ import dagster as dg
 from assets.common.partitions import Partitions
 from assets.common.resources import HomeResource
 from assets.ranking.states import States
-from orchestration.jobs import DAILY, HOURLY, META_TRAINING, PROFILING, RANKING_ASSETS, daily_assets
+from orchestration.jobs import (
+    DAILY,
+    HOURLY,
+    META_TRAINING,
+    PROFILING,
+    RANKING_ASSETS,
+    UPKEEP,
+    daily_assets,
+)
 from orchestration.ranking_due import with_base
 from orchestration.turns import (
     DAY_TIME,
@@ -22,6 +30,7 @@ from orchestration.turns import (
 from warehouse.landing.service_time import DAY_MS, HOUR_MS, ServiceZone
 
 PROFILING_TIME = "20 1 * * *"
+UPKEEP_TIME = "50 4 * * *"  #: when the night's trainings are over, on most machines
 META_TRAINING_TIME = "30 2 * * 1"  #: Mondays, after the heatmaps of Sunday
 
 
@@ -116,6 +125,25 @@ def daily_schedule(
         )
 
     return every_night
+
+
+def upkeep_schedule(
+    _partitions: Partitions, zone: ServiceZone, status: dg.DefaultScheduleStatus
+) -> dg.ScheduleDefinition:
+    """Once a night, whether anything was trained or not."""
+
+    @dg.schedule(
+        job_name=UPKEEP,
+        name="every_night_upkeep",
+        cron_schedule=UPKEEP_TIME,
+        execution_timezone=zone.name,
+        default_status=status,
+        description="Ten to five of service time: what is older than the home keeps it is removed.",
+    )
+    def every_night_upkeep(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+        return dg.RunRequest(run_key=context.scheduled_execution_time.isoformat())
+
+    return every_night_upkeep
 
 
 def profiling_schedule(

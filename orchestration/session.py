@@ -123,6 +123,12 @@ class Session:
             )
         return failed_checks(result.all_events)
 
+    def page(self, asset: str) -> dict[str, Any]:
+        """What the page of an asset shows of its latest run: name → value."""
+        made = self._instance.fetch_materializations(dg.AssetKey(asset), limit=1).records
+        shown = made[0].asset_materialization if made else None
+        return {name: value.value for name, value in shown.metadata.items()} if shown else {}
+
     def report(self, stage: str, done: int, total: int) -> None:
         """Tell the listener, if there is one."""
         if self.listener is not None:

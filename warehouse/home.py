@@ -11,7 +11,7 @@ from urllib.parse import quote
 from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from warehouse.keeping import Keep
+from warehouse.keeping import KeepSettings
 from warehouse.landing.description import FILE_NAME, SourceDescription
 from warehouse.landing.service_time import ServiceZone
 from warehouse.landing.writing import replace_text
@@ -144,7 +144,9 @@ class Deployment(BaseModel):
     live: bool = Field(
         default=False, description="whether schedules and sensors run hours and days by themselves"
     )
-    keep: Keep = Field(default=Keep(), description="days for which each kind of what is made is kept")
+    keep: KeepSettings = Field(
+        default=KeepSettings(), description="days for which each kind of what is made is kept"
+    )
 
     @field_validator("zone")
     @classmethod
@@ -190,8 +192,8 @@ class Deployment(BaseModel):
         """The deployment as the profiler sees it: that of `shop`, where it has one, in its own zone."""
         if self.shop in (None, self.source):
             return self
-        changes = self.model_dump(include={"size", "device", "seed", "systems", "live", "keep"})
-        return self._of_source(home, str(self.shop)).model_copy(update=changes)
+        changes = self.model_dump(include={"size", "device", "seed", "systems", "live"})
+        return self._of_source(home, str(self.shop)).model_copy(update=changes | {"keep": self.keep})
 
     @classmethod
     def _of_source(cls, home: Home, source: str) -> Deployment:

@@ -2,48 +2,41 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from warehouse.landing.service_time import DAY_MS, ServiceZone
 
-Days = int | None
+AtLeastOne = Annotated[int, Field(ge=1)]
+AtLeastFour = Annotated[int, Field(ge=4)]
 
 
-def _days(default: Days, least: int, what: str) -> Days:
-    """A number of days, at least `least`; None: for ever."""
-    days: Days = Field(default=default, ge=least, description=what)
-    return days
+class KeepSettings(BaseModel):
+    """Days for which a home keeps each kind of what it makes, counted back from the newest of the kind.
 
-
-class Keep(BaseModel):
-    """Days of each kind that a home keeps, counted back from the newest of the kind; None: for ever.
-
-    `hourfold keep` and the nightly asset `upkeep` remove what is older. Whatever its age, the newest of a kind
-    stays, and so does what the champion, an alias of the registry, a stored hour or the window of the next
-    training needs.
+    None is for ever. `hourfold keep` and the nightly asset `upkeep` remove what is older. Whatever its age,
+    the newest of a kind stays, and so does what the champion, an alias of the registry, a stored hour or the
+    window of the next training needs.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    hourly_states: Days = _days(7, 4, "states after each hour; late hours of the last three days need them")
-    daily_models: Days = _days(14, 1, "each night's rankers, to roll back to")
-    long_term_graphs: Days = _days(
-        30, 1, "each night's long-term graph; a training reads those of its window"
-    )
-    instances: Days = _days(30, 1, "the days' encoded exposures that trainings read")
-    instance_states: Days = _days(3, 1, "`state/` in them, from which the next day is encoded")
-    checkpoints: Days = _days(3, 1, "unfinished trainings, counted from today")
-    profilers: Days = _days(90, 1, "profilers by as-of date")
-    heatmaps: Days = _days(30, 1, "as-of dates of heatmaps, and the segments that no date uses any more")
-    plots: Days = _days(90, 1, "pictures on Dagster's pages and MLflow's runs, and reports/auc_by_hour_*.png")
-    reports: Days = _days(
-        None, 1, "comparisons, A/B tests, evaluations and audiences, which someone asked for"
-    )
-    predictions: Days = _days(180, 1, "scores of each exposure in the warehouse")
-    metrics: Days = _days(1100, 1, "figures of each hour and day in the warehouse")
-    dagster_runs: Days = _days(30, 1, "runs with their logs; that a partition was made is known for ever")
-    hour_runs: Days = _days(30, 1, "MLflow's runs of single hours; the curves on the day's run stay")
-    day_runs: Days = _days(400, 1, "MLflow's runs of days and of nightly trainings")
+    hourly_states: AtLeastFour | None = 7  #: days with states after each hour; late hours need the last three
+    daily_models: AtLeastOne | None = 14  #: days with each night's rankers, to roll back to
+    long_term_graphs: AtLeastOne | None = 14  #: days with a graph; trainings read those of their window
+    instances: AtLeastOne | None = 30  #: days of encoded exposures, which trainings read
+    instance_states: AtLeastOne | None = 3  #: days with `state/` in them, from which the next day is encoded
+    checkpoints: AtLeastOne | None = 3  #: days of unfinished trainings
+    profilers: AtLeastOne | None = 200  #: days of as-of dates; expected lift needs one of some months ago
+    heatmaps: AtLeastOne | None = 120  #: days of as-of dates; a segment that none of them uses goes too
+    plots: AtLeastOne | None = 30  #: days with pictures on Dagster's pages, MLflow's runs and in reports/
+    reports: AtLeastOne | None = None  #: days since a study or an audience that someone asked for was made
+    predictions: AtLeastOne | None = 180  #: days with scores of single exposures in the warehouse
+    metrics: AtLeastOne | None = 1100  #: days with figures in the warehouse
+    dagster_runs: AtLeastOne | None = 30  #: days since a run; that a partition was made is known for ever
+    hour_runs: AtLeastOne | None = 30  #: days with MLflow's runs of hours; the day's run keeps the curves
+    day_runs: AtLeastOne | None = 400  #: days with MLflow's runs of days and of nightly trainings
 
 
 def first_day(newest: str, days: int) -> str:

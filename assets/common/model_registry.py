@@ -115,3 +115,34 @@ def _ensure(tracking: Tracking, name: str) -> None:
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
+
+
+def aliased(tracking: Tracking) -> list[tuple[str, ModelVersion]]:
+    """Every alias of every registered model of the store, with the version it points at.
+
+    A registry that does not answer raises: silence would read as though nothing was needed.
+    """
+    pairs = []
+    token: str | None = None
+    while True:
+        page = tracking.client.search_registered_models(max_results=100, page_token=token)
+        for model in page:
+            # Only a model that is asked for by name comes with its aliases.
+            for alias, version in tracking.client.get_registered_model(model.name).aliases.items():
+                pairs.append((alias, tracking.client.get_model_version(model.name, str(version))))
+        token = page.token
+        if not token:
+            return pairs
+
+
+def strike(tracking: Tracking, system: str, day: str) -> int:
+    """Take the versions of `(system, day)` off the registry, but for those with an alias; how many."""
+    name = model_name(tracking)
+    versions = tracking.client.search_model_versions(f"name='{name}' and tags.day='{day}'", max_results=1000)
+    struck = 0
+    for version in versions:
+        whole = tracking.client.get_model_version(name, version.version)
+        if version.tags.get("system") == system and not whole.aliases:
+            tracking.client.delete_model_version(name, version.version)
+            struck += 1
+    return struck

@@ -29,6 +29,13 @@ HOUR_BEFORE = dg.TimeWindowPartitionMapping(
     start_offset=-1, end_offset=-1, allow_nonexistent_upstream_partitions=True
 )
 
+WINDOW_DAYS = 8  #: that a training reads unless it is told otherwise (`TrainingSettings.window_days`)
+
+#: A training leans on the days of its window; the first days of the logs have a shorter one.
+WINDOW = dg.TimeWindowPartitionMapping(
+    start_offset=1 - WINDOW_DAYS, end_offset=0, allow_nonexistent_upstream_partitions=True
+)
+
 #: A day leans on the day before it; the first day of the logs leans on nothing.
 PREVIOUS_DAY = dg.TimeWindowPartitionMapping(
     start_offset=-1, end_offset=-1, allow_nonexistent_upstream_partitions=True

@@ -68,6 +68,10 @@ class Study(Generic[Row]):
         self._total, self._done = total, len(self.rows) if done is None else done
         self._report(self._unit, self._done, self._total)
 
+    def report(self, stage: str, done: int, total: int) -> None:
+        """Tell of work that is done in this process."""
+        self._report(stage, done, total)
+
     def run(self, work: Work, units: Sequence[Any], workers: int) -> None:
         """Work on the units and keep what they emit; see `run_units`."""
         run_units(work, units, workers, self._keep)

@@ -13,6 +13,7 @@ from warehouse.landing.service_time import DAY_MS, HOUR_MS, ServiceZone
 if TYPE_CHECKING:
     from models.ranking.features.event_log import EventLog
     from warehouse.home import Deployment, Home
+    from warehouse.store.warehouse import Warehouse
 
 
 @dataclass(frozen=True)
@@ -25,13 +26,23 @@ class Logs:
     first_day: str
     simulated: bool
     external_first_day: str | None = None  #: of external clicks, where they are known from before
+    instances: Path | None = None  #: partitions that a deployment has encoded already
+
+    @property
+    def behaviours_first_day(self) -> str:
+        """Where a history begins: with the first exposure, or with external clicks before it."""
+        return min(self.first_day, self.external_first_day or self.first_day)
 
     @property
     def start_ms(self) -> int:
-        """Where a history begins: with the first exposure, or with external clicks before it."""
-        return ServiceZone(self.zone).day_start_ms(
-            min(self.first_day, self.external_first_day or self.first_day)
-        )
+        """The first instant of that day."""
+        return ServiceZone(self.zone).day_start_ms(self.behaviours_first_day)
+
+    def open(self) -> Warehouse:
+        """The warehouse, for reading."""
+        from warehouse.store.warehouse import Warehouse
+
+        return Warehouse(self.warehouse, read_only=True)
 
     @classmethod
     def deployed(cls, deployment: Deployment, home: Home, simulated: bool) -> Logs:
@@ -43,43 +54,61 @@ class Logs:
             first_day=deployment.first_day,
             simulated=simulated,
             external_first_day=deployment.external_first_day,
+            instances=deployment.paths(home).instances,
         )
+
+
+def read_hours(logs: Logs, day: str) -> list[EventLog]:
+    """The 24 hours of a day, each with the users and items that it mentions.
+
+    Raises:
+        LookupError: the warehouse holds no exposures before the day, or none in it.
+    """
+    from assets.ranking.reading import read_log
+
+    zone = ServiceZone(logs.zone)
+    start = zone.day_start_ms(day)
+    with logs.open() as warehouse:
+        loaded = warehouse.loaded("exposures")
+        hours = [
+            read_log(warehouse, zone, hour, hour + HOUR_MS, "mentioned")
+            for hour in range(start, start + DAY_MS, HOUR_MS)
+        ]
+    before = loaded["kept"][(loaded["start_ms"] >= logs.start_ms) & (loaded["start_ms"] < start)].sum()
+    if not before or not any(len(hour.exposures) for hour in hours):
+        empty = "on" if before else "before"
+        raise LookupError(
+            f"{logs.warehouse} holds no exposures {empty} {day} (first day {logs.first_day}): choose days "
+            "that the logs cover, or ingest the missing ones"
+        )
+    return hours
+
+
+def read_history(logs: Logs, day: str) -> EventLog:
+    """Everything received before a day, in memory."""
+    from assets.ranking.reading import read_log
+
+    zone = ServiceZone(logs.zone)
+    with logs.open() as warehouse:
+        return read_log(warehouse, zone, logs.start_ms, zone.day_start_ms(day))
 
 
 def read_day(logs: Logs, day: str) -> tuple[EventLog, list[EventLog]]:
     """Everything received before the day, and its 24 hours; the warehouse is closed before any training.
 
     Raises:
-        LookupError: the warehouse holds no exposures before the day, or none in it.
+        LookupError: as `read_hours`.
     """
-    from assets.ranking.reading import read_log
-    from warehouse.store.warehouse import Warehouse
-
-    zone = ServiceZone(logs.zone)
-    start, end = logs.start_ms, zone.day_start_ms(day)
-    with Warehouse(logs.warehouse, read_only=True) as warehouse:
-        history = read_log(warehouse, zone, start, end)
-        hours = [
-            read_log(warehouse, zone, hour, hour + HOUR_MS, "mentioned")
-            for hour in range(end, end + DAY_MS, HOUR_MS)
-        ]
-    if not len(history.exposures) or not any(len(hour.exposures) for hour in hours):
-        empty = "before" if not len(history.exposures) else "on"
-        raise LookupError(
-            f"{logs.warehouse} holds no exposures {empty} {day} (first day {logs.first_day}): choose days "
-            "that the logs cover, or ingest the missing ones"
-        )
-    return history, hours
+    hours = read_hours(logs, day)
+    return read_history(logs, day), hours
 
 
 def hash_of(logs: Logs, days: Sequence[str]) -> str:
     """Hash of the loaded batches that the days and all before them draw on."""
-    from warehouse.store.warehouse import Warehouse
-
     zone = ServiceZone(logs.zone)
     start = logs.start_ms
     digest = hashlib.sha256()
-    with Warehouse(logs.warehouse, read_only=True) as warehouse:
+    with logs.open() as warehouse:
         for day in sorted(days):
             digest.update(warehouse.data_hash(start, zone.day_start_ms(day) + DAY_MS).encode())
     return digest.hexdigest()[:16]

@@ -48,21 +48,28 @@ class FolderMemory:
         del tables, replaced
         return ""
 
-    def known_ids(self, table: str) -> np.ndarray:
-        """Ids with a dimension row, sorted, object [N]."""
-        return np.array(sorted(self.known[table]), dtype=object)
+    def known_ids(self, table: str, ids: Collection[str]) -> set[str]:
+        """Those of `ids` that have a dimension row."""
+        return self.known[table].intersection(ids)
 
-    def history(self, table: str, except_partitions: Collection[str]) -> pd.DataFrame | None:
-        """The gate's statistics of former batches, one row a partition."""
+    def described(self, table: str) -> int:
+        """How many ids have a dimension row."""
+        return len(self.known[table])
+
+    def history(
+        self, table: str, except_partitions: Collection[str], **limits: object
+    ) -> pd.DataFrame | None:
+        """The gate's statistics of former batches, one row a partition; of all times, which does no harm."""
+        del limits
         former = self._statistics.get(table)
         if not former:
             return None
         rows = pd.concat(former)
         return rows[~rows.index.isin(list(except_partitions))]
 
-    def loaded(self, table: str) -> pd.DataFrame:
+    def loaded(self, table: str, partitions: Collection[str]) -> pd.DataFrame:
         """Nothing has been loaded before: partition, rows_in."""
-        del table
+        del table, partitions
         return pd.DataFrame({"partition": pd.Series(dtype="str"), "rows_in": pd.Series(dtype="int64")})
 
     def existing_exposure_ids(self, ids: Collection[str], except_partitions: Collection[str]) -> set[str]:

@@ -8,7 +8,7 @@ with those of now, and the rows are judged again if they differ.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -19,8 +19,9 @@ import numpy as np
 import pandas as pd
 
 from warehouse.landing import closed_days, layout
-from warehouse.landing.contract import PROFILING_TABLES, table_contract
+from warehouse.landing.contract import PROFILING_TABLES, PartitionKind, table_contract
 from warehouse.landing.description import FILE_NAME, SourceDescription
+from warehouse.landing.service_time import DAY_MS
 from warehouse.store.connection import OtherSchema, WarehouseMissing, upgrade
 from warehouse.store.warehouse import Warehouse
 
@@ -160,28 +161,66 @@ def _context(question: Question, opened: Opener) -> tuple[GateContext, str]:
     }
     nobody = np.empty(0, dtype=object)
     known: dict[str, Lookup] = dict.fromkeys(question.refers, nobody)
-    history, loaded = None, pd.Series(dtype="int64")
+    bounds = {p: layout.bounds(contract, zone, p) for p in question.partitions}
+    history, loaded = None, dict[str, int]()
     with opened() as warehouse:
         state = question.state(warehouse)
         if warehouse is not None:
-            known = {table: warehouse.known_ids(table) for table in question.refers}
-            history = warehouse.history(question.table, except_partitions=question.partitions)
-            loaded = warehouse.loaded(question.table).set_index("partition")["rows_in"]
+            known = {table: _KnownIds(opened, table) for table in question.refers}
+            history = _history(question, warehouse, bounds)
+            of_call = warehouse.loaded(question.table, question.partitions)
+            loaded = dict(zip(of_call["partition"], of_call["rows_in"].astype(int), strict=True))
     now_ms = int(time.time() * 1000) if question.now_ms is None else question.now_ms
     context = GateContext(
         columns=columns,
-        partitions={p: layout.bounds(contract, zone, p) for p in question.partitions},
+        partitions=bounds,
         now_ms=now_ms,
         known=known,
         existing_ids=partial(_existing_ids, opened, question.replaced),
         purchased=partial(_first_purchases, opened, question.replaced),
         domains=question.description.domains,
         history=history,
-        loaded={key: int(loaded[key]) for key in question.partitions if key in loaded.index},
+        loaded=loaded,
         closed=closed_days.of(question.description.closed_days, question.partitions),
         settings=question.settings,
     )
     return context, state
+
+
+@dataclass(frozen=True)
+class _KnownIds:
+    """Says which of some ids have a dimension row, and how many ids have one."""
+
+    opened: Opener
+    table: Literal["users", "items"]
+
+    def __call__(self, ids: np.ndarray) -> set[str]:
+        with self.opened() as warehouse:
+            return warehouse.known_ids(self.table, ids.tolist()) if warehouse else set()
+
+    def __len__(self) -> int:
+        with self.opened() as warehouse:
+            return warehouse.described(self.table) if warehouse else 0
+
+
+def _history(
+    question: Question, warehouse: Warehouse, bounds: Mapping[str, tuple[int, int] | None]
+) -> pd.DataFrame:
+    """The former batches that the partitions of a call are compared with.
+
+    An hour is compared with the same hour of the days that `max_history_days` names: no others are read.
+    """
+    starts = [limits[0] for limits in bounds.values() if limits is not None]
+    if table_contract(question.table).partition is not PartitionKind.HOUR or not starts:
+        return warehouse.history(question.table, except_partitions=question.partitions)
+    return warehouse.history(
+        question.table,
+        since_ms=min(starts) - question.settings.max_history_days * DAY_MS,
+        before_ms=max(starts),
+        cycle_ms=DAY_MS,
+        phases={start % DAY_MS for start in starts},
+        except_partitions=question.partitions,
+    )
 
 
 def _existing_ids(opened: Opener, replaced: Sequence[str], ids: np.ndarray) -> set[str]:

@@ -1,6 +1,7 @@
 """daily_ranker[D]: every system trained on the instances through day D; what day D + 1 begins from."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -8,14 +9,14 @@ import dagster as dg
 from assets.common import model_registry, plots
 from assets.common.faults import retried_or_explained
 from assets.common.links import mlflow_links
-from assets.common.partitions import Partitions
+from assets.common.partitions import WINDOW, Partitions
 from assets.common.resources import HomeResource, ProgressReport, TrackingResource, WarehouseResource
 from assets.common.timings import Timings
-from assets.common.tuned import tuned_settings
-from assets.ranking.reading import read_through
 from assets.ranking.states import States
-from assets.ranking.system_training import SystemTraining, train_systems
+from assets.ranking.system_training import SystemTraining, size_of, train_systems
 from assets.ranking.tracking import record_training
+from assets.ranking.training_window import Window
+from warehouse.landing.service_time import DAY_MS
 
 if TYPE_CHECKING:
     from assets.common.tracking import Tracking
@@ -29,11 +30,11 @@ def daily_ranker_asset(
 ) -> dg.AssetsDefinition:
     """The asset over a deployment's days; `freshness` says how old its newest one may be."""
 
-    # Not in the pool `duckdb`: it reads once and closes, and would hold hourly loads back for the whole
-    # training.
+    # Not in the pool `duckdb`: it asks what is loaded and closes, and would hold hourly loads back for the
+    # whole training.
     @dg.asset(
         partitions_def=partitions.daily,
-        deps=["exposures", "external_clicks", "long_term_graph", *partitions.history],
+        deps=[dg.AssetDep("training_instances", partition_mapping=WINDOW), "long_term_graph"],
         group_name="ranking",
         owners=["team:ranking"],
         kinds={"pytorch", "mlflow"},
@@ -54,8 +55,8 @@ def daily_ranker_asset(
         tracking: TrackingResource,
         progress: dg.ResourceParam[ProgressReport],
     ) -> dg.MaterializeResult:
-        """Each system of the deployment, trained on everything received through the day, with the settings
-        that `hourfold tune` chose, if it did.
+        """Each system of the deployment, trained on the instances of its window, the days through this one,
+        with the settings that `hourfold tune` chose, if it did.
 
         A killed training resumes from its last epoch. Each model becomes a version of the registered model;
         which one is to be served is for `promotion` to say. A system whose training diverges is named by the
@@ -80,20 +81,23 @@ def train_all(
         ValueError: every system failed.
     """
     day, deployment, timings = context.partition_key, home.deployment, Timings()
-    states = States(home.paths.models)
+    states, zone, listen = States(home.paths.models), home.deployment.service_zone, progress.to(context.log)
     with timings.phase("read"), warehouse.open() as opened:
-        log, data_hash = read_through(opened, deployment, day)
+        start_ms, end_ms = zone.day_start_ms(deployment.behaviours_first_day), zone.day_start_ms(day) + DAY_MS
+        data_hash = opened.data_hash(start_ms, end_ms)
         loaded = set(opened.loaded("exposures")["partition"])
-    tuned = tuned_settings(home.paths, deployment.source, deployment.size, deployment.systems)
-    metadata: dict[str, Any] = {"exposures": len(log.exposures), "data_hash": data_hash}
-    absent = [hour[11:13] for hour in deployment.service_zone.hours_of_day(day) if hour not in loaded]
-    metadata["hours of the day without exposures"] = ", ".join(absent) or "none"
+    # They are there where `training_instances` ran before; what is missing, as after an upgrade, is encoded.
+    with timings.phase("instances"):
+        windows = Window.through(day, home, warehouse).folders(listen, context.log.info)
     plan = [
-        SystemTraining(system, day, data_hash, deployment, tuned.get(system, {}), states)
-        for system in deployment.systems
+        SystemTraining(name, day, data_hash, deployment, settings, states, tuple(folders))
+        for name, (settings, folders) in windows.items()
     ]
+    metadata: dict[str, Any] = {"data_hash": data_hash, **_windows_shown(plan)}
+    absent = [hour[11:13] for hour in zone.hours_of_day(day) if hour not in loaded]
+    metadata["hours of the day without exposures"] = ", ".join(absent) or "none"
     with timings.phase("compute"):
-        trained = train_systems(plan, log, progress.to(context.log))
+        trained = train_systems(plan, listen)
     failed = {one.system: one.failure for one in trained if one.failure}
     losses = {one.system: list(one.losses) for one in trained if not one.failure}
     for system in losses:
@@ -109,6 +113,19 @@ def train_all(
         metadata={**metadata, "loss": plots.embedded(_plot(losses, day)), **timings.metadata()},
         check_results=[_verdict(day, failed)],
     )
+
+
+def _windows_shown(plan: Sequence[SystemTraining]) -> dict[str, Any]:
+    """Days and exposures of the systems' windows, each window once."""
+    by_window: dict[tuple[Path, ...], list[str]] = {}
+    for training in plan:
+        by_window.setdefault(training.window, []).append(training.system)
+    shown: dict[str, Any] = {}
+    for window, systems in by_window.items():
+        name = "" if len(by_window) == 1 else f"{', '.join(systems)}: "
+        shown[f"{name}days"] = f"{window[0].name} to {window[-1].name}"
+        shown[f"{name}exposures"] = size_of(window)[0]
+    return shown
 
 
 def _verdict(day: str, failed: Mapping[str, str]) -> dg.AssetCheckResult:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from models.ranking.features.event_log import DAY_MS, HOUR_MS, Entities, EventLo
 if TYPE_CHECKING:
     from warehouse.home import Deployment
     from warehouse.landing.service_time import ServiceZone
+    from warehouse.store.events import EntitiesOf
     from warehouse.store.warehouse import Warehouse
 
 EVENT_TABLES = ("exposures", "external_clicks")
@@ -51,14 +52,31 @@ def read_log(
     zone: ServiceZone,
     start_ms: int,
     end_ms: int,
-    entities: Literal["all", "mentioned"] = "all",
+    entities: EntitiesOf = "all",
 ) -> EventLog:
     """Everything received in `[start_ms, end_ms)`."""
-    return event_log(warehouse.events(start_ms, end_ms, entities), start_ms, end_ms, zone.offset_ms)
+    columns = warehouse.events(start_ms, end_ms, entities, ids=False)
+    return event_log(columns, start_ms, end_ms, zone.offset_ms)
+
+
+def read_day(warehouse: Warehouse, zone: ServiceZone, day: str) -> EventLog:
+    """A service day, with the users and items that it mentions as the end of their first hour knew them."""
+    start_ms = zone.day_start_ms(day)
+    return read_log(warehouse, zone, start_ms, start_ms + DAY_MS, "first_met")
+
+
+def read_descriptions(warehouse: Warehouse, zone: ServiceZone, day: str) -> tuple[Entities, Entities]:
+    """Users and items as they were last described before a day began."""
+    columns = warehouse.descriptions(zone.day_start_ms(day))
+    users, items = (
+        Entities(*(columns[f"{table}.{name}"] for name in ("index", "fields", "published_at")))
+        for table in ("users", "items")
+    )
+    return users, items
 
 
 def read_through(warehouse: Warehouse, deployment: Deployment, day: str) -> tuple[EventLog, str]:
-    """Everything received through the end of a day, what its training reads; and a hash of it.
+    """Everything received through the end of a day, and a hash of it.
 
     It begins with the external clicks where those are known from before the first exposure.
     """
@@ -85,8 +103,7 @@ def loaded_hours(
     """Hours in `[start_ms, end_ms)` of which something of `tables` is loaded, in order: key → hash of it."""
     parts: dict[str, list[str]] = {}
     for table in tables:
-        loaded = warehouse.loaded(table)
-        within = loaded[(loaded["start_ms"] >= start_ms) & (loaded["start_ms"] < end_ms)]
+        within = warehouse.loaded(table, start_ms=start_ms, end_ms=end_ms)
         for partition, data_hash in zip(within["partition"], within["data_hash"], strict=True):
             parts.setdefault(partition, []).append(f"{table} {data_hash}")
     return {

@@ -7,39 +7,40 @@ on a busy machine they wait for long.
 from __future__ import annotations
 
 import os
-import pickle
-import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from assets.common.tuned import Values, with_tuned
 from assets.experiments.workers import Emit, WorkProgress, run_units
+from assets.ranking.instance_store import read_manifest
+from assets.ranking.long_term_reading import open_long_term_days
 from assets.ranking.states import StateRecord, States
 from models.progress import Progress
 
 if TYPE_CHECKING:
-    from models.ranking.features.event_log import EventLog
     from models.ranking.ranker import Ranker
+    from models.ranking.training.system import SystemSettings
     from warehouse.home import Deployment
 
 LEAST_EXPOSURES = 100_000  #: below, starting a process costs more than it saves
-BYTES_A_SYSTEM, BYTES_AN_EXPOSURE = 2**30, 2_500  #: of memory, for each training at a time
+#: Of memory, for each training at a time: libraries and tables, an instance of a block, a click of the graph.
+BYTES_A_SYSTEM, BYTES_AN_INSTANCE, BYTES_A_CLICK = 2**30, 1_500, 200
+BLOCK = 2**20  #: instances of a block, as `TrainingSettings` has it
 MEMORY = Path("/proc/meminfo")
 
 
 @dataclass(frozen=True)
 class SystemTraining:
-    """One system to be trained on everything through a day."""
+    """One system to be trained on its window, the last days through a day."""
 
     system: str
     day: str
     data_hash: str
     deployment: Deployment
-    tuned: Values  #: what `hourfold tune` chose for it
+    settings: SystemSettings  #: what `hourfold tune` chose among them
     states: States
-    log: Path | None = None  #: the pickled log, for another process
+    window: tuple[Path, ...]  #: partitions of instances, oldest first
 
 
 @dataclass(frozen=True)
@@ -52,13 +53,12 @@ class SystemTrained:
 
 
 def train_systems(
-    plan: Sequence[SystemTraining], log: EventLog, listen: Progress, workers: int | None = None
+    plan: Sequence[SystemTraining], listen: Progress, workers: int | None = None
 ) -> list[SystemTrained]:
     """Train all of `plan`, in its order, and store each model whole; a system that diverges is told alone.
 
     Args:
         plan: the systems of one day.
-        log: everything received through the day.
         listen: told of every step of every system.
         workers: processes; default: `workers_for`.
 
@@ -73,29 +73,33 @@ def train_systems(
         else:
             trained[emitted.system] = emitted
 
-    workers = workers or workers_for(plan, len(log.exposures))
-    if workers == 1:
-        for training in plan:
-            take(_attempt(training, log, take))
-    else:
-        with tempfile.TemporaryDirectory() as scratch:
-            path = Path(scratch) / "log.pickle"
-            path.write_bytes(pickle.dumps(log, protocol=pickle.HIGHEST_PROTOCOL))
-            units = [replace(training, log=path) for training in plan]
-            run_units(train_unit, units, workers, take)
+    run_units(train_unit, plan, workers or workers_for(plan), take)
     return [trained[training.system] for training in plan]
 
 
-def workers_for(plan: Sequence[SystemTraining], exposures: int) -> int:
+def workers_for(plan: Sequence[SystemTraining]) -> int:
     """How many systems are trained at a time: as many as there are cores and memory for, or as is set."""
     deployment = plan[0].deployment
     if deployment.workers is not None:
         return min(deployment.workers, len(plan))
-    if deployment.device != "cpu" or exposures < LEAST_EXPOSURES:
+    sizes = {training.window: size_of(training.window) for training in plan}
+    if deployment.device != "cpu" or max(rows for rows, _ in sizes.values()) < LEAST_EXPOSURES:
         return 1
-    memory = memory_available() // (BYTES_A_SYSTEM + BYTES_AN_EXPOSURE * exposures)
+    memory = memory_available() // max(bytes_needed(*sizes[training.window]) for training in plan)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(len(plan), cores, memory))
+
+
+def bytes_needed(rows: int, clicks: int) -> int:
+    """Memory of one training: a block of instances and the next one, and the graph of the window's clicks."""
+    return BYTES_A_SYSTEM + BYTES_AN_INSTANCE * min(rows, BLOCK) + BYTES_A_CLICK * clicks
+
+
+def size_of(window: Sequence[Path]) -> tuple[int, int]:
+    """Exposures of a window, and clicks of all applications."""
+    manifests = [manifest for folder in window if (manifest := read_manifest(folder)) is not None]
+    clicks = sum(manifest["clicks"] + manifest["external_clicks"] for manifest in manifests)
+    return sum(manifest["rows"] for manifest in manifests), clicks
 
 
 def memory_available() -> int:
@@ -108,12 +112,6 @@ def memory_available() -> int:
 
 
 def train_unit(training: SystemTraining, emit: Emit) -> None:
-    """Train one system in a process of its own."""
-    assert training.log is not None
-    emit(_attempt(training, pickle.loads(training.log.read_bytes()), emit))
-
-
-def _attempt(training: SystemTraining, log: EventLog, emit: Emit) -> SystemTrained:
     """Train one system; a divergence is a result."""
     about = f"{training.system} {training.day}:"
 
@@ -121,30 +119,31 @@ def _attempt(training: SystemTraining, log: EventLog, emit: Emit) -> SystemTrain
         emit(WorkProgress(f"{about} {stage}", done, total))
 
     try:
-        ranker = train(training, log, listen)
+        ranker = train(training, listen)
     except (ValueError, ArithmeticError) as error:
-        return SystemTrained(training.system, failure=f"{type(error).__name__}: {error}")
-    return SystemTrained(training.system, tuple(ranker.losses))
+        emit(SystemTrained(training.system, failure=f"{type(error).__name__}: {error}"))
+    else:
+        emit(SystemTrained(training.system, tuple(ranker.losses)))
 
 
-def train(training: SystemTraining, log: EventLog, listen: Progress) -> Ranker:
-    """Train one system on `log`, everything through its day, and store it whole.
+def train(training: SystemTraining, listen: Progress) -> Ranker:
+    """Train one system on the partitions of its window, and store it whole.
 
     The record shows what the settings of `hourfold tune` made of the system.
     """
-    from models.ranking.lsttm.long_term_graph import LongTermState
+    from models.ranking.instances.window import TrainingWindow
     from models.ranking.ranker import Ranker
-    from models.ranking.registry import SYSTEMS
 
     system, day, deployment, states = training.system, training.day, training.deployment, training.states
-    settings = with_tuned(system, getattr(SYSTEMS[system], deployment.size), training.tuned)
+    settings = training.settings
     long_term = None
     if settings.uses_long_term:
-        long_term = LongTermState.load(states.ranker_path(states.long_term(day)))
+        offset_ms = deployment.service_zone.offset_ms
+        long_term = open_long_term_days(states, day, len(training.window), offset_ms)
     checkpoint = states.checkpoint(system, day)
     ranker = Ranker.train(
         settings,
-        log,
+        TrainingWindow.open(training.window, settings.features),
         seed=deployment.seed,
         device=deployment.device,
         long_term=long_term,

@@ -34,6 +34,7 @@ EXPECTED = {
     "hourfold quarantine show",
     "hourfold quarantine replay",
     "hourfold sql",
+    "hourfold keep",
     "hourfold ui",
 }
 GROUP = typer.main.get_command(app)

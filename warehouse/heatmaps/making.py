@@ -19,7 +19,7 @@ from warehouse.heatmaps.vocabulary import HeatmapVocabulary, largest_user
 from warehouse.landing.local_time import LocalZone
 from warehouse.store.warehouse import Warehouse
 
-FORMAT = 1  #: part of every digest: segments of another layout are encoded anew
+FORMAT = 2  #: part of every digest: segments of another layout are encoded anew
 #: Encoded together and stored as one row group, so that memory does not grow with the number of users.
 USERS_AT_ONCE = 1 << 17
 

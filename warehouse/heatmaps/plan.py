@@ -2,42 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
+import pyarrow as pa
 
 from warehouse.heatmaps.settings import SHOPPING_EVENTS, ChannelRule
 from warehouse.heatmaps.vocabulary import Channel, HeatmapVocabulary, category_values, genre_at
 from warehouse.store.warehouse import Warehouse
 
-NO_CHANNEL = -1
-
-
-@dataclass(frozen=True)
-class Layer:
-    """To which channel each class of a table's events belongs.
-
-    A class is genre code · 2 + cancelled for purchases, the kind's code for points.
-    """
-
-    table: str
-    channel: np.ndarray  #: int64 [classes], NO_CHANNEL where events of the class have none
+_SCHEMA = pa.schema([("class", pa.int32()), ("channel", pa.uint16()), ("aggregate", pa.string())])
 
 
 @dataclass(frozen=True)
 class Plan:
     """How a modality's cells come about, for the codes that the warehouse has now."""
 
-    layers: tuple[Layer, ...]
+    #: table → class, channel, aggregate (sum, last or count). A class is genre code · 2 + cancelled for
+    #: purchases, the kind's code for points; its events may go to several channels, or to none
+    channels: Mapping[str, pa.Table]
     baskets: int | None  #: the channel that counts payments
-    last: np.ndarray  #: bool [C], whether a channel holds the hour's last amount instead of a sum
-    counted: np.ndarray  #: bool [C], whether it counts events
-
-    @property
-    def tables(self) -> list[str]:
-        """The tables on which it draws."""
-        counted = [] if self.baskets is None else ["purchases"]
-        return sorted({layer.table for layer in self.layers} | set(counted))
 
     @classmethod
     def of(cls, warehouse: Warehouse, vocabulary: HeatmapVocabulary, modality: str) -> Plan:
@@ -45,7 +29,7 @@ class Plan:
         channels = vocabulary.of(modality)
         genres = category_values(warehouse, "purchases", "genre")
         kinds = category_values(warehouse, "points", "kind")
-        layers: list[Layer] = []
+        rows: dict[str, list[tuple[int, int, str]]] = {}
         baskets = None
         for rule in vocabulary.settings.rules:
             number = {
@@ -58,40 +42,33 @@ class Plan:
             if (rule.event, rule.aggregate) == ("payments", "count"):
                 baskets = number[None]
                 continue
-            layer = _points_layer(rule, kinds, number)
-            if rule.event in SHOPPING_EVENTS:
-                layer = _shopping_layer(rule, genres, number)
-            _add(layers, layer)
-        aggregates = np.array([channel.aggregate for channel in channels])
-        return cls(tuple(layers), baskets, last=aggregates == "last", counted=aggregates == "count")
+            shopping = rule.event in SHOPPING_EVENTS
+            classes = _of_purchases(rule, genres, number) if shopping else _of_points(rule, kinds, number)
+            table = "purchases" if shopping else "points"
+            rows.setdefault(table, []).extend((one, number, rule.aggregate) for one, number in classes)
+        tables = {
+            table: pa.Table.from_arrays([pa.array(c) for c in zip(*listed, strict=True)], _SCHEMA.names)
+            for table, listed in rows.items()
+            if listed
+        }
+        return cls({table: columns.cast(_SCHEMA) for table, columns in tables.items()}, baskets)
 
 
 def _fields(channel: ChannelRule | Channel) -> tuple[object, ...]:
     return channel.modality, channel.event, channel.genre_level, channel.aggregate
 
 
-def _shopping_layer(rule: ChannelRule, genres: list[str], number: dict[str | None, int]) -> Layer:
+def _of_purchases(
+    rule: ChannelRule, genres: list[str], number: dict[str | None, int]
+) -> list[tuple[int, int]]:
+    """Class and channel of every genre."""
+    cancelled = int(rule.event == "cancelled")
     if rule.genre_level is None:
-        channel = np.full(len(genres), number[None])
-    else:
-        level, other = rule.genre_level, number[None]
-        channel = np.array([number.get(genre_at(path, level), other) for path in genres], dtype=np.int64)
-    classes = np.full((len(genres), 2), NO_CHANNEL)
-    classes[:, int(rule.event == "cancelled")] = channel
-    return Layer("purchases", classes.ravel())
+        return [(2 * code + cancelled, number[None]) for code in range(len(genres))]
+    named = (number.get(genre_at(path, rule.genre_level), number[None]) for path in genres)
+    return [(2 * code + cancelled, channel) for code, channel in enumerate(named)]
 
 
-def _points_layer(rule: ChannelRule, kinds: list[str], number: dict[str | None, int]) -> Layer:
-    named = [number[None] if kind == rule.event and None in number else NO_CHANNEL for kind in kinds]
-    return Layer("points", np.array(named, dtype=np.int64))
-
-
-def _add(layers: list[Layer], layer: Layer) -> None:
-    """Lay over the first layer with which it has no class in common, so that events are gone through once."""
-    for index, upper in enumerate(layers):
-        if upper.table != layer.table:
-            continue
-        if not ((upper.channel != NO_CHANNEL) & (layer.channel != NO_CHANNEL)).any():
-            layers[index] = Layer(upper.table, np.maximum(upper.channel, layer.channel))
-            return
-    layers.append(layer)
+def _of_points(rule: ChannelRule, kinds: list[str], number: dict[str | None, int]) -> list[tuple[int, int]]:
+    """Class and channel of the rule's kind."""
+    return [(code, number[None]) for code, kind in enumerate(kinds) if kind == rule.event]

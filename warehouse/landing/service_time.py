@@ -82,6 +82,14 @@ class ServiceZone:
         start, end = self.day_start_ms(first), self.day_start_ms(last)
         return [self.day_key(ms) for ms in range(start, end + 1, DAY_MS)]
 
+    def day_before(self, day: str) -> str:
+        """The day before a day."""
+        return self.day_key(self.day_start_ms(day) - DAY_MS)
+
+    def day_after(self, day: str) -> str:
+        """The day after a day."""
+        return self.day_key(self.day_start_ms(day) + DAY_MS)
+
     def hour_keys(self, ms: np.ndarray) -> np.ndarray:
         """`hour_key` of many instants, int64 [N] → str [N]; only distinct hours are formatted."""
         import numpy as np

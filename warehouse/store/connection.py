@@ -8,12 +8,12 @@ import duckdb
 
 from warehouse.store.configuring import create_views
 from warehouse.store.engine import OpenFile
-from warehouse.store.migration import FORMER_VERSION, migrate
+from warehouse.store.migration import FORMER_VERSIONS, migrate
 from warehouse.store.statements import schema
 from warehouse.store.transactions import transaction
 from warehouse.store.waiting import check_path, open_when_free
 
-SCHEMA_VERSION = "2"
+SCHEMA_VERSION = "3"
 
 
 class WarehouseMissing(FileNotFoundError):
@@ -44,8 +44,8 @@ def connect(path: Path, *, read_only: bool, wait_seconds: float) -> OpenFile:
             raise WarehouseMissing(f"{path} holds no warehouse yet: ingest some logs first")
         if version is None:
             _create(connection)
-        elif version == FORMER_VERSION and not read_only:
-            migrate(connection, path, SCHEMA_VERSION)
+        elif version in FORMER_VERSIONS and not read_only:
+            migrate(connection, path, version, SCHEMA_VERSION)
         elif version != SCHEMA_VERSION:
             raise OtherSchema(_remedy(path, version))
     except BaseException:
@@ -55,11 +55,11 @@ def connect(path: Path, *, read_only: bool, wait_seconds: float) -> OpenFile:
 
 
 def upgrade(path: Path, *, wait_seconds: float = 60.0) -> None:
-    """Migrate the file to this version of the schema if the former one wrote it; else nothing is done."""
+    """Migrate the file to this version of the schema if a former one wrote it; else nothing is done."""
     if not path.exists():
         return
     with open_when_free(path, read_only=True, wait_seconds=wait_seconds) as reader:
-        former = _version(reader.connection) == FORMER_VERSION
+        former = _version(reader.connection) in FORMER_VERSIONS
     if former:
         connect(path, read_only=False, wait_seconds=wait_seconds).close()
 
@@ -82,6 +82,6 @@ def _create(connection: duckdb.DuckDBPyConnection) -> None:
 
 def _remedy(path: Path, version: str) -> str:
     says = f"{path} has schema version {version}, this program needs {SCHEMA_VERSION}"
-    if version == FORMER_VERSION:
+    if version in FORMER_VERSIONS:
         return f"{says}: `hourfold ingest` brings it up to date in one transaction"
     return f"{says}: move the file away and ingest the landing folder again"

@@ -70,7 +70,8 @@ class OpenFile:
         self.close()
 
     def close(self) -> None:
-        """Close the connection; the file too, where nobody else in this process has it open. Twice is once."""
+        """Close the connection; the file too, where nobody else in this process has it open. Twice is
+        once."""
         with _lock:
             attached, self._attached = self._attached, None
             if attached is None:

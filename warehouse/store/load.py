@@ -5,23 +5,34 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import duckdb
+import numpy as np
 import pandas as pd
+import pyarrow as pa
 
-from warehouse.landing.contract import TableContract, table_contract
+from warehouse.landing.contract import PartitionKind, TableContract, table_contract
 from warehouse.landing.description import SourceDescription
 from warehouse.landing.records import PartitionLoad
+from warehouse.landing.service_time import DAY_MS, HOUR_MS
 from warehouse.store.columns import stored_names
 from warehouse.store.configuring import chosen_contract, configure
+from warehouse.store.id_index import NUMBERED, TOKEN, IdIndex, NewIds, count
 from warehouse.store.staging import InvariantBroken, stage_kept, stage_quarantine, stage_records
 from warehouse.store.statements import quoted, statement, text_literal
 from warehouse.store.transactions import staged, transaction
 
-#: Dense numbers appended by a load, in this order: id column → index table.
-INDEXES = {"user_id": "user_index", "item_id": "item_index"}
+#: By which rows of a table are in order of time, so that a range of it is found without reading the rest.
+TIMES = {
+    "exposures": "shown_at",
+    "external_clicks": "received_at",
+    "purchases": "purchased_at",
+    "points": "occurred_at",
+}
+LENGTHS = {PartitionKind.HOUR: HOUR_MS, PartitionKind.DAY: DAY_MS}
 
 
 def load_partitions(
     connection: duckdb.DuckDBPyConnection,
+    ids: IdIndex,
     table: str,
     loads: Sequence[PartitionLoad],
     rows: pd.DataFrame,
@@ -45,17 +56,58 @@ def load_partitions(
     with staged(connection, **tables), transaction(connection):
         if description is not None:
             configure(connection, description)
-        for step in ("delete_rows", "delete_quarantine", "delete_batches"):
-            _run(connection, step, table, table=quoted(table))
-        insert_rows(connection, contract)
+        _delete_former(connection, contract)
+        new = insert_rows(connection, contract, ids)
         check_stored(connection, contract)
         _run(connection, "insert_batches", table)
-        _run(connection, "insert_quarantine", table)  # last: its numbers do not go back
+        _run(connection, "insert_quarantine", table)  # after what may fail: its numbers do not go back
+        remember_ids(connection, ids, new)
+
+
+def _delete_former(connection: duckdb.DuckDBPyConnection, contract: TableContract) -> None:
+    """Make room for the partitions of `staged_loads`, where some have been loaded before.
+
+    Rows lie within their partition's bounds, because the gate keeps no others: only these are read. Should
+    there be fewer than were recorded, the whole table is.
+    """
+    table = contract.name
+    query = statement("load", "loaded_before")
+    partitions, kept = connection.execute(query, {"table": table}).fetchall()[0]
+    if not partitions:
+        return
+    within = _within(connection, contract)
+    if within:
+        text = statement("load", "delete_rows", table=quoted(table), within=within)
+        kept -= connection.execute(text).fetchall()[0][0]
+    if kept or not within:
+        connection.execute(statement("load", "delete_rows", table=quoted(table), within=""))
+    for step in ("delete_quarantine", "delete_batches"):
+        _run(connection, step, table)
+
+
+def _within(connection: duckdb.DuckDBPyConnection, contract: TableContract) -> str:
+    """Bounds of the time of rows of `staged_loads`, as constants; empty for tables not in order of time."""
+    if contract.name not in TIMES:
+        return ""
+    first_ms, last_ms = connection.execute(
+        "SELECT min(start_ms), max(start_ms) FROM staged_loads"
+    ).fetchall()[0]
+    time, end_ms = TIMES[contract.name], last_ms + LENGTHS[contract.partition]
+    return f"AND {time} >= {int(first_ms)} AND {time} < {int(end_ms)}"
+
+
+def remember_ids(connection: duckdb.DuckDBPyConnection, ids: IdIndex, new: NewIds) -> None:
+    """Write what a load adds to the index of ids, and its token: the last step before the commit."""
+    if new:
+        connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", [TOKEN, ids.write(new)])
 
 
 def check_stored(connection: duckdb.DuckDBPyConnection, contract: TableContract) -> None:
     """Raise InvariantBroken unless the partitions of `staged_loads` hold as many rows as were kept."""
-    wrong = connection.execute(statement("load", "stored_rows", table=quoted(contract.name))).fetchall()
+    query = statement(
+        "load", "stored_rows", table=quoted(contract.name), within=_within(connection, contract)
+    )
+    wrong = connection.execute(query).fetchall()
     if wrong:
         partition, expected, stored = wrong[0]
         raise InvariantBroken(
@@ -64,12 +116,43 @@ def check_stored(connection: duckdb.DuckDBPyConnection, contract: TableContract)
         )
 
 
-def insert_rows(connection: duckdb.DuckDBPyConnection, contract: TableContract) -> None:
-    """Append numbers for the new ids and values of `staged`, then its rows; runs inside a transaction."""
+def insert_rows(connection: duckdb.DuckDBPyConnection, contract: TableContract, ids: IdIndex) -> NewIds:
+    """Append numbers for the new ids and values of `staged`, then its rows; runs inside a transaction.
+
+    Returns what the index of ids has to take in before the transaction is committed.
+    """
     own = table_contract(contract.name)
-    for key, index in INDEXES.items():
-        if own.column(key):
-            connection.execute(statement("load", "append_index", index=index, key=key))
+    numbered = {key: _numbered(connection, ids, key) for key in NUMBERED if own.column(key)}
+    _insert(connection, contract, {f"staged_{NUMBERED[key]}": table for key, (table, _) in numbered.items()})
+    numbers = {NUMBERED[key]: fresh for key, (_, fresh) in numbered.items()}
+    if contract.name != "exposures":
+        return NewIds(numbers)
+    rows = connection.execute(statement("load", "staged_exposure_ids")).fetchnumpy()
+    return NewIds(numbers, *(np.ma.getdata(rows[name]) for name in ("exposure_id", "hour")))
+
+
+def _numbered(
+    connection: duckdb.DuckDBPyConnection, ids: IdIndex, key: str
+) -> tuple[pa.Table, list[tuple[str, int]]]:
+    """The ids of `staged` with their dense numbers, and those that are new, which join their table."""
+    table = NUMBERED[key]
+    staged_ids = [one for (one,) in connection.execute(statement("load", "staged_ids", key=key)).fetchall()]
+    known, end = ids.numbers(table, staged_ids), count(connection, table)
+    fresh = [(one, end + place) for place, one in enumerate(one for one in staged_ids if one not in known)]
+    known |= dict(fresh)
+    numbers = pa.array([known[one] for one in staged_ids], pa.int32())
+    if fresh:
+        names, positions = zip(*fresh, strict=True)
+        rows = pa.table({key: pa.array(names, pa.string()), table: pa.array(positions, pa.int32())})
+        with staged(connection, fresh=rows):
+            connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM fresh ORDER BY {table}")
+    return pa.table({key: pa.array(staged_ids, pa.string()), table: numbers}), fresh
+
+
+def _insert(
+    connection: duckdb.DuckDBPyConnection, contract: TableContract, numbered: dict[str, pa.Table]
+) -> None:
+    """Append numbers for the new categories of `staged`, then its rows; `numbered` has those of its ids."""
     names = {column: quoted(stored) for column, stored in stored_names(contract).items()}
     codes, joins = [], []
     for position, column in enumerate(contract.coded):
@@ -88,9 +171,9 @@ def insert_rows(connection: duckdb.DuckDBPyConnection, contract: TableContract) 
             )
         )
     codes += [f", staged.{names[column]}" for column in contract.numbers]
-    connection.execute(
-        statement("load", f"insert_{contract.name}", codes=" ".join(codes), joins="\n".join(joins))
-    )
+    text = statement("load", f"insert_{contract.name}", codes=" ".join(codes), joins="\n".join(joins))
+    with staged(connection, **numbered):
+        connection.execute(text)
 
 
 def _run(connection: duckdb.DuckDBPyConnection, name: str, contract_table: str, **identifiers: str) -> None:

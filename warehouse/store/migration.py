@@ -1,7 +1,7 @@
-"""From the former schema to this one: chosen columns into their own name space, empty successes out.
+"""From former schemas to this: chosen columns into their name space, empty successes out, results by time.
 
 Schema 1 stored a chosen column under its own name, where it could take the place of one of the schema's, and
-recorded hours without files as loaded.
+recorded hours without files as loaded. Schema 2 found scores and metrics of an hour by reading all of them.
 """
 
 from __future__ import annotations
@@ -20,14 +20,33 @@ from warehouse.store.configuring import create_views
 from warehouse.store.statements import quoted, schema, statement
 from warehouse.store.transactions import transaction
 
-FORMER_VERSION = "1"
+FORMER_VERSIONS = ("1", "2")
 DESCRIBING = ("users", "items", "demographics")  #: tables whose files are valid from a date on
 
 log = logging.getLogger(__name__)
 
 
-def migrate(connection: duckdb.DuckDBPyConnection, path: Path, version: str) -> None:
-    """Bring a warehouse of FORMER_VERSION to `version`, in one transaction.
+def migrate(connection: duckdb.DuckDBPyConnection, path: Path, former: str, version: str) -> None:
+    """Bring a warehouse from one of FORMER_VERSIONS to `version`, in one transaction."""
+    if former == FORMER_VERSIONS[0]:
+        _migrate_first(connection, path, former, version)
+        return
+    with transaction(connection):
+        connection.execute(schema())
+        _place_in_time(connection, version)
+    log.warning("%s was brought from schema %s to %s", path, former, version)
+
+
+def _place_in_time(connection: duckdb.DuckDBPyConnection, version: str) -> None:
+    """Give scores and metrics the number of their partition, and the file the schema's version."""
+    for table in ("predictions", "metrics"):
+        connection.execute(f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS key_number BIGINT")
+        connection.execute(statement("migration", "place_in_time", table=table))
+    connection.execute("UPDATE meta SET value = ? WHERE key = 'schema_version'", [version])
+
+
+def _migrate_first(connection: duckdb.DuckDBPyConnection, path: Path, former: str, version: str) -> None:
+    """From schema 1.
 
     A table that a chosen column spoilt (its own column is gone or of another type) is emptied, so that its
     partitions are loaded again. Partitions that were recorded without a file are no longer counted as loaded.
@@ -46,8 +65,8 @@ def migrate(connection: duckdb.DuckDBPyConnection, path: Path, version: str) -> 
         missing = connection.execute(statement("migration", "forget_missing")).fetchall()
         early = [one for table in DESCRIBING for one in _forget_early(connection, table)]
         create_views(connection)
-        connection.execute("UPDATE meta SET value = ? WHERE key = 'schema_version'", [version])
-    log.warning("%s was brought from schema %s to %s", path, FORMER_VERSION, version)
+        _place_in_time(connection, version)
+    log.warning("%s was brought from schema %s to %s", path, former, version)
     if spoilt:
         log.warning(
             "%s: chosen columns had taken the place of the schema's own in %s: emptied, ingest will load %s "

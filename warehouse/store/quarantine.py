@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from warehouse.landing.description import SourceDescription
 from warehouse.store.configuring import configure
-from warehouse.store.load import check_stored, insert_rows
+from warehouse.store.load import check_stored, insert_rows, remember_ids
 from warehouse.store.staging import stage_kept
 from warehouse.store.statements import statement
 from warehouse.store.transactions import staged, transaction
@@ -70,17 +70,22 @@ def move_to_kept(
             "digest": pa.array(_digests(rows), type=pa.string()),
         }
     )
-    with transaction(connection), staged(connection, staged_moves=moves):
+    with (
+        warehouse.changing_ids() as ids,
+        transaction(connection),
+        staged(connection, staged_moves=moves),
+    ):
         if description is not None:
             configure(connection, description)
         loads = connection.execute(statement("quarantine", "staged_loads"), {"table": table}).df()
         order = {partition: position for position, partition in enumerate(loads["partition"])}
         with staged(connection, staged_loads=loads, staged=stage_kept(contract, rows, order)):
-            insert_rows(connection, contract)
+            new = insert_rows(connection, contract, ids)
             connection.execute(statement("quarantine", "delete_moved"))
             connection.execute(statement("quarantine", "update_batches"), {"table": table})
             check_stored(connection, contract)
         warehouse.check_invariant(table, list(order))
+        remember_ids(connection, ids, new)
 
 
 def _digests(rows: pd.DataFrame) -> list[str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Literal
@@ -16,16 +17,19 @@ import pyarrow as pa
 from warehouse.landing.contract import TableContract
 from warehouse.landing.description import SourceDescription
 from warehouse.landing.records import PartitionLoad
-from warehouse.store import results
+from warehouse.store import lookups, results
 from warehouse.store.columns import FIELD_TABLES
 from warehouse.store.configuring import chosen_contract, chosen_fields, chosen_numbers, configure
 from warehouse.store.connection import connect
-from warehouse.store.events import Columns, read_events
+from warehouse.store.events import Columns, EntitiesOf, read_descriptions, read_events, read_shown
+from warehouse.store.id_index import IdIndex
 from warehouse.store.load import load_partitions
 from warehouse.store.results import Metric
 from warehouse.store.staging import InvariantBroken
 from warehouse.store.statements import statement
 from warehouse.store.transactions import staged, transaction
+
+FIRST_MS, LAST_MS = -(1 << 62), 1 << 62  #: bounds of all times
 
 
 class Warehouse:
@@ -40,6 +44,7 @@ class Warehouse:
         self.read_only = read_only
         self._file = connect(self.path, read_only=read_only, wait_seconds=wait_seconds)
         self.connection = self._file.connection
+        self._ids: IdIndex | None = None
 
     def __enter__(self) -> Warehouse:
         return self
@@ -51,7 +56,22 @@ class Warehouse:
 
     def close(self) -> None:
         """Let go of the file."""
+        self._close_ids()
         self._file.close()
+
+    @contextmanager
+    def changing_ids(self) -> Iterator[IdIndex]:
+        """The index of ids for a load, which is looked at anew where the load comes to nothing."""
+        try:
+            yield self.ids
+        except BaseException:
+            self._close_ids()
+            raise
+
+    def _close_ids(self) -> None:
+        if self._ids is not None:
+            self._ids.close()
+            self._ids = None
 
     def configure(self, description: SourceDescription) -> None:
         """Add the source's chosen columns to the schema and remember their order; twice is the same as once.
@@ -102,37 +122,63 @@ class Warehouse:
         InvariantBroken, with nothing written, unless every partition has files and rows in = kept +
         quarantined.
         """
-        load_partitions(self.connection, table, loads, rows, quarantined, description)
+        with self.changing_ids() as ids:
+            load_partitions(self.connection, ids, table, loads, rows, quarantined, description)
 
-    def loaded(self, table: str) -> pd.DataFrame:
-        """One row a loaded partition: partition, start_ms, files_hash, data_hash, rows_in, kept, …."""
-        return self.connection.execute(statement("batches", "loaded"), {"table": table}).df()
+    def loaded(
+        self,
+        table: str,
+        partitions: Collection[str] | None = None,
+        *,
+        start_ms: int = FIRST_MS,
+        end_ms: int = LAST_MS,
+    ) -> pd.DataFrame:
+        """One row a loaded partition: partition, start_ms, files_hash, data_hash, rows_in, kept, ….
+
+        Only those of `partitions`, where they are named, that begin in `[start_ms, end_ms)`.
+        """
+        asked = None if partitions is None else list(partitions)
+        values = {"table": table, "partitions": asked, "start_ms": start_ms, "end_ms": end_ms}
+        return self.connection.execute(statement("batches", "loaded"), values).df()
 
     def history(
-        self, table: str, *, before_ms: int | None = None, except_partitions: Collection[str] = ()
+        self,
+        table: str,
+        *,
+        since_ms: int = FIRST_MS,
+        before_ms: int = LAST_MS,
+        cycle_ms: int | None = None,
+        phases: Collection[int] = (),
+        except_partitions: Collection[str] = (),
     ) -> pd.DataFrame:
-        """The gate's statistics of former batches, one row a partition (index), the columns that it gave."""
-        limit = np.iinfo(np.int64).max if before_ms is None else before_ms
-        batches = self.connection.execute(
-            statement("batches", "history"),
-            {"table": table, "before_ms": int(limit), "except_partitions": list(except_partitions)},
-        ).fetchall()
+        """The gate's statistics of former batches, one row a partition (index), the columns that it gave.
+
+        Only of those that begin in `[since_ms, before_ms)`, and with `cycle_ms` at one of the `phases` of it.
+        """
+        values: dict[str, object] = {"table": table, "since_ms": since_ms, "before_ms": before_ms}
+        values |= {"cycle_ms": cycle_ms, "phases": list(phases), "except_partitions": list(except_partitions)}
+        batches = self.connection.execute(statement("batches", "history"), values).fetchall()
         rows = [json.loads(row[-1]) for row in batches]
         return pd.DataFrame(rows, index=pd.Index([row[0] for row in batches], name="partition", dtype="str"))
 
-    def known_ids(self, table: Literal["users", "items"]) -> np.ndarray:
-        """Ids with a dimension row, sorted, object [N]."""
-        columns = self.connection.execute(statement("batches", f"known_{table}")).fetchnumpy()
-        return np.ma.getdata(next(iter(columns.values())))
+    @property
+    def ids(self) -> IdIndex:
+        """The index of ids, made where there is none for what this file holds."""
+        if self._ids is None:
+            self._ids = IdIndex(self.path, self.connection)
+        return self._ids
+
+    def known_ids(self, table: Literal["users", "items"], ids: Sequence[str]) -> set[str]:
+        """Those of `ids` that have a dimension row."""
+        return lookups.described(self.connection, self.ids, table, ids)
+
+    def described(self, table: Literal["users", "items"]) -> int:
+        """How many ids have a dimension row."""
+        return lookups.described_count(self.connection, table)
 
     def existing_exposure_ids(self, ids: Collection[str], except_partitions: Collection[str]) -> set[str]:
         """Those of `ids` that are stored in partitions other than the named ones."""
-        queries = pa.table({"exposure_id": pa.array(ids, type=pa.string())})
-        with staged(self.connection, queries=queries):
-            rows = self.connection.execute(
-                statement("batches", "existing_exposure_ids"), {"except_partitions": list(except_partitions)}
-            ).fetchall()
-        return {exposure_id for (exposure_id,) in rows}
+        return lookups.existing_exposure_ids(self.connection, self.ids, ids, except_partitions)
 
     def first_purchases(self, queries: pd.DataFrame, except_partitions: Collection[str]) -> np.ndarray:
         """Epoch ms of the first purchase, not cancelled, of each query (user, genre and brand as text).
@@ -149,18 +195,36 @@ class Warehouse:
         first[rows["position"]] = rows["first"]
         return first
 
-    def events(self, start_ms: int, end_ms: int, entities: Literal["all", "mentioned"] = "all") -> Columns:
+    def events(
+        self, start_ms: int, end_ms: int, entities: EntitiesOf = "all", *, ids: bool = True
+    ) -> Columns:
         """Everything received in `[start_ms, end_ms)`, as integer columns for the models.
 
-        Keys: `exposures.` exposure_id (object), user, item, shown_at, clicked (bool), dwell_seconds (float32,
-        NaN where unknown), context [E, C]; `external.` user, item, domain, occurred_at, received_at; `users.`
-        and `items.` index (ascending), fields [N, F], published_at. int64 unless said, -1 where unknown.
-        Exposures are sorted by shown_at, external clicks by received_at, ties by row of the landed partition.
-        Entities are those that the events mention and, with `all`, every one described before `end_ms`; the
-        description is the latest that was valid before `end_ms`.
+        Keys: `exposures.` exposure_id (object; with `ids`), user, item, shown_at, clicked (bool),
+        dwell_seconds (float32, NaN where unknown), context [E, C]; `external.` user, item, domain,
+        occurred_at, received_at; `users.` and `items.` index (ascending), fields [N, F], published_at. int64
+        unless said, -1 where unknown. Exposures are sorted by shown_at, external clicks by received_at, ties
+        by row of the landed partition. Entities are those that the events mention and, with `all`, every one
+        described before `end_ms`; the description is the latest that was valid before `end_ms`, or with
+        `first_met` before the end of the hour of the entity's first event.
         """
         fields = {table: self.fields(table) for table in FIELD_TABLES}
-        return read_events(self.connection, fields, start_ms, end_ms, entities)
+        return read_events(self.connection, fields, start_ms, end_ms, entities, ids)
+
+    def descriptions(self, before_ms: int) -> Columns:
+        """Every user and item with the latest description that was valid before an instant.
+
+        Keys: `users.` and `items.` index, fields, published_at, as in `events`.
+        """
+        fields = {table: self.fields(table) for table in FIELD_TABLES}
+        return read_descriptions(self.connection, fields, before_ms)
+
+    def shown(self, start_ms: int, end_ms: int) -> Columns:
+        """How many exposures in `[start_ms, end_ms)` each user had, and when each item was first shown.
+
+        Keys: `users.` user (ascending) and times; `items.` item (ascending) and first, ms.
+        """
+        return read_shown(self.connection, start_ms, end_ms)
 
     def data_hash(self, start_ms: int, end_ms: int) -> str:
         """Hash of the loaded batches that `events(start_ms, end_ms)` draws on: same files, same hash."""
@@ -169,8 +233,18 @@ class Warehouse:
         ).fetchall()
         return hashlib.sha256(json.dumps(hashes).encode()).hexdigest()
 
+    def batch_hashes(self, start_ms: int, end_ms: int) -> list[tuple[str, str, int, str]]:
+        """Table, partition, start and hash of the batches behind `data_hash`, in the order of their starts.
+
+        A description without a date starts at 0.
+        """
+        rows = self.connection.execute(
+            statement("batches", "hashes_by_start"), {"start_ms": start_ms, "end_ms": end_ms}
+        ).fetchall()
+        return [(table, partition, start, data_hash) for table, partition, start, data_hash in rows]
+
     def state(self, tables: Collection[str], replaced: tuple[str, Collection[str]]) -> str:
-        """Hash of what is loaded of these tables, but for the partitions `replaced` (table, keys).
+        """Says what is loaded of these tables, but for the partitions `replaced` (table, keys).
 
         It is equal before and after a load that changed nothing of it; empty where nothing is loaded.
         """
@@ -180,7 +254,7 @@ class Warehouse:
             "replaced_partitions": list(replaced[1]),
         }
         rows = self.connection.execute(statement("batches", "state"), values).fetchall()
-        return hashlib.sha256(json.dumps(rows).encode()).hexdigest() if rows else ""
+        return json.dumps(rows[0]) if rows[0][0] else ""
 
     def check_invariant(self, table: str | None = None, partitions: Collection[str] | None = None) -> None:
         """Raise InvariantBroken if a partition's rows in differ from its stored and quarantined rows."""
@@ -199,6 +273,12 @@ class Warehouse:
         """Replace a system's scores of a partition: exposure_ids object [E], scores float64 [E]."""
         results.write_predictions(self.connection, system, model_version, partition, exposure_ids, scores)
 
+    def write_scores(
+        self, partition: str, scored: Sequence[results.Scores], metrics: Sequence[Metric]
+    ) -> None:
+        """Replace the scores of these systems in a partition and these metrics, in one transaction."""
+        results.write_scores(self.connection, partition, scored, metrics)
+
     def read_predictions(self, system: str | None = None, partition: str | None = None) -> pd.DataFrame:
         """Stored scores: exposure_id, system, model_version, partition, score."""
         return results.read_predictions(self.connection, system, partition)
@@ -207,6 +287,11 @@ class Warehouse:
         """Store metrics, replacing those of the same name, system and partition."""
         results.write_metrics(self.connection, metrics)
 
-    def read_metrics(self, name: str | None = None, system: str | None = None) -> pd.DataFrame:
-        """Stored metrics: name, system, partition, value (NaN where undefined), extra (dictionary)."""
-        return results.read_metrics(self.connection, name, system)
+    def read_metrics(
+        self, name: str | None = None, system: str | None = None, day: str | None = None
+    ) -> pd.DataFrame:
+        """Stored metrics: name, system, partition, value (NaN where undefined), extra (dictionary).
+
+        `day`: of that day and its hours.
+        """
+        return results.read_metrics(self.connection, name, system, day)

@@ -51,12 +51,19 @@ class RankerArm:
     def retrain(self, log: EventLog, report: Progress) -> None:
         """Train the daily model, with its long-term graph where the system needs one."""
         from models.ranking.day import ServedDay
-        from models.ranking.lsttm.long_term_graph import train_long_term
+        from models.ranking.lsttm.long_term_mornings import train_long_term_days
 
         seed, device = self._settings.seed, self._settings.device
         long_term = None
         if self._system.uses_long_term:
-            long_term = train_long_term(log, self._long_term, seed=seed, device=device, progress=report)
+            long_term = train_long_term_days(
+                log,
+                self._long_term,
+                seed=seed,
+                days=self._system.training.window_days,
+                device=device,
+                progress=report,
+            )
         self._day = ServedDay.train(
             self._system, log, seed=seed, device=device, long_term=long_term, progress=report
         )

@@ -41,6 +41,7 @@ def prepare(settings: CompareSettings, data: Path | None, *, progress: Progress 
         first_day=description.first_day,
         simulated=description.simulated,
         external_first_day=description.external_first_day,
+        instances=source.home.instances,
     )
 
 

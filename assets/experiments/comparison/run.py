@@ -19,6 +19,7 @@ from assets.experiments.comparison.systems import LONG_TERM, chosen_long_term, c
 from assets.experiments.comparison.truth import truth
 from assets.experiments.frame import Study
 from assets.experiments.source_logs import Logs, hash_of
+from assets.experiments.windows import INSTANCES, encode_windows
 from models.progress import Progress
 
 
@@ -45,7 +46,8 @@ def compare(
     study = Study(out, key, DayScore, unit="days scored", progress=progress)
     study.expect(len(settings.systems) * len(settings.days) * len(settings.seeds))
     scored = {(day.system, day.day, day.seed) for day in study.rows}
-    study.run(score_unit, _units(settings, logs, scored), workers)
+    left = _left(settings, scored)
+    study.run(score_unit, _units(settings, logs, left, study), workers)
     failed = _failures(settings, study.rows)
     sound = [name for name in settings.systems if name not in failed]
     if not sound:
@@ -82,21 +84,40 @@ def all_settings(settings: CompareSettings) -> dict[str, dict[str, str]]:
     return flattened
 
 
-def _units(settings: CompareSettings, logs: Logs, scored: set[tuple[str, str, int]]) -> list[ScoringUnit]:
-    """What is left to score, by day and seed: the systems that share a long-term graph, then the others.
+def _left(
+    settings: CompareSettings, scored: set[tuple[str, str, int]]
+) -> list[tuple[str, int, tuple[str, ...]]]:
+    """What is left to score, by day and seed: the systems that share long-term graphs, then the others.
 
     Two pieces a day and seed keep all workers at work nearly to the end, and train no graph twice.
     """
     shares = {name: system.uses_long_term for name, system in chosen_systems(settings).items()}
-    units = []
+    left = []
     for day in settings.days:
         for seed in settings.seeds:
             for long_term in (True, False):
                 alike = (name for name in settings.systems if shares[name] == long_term)
                 remaining = tuple(name for name in alike if (name, day, seed) not in scored)
                 if remaining:
-                    units.append(ScoringUnit(settings, logs, day, seed, remaining))
-    return units
+                    left.append((day, seed, remaining))
+    return left
+
+
+def _units(
+    settings: CompareSettings,
+    logs: Logs,
+    left: Sequence[tuple[str, int, tuple[str, ...]]],
+    study: Study[DayScore],
+) -> list[ScoringUnit]:
+    """The same for workers, with the instances to train on, which are encoded first."""
+    named = {name for *_, names in left for name in names}
+    systems = {name: system for name, system in chosen_systems(settings).items() if name in named}
+    days = list(dict.fromkeys(day for day, *_ in left))
+    windows = encode_windows(logs, systems, days, study.folder / INSTANCES, study.report) if left else {}
+    return [
+        ScoringUnit(settings, logs, day, seed, names, {name: windows[name, day] for name in names})
+        for day, seed, names in left
+    ]
 
 
 def _failures(settings: CompareSettings, days: Sequence[DayScore]) -> dict[str, str]:

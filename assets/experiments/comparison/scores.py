@@ -1,30 +1,33 @@
 """What the workers of a comparison do: train systems on the days before a test day, score its hours.
 
-An hour is scored by the state adapted on the hours before it, and only then are its labels used. The
-long-term graph is trained once for each (day, seed) and shared by the systems that need it.
+An hour is scored by the state adapted on the hours before it, and only then are its labels used. Days are
+encoded before, and the long-term graphs of a (day, seed) are trained once for the systems that need them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from assets.common.provenance import git_revision
-from assets.experiments.comparison.day_facts import DayFacts
+from assets.experiments.comparison.day_facts import DayFacts, ShownBefore
 from assets.experiments.comparison.parts import DayScore, HourScore
 from assets.experiments.comparison.settings import CompareSettings
 from assets.experiments.comparison.systems import chosen_long_term, chosen_systems
 from assets.experiments.frame import Finished
-from assets.experiments.source_logs import Logs, read_day
+from assets.experiments.source_logs import Logs, read_history, read_hours
 from assets.experiments.workers import Emit, WorkProgress
+from assets.ranking.window_days import longest
 from models.progress import Progress
+from warehouse.landing.service_time import ServiceZone
 
 if TYPE_CHECKING:
     from models.ranking.features.event_log import EventLog
-    from models.ranking.lsttm.long_term_graph import LongTermState
+    from models.ranking.lsttm.long_term_days import LongTermDays
     from models.ranking.training.system import SystemSettings
 
 
@@ -40,6 +43,7 @@ class ScoringUnit:
     day: str
     seed: int
     systems: tuple[str, ...]
+    windows: Mapping[str, tuple[Path, ...]]  #: system → partitions before the day, oldest first
 
 
 @dataclass(frozen=True)
@@ -76,33 +80,46 @@ def score_unit(unit: ScoringUnit, emit: Emit) -> None:
 
     if unit.settings.device == "cpu":
         torch.set_num_threads(1)
-    history, hours = read_day(unit.logs, unit.day)
-    emit(Finished(arrays={facts_name(unit.day): vars(DayFacts.of(history, hours))}))
+    hours = read_hours(unit.logs, unit.day)
+    with unit.logs.open() as warehouse:
+        day_start_ms = ServiceZone(unit.logs.zone).day_start_ms(unit.day)
+        before = ShownBefore.read(warehouse, unit.logs.start_ms, day_start_ms)
+    emit(Finished(arrays={facts_name(unit.day): vars(DayFacts.of(before, hours))}))
     systems = chosen_systems(unit.settings)
 
     def report(stage: str, done: int, total: int) -> None:
         emit(WorkProgress(f"{unit.day} seed {unit.seed} {stage}", done, total))
 
     long_term = None
-    if any(systems[name].uses_long_term for name in unit.systems):
-        from models.ranking.lsttm.long_term_graph import train_long_term
-
-        chosen = chosen_long_term(unit.settings)
-        device = unit.settings.device
+    if reading := [name for name in unit.systems if systems[name].uses_long_term]:
         try:
-            long_term = train_long_term(history, chosen, seed=unit.seed, device=device, progress=report)
+            long_term = _long_term(unit, [systems[name] for name in reading], report)
         except FAILURES as error:
-            alike = [name for name in unit.systems if systems[name].uses_long_term]
-            emit(Finished(tuple(_failure(name, unit, error) for name in alike)))
+            emit(Finished(tuple(_failure(name, unit, error) for name in reading)))
     for name in unit.systems:
         if systems[name].uses_long_term and long_term is None:
             continue
         try:
-            day, scores = score_day(name, systems[name], history, hours, unit, long_term, report)
+            day, scores = score_day(name, systems[name], hours, unit, long_term, report)
         except FAILURES as error:
             emit(Finished((_failure(name, unit, error),)))
         else:
             emit(Finished((day,), {scores_name(name, unit.day, unit.seed): scores.arrays()}))
+
+
+def _long_term(unit: ScoringUnit, systems: Sequence[SystemSettings], report: Progress) -> LongTermDays:
+    """Long-term vectors as of each morning of the longest window of some systems."""
+    from models.ranking.lsttm.long_term_mornings import train_long_term_days
+
+    lengths = [system.training.window_days for system in systems]
+    return train_long_term_days(
+        read_history(unit.logs, unit.day),
+        chosen_long_term(unit.settings),
+        seed=unit.seed,
+        days=longest(lengths),
+        device=unit.settings.device,
+        progress=report,
+    )
 
 
 def _failure(name: str, unit: ScoringUnit, error: Exception) -> DayScore:
@@ -112,13 +129,12 @@ def _failure(name: str, unit: ScoringUnit, error: Exception) -> DayScore:
 def score_day(
     name: str,
     system: SystemSettings,
-    history: EventLog,
     hours: Sequence[EventLog],
     unit: ScoringUnit,
-    long_term: LongTermState | None,
+    long_term: LongTermDays | None,
     report: Progress,
 ) -> tuple[DayScore, Scores]:
-    """Train on the history, then score each hour before adapting on it.
+    """Train on the window before the day, then score each hour before adapting on it.
 
     A copy of the trained model scores the hours too: it receives each, but never adapts.
 
@@ -126,6 +142,8 @@ def score_day(
         Diverged: the training has.
         NotFinite: scores of an hour are NaN or infinite.
     """
+    from models.ranking.instances.window import TrainingWindow
+
     from models.metrics import finite
     from models.ranking.day import ServedDay
 
@@ -134,7 +152,7 @@ def score_day(
 
     day = ServedDay.train(
         system,
-        history,
+        TrainingWindow.open(unit.windows[name], system.features),
         seed=unit.seed,
         device=unit.settings.device,
         long_term=long_term,

@@ -12,18 +12,20 @@ from pathlib import Path
 
 from assets.experiments.frame import Study
 from assets.experiments.tuning.choice import RULE, summary
+from assets.experiments.tuning.days import ReadDays
 from assets.experiments.tuning.results import TuningResult
 from assets.experiments.tuning.settings import TuneSettings
 from assets.experiments.tuning.trial import Trial, TrialRow
 from assets.experiments.tuning.workers import (
     GraphUnit,
-    ReadDays,
     StudyUnit,
     days_read,
     graph_path,
     run_study,
     train_graph,
 )
+from assets.experiments.windows import INSTANCES
+from assets.ranking.window_days import longest
 from models.progress import Progress
 
 
@@ -42,6 +44,8 @@ def tune(
     Trials are kept in `<out>.partial` as they end. The same call after a kill goes on from the last finished
     trial of each system; with more trials than before it goes on from those, finished or killed.
     """
+    from models.ranking.registry import SYSTEMS
+
     key = settings.key(data_hash)
     study = Study(out, key, TrialRow, unit="trials", progress=progress)
     earlier = _written(out, key)
@@ -50,6 +54,8 @@ def tune(
     study.expect(sum(trials.values()), sum(map(len, finished.values())))
     remaining = [name for name in trials if len(finished[name]) < trials[name]]
     try:
+        prepared = {name: getattr(SYSTEMS[name], settings.size) for name in remaining}
+        read.prepare(prepared, study.folder / INSTANCES, study.report)
         study.run(train_graph, _graphs(settings, read, study.folder, remaining), workers)
         units = [
             StudyUnit(settings, read, name, tuple(row.trial for row in finished[name]), study.folder)
@@ -105,7 +111,11 @@ def _written(out: Path, key: str) -> list[TrialRow]:
 def _graphs(settings: TuneSettings, read: ReadDays, folder: Path, systems: Sequence[str]) -> list[GraphUnit]:
     from models.ranking.registry import SYSTEMS
 
-    if not any(getattr(SYSTEMS[name], settings.size).uses_long_term for name in systems):
+    reading = [s for name in systems if (s := getattr(SYSTEMS[name], settings.size)).uses_long_term]
+    if not reading:
         return []
+    window = longest([system.training.window_days for system in reading])
     paths = [graph_path(folder, day) for day in settings.days]
-    return [GraphUnit(settings, read, day, path) for day, path in enumerate(paths) if not path.exists()]
+    return [
+        GraphUnit(settings, read, day, path, window) for day, path in enumerate(paths) if not path.exists()
+    ]

@@ -1,11 +1,11 @@
 """One system's study: trials of settings on validation days, each scored as a comparison scores a system.
 
-A trial trains the system on what was received before each day, then scores each hour before adapting on it;
-its figure is the mean over the days of the AUC of a day's exposures pooled. Trial 0 has the registry's
+A trial trains the system on the window before each day, then scores each hour before adapting on it; its
+figure is the mean over the days of the AUC of a day's exposures pooled. Trial 0 has the registry's
 defaults, each further one what the sampler draws from those before it. Nothing is pruned, so that every
 system has the same budget.
 
-Needs the logs in memory, `models` and Optuna: no warehouse.
+Needs logs in memory or instances in folders, `models` and Optuna: no warehouse.
 """
 
 from __future__ import annotations
@@ -160,6 +160,7 @@ def scores_of(
     from models.metrics import finite
     from models.ranking.day import ServedDay
 
-    history, hours = day
+    past, hours = day
+    history = past(system) if callable(past) else past
     served = ServedDay.train(system, history, seed=seed, device=device, long_term=long_term)
     return np.concatenate([finite(scored.probability) for scored in served.live(hours)])

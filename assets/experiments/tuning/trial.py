@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,9 +11,14 @@ from assets.common.tuned import Scalar
 from assets.experiments.record import Record
 
 if TYPE_CHECKING:
-    from models.ranking.features.event_log import EventLog
+    from models.ranking.instances.window import TrainingWindow
 
-Day = tuple["EventLog", Sequence["EventLog"]]  #: all received before a day, and its hours
+    from models.ranking.features.event_log import EventLog
+    from models.ranking.training.system import SystemSettings
+
+    Past = EventLog | Callable[[SystemSettings], TrainingWindow]
+
+Day = tuple["Past", Sequence["EventLog"]]  #: what a system is trained on before a day, and its hours
 Scores = Sequence[np.ndarray]  #: of each day, float64 [E], in the order of its exposures
 
 

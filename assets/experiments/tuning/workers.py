@@ -2,61 +2,38 @@
 
 from __future__ import annotations
 
-import pickle
-from collections.abc import Callable, Sequence
+import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from assets.common.provenance import git_revision
 from assets.experiments.frame import Finished, load_arrays
+from assets.experiments.tuning.days import ReadDays
 from assets.experiments.tuning.settings import TuneSettings
 from assets.experiments.tuning.study import study
 from assets.experiments.tuning.trial import Day, Scores, Trial, TrialRow
+from assets.experiments.windows import INSTANCES
 from assets.experiments.workers import Emit, WorkProgress
+from models.files import replace_file
 
 if TYPE_CHECKING:
-    from assets.experiments.source_logs import Logs
-
-ReadDays = Callable[[], Sequence[Day]]  #: picklable and hashable: a worker reads once, whatever it works on
-
-
-@dataclass(frozen=True)
-class LoggedDays:
-    """The validation days of a gated source."""
-
-    logs: Logs
-    days: tuple[str, ...]
-
-    def __call__(self) -> list[Day]:
-        """Read the warehouse, a day at a time."""
-        from assets.experiments.source_logs import read_day
-
-        return [read_day(self.logs, day) for day in self.days]
-
-
-@dataclass(frozen=True)
-class PickledDays:
-    """The same list, pickled before, for a machine without a warehouse. Only for files of one's own."""
-
-    path: Path
-
-    def __call__(self) -> list[Day]:
-        """Read the file."""
-        with self.path.open("rb") as file:
-            days: list[Day] = pickle.load(file)
-        return days
+    from models.ranking.lsttm.long_term_days import LongTermDays
 
 
 @dataclass(frozen=True)
 class GraphUnit:
-    """The long-term graph before one of the days, for all systems that read it."""
+    """The long-term graphs of the mornings before one of the days, for all systems that read them."""
 
     settings: TuneSettings
     read: ReadDays
     day: int  #: its position among the settings' days
     path: Path
+    window_days: int | None  #: mornings before it that have a graph of their own
 
 
 @dataclass(frozen=True)
@@ -76,15 +53,14 @@ def run_study(unit: StudyUnit, emit: Emit) -> None:
 
     settings, entry = unit.settings, SYSTEMS[unit.name]
     _one_thread(settings)
+    own = unit.folder / f"{INSTANCES} of {unit.name}"
     long_term = None
     if getattr(entry, settings.size).uses_long_term:
-        from models.ranking.lsttm.long_term_state import LongTermState
-
-        long_term = [LongTermState.load(graph_path(unit.folder, day)) for day in settings.days]
+        long_term = [load_mornings(graph_path(unit.folder, day)) for day in settings.days]
     for trial, scores in study(
         unit.name,
         entry,
-        days_read(unit.read),
+        days_read(unit.read, unit.folder / INSTANCES, own),
         trials=settings.trials,
         size=settings.size,
         seed=settings.seed,
@@ -98,6 +74,7 @@ def run_study(unit: StudyUnit, emit: Emit) -> None:
         arrays = {}
         if trial.number == 0 and scores is not None:
             arrays[_defaults_name(unit.name)] = dict(zip(settings.days, scores, strict=True))
+        shutil.rmtree(own, ignore_errors=True)  # of settings that no other trial has
         emit(Finished((TrialRow(system=unit.name, git=git_revision(), trial=trial),), arrays))
 
 
@@ -115,8 +92,8 @@ def _defaults_name(system: str) -> str:
 
 
 def train_graph(unit: GraphUnit, emit: Emit) -> None:
-    """Train the long-term graph before one day, and store it beside the partial results."""
-    from models.ranking.lsttm.long_term_graph import train_long_term
+    """Train the long-term graphs before one day, and store their vectors beside the partial results."""
+    from models.ranking.lsttm.long_term_mornings import train_long_term_days
     from models.ranking.registry import long_term_settings
 
     settings = unit.settings
@@ -125,24 +102,42 @@ def train_graph(unit: GraphUnit, emit: Emit) -> None:
     def report(stage: str, done: int, total: int) -> None:
         emit(WorkProgress(f"{settings.days[unit.day]} {stage}", done, total))
 
-    state = train_long_term(
-        days_read(unit.read)[unit.day][0],
+    mornings = train_long_term_days(
+        unit.read.history(unit.day),
         long_term_settings(settings.size),
         seed=settings.seed,
+        days=unit.window_days,
         device=settings.device,
         progress=report,
     )
-    state.save(unit.path)
+    save_mornings(mornings, unit.path)
+
+
+def save_mornings(mornings: LongTermDays, path: Path) -> None:
+    """Write vectors of mornings as one file, whole or not at all."""
+    known = {str(at): vectors for at, vectors in enumerate(mornings.mornings) if vectors is not None}
+    about = np.array([len(mornings.mornings), mornings.first_day, mornings.zone_offset_ms])
+    with replace_file(path) as fresh, fresh.open("wb") as file:
+        np.savez(file, allow_pickle=False, about=about, **known)
+
+
+def load_mornings(path: Path) -> LongTermDays:
+    """What `save_mornings` wrote."""
+    from models.ranking.lsttm.long_term_days import LongTermDays
+
+    arrays = load_arrays(path)
+    count, first_day, zone_offset_ms = arrays["about"].tolist()
+    return LongTermDays(tuple(arrays.get(str(at)) for at in range(count)), first_day, zone_offset_ms)
 
 
 @lru_cache(maxsize=1)
-def days_read(read: ReadDays) -> Sequence[Day]:
+def days_read(read: ReadDays, shared: Path, own: Path) -> Sequence[Day]:
     """The validation days, read once a worker."""
-    return read()
+    return read(shared, own)
 
 
 def graph_path(folder: Path, day: str) -> Path:
-    """Where the long-term graph before a day lies while a study runs."""
+    """Where the long-term vectors before a day lie while a study runs."""
     return folder / f"long_term.{day}.npz"
 
 

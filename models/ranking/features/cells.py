@@ -1,4 +1,4 @@
-"""Point-in-time counts: how often a key was seen before a period, all time or within the last w periods.
+"""Cells of counts: how often a key was seen before a period, of all periods or within the last w of them.
 
 All events of a key in one period are one row of a table sorted by (key, period), with running sums beside
 it, so that a count before any period is the difference of two running sums found by binary search: exact for
@@ -8,22 +8,23 @@ size are merged (each row is merged O(log of the day) times), so that appending 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-PERIOD_BITS = 15  #: 32,768 hours: 3.7 years from a history's first hour
-CODE_BITS = 22  #: category codes and item indexes below 4,194,303
-USER_BITS = 26  #: user indexes below 67,108,864
+PERIOD_BITS = 10  #: 1,024 hours: six weeks of hours behind the last day that was taken in whole
+CODE_BITS = 25  #: category codes and item indexes of pairs below 33,554,431
+USER_BITS = 28  #: user indexes, and those of keys that are no pairs, below 268,435,455
 
 
 def pair_key(first: np.ndarray, second: np.ndarray | int = -1) -> np.ndarray:
-    """Join two code arrays (each ≥ -1) into one key int64 below 2^48.
+    """Join two code arrays (each ≥ -1) into one key int64 below 2^53.
 
     Raises:
         ValueError: a code does not fit its bits.
     """
-    second = np.asarray(second, np.int64)
+    first, second = np.asarray(first, np.int64), np.asarray(second, np.int64)
     for name, codes, bits in (("first", first, USER_BITS), ("second", second, CODE_BITS)):
         if codes.size and (int(codes.max()) >= (1 << bits) - 1 or int(codes.min()) < -1):
             raise ValueError(
@@ -36,7 +37,7 @@ def pair_key(first: np.ndarray, second: np.ndarray | int = -1) -> np.ndarray:
 @dataclass(frozen=True)
 class _CellPart:
     keys: np.ndarray  # int64 [N] key << PERIOD_BITS | period, ascending
-    sums: np.ndarray  # int64 [N + 1, M] running sums of the measures
+    sums: np.ndarray  # int32 or int64 [N + 1, M] running sums of the measures
 
     @classmethod
     def build(cls, keys: np.ndarray, measures: np.ndarray) -> _CellPart:
@@ -80,8 +81,8 @@ class CountCells:
             return
         if int(periods.min()) < 0 or int(periods.max()) >= 1 << PERIOD_BITS:
             raise ValueError(
-                f"counts span {1 << PERIOD_BITS} hours from the first hour of the history, got hour "
-                f"{int(periods.min())} to {int(periods.max())}; retrain on a later start of the log"
+                f"counts span {1 << PERIOD_BITS} hours from the last encoded day on, got hour "
+                f"{int(periods.min())} to {int(periods.max())}; encode the days that are due, or retrain"
             )
         part = _CellPart.build((keys << PERIOD_BITS) | periods, measures)
         if len(self._parts[0].keys) == 0:
@@ -130,8 +131,19 @@ class CountCells:
         return {"keys": whole.keys, "sums": whole.sums}
 
     @classmethod
-    def from_arrays(cls, arrays: dict[str, np.ndarray]) -> CountCells:
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> CountCells:
         """The counts that `arrays` gave, the arrays used as they are (they may be memory-mapped)."""
         cells = cls(arrays["sums"].shape[1])
         cells._parts = [_CellPart(arrays["keys"], arrays["sums"])]
         return cells
+
+    def events(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Everything: keys int64 [N], periods int64 [N], measures [N, M], sorted by (key, period)."""
+        whole = self.arrays()
+        keys, periods = whole["keys"] >> PERIOD_BITS, whole["keys"] & ((1 << PERIOD_BITS) - 1)
+        return keys, periods, np.diff(whole["sums"], axis=0)
+
+    @classmethod
+    def of_sorted(cls, keys: np.ndarray, periods: np.ndarray, sums: np.ndarray) -> CountCells:
+        """Counts of cells that are sorted by (key, period) and unique, with their running sums [N + 1, M]."""
+        return cls.from_arrays({"keys": (keys << PERIOD_BITS) | periods, "sums": sums})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from models.ranking.features.event_log import MISSING, Entities
+from models.ranking.features.ordering import distinct
 from models.ranking.features.sorted_map import SortedMap
 
 
@@ -13,6 +14,7 @@ class EntityTable:
 
     def __init__(self, index: np.ndarray, fields: np.ndarray, published_at: np.ndarray) -> None:
         """Args: index int64 [N] ascending, fields int64 [N, F], published_at int64 [N]; maps are fine."""
+        self._index = index
         self._map = SortedMap(index, np.arange(len(index)))
         self._fields = [fields, np.empty((0, fields.shape[1]), np.int64)]
         self._published = [published_at, np.empty(0, np.int64)]
@@ -33,7 +35,7 @@ class EntityTable:
 
     def append(self, mentioned: np.ndarray, entities: Entities) -> None:
         """Add those of `mentioned` int64 [n] that are unknown yet: O(n log N), whatever `entities` holds."""
-        new = np.unique(mentioned)
+        new = distinct(mentioned)
         new = new[self._map.get(new) < 0]
         if len(new) == 0:
             return
@@ -62,6 +64,11 @@ class EntityTable:
         """
         flat = index.reshape(-1)
         at = self._map.get(flat)
+        if len(self) == self._base and len(at) and int(at.min()) >= 0:  # the usual case in training
+            return (
+                self._fields[0][at].reshape(*index.shape, self.width),
+                self._published[0][at].reshape(index.shape),
+            )
         fields = np.full((len(flat), self.width), MISSING, np.int64)
         published = np.full(len(flat), MISSING, np.int64)
         for level, hit, shift in ((0, (at >= 0) & (at < self._base), 0), (1, at >= self._base, self._base)):
@@ -73,6 +80,8 @@ class EntityTable:
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Everything, sorted by index: `index`, `fields`, `published_at`."""
+        if len(self._map) == self._base:
+            return {"index": self._index, "fields": self._fields[0], "published_at": self._published[0]}
         known = self._map.arrays()
         order = known["values"]
         return {

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import torch
 from torch import Tensor
 
 from models.layers.temporal_adjacency import TemporalAdjacency
 from models.ranking.features.batch import unique_keys
+from models.ranking.features.neighbours import RowView
 
 
 class Adjacencies:
     """The events behind a `models.ranking.features.neighbours.NeighbourIndex`, by name of direction."""
 
     adjacencies: dict[str, TemporalAdjacency]
+    view: RowView
+
+    def through(self, view: RowView) -> Self:
+        """The same events, which are shared, with rows found by another view."""
+        other = copy.copy(self)
+        other.view = view
+        return other
 
     def save(self, folder: Path) -> None:
         """Write everything into `folder` as plain arrays that `load_adjacencies` can map into memory."""

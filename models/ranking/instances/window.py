@@ -55,9 +55,10 @@ class TrainingWindow:
             return copy.deepcopy(self.features)
         return Features.load(self.state_folder, self.features.settings)
 
-    def spans(self, name: str) -> Spans:
-        """When the codes of an open field appear in the window."""
-        return Spans.united([day.spans[name] for day in self.days])
+    def spans(self) -> dict[int, Spans]:
+        """When the codes of each open column appear in the window."""
+        names = {c: spec.name for c, spec in enumerate(self.layout.specs) if spec.kind != "bins"}
+        return {c: Spans.united([day.spans[name] for day in self.days]) for c, name in names.items()}
 
     def last(self, days: int | None) -> TrainingWindow:
         """The service days that the last `days` × 24 hours touch; None: all of them. Events stay."""
@@ -74,16 +75,16 @@ class TrainingWindow:
             settings: of the features.
             days: only the last ones get instances; what came before is counted all the same. None: all.
         """
-        features, out = Features.start(settings, log), []
         zone = log.zone_offset_ms
-        events = EventDays.of(log)
         first = _first_day((log.start_ms + zone) // DAY_MS, log.end_ms + zone, days)
-        for day in events:
-            if (day.start_ms + zone) // DAY_MS >= first:
-                out.append(encode_day(features, day))
-            else:
-                features.encode_day(day)
-        return cls(tuple(out), features, events, _fingerprint(out))
+        start_ms = max(log.start_ms, first * DAY_MS - zone)
+        if start_ms == log.start_ms:
+            features = Features.start(settings, log)
+        else:
+            features = Features.of(settings, log.between(log.start_ms, start_ms))
+        recent = log.between(start_ms, log.end_ms)
+        encoded = tuple(encode_day(features, day) for day in EventDays.of(recent))
+        return cls(encoded, features, EventDays.of(log), _fingerprint(encoded))
 
     @classmethod
     def open(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from models.files import replace_file
@@ -42,7 +43,7 @@ def train_long_term(
         device: where to compute.
         progress: told (stage, steps done, steps in all).
         checkpoint: a file written after every epoch. A training that finds one of the same clicks, settings,
-            seed and start goes on from there, to the same vectors; any other is written over.
+            seed and `before` goes on from there, to the same vectors; any other is written over.
 
     Raises:
         ValueError: `before` has other settings or another seed.
@@ -60,16 +61,26 @@ def train_long_term(
         if checkpoint is not None:
             with replace_file(checkpoint) as temporary:
                 torch.save(training.state() | {"fingerprint": fingerprint}, temporary)
-    vectors, known, users = training.vectors().cpu().numpy(), (graph.degrees > 0).numpy(), graph.users
+    axes = fingerprint[:16] if before is None else before.axes
+    return _state_of(training, axes)
+
+
+def _state_of(training: LongTermTraining, axes: str) -> LongTermState:
+    graph = training.graph
+    sides = (
+        np.split(of_nodes.cpu().numpy(), [graph.users])
+        for of_nodes in (training.vectors(), graph.degrees > 0)
+    )
+    (user_vectors, item_vectors), (user_known, item_known) = sides
     return LongTermState(
-        user_vectors=vectors[:users],
-        item_vectors=vectors[users:],
-        user_known=known[:users],
-        item_known=known[users:],
+        user_vectors,
+        item_vectors,
+        user_known,
+        item_known,
         losses=tuple(training.losses),
         collapses=tuple(training.collapses),
-        settings=settings.model_dump_json(),
-        axes=fingerprint[:16] if before is None else before.axes,
+        settings=training.settings.model_dump_json(),
+        axes=axes,
         training=training.arrays(),
     )
 

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 
 from models.layers.field_sums import FieldSums, fm_and_network
 from models.layers.mlp import MLP
+from models.ranking.features.bins import AGE_LIMITS, COUNT_BINS, RATE_BINS
 from models.ranking.features.codes import Layout
-from models.ranking.features.features import AGE_LIMITS, COUNT_BINS, RATE_BINS
 from models.ranking.lsttm.click_factors import FactorSettings
 from models.ranking.training.system import WIDTH
 from models.settings import Settings

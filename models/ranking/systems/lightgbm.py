@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from models.ranking.features.batch import Batch
 from models.ranking.features.codes import Layout
 from models.ranking.features.instances import Instances
-from models.ranking.instances.stream import Block, InstanceStream, Order
-from models.ranking.systems.streamed_codes import CodeRows, StreamedCodes, pieces, sample
+from models.ranking.instances.stream import InstanceBlock, InstanceStream, Order
+from models.ranking.systems.streamed_codes import CodeRows, StreamedCodes, assembled, pieces, sample
 from models.ranking.training.adaptation import Adapter
 from models.ranking.training.learner import Learner
 from models.ranking.training.loop import Strategy, TrainingSettings
@@ -65,16 +65,23 @@ class Trees(nn.Module):
         self._booster: Booster | None = None
 
     def fit(
-        self, codes: CodeRows, labels: np.ndarray, widest: np.ndarray, settings: TreeSettings, seed: int
+        self,
+        codes: CodeRows,
+        labels: np.ndarray,
+        widest: np.ndarray,
+        settings: TreeSettings,
+        seed: int,
+        most_at_once: int,
     ) -> float:
         """Grow all trees on instances; returns the mean cross-entropy on them.
 
         Args:
-            codes: [N, F], a matrix or what reads one piece by piece.
+            codes: [N, F].
             labels: [N].
             widest: int64 [F], the greatest code of each column.
             settings: of the trees.
             seed: of what is drawn for each tree.
+            most_at_once: so many instances are given as one matrix, more of them piece by piece.
         """
         import lightgbm
 
@@ -86,7 +93,8 @@ class Trees(nn.Module):
         options |= {"verbosity": -1}
         # A bag of no instance ends LightGBM with an error of its own.
         options["bagging_fraction"] = max(settings.bagging_fraction, 1 / len(labels))
-        readable = self._matrix(codes) if isinstance(codes, np.ndarray) else pieces(codes, self._matrix)
+        whole = len(codes) <= most_at_once
+        readable = assembled(codes, self._matrix) if whole else pieces(codes, self._matrix)
         data = lightgbm.Dataset(
             readable, labels, categorical_feature=categorical, params=options, free_raw_data=True
         )
@@ -160,7 +168,7 @@ class Boosting:
         """None: the trees read the stream themselves."""
         return "none"
 
-    def plan(self, block: Block, epoch: int, generator: np.random.Generator) -> Sequence[Growth]:  # noqa: ARG002
+    def plan(self, block: InstanceBlock, epoch: int, generator: np.random.Generator) -> Sequence[Growth]:  # noqa: ARG002
         """One step, with the seed of its draws."""
         return [Growth(int(generator.integers(2**31 - 1)), block.stream)]
 
@@ -171,8 +179,7 @@ class Boosting:
         codes = StreamedCodes(stream, sample(stream, self._settings.most_instances, item.seed))
         self._left_out = len(stream) - len(codes)
         widest = np.array([learner.vocabulary.widest(c) for c in range(len(stream.layout))])
-        rows = codes.matrix() if len(codes) <= self._block_size else codes
-        return learner.module.fit(rows, codes.labels(), widest, self._settings, item.seed)
+        return learner.module.fit(codes, codes.labels(), widest, self._settings, item.seed, self._block_size)
 
     def state(self) -> dict[str, Any]:
         """How many instances of the window were left out of the sample."""

@@ -45,19 +45,24 @@ class StreamedCodes:
         """float32 [N]."""
         return np.concatenate([rows.clicked for rows in self._stream.read(self._chunks)]).astype(np.float32)
 
-    def matrix(self) -> np.ndarray:
-        """All of it at once, int64 [N, F]."""
-        return self._codes(self._chunks)
-
     def _piece(self, number: int) -> np.ndarray:
         if self._last[0] != number:
-            self._last = number, self._codes(self._chunks[number : number + 1])
+            codes = self._stream.load(self._chunks[number : number + 1]).codes
+            assert codes is not None
+            self._last = number, codes[:]
         return self._last[1]
 
-    def _codes(self, chunks: np.ndarray) -> np.ndarray:
-        codes = self._stream.load(chunks).codes
-        assert codes is not None
-        return codes[:]
+
+def assembled(codes: CodeRows, matrix: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """What `matrix` makes of the codes, float32 [N, C] in one."""
+    out: np.ndarray | None = None
+    for first in range(0, len(codes), CHUNK_ROWS):
+        part = matrix(codes[first : first + CHUNK_ROWS])
+        if out is None:
+            out = np.empty((len(codes), part.shape[1]), np.float32)
+        out[first : first + len(part)] = part
+    assert out is not None
+    return out
 
 
 def pieces(codes: CodeRows, matrix: Callable[[np.ndarray], np.ndarray]) -> Any:

@@ -12,7 +12,7 @@ from assets.common.options import days_named
 from assets.experiments.comparison import scores as scoring
 from assets.experiments.comparison.compact_json import read
 from assets.experiments.comparison.prepare import prepare
-from assets.experiments.comparison.run import _units, compare
+from assets.experiments.comparison.run import _left, compare
 from assets.experiments.comparison.settings import CompareSettings, systems_named
 from assets.experiments.comparison.systems import chosen_long_term, chosen_systems, overridden
 from assets.experiments.comparison.truth import day_columns, probabilities
@@ -217,14 +217,12 @@ def test_a_killed_comparison_goes_on_where_it_was(logs, whole, tmp_path, monkeyp
 
 def test_no_graph_is_trained_twice_and_every_piece_is_left_once():
     asked = settings(systems=("lsttm", "deepfm", "fm", "lsttm_typed"), days=("1", "2"), seeds=(0, 1))
-    units = _units(asked, None, {("lsttm", "1", 0), ("deepfm", "2", 1), ("fm", "2", 1)})
-    left = [(name, unit.day, unit.seed) for unit in units for name in unit.systems]
+    pieces = _left(asked, {("lsttm", "1", 0), ("deepfm", "2", 1), ("fm", "2", 1)})
+    left = [(name, day, seed) for day, seed, names in pieces for name in names]
     assert len(left) == len(set(left)) == 4 * 2 * 2 - 3
-    sharing = [
-        (unit.day, unit.seed) for unit in units if any(name.startswith("lsttm") for name in unit.systems)
-    ]
+    sharing = [(day, seed) for day, seed, names in pieces if any(name.startswith("lsttm") for name in names)]
     assert len(sharing) == len(set(sharing)) == 4
-    assert len(units) == 4 + 3
+    assert len(pieces) == 4 + 3
 
 
 @pytest.mark.slow

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from assets.experiments.comparison.day_facts import DayFacts
+from assets.experiments.comparison.day_facts import DayFacts, ShownBefore
 from assets.experiments.comparison.segments import SEGMENTS, Gates, Segments, membership
 from models.metrics import Ordered, auc
 from tests.models.ranking.toy import START, hour_of, toy_log
@@ -22,7 +22,7 @@ def log():
 @pytest.fixture(scope="module")
 def facts(log):
     history = log.between(START, START + DAY * HOUR_MS)
-    return DayFacts.of(history, [hour_of(log, DAY + hour) for hour in range(24)])
+    return DayFacts.of(ShownBefore.of(history), [hour_of(log, DAY + hour) for hour in range(24)])
 
 
 def test_the_facts_are_those_of_each_exposure(log, facts):
@@ -47,7 +47,7 @@ def test_hours_without_exposures_and_newcomers_are_no_trouble(log):
     history = log.between(START, START + HOUR_MS)
     empty = log.between(START + 30 * HOUR_MS, START + 30 * HOUR_MS)
     late = hour_of(log, 35)
-    found = DayFacts.of(history, [*[empty] * 23, late])
+    found = DayFacts.of(ShownBefore.of(history), [*[empty] * 23, late])
     assert len(found) == len(late.exposures) and (found.hour == 23).all()
     assert (found.user_seen == 0).any() and (found.item_age >= 0).all()
 

@@ -18,7 +18,7 @@ from tests.simulator.shop import (
     random_points,
     random_purchases,
 )
-from warehouse.heatmaps import encoding, making
+from warehouse.heatmaps import making
 from warehouse.heatmaps.reading import Heatmaps
 from warehouse.heatmaps.settings import ChannelRule, HeatmapSettings, default_settings
 from warehouse.heatmaps.store import NothingToEncode, encode_heatmaps
@@ -205,29 +205,30 @@ def test_other_rules_without_code(tmp_path):
     }
 
 
-def test_users_in_groups_small_chunks_and_long_keys_give_the_same(tmp_path, monkeypatch):
+def test_users_in_groups_and_rows_in_any_order_give_the_same_bits(tmp_path, monkeypatch):
     frame = random_purchases(500, "2016-07-01", 300)
     with opened(tmp_path, {"purchases": frame}) as warehouse:
         whole = heatmaps(warehouse, folder=tmp_path / "whole")
         monkeypatch.setattr(making, "USERS_AT_ONCE", 5)
         grouped = heatmaps(warehouse, folder=tmp_path / "grouped", workers=2)
-        monkeypatch.setattr(encoding, "_RUNS_AT_ONCE", 7)
-        monkeypatch.setattr(encoding, "_KEY_BITS", 10)
-        sorted_ = heatmaps(warehouse, folder=tmp_path / "long", workers=2)
+        monkeypatch.undo()
+        warehouse.connection.execute(
+            "CREATE OR REPLACE TABLE purchases AS FROM purchases ORDER BY hash(price, purchased_at)"
+        )
+        moved = heatmaps(warehouse, folder=tmp_path / "moved")
         wanted = cells(whole, "shopping", warehouse)
         assert len(wanted) > 300
-        assert cells(grouped, "shopping", warehouse) == wanted == cells(sorted_, "shopping", warehouse)
+        # Equality of floats, not nearness: the sum of decimals knows no order.
+        assert cells(grouped, "shopping", warehouse) == wanted == cells(moved, "shopping", warehouse)
 
 
-def test_chunks_never_part_an_hour_that_comes_twice():
-    slot = np.array([1, 1, 2, 2, 3, 2, 2, 3, 4, 4, 5])
-    edges = encoding._edges(slot)
-    assert edges == [0, 11]
-    for runs in (1, 2, 3):
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(encoding, "_RUNS_AT_ONCE", runs)
-            assert set(encoding._edges(slot)) <= {0, 2, 8, 10, 11}
-    assert encoding._edges(np.zeros(0, dtype=int)) == [0]
+def test_amounts_of_any_size_add_up(tmp_path):
+    large = [("a", ms("2017-06-01 10:00"), price, "food", False) for price in (1e12, 1e-6, 0.25)]
+    small = [("a", ms("2017-06-02 10:00"), price, "food", False) for price in (1e-9, 2e-9)]
+    with opened(tmp_path, {"purchases": purchases(large + small)}) as warehouse:
+        got = cells(heatmaps(warehouse), "shopping", warehouse)
+    values = [value for key, value in got.items() if key[3] == "bought food"]
+    assert values == [np.float32(1e12), np.float32(3e-9)]
 
 
 def test_cells_of_some_users_in_any_order(tmp_path):

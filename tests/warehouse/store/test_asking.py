@@ -65,7 +65,7 @@ def test_a_copy_is_the_whole_warehouse(path, tmp_path):
     for _ in range(2):
         copy_to(path, target)
     assert exported(target) == exported(path)
-    assert sorted(os.listdir(tmp_path)) == ["analysis.duckdb", "w.duckdb"]
+    assert sorted(os.listdir(tmp_path)) == ["analysis.duckdb", "w.duckdb", "w.duckdb.ids"]
     with Warehouse(target) as warehouse:
         warehouse.check_invariant()
         warehouse.load("exposures", [record(HOURS[1], 5)], exposures(HOURS[1], 5), NO_QUARANTINE)

@@ -119,6 +119,47 @@ def test_a_description_counts_from_its_own_time_on(warehouse, entities, hours, a
     assert (index["99"] in rows) == (entities == "all")
 
 
+def test_a_newcomer_is_described_as_at_the_end_of_its_first_hour(warehouse):
+    """User 3 is described anew from hour 2 on: what its first hour knew depends on where the range begins."""
+    index = {name: i for i, name in names(warehouse, "user").items()}
+    ages = values(warehouse, "users", "age")
+    first_hours = set()
+    for begin in range(4):
+        start = START + begin * HOUR_MS
+        logs = warehouse.events(start, START + 5 * HOUR_MS, "first_met")
+        mentions = [
+            logs[f"{table}.{at}"][logs[f"{table}.user"] == index["3"]].min()
+            for table, at in (("exposures", "shown_at"), ("external", "received_at"))
+        ]
+        first = (min(mentions) - START) // HOUR_MS
+        rows = dict(zip(logs["users.index"], logs["users.fields"], strict=True))
+        assert ages[rows[index["3"]][0]] == ("20" if first < 2 else "21")
+        first_hours.add(first < 2)
+        np.testing.assert_array_equal(
+            logs["users.index"], np.union1d(logs["exposures.user"], logs["external.user"])
+        )
+    assert first_hours == {True, False}
+
+
+def test_descriptions_are_those_before_an_instant(warehouse):
+    index = {name: i for i, name in names(warehouse, "user").items()}
+    ages = values(warehouse, "users", "age")
+    for before, age in ((START, "20"), (START + 2 * HOUR_MS, "20"), (START + 2 * HOUR_MS + 1, "21")):
+        described = warehouse.descriptions(before)
+        assert described["users.index"].tolist() == sorted(index[name] for name in ("3", "4", "99"))
+        rows = dict(zip(described["users.index"], described["users.fields"], strict=True))
+        assert ages[rows[index["3"]][0]] == age
+    assert set(described["items.published_at"].tolist()) == {START, -1}
+
+
+def test_ids_are_read_only_where_they_are_asked_for(warehouse):
+    with_ids = warehouse.events(START, START + HOUR_MS)
+    without = warehouse.events(START, START + HOUR_MS, ids=False)
+    assert set(with_ids) - set(without) == {"exposures.exposure_id"}
+    for name, column in without.items():
+        np.testing.assert_array_equal(column, with_ids[name])
+
+
 def test_published_at_and_its_absence(warehouse):
     logs = warehouse.events(START, START + HOUR_MS)
     index = {name: i for i, name in names(warehouse, "item").items()}

@@ -192,8 +192,9 @@ def test_known_and_existing_ids(warehouse):
         "users", [replace(record(HOURS[0], 2), partition="u.csv", start_ms=0)], users, NO_QUARANTINE
     )
     # Users that only events mention are numbered but not known.
-    assert warehouse.known_ids("users").tolist() == ["3", "7"]
-    assert warehouse.known_ids("items").tolist() == []
+    assert warehouse.known_ids("users", ["3", "7", "u1", "none"]) == {"3", "7"}
+    assert warehouse.described("users") == 2
+    assert warehouse.known_ids("items", ["i1"]) == set() and warehouse.described("items") == 0
     ids = np.array([f"e-{HOURS[0]}-1", "other"], dtype=object)
     assert warehouse.existing_exposure_ids(ids, []) == {f"e-{HOURS[0]}-1"}
     assert warehouse.existing_exposure_ids(ids, [HOURS[0]]) == set()

@@ -105,7 +105,7 @@ def test_a_dimension_row_moves_with_the_date_of_its_file(warehouse):
     numbers = show_quarantine(warehouse, "items")["id"].tolist()
     move_to_kept(warehouse, "items", items.tail(1).assign(_id=numbers))
     warehouse.check_invariant()
-    assert warehouse.known_ids("items").tolist() == ["a", "b"]
+    assert warehouse.known_ids("items", ["a", "b", "c"]) == {"a", "b"}
     assert warehouse.connection.execute("SELECT DISTINCT valid_from FROM items").fetchall() == [
         (load.start_ms,)
     ]

@@ -1,11 +1,16 @@
 -- name: loaded
 SELECT partition, start_ms, files_hash, data_hash, rows_in, kept, quarantined, forced, epoch_ms(loaded_at) AS loaded_at_ms
-FROM batches WHERE table_name = $table ORDER BY start_ms, partition;
+FROM batches
+WHERE table_name = $table AND ($partitions IS NULL OR list_contains($partitions, partition))
+    AND start_ms >= $start_ms AND start_ms < $end_ms
+ORDER BY start_ms, partition;
 
 -- name: history
 SELECT partition, start_ms, rows_in, kept, quarantined, statistics
 FROM batches
-WHERE table_name = $table AND start_ms < $before_ms AND partition NOT IN (SELECT unnest($except_partitions))
+WHERE table_name = $table AND start_ms >= $since_ms AND start_ms < $before_ms
+    AND ($cycle_ms IS NULL OR list_contains($phases, start_ms % $cycle_ms))
+    AND partition NOT IN (SELECT unnest($except_partitions))
 ORDER BY start_ms, partition;
 
 -- name: hashes
@@ -15,12 +20,19 @@ WHERE (table_name IN ('users', 'items') AND start_ms < $end_ms)
     OR (table_name IN ('exposures', 'external_clicks') AND start_ms >= $start_ms AND start_ms < $end_ms)
 ORDER BY table_name, start_ms, partition;
 
+-- name: hashes_by_start
+SELECT table_name, partition, start_ms, data_hash
+FROM batches
+WHERE start_ms < $end_ms
+    AND (table_name IN ('users', 'items') OR table_name IN ('exposures', 'external_clicks') AND start_ms >= $start_ms)
+ORDER BY start_ms, table_name, partition;
+
 -- name: state
-SELECT table_name, partition, data_hash, kept, quarantined
+SELECT count(*), bit_xor(hash(table_name, partition, data_hash, kept, quarantined)),
+    sum(hash(partition, data_hash, table_name) % 1000000007)
 FROM batches
 WHERE list_contains($tables, table_name)
-    AND NOT (table_name = $replaced_table AND list_contains($replaced_partitions, partition))
-ORDER BY table_name, partition;
+    AND NOT (table_name = $replaced_table AND list_contains($replaced_partitions, partition));
 
 -- name: broken_invariant
 SELECT table_name, partition, rows_in, kept, quarantined, stored, set_aside
@@ -45,17 +57,21 @@ WHERE (
     AND ($partitions IS NULL OR list_contains($partitions, partition))
 ORDER BY ALL;
 
--- name: known_users
-SELECT user_id FROM user_index WHERE user_index IN (SELECT user_index FROM users) ORDER BY user_id;
+-- name: described
+SELECT DISTINCT {index} FROM {table} WHERE {index} IN (SELECT number FROM numbers);
 
--- name: known_items
-SELECT item_id FROM item_index WHERE item_index IN (SELECT item_index FROM items) ORDER BY item_id;
+-- name: described_count
+SELECT count(DISTINCT {index}) FROM {table};
 
 -- name: existing_exposure_ids
 SELECT DISTINCT exposure_id
 FROM exposures
-WHERE exposure_id IN (SELECT exposure_id FROM queries)
+WHERE shown_at >= $start_ms AND shown_at < $end_ms
+    AND exposure_id IN (SELECT exposure_id FROM queries)
     AND partition NOT IN (SELECT unnest($except_partitions));
+
+-- name: exposure_hours
+SELECT exposure_id, shown_at // 3600000 AS hour FROM exposures;
 
 -- `queries` holds the user, genre and brand of cancelled purchases; a missing brand is a purchase of any brand.
 

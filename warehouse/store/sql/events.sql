@@ -1,6 +1,6 @@
 -- name: exposures
 SELECT
-    exposure_id,
+    {ids}
     user_index::BIGINT AS user,
     item_index::BIGINT AS item,
     shown_at,
@@ -22,39 +22,42 @@ FROM external_clicks
 WHERE received_at >= $start_ms AND received_at < $end_ms
 ORDER BY received_at, row;
 
--- `mentioned` holds the indices that the events of the range name; the descriptions are those valid before its end.
+-- `mentioned` holds the indices that the events of the range name, each with the instant before which its description
+-- must have been valid; `{entities}` are users or items and `{key}` their index.
 
--- name: users_all
-SELECT coalesce(mentioned.index, latest.user_index)::BIGINT AS index, (-1)::BIGINT AS published_at {codes}
+-- name: descriptions
+SELECT {key}::BIGINT AS index, {published_at}::BIGINT AS published_at {codes}
+FROM {entities}
+WHERE valid_from < $end_ms
+QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY valid_from DESC, partition DESC, row DESC) = 1
+ORDER BY 1;
+
+-- name: all
+SELECT coalesce(mentioned.index, latest.{key})::BIGINT AS index, {published_at}::BIGINT AS published_at {codes}
 FROM mentioned FULL JOIN (
-    SELECT * FROM users WHERE valid_from < $end_ms
-    QUALIFY row_number() OVER (PARTITION BY user_index ORDER BY valid_from DESC, partition DESC, row DESC) = 1
-) AS latest ON latest.user_index = mentioned.index
+    SELECT * FROM {entities} WHERE valid_from < $end_ms
+    QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY valid_from DESC, partition DESC, row DESC) = 1
+) AS latest ON latest.{key} = mentioned.index
 ORDER BY 1;
 
--- name: users_mentioned
-SELECT mentioned.index::BIGINT AS index, (-1)::BIGINT AS published_at {codes}
+-- name: mentioned
+SELECT mentioned.index::BIGINT AS index, {published_at}::BIGINT AS published_at {codes}
 FROM mentioned LEFT JOIN (
-    SELECT * FROM users WHERE valid_from < $end_ms AND user_index IN (SELECT index FROM mentioned)
-    QUALIFY row_number() OVER (PARTITION BY user_index ORDER BY valid_from DESC, partition DESC, row DESC) = 1
-) AS latest ON latest.user_index = mentioned.index
+    SELECT {entities}.* FROM {entities} JOIN mentioned ON {key} = mentioned.index AND valid_from < mentioned.before_ms
+    QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY valid_from DESC, partition DESC, row DESC) = 1
+) AS latest ON latest.{key} = mentioned.index
 ORDER BY 1;
 
--- name: items_all
-SELECT
-    coalesce(mentioned.index, latest.item_index)::BIGINT AS index,
-    coalesce(latest.published_at, -1)::BIGINT AS published_at
-    {codes}
-FROM mentioned FULL JOIN (
-    SELECT * FROM items WHERE valid_from < $end_ms
-    QUALIFY row_number() OVER (PARTITION BY item_index ORDER BY valid_from DESC, partition DESC, row DESC) = 1
-) AS latest ON latest.item_index = mentioned.index
+-- name: exposures_by_user
+SELECT user_index::BIGINT AS user, count(*)::BIGINT AS times
+FROM exposures
+WHERE shown_at >= $start_ms AND shown_at < $end_ms
+GROUP BY 1
 ORDER BY 1;
 
--- name: items_mentioned
-SELECT mentioned.index::BIGINT AS index, coalesce(latest.published_at, -1)::BIGINT AS published_at {codes}
-FROM mentioned LEFT JOIN (
-    SELECT * FROM items WHERE valid_from < $end_ms AND item_index IN (SELECT index FROM mentioned)
-    QUALIFY row_number() OVER (PARTITION BY item_index ORDER BY valid_from DESC, partition DESC, row DESC) = 1
-) AS latest ON latest.item_index = mentioned.index
+-- name: first_shown
+SELECT item_index::BIGINT AS item, min(shown_at)::BIGINT AS first
+FROM exposures
+WHERE shown_at >= $start_ms AND shown_at < $end_ms
+GROUP BY 1
 ORDER BY 1;

@@ -1,15 +1,37 @@
 -- name: purchases
-SELECT user_index, purchased_at AS at_ms, genre * 2 + cancelled::INTEGER AS class, price AS amount
+SELECT user_index, purchased_at AS at_ms, genre * 2 + cancelled::INTEGER AS class, price AS amount, "row"
 FROM purchases
-WHERE purchased_at >= $start_ms AND purchased_at < $end_ms {users};
+WHERE purchased_at >= $start_ms AND purchased_at < $end_ms {users}
 
 -- name: points
-SELECT user_index, occurred_at AS at_ms, kind AS class, amount
+SELECT user_index, occurred_at AS at_ms, kind AS class, amount, "row"
 FROM points
-WHERE occurred_at >= $start_ms AND occurred_at < $end_ms {users};
+WHERE occurred_at >= $start_ms AND occurred_at < $end_ms {users}
 
 -- name: users_between
 AND user_index >= $first_user AND user_index < $end_user
+
+-- name: amounts
+SELECT user_index, day, hour, channel, CASE aggregate
+    WHEN 'sum' THEN sum(amount::DECIMAL(38, 16))::FLOAT WHEN 'count' THEN count(*)::FLOAT ELSE {last} END AS value
+FROM ({events}) JOIN {channels} USING (class) JOIN quarters_of_period ON quarter = at_ms // 900000
+GROUP BY user_index, day, hour, channel, aggregate
+
+-- name: last
+arg_max(amount, (at_ms, "row"))::FLOAT
+
+-- name: no_last
+NULL
+
+-- name: payments
+-- All that a user bought at one instant is one payment, unless all of it was cancelled.
+SELECT user_index, day, hour, $baskets::USMALLINT AS channel, count(DISTINCT at_ms)::FLOAT AS value
+FROM ({events}) JOIN quarters_of_period ON quarter = at_ms // 900000
+WHERE class % 2 = 0
+GROUP BY user_index, day, hour
+
+-- name: cells
+SELECT user_index, day, hour, channel, value FROM ({parts}) ORDER BY user_index, day, hour, channel
 
 -- name: largest_user
 SELECT coalesce(max(user_index), -1) FROM user_index;

@@ -2,8 +2,13 @@
 -- which dense numbers are given; chosen columns as columns.py names them), `staged_loads` one row a partition,
 -- `staged_quarantine` the rows set aside.
 
+-- name: loaded_before
+SELECT count(*), coalesce(sum(batches.kept), 0)::BIGINT
+FROM batches JOIN staged_loads USING (partition)
+WHERE table_name = $table;
+
 -- name: delete_rows
-DELETE FROM {table} WHERE partition IN (SELECT partition FROM staged_loads);
+DELETE FROM {table} WHERE partition IN (SELECT partition FROM staged_loads) {within};
 
 -- name: delete_quarantine
 DELETE FROM quarantine WHERE table_name = $table AND partition IN (SELECT partition FROM staged_loads);
@@ -11,14 +16,14 @@ DELETE FROM quarantine WHERE table_name = $table AND partition IN (SELECT partit
 -- name: delete_batches
 DELETE FROM batches WHERE table_name = $table AND partition IN (SELECT partition FROM staged_loads);
 
--- name: append_index
-INSERT INTO {index} ({key}, {index})
-SELECT
-    fresh.id,
-    (SELECT count(*) FROM {index}) + row_number() OVER (ORDER BY fresh.first_position) - 1
-FROM (SELECT {key} AS id, min(_position) AS first_position FROM staged GROUP BY 1) AS fresh
-WHERE NOT EXISTS (SELECT 1 FROM {index} AS known WHERE known.{key} = fresh.id)
-ORDER BY fresh.first_position;
+-- `staged_user_index` and `staged_item_index` have the ids of `staged` with their dense numbers (see id_index.py), which
+-- are given in order of first appearance.
+
+-- name: staged_ids
+SELECT {key} FROM staged GROUP BY 1 ORDER BY min(_position);
+
+-- name: staged_exposure_ids
+SELECT exposure_id, shown_at // 3600000 AS hour FROM staged;
 
 -- name: append_categories
 INSERT INTO category_index
@@ -46,7 +51,7 @@ INSERT INTO exposures BY NAME
 SELECT
     _partition AS partition, _row AS row, exposure_id, user_index, item_index, shown_at, clicked, dwell_seconds
     {codes}
-FROM staged JOIN user_index USING (user_id) JOIN item_index USING (item_id)
+FROM staged JOIN staged_user_index USING (user_id) JOIN staged_item_index USING (item_id)
 {joins}
 ORDER BY _position;
 
@@ -55,7 +60,7 @@ INSERT INTO external_clicks BY NAME
 SELECT
     _partition AS partition, _row AS row, user_index, item_index, occurred_at, received_at
     {codes}
-FROM staged JOIN user_index USING (user_id) JOIN item_index USING (item_id)
+FROM staged JOIN staged_user_index USING (user_id) JOIN staged_item_index USING (item_id)
 {joins}
 ORDER BY _position;
 
@@ -64,7 +69,7 @@ INSERT INTO users BY NAME
 SELECT
     _partition AS partition, _row AS row, start_ms AS valid_from, user_index
     {codes}
-FROM staged JOIN staged_loads ON staged_loads.partition = staged._partition JOIN user_index USING (user_id)
+FROM staged JOIN staged_loads ON staged_loads.partition = staged._partition JOIN staged_user_index USING (user_id)
 {joins}
 ORDER BY _position;
 
@@ -73,7 +78,7 @@ INSERT INTO items BY NAME
 SELECT
     _partition AS partition, _row AS row, start_ms AS valid_from, item_index, published_at
     {codes}
-FROM staged JOIN staged_loads ON staged_loads.partition = staged._partition JOIN item_index USING (item_id)
+FROM staged JOIN staged_loads ON staged_loads.partition = staged._partition JOIN staged_item_index USING (item_id)
 {joins}
 ORDER BY _position;
 
@@ -81,7 +86,7 @@ ORDER BY _position;
 INSERT INTO purchases BY NAME
 SELECT _partition AS partition, _row AS row, user_index, purchased_at, price, cancelled
     {codes}
-FROM staged JOIN user_index USING (user_id)
+FROM staged JOIN staged_user_index USING (user_id)
 {joins}
 ORDER BY _position;
 
@@ -89,7 +94,7 @@ ORDER BY _position;
 INSERT INTO points BY NAME
 SELECT _partition AS partition, _row AS row, user_index, occurred_at, amount
     {codes}
-FROM staged JOIN user_index USING (user_id)
+FROM staged JOIN staged_user_index USING (user_id)
 {joins}
 ORDER BY _position;
 
@@ -98,7 +103,7 @@ INSERT INTO demographics BY NAME
 SELECT
     _partition AS partition, _row AS row, start_ms AS valid_from, user_index
     {codes}
-FROM staged JOIN staged_loads ON staged_loads.partition = staged._partition JOIN user_index USING (user_id)
+FROM staged JOIN staged_loads ON staged_loads.partition = staged._partition JOIN staged_user_index USING (user_id)
 {joins}
 ORDER BY _position;
 
@@ -106,7 +111,7 @@ ORDER BY _position;
 INSERT INTO labels BY NAME
 SELECT _partition AS partition, _row AS row, user_index, label, observed_at
     {codes}
-FROM staged JOIN user_index USING (user_id)
+FROM staged JOIN staged_user_index USING (user_id)
 {joins}
 ORDER BY _position;
 
@@ -125,7 +130,7 @@ SELECT staged_loads.partition, kept, coalesce(stored.rows, 0) AS rows
 FROM staged_loads
 LEFT JOIN (
     SELECT partition, count(*) AS rows FROM {table}
-    WHERE partition IN (SELECT partition FROM staged_loads)
+    WHERE partition IN (SELECT partition FROM staged_loads) {within}
     GROUP BY 1
 ) AS stored USING (partition)
 WHERE coalesce(stored.rows, 0) <> kept;

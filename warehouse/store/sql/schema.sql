@@ -30,8 +30,8 @@ CREATE TABLE IF NOT EXISTS number_fields (
 );
 
 -- Event tables carry no index: they are read by time range, where zone maps already skip. One on exposure_id, tried
--- with 600,000 rows, doubled the file and made loading an hour again four times slower, while the look-up of 100,000
--- ids, a hash join either way, took as long as before.
+-- with 600,000 rows, doubled the file and made loading an hour again four times slower; with 10 million, a thousand
+-- scattered ids were found in it in twice the time of a scan. Ids are looked up beside this file (id_index.py).
 CREATE TABLE IF NOT EXISTS exposures (
     partition VARCHAR NOT NULL,
     row INTEGER NOT NULL,
@@ -147,7 +147,8 @@ CREATE TABLE IF NOT EXISTS predictions (
     system VARCHAR NOT NULL,
     model_version VARCHAR NOT NULL,
     partition VARCHAR NOT NULL,
-    score DOUBLE NOT NULL
+    score DOUBLE NOT NULL,
+    key_number BIGINT -- of the partition, by which ranges are passed over (results.py)
 );
 
 CREATE TABLE IF NOT EXISTS metrics (
@@ -155,7 +156,8 @@ CREATE TABLE IF NOT EXISTS metrics (
     system VARCHAR NOT NULL,
     partition VARCHAR NOT NULL,
     value DOUBLE,
-    extra JSON NOT NULL
+    extra JSON NOT NULL,
+    key_number BIGINT -- as in predictions
 );
 
 -- For people: names and timestamps instead of indices and milliseconds. Those with chosen columns are in views.sql.

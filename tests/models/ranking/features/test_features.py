@@ -4,176 +4,215 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.ranking.features.cells import CountCells, pair_key
-from models.ranking.features.event_log import DAY_MS, HOUR_MS, MISSING, EventDays
-from models.ranking.features.features import Features, FeatureSettings, count_bins, rate_bins
-from tests.models.ranking.toy import START, toy_log
+from models.ranking.features.codes import Codes
+from models.ranking.features.event_log import (
+    DAY_MS,
+    HOUR_MS,
+    MISSING,
+    Entities,
+    EventDays,
+    EventLog,
+    Exposures,
+    ExternalClicks,
+)
+from models.ranking.features.features import Features, FeatureSettings
+from tests.models.ranking.features.reference import reference
+from tests.models.ranking.toy import START, future_changed, toy_log
 
-SMOOTHING = 5.0
+SETTINGS = FeatureSettings(domains=2, pair_days=2)
 
 
-def brute_force(log, features, i):
-    """Every count column of exposure i, counted one event at a time."""
-    e, x = log.exposures, log.external
-    start = int(e.shown_at[i]) // HOUR_MS * HOUR_MS
-    past, received = e.shown_at < start, x.received_at < start
-    fields = log.items.fields
-    same_user, same_item = e.user == e.user[i], e.item == e.item[i]
-    external_user = x.user == e.user[i]
-    kinds = {"user": same_user, "item": same_item, "user_item": same_user & same_item}
-    externals = {"external_user": external_user, "external_item": x.item == e.item[i]}
-    for f in range(6):
-        alike = fields[e.item, f] == fields[e.item[i], f]
-        kinds |= {f"field{f}": alike, f"user_field{f}": alike & same_user}
-        externals[f"external_user_field{f}"] = external_user & (fields[x.item, f] == fields[e.item[i], f])
-    for rank in range(features.settings.domains):
-        domain = features.domains[rank] if rank < len(features.domains) else -1
-        externals[f"external_domain{rank}"] = external_user & (x.domain == domain)
-    n = past.sum()
-    base = {"click": (e.clicked[past].sum() + 1) / (n + 2)}
-    long = np.nan_to_num(e.dwell_seconds) >= features.settings.long_seconds
-    base["long"] = (long[past].sum() + 1) / (n + 2)
-    out = {}
-    for name, hours in (("all", 10**6), ("24h", 24), ("3h", 3), ("1h", 1)):
-        recent = e.shown_at >= start - hours * HOUR_MS
-        for kind, chosen in kinds.items():
-            here = past & recent & chosen
-            out[f"count_{kind}_{name}_shown"] = count_bins(here.sum())
-            for label, hits in (("click", e.clicked), ("long", long)):
-                args = (np.array(hits[here].sum()), np.array(here.sum()), base[label], SMOOTHING)
-                out[f"count_{kind}_{name}_{label}_rate"] = rate_bins(*args)
-        lately = received & (x.received_at >= start - hours * HOUR_MS)
-        for kind, chosen in externals.items():
-            out[f"count_{kind}_{name}"] = count_bins((lately & chosen).sum())
-    before = e.shown_at[past & same_user]
-    idle = (start - before.max() // HOUR_MS * HOUR_MS) // HOUR_MS if len(before) else 0
-    out["count_user_idle"] = count_bins(idle)
-    return out
+def encoded(log: EventLog, chosen: FeatureSettings = SETTINGS) -> tuple[Features, list[Codes]]:
+    features = Features.start(chosen, log)
+    return features, [features.encode_day(day) for day in EventDays.of(log)]
+
+
+def column_of(codes: list[Codes], name: str) -> np.ndarray:
+    at = [spec.name for spec in codes[0].layout.specs].index(name)
+    return np.concatenate([part.columns[at] for part in codes])
+
+
+def check_against_reference(log: EventLog, codes: list[Codes], chosen: FeatureSettings, rows) -> None:
+    names = [spec.name for spec in codes[0].layout.specs]
+    matrix = np.concatenate([part.matrix() for part in codes])
+    assert len(matrix) == len(log.exposures)
+    for i in rows:
+        expected = reference(log, chosen, i)
+        for column, name in enumerate(names):
+            if name.startswith(("count_", "item_age")):
+                assert matrix[i, column] == expected[name], (i, name)
+
+
+@st.composite
+def logs(draw) -> EventLog:
+    """Some days with silent hours, days without events, few users and items, so that pairs come again."""
+    zone = draw(st.sampled_from([0, 8 * HOUR_MS, -5 * HOUR_MS]))
+    first, hours = draw(st.integers(0, 23)), draw(st.integers(1, 24 * 9))
+    start = START - zone + first * HOUR_MS
+    moment = st.integers(0, hours * 4 - 1)  # quarters of an hour
+    event = st.tuples(moment, st.integers(0, 3), st.integers(0, 3), st.integers(0, 3))
+    shown = np.array(sorted(draw(st.lists(event, min_size=1, max_size=40))), np.int64).reshape(-1, 4)
+    external = np.array(sorted(draw(st.lists(event, max_size=25))), np.int64).reshape(-1, 4)
+    rng = np.random.default_rng(draw(st.integers(0, 99)))
+    quarter = HOUR_MS // 4
+    at, received = start + shown[:, 0] * quarter, start + external[:, 0] * quarter
+    published = np.where(rng.random(4) < 0.5, MISSING, start + rng.integers(-9, 60, 4) * HOUR_MS)
+    return EventLog(
+        Exposures(
+            shown[:, 1],
+            shown[:, 2],
+            at,
+            shown[:, 3] > 1,
+            np.where(shown[:, 3] > 2, 30, np.nan).astype(np.float32),
+            rng.integers(-1, 2, (len(at), 1)),
+        ),
+        ExternalClicks(external[:, 1], external[:, 2], external[:, 3], received, received),
+        Entities(np.arange(4), rng.integers(-1, 2, (4, 1)), np.full(4, MISSING)),
+        Entities(np.arange(4), rng.integers(-1, 2, (4, 2)), published),
+        start,
+        start + hours * HOUR_MS,
+        zone,
+    )
+
+
+@settings(max_examples=60, deadline=None)
+@given(logs(), st.sampled_from([None, 1, 2, 5]))
+def test_days_give_the_counts_of_brute_force(log, pair_days):
+    chosen = FeatureSettings(domains=2, pair_days=pair_days)
+    _, codes = encoded(log, chosen)
+    check_against_reference(log, codes, chosen, range(len(log.exposures)))
+
+
+@settings(max_examples=40, deadline=None)
+@given(logs(), st.sampled_from([None, 1, 2]), st.data())
+def test_hours_behind_a_day_give_the_counts_of_brute_force(log, pair_days, data):
+    chosen = FeatureSettings(domains=0, pair_days=pair_days)
+    hours = (log.end_ms - log.start_ms) // HOUR_MS
+    cut = log.start_ms + data.draw(st.integers(0, hours - 1)) * HOUR_MS
+    features = Features.of(chosen, log.between(log.start_ms, cut)) if cut > log.start_ms else None
+    features = features or Features.start(chosen, log)
+    codes = []
+    for start in range(cut, log.end_ms, HOUR_MS):
+        hour = log.between(start, start + HOUR_MS)
+        codes.append(features.codes(hour.exposures, hour.users, hour.items).matrix())
+        features.append(hour)
+    later = log.between(cut, log.end_ms).exposures
+    np.testing.assert_array_equal(np.concatenate(codes), features.codes(later).matrix())
+    names = [spec.name for spec in features.layout.specs]
+    first = len(log.exposures) - len(later)
+    for i, row in enumerate(np.concatenate(codes)):
+        expected = reference(log, chosen, first + i)
+        assert {n: v for n, v in zip(names, row, strict=True) if n in expected} == {
+            n: expected[n] for n in names if n in expected
+        }
 
 
 @pytest.mark.parametrize("zone_hours", [0, 8])
-def test_counts_are_those_of_brute_force(zone_hours):
-    log = replace(toy_log(hours=30, per_hour=25, users=20, items=15), zone_offset_ms=zone_hours * HOUR_MS)
-    features = Features(FeatureSettings(smoothing=SMOOTHING), log)
-    codes = features.codes(log.exposures).matrix()
-    names = [spec.name for spec in features.layout.specs]
-    rng = np.random.default_rng(0)
-    for i in rng.choice(len(log.exposures), 60, replace=False):
-        expected = brute_force(log, features, i)
-        for column, name in enumerate(names):
-            if name.startswith("count_"):
-                assert codes[i, column] == expected[name], (i, name)
-    assert sum(name.startswith("count_") for name in names) > 50
+def test_a_busy_log_gives_the_counts_of_brute_force(zone_hours):
+    log = replace(toy_log(hours=60, per_hour=25, users=20, items=15), zone_offset_ms=zone_hours * HOUR_MS)
+    features, codes = encoded(log, FeatureSettings())
+    rows = np.random.default_rng(0).choice(len(log.exposures), 60, replace=False)
+    check_against_reference(log, codes, features.settings, rows)
+    assert sum(spec.name.startswith("count_") for spec in features.layout.specs) > 50
+
+
+def test_narrow_columns_are_read_as_wide_ones():
+    log = toy_log(hours=50)
+    e, x = log.exposures, log.external
+    small = replace(
+        log,
+        exposures=replace(e, user=e.user.astype(np.int32), item=e.item.astype(np.int32)),
+        external=replace(x, user=x.user.astype(np.int32), item=x.item.astype(np.int32)),
+    )
+    for one, other in zip(encoded(log)[1], encoded(small)[1], strict=True):
+        np.testing.assert_array_equal(one.matrix(), other.matrix())
 
 
 def test_calendar_age_and_fields_are_those_of_the_instance():
     log = replace(toy_log(hours=30, per_hour=25), zone_offset_ms=8 * HOUR_MS)
-    features = Features(FeatureSettings(counts=False), log)
-    codes, e = features.codes(log.exposures).matrix(), log.exposures
-    column = {spec.name: c for c, spec in enumerate(features.layout.specs)}
+    _, codes = encoded(log, FeatureSettings(counts=False))
+    e = log.exposures
     stamps = (e.shown_at + 8 * HOUR_MS).astype("datetime64[ms]")
     of_day = (stamps - stamps.astype("datetime64[D]")).astype("timedelta64[h]").astype(int)
-    assert (codes[:, column["hour_of_day"]] == of_day).all()
+    assert (column_of(codes, "hour_of_day") == of_day).all()
     monday = np.datetime64("2022-01-03")
-    assert (codes[:, column["weekday"]] == (stamps.astype("datetime64[D]") - monday).astype(int) % 7).all()
-    assert (codes[:, column["item_field3"]] == log.items.fields[e.item, 3]).all()
-    assert (codes[:, column["context0"]] == e.context[:, 0]).all()
-    age = codes[:, column["item_age"]]
+    weekday = (stamps.astype("datetime64[D]") - monday).astype(int) % 7
+    assert (column_of(codes, "weekday") == weekday).all()
+    assert (column_of(codes, "item_field3") == log.items.fields[e.item, 3]).all()
+    assert (column_of(codes, "user_field1") == log.users.fields[e.user, 1]).all()
+    assert (column_of(codes, "context0") == e.context[:, 0]).all()
     published = log.items.published_at[e.item]
-    hour = e.shown_at // HOUR_MS * HOUR_MS
-    assert (age[(published > hour)] == 1).all() and (published > hour).any()  # younger than the hour itself
-    two = (published != MISSING) & (hour - published >= 2 * HOUR_MS) & (hour - published < 3 * HOUR_MS)
-    assert len(set(age[two])) == 1
-    unpublished = published == MISSING
-    first = np.array([e.shown_at[e.item == item].min() // HOUR_MS * HOUR_MS for item in e.item])
-    assert (age[unpublished & (first == hour)] == 0).all() and (age[unpublished & (first < hour)] > 1).all()
+    assert (published > e.shown_at // HOUR_MS * HOUR_MS).any()  # younger than the hour itself
+    rows = np.arange(0, len(e), 7)
+    age = column_of(codes, "item_age")
+    assert age[rows].tolist() == [reference(log, SETTINGS, i)["item_age"] for i in rows]
 
 
-def test_hours_appended_one_by_one_give_the_codes_of_a_whole_log():
-    log = toy_log(hours=40)
-    whole = Features(FeatureSettings(), log)
-    grown = Features(FeatureSettings(), log.between(START, START + 20 * HOUR_MS))
-    grown.domains = whole.domains
-    for number in range(20, 40):
-        grown.append(log.between(START + number * HOUR_MS, START + (number + 1) * HOUR_MS))
-    np.testing.assert_array_equal(whole.codes(log.exposures).matrix(), grown.codes(log.exposures).matrix())
-    back = Features.restore(grown.describe(), grown.arrays())
-    np.testing.assert_array_equal(whole.codes(log.exposures).matrix(), back.codes(log.exposures).matrix())
+@pytest.mark.parametrize("hour", [5, 23, 24, 31, 47])
+def test_the_future_moves_no_code(hour):
+    log = toy_log(hours=50)
+    changed, origin = future_changed(log, hour)
+    before = np.concatenate([part.matrix() for part in encoded(log)[1]])
+    after = np.concatenate([part.matrix() for part in encoded(changed)[1]])
+    within = changed.exposures.shown_at < START + (hour + 1) * HOUR_MS
+    same = within & (origin >= 0)
+    assert (within & (origin < 0)).any() and same.sum() > 80 * hour
+    np.testing.assert_array_equal(before[origin[same]], after[same])
+    later = ~within & (origin >= 0)
+    assert (before[origin[later]] != after[later]).any()  # the converse: the past does
 
 
-def test_days_encoded_one_by_one_go_on_from_disk(tmp_path):
+def test_a_domain_is_ranked_once_its_first_day_is_over():
     log = toy_log(hours=60)
-    features = Features.start(FeatureSettings(), log)
-    whole = Features(FeatureSettings(), log)
-    for number, day in enumerate(EventDays.of(log)):
-        codes = features.encode_day(day)
-        whole.domains = features.domains if number else ()  # those that were known when the day began
-        np.testing.assert_array_equal(codes.matrix(), whole.codes(day.exposures).matrix())
-        features.save(tmp_path / str(number))
-        features = Features.load(tmp_path / str(number))
-    plain = Features.load(tmp_path / "1", FeatureSettings(external=False))
-    hour = log.between(log.end_ms - HOUR_MS, log.end_ms).exposures
-    assert len(plain.layout) < len(features.layout)
-    wanted = Features.load(tmp_path / "1").codes(hour).select(plain.layout).matrix()
-    np.testing.assert_array_equal(plain.codes(hour).matrix(), wanted)
-    with pytest.raises(ValueError, match="other feature settings"):
-        Features.load(tmp_path / "1", FeatureSettings(smoothing=1.0))
-    with pytest.raises(FileNotFoundError, match="encode the day before"):
-        Features.load(tmp_path / "9")
+    features, codes = encoded(log, FeatureSettings(domains=4))
+    first_day = (log.exposures.shown_at - START) // DAY_MS == 0
+    for rank in range(4):
+        column = column_of(codes, f"count_external_domain{rank}_all")
+        assert not column[first_day].any() and column[~first_day].any() == (rank < 3)
+    x = log.external
+    clicks = np.bincount(x.domain[x.received_at < START + DAY_MS])
+    assert features.counts.domains == tuple(np.argsort(-clicks, kind="stable"))
 
 
-def test_appending_leaves_the_base_alone():
-    """The cost of an hour follows the hour: a base mapped read-only from disk is never written or copied."""
-    log = toy_log(hours=40)
-    features = Features(FeatureSettings(), log.between(START, START + 20 * HOUR_MS))
-    arrays = features.arrays()
-    for array in arrays.values():
-        array.flags.writeable = False
-    back = Features.restore(features.describe(), arrays)
-    for number in range(20, 40):
-        back.append(log.between(START + number * HOUR_MS, START + (number + 1) * HOUR_MS))
-    for kind, cells in back.counts.kinds.items():
-        assert cells._parts[0].keys is arrays[f"counts.{kind}.keys"]
+def test_newest_descriptions_hold_from_the_next_day_on():
+    log = toy_log(hours=60)
+    days = list(EventDays.of(log))
+    features = Features.start(SETTINGS, log)
+    first = features.encode_day(days[0])
+    newer = replace(log.items, fields=log.items.fields + 5)
+    features.refresh(log.users, newer)
+    second = features.encode_day(days[1])
+    for day, codes, added in ((days[0], first, 0), (days[1], second, 5)):
+        fields = log.items.fields[day.exposures.item, 2] + added
+        assert (column_of([codes], "item_field2") == fields).all()
 
 
-events = st.lists(st.tuples(st.integers(-1, 3), st.integers(0, 20), st.integers(0, 1)), max_size=40)
+@pytest.mark.parametrize(
+    ("name", "cut", "match"),
+    [
+        ("longer than a day", lambda log: log.between(START + DAY_MS, START + 3 * DAY_MS), "one service"),
+        ("taken in before", lambda log: log.between(START, START + DAY_MS), "before the end"),
+    ],
+)
+def test_what_is_not_the_next_day_is_refused(name, cut, match):
+    log = toy_log(hours=72)
+    features = Features.of(SETTINGS, log.between(START, START + DAY_MS))
+    with pytest.raises(ValueError, match=match):
+        features.encode_day(cut(log))
 
 
-@given(events, events, st.lists(st.tuples(st.integers(-1, 4), st.integers(0, 25)), min_size=1, max_size=10))
-def test_cells_count_strictly_before_the_period(base, later, queries):
-    cells = CountCells(2)
-    for part in (base, later[:20], later[20:]):
-        table = np.array(part, np.int64).reshape(-1, 3)
-        measures = np.stack([np.ones(len(table), np.int64), table[:, 2]], axis=1)
-        cells.append(pair_key(table[:, 0]), table[:, 1], measures)
-    asked = np.array(queries, np.int64)
-    answers = cells.query(pair_key(asked[:, 0]), asked[:, 1], (None, 3))
-    everything = base + later
-    for q, (node, period) in enumerate(queries):
-        mine = [(at, hit) for key, at, hit in everything if key == node and at < period]
-        recent = [hit for at, hit in mine if at >= period - 3]
-        assert answers.windows[0][q].tolist() == [len(mine), sum(hit for _, hit in mine)]
-        assert answers.windows[1][q].tolist() == [len(recent), sum(recent)]
-        assert answers.first[q] == min((at for at, _ in mine), default=-1)
-        assert answers.last[q] == max((at for at, _ in mine), default=-1)
-
-
-def test_codes_that_keys_cannot_hold_are_refused():
-    with pytest.raises(ValueError, match="4194304"):
-        pair_key(np.array([0]), np.array([1 << 22]))
-    with pytest.raises(ValueError, match="hour"):
-        CountCells(1).append(pair_key(np.array([0])), np.array([1 << 15]), np.ones((1, 1), np.int64))
-
-
-def test_bins_are_monotonic_and_stay_in_range():
-    counts = count_bins(np.array([0, 1, 2, 3, 10, 10**9]))
-    assert (np.diff(counts) > 0).all() and counts[0] == 0 and counts[-1] == 31
-    rates = rate_bins(np.arange(101), np.full(101, 100), np.full(101, 0.5), SMOOTHING)
-    assert (np.diff(rates) >= 0).all() and rates.min() >= 1 and rates[50] == 13
-    extreme = rate_bins(np.array([0, 10**6]), np.array([10**6, 10**6]), np.array([0.5, 0.001]), SMOOTHING)
-    assert extreme.tolist() == [1, 25]
-    assert rate_bins(np.array([0]), np.array([0]), np.array([0.5]), SMOOTHING) == [0]
-    assert DAY_MS == 24 * HOUR_MS
+def test_a_day_out_of_order_or_behind_hours_is_refused():
+    log = toy_log(hours=72)
+    features = Features.of(SETTINGS, log.between(START, START + DAY_MS))
+    day = log.between(START + DAY_MS, START + 2 * DAY_MS)
+    e = day.exposures
+    with pytest.raises(ValueError, match="exposures by shown_at are not in order"):
+        features.encode_day(replace(day, exposures=replace(e, shown_at=e.shown_at[::-1])))
+    with pytest.raises(ValueError, match="encode_day"):
+        features.codes(log.between(START, START + HOUR_MS).exposures)
+    features.append(day.between(day.start_ms, day.start_ms + HOUR_MS))
+    with pytest.raises(ValueError, match="appended"):
+        features.encode_day(day.between(day.start_ms + HOUR_MS, day.end_ms))

@@ -61,7 +61,7 @@ def fitted(settings=SETTINGS, seed=1):
 
 
 def grow(trees, codes, labels, settings=SETTINGS, seed=1):
-    return trees.fit(codes, labels, codes.max(axis=0), settings, seed)
+    return trees.fit(codes, labels, codes.max(axis=0), settings, seed, len(codes))
 
 
 def test_scores_are_logits_whose_loss_is_the_one_told():
@@ -171,7 +171,7 @@ def test_training_sees_newcomers_hidden_as_they_will_be_in_ranking(monkeypatch):
     honest = Trees.fit
 
     def spying(trees, codes, *rest):
-        seen.codes = codes
+        seen.codes = codes[: len(codes)]
         return honest(trees, codes, *rest)
 
     monkeypatch.setattr(Trees, "fit", spying)

@@ -16,7 +16,7 @@ from models.ranking.systems.fm import FM
 from models.ranking.systems.item_rate import FIELD
 from models.ranking.systems.nfm import NFM
 from models.ranking.training.loop import loss_and_gradients
-from tests.models.ranking.toy import START, hour_of, toy_log, train
+from tests.models.ranking.toy import START, TRAIN_HOURS, hour_of, toy_log, train
 
 INTERNAL_ONLY = ("item_rate", "fm", "nfm", "deepfm", "autoint")
 WITH_EXTERNAL = ("deepfm_external", "din_deepfm_external", "din_typed")
@@ -110,9 +110,9 @@ def test_external_behaviours_move_only_systems_that_see_them(system: str) -> Non
 def test_every_dense_parameter_learns(system: str) -> None:
     log = toy_log()
     ranker = train(system, log)
-    past = log.between(START + 20 * 3_600_000, START + 24 * 3_600_000)
+    later = log.between(START + TRAIN_HOURS * 3_600_000, log.end_ms)
     learner, names = ranker.learner, [name for name, _ in ranker.learner.module.named_parameters()]
-    batch = ranker.instances(past.exposures, past).batch(torch.arange(200).numpy()[None])
+    batch = ranker.instances(later.exposures, later).batch(torch.arange(200).numpy()[None])
     loss, rows, dense = loss_and_gradients(learner, batch)
     assert torch.isfinite(torch.tensor(loss)) and torch.isfinite(rows).all()
     unseen = {"encoder.unit.rest.0.bias"}  # shifts every score alike, and a softmax does not see it

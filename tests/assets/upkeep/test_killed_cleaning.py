@@ -1,0 +1,144 @@
+"""A clean-up that is killed at any durable step leaves nothing half and loses nothing that is needed.
+
+HOURFOLD_KILLS says how many seeded kills are tried (6 in the ordinary suite).
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from assets.common import model_registry
+from assets.common.provenance import content_hash
+from assets.ranking.states import States
+from assets.ranking.tracking import record_day, record_hour
+from orchestration.settings import prepare_home
+from tests.assets.upkeep.small_home import LAST, SYSTEMS, VERSION, days, names, small_home, tracking_of
+from warehouse.keeping import KeepSettings
+
+ROOT = Path(__file__).parents[3]
+KILLS = int(os.environ.get("HOURFOLD_KILLS", "6"))
+KEEP = KeepSettings(
+    hourly_states=4,
+    daily_models=3,
+    long_term_graphs=5,
+    instances=6,
+    instance_states=2,
+    checkpoints=1,
+    plots=1,
+    hour_runs=2,
+    dagster_runs=1,
+)
+SHOWN = 8
+
+
+@dg.asset(partitions_def=dg.DailyPartitionsDefinition("2026-03-01", end_date="2026-03-09"))
+def made() -> dg.MaterializeResult:
+    return dg.MaterializeResult(metadata={"rows": 1})
+
+
+def clean(home: Path, step: int) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "tests.assets.upkeep.killed", str(home), LAST, str(step)],
+        cwd=ROOT,
+        env=os.environ | {"HOURFOLD_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        timeout=280,
+    )
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory):
+    """A home with twelve days, runs of hours, versions and old runs of Dagster."""
+    root = tmp_path_factory.mktemp("original") / "home"
+    resource = small_home(root, 12, KEEP)
+    prepare_home(resource.home)
+    states, tracking = States(resource.paths.models), tracking_of(resource)
+    for number, day in enumerate(days(4)):
+        base = states.finished(states.daily(SYSTEMS[0], day))
+        parent = record_day(tracking, base, day, by_hour={"auc": 0.5}, step=0)
+        record_hour(tracking, base, f"{day}-00:00", parent, metrics={"auc": 0.5}, tags={})
+        folder = states.daily(SYSTEMS[0], days(12)[number])
+        version = model_registry.register(
+            tracking, SYSTEMS[0], days(12)[number], folder, parent, states.finished(folder).state_hash, {}
+        )
+        if number == 0:
+            model_registry.point(tracking, "champion", version, {})
+    with dg.DagsterInstance.from_config(str(resource.home.dagster)) as instance:
+        for day in range(1, SHOWN + 1):
+            dg.materialize([made], instance=instance, partition_key=f"2026-03-0{day}")
+    return root
+
+
+def copied(original: Path, folder: Path) -> Path:
+    shutil.copytree(original, folder)
+    return folder
+
+
+def whole(home: Path) -> None:
+    """Everything under its own name is complete, and what is needed is there."""
+    models = home / "sources" / "simulator" / "models"
+    states = States(models)
+    for folder in [*models.glob("daily/*/2*"), *models.glob("hourly/*/2*"), *models.glob("long_term/2*")]:
+        record = states.finished(folder)
+        assert content_hash(states.ranker_path(folder)) == record.state_hash, folder
+        if record.base_partition is not None:
+            states.base_of(record)
+    for partition in (home / "sources" / "simulator" / "instances" / VERSION).glob("2*"):
+        assert {"rows.arrow", "manifest.json"} <= set(names(partition)), partition
+    assert names(models / "daily" / SYSTEMS[0])[0] == days(12)[0], "the champion is gone"
+    assert names(models / "daily" / SYSTEMS[0])[-1] == days(12)[-1]
+
+
+def outcome(home: Path) -> dict[str, object]:
+    """What a home holds, in a form that can be compared: no times, no numbers of runs."""
+    source = home / "sources" / "simulator"
+    files = sorted(str(path.relative_to(source)) for path in source.rglob("*") if path.is_file())
+    os.environ["DAGSTER_HOME"] = str(home / "dagster")
+    with dg.DagsterInstance.from_config(str(home / "dagster")) as instance:
+        runs, partitions = len(instance.get_runs()), instance.get_materialized_partitions(made.key)
+    from assets.common.resources import HomeResource
+
+    tracking = tracking_of(HomeResource(root=str(home)))
+    hours = tracking.client.search_runs([tracking.experiment], "tags.kind = 'hour'")
+    versions = tracking.client.search_model_versions("name='ranking-simulated'")
+    return {
+        "files": [name for name in files if not name.startswith("warehouse")],
+        "runs": runs,
+        "partitions": partitions,
+        "hours": sorted(run.data.tags["partition"] for run in hours),
+        "versions": sorted(str(version.version) for version in versions),
+        "trash": [str(path) for path in home.rglob(".trash/*")],
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300 + 120 * KILLS)
+def test_a_killed_clean_up_leaves_nothing_half_and_a_second_one_finishes(original, tmp_path, monkeypatch):
+    monkeypatch.setenv("DAGSTER_HOME", "")
+    undisturbed = copied(original, tmp_path / "undisturbed")
+    ran = clean(undisturbed, 0)
+    assert ran.returncode == 0, ran.stderr
+    steps = int(ran.stdout.split()[0])
+    wanted = outcome(undisturbed)
+    assert steps > 100 and wanted["runs"] == 0
+    assert wanted["partitions"] == {f"2026-03-0{day}" for day in range(1, SHOWN + 1)}
+    whole(undisturbed)
+    for step in random.Random(0).sample(range(1, steps + 1), KILLS):
+        home = copied(original, tmp_path / f"killed-{step}")
+        killed = clean(home, step)
+        assert killed.returncode == -signal.SIGKILL, (step, killed.stderr)
+        whole(home)
+        again = clean(home, 0)
+        assert again.returncode == 0, (step, again.stderr)
+        assert outcome(home) == wanted, f"killed at step {step} of {steps}"
+        shutil.rmtree(home)

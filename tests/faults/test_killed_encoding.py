@@ -1,0 +1,100 @@
+"""Kill an encoding process anywhere: what is left is whole days, and going on gives the same bytes.
+
+HOURFOLD_KILLS=200 kills as often.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import multiprocessing
+import os
+import time
+
+import numpy as np
+import pytest
+
+from tests.assets.ranking.day_logs import DAYS, contents, loaded_in
+from tests.faults import encoder
+
+KILLS = int(os.environ.get("HOURFOLD_KILLS", 12))
+
+
+@pytest.fixture(scope="module")
+def process():
+    """Processes that begin with everything imported: an encoding is killed, not an import."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tests.faults.encoder"])
+    return context
+
+
+def run(process, logs, root, kill_at=None, delay=None):
+    """Encode in a process of its own; killed at an operation or after a delay. Operations and seconds."""
+    here, there = process.Pipe()
+    child = process.Process(target=encoder.run, args=(logs, root, there, kill_at))
+    child.start()
+    there.close()
+    try:
+        assert here.recv() == "begins"
+        began = time.perf_counter()
+        if delay is not None:
+            here.poll(delay)
+            child.kill()
+        try:
+            operations = here.recv()
+        except EOFError:
+            operations = None
+        return operations, time.perf_counter() - began
+    finally:
+        child.join()
+
+
+@pytest.fixture(scope="module")
+def undisturbed(process, tmp_path_factory):
+    """The logs, what an encoding of them writes, and how many operations and seconds it takes."""
+    logs = loaded_in(tmp_path_factory.mktemp("logs"))
+    root = tmp_path_factory.mktemp("whole")
+    operations, _ = run(process, logs, root)
+    again = tmp_path_factory.mktemp("again")
+    same, seconds = run(process, logs, again)
+    assert operations == same and contents(root) == contents(again)
+    return logs, contents(root), operations, seconds
+
+
+def finished(root):
+    """The days of which a partition is there; each must be what its manifest says."""
+    folder = root / encoder.VERSION
+    days = []
+    for manifest in folder.glob("20*/manifest.json"):
+        for name, (size, digest) in json.loads(manifest.read_text())["files"].items():
+            content = (manifest.parent / name).read_bytes()
+            assert len(content) == size and hashlib.sha256(content).hexdigest() == digest
+        days.append(manifest.parent.name)
+    assert not [path for path in folder.glob("20*") if path.name not in days], "a partition without manifest"
+    return sorted(days)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(KILLS))
+def test_a_killed_encoding_leaves_whole_days_and_goes_on(process, undisturbed, tmp_path, seed):
+    logs, whole, operations, seconds = undisturbed
+    rng = np.random.default_rng(seed)
+    share = (seed // 2 + rng.random()) / -(-KILLS // 2)  # of the way: kills are spread over all of it
+    if seed % 2:
+        run(process, logs, tmp_path, delay=share * seconds)
+    else:
+        at = 1 + int(share * operations)
+        assert run(process, logs, tmp_path, kill_at=at)[0] is None, "nobody was killed"
+    days = finished(tmp_path)
+    assert days == DAYS[: len(days)], "days are encoded in order"
+    left = contents(tmp_path)
+    for day in days:
+        of_day = f"{encoder.VERSION}/{day}/"
+        assert {file for file in left if file.startswith(of_day)} == {
+            file for file in whole if file.startswith(of_day)
+        }
+    done = {day: (tmp_path / encoder.VERSION / day / "manifest.json").stat().st_mtime_ns for day in days}
+    run(process, logs, tmp_path)
+    assert contents(tmp_path) == whole, "other bytes, or something half written is left"
+    after = {day: (tmp_path / encoder.VERSION / day / "manifest.json").stat().st_mtime_ns for day in days}
+    assert after == done, "a finished day was encoded again"

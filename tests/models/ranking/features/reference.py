@@ -1,0 +1,109 @@
+"""Every count column of an exposure, counted one event at a time from the whole log before its hour."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+
+from models.ranking.features.event_log import DAY_MS, HOUR_MS, MISSING, EventLog
+from models.ranking.features.features import FeatureSettings
+
+COUNT_BINS = 32
+AGE_LIMITS = [0, 1, 2, 3, 4, 6, 8, 12, 18, 24, 36, 48, 72, 120, 168, 336, 720, 2160]
+
+
+def count_bin(count: float) -> int:
+    return int(min(np.floor(2 * np.log2(1.0 + count)), COUNT_BINS - 1))
+
+
+def rate_bin(hits: int, shown: int, overall: float, smoothing: float) -> int:
+    if shown == 0:
+        return 0
+    ratio = np.log2((hits + smoothing) / (shown * overall + smoothing))
+    return int(np.clip(np.rint(ratio / 0.2), -12, 12) + 13)
+
+
+def domains_before(log: EventLog, day: int, limit: int) -> list[int]:
+    """External domains ranked by the days before `day`."""
+    x, out = log.external, []
+    days = (x.received_at + log.zone_offset_ms) // DAY_MS
+    for earlier in np.unique(days[days < day]):
+        codes, times = np.unique(x.domain[days == earlier], return_counts=True)
+        new = [(-n, code) for code, n in zip(codes.tolist(), times.tolist(), strict=True) if code not in out]
+        out += [code for _, code in sorted(new)]
+    return out[:limit]
+
+
+def alive(days: np.ndarray, at: int, pair_days: int | None) -> np.ndarray:
+    """Which events of a pair count on day `at`: those since the last rest of more than `pair_days` days."""
+    if pair_days is None or not len(days):
+        return np.ones(len(days), bool)
+    met = [*np.unique(days).tolist(), at]
+    since = met[0]
+    for one, other in pairwise(met):
+        if other - one > pair_days:
+            since = other
+    return days >= since
+
+
+def reference(log: EventLog, settings: FeatureSettings, i: int) -> dict[str, int]:
+    """Expected codes of exposure i by column name: its counts and its item's age."""
+    e, x, zone = log.exposures, log.external, log.zone_offset_ms
+    start = (int(e.shown_at[i]) + zone) // HOUR_MS * HOUR_MS - zone
+    today = (start + zone) // DAY_MS
+    past, received = e.shown_at < start, x.received_at < start
+    days, x_days = (e.shown_at + zone) // DAY_MS, (x.received_at + zone) // DAY_MS
+    fields = log.items.fields
+    same_user, same_item = e.user == e.user[i], e.item == e.item[i]
+    external_user = x.user == e.user[i]
+    kinds = {"user": same_user, "item": same_item, "user_item": same_user & same_item}
+    externals = {"external_user": external_user, "external_item": x.item == e.item[i]}
+    for f in range(fields.shape[1]):
+        alike = fields[e.item, f] == fields[e.item[i], f]
+        kinds |= {f"field{f}": alike, f"user_field{f}": alike & same_user}
+        externals[f"external_user_field{f}"] = external_user & (fields[x.item, f] == fields[e.item[i], f])
+    ranked = domains_before(log, today, settings.domains)
+    for rank in range(settings.domains):
+        domain = ranked[rank] if rank < len(ranked) else -1
+        externals[f"external_domain{rank}"] = external_user & (x.domain == domain)
+    long = np.nan_to_num(e.dwell_seconds) >= settings.long_seconds
+    hits = {"click": np.asarray(e.clicked, bool), "long": long}
+    n = past.sum()
+    base = {name: (mask[past].sum() + 1) / (n + 2) for name, mask in hits.items()}
+    out = {}
+    for name, hours in (("all", 10**6), ("24h", 24), ("3h", 3), ("1h", 1)):
+        recent = e.shown_at >= start - hours * HOUR_MS
+        for kind, chosen in kinds.items():
+            here = np.flatnonzero(past & recent & chosen)
+            if kind.startswith("user_"):
+                here = here[alive(days[here], today, settings.pair_days)]
+            out[f"count_{kind}_{name}_shown"] = count_bin(len(here))
+            for label, mask in hits.items():
+                bins = rate_bin(mask[here].sum(), len(here), base[label], settings.smoothing)
+                out[f"count_{kind}_{name}_{label}_rate"] = bins
+        lately = received & (x.received_at >= start - hours * HOUR_MS)
+        for kind, chosen in externals.items():
+            here = np.flatnonzero(lately & chosen)
+            if kind.startswith("external_user_"):
+                here = here[alive(x_days[here], today, settings.pair_days)]
+            out[f"count_{kind}_{name}"] = count_bin(len(here))
+    before = e.shown_at[past & same_user]
+    idle = (start - ((before.max() + zone) // HOUR_MS * HOUR_MS - zone)) // HOUR_MS if len(before) else 0
+    out["count_user_idle"] = count_bin(idle)
+    out["item_age"] = _age(log, i, start, past & same_item)
+    return out
+
+
+def _age(log: EventLog, i: int, start: int, shown_before: np.ndarray) -> int:
+    e, zone = log.exposures, log.zone_offset_ms
+    hours = -1.0
+    published = log.items.published_at[e.item[i]]
+    if published != MISSING:
+        hours = (start - published) / HOUR_MS
+    elif shown_before.any():
+        first = (e.shown_at[shown_before].min() + zone) // HOUR_MS * HOUR_MS - zone
+        hours = (start - first) / HOUR_MS
+    else:
+        return 0
+    return 1 + sum(hours >= limit for limit in AGE_LIMITS)
