@@ -15,7 +15,7 @@ from assets.logs.sources import open_source
 from assets.ranking.reading import read_log
 from models.metrics import auc
 from models.ranking.day import ServedDay
-from models.ranking.lsttm.long_term_graph import train_long_term
+from models.ranking.lsttm.long_term_mornings import train_long_term_days
 from models.ranking.registry import SYSTEMS, long_term_settings
 from simulator import SimulatorSettings
 from simulator.feed.settings import PopulationSettings
@@ -45,8 +45,9 @@ def main(system: str = "lsttm") -> float:
                 for hour in range(today, today + DAY_MS, HOUR_MS)
             ]
 
-    # 4. The night: long-term vectors of users and items, then the ranker (here by temporal MAML).
-    long_term = train_long_term(history, long_term_settings("tiny"), seed=0)
+    # 4. The night: exposures are encoded as each hour's start knew them, and so are the long-term vectors as
+    # of each morning; then the ranker (here by temporal MAML).
+    long_term = train_long_term_days(history, long_term_settings("tiny"), seed=0)
     served = ServedDay.train(SYSTEMS[system].tiny, history, seed=0, long_term=long_term)
 
     # 5. The day: an hour is scored before its clicks are known, then the ranker adapts to it.

@@ -77,7 +77,7 @@ def train_base(session: Session, day: str, outcome: RunDay) -> bool:
     states = States(deployment.paths(session.home).models)
     zone = deployment.service_zone
     before = zone.day_key(zone.day_start_ms(day) - 1)
-    if all(states.record(states.daily(system, before)) for system in deployment.systems):
+    if all(states.trained(system, before) for system in deployment.systems):
         return True
     if not _hours(session, before).loaded.get("exposures"):
         based = with_base(states, deployment.systems, day)

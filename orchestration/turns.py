@@ -135,9 +135,9 @@ def dimensions(home: HomeResource) -> list[str]:
 
 
 def is_trained(home: HomeResource, day: str) -> bool:
-    """Whether every system has a finished model of the day."""
+    """Whether every system has a finished model of the day that this version reads."""
     states = States(home.paths.models)
-    return all(states.record(states.daily(system, day)) for system in home.deployment.systems)
+    return all(states.trained(system, day) for system in home.deployment.systems)
 
 
 def hour_folder(home: HomeResource, table: str, hour: str) -> Path:

@@ -34,7 +34,10 @@ class NoPurchases(LookupError):
 
 
 _REMEDIES: dict[type[BaseException], str] = {
-    NoBaseModel: "Materialise `long_term_graph` and `daily_ranker` of the day before, then this hour again.",
+    NoBaseModel: (
+        "Materialise `training_instances`, `long_term_graph` and `daily_ranker` of the day before, then this "
+        "hour again."
+    ),
     BadRequest: "Mend the request or its customers' file; the sensor takes a changed one up again.",
     NoPurchases: "Ingest the purchases of the missing days (`hourfold ingest`), or choose another date.",
     DamagedState: (

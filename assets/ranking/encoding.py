@@ -88,10 +88,28 @@ def encode(
         listen: told of exposures encoded, of how many.
         tell: told of each day in words.
     """
-    store.sweep()
-    through, due = history.hashes.through, days_due(history.hashes, store, days)
-    done, total = EncodedDays([]), sum(history.rows[day] for day in due)
-    began, before, state = time.perf_counter(), "", None
+    through, done = history.hashes.through, EncodedDays([])
+    if days_due(history.hashes, store, days):
+        with store.locked():
+            store.sweep()
+            _encode_due(history, store, settings, days, done, listen, tell)
+    done.folders = [folder for day in days if (folder := store.folder(day, through[day])) is not None]
+    return done
+
+
+def _encode_due(
+    history: History,
+    store: InstanceStore,
+    settings: FeatureSettings,
+    days: Sequence[str],
+    done: EncodedDays,
+    listen: Progress,
+    tell: Tell | None,
+) -> None:
+    """Encode what is due, while nobody else does."""
+    due = days_due(history.hashes, store, days)
+    total, began = sum(history.rows[day] for day in due), time.perf_counter()
+    before, state = "", None
     for number, day in enumerate(due, start=1):
         why = _why(store.new_folder(day), history.hashes, day)
         with done.timings.phase("read"):
@@ -106,8 +124,6 @@ def encode(
         listen(STAGE, done.rows, total)
         if tell is not None:
             tell(_in_words(day, why, len(log.exposures), number, len(due), done.rows, total, began))
-    done.folders = [folder for day in days if (folder := store.folder(day, through[day])) is not None]
-    return done
 
 
 def days_due(hashes: DayHashes, store: InstanceStore, days: Sequence[str]) -> list[str]:

@@ -6,11 +6,13 @@ no training ever mixes the two.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,6 +41,15 @@ class InstanceStore:
             if manifest is not None and manifest["about"].get("through_hash") == through_hash:
                 return folder
         return None
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Write alone: another process that encodes the same version waits until this one has ended."""
+        path = self.root / self.version / ".lock"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
 
     def sweep(self) -> None:
         """Remove what killed processes left half written."""

@@ -9,7 +9,8 @@ longer counts.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,40 +98,60 @@ class States:
             raise DamagedState(f"{folder} holds no finished state of partition {folder.name}")
         return record
 
+    def trained(self, system: str, day: str) -> bool:
+        """Whether a system's model of a day is finished and can be read by this version."""
+        folder = self.daily(system, day)
+        return self.record(folder) is not None and not self.outdated(folder)
+
+    def outdated(self, folder: Path) -> bool:
+        """Whether an earlier version wrote a daily model in a form that is no longer read."""
+        about = folder / RANKER / "ranker.json"
+        if not about.is_file():
+            return False
+        from models.ranking.storage import FORMAT
+
+        return bool(json.loads(about.read_text()).get("format", 1) != FORMAT)
+
     def newest_base(self, system: str, before_day: str) -> StateRecord:
         """The newest finished daily model of a day *before* `before_day`.
 
-        A late training costs freshness only. A model of the same day is never taken: it has seen that day.
+        A late training costs freshness only. A model of the same day is never taken: it has seen that day;
+        nor is one that an earlier version wrote in another form.
 
         Raises:
             NoBaseModel: none is finished.
         """
         folder = self.root / "daily" / system
         days = sorted((path.name for path in folder.glob("*-*-*") if path.name < before_day), reverse=True)
+        outdated = []
         for day in days:
             record = self.record(self.daily(system, day))
-            if record is not None:
+            if record is not None and not self.outdated(self.daily(system, day)):
                 return record
-        raise NoBaseModel(f"{system}: no daily model of a day before {before_day} is finished in {folder}")
+            outdated += [] if record is None else [day]
+        of_before = f" (an earlier version wrote that of {outdated[0]}: train it again)" if outdated else ""
+        raise NoBaseModel(
+            f"{system}: no daily model of a day before {before_day} is finished in {folder}{of_before}"
+        )
 
     def newest_hour(
-        self, system: str, days: Sequence[str], before: str, loaded: Mapping[str, str]
+        self, system: str, hours: Iterable[str], loaded_since: Callable[[str], Mapping[str, str]]
     ) -> StateRecord | None:
-        """The newest state of these days, before the hour `before`, that still counts; None if there is none.
+        """The newest state after one of these hours that still counts; None if there is none.
 
-        `loaded` are the loaded hours of all days since the oldest base in question: key → hash of their logs.
+        `loaded_since` gives the loaded hours after a day: key → hash of their logs.
         """
-        for key in sorted((key for key in loaded if key[:10] in days and key < before), reverse=True):
+        for key in sorted(hours, reverse=True):
             record = self.record(self.hourly(system, key))
-            if record is not None and self._counts(record, loaded):
+            if record is not None and self._counts(record, loaded_since):
                 return record
         return None
 
-    def _counts(self, record: StateRecord, loaded: Mapping[str, str]) -> bool:
+    def _counts(self, record: StateRecord, loaded_since: Callable[[str], Mapping[str, str]]) -> bool:
         base = self.record(self.daily(record.system, record.base_partition or ""))
         if base is None or base.state_hash != record.base_hash:
             return False
-        return record.hours == since(loaded, base.partition, record.partition)
+        return record.hours == since(loaded_since(base.partition), base.partition, record.partition)
 
     def base_of(self, record: StateRecord) -> StateRecord:
         """The daily model that an hourly state was made from."""
@@ -138,8 +159,8 @@ class States:
 
     def served_base(self, system: str, day: str) -> StateRecord:
         """The base that the day's hours were served from, or would be."""
-        for folder in sorted((self.root / "hourly" / system).glob(f"{day}-*"), reverse=True):
-            record = self.record(folder)
+        for hour in reversed(range(24)):
+            record = self.record(self.hourly(system, f"{day}-{hour:02d}:00"))
             if record is not None:
                 return self.base_of(record)
         return self.newest_base(system, day)

@@ -1,5 +1,6 @@
 """training_instances[D]: the exposures of day D as the models saw them, encoded once for every training."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from assets.common.timings import Timings
 from assets.ranking.encoding import EncodedDays
 from assets.ranking.instance_page import FieldCounts, FieldSummary, fields_table, histograms, sample_of
 from assets.ranking.instance_store import bytes_of
-from assets.ranking.training_window import Window
+from assets.ranking.training_window import NightlyWindow
 
 if TYPE_CHECKING:
     from warehouse.home import Deployment
@@ -67,12 +68,13 @@ def encoded(
 ) -> dg.MaterializeResult:
     """Encode a day in every version of the deployment; returns what its page shows."""
     day = context.partition_key
-    window = Window.through(day, home, warehouse)
+    window = NightlyWindow.through(day, home, warehouse)
     timings, metadata, faults = Timings(), dict[str, Any](), list[str]()
     for version in window.versions:
         days = window.encode(version, progress.to(context.log), context.log.info)
         for phase, seconds in days.timings.seconds.items():
             timings.seconds[phase] = timings.seconds.get(phase, 0.0) + seconds
+        _record_others(context, version.name, days, window.history.rows, home.deployment.first_day)
         with timings.phase("check"):
             page = _page(days.folders[-1])
         faults += page.faults(version.name, window.history.rows[day])
@@ -91,6 +93,20 @@ def encoded(
             )
         ],
     )
+
+
+def _record_others(
+    context: dg.AssetExecutionContext,
+    version: str,
+    days: EncodedDays,
+    rows: Mapping[str, int],
+    first_day: str,
+) -> None:
+    """Let Dagster know the earlier days that this run has encoded: their partitions are there, too."""
+    for day, why in days.why.items():
+        if first_day <= day != context.partition_key:
+            about: dict[str, Any] = {"version": version, "rows": rows[day], "why": why}
+            context.log_event(dg.AssetMaterialization("training_instances", metadata=about, partition=day))
 
 
 def _work(days: EncodedDays) -> dict[str, Any]:

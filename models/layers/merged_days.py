@@ -86,8 +86,8 @@ class _Direction:
         self.starts = torch.cat([torch.zeros(1, dtype=torch.int64), self.counts.cumsum(0)])
         self.free = self.starts[:-1].clone()
         size = (int(self.starts[-1]),)
-        self.keys = _column(size, torch.int64, scratch)
-        self.columns = {name: _column(size, dtype, scratch) for name, dtype in self.types.items()}
+        self.keys = empty_column(size, torch.int64, scratch)
+        self.columns = {name: empty_column(size, dtype, scratch) for name, dtype in self.types.items()}
         self.counts = self.counts[:0]
 
     def add(self, nodes: Tensor, times: Tensor, payload: Mapping[str, Tensor]) -> None:
@@ -118,7 +118,8 @@ class _Direction:
         )
 
 
-def _column(size: tuple[int, ...], dtype: torch.dtype, scratch: Path | None) -> Tensor:
+def empty_column(size: tuple[int, ...], dtype: torch.dtype, scratch: Path | None) -> Tensor:
+    """An array yet to be filled: in memory, or, from `MAPPED_BYTES` on, in a nameless file in `scratch`."""
     empty = torch.empty(0, dtype=dtype)
     if scratch is None or prod(size) * empty.element_size() < MAPPED_BYTES:
         return torch.empty(size, dtype=dtype)

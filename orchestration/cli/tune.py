@@ -44,9 +44,9 @@ def tune(
     from assets.experiments.comparison.prepare import prepare
     from assets.experiments.comparison.settings import CompareSettings
     from assets.experiments.source_logs import hash_of
+    from assets.experiments.tuning.days import LoggedDays
     from assets.experiments.tuning.run import tune as run
     from assets.experiments.tuning.tracking import record
-    from assets.experiments.tuning.workers import LoggedDays
     from assets.experiments.workers import WorkerFailed
     from assets.logs.ingest import BatchRejected
     from orchestration.settings import prepare_home

@@ -131,5 +131,5 @@ def test_only_a_closed_folder_of_ones_own_has_a_last_day(landing):
 
 def test_a_graph_is_trained_only_for_a_system_that_uses_it():
     plain = Deployment(systems=("item_rate", "deepfm"), size="tiny")
-    assert daily_assets(plain) == ["daily_ranker", "promotion"]
-    assert daily_assets(plain.model_copy(update={"systems": ("item_rate", "lsttm")}))[0] == "long_term_graph"
+    assert daily_assets(plain) == ["training_instances", "daily_ranker", "promotion"]
+    assert daily_assets(plain.model_copy(update={"systems": ("item_rate", "lsttm")}))[1] == "long_term_graph"

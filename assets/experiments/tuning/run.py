@@ -12,12 +12,12 @@ from pathlib import Path
 
 from assets.experiments.frame import Study
 from assets.experiments.tuning.choice import RULE, summary
+from assets.experiments.tuning.days import ReadDays
 from assets.experiments.tuning.results import TuningResult
 from assets.experiments.tuning.settings import TuneSettings
 from assets.experiments.tuning.trial import Trial, TrialRow
 from assets.experiments.tuning.workers import (
     GraphUnit,
-    ReadDays,
     StudyUnit,
     days_read,
     graph_path,

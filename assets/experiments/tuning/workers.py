@@ -2,138 +2,27 @@
 
 from __future__ import annotations
 
-import pickle
 import shutil
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from assets.common.provenance import git_revision
 from assets.experiments.frame import Finished, load_arrays
+from assets.experiments.tuning.days import ReadDays
 from assets.experiments.tuning.settings import TuneSettings
 from assets.experiments.tuning.study import study
 from assets.experiments.tuning.trial import Day, Scores, Trial, TrialRow
-from assets.experiments.windows import INSTANCES, encode_windows
+from assets.experiments.windows import INSTANCES
 from assets.experiments.workers import Emit, WorkProgress
 from models.files import replace_file
-from models.progress import Progress
 
 if TYPE_CHECKING:
-    from assets.experiments.source_logs import Logs
-    from models.ranking.features.event_log import EventLog
-    from models.ranking.features.features import FeatureSettings
-    from models.ranking.instances.window import TrainingWindow
     from models.ranking.lsttm.long_term_days import LongTermDays
-    from models.ranking.training.system import SystemSettings
-
-KEPT = 3  #: ways of making features whose instances stay in memory: with and without counts, without external
-
-
-class ReadDays(Protocol):
-    """Where the validation days come from; picklable and hashable: a worker reads once."""
-
-    def prepare(self, systems: Mapping[str, SystemSettings], shared: Path, report: Progress) -> None:
-        """Encode what all systems with these settings are trained on into the folder `shared`."""
-
-    def __call__(self, shared: Path, own: Path) -> Sequence[Day]:
-        """The days; what other settings need is encoded into the folder `own`."""
-
-    def history(self, day: int) -> EventLog:
-        """Everything received before the day of this position."""
-
-    def __hash__(self) -> int:
-        """Equal ones read the same days."""
-
-
-@dataclass(frozen=True)
-class StoredPast:
-    """The days before a validation day, as partitions of instances."""
-
-    logs: Logs
-    day: str
-    shared: Path
-    own: Path
-
-    def __call__(self, system: SystemSettings) -> TrainingWindow:
-        """The window of a system; what is not encoded yet is."""
-        from models.ranking.instances.window import TrainingWindow
-
-        (folders,) = encode_windows(
-            self.logs, {"": system}, [self.day], self.own, None, [self.shared]
-        ).values()
-        return TrainingWindow.open(folders, system.features)
-
-
-@dataclass(eq=False)
-class PastInMemory:
-    """Everything received before a validation day, encoded once for each way of making features."""
-
-    log: EventLog
-    windows: dict[FeatureSettings, TrainingWindow] = field(default_factory=dict)
-
-    def __call__(self, system: SystemSettings) -> TrainingWindow:
-        """The window of a system; only those of the settings asked for last are kept."""
-        from models.ranking.instances.window import TrainingWindow
-
-        window = self.windows.pop(system.features, None) or TrainingWindow.of(self.log, system.features)
-        self.windows[system.features] = window
-        while len(self.windows) > KEPT:
-            del self.windows[next(iter(self.windows))]
-        return window
-
-
-@dataclass(frozen=True)
-class LoggedDays:
-    """The validation days of a gated source."""
-
-    logs: Logs
-    days: tuple[str, ...]
-
-    def prepare(self, systems: Mapping[str, SystemSettings], shared: Path, report: Progress) -> None:
-        """See `ReadDays`."""
-        encode_windows(self.logs, systems, self.days, shared, report)
-
-    def __call__(self, shared: Path, own: Path) -> list[Day]:
-        """Read the warehouse, a day at a time."""
-        from assets.experiments.source_logs import read_hours
-
-        return [(StoredPast(self.logs, day, shared, own), read_hours(self.logs, day)) for day in self.days]
-
-    def history(self, day: int) -> EventLog:
-        """See `ReadDays`."""
-        from assets.experiments.source_logs import read_history
-
-        return read_history(self.logs, self.days[day])
-
-
-@dataclass(frozen=True)
-class PickledDays:
-    """Histories and hours in memory, pickled before, for a machine without a warehouse.
-
-    Only for files of one's own.
-    """
-
-    path: Path
-
-    def prepare(self, systems: Mapping[str, SystemSettings], shared: Path, report: Progress) -> None:
-        """Nothing: a training encodes what it reads."""
-
-    def __call__(self, shared: Path, own: Path) -> list[Day]:  # noqa: ARG002
-        """Read the file."""
-        return [(PastInMemory(log), hours) for log, hours in self._read()]
-
-    def history(self, day: int) -> EventLog:
-        """See `ReadDays`."""
-        return self._read()[day][0]
-
-    def _read(self) -> list[tuple[EventLog, Sequence[EventLog]]]:
-        with self.path.open("rb") as file:
-            days: list[tuple[EventLog, Sequence[EventLog]]] = pickle.load(file)
-        return days
 
 
 @dataclass(frozen=True)

@@ -143,7 +143,7 @@ class CountHistory:
         self.domains = (*self.domains, *ranked)[: self._ranks]
 
     def save(self, folder: Path, prefix: str) -> dict[str, np.ndarray]:
-        """Write what is merged while it is written, as `<prefix>.…`; returns what is left to write, by name."""
+        """Write what is merged while it is written, as `<prefix>.…`; returns the rest to write, by name."""
         left = {kind: counts.arrays() for kind, counts in self.dense.items()}
         left |= {kind: counts.save(folder, f"{prefix}.{kind}") for kind, counts in self.pairs.items()}
         return named(left)

@@ -28,7 +28,7 @@ def adjacencies_of(
     def days() -> Iterator[Directions]:
         return (directions(day) for day in events)
 
-    return merged_days(days, _scratch(events))
+    return merged_days(days, scratch_of(events))
 
 
 def index_column(column: np.ndarray, name: str) -> Tensor:
@@ -49,7 +49,8 @@ def time_column(column: np.ndarray) -> Tensor:
     return torch.from_numpy(column.astype(np.int64))
 
 
-def _scratch(events: EventDays) -> Path | None:
+def scratch_of(events: EventDays) -> Path | None:
+    """The folder beside the last day, made if need be; None where it has none."""
     folder = events.beside[-1] if len(events) else None
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)

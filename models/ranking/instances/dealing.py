@@ -10,9 +10,9 @@ import numpy as np
 def dealt(chunks: np.ndarray, size: int, generator: np.random.Generator) -> list[np.ndarray]:
     """Deal every hour's chunks at random over as many blocks as instances of `size` make.
 
-    Each chunk goes to the block that holds least so far, so that no block is longer than `size` and a chunk;
-    an hour with twice as many (equal) chunks as there are blocks has a part in every block, and adjacent hours
-    stand in the same blocks.
+    Each chunk goes to the block that holds least so far, so that no block is longer than `size` and a chunk.
+    An hour with twice as many (equal) chunks as there are blocks has a part in every block, and adjacent
+    hours stand in the same blocks.
 
     Args:
         chunks: int64 [C, 3], hour, first and last row + 1 of each, in time order.

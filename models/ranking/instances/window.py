@@ -55,9 +55,10 @@ class TrainingWindow:
             return copy.deepcopy(self.features)
         return Features.load(self.state_folder, self.features.settings)
 
-    def spans(self, name: str) -> Spans:
-        """When the codes of an open field appear in the window."""
-        return Spans.united([day.spans[name] for day in self.days])
+    def spans(self) -> dict[int, Spans]:
+        """When the codes of each open column appear in the window."""
+        names = {c: spec.name for c, spec in enumerate(self.layout.specs) if spec.kind != "bins"}
+        return {c: Spans.united([day.spans[name] for day in self.days]) for c, name in names.items()}
 
     def last(self, days: int | None) -> TrainingWindow:
         """The service days that the last `days` × 24 hours touch; None: all of them. Events stay."""
@@ -80,7 +81,7 @@ class TrainingWindow:
         if start_ms == log.start_ms:
             features = Features.start(settings, log)
         else:
-            features = Features(settings, log.between(log.start_ms, start_ms))
+            features = Features.of(settings, log.between(log.start_ms, start_ms))
         recent = log.between(start_ms, log.end_ms)
         encoded = tuple(encode_day(features, day) for day in EventDays.of(recent))
         return cls(encoded, features, EventDays.of(log), _fingerprint(encoded))

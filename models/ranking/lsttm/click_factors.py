@@ -65,13 +65,6 @@ class NodeVectors:
         slots, known = self.slots(nodes)
         return self.values[slots] * known[..., None]
 
-    def only(self, nodes: np.ndarray) -> NodeVectors:
-        """Those of `nodes` [M], distinct and ascending, that have a vector; the values are copied."""
-        if not len(self.index):
-            return self
-        slots, known = self.slots(nodes)
-        return NodeVectors(nodes[known].astype(np.int64), self.values[slots[known]])
-
 
 @dataclass(frozen=True)
 class Factors:
@@ -145,10 +138,16 @@ def _graph(
     return graph
 
 
-def _numbered(nodes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The distinct nodes int64, ascending, and each node's number among them int32, in linear time."""
-    seen = np.zeros(int(nodes.max()) + 1, bool)
+def marked(nodes: np.ndarray) -> np.ndarray:
+    """Bool [greatest node + 1]: which nodes occur. Linear where a sort for the distinct ones is not."""
+    seen = np.zeros(int(nodes.max(initial=-1)) + 1, bool)
     seen[nodes] = True
+    return seen
+
+
+def _numbered(nodes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The distinct nodes int64, ascending, and each node's number among them int32."""
+    seen = marked(nodes)
     return np.flatnonzero(seen), (np.cumsum(seen, dtype=np.int32) - 1)[nodes]
 
 

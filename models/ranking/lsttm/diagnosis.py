@@ -15,7 +15,7 @@ import numpy as np
 from torch import Tensor
 
 from models.metrics import auc, auc_difference
-from models.ranking.features.cells import pair_key
+from models.ranking.features.count_columns import SHOWN
 from models.ranking.features.event_log import EventLog
 from models.ranking.lsttm.gate_probe import gate_columns
 from models.ranking.lsttm.model import dense_group
@@ -141,13 +141,13 @@ def _movement(before: tuple[Tensor, dict[str, Tensor]], learner: Learner) -> lis
 def _item_age(ranker: Ranker, hour: EventLog) -> np.ndarray:
     counts, e = ranker.features.counts, hour.exposures
     periods = counts.period(e.shown_at)
-    first = counts.query("item", pair_key(e.item), periods, ()).first
+    first, _ = counts.dense["item"].met(e.item, periods)
     return np.where(first < 0, -1, periods - first)
 
 
 def _activity(ranker: Ranker, hour: EventLog) -> np.ndarray:
     counts, e = ranker.features.counts, hour.exposures
-    return counts.query("user", pair_key(e.user), counts.period(e.shown_at), (None,)).windows[0][:, 0]
+    return counts.dense["user"].query(e.user, counts.period(e.shown_at), (None,))[0][:, SHOWN]
 
 
 def _parts(column: np.ndarray, edges: Sequence[int]) -> Iterator[tuple[str, np.ndarray]]:

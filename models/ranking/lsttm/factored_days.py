@@ -1,36 +1,95 @@
 """Vectors of the factorised click graph as every service day began, for training and for the day to rank.
 
 An instance of day d reads the vectors of all that was received before d: the same rule in training as in
-ranking. Of a training day, only those whom it shows are read; a morning in memory holds no others.
+ranking. Vectors of users and items that a training day does not show are left out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from models.layers.merged_days import empty_column
+from models.ranking.features.day_graphs import scratch_of
 from models.ranking.features.event_log import DAY_MS, EventDays
-from models.ranking.lsttm.click_factors import Factors, FactorSettings, NodeVectors
+from models.ranking.lsttm.click_factors import FactorSettings, NodeVectors, marked
 from models.ranking.lsttm.mornings import Mornings
 
-ID_BITS = 40  #: of a user or an item in a saved key; above them stands the number of its day
-SIDES = ("users", "items")
+ID_BITS = 40  #: of a user or an item in the key of its day's vector
+
+
+@dataclass(frozen=True)
+class VectorsRead:
+    """Those of a morning's vectors that are read: of the nodes that its day shows, or all."""
+
+    vectors: NodeVectors
+    slots: np.ndarray  #: int64 [n], ascending
+
+    @classmethod
+    def of(cls, vectors: NodeVectors, shown: np.ndarray | None, mapped: bool) -> VectorsRead:
+        """Args: nodes [E] that are shown (None: all count); whether the vectors lie in a file."""
+        slots = np.arange(len(vectors.index))
+        if shown is not None and len(slots):
+            slots, known = vectors.slots(np.flatnonzero(marked(shown)))
+            slots = slots[known]
+        if mapped:
+            return cls(vectors, slots)
+        return cls(NodeVectors(vectors.index[slots], vectors.values[slots]), np.arange(len(slots)))
+
+
+@dataclass(frozen=True)
+class DayVectors:
+    """Vectors float32 [N, width] by (day, index), keys int64 [N] ascending."""
+
+    keys: np.ndarray
+    values: np.ndarray
+
+    @classmethod
+    def of(cls, days: Sequence[VectorsRead], width: int, scratch: Path | None) -> DayVectors:
+        """Days counted from the first; in every dimension in use, the mean square is made 1."""
+        ends = np.cumsum([0, *(len(day.slots) for day in days)])
+        keys = np.empty(ends[-1], np.int64)
+        values = empty_column((int(ends[-1]), width), torch.float32, scratch).numpy()
+        square = np.zeros(width)
+        spans = [slice(*pair) for pair in pairwise(ends.tolist())]
+        for number, (day, span) in enumerate(zip(days, spans, strict=True)):
+            keys[span] = (number << ID_BITS) | day.vectors.index[day.slots]
+            values[span] = day.vectors.values[day.slots]
+            square += np.einsum("nk,nk->k", values[span], values[span], dtype=np.float64)
+        square /= max(len(keys), 1)
+        scale = np.where(square > 0, 1 / np.sqrt(np.where(square > 0, square, 1.0)), 0.0)
+        for span in spans:
+            values[span] = values[span] * scale
+        return cls(keys, values)
+
+    def of_day(self, number: int) -> DayVectors:
+        """The vectors of one day, as those of the first."""
+        lo, hi = np.searchsorted(self.keys, [number << ID_BITS, (number + 1) << ID_BITS])
+        keys = self.keys[lo:hi]
+        return DayVectors(keys - (number << ID_BITS) if number else keys, self.values[lo:hi])
+
+    def look_up(self, days: np.ndarray, index: np.ndarray) -> np.ndarray:
+        """Vectors [..., width] of (day, index) [...]; zero where there is none."""
+        keys = (days << ID_BITS) | index
+        if not len(self.keys):
+            return np.zeros((*keys.shape, self.values.shape[1]), np.float32)
+        at = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
+        return self.values[at] * (self.keys[at] == keys)[..., None]
 
 
 class FactoredDays:
     """Look-ups of both sides' vectors, as of the start of an instance's service day."""
 
-    def __init__(
-        self, days: Sequence[Factors], first_day: int, zone: int, scales: Sequence[np.ndarray]
-    ) -> None:
-        """Args: vectors of each day from `first_day` on, service days since the epoch; zone as a log's; what
-        the dimensions of users' and of items' vectors are multiplied by, float64 [width] each.
-        """
-        self.days, self.first_day, self.zone_offset_ms, self.scales = days, first_day, zone, scales
+    def __init__(self, users: DayVectors, items: DayVectors, first_day: int, days: int, zone: int) -> None:
+        """Args: day numbers run from `first_day`, service days since the epoch, for `days` days."""
+        self.users, self.items = users, items
+        self.first_day, self.days, self.zone_offset_ms = first_day, days, zone
 
     @classmethod
     def of(cls, settings: FactorSettings, events: EventDays, window_days: int | None = None) -> FactoredDays:
@@ -43,65 +102,51 @@ class FactoredDays:
         last = (events.end_ms + zone) // DAY_MS  # the day to rank
         first = _first_exposed(events, mornings.first_day, max(mornings.first_day, last - settings.days))
         begin = first if window_days is None else max(first, last - window_days)
-        held: list[Factors] = []
-        squares = {side: np.zeros(settings.width) for side in SIDES}
-        counts = dict.fromkeys(SIDES, 0)
+        users: list[VectorsRead] = []
+        items: list[VectorsRead] = []
         for day, morning in mornings.of(range(first, last + 1)):
             if day < begin:
                 continue
-            whole = read = morning.factors
+            shown: tuple[np.ndarray | None, np.ndarray | None] = (None, None)
             if day < last:
-                shown = events.readers[day - mornings.first_day]().exposures
-                read = Factors(
-                    whole.users.only(_distinct(shown.user)), whole.items.only(_distinct(shown.item))
-                )
-            held.append(whole if morning.mapped else read)
-            for side in SIDES:
-                values = getattr(read, side).values
-                squares[side] += np.einsum("nk,nk->k", values, values, dtype=np.float64)
-                counts[side] += len(values)
-        scales = [_scale(squares[side] / max(counts[side], 1)) for side in SIDES]
-        return cls(held, begin, zone, scales)
+                e = events.readers[day - mornings.first_day]().exposures
+                shown = e.user, e.item
+            users.append(VectorsRead.of(morning.factors.users, shown[0], morning.mapped))
+            items.append(VectorsRead.of(morning.factors.items, shown[1], morning.mapped))
+        scratch = scratch_of(events)
+        of_users, of_items = (DayVectors.of(side, settings.width, scratch) for side in (users, items))
+        return cls(of_users, of_items, begin, last + 1 - begin, zone)
 
     def vectors(self, users: np.ndarray, items: np.ndarray, cutoff_ms: np.ndarray) -> Tensor:
         """User's and item's vector, float32 [T, B, 2, width], of int64 [T, B] instances.
 
-        A dimension has mean square 1 over all that the training days and the day to rank may read. Days
-        before the first have no vectors; later days than the last read the last.
+        A dimension has mean square 1 over the vectors held. Days before the first have none; later days than
+        the last read the last.
         """
         day = (cutoff_ms + self.zone_offset_ms) // DAY_MS - self.first_day
-        day = np.minimum(day, len(self.days) - 1)
-        vectors = np.zeros((*day.shape, len(SIDES), len(self.scales[0])), np.float32)
-        for number in np.unique(day[day >= 0]):
-            of_day = day == number
-            for at, (side, nodes) in enumerate(zip(SIDES, (users, items), strict=True)):
-                part: NodeVectors = getattr(self.days[number], side)
-                vectors[of_day, at] = part.of(nodes[of_day]) * self.scales[at]
-        return torch.from_numpy(vectors)
+        day = np.minimum(day, self.days - 1)
+        vectors = np.stack([self.users.look_up(day, users), self.items.look_up(day, items)], axis=-2)
+        return torch.from_numpy(vectors * (day >= 0)[..., None, None])
 
     def save(self, folder: Path) -> None:
-        """Write what the day to rank reads into `folder`, made here; training days end with the training."""
+        """Write what the day to rank reads into `folder`, made here: training days end with the training."""
         folder.mkdir()
-        for at, side in enumerate(SIDES):
-            part: NodeVectors = getattr(self.days[-1], side)
-            np.save(folder / f"{side}.keys.npy", part.index)
-            np.save(folder / f"{side}.values.npy", (part.values * self.scales[at]).astype(np.float32))
-        last = self.first_day + len(self.days) - 1
-        np.save(folder / "days.npy", np.array([last, 1, self.zone_offset_ms]))
+        for name, side in (("users", self.users), ("items", self.items)):
+            newest = side.of_day(self.days - 1)
+            np.save(folder / f"{name}.keys.npy", newest.keys)
+            np.save(folder / f"{name}.values.npy", newest.values)
+        np.save(folder / "days.npy", np.array([self.first_day + self.days - 1, 1, self.zone_offset_ms]))
 
     @classmethod
     def load(cls, folder: Path) -> FactoredDays:
-        """What `save` wrote, memory-mapped."""
-        first, days, zone = np.load(folder / "days.npy").tolist()
-        parts = [_loaded(folder, side, days - 1) for side in SIDES]
-        return cls([Factors(*parts)], first + days - 1, zone, [np.ones(p.values.shape[1]) for p in parts])
+        """What `save` wrote, memory-mapped. Folders of former versions hold the training days too."""
+        users, items = (_loaded(folder, name) for name in ("users", "items"))
+        return cls(users, items, *np.load(folder / "days.npy").tolist())
 
 
-def _loaded(folder: Path, side: str, day: int) -> NodeVectors:
-    """The vectors of one day by its number; folders of former versions hold others before it."""
-    keys, values = (np.load(folder / f"{side}.{part}.npy", mmap_mode="r") for part in ("keys", "values"))
-    begin = int(np.searchsorted(keys, day << ID_BITS))
-    return NodeVectors(keys[begin:] - (day << ID_BITS) if day else keys, values[begin:])
+def _loaded(folder: Path, name: str) -> DayVectors:
+    parts = (np.load(folder / f"{name}.{part}.npy", mmap_mode="r") for part in ("keys", "values"))
+    return DayVectors(*parts)
 
 
 def _first_exposed(events: EventDays, first_day: int, begin: int) -> int:
@@ -111,17 +156,3 @@ def _first_exposed(events: EventDays, first_day: int, begin: int) -> int:
     """
     days = range(begin, first_day + len(events))
     return next((day for day in days if len(events.readers[day - first_day]().exposures)), begin)
-
-
-def _distinct(nodes: np.ndarray) -> np.ndarray:
-    """Distinct nodes in ascending order, in linear time."""
-    if not len(nodes):
-        return np.empty(0, np.int64)
-    seen = np.zeros(int(nodes.max()) + 1, bool)
-    seen[nodes] = True
-    return np.flatnonzero(seen)
-
-
-def _scale(square: np.ndarray) -> np.ndarray:
-    """What brings dimensions of these mean squares to 1; those not in use to 0."""
-    return np.where(square > 0, 1 / np.sqrt(np.where(square > 0, square, 1.0)), 0.0)

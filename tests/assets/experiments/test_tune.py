@@ -19,16 +19,16 @@ from assets.common.tracking import Tracking
 from assets.common.tuned import FILE, Tuned, TunedSystem, changed, tuned_settings, with_tuned
 from assets.experiments.tuning import study as study_module
 from assets.experiments.tuning.choice import choose, paired_error, summary
+from assets.experiments.tuning.days import PickledDays
 from assets.experiments.tuning.run import tune
 from assets.experiments.tuning.sampling import STARTUP, distribution, draw, value_at
 from assets.experiments.tuning.settings import TuneSettings
 from assets.experiments.tuning.study import attempt, study
 from assets.experiments.tuning.tracking import record
 from assets.experiments.tuning.trial import Trial
-from assets.experiments.tuning.workers import PickledDays
 from docs.pages.tuning import NOTES, gathered, page, picture
 from models.metrics import auc, auc_difference
-from models.ranking.features.event_log import DAY_MS, HOUR_MS
+from models.ranking.features.event_log import HOUR_MS
 from models.ranking.registry import SYSTEMS
 from models.ranking.training.search_space import Choice, Range
 from orchestration.cli import app
@@ -257,7 +257,7 @@ from pathlib import Path
 sys.modules.update(dict.fromkeys(("duckdb", "mlflow", "dagster", "pandas", "great_expectations")))
 from assets.experiments.tuning.run import tune
 from assets.experiments.tuning.settings import TuneSettings
-from assets.experiments.tuning.workers import PickledDays
+from assets.experiments.tuning.days import PickledDays
 asked = TuneSettings.model_validate_json(sys.argv[3])
 tune(asked, PickledDays(Path(sys.argv[1])), Path(sys.argv[2]), simulated=True, data_hash="h")
 """
@@ -368,17 +368,26 @@ def test_packaged_settings_fit_their_systems(path):
 
 
 def test_the_daily_training_takes_them_and_its_record_shows_them(tmp_path):
+    from assets.ranking.encoding import encode
+    from assets.ranking.instance_store import InstanceStore
     from assets.ranking.states import States
     from assets.ranking.system_training import SystemTraining, train
+    from assets.ranking.training_window import system_settings, versions_of
+    from assets.ranking.window_days import WindowFolders
+    from tests.assets.ranking import day_logs
 
-    states = States(tmp_path)
-    values = {"training.batch_size": 512}
+    states, day = States(tmp_path), day_logs.DAYS[1]
+    (system,) = system_settings(["deepfm"], "tiny", {"deepfm": {"training.batch_size": 512}}).values()
+    of_logs = day_logs.history(day_logs.loaded_in(tmp_path, day_logs.DAYS[:2]), day)
+    (version,) = versions_of({"deepfm": system}, of_logs.no_events)
+    store = InstanceStore(tmp_path / "instances", version.name)
+    folders = encode(of_logs, store, version.settings, day_logs.DAYS[:2]).folders
     deployment = Deployment(size="tiny")
-    log = DAYS[0][0]
-    training = SystemTraining("deepfm", "d", "h", deployment, values, states)
-    train(training, log, lambda stage, done, total: None)
-    assert states.finished(states.daily("deepfm", "d")).settings["training.batch_size"] == "512"
-    assert log.end_ms < START + DAY_MS
+    training = SystemTraining(
+        "deepfm", day, "h", deployment, system, states, WindowFolders.of(folders, system)
+    )
+    train(training, lambda stage, done, total: None)
+    assert states.finished(states.daily("deepfm", day)).settings["training.batch_size"] == "512"
 
 
 def test_the_command_writes_what_a_comparison_then_takes(tmp_path, monkeypatch):

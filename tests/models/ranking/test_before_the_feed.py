@@ -66,6 +66,7 @@ def test_factors_begin_with_the_first_exposure_and_know_what_was_clicked_before(
     whole = FactoredDays.of(settings, EventDays.of(with_history(log)))
     assert whole.first_day == (START + FIRST * HOUR_MS) // (24 * HOUR_MS)
     late = FactoredDays.of(settings, EventDays.of(without_history(log)))
-    assert len(whole.days) == len(late.days)
-    first, late_first = whole.days[0].users.index, late.days[0].users.index
-    assert len(first) and not len(late_first), "the first morning knew nothing"
+    assert whole.days == late.days
+    assert len(whole.users.of_day(0).keys) and not len(late.users.of_day(0).keys), (
+        "the first morning knew nothing"
+    )

@@ -64,9 +64,9 @@ def hour_of(log: EventLog, number: int) -> EventLog:
 
 def train(system: str, log: EventLog, **options) -> Ranker:
     """The tiny configuration on the first `TRAIN_HOURS`, with stand-in long-term vectors."""
-    settings = options.pop("settings", SYSTEMS[system].tiny)
+    settings = options.pop("settings", None) or SYSTEMS[system].tiny
     vectors = np.random.default_rng(5).normal(size=(60, 16)).astype(np.float32) * 0.1
-    past = log.between(START, START + TRAIN_HOURS * HOUR_MS)
+    past = options.pop("history", None) or log.between(START, START + TRAIN_HOURS * HOUR_MS)
     return Ranker.train(settings, past, long_term=SimpleNamespace(user_vectors=vectors), **options)
 
 

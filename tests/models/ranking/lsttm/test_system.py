@@ -166,12 +166,11 @@ def double(batch: Batch) -> Batch:
 
 def lsttm_tasks(log: EventLog, long_term: LongTermState) -> tuple[Ranker, Joined]:
     ranker = train(tiny(meta=None), log, long_term)
-    daily = log.between(0, 6 * HOUR_MS)
-    data = ranker.instances(daily.exposures, daily)
+    later = log.between(6 * HOUR_MS, 8 * HOUR_MS)  # a ranker answers for what comes after its training alone
+    data = ranker.instances(later.exposures, later)
     g = np.random.default_rng(0)
-    pairs = [(h, np.flatnonzero(data.hour == h), np.flatnonzero(data.hour == h + 1)) for h in (1, 2, 3)]
-    support = np.stack([g.choice(s, 8, replace=False) for _, s, _ in pairs])
-    query = np.stack([g.choice(q, 8, replace=False) for _, _, q in pairs])
+    hours = [np.flatnonzero(data.hour == h) for h in (6, 7)]
+    support, query = (np.stack([g.choice(hour, 8, replace=False) for _ in range(3)]) for hour in hours)
     return ranker, join(double(data.batch(support)), double(data.batch(query)))
 
 
