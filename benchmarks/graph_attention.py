@@ -3,8 +3,8 @@ GATConv, which the same layer inherits; forward and backward on one thread.
 
 Sizes are those of the largest layer of a short-term graph in one training step (training_step.py): 8 tasks,
 each with 1,200 items that have up to 30 of 4,400 users as neighbours, 96 numbers in and 16 out. `bagged` sums
-neighbours by `Edges`, whose making is timed with it: what training and scoring use. `gathered` fetches
-each neighbour: what the long-term graph uses, whose lists are drawn anew. With shared weights PyG takes all
+neighbours by `Edges`, whose making is timed with it: what all graphs use, the long-term one too, whose lists
+are drawn anew for every step. `gathered` fetches each neighbour. With shared weights PyG takes all
 tasks as one graph; where each task has its own (the inner step of temporal MAML) it takes them one by one.
 Outputs must agree before anything is timed. Times are processor time, medians of many rounds in turn.
 """

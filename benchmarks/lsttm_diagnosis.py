@@ -29,7 +29,7 @@ from assets.logs.ingest import BatchRejected
 from models.ranking.features.event_log import EventLog
 from models.ranking.lsttm.diagnosis import ACTIVITY_EDGES, AGE_EDGES, walk
 from models.ranking.lsttm.inner_curve import inner_curve
-from models.ranking.lsttm.long_term_graph import train_long_term
+from models.ranking.lsttm.long_term_mornings import train_long_term_days
 from models.ranking.ranker import Ranker
 from models.ranking.training.rates import MetaSettings
 
@@ -123,7 +123,9 @@ def run() -> None:
         raise SystemExit(f"{parser.prog}: {error}") from error
     long_term, found = None, {}
     if any(system.uses_long_term for system in systems.values()):
-        long_term = train_long_term(history, chosen_long_term(settings), seed=given.seed)
+        windows = [system.training.window_days for system in systems.values() if system.uses_long_term]
+        days = None if None in windows else max(window for window in windows if window is not None)
+        long_term = train_long_term_days(history, chosen_long_term(settings), seed=given.seed, days=days)
     for name, system in systems.items():
         with tempfile.TemporaryDirectory() as folder:
             Ranker.train(system, history, seed=given.seed, long_term=long_term).save(Path(folder) / "daily")

@@ -21,6 +21,7 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
+from models.layers.bags import Edges
 from models.layers.embedding import gather
 from models.ranking.features.sampling import unique_nodes
 from models.ranking.lsttm.random_walks import Neighbourhoods, Sample
@@ -112,7 +113,9 @@ class LongTermEncoder(nn.Module):
         for side, part in ((self.users, slice(hop.users)), (self.items, slice(hop.users, None))):
             neighbours, mask, targets = (t[part][None] for t in (hop.neighbours, hop.mask, hop.targets))
             gat = cast("GATLayer", side[layer])
-            sides.append(gat.over_lists(rows[None], rows[None], neighbours, mask, targets)[0][0])
+            if targets.numel():
+                edges = Edges.of(neighbours, mask, len(rows))
+                sides.append(gat.over_lists(rows[None], rows[None], neighbours, mask, targets, edges)[0][0])
         return torch.cat(sides)
 
 

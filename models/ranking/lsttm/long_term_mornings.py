@@ -38,7 +38,18 @@ def train_long_term_days(
     for day in range(first, last + 1):
         received = log.between(log.start_ms, day * DAY_MS - zone)
         before = states[-1] if states else None
+        listen = _of_morning(progress, day - first + 1, last - first + 1)
         states.append(
-            train_long_term(received, settings, seed=seed, before=before, device=device, progress=progress)
+            train_long_term(received, settings, seed=seed, before=before, device=device, progress=listen)
         )
     return LongTermDays(tuple(state.user_vectors for state in states), first, zone)
+
+
+def _of_morning(progress: Progress | None, number: int, mornings: int) -> Progress | None:
+    if progress is None:
+        return None
+
+    def listen(stage: str, done: int, total: int) -> None:
+        progress(f"{stage}, morning {number} of {mornings}", done, total)
+
+    return listen

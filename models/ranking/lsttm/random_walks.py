@@ -7,6 +7,8 @@ for it, so that a step costs the same in a graph of any size.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
@@ -17,6 +19,7 @@ from torch import Tensor
 from models.ranking.features.event_log import HOUR_MS, EventLog
 
 Sampling = Literal["uniform", "recency", "frequency"]
+EDGES_AT_A_TIME = 2**22  #: put in order together, so that a large graph takes little memory beside itself
 
 
 @dataclass(frozen=True)
@@ -64,21 +67,13 @@ class ClickGraph:
     @classmethod
     def of(cls, clicks: Clicks, *, timed: bool = True) -> ClickGraph:
         """Args: clicks; whether times are wanted: without them the graph takes a third of the memory."""
-        users, items = clicks.users, clicks.items
-        user, item = clicks.user.astype(np.int64), clicks.item.astype(np.int64)
-        sides = [_side(user, item, items, clicks.time, timed), _side(item, user, users, clicks.time, timed)]
-        targets = [sides[0][1] + np.int32(users), sides[1][1]]
-        starts = np.zeros(users + items + 1, np.int64)
-        for (sources, _, _), part in zip(sides, (starts[1 : users + 1], starts[users + 1 :]), strict=True):
-            part[:] = np.bincount(sources, minlength=len(part))
-        times = [side[2] for side in sides]
-        return cls(
-            users,
-            items,
-            torch.from_numpy(np.cumsum(starts)),
-            torch.from_numpy(np.concatenate(targets)),
-            torch.from_numpy(np.concatenate(times)),
-        )
+        users, items, time = clicks.users, clicks.items, clicks.time
+        forth = _side(clicks.user, clicks.item, (users, items), time, timed)
+        back = _side(clicks.item, clicks.user, (items, users), time, timed)
+        forth[1][:] += np.int32(users)
+        back[0][:] += len(clicks.user)
+        parts = (np.concatenate(pair) for pair in zip((forth[0][:-1], *forth[1:]), back, strict=True))
+        return cls(users, items, *(torch.from_numpy(part) for part in parts))
 
     @property
     def degrees(self) -> Tensor:
@@ -93,16 +88,21 @@ class ClickGraph:
 
 
 def _side(
-    source: np.ndarray, target: np.ndarray, size: int, time: np.ndarray, timed: bool
+    source: np.ndarray, target: np.ndarray, sizes: tuple[int, int], time: np.ndarray, timed: bool
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Edges in order of (source, target): sources int32, targets int32, times (empty if not wanted)."""
-    keys = source * size + target
+    """Edges in order of (source, target): where each source's begin, targets, times (empty if not wanted)."""
+    keys = source.astype(np.int64)
+    keys *= sizes[1]
+    keys += target
     if timed:
         order = np.argsort(keys, kind="stable")
         keys, time = keys[order], np.asarray(time, np.int64)[order]
     else:
-        keys, time = np.sort(keys), np.empty(0, np.int64)
-    return (keys // max(size, 1)).astype(np.int32), (keys % max(size, 1)).astype(np.int32), time
+        keys.sort()
+        time = np.empty(0, np.int64)
+    starts = np.searchsorted(keys, np.arange(sizes[0] + 1) * sizes[1])
+    keys %= max(sizes[1], 1)
+    return starts, keys.astype(np.int32), time
 
 
 def random_walks(graph: ClickGraph, origins: Tensor, hops: int, generator: torch.Generator) -> Tensor:
@@ -188,25 +188,29 @@ class Neighbourhoods:
         cls, graph: ClickGraph, sampling: Sampling, generator: torch.Generator, half_life_hours: float = 24.0
     ) -> Neighbourhoods:
         """Draw an order of each node's neighbours; for `recency` the graph must know its times."""
-        device, nodes = graph.starts.device, graph.users + graph.items
-        sources = torch.repeat_interleave(
-            torch.arange(nodes, device=device, dtype=torch.int32), graph.degrees
-        )
-        new = torch.ones(len(sources), dtype=torch.bool, device=device)
-        new[1:] = (sources[1:] != sources[:-1]) | (graph.targets[1:] != graph.targets[:-1])
-        source = sources[new]
-        rank = torch.rand(len(source), generator=generator, dtype=torch.float64, device=device)
-        if sampling != "uniform":
-            score = -torch.log(-torch.log(rank.clamp_min(1e-300))) + _log_weight(
-                graph, sampling, torch.cumsum(new, 0) - 1, half_life_hours
-            )
+        latest = graph.times.max() if sampling == "recency" and len(graph.times) else None
+        counts, targets = [graph.starts.new_zeros(1)], [graph.targets[:0]]
+        for nodes in _stretches(graph.starts):
+            first, last = graph.starts[nodes.start], graph.starts[nodes.stop]
+            degrees = graph.starts[nodes.start + 1 : nodes.stop + 1] - graph.starts[nodes.start : nodes.stop]
+            source = torch.repeat_interleave(torch.arange(len(nodes), device=degrees.device), degrees)
+            edges, times = graph.targets[first:last], graph.times[first:last]
+            new = torch.ones(len(edges), dtype=torch.bool, device=degrees.device)
+            new[1:] = (source[1:] != source[:-1]) | (edges[1:] != edges[:-1])
+            distinct = source[new]
+            score = torch.rand(len(distinct), generator=generator, dtype=torch.float64, device=degrees.device)
+            if sampling != "uniform":
+                pair = torch.cumsum(new, 0) - 1
+                if latest is None:
+                    weight = torch.bincount(pair).double().log()
+                else:
+                    weight = _hours_before(latest, pair, times, len(score)) * (-math.log(2) / half_life_hours)
+                score = weight - torch.log(-torch.log(score.clamp_min(1e-300)))
             by_score = torch.argsort(score, descending=True)
-            rank[by_score] = torch.linspace(0, 1 - 1e-12, len(score), dtype=torch.float64, device=device)
-        starts = torch.zeros(nodes + 1, dtype=torch.int64, device=device)
-        torch.cumsum(torch.bincount(source, minlength=nodes), 0, out=starts[1:])
-        # Below 1, so that rounding moves none to the next node.
-        order = torch.argsort(source + 0.999 * rank)
-        return cls(starts, graph.targets[new][order], sampling)
+            order = by_score[torch.argsort(distinct[by_score], stable=True)]
+            counts.append(torch.bincount(distinct, minlength=len(nodes)))
+            targets.append(edges[new][order])
+        return cls(torch.cumsum(torch.cat(counts), 0), torch.cat(targets), sampling)
 
     def draw(self, nodes: Tensor, k: int, generator: torch.Generator | None) -> Sample:
         """Up to k distinct neighbours of each node, int64 [N], without replacement.
@@ -226,10 +230,20 @@ class Neighbourhoods:
         return Sample(neighbours * mask, mask)
 
 
-def _log_weight(graph: ClickGraph, sampling: Sampling, pair: Tensor, half_life_hours: float) -> Tensor:
-    """Of each distinct neighbour, float64 [D]; `pair` int64 [E] says which one an edge leads to."""
-    if sampling == "frequency":
-        return torch.bincount(pair).double().log()
-    latest = graph.times.new_zeros(int(pair[-1]) + 1 if len(pair) else 0)
-    latest.scatter_reduce_(0, pair, graph.times, "amax", include_self=False)
-    return (latest - latest.max()) / (half_life_hours * HOUR_MS) * np.log(2.0) if len(latest) else latest
+def _stretches(starts: Tensor) -> Iterator[range]:
+    """All nodes, in rows of some `EDGES_AT_A_TIME` edges together, or of one node with more."""
+    nodes, edges, at = len(starts) - 1, int(starts[-1]), 0
+    bounds = torch.arange(EDGES_AT_A_TIME, max(edges, EDGES_AT_A_TIME), EDGES_AT_A_TIME, device=starts.device)
+    for end in [*torch.searchsorted(starts, bounds).tolist(), nodes]:
+        if end > at:
+            yield range(at, end)
+            at = end
+
+
+def _hours_before(latest: Tensor, pair: Tensor, times: Tensor, size: int) -> Tensor:
+    """From the latest click of each of D = `size` distinct neighbours to the latest of all, float64 [D].
+
+    `pair` int64 [E] says which distinct neighbour an edge leads to.
+    """
+    own = times.new_zeros(size).scatter_reduce_(0, pair, times, "amax", include_self=False)
+    return (latest - own) / HOUR_MS

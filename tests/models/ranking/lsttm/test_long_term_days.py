@@ -95,14 +95,19 @@ def test_mornings_of_a_log_and_what_comes_later_changes_none_of_them() -> None:
 
 
 def test_a_window_has_its_own_days_and_the_day_to_rank_alone() -> None:
-    days = train_long_term_days(days_log(), TINY, seed=0, days=1)
+    stages: list[str] = []
+    days = train_long_term_days(
+        days_log(), TINY, seed=0, days=1, progress=lambda stage, done, total: stages.append(stage)
+    )
+    assert set(stages) == {f"long-term graph, morning {number} of 2" for number in (1, 2)}
     assert (days.first_day, len(days.mornings)) == (2, 2)
     assert (days.vectors(np.arange(40), np.full(40, 2 * DAY_MS - HOUR_MS)) == 0).all()
 
 
-def test_a_morning_is_the_graph_of_what_was_received_before_it() -> None:
+def test_a_morning_is_the_graph_of_what_was_received_before_it_from_the_morning_before() -> None:
     log = days_log()
     days = train_long_term_days(log, TINY, seed=0, days=2)
-    first = train_long_term(log.between(0, DAY_MS), TINY, seed=0)
-    assert days.mornings[0] is not None
-    assert np.array_equal(days.mornings[0], first.user_vectors)
+    state = None
+    for number, vectors in enumerate(days.mornings):
+        state = train_long_term(log.between(0, (number + 1) * DAY_MS), TINY, seed=0, before=state)
+        assert vectors is not None and np.array_equal(vectors, state.user_vectors)

@@ -8,8 +8,10 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
 from models.ranking.features.event_log import HOUR_MS
+from models.ranking.lsttm import random_walks as random_walks_module
 from models.ranking.lsttm.random_walks import (
     ClickGraph,
     Clicks,
@@ -106,6 +108,22 @@ def test_importance_decides_which_neighbours() -> None:
     assert abs(share["uniform"][0] - 0.1) < 0.06
     assert abs(share["frequency"][0] - 50 / 59) < 0.07
     assert share["recency"][1] > 0.95
+
+
+@pytest.mark.parametrize("sampling", ["uniform", "recency", "frequency"])
+def test_an_order_put_together_in_stretches_has_every_neighbour_once(
+    sampling: Sampling, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graph, clicks = edges(2)
+    graph = replace(graph, users=20, items=28, starts=F.pad(graph.starts, (0, 3), value=len(graph.targets)))
+    pairs = {(u, i) for u, i, _ in clicks} | {(i, u) for u, i, _ in clicks}
+    for size in (1, 7, len(graph.targets), 10**6):
+        monkeypatch.setattr(random_walks_module, "EDGES_AT_A_TIME", size)
+        order = Neighbourhoods.of(graph, sampling, generator())
+        assert len(order.starts) == 49
+        sources = torch.repeat_interleave(torch.arange(48), order.starts.diff())
+        assert len(sources) == len(pairs)
+        assert set(zip(sources.tolist(), order.targets.tolist(), strict=True)) == pairs
 
 
 def test_without_times_the_graph_is_the_same() -> None:
