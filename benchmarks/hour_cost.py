@@ -101,18 +101,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--history", type=int, nargs="+", default=[1, 64], help="days before the hours")
     parser.add_argument("--users", type=int, default=USERS)
+    parser.add_argument(
+        "--one-process",
+        action="store_true",
+        help="keep rankers open from hour to hour, as `hourfold day` does",
+    )
     parser.add_argument("--json", action="store_true")
     chosen = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = os.environ["DAGSTER_DISABLE_TELEMETRY"] = "true"
     logging.disable(logging.WARNING)
     with tempfile.TemporaryDirectory(prefix="hour-cost-") as folder:
-        figures = measure(Path(folder), chosen.history, chosen.users)
+        figures = measure(Path(folder), chosen.history, chosen.users, chosen.one_process)
     print(json.dumps(figures) if chosen.json else as_table(figures))
 
 
-def measure(folder: Path, histories: list[int], users: int) -> dict[str, Any]:
+def measure(folder: Path, histories: list[int], users: int, one_process: bool) -> dict[str, Any]:
     """Median CPU milliseconds of an hour by part, for each history."""
+    from assets.ranking import hand_over
+
     original = folder / "original"
     make(original, users)
     homes = {}
@@ -129,6 +136,8 @@ def measure(folder: Path, histories: list[int], users: int) -> dict[str, Any]:
             for number in range(WARM + MEASURED):
                 for days in histories:
                     os.environ["HOURFOLD_HOME"] = str(homes[days])
+                    if not one_process:
+                        hand_over.forget()
                     spent = meter.measure(functools.partial(opened[days].run, "hourly", hour_key(number)))
                     if number >= WARM:
                         rows[days].append(spent)
@@ -247,6 +256,7 @@ def lengthen(root: Path, days: int) -> None:
     import datetime as dt
 
     from warehouse.home import Deployment, Home
+    from warehouse.store.id_index import path_of
     from warehouse.store.warehouse import Warehouse
 
     home = Home(root)
@@ -257,6 +267,7 @@ def lengthen(root: Path, days: int) -> None:
         source = paths.landing / table / f"date={BASE}"
         for _, day in earlier:
             shutil.copytree(source, paths.landing / table / f"date={day}", copy_function=os.link)
+    path_of(paths.warehouse).unlink(missing_ok=True)  # the rows below are written past it: it is made anew
     deployment.model_copy(update={"first_day": str(first - dt.timedelta(days=days - 1))}).save(home)
     with Warehouse(paths.warehouse) as warehouse:
         counted = [f"SELECT count(*) FROM {one}_index" for one in ("user", "item")]
@@ -296,9 +307,11 @@ _LENGTHEN = (
         WHERE item_index < $items""",
     """INSERT INTO items BY NAME SELECT * REPLACE (item_index + $back * $items AS item_index) FROM items
         WHERE item_index < $items""",
-    """INSERT INTO predictions SELECT exposure_id, system, 'v', partition, 0.5 FROM exposures,
+    """INSERT INTO predictions SELECT exposure_id, system, 'v', partition, 0.5,
+        rpad(replace(substr(partition, 1, 13), '-', ''), 10, '0')::BIGINT FROM exposures,
         (SELECT unnest(['deepfm_external', 'lsttm', 'lsttm_spectral']) AS system) WHERE partition LIKE $day || '%'""",
-    """INSERT INTO metrics SELECT name, system, $day || '-' || lpad(hour::VARCHAR, 2, '0') || ':00', 0.5, '{"reason": ""}'
+    """INSERT INTO metrics SELECT name, system, $day || '-' || lpad(hour::VARCHAR, 2, '0') || ':00', 0.5,
+        '{"reason": ""}', replace($day, '-', '')::BIGINT * 100 + hour
         FROM (SELECT unnest(['deepfm_external', 'lsttm', 'lsttm_spectral']) AS system),
         (SELECT unnest(['auc', 'auc_se', 'auc_static', 'aupr', 'log_loss', 'gauc', 'exposures', 'gate_short', 'failed'])
         AS name), (SELECT unnest(range(24)) AS hour)""",

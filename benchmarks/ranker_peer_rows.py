@@ -10,11 +10,17 @@ import torch
 
 from benchmarks.ranker_peer_models import Columns
 from benchmarks.simulated_log import ITEM_FIELDS, USER_FIELDS, simulated_log
-from models.ranking.features.event_log import HOUR_MS, EventDays, EventLog, Exposures
+from models.ranking.features.event_log import HOUR_MS, EventLog
 from models.ranking.features.features import Features, FeatureSettings
 from models.ranking.features.instances import Instances
 from models.ranking.features.neighbours import RowView
-from models.ranking.features.vocabulary import Vocabulary, hide_newcomers
+from models.ranking.features.vocabulary import Vocabulary
+from models.ranking.instances.maker import InstanceMaker
+from models.ranking.instances.newcomers import Hiding, vocabulary_of
+from models.ranking.instances.rows import InstanceRows
+from models.ranking.instances.spans import spans_of
+from models.ranking.instances.stream import joined
+from models.ranking.instances.window import TrainingWindow
 from models.ranking.systems.behaviours import INTERNAL, BehaviourIndex, BehaviourSettings
 from models.ranking.systems.din import item_columns
 
@@ -73,26 +79,24 @@ def kuairand(folder: Path) -> tuple[EventLog, int, int]:
 
 def world(log: EventLog, choose_ms: int, report_ms: int, most: int) -> World:
     """The latest `most` instances before `choose_ms` to train on, and the two spans after it."""
-    past, later = log.between(log.start_ms, choose_ms), log.between(choose_ms, log.end_ms)
-    features = Features.start(FeatureSettings(), past)
-    e = past.exposures
-    latest = Exposures(*(getattr(e, name)[-most:] for name in e.__dataclass_fields__))
-    days = [features.encode_day(day).matrix() for day in EventDays.of(past)]
-    codes = np.concatenate(days)[-len(latest) :]
-    hide_newcomers(features.layout, codes, (latest.shown_at + log.zone_offset_ms) // HOUR_MS, "day")
-    vocabulary = Vocabulary.fit(features.layout, codes)
+    window = TrainingWindow.of(log, FeatureSettings())
+    rows = joined([part for day in window.days for part in day.read()])
+    choose, report = np.searchsorted(rows.shown_at, [choose_ms, report_ms]).tolist()
+    past = rows.part(slice(max(0, choose - most), choose))
+    named = spans_of(past.codes, (past.shown_at + log.zone_offset_ms) // HOUR_MS)
+    spans = {c: named[spec.name] for c, spec in enumerate(window.layout.specs) if spec.name in named}
+    features, vocabulary = window.features, vocabulary_of(window.layout, spans, "day")
     view = RowView(vocabulary, features.users, features.items)
-    index = BehaviourIndex.of(BehaviourSettings(internal=BEHAVIOURS), view, EventDays.of(log), fields=True)
-    features.append(later)  # counts and lists are asked for as at each hour's start, whatever has come since
+    index = BehaviourIndex.of(BehaviourSettings(internal=BEHAVIOURS), view, window.events, fields=True)
 
-    def span(exposures: Exposures, codes: np.ndarray) -> Span:
-        rows = vocabulary.rows(codes)
-        instances = Instances.of(exposures, rows, log.zone_offset_ms, index, None)
+    def span(part: InstanceRows, hiding: Hiding | None = None) -> Span:
+        maker = InstanceMaker(vocabulary, log.zone_offset_ms, index, hiding=hiding)
+        instances = maker.make([part], len(part))
         return Span(instances, _columns(instances, vocabulary, index))
 
-    parts = (log.between(choose_ms, report_ms).exposures, log.between(report_ms, log.end_ms).exposures)
-    choose, report = (span(part, features.codes(part).matrix()) for part in parts)
-    return World(features, vocabulary, span(latest, codes), choose, report)
+    parts = (rows.part(slice(choose, report)), rows.part(slice(report, len(rows))))
+    train = span(past, Hiding(window.layout, spans, "day"))
+    return World(features, vocabulary, train, *map(span, parts))
 
 
 def _columns(n: Instances, vocabulary: Vocabulary, index: BehaviourIndex) -> Columns:
@@ -100,7 +104,9 @@ def _columns(n: Instances, vocabulary: Vocabulary, index: BehaviourIndex) -> Col
     first_rows = np.array([vocabulary.oov_row(c) for c in range(len(layout))])
     listed = item_columns(layout)
     clicks = index.adjacencies[INTERNAL]
-    found = clicks.neighbours(torch.from_numpy(n.user), torch.from_numpy(n.cutoff_ms), BEHAVIOURS)
+    found = clicks.neighbours(
+        torch.from_numpy(n.user.astype(np.int64)), torch.from_numpy(n.cutoffs()), BEHAVIOURS
+    )
     items = clicks.gather("item", found).numpy()
     rows = np.concatenate(
         [index.view.item_rows(items)[..., None], index.view.item_field_rows(items)], axis=-1
@@ -110,7 +116,7 @@ def _columns(n: Instances, vocabulary: Vocabulary, index: BehaviourIndex) -> Col
         names=tuple(spec.name for spec in layout.specs),
         sizes=tuple(int(size) + 1 for size in np.diff(np.append(first_rows, vocabulary.size))),
         listed=tuple(listed),
-        fields=(n.rows - first_rows + 1).astype(np.int32),
+        fields=(n.rows[:] - first_rows + 1).astype(np.int32),
         lists=lists.astype(np.int32),
         labels=n.labels,
     )

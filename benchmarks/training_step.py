@@ -19,11 +19,14 @@ from benchmarks.edge_list_lsttm import EdgeListLSTTM, TaskSet, meta_step, task_s
 from benchmarks.simulated_log import simulated_log
 from models.layers.embedding import initial_rows
 from models.ranking.features.batch import Batch
-from models.ranking.features.event_log import HOUR_MS, EventDays
 from models.ranking.features.features import Features
-from models.ranking.features.instances import Instances
+from models.ranking.features.instances import Instances, LatestVectors
 from models.ranking.features.neighbours import RowView
 from models.ranking.features.vocabulary import Vocabulary
+from models.ranking.instances.maker import InstanceMaker
+from models.ranking.instances.newcomers import vocabulary_of
+from models.ranking.instances.stream import InstanceStream
+from models.ranking.instances.window import TrainingWindow
 from models.ranking.lsttm.model import dense_group
 from models.ranking.lsttm.short_term_graph import ShortTermIndex
 from models.ranking.lsttm.system import LSTTMSettings
@@ -60,23 +63,14 @@ def world(users: int, items: int, hours: int, exposures_per_hour: int) -> World:
     """Tasks from the last two days of a log; the days before only fill the neighbourhoods."""
     settings = LSTTMSettings(meta=MetaSettings(inner_rate=RATE))
     log = simulated_log(users=users, items=items, hours=hours, exposures_per_hour=exposures_per_hour, seed=0)
-    features = Features.start(settings.features, log)
-    exposures = log.between(log.end_ms - 48 * HOUR_MS, log.end_ms).exposures
-    days = [features.encode_day(day).matrix() for day in EventDays.of(log)]
-    codes = np.concatenate(days)[-len(exposures) :]
-    vocabulary = Vocabulary.fit(features.layout, codes)
-    hour = exposures.shown_at // HOUR_MS
-    instances = Instances(
-        user=exposures.user,
-        item=exposures.item,
-        cutoff_ms=hour * HOUR_MS,
-        hour=hour,
-        rows=vocabulary.rows(codes),
-        labels=exposures.clicked.astype(np.float32),
-        graph=settings.graph(EventDays.of(log), RowView(vocabulary, features.users, features.items)),
-        user_vectors=np.random.default_rng(1).normal(0, 0.3, (users, 16)).astype(np.float32),
-    )
-    epoch = TemporalTasks(hour, TaskSettings()).epoch(np.random.default_rng(0))
+    window = TrainingWindow.of(log, settings.features, days=2)
+    features, vocabulary = window.features, vocabulary_of(window.layout, window.spans(), "own")
+    graph = settings.graph(window.events, RowView(vocabulary, features.users, features.items))
+    vectors = np.random.default_rng(1).normal(0, 0.3, (users, 16)).astype(np.float32)
+    maker = InstanceMaker(vocabulary, log.zone_offset_ms, graph, LatestVectors(vectors))
+    stream = InstanceStream(window, maker)
+    instances = stream.load(np.arange(len(stream.chunks)))
+    epoch = TemporalTasks(instances.hour, TaskSettings()).epoch(np.random.default_rng(0))
     tasks = [b for b in epoch if len(b) == 8 and b.support_weight.any(1).all()]
     return World(settings, instances, features, vocabulary, tasks)
 

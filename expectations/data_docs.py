@@ -7,6 +7,7 @@ import html
 import os
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,6 @@ def render(folder: Path, table: str, result: GateResult) -> Path:
     from great_expectations import __version__
     from great_expectations.core import ExpectationSuiteValidationResult
     from great_expectations.render.renderer.page_renderer import ValidationResultsPageRenderer
-    from great_expectations.render.view.view import DefaultJinjaPageView
 
     answers = list(_answers(result))
     good = sum(answer.success for answer in answers)
@@ -54,7 +54,7 @@ def render(folder: Path, table: str, result: GateResult) -> Path:
     )
     document = ValidationResultsPageRenderer().render(report)
     document.sections.insert(1, _broken_rules(result))
-    page = _OF_A_SITE.sub('href="#"', DefaultJinjaPageView().render(document))
+    page = _OF_A_SITE.sub('href="#"', _view().render(document))
     page = _LOGO.sub("data:,", page)
     path = folder / table / "index.html"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -62,6 +62,14 @@ def render(folder: Path, table: str, result: GateResult) -> Path:
     partial.write_text(page, encoding="utf-8")
     os.replace(partial, path)
     return path
+
+
+@cache
+def _view() -> Any:
+    """The library's page, whose templates are compiled once a process: that outlasts three pages."""
+    from great_expectations.render.view.view import DefaultJinjaPageView
+
+    return DefaultJinjaPageView()
 
 
 def _partitions(result: GateResult) -> str:

@@ -19,6 +19,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from assets.common.known_runs import RUNS, KnownRun, remember
 from assets.common.links import LOCAL_MLFLOW, dagster_tags, mlflow_server
 from assets.common.mlflow_store import artifact_root, re_root, store_uris, team_uri
 from assets.common.provenance import git_revision, settings_digest
@@ -100,6 +101,9 @@ class Tracking:
         digest = settings_digest(record.settings, record.seed)
         return "/".join((record.kind, self.source, record.system, record.partition, digest))
 
+    def _place(self, record: RunRecord) -> tuple[str, ...]:
+        return (*store_uris(self.folder), self.experiment, self.key(record))
+
     def find(self, record: RunRecord) -> Run | None:
         """The run of this identity, if there is one."""
         runs = self.client.search_runs(
@@ -109,10 +113,27 @@ class Tracking:
 
     def record(self, record: RunRecord) -> str:
         """Write `record` on its run, made if it is not there yet; returns the run's id."""
-        from mlflow.entities import Param, RunTag
+        from mlflow.exceptions import MlflowException
 
-        run = self.find(record)
-        params: list[Any] = []
+        place = self._place(record)
+        known = RUNS.pop(place, None)
+        if known is not None:
+            try:
+                self._write(known, record, [])
+            except MlflowException:  # somebody has deleted it since
+                known = None
+        if known is None:
+            known, params = self._found_or_made(record)
+            self._write(known, record, params)
+        remember(place, known)
+        self.urls[f"{record.system}: MLflow {record.kind}"] = self.url(known.run_id)
+        return known.run_id
+
+    def _found_or_made(self, record: RunRecord) -> tuple[KnownRun, list[Any]]:
+        """The run of this identity, and the parameters that it lacks."""
+        from mlflow.entities import Param
+
+        run, params = self.find(record), []
         if run is None:
             tags = {KEY: self.key(record)} | ({"mlflow.parentRunId": record.parent} if record.parent else {})
             started = int(1000 * (self.opened if record.started is None else record.started))
@@ -121,7 +142,13 @@ class Tracking:
             )
             values = {"seed": str(record.seed), "system": record.system, "source": self.source}
             params = [Param(name, value[:6000]) for name, value in (values | dict(record.settings)).items()]
-        run_id = run.info.run_id
+        return KnownRun.of(run), params
+
+    def _write(self, known: KnownRun, record: RunRecord, params: Sequence[Any]) -> None:
+        """All of `record` that the run does not carry yet."""
+        from mlflow.entities import RunTag
+
+        run_id = known.run_id
         about = {
             "source": self.source,
             "simulated": str(self.simulated).lower(),
@@ -132,22 +159,23 @@ class Tracking:
             **dagster_tags(),
             **record.tags,
         }
-        fresh = [RunTag(name, value) for name, value in about.items() if run.data.tags.get(name) != value]
-        metrics = self._changed(run, record)
-        self.client.log_batch(run_id, metrics=metrics[:MOST_METRICS], params=params[:MOST_PARAMS], tags=fresh)
+        fresh = {name: value for name, value in about.items() if known.tags.get(name) != value}
+        tags = [RunTag(name, value) for name, value in fresh.items()]
+        metrics = self._changed(known, record)
+        self.client.log_batch(run_id, metrics=metrics[:MOST_METRICS], params=params[:MOST_PARAMS], tags=tags)
         for start in range(MOST_METRICS, len(metrics), MOST_METRICS):
             self.client.log_batch(run_id, metrics=metrics[start : start + MOST_METRICS])
         for start in range(MOST_PARAMS, len(params), MOST_PARAMS):
             self.client.log_batch(run_id, params=params[start : start + MOST_PARAMS])
-        self._log_data(run, record)
+        self._log_data(known, record)
         for folder, path in record.artifacts.items():
             if path.is_dir():
                 self.client.log_artifacts(run_id, str(path), folder)
             else:
                 self.client.log_artifact(run_id, str(path), folder)
         self.client.set_terminated(run_id)  # its end is when something was written on it last
-        self.urls[f"{record.system}: MLflow {record.kind}"] = self.url(run_id)
-        return str(run_id)
+        known.tags.update(fresh)
+        known.take(metrics)
 
     def name_of(self, record: RunRecord) -> str:
         """A run as lists show it, what differs first: `2025-03-11 lsttm_spectral day (kuairand)`."""
@@ -158,28 +186,34 @@ class Tracking:
         from mlflow.entities import RunTag
 
         run = self.find(record)
+        RUNS.pop(self._place(record), None)
         if run is None:
             return None
         tags = [RunTag(name, value) for name, value in record.tags.items()]
-        self.client.log_batch(run.info.run_id, metrics=self._changed(run, record), tags=tags)
+        changed = self._changed(KnownRun.of(run), record)
+        self.client.log_batch(run.info.run_id, metrics=changed, tags=tags)
         return str(run.info.run_id)
 
-    def _log_data(self, run: Run, record: RunRecord) -> None:
+    def _log_data(self, known: KnownRun, record: RunRecord) -> None:
         """Name what was read as an input of the run: the source, the data's hash, the warehouse's file."""
         from mlflow.entities import Dataset, DatasetInput, InputTag
 
         digest = record.tags.get("data_hash", "")[:LONGEST_DIGEST]
-        logged = run.inputs.dataset_inputs if run.inputs else []
-        if not digest or digest in [entry.dataset.digest for entry in logged]:
+        if not digest or digest in known.digests:
             return
         home = Home(self.folder.parent)
         file = home.source(self.source).warehouse.relative_to(home.root)
         source = Dataset(self.label, digest, "local", json.dumps({"uri": str(file)}))
         context = InputTag("mlflow.data.context", "training" if "train" in record.kind else "evaluation")
-        self.client.log_inputs(run.info.run_id, [DatasetInput(source, [context])])
+        self.client.log_inputs(known.run_id, [DatasetInput(source, [context])])
+        known.digests.add(digest)
 
-    def _changed(self, run: Run, record: RunRecord) -> list[Any]:
-        """The metrics that the run does not carry yet with this value at this step."""
+    def _changed(self, known: KnownRun, record: RunRecord) -> list[Any]:
+        """The metrics that the run does not carry yet with this value at this step.
+
+        A step beyond the newest one of a metric is new, and the newest one's value is known: only for older
+        steps the history is asked.
+        """
         from mlflow.entities import Metric
 
         figures = [(name, 0, value) for name, value in record.metrics.items()]
@@ -187,9 +221,11 @@ class Tracking:
         figures += [
             (name, step, value) for name, curve in record.curves.items() for step, value in enumerate(curve)
         ]
-        stored: dict[tuple[str, int], float] = {}
-        for name in {name for name, _, _ in figures} & set(run.data.metrics):
-            history = self.client.get_metric_history(run.info.run_id, name)
+        newest = (-1, float("nan"))
+        older = {name for name, step, _ in figures if step < known.newest.get(name, newest)[0]}
+        stored = {(name, step): value for name, (step, value) in known.newest.items()}
+        for name in older:
+            history = self.client.get_metric_history(known.run_id, name)
             for point in sorted(history, key=lambda point: point.timestamp):
                 stored[name, point.step] = point.value
         now = int(time.time() * 1000)

@@ -13,13 +13,18 @@ from assets.logs.judging import Judgement, Question
 from assets.logs.reports import BatchRejected, IngestReport, report_of, with_data_docs
 from warehouse.home import SourceHome
 from warehouse.landing import reading
+from warehouse.landing.contract import PartitionKind
 from warehouse.landing.description import FILE_NAME, SourceDescription
 from warehouse.landing.records import Landed, PartitionLoad
+from warehouse.landing.remembered import RememberedFiles
 
 if TYPE_CHECKING:
     from expectations.gate import GateResult
     from expectations.settings import GateSettings
     from warehouse.store.warehouse import Warehouse
+
+
+REMEMBERED = "dimension_files.json"  #: in the source's home: files of users, items, … as they were read last
 
 
 @dataclass(frozen=True)
@@ -103,7 +108,7 @@ def _read(
     landed = reading.read(landing, description, table, partitions)
     missing = tuple(partition for partition, files in landed.files.items() if not files)
     if missing:
-        gone |= set(missing) & set(_loaded(home, table))
+        gone |= set(_loaded(home, table, missing))
     with_files = {partition: files for partition, files in landed.files.items() if files}
     warnings = (*landed.warnings, *_stay_loaded(table, sorted(gone)))
     return _Rows(replace(landed, files=with_files), missing, warnings)
@@ -159,8 +164,12 @@ def standing_of(
     only: Collection[str] | None = None,
 ) -> Standing:
     """What of a table (of the partitions `only`) is to be loaded, and what is loaded and has no files now."""
-    present = reading.fingerprints(landing, description, table, only)
-    stored = _loaded(home, table)
+    remembered = RememberedFiles()
+    if description.contract(table).partition is PartitionKind.FILE:
+        remembered = RememberedFiles.load(home.root / REMEMBERED)
+    present = reading.fingerprints(landing, description, table, only, remembered)
+    remembered.save()
+    stored = _loaded(home, table, only)
     chosen = set(stored) if only is None else set(only)
     return Standing(
         pending=tuple(partition for partition, digest in present.items() if stored.get(partition) != digest),
@@ -187,12 +196,12 @@ def remember(landing: Path, description: SourceDescription) -> list[str]:
     return []
 
 
-def _loaded(home: SourceHome, table: str) -> dict[str, str]:
-    """Loaded partition → hash of the files that it was loaded from, in order of time."""
+def _loaded(home: SourceHome, table: str, only: Collection[str] | None = None) -> dict[str, str]:
+    """Loaded partition (of `only`) → hash of the files that it was loaded from, in order of time."""
     with judging.reading(home.warehouse) as warehouse:
         if warehouse is None:
             return {}
-        loaded = warehouse.loaded(table)
+        loaded = warehouse.loaded(table, only)
     return dict(zip(loaded["partition"], loaded["files_hash"], strict=True))
 
 

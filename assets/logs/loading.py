@@ -67,12 +67,15 @@ def load_partitions(
         force: load even what breaks a batch rule; recorded with the batch.
     """
     landing, description = home.deployment.landing_folder(home.home), home.description
-    listed = layout.listing(landing, description.contract(table), description.service_zone)
+    contract = description.contract(table)
+    # Of hours only the days asked for are looked at; which days the shop was closed, all of them tell.
+    days = layout.dates(partitions) if contract.partition is PartitionKind.HOUR else None
+    listed = layout.listing(landing, contract, description.service_zone, days)
     present = [key for key in partitions if key in listed.files]
     missing = tuple(key for key in partitions if key not in listed.files)
     unread = {str(file.path): file for file in listed.unread}
     closed: dict[str, str] = {}
-    if description.contract(table).partition is PartitionKind.DAY:
+    if contract.partition is PartitionKind.DAY:
         closed = closed_on(missing, sorted(listed.files), description.closed_days)
     loading = Loading(table, tuple(partitions), missing=missing, closed=closed, unread=unread)
     for portion in portions(present, listed.files, len(present)):

@@ -11,12 +11,17 @@ import dagster as dg
 from assets.common.faults import NoBaseModel, retried_or_explained
 from assets.common.resources import ProgressReport, WarehouseResource
 from assets.common.timings import Timings
+from assets.ranking import hand_over
+from assets.ranking.hand_over import OpenState
 from assets.ranking.reading import HourLog, loaded_hours, read_hours
 from assets.ranking.states import StateRecord, States, since
-from warehouse.landing.service_time import HOUR_MS
+from warehouse.landing.layout import hours_of
+from warehouse.landing.service_time import DAY_MS, HOUR_MS
 
 if TYPE_CHECKING:
     from models.ranking.day import ServedDay
+    from warehouse.landing.service_time import ServiceZone
+    from warehouse.store.warehouse import Warehouse
 
 
 def each_hour(
@@ -66,7 +71,7 @@ class Hour:
     """An hour ready to be scored or adapted on."""
 
     key: str
-    loaded: Mapping[str, str]  #: hours through this one, key → hash of what is loaded
+    loaded: Mapping[str, str]  #: hours since the oldest base through this one, key → hash of what is loaded
     starts: Sequence[Start]
     logs: Mapping[str, HourLog]  #: this hour and those to catch up
     failed: Mapping[str, str] = field(default_factory=dict)  #: systems without a base model → the reason
@@ -82,8 +87,28 @@ class Hour:
         return int(self.key[11:13])
 
 
-def open_hour(warehouse: WarehouseResource, states: States, key: str) -> Hour:
+class LoadedHours:
+    """The loaded hours through one hour, as far back as somebody asks: key → hash of their logs."""
+
+    def __init__(self, warehouse: Warehouse, zone: ServiceZone, through: str) -> None:
+        self._warehouse, self._zone = warehouse, zone
+        self._end_ms = zone.hour_start_ms(through) + HOUR_MS
+        self._start_ms = self._end_ms
+        self.hours: Mapping[str, str] = {}
+
+    def since(self, day: str) -> Mapping[str, str]:
+        """Those after this day, and perhaps some before."""
+        start_ms = self._zone.day_start_ms(day) + DAY_MS
+        if start_ms < self._start_ms:
+            self._start_ms = start_ms
+            self.hours = loaded_hours(self._warehouse, start_ms, self._end_ms)
+        return self.hours
+
+
+def open_hour(warehouse: WarehouseResource, states: States, key: str, run: str | None = None) -> Hour:
     """Choose the states for an hour and read its logs; the warehouse is closed again on return.
+
+    Logs that an earlier step of the same Dagster `run` has read are not read again.
 
     Raises:
         NoBaseModel: no daily model of an earlier day is finished for any of the systems.
@@ -91,23 +116,23 @@ def open_hour(warehouse: WarehouseResource, states: States, key: str) -> Hour:
     """
     deployment = warehouse.deployment
     zone = deployment.service_zone
+    logs = hand_over.of_run(run).logs
     with warehouse.open() as opened:
-        loaded = loaded_hours(
-            opened, zone.day_start_ms(deployment.first_day), zone.hour_start_ms(key) + HOUR_MS
-        )
         start_ms = zone.hour_start_ms(key)
         if key not in loaded_hours(opened, start_ms, start_ms + HOUR_MS, ["exposures"]):
             raise LookupError(
                 f"the exposures of hour {key} are not loaded: materialise `exposures` of this partition first"
             )
+        loaded = LoadedHours(opened, zone, key)
         starts, failed = _starts(states, deployment.systems, key, loaded)
         needed = sorted({key}.union(*(start.catch_up for start in starts)))
-        logs = read_hours(opened, zone, needed)
-    return Hour(key, loaded, starts, logs, failed)
+        unread = [hour for hour in needed if (hour, loaded.hours[hour]) not in logs]
+        logs |= {(hour, loaded.hours[hour]): log for hour, log in read_hours(opened, zone, unread).items()}
+    return Hour(key, loaded.hours, starts, {hour: logs[hour, loaded.hours[hour]] for hour in needed}, failed)
 
 
 def _starts(
-    states: States, systems: Sequence[str], key: str, loaded: Mapping[str, str]
+    states: States, systems: Sequence[str], key: str, loaded: LoadedHours
 ) -> tuple[list[Start], dict[str, str]]:
     """Where each system begins, and why some cannot; raises NoBaseModel where none can."""
     starts: list[Start] = []
@@ -122,7 +147,7 @@ def _starts(
     return starts, failed
 
 
-def start_of(states: States, system: str, key: str, loaded: Mapping[str, str]) -> Start:
+def start_of(states: States, system: str, key: str, loaded: LoadedHours) -> Start:
     """Where a system begins the hour `key`.
 
     Later hours of a day stay with the base that its first hour chose. The first one takes the newest finished
@@ -130,22 +155,24 @@ def start_of(states: States, system: str, key: str, loaded: Mapping[str, str]) -
     before.
     """
     day = key[:10]
-    previous = states.newest_hour(system, [day], key, loaded)
+    previous = states.newest_hour(system, (hour for hour in hours_of(day) if hour < key), loaded.since)
     if previous is not None:
         base = states.base_of(previous)
     else:
         base = states.newest_base(system, day)
-        days = sorted({hour[:10] for hour in loaded if base.partition < hour[:10] < day})
-        previous = states.newest_hour(system, days, key, loaded)
+        between = [hour for hour in loaded.since(base.partition) if base.partition < hour[:10] < day]
+        previous = states.newest_hour(system, between, loaded.since)
         if previous is not None and previous.base_partition != base.partition:
             previous = None
     done = previous.partition if previous is not None else f"{base.partition}-24"
-    return Start(
-        system,
-        base,
-        previous,
-        tuple(hour for hour in since(loaded, base.partition, key) if done < hour < key),
-    )
+    hours = since(loaded.since(base.partition), base.partition, key)
+    return Start(system, base, previous, tuple(hour for hour in hours if done < hour < key))
+
+
+def open_state(states: States, base: StateRecord, last: StateRecord | None, device: str) -> OpenState:
+    """Names the state after `last`, an hour of this base; None: the base itself."""
+    state_hash = "" if last is None else last.state_hash
+    return OpenState(str(states.root), device, base.system, base.state_hash, state_hash)
 
 
 def day_before(
@@ -156,22 +183,28 @@ def day_before(
     Its static twin received the same hours and never adapted; at a base model without an hour since, and for
     a system that never adapts, the two are one, and there is none.
     """
+    from models.ranking.twin import StaticTwin
+
+    day = hand_over.take(open_state(states, start.base, start.previous, device)) or _open(
+        states, start, device
+    )
+    changed = start.previous is not None or bool(start.catch_up)
+    if with_twin and day.twin is None and day.ranker.adapts and changed:
+        base = states.ranker_path(states.daily(start.system, start.base.partition))
+        day.twin = StaticTwin.load(base, day.ranker, device)
+    # A late hour is adapted on in its order: what comes after it begins from there.
+    for missed in start.catch_up:
+        day.adapt(hour.logs[missed].log)
+    return day
+
+
+def _open(states: States, start: Start, device: str) -> ServedDay:
+    """The served day after the last state, from disk."""
     from models.ranking.day import ServedDay
     from models.ranking.ranker import Ranker
 
     base = states.ranker_path(states.daily(start.system, start.base.partition))
     if start.previous is None:
-        ranker = Ranker.load(base, device=device)
-    else:
-        state = states.checked(states.hourly(start.system, start.previous.partition))
-        ranker = Ranker.load_hour(base, state, device=device)
-    twin = None
-    if with_twin and ranker.adapts and (start.previous is not None or start.catch_up):
-        twin = Ranker.load(base, device=device)
-        for received in ranker.hours:
-            twin.receive(received)
-    day = ServedDay(ranker, twin=twin)
-    # A late hour is adapted on in its order: what comes after it begins from there.
-    for missed in start.catch_up:
-        day.adapt(hour.logs[missed].log)
-    return day
+        return ServedDay(Ranker.load(base, device=device))
+    state = states.checked(states.hourly(start.system, start.previous.partition))
+    return ServedDay(Ranker.load_hour(base, state, device=device))

@@ -9,13 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from assets.ranking import hand_over
 from assets.ranking.figures import Figures, figures_of
-from assets.ranking.hour import day_before
+from assets.ranking.hour import day_before, open_state
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from assets.ranking.hour import Hour
+    from assets.ranking.hour import Hour, Start
     from assets.ranking.reading import HourLog
     from assets.ranking.states import States
     from models.ranking.day import ScoredHour
@@ -34,8 +35,8 @@ class HourScores:
     failed: Mapping[str, str]  #: system → reason
 
 
-def score_systems(states: States, hour: Hour, device: str) -> HourScores:
-    """Score the hour with every system."""
+def score_systems(states: States, hour: Hour, device: str, run: str | None = None) -> HourScores:
+    """Score the hour with every system; takes scores that an earlier step of the Dagster `run` has left."""
     from models.metrics import finite
 
     log, probability, static = hour.logs[hour.key], {}, {}
@@ -43,7 +44,7 @@ def score_systems(states: States, hour: Hour, device: str) -> HourScores:
     failed = dict(hour.failed)
     for start in hour.starts:
         try:
-            scores = day_before(states, start, hour, device, with_twin=True).score(log.log)
+            scores = _scored(states, start, hour, device, run)
             adapted = finite(scores.probability)
             still = adapted if scores.static is None else finite(scores.static)
         except (ValueError, ArithmeticError) as error:
@@ -53,6 +54,23 @@ def score_systems(states: States, hour: Hour, device: str) -> HourScores:
             figures[start.system] = evaluate(log, scores)
     unknown = {system: dict.fromkeys(HOUR_FIGURES) for system in failed}
     return HourScores(probability, static, figures | unknown, failed)
+
+
+def _scored(states: States, start: Start, hour: Hour, device: str, run: str | None) -> ScoredHour:
+    """The scores that were handed over, or those of the state before the hour, which stays open.
+
+    Raises ValueError or ArithmeticError where the system cannot score.
+    """
+    key = hand_over.scores_key(start, hour.key, hour.loaded)
+    scores = hand_over.of_run(run).scores.pop(key, None)
+    if scores is None:
+        day = day_before(states, start, hour, device, with_twin=True)
+        scores = day.score(hour.logs[hour.key].log)
+        if not start.catch_up:
+            hand_over.leave(open_state(states, start.base, start.previous, device), day)
+    if isinstance(scores, Exception):
+        raise scores
+    return scores
 
 
 def evaluate(hour: HourLog, scores: ScoredHour) -> Figures:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from assets.common import plots
+from assets.common import curves_svg, plots
 from assets.common.links import mlflow_links
 from assets.common.partitions import DAY_BEFORE, HOUR_BEFORE, Partitions
 from assets.common.resources import HomeResource, ProgressReport, TrackingResource, WarehouseResource
@@ -28,6 +28,7 @@ Curves = dict[str, dict[int, float | None]]  #: system → hour of day → value
 CURVES = ("auc", "auc_se", "auc_static", "gate_short")  #: that a day's pictures are drawn from
 BY_HOUR = ("auc", "aupr", "auc_static", "log_loss", "gauc", "gate_short")  #: on the MLflow run of the day
 SCORES = "scores"  #: the asset check
+LAST_HOUR = 23
 
 
 def hourly_auc_asset(
@@ -69,9 +70,10 @@ def hourly_auc_asset(
         numbers has no figures; the check names it, and the others are stored.
         """
         failed: dict[str, Mapping[str, str]] = {}
+        run = context.run_id if len(context.partition_keys) == 1 else None
 
         def work(key: str, timings: Timings) -> Mapping[str, object]:
-            scored = score_hour(key, home, warehouse, tracking.open(), timings)
+            scored = score_hour(key, home, warehouse, tracking.open(), timings, run)
             failed.update({key: scored.failed} if scored.failed else {})
             return scored.metadata
 
@@ -112,27 +114,29 @@ class ScoredPartition:
 
 
 def score_hour(
-    key: str, home: HomeResource, warehouse: WarehouseResource, tracking: "Tracking", timings: Timings
+    key: str,
+    home: HomeResource,
+    warehouse: WarehouseResource,
+    tracking: "Tracking",
+    timings: Timings,
+    run: str | None = None,
 ) -> ScoredPartition:
-    """Score one hour with every system, store scores and figures.
+    """Score one hour with every system, store scores and figures; of a Dagster `run`, with what it left.
 
     Raises:
         ValueError: every system failed; that is stored, too.
     """
     states = States(home.paths.models)
     with timings.phase("read"):
-        hour = open_hour(warehouse, states, key)
+        hour = open_hour(warehouse, states, key, run)
     with timings.phase("compute"):
-        scores = score_systems(states, hour, home.deployment.device)
+        scores = score_systems(states, hour, home.deployment.device, run)
     with timings.phase("write"):
         curves = _store(warehouse, hour, scores)
     with timings.phase("record"):
         about = f"{hour.day}, {tracking.source}{' (simulated)' if tracking.simulated else ''}"
-        drawn = {"AUC by hour": auc_picture(curves, f"AUC by hour, {about}")}
-        if any(curves["gate_short"].values()):
-            title = f"Gate: weight of the short term, {about}"
-            drawn["gate weights"] = plots.by_hour(curves["gate_short"], title, "mean weight")
-        _record(tracking, hour, scores, drawn)
+        # The pictures of the day go to MLflow once, with its last hour.
+        _record(tracking, hour, scores, pngs(curves, about) if hour.of_day == LAST_HOUR else {})
     if not scores.probability:
         raise ValueError("; ".join(f"{system}: {reason}" for system, reason in scores.failed.items()))
     metadata: dict[str, object] = {
@@ -145,9 +149,34 @@ def score_hour(
     metadata |= {f"{system}: failed": reason for system, reason in scores.failed.items()}
     metadata |= mlflow_links(tracking.urls)
     metadata["hours caught up"] = sorted({key for start in hour.starts for key in start.catch_up})
-    return ScoredPartition(
-        metadata | {name: plots.embedded(png) for name, png in drawn.items()}, scores.failed
-    )
+    return ScoredPartition(metadata | _drawings(curves, about), scores.failed)
+
+
+def pngs(curves: Mapping[str, Curves], about: str) -> dict[str, bytes]:
+    """The pictures of a day as files: AUC by hour, and the gate's weight where a system has one."""
+    drawn = {"AUC by hour": auc_picture(curves, f"AUC by hour, {about}")}
+    if any(curves["gate_short"].values()):
+        title = f"Gate: weight of the short term, {about}"
+        drawn["gate weights"] = plots.by_hour(curves["gate_short"], title, "mean weight")
+    return drawn
+
+
+def _drawings(curves: Mapping[str, Curves], about: str) -> dict[str, dg.MetadataValue]:
+    """The same pictures, as light as a page that every hour has may be."""
+    drawn = {
+        "AUC by hour": curves_svg.by_hour(
+            curves["auc"],
+            f"AUC by hour, {about}",
+            "AUC",
+            errors=curves["auc_se"],
+            dashed=curves["auc_static"],
+            dash="static",
+        )
+    }
+    if any(curves["gate_short"].values()):
+        title = f"Gate: weight of the short term, {about}"
+        drawn["gate weights"] = curves_svg.by_hour(curves["gate_short"], title, "mean weight")
+    return {name: curves_svg.embedded(svg) for name, svg in drawn.items()}
 
 
 def auc_picture(curves: Mapping[str, Curves], title: str) -> bytes:
@@ -162,25 +191,27 @@ def auc_picture(curves: Mapping[str, Curves], title: str) -> bytes:
 
 def _store(warehouse: WarehouseResource, hour: "Hour", scores: "HourScores") -> dict[str, Curves]:
     """Write scores and figures; returns the day so far, figure → system → hour of day → value."""
+    from warehouse.store.results import Scores
+
     ids = hour.logs[hour.key].exposure_ids
     systems = list(scores.figures)
     versions = {start.system: start.version for start in hour.starts}
+    scored = []
+    for system in systems:
+        for name, by in ((system, scores.probability), (static_name(system), scores.static)):
+            # Of a system that failed nothing stays of an earlier run.
+            known = by.get(system, ids[:0])
+            scored.append(Scores(name, versions.get(system, ""), ids[: len(known)], known))
+    metrics = [*metrics_of(scores.figures, hour.key), *verdicts_of(systems, scores.failed, hour.key)]
     with warehouse.open(read_only=False) as opened:
-        for system in systems:
-            for name, by in ((system, scores.probability), (static_name(system), scores.static)):
-                # Of a system that failed nothing stays of an earlier run.
-                known = by.get(system, ids[:0])
-                opened.write_predictions(name, versions.get(system, ""), hour.key, ids[: len(known)], known)
-        opened.write_metrics(
-            [*metrics_of(scores.figures, hour.key), *verdicts_of(systems, scores.failed, hour.key)]
-        )
+        opened.write_scores(hour.key, scored, metrics)
         return {name: day_curves(opened, name, hour.day, systems) for name in CURVES}
 
 
 def day_curves(warehouse: "Warehouse", name: str, day: str, systems: Sequence[str]) -> Curves:
     """A stored hourly figure of a day, system → hour of day → value; None where it is not defined."""
     curves: Curves = {system: {} for system in systems}
-    for row in warehouse.read_metrics(name).itertuples():
+    for row in warehouse.read_metrics(name, day=day).itertuples():
         if row.system in curves and row.partition.startswith(f"{day}-"):
             curves[row.system][int(row.partition[11:13])] = None if math.isnan(row.value) else row.value
     return curves

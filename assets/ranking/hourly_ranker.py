@@ -9,12 +9,15 @@ from assets.common.partitions import DAY_BEFORE, HOUR_BEFORE, Partitions
 from assets.common.provenance import git_revision
 from assets.common.resources import HomeResource, ProgressReport, TrackingResource, WarehouseResource
 from assets.common.timings import Timings
-from assets.ranking.hour import Hour, Start, day_before, each_hour, open_hour
+from assets.ranking import hand_over
+from assets.ranking.hour import Hour, Start, day_before, each_hour, open_hour, open_state
 from assets.ranking.states import StateRecord, States, since
 from assets.ranking.tracking import record_day, record_hour
 
 if TYPE_CHECKING:
     from assets.common.tracking import Tracking
+    from models.ranking.day import ScoredHour, ServedDay
+    from models.ranking.features.event_log import EventLog
 
 
 def hourly_ranker_asset(partitions: Partitions) -> dg.AssetsDefinition:
@@ -48,30 +51,51 @@ def hourly_ranker_asset(partitions: Partitions) -> dg.AssetsDefinition:
         and has been loaded since is adapted on first, and listed as caught up. Running an hour again gives
         the same parameters, bit for bit.
         """
+        run = context.run_id if len(context.partition_keys) == 1 and scored_in(context) else None
         each_hour(
-            context, progress, lambda key, timings: adapt_hour(key, home, warehouse, tracking.open(), timings)
+            context,
+            progress,
+            lambda key, timings: adapt_hour(key, home, warehouse, tracking.open(), timings, run),
         )
 
     return hourly_ranker
 
 
+def scored_in(context: dg.AssetExecutionContext) -> bool:
+    """Whether the hour is scored in the same run, from the same states."""
+    return dg.AssetKey("hourly_auc") in context.job_def.asset_layer.executable_asset_keys
+
+
 def adapt_hour(
-    key: str, home: HomeResource, warehouse: WarehouseResource, tracking: "Tracking", timings: Timings
+    key: str,
+    home: HomeResource,
+    warehouse: WarehouseResource,
+    tracking: "Tracking",
+    timings: Timings,
+    run: str | None = None,
 ) -> dict[str, object]:
-    """Adapt every system on one hour and store its state; returns what the asset's page shows."""
-    states = States(home.paths.models)
+    """Adapt every system on one hour and store its state; returns what the asset's page shows.
+
+    With a Dagster `run`, in which the hour is scored too, the scores are made before the states move, and
+    handed over to its later step.
+    """
+    states, device = States(home.paths.models), home.deployment.device
     with timings.phase("read"):
-        hour = open_hour(warehouse, states, key)
+        hour = open_hour(warehouse, states, key, run)
     metadata: dict[str, object] = {"exposures": len(hour.logs[key].log.exposures)}
     metadata |= {f"{system}: failed": reason for system, reason in hour.failed.items()}
     for start in hour.starts:
         with timings.phase("compute"):
-            day = day_before(states, start, hour, home.deployment.device)
+            day = day_before(states, start, hour, device, with_twin=run is not None)
+            if run is not None:
+                scores = hand_over.of_run(run).scores
+                scores[hand_over.scores_key(start, key, hour.loaded)] = _scored(day, hour.logs[key].log)
             report = day.adapt(hour.logs[key].log)
             folder = states.hourly(start.system, key)
             with states.write(folder, _record(start, hour)) as path:
                 day.ranker.save_hour(path)
         record = states.finished(folder)
+        hand_over.leave(open_state(states, start.base, record, device), day)
         tags = start.tags() | {
             "state": str(folder.relative_to(home.home.root)),
             "state_hash": record.state_hash,
@@ -85,6 +109,14 @@ def adapt_hour(
         metadata |= {f"{start.system}: {name}": value for name, value in tags.items() if value}
         metadata[f"{start.system}: loss"] = report.loss
     return metadata | mlflow_links(tracking.urls)
+
+
+def _scored(day: "ServedDay", log: "EventLog") -> "ScoredHour | hand_over.Failed":
+    """The hour's scores, or why there are none: that is for `hourly_auc` to tell."""
+    try:
+        return day.score(log)
+    except (ValueError, ArithmeticError) as error:
+        return error
 
 
 def _record(start: Start, hour: Hour) -> StateRecord:

@@ -73,7 +73,7 @@ def read_live_day(warehouse: Warehouse, zone: ServiceZone, day: str, systems: Se
     """The stored scores of a day, beside its labels; systems that failed in an hour are left out."""
     start_ms = zone.day_start_ms(day)
     hours = read_hours(warehouse, zone, list(loaded_hours(warehouse, start_ms, start_ms + DAY_MS)))
-    failed = _failures(warehouse, hours, systems)
+    failed = _failures(warehouse, day, hours, systems)
     sound = [system for system in systems if system not in failed]
     names = [*sound, *map(static_name, sound)]
     clicked, user, of_day = [np.empty(0, bool)], [np.empty(0, np.int64)], [np.empty(0, np.int64)]
@@ -99,11 +99,11 @@ def read_live_day(warehouse: Warehouse, zone: ServiceZone, day: str, systems: Se
     )
 
 
-def _failures(warehouse: Warehouse, hours: Iterable[str], systems: Sequence[str]) -> dict[str, str]:
+def _failures(warehouse: Warehouse, day: str, hours: Iterable[str], systems: Sequence[str]) -> dict[str, str]:
     """System → the first hour of these in which it failed, and why."""
     within = set(hours)
     failed: dict[str, str] = {}
-    for row in warehouse.read_metrics(FAILED).itertuples():
+    for row in warehouse.read_metrics(FAILED, day=day).itertuples():
         if row.value and row.partition in within and row.system in systems:
             failed.setdefault(row.system, f"{row.partition}: {row.extra['reason']}")
     return failed

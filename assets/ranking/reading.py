@@ -103,8 +103,7 @@ def loaded_hours(
     """Hours in `[start_ms, end_ms)` of which something of `tables` is loaded, in order: key → hash of it."""
     parts: dict[str, list[str]] = {}
     for table in tables:
-        loaded = warehouse.loaded(table)
-        within = loaded[(loaded["start_ms"] >= start_ms) & (loaded["start_ms"] < end_ms)]
+        within = warehouse.loaded(table, start_ms=start_ms, end_ms=end_ms)
         for partition, data_hash in zip(within["partition"], within["data_hash"], strict=True):
             parts.setdefault(partition, []).append(f"{table} {data_hash}")
     return {

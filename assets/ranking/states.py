@@ -10,7 +10,7 @@ longer counts.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -135,23 +135,23 @@ class States:
         )
 
     def newest_hour(
-        self, system: str, days: Sequence[str], before: str, loaded: Mapping[str, str]
+        self, system: str, hours: Iterable[str], loaded_since: Callable[[str], Mapping[str, str]]
     ) -> StateRecord | None:
-        """The newest state of these days, before the hour `before`, that still counts; None if there is none.
+        """The newest state after one of these hours that still counts; None if there is none.
 
-        `loaded` are the loaded hours of all days since the oldest base in question: key → hash of their logs.
+        `loaded_since` gives the loaded hours after a day: key → hash of their logs.
         """
-        for key in sorted((key for key in loaded if key[:10] in days and key < before), reverse=True):
+        for key in sorted(hours, reverse=True):
             record = self.record(self.hourly(system, key))
-            if record is not None and self._counts(record, loaded):
+            if record is not None and self._counts(record, loaded_since):
                 return record
         return None
 
-    def _counts(self, record: StateRecord, loaded: Mapping[str, str]) -> bool:
+    def _counts(self, record: StateRecord, loaded_since: Callable[[str], Mapping[str, str]]) -> bool:
         base = self.record(self.daily(record.system, record.base_partition or ""))
         if base is None or base.state_hash != record.base_hash:
             return False
-        return record.hours == since(loaded, base.partition, record.partition)
+        return record.hours == since(loaded_since(base.partition), base.partition, record.partition)
 
     def base_of(self, record: StateRecord) -> StateRecord:
         """The daily model that an hourly state was made from."""
@@ -159,8 +159,8 @@ class States:
 
     def served_base(self, system: str, day: str) -> StateRecord:
         """The base that the day's hours were served from, or would be."""
-        for folder in sorted((self.root / "hourly" / system).glob(f"{day}-*"), reverse=True):
-            record = self.record(folder)
+        for hour in reversed(range(24)):
+            record = self.record(self.hourly(system, f"{day}-{hour:02d}:00"))
             if record is not None:
                 return self.base_of(record)
         return self.newest_base(system, day)

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from assets.ranking.instance_store import MANIFEST, STATE
 from assets.ranking.states import States
 from assets.upkeep.due import DAY, Entry, Kind, dated, judge
 from assets.upkeep.heatmap_files import heatmap_kinds
 from assets.upkeep.needs import (
     Alias,
+    Reach,
     in_window,
     newest_of,
     newest_sound,
@@ -19,7 +21,6 @@ from assets.upkeep.needs import (
 )
 from warehouse.home import Deployment, SourceHome
 
-STATE = "state"  #: the folder of an instance partition from which the next day is encoded
 #: As replace_folder and replace_file name what is not finished, and what is about to go.
 LEFTOVERS = (".*.tmp", ".*.old")
 
@@ -32,7 +33,7 @@ class Census:
     deployment: Deployment
     today: str  #: of service time
     aliases: Sequence[Alias]
-    window: int | None  #: days that the next training reads; None: all
+    window: Reach  #: of the next training
 
     @property
     def states(self) -> States:
@@ -70,15 +71,16 @@ class Census:
     def _graphs(self) -> Kind:
         entries = dated((self.home.models / "long_term").glob("*"))
         # A training of D reads the graphs of the mornings of its window, the first made the day before it.
-        window = self._window(entries, 1) | of_aliases(self.home.models, self.aliases)
+        window = self._window(entries, self.window.trained, 1) | of_aliases(self.home.models, self.aliases)
         newest = newest_sound(self.states, entries)
         return self._judged("long_term_graphs", self.home.models, entries, window, newest)
 
     def _instances(self) -> list[Kind]:
         root = self.home.instances
         entries = [Entry(entry.day, entry.path) for entry in dated(root.glob("*/*"))]
-        last = {entry.path for entry in entries[-1:]}
-        days = self._judged("instances", root, entries, self._window(entries, 0), last)
+        finished = [entry.path for entry in entries if (entry.path / MANIFEST).is_file()]
+        last = set(finished[-1:])
+        days = self._judged("instances", root, entries, self._window(entries, self.window.events), last)
         states = [
             Entry(entry.day, entry.path / STATE)
             for entry in entries
@@ -112,8 +114,8 @@ class Census:
     def _models(self, kind: str) -> list[Path]:
         return list((self.home.models / kind).glob("*/*"))
 
-    def _window(self, entries: Sequence[Entry], more: int) -> dict[Path, str]:
-        return in_window(entries, self.today, None if self.window is None else self.window + more)
+    def _window(self, entries: Sequence[Entry], days: int | None, more: int = 0) -> dict[Path, str]:
+        return in_window(entries, self.today, None if days is None else days + more)
 
     def _judged(
         self,

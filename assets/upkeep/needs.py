@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote, urlparse
 
 from assets.common.provenance import content_hash
+from assets.common.tuned import Values
+from assets.ranking.training_window import system_settings
+from assets.ranking.window_days import longest
 from assets.upkeep.due import Entry
 from warehouse.keeping import first_day
 
@@ -94,13 +97,17 @@ def in_window(entries: Sequence[Entry], today: str, days: int | None) -> dict[Pa
     return {entry.path: WINDOW for entry in entries if entry.day >= first}
 
 
-def window_days(deployment: Deployment, tuned: Mapping[str, Mapping[str, Any]]) -> int | None:
-    """The longest window of the deployment's systems, in days; None where one reads everything."""
-    from assets.common.tuned import with_tuned
-    from models.ranking.registry import SYSTEMS
+class Reach(NamedTuple):
+    """How many days the next training reads; None: all."""
 
-    windows: list[int | None] = []
-    for system in deployment.systems:
-        settings = with_tuned(system, getattr(SYSTEMS[system], deployment.size), tuned.get(system, {}))
-        windows.append(settings.training.window_days if hasattr(settings, "training") else None)
-    return None if None in windows else max((days for days in windows if days), default=1)
+    trained: int | None  #: of instances to train on; their mornings' graphs begin a day earlier
+    events: int | None  #: of partitions: also those whose clicks factors are made from
+
+
+def window_of(deployment: Deployment, tuned: Mapping[str, Values]) -> Reach:
+    """The longest windows of the deployment's systems."""
+    systems = system_settings(deployment.systems, deployment.size, tuned).values()
+    trained = longest([system.training.window_days for system in systems])
+    factors = [getattr(getattr(system, "numbers", None), "factors", None) for system in systems]
+    clicks = [made_of.click_days for made_of in factors if made_of is not None]
+    return Reach(trained, longest([trained, *clicks]))

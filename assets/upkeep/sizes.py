@@ -24,7 +24,8 @@ def sizes(home: Home, sources: list[SourceHome]) -> dict[str, int]:
     total["MLflow: database"] = weight(home.mlflow) - total["MLflow: artifacts"]
     total["Dagster: what was made"] = sum(map(weight, (home.dagster / "history" / "runs").glob("index.db*")))
     total["Dagster: runs"] = weight(home.dagster) - total["Dagster: what was made"]
-    total[OTHER] = weight(home.root) - sum(total.values())
+    # A file that two kinds share is in both of them, and once in the whole.
+    total[OTHER] = max(weight(home.root) - sum(total.values()), 0)
     return total
 
 

@@ -63,8 +63,9 @@ class Bags:
         nothing = np.zeros(rows.size, np.int8)
         matrix = csr_array((nothing, rows.reshape(-1).astype(np.int32), offsets), shape=(bags, size))
         turned = matrix.tocsc()  # a counting sort
-        made = (matrix.indices, None, offsets, None, turned.indices, turned.indptr)
-        return cls(*(None if part is None else torch.from_numpy(part) for part in made))
+        made = (matrix.indices, offsets, turned.indices, turned.indptr)
+        flat, starts, bag_in_order, row_offsets = (torch.from_numpy(part) for part in made)
+        return cls(flat, None, starts, None, bag_in_order, row_offsets)
 
     def flip(self) -> Bags:
         """Rows become bags: entries in order of row."""

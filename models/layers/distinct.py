@@ -28,7 +28,7 @@ def unique_keys(keys: Tensor, limit: int) -> tuple[Tensor, Tensor]:
 
 
 def numbered(keys: np.ndarray, limit: int) -> tuple[np.ndarray, np.ndarray]:
-    """The distinct keys of int64 keys in `[0, limit)`, ascending, and each key's position among them, int64."""
+    """The distinct ones of int64 keys in `[0, limit)`, ascending, and each key's position among them."""
     if limit > _MOST:
         return np.unique(keys, return_inverse=True)
     flat = keys.reshape(-1)

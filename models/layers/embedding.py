@@ -25,7 +25,7 @@ class Rows:
     def gather(self, index: Tensor) -> Tensor:
         """A copy of the rows at `index` int64 [R] → [R, W]."""
         if not len(self.tail):
-            return self.base[index]
+            return self.base.index_select(0, index)
         in_tail = index >= len(self.base)
         out = self.base[index.masked_fill(in_tail, 0)]
         out[in_tail] = self.tail[index[in_tail] - len(self.base)]
@@ -34,7 +34,7 @@ class Rows:
     def scatter(self, index: Tensor, values: Tensor) -> None:
         """Write `values` [R, W] at `index` int64 [R], distinct."""
         if not len(self.tail):
-            self.base[index] = values
+            self.base.index_copy_(0, index, values)
             return
         in_tail = index >= len(self.base)
         self.base[index[~in_tail]] = values[~in_tail]

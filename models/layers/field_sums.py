@@ -27,12 +27,12 @@ S = 16  #: rows of one field and task that one matrix product projects
 
 @dataclass(frozen=True)
 class FieldSums:
-    """Distinct rows of the fields in chunks of one field and task each, and the instances as bags of them."""
+    """Distinct rows of the fields in chunks of one task and field each, and the instances as bags of them."""
 
     shape: torch.Size  #: (T, B, F)
     padded: Tensor  #: int64 [C · S] positions of rows; what pads a chunk is in no bag
-    field: Tensor  #: int64 [C]
-    block: Tensor  #: int64 [C], task · F + field
+    #: int64 [C - T · F]: which (task, field) need more than the one chunk that each has, as task · F + field
+    more: Tensor
     bags: Bags  #: T · B bags of F out of C · S
 
     @classmethod
@@ -47,18 +47,21 @@ class FieldSums:
         tasks, _, fields = positions.shape
         keys, inverse = numbered(positions.cpu().numpy() + np.arange(0, fields * rows, rows), fields * rows)
         field, row = np.divmod(keys, rows)
-        group = field if task is None else field * tasks + task.cpu().numpy()[row]
-        counts = np.bincount(group, minlength=fields * tasks)
-        chunks = -(-counts // S)
-        shift = S * (chunks.cumsum() - chunks) - (counts.cumsum() - counts)
-        slot = np.arange(len(keys)) + shift[group]
-        padded = np.zeros(S * int(chunks.sum()), np.int64)
+        owner = 0 if task is None else task.cpu().numpy()[row]
+        # Keys ascend by field and row, so by field and task; chunks are wanted by task and field.
+        counts = np.bincount(field * tasks + owner, minlength=fields * tasks)
+        rank = np.arange(len(keys)) - np.repeat(counts.cumsum() - counts, counts)
+        group = owner * fields + field
+        further = np.maximum(-(-counts.reshape(fields, tasks).T.reshape(-1) // S) - 1, 0)
+        beyond = S * (tasks * fields + further.cumsum() - further) - S
+        slot = rank + np.where(rank < S, group * S, beyond[group])
+        padded = np.zeros(S * (tasks * fields + int(further.sum())), np.int64)
         padded[slot] = row
-        of_field, of_task = np.divmod(np.repeat(np.arange(fields * tasks), chunks), tasks)
         bags = Bags.even(slot.take(inverse).reshape(-1, fields), len(padded))
-        parts = (torch.from_numpy(part) for part in (padded, of_field, of_task * fields + of_field))
+        more = np.repeat(np.arange(tasks * fields), further)
         device = positions.device
-        return cls(positions.shape, *(part.to(device) for part in parts), bags.to(device))
+        chunks, further_chunks = (torch.from_numpy(part).to(device) for part in (padded, more))
+        return cls(positions.shape, chunks, further_chunks, bags.to(device))
 
     def __call__(
         self, rows: Tensor, weight: Tensor | None, paired: Tensor | None = None
@@ -74,77 +77,81 @@ class FieldSums:
         Returns:
             Σ x W float [T, B, H] (H is 0 without weight), Σ x [T, B, D], and Σ (first − ½ |x|²) [T, B].
         """
-        tasks, instances, _ = self.shape
-        parts = _Sums.apply(rows, weight, paired, self)
+        tasks, instances, fields = self.shape
+        blocks = None
+        if weight is not None:
+            blocks = weight.unflatten(-2, (fields, rows.shape[1] - 1))
+            blocks = blocks.expand(tasks, *blocks.shape[-3:]).flatten(0, 1)
+        parts = _Sums.apply(rows, blocks, paired, self)
         hidden, total, alone = (part.view(tasks, instances, -1) for part in parts)
         return hidden, total, alone.squeeze(-1)
 
-    def blocks(self, weight: Tensor, width: int) -> Tensor:
-        """What projects each chunk: [C, D, H] of a weight [F · D, H] or [T, F · D, H]."""
-        parts = weight.unflatten(-2, (self.shape[2], width))
-        return parts.index_select(0, self.field) if parts.dim() == 3 else parts.flatten(0, 1)[self.block]
+    def chunks(self, slots: Tensor) -> tuple[Tensor, Tensor]:
+        """Something of all slots, [C · S, n], as chunks [T · F, S, n], and further ones [C - T · F, S, n]."""
+        groups = self.shape[0] * self.shape[2]
+        parts = slots.unflatten(0, (-1, S)).split([groups, len(self.more)])
+        return parts[0], parts[1]
 
-    def of_slots(self, paired: Tensor | None) -> Tensor | None:
-        """`paired` [F] of each padded row: [C · S, 1]."""
-        return None if paired is None else paired[self.field].repeat_interleave(S).unsqueeze(1)
+    def times(self, slots: Tensor, blocks: Tensor) -> Tensor:
+        """Each slot of [C · S, n] times the block of its chunk, blocks [T · F, n, m]: [C · S, m]."""
+        first, further = self.chunks(slots)
+        if torch.is_grad_enabled():
+            parts = [torch.bmm(first, blocks), torch.bmm(further, blocks.index_select(0, self.more))]
+            return torch.cat(parts).flatten(0, 1)
+        out = slots.new_empty(len(slots), blocks.shape[-1])
+        of_first, of_further = self.chunks(out)
+        torch.bmm(first, blocks, out=of_first)
+        torch.bmm(further, blocks.index_select(0, self.more), out=of_further)
+        return out
 
-
-def _written(
-    rows: Tensor, weight: Tensor | None, paired: Tensor | None, fields: FieldSums
-) -> tuple[Tensor, Tensor, Tensor]:
-    """The sums, [T · B, H], [T · B, D] and [T · B, 1], in operations that can be differentiated twice."""
-    vectors, first = rows.index_select(0, fields.padded).split([rows.shape[1] - 1, 1], dim=-1)
-    hidden = rows.new_empty(len(fields.bags.offsets) - 1, 0)
-    if weight is not None:
-        blocks = fields.blocks(weight, vectors.shape[1])
-        hidden = bag_sum(torch.bmm(vectors.unflatten(0, (-1, S)), blocks).flatten(0, 1), fields.bags)
-    shares = fields.of_slots(paired)
-    if shares is not None:
-        vectors = vectors * shares
-    alone = first - 0.5 * vectors.square().sum(-1, keepdim=True)
-    summed = bag_sum(torch.cat([vectors, alone], dim=-1), fields.bags)
-    return hidden, *summed.split([vectors.shape[1], 1], dim=-1)
+    def of_slots(self, paired: Tensor) -> Tensor:
+        """`paired` [F] of each slot: [C · S, 1]."""
+        tasks, _, fields = self.shape
+        every = torch.cat([paired.repeat(tasks), paired[self.more % fields]])
+        return every.repeat_interleave(S).unsqueeze(1)
 
 
 class _Sums(torch.autograd.Function):
-    """`_written`, whose gradient takes fewer steps where it need not be differentiated again."""
+    """Σ x W [T · B, H], Σ x [T · B, D] and Σ (first − ½ |x|²) [T · B, 1], with blocks [T · F, D, H] as W."""
 
     @staticmethod
     def forward(
-        ctx: Any, rows: Tensor, weight: Tensor | None, paired: Tensor | None, fields: FieldSums
+        ctx: Any, rows: Tensor, blocks: Tensor | None, paired: Tensor | None, fields: FieldSums
     ) -> tuple[Tensor, Tensor, Tensor]:
         ctx.fields = fields
-        ctx.save_for_backward(rows, weight, paired)
-        return _written(rows, weight, paired, fields)
+        ctx.save_for_backward(rows, blocks, paired)
+        vectors, first = rows.index_select(0, fields.padded).split([rows.shape[1] - 1, 1], dim=-1)
+        hidden = rows.new_empty(len(fields.bags.offsets) - 1, 0)
+        if blocks is not None:
+            hidden = bag_sum(fields.times(vectors, blocks), fields.bags)
+        if paired is not None:
+            vectors = vectors * fields.of_slots(paired)
+        alone = first - 0.5 * vectors.square().sum(-1, keepdim=True)
+        summed = bag_sum(torch.cat([vectors, alone], dim=-1), fields.bags)
+        return hidden, *summed.split([vectors.shape[1], 1], dim=-1)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
-        rows, weight, paired = ctx.saved_tensors
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor | None, None, None]:
+        """In operations that can be differentiated again."""
+        rows, blocks, paired = ctx.saved_tensors
         fields: FieldSums = ctx.fields
-        if torch.is_grad_enabled():  # the gradient of the gradient is asked for, too
-            wanted = [rows] if weight is None else [rows, weight]
-            again = _written(rows, weight, paired, fields)
-            found = torch.autograd.grad(again, wanted, gradients, create_graph=True)
-            return found[0], None if weight is None else found[1], None, None
-        width, turned = rows.shape[1] - 1, fields.bags.flip()
-        vectors = rows.index_select(0, fields.padded)[:, :width]
+        turned = fields.bags.flip()
+        vectors = rows.index_select(0, fields.padded)[:, :-1]
         d_slots = bag_sum(torch.cat(gradients[1:], dim=-1), turned)
-        d_vectors, d_alone = d_slots.split([width, 1], dim=-1)
-        shares = fields.of_slots(paired)
-        if shares is None:
-            d_vectors.addcmul_(vectors, d_alone, value=-1)
-        else:
-            d_vectors.addcmul_(vectors * shares, d_alone, value=-1).mul_(shares)
-        d_weight = None
-        if weight is not None:
-            d_projected = bag_sum(gradients[0].contiguous(), turned).unflatten(0, (-1, S))
-            blocks = fields.blocks(weight, width)
-            d_vectors += torch.bmm(d_projected, blocks.mT).flatten(0, 1)
-            d_blocks = torch.bmm(vectors.unflatten(0, (-1, S)).mT, d_projected).flatten(1)
-            at = fields.field if weight.dim() == 2 else fields.block
-            d_weight = weight.new_zeros(weight.shape[:-2].numel() * fields.shape[2], d_blocks.shape[1])
-            d_weight = d_weight.index_add_(0, at, d_blocks).view(weight.shape)
-        return torch.zeros_like(rows).index_add_(0, fields.padded, d_slots), d_weight, None, None
+        d_vectors, d_alone = d_slots.split([vectors.shape[1], 1], dim=-1)
+        if paired is None:
+            d_vectors = d_vectors - vectors * d_alone
+        else:  # one or zero, so that its square is itself
+            d_vectors = (d_vectors - vectors * d_alone) * fields.of_slots(paired)
+        d_blocks = None
+        if blocks is not None:
+            d_projected = bag_sum(gradients[0].contiguous(), turned)
+            d_vectors = d_vectors + fields.times(d_projected, blocks.mT)
+            pairs = zip(fields.chunks(vectors), fields.chunks(d_projected), strict=True)
+            d_blocks, further = (torch.bmm(left.mT, right) for left, right in pairs)
+            d_blocks = d_blocks.index_add_(0, fields.more, further)
+        d_rows = torch.cat([d_vectors, d_alone], dim=-1)
+        return torch.zeros_like(rows).index_add_(0, fields.padded, d_rows), d_blocks, None, None
 
 
 def fm_and_network(
@@ -169,7 +176,7 @@ def fm_and_network(
     Returns:
         float [T, B].
     """
-    first = mlp.layers[0]
+    first = mlp.first
     width, read = rows.shape[1] - 1, fields.shape[2]
     ahead = 0 if before is None else before.shape[-2]
     weights = first.weight.split(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -34,9 +35,14 @@ class MLP(nn.Module):
             Dense(fan_in, fan_out, generator) for fan_in, fan_out in itertools.pairwise(widths)
         )
 
+    @property
+    def first(self) -> Dense:
+        """The layer that reads the input."""
+        return cast(Dense, self.layers[0])
+
     def forward(self, x_TNi: Tensor) -> Tensor:
         """[T, N, widths[0]] → [T, N, widths[-1]]."""
-        return self.after_first(self.layers[0](x_TNi))
+        return self.after_first(self.first(x_TNi))
 
     def after_first(self, x_TNh: Tensor) -> Tensor:
         """What the first layer gave, [T, N, widths[1]] → [T, N, widths[-1]]."""

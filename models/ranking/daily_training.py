@@ -39,8 +39,7 @@ def train_daily(
     training = system.training
     window = _window(system, history)
     features = window.own_features() if isinstance(history, TrainingWindow) else window.features
-    open_columns = {c: spec.name for c, spec in enumerate(features.layout.specs) if spec.kind != "bins"}
-    spans = {c: window.spans(name) for c, name in open_columns.items()}
+    spans = window.spans()
     strategy = system.strategy()
     parts = Phases(strategy, training, system.adaptation)
     vocabulary = vocabulary_of(features.layout, spans, parts.with_rows)

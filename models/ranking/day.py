@@ -9,7 +9,6 @@ The deployment takes the same two steps, `score` and `adapt`, in runs of their o
 
 from __future__ import annotations
 
-import copy
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from models.ranking.instances.window import TrainingWindow
 from models.ranking.ranker import Ranker
 from models.ranking.training.adaptation import AdaptReport
 from models.ranking.training.system import LongTermVectors, SystemSettings
+from models.ranking.twin import StaticTwin
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,9 @@ class ScoredHour:
 
 
 class ServedDay:
-    """A ranker on its way through a day; it may have a static twin, which receives hours but never adapts."""
+    """A ranker on its way through a day; it may have a static twin, which never adapts."""
 
-    def __init__(self, ranker: Ranker, *, twin: Ranker | None = None, train_seconds: float = 0.0) -> None:
+    def __init__(self, ranker: Ranker, *, twin: StaticTwin | None = None, train_seconds: float = 0.0) -> None:
         self.ranker, self.twin = ranker, twin
         self.train_seconds = train_seconds
         self.hours_seconds = 0.0  #: that the ranker, not its twin, has spent on hours so far
@@ -68,7 +68,7 @@ class ServedDay:
             system, history, seed=seed, device=device, long_term=long_term, progress=progress
         )
         seconds = time.perf_counter() - started
-        twin = copy.deepcopy(ranker) if with_twin and ranker.adapts else None
+        twin = StaticTwin.of(ranker) if with_twin and ranker.adapts else None
         return cls(ranker, twin=twin, train_seconds=seconds)
 
     def live(self, hours: Sequence[EventLog], progress: Progress | None = None) -> Iterator[ScoredHour]:
@@ -94,10 +94,8 @@ class ServedDay:
         return ScoredHour(details, None if self.twin is None else self.twin.score(hour))
 
     def adapt(self, hour: EventLog) -> AdaptReport:
-        """One pass over the hour's instances; the twin only receives it."""
+        """One pass over the hour's instances, then it joins the history, which the twin reads too."""
         started = time.perf_counter()
         report = self.ranker.adapt(hour)
         self.hours_seconds += time.perf_counter() - started
-        if self.twin is not None:
-            self.twin.receive(hour)
         return report

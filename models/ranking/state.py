@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from models.ranking.features.codes import Codes
 from models.ranking.features.day_events import mentioned
 from models.ranking.features.event_log import EventLog, Exposures
 from models.ranking.features.features import Features
@@ -34,10 +35,12 @@ class RankerState:
     hours: list[EventLog] = field(default_factory=list)  #: received since the daily training
     #: (column, ids) that got rows since the daily training, in order
     grown: list[tuple[int, np.ndarray]] = field(default_factory=list)
+    #: columns that were encoded last since an hour was received, and their codes
+    _encoded: tuple[tuple[np.ndarray, ...], Codes] | None = None
 
     def instances(self, exposures: Exposures, hour: EventLog) -> Instances:
         """The instances of an hour's exposures, as at its start; `hour` brings the fields of newcomers."""
-        codes = self.features.codes(exposures, hour.users, hour.items)
+        codes = self._codes(exposures, hour)
         maker = InstanceMaker(
             self.learner.vocabulary,
             self.features.zone_offset_ms,
@@ -48,8 +51,16 @@ class RankerState:
         rows = InstanceRows(codes, exposures.shown_at, exposures.clicked, exposures.dwell_seconds)
         return maker.make([rows], len(rows))
 
+    def _codes(self, exposures: Exposures, hour: EventLog) -> Codes:
+        """Codes of an hour's exposures, encoded once: who scores it and then learns from it asks twice."""
+        columns = (exposures.user, exposures.item, exposures.shown_at, exposures.context)
+        if self._encoded is None or any(a is not b for a, b in zip(columns, self._encoded[0], strict=True)):
+            self._encoded = (columns, self.features.codes(exposures, hour.users, hour.items))
+        return self._encoded[1]
+
     def receive(self, hour: EventLog) -> None:
         """Let an hour join the history without learning from it: what a static model does."""
+        self._encoded = None
         self.features.append(hour)
         if self.graph is not None:
             self.graph.append(hour)

@@ -17,6 +17,7 @@ import torch
 
 from models.files import replace_folder
 from models.layers.embedding import Rows
+from models.ranking.features.codes import Layout
 from models.ranking.features.day_events import pack, unpack
 from models.ranking.features.features import Features
 from models.ranking.features.named_arrays import named, part_of
@@ -26,8 +27,10 @@ from models.ranking.registry import settings_of
 from models.ranking.state import RankerState
 from models.ranking.training.learner import Learner
 from models.ranking.training.optim import RowOptimizer, dense_optimizer
+from models.ranking.training.system import SystemSettings
 
 FORMAT = 2  #: of a daily folder
+WRITABLE = ("table", "moments0")  #: arrays that a day's hours change in memory
 
 
 def save_daily(state: RankerState, path: Path) -> None:
@@ -67,35 +70,55 @@ def load_daily(path: Path, device: torch.device | str = "cpu") -> RankerState:
             f"{path} holds a ranker of format {about.get('format', 1)}, this version reads {FORMAT}: "
             "retrain it"
         )
-    writable = {"table", "moments0"}
-    arrays = {
-        file.stem: np.load(file, mmap_mode="c" if file.stem in writable else "r")
-        for file in sorted((path / "arrays").iterdir())
-    }
     settings = settings_of(about["kind"], about["settings"])
     features = Features.load(path / "features", settings.features)
-    vocabulary = Vocabulary.from_arrays(features.layout, part_of(arrays, "vocabulary"))
-    module = settings.module(features.layout, torch.Generator().manual_seed(0)).to(device)
-    t = settings.training
-    rows = RowOptimizer(t.optimizer, t.learning_rate, 0, 1, device)
-    rows.steps = about["row_steps"]
-    rows.state = [Rows(_tensor(arrays[f"moments{i}"], device)) for i in range(len(rows.state))]
-    dense = dense_optimizer(t.optimizer, t.learning_rate, module)
-    learner = Learner(module, Rows(_tensor(arrays["table"], device)), rows, dense, vocabulary)
-    graph = settings.load_graph(path / "graph", RowView(vocabulary, features.users, features.items))
-    dense_state = torch.load(path / "dense.pt", map_location=device, weights_only=True)
-    learner.restore_dense(dense_state["learner"])
+    dense = torch.load(path / "dense.pt", map_location=device, weights_only=True)
+    learner = _learner(path, settings, about["row_steps"], features.layout, dense, device)
+    graph = settings.load_graph(path / "graph", RowView(learner.vocabulary, features.users, features.items))
+    vectors = path / "arrays" / "user_vectors.npy"
     return RankerState(
         settings,
         features,
         learner,
         graph,
-        arrays.get("user_vectors"),
-        dense_state["strategy"],
+        np.load(vectors, mmap_mode="r") if vectors.exists() else None,
+        dense["strategy"],
         about["end_ms"],
         about["fingerprint"],
         about["losses"],
     )
+
+
+def load_learner(path: Path, layout: Layout, device: torch.device | str = "cpu") -> Learner:
+    """The weights of the daily model in `path` alone, for fields of this layout."""
+    about = json.loads(_existing(path / "ranker.json").read_text())
+    settings = settings_of(about["kind"], about["settings"])
+    dense = torch.load(path / "dense.pt", map_location=device, weights_only=True)
+    return _learner(path, settings, about["row_steps"], layout, dense, device)
+
+
+def _learner(
+    path: Path,
+    settings: SystemSettings,
+    row_steps: int,
+    layout: Layout,
+    dense_state: dict[str, Any],
+    device: torch.device | str,
+) -> Learner:
+    arrays = {
+        file.stem: np.load(file, mmap_mode="c" if file.stem in WRITABLE else "r")
+        for file in sorted((path / "arrays").iterdir())
+    }
+    vocabulary = Vocabulary.from_arrays(layout, part_of(arrays, "vocabulary"))
+    module = settings.module(layout, torch.Generator().manual_seed(0)).to(device)
+    t = settings.training
+    rows = RowOptimizer(t.optimizer, t.learning_rate, 0, 1, device)
+    rows.steps = row_steps
+    rows.state = [Rows(_tensor(arrays[f"moments{i}"], device)) for i in range(len(rows.state))]
+    dense = dense_optimizer(t.optimizer, t.learning_rate, module)
+    learner = Learner(module, Rows(_tensor(arrays["table"], device)), rows, dense, vocabulary)
+    learner.restore_dense(dense_state["learner"])
+    return learner
 
 
 def save_hour(state: RankerState, path: Path) -> None:

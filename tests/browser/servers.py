@@ -83,7 +83,7 @@ def shows_picture(page, url: str, entry: str) -> None:
     page.goto(url)
     row = page.get_by_role("row").filter(has=page.get_by_text(entry, exact=True)).first
     row.get_by_text("Show Markdown").click()
-    image = page.locator('img[src^="data:image/png"]').first
+    image = page.locator('img[src^="data:image/"]').first
     image.wait_for()
     assert image.evaluate("image => image.naturalWidth") > 300
     page.keyboard.press("Escape")

@@ -57,8 +57,8 @@ def test_an_hour_is_a_run_with_its_figures_on_the_pages(ready, session, instance
     for asset in ("exposures", "external_clicks", "hourly_ranker", "hourly_auc"):
         assert set(_events(instance, asset)) == set(HOURS[:2]), asset
     page = _events(instance, "hourly_auc")[HOURS[1]].metadata
-    assert "data:image/png;base64," in page["AUC by hour"].value
-    assert "data:image/png;base64," in page["gate weights"].value
+    assert "data:image/svg+xml;base64," in page["AUC by hour"].value
+    assert "data:image/svg+xml;base64," in page["gate weights"].value
     assert page["deepfm_external: base_partition"].value == BASE
     page = _events(instance, "hourly_ranker")[HOURS[1]].metadata
     assert page["lsttm: from_state"].value == HOURS[0]

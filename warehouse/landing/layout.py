@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,15 +29,26 @@ class TableListing:
     passed_over: int  #: markers, and files that are still being written
 
 
-def listing(landing: Path, contract: TableContract, zone: ServiceZone | None = None) -> TableListing:
+def listing(
+    landing: Path,
+    contract: TableContract,
+    zone: ServiceZone | None = None,
+    days: Collection[str] | None = None,
+) -> TableListing:
     """The partitions of a table that have files, with their files, and the files that belong to none.
 
     A dimension file is its own partition. A day has all files whose folders, or else names, say that day. An
     hour has the files of its hour and those of its day that name no hour; on the newest day, only up to the
-    hour of the last row: hours after it are not there yet. `zone`: default, what `source.json` says.
+    hour of the last row: hours after it are not there yet.
+
+    Args:
+        landing, contract: the folder and the table.
+        zone: default: what `source.json` says.
+        days: of dated tables, without what lies in the folders of other days than these: the rest of the
+            history is not looked at.
     """
     root = landing / contract.name
-    walked = walk(root)
+    walked = walk(root, None if contract.partition is PartitionKind.FILE else days)
     unread = list(walked.unread)
     stamped: list[tuple[Path, PathStamp]] = []
     for file in walked.files:
@@ -61,17 +72,21 @@ def listing(landing: Path, contract: TableContract, zone: ServiceZone | None = N
             [(path, f"{s.date}-{s.hour:02d}:00") for path, s in stamped if path not in whole_days]
         )
         if whole_days:
-            files = _with_whole_days(files, whole_days, contract, zone or zone_of(landing))
+            newest = max([*whole_days.values(), *dates(list(files)), *walked.other_days])
+            files = _with_whole_days(files, whole_days, contract, zone or zone_of(landing), newest)
     return TableListing(files, unread, whole_days, walked.passed_over)
 
 
 def _with_whole_days(
-    own: dict[str, list[Path]], whole_days: dict[Path, str], contract: TableContract, zone: ServiceZone
+    own: dict[str, list[Path]],
+    whole_days: dict[Path, str],
+    contract: TableContract,
+    zone: ServiceZone,
+    newest: str,
 ) -> dict[str, list[Path]]:
-    """Hours with the files of their day before their own."""
+    """Hours with the files of their day before their own; `newest` is the newest day of the table."""
     from warehouse.landing.last_rows import last_hour  # imports pandas, which whoever lists can do without
 
-    newest = max([*whole_days.values(), *dates(list(own))])
     of_newest = [path for path, day in whole_days.items() if day == newest]
     ends = [int(key[11:13]) for key in own if key[:10] == newest]
     ends += [last_hour(path, contract, zone, newest) for path in of_newest]

@@ -8,10 +8,10 @@ from pathlib import Path
 from warehouse.landing import layout
 from warehouse.landing.contract import PartitionKind, TableContract
 from warehouse.landing.description import FILE_NAME, SourceDescription
-from warehouse.landing.files import record_of
 from warehouse.landing.gathering import Gathering
 from warehouse.landing.inference import infer
 from warehouse.landing.records import Landed, PartitionLoad, SourceFile
+from warehouse.landing.remembered import RememberedFiles
 from warehouse.landing.snapshots import SetAside, snapshots
 
 __all__ = ["Landed"]
@@ -32,7 +32,10 @@ def read(
     `warehouse.landing.files`) and FileNotFoundError for a dimension file that is not there.
     """
     contract = description.contract(table)
-    listed = layout.listing(landing, contract, description.service_zone)
+    days = None
+    if partitions is not None and contract.partition is PartitionKind.HOUR:
+        days = layout.dates(partitions)
+    listed = layout.listing(landing, contract, description.service_zone, days)
     keys = list(listed.files) if partitions is None else list(dict.fromkeys(partitions))
     gathering = Gathering(landing, contract, description.service_zone, keys, listed)
     partitions_of: dict[Path, list[str]] = {}
@@ -55,12 +58,23 @@ def _absent(landing: Path, contract: TableContract, partition: str) -> list[Path
 
 
 def fingerprints(
-    landing: Path, description: SourceDescription, table: str, only: Collection[str] | None = None
+    landing: Path,
+    description: SourceDescription,
+    table: str,
+    only: Collection[str] | None = None,
+    remembered: RememberedFiles | None = None,
 ) -> dict[str, str]:
-    """Every landed partition (of `only`) → `PartitionLoad.files_hash` of its files; nothing is parsed."""
+    """Every landed partition (of `only`) → `PartitionLoad.files_hash` of its files; nothing is parsed.
+
+    Files that are `remembered` as they are now are not read.
+    """
     contract = description.contract(table)
+    remembered = remembered or RememberedFiles()
     hashes = {}
-    listed = layout.listing(landing, contract, description.service_zone)
+    days = None
+    if only is not None and contract.partition is PartitionKind.HOUR:
+        days = layout.dates(list(only))
+    listed = layout.listing(landing, contract, description.service_zone, days)
     aside: dict[Path, SetAside] = {}
     if contract.partition is PartitionKind.FILE:
         aside = snapshots(contract, description.service_zone, listed).aside
@@ -71,7 +85,7 @@ def fingerprints(
         paths = [*own, *(aside[path].other for path in own if path in aside)]
         for path in paths:
             if path not in records:
-                records[path] = record_of(path.read_bytes(), path.relative_to(landing).as_posix())
+                records[path] = remembered.record(path, path.relative_to(landing).as_posix())
         files = tuple(records[path] for path in paths)
         hashes[partition] = PartitionLoad(partition, 0, files, 0, description.chosen(table)).files_hash
     return hashes

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from warehouse.landing.path_dates import NameUnreadable, PathStamp, folder_stamp
@@ -56,13 +57,14 @@ class FolderWalk:
     files: list[StampedFile]
     unread: list[UnreadFile]
     passed_over: int = 0  #: markers, hidden files, and files that are still being written
+    other_days: set[str] = field(default_factory=set)  #: whose folders were not entered
 
 
-def walk(root: Path) -> FolderWalk:
-    """All files below `root`, links followed; nothing is opened."""
+def walk(root: Path, days: Collection[str] | None = None) -> FolderWalk:
+    """All files below `root`, links followed; nothing is opened. `days`: without folders of other days."""
     result = FolderWalk([], [])
     if root.is_dir():
-        _enter(root, PathStamp(), None, (), result)
+        _enter(root, PathStamp(), None, (), result, days)
     result.files.sort(key=lambda file: file.path)
     result.unread.sort(key=lambda file: file.path)
     return result
@@ -85,7 +87,12 @@ def unknown_kind(name: str) -> str | None:
 
 
 def _enter(
-    folder: Path, stamp: PathStamp, wrong: str | None, above: tuple[tuple[int, int], ...], result: FolderWalk
+    folder: Path,
+    stamp: PathStamp,
+    wrong: str | None,
+    above: tuple[tuple[int, int], ...],
+    result: FolderWalk,
+    days: Collection[str] | None,
 ) -> None:
     """FolderWalk a folder whose path says `stamp`, or cannot be read for the reason `wrong`."""
     try:
@@ -112,7 +119,10 @@ def _enter(
                 inner, why = folder_stamp(entry.name, stamp), wrong
             except NameUnreadable as error:
                 inner, why = stamp, wrong or f"folder {error}"
-            _enter(path, inner, why, (*above, inode), result)
+            if days is not None and inner.date is not None and inner.date not in days:
+                result.other_days.add(inner.date)
+            else:
+                _enter(path, inner, why, (*above, inode), result, days)
         elif not entry.is_file():
             result.unread.append(UnreadFile(path, "is no file, or a link that leads nowhere"))
         elif why := unknown_kind(entry.name) or wrong:

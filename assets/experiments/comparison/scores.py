@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,7 +20,7 @@ from assets.experiments.comparison.systems import chosen_long_term, chosen_syste
 from assets.experiments.frame import Finished
 from assets.experiments.source_logs import Logs, read_history, read_hours
 from assets.experiments.workers import Emit, WorkProgress
-from assets.ranking.window_days import longest
+from assets.ranking.window_days import WindowFolders, longest
 from models.progress import Progress
 from warehouse.landing.service_time import ServiceZone
 
@@ -43,7 +42,7 @@ class ScoringUnit:
     day: str
     seed: int
     systems: tuple[str, ...]
-    windows: Mapping[str, tuple[Path, ...]]  #: system → partitions before the day, oldest first
+    windows: Mapping[str, WindowFolders]  #: system → partitions before the day
 
 
 @dataclass(frozen=True)
@@ -142,7 +141,6 @@ def score_day(
         Diverged: the training has.
         NotFinite: scores of an hour are NaN or infinite.
     """
-    from models.ranking.instances.window import TrainingWindow
 
     from models.metrics import finite
     from models.ranking.day import ServedDay
@@ -152,7 +150,7 @@ def score_day(
 
     day = ServedDay.train(
         system,
-        TrainingWindow.open(unit.windows[name], system.features),
+        unit.windows[name].open(system.features),
         seed=unit.seed,
         device=unit.settings.device,
         long_term=long_term,

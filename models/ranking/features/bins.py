@@ -9,6 +9,8 @@ COUNT_BINS = 32
 RATE_BINS = 26
 AGE_LIMITS = np.array([0, 1, 2, 3, 4, 6, 8, 12, 18, 24, 36, 48, 72, 120, 168, 336, 720, 2160])  # hours
 
+BLOCK = 1 << 16  # rows whose intermediate numbers lie in memory at once
+
 _LAST_BIN_FROM = 46_340  #: the smallest count of the last bin, 2^15.5 - 1 rounded up
 _BIN_OF_COUNT = np.floor(2 * np.log2(1.0 + np.arange(_LAST_BIN_FROM + 1))).astype(np.uint8)
 
@@ -21,9 +23,19 @@ def count_bins(count: np.ndarray) -> np.ndarray:
 def rate_bins(
     hits: np.ndarray, shown: np.ndarray, overall: np.ndarray | float, smoothing: float
 ) -> np.ndarray:
-    """Bins uint8 of smoothed rates relative to the overall rate; 0 where nothing was shown."""
-    steps = np.log2((hits + smoothing) / (shown * overall + smoothing)) / 0.2
-    return ((np.clip(np.rint(steps), -12, 12) + 13) * (shown != 0)).astype(np.uint8)
+    """Bins uint8 [N] of smoothed rates relative to the overall rate; 0 where nothing was shown.
+
+    Args:
+        hits, shown: integers [N].
+        overall: [N], or one for all.
+    """
+    out = np.empty(len(hits), np.uint8)
+    for first in range(0, len(hits), BLOCK):
+        at = slice(first, first + BLOCK)
+        base = overall[at] if isinstance(overall, np.ndarray) else overall
+        steps = np.log2((hits[at] + smoothing) / (shown[at] * base + smoothing)) / 0.2
+        out[at] = (np.clip(np.rint(steps), -12, 12) + 13) * (shown[at] != 0)
+    return out
 
 
 def age_bins(hours: np.ndarray) -> np.ndarray:

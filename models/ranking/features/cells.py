@@ -13,13 +13,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-PERIOD_BITS = 15  #: 32,768 hours: 3.7 years of hours between two daily trainings
-CODE_BITS = 22  #: category codes and item indexes below 4,194,303
-USER_BITS = 26  #: user indexes below 67,108,864
+PERIOD_BITS = 10  #: 1,024 hours: six weeks of hours behind the last day that was taken in whole
+CODE_BITS = 25  #: category codes and item indexes of pairs below 33,554,431
+USER_BITS = 28  #: user indexes, and those of keys that are no pairs, below 268,435,455
 
 
 def pair_key(first: np.ndarray, second: np.ndarray | int = -1) -> np.ndarray:
-    """Join two code arrays (each ≥ -1) into one key int64 below 2^48.
+    """Join two code arrays (each ≥ -1) into one key int64 below 2^53.
 
     Raises:
         ValueError: a code does not fit its bits.

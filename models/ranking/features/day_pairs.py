@@ -25,8 +25,8 @@ class PairOrder:
 
     order: np.ndarray  #: int32 [N] instance of each row
     keys: np.ndarray  #: int64 [G] pair keys, ascending
-    groups: np.ndarray  #: int64 [G + 1] first row of each group
-    runs: np.ndarray  #: int64 [R + 1] first row of each run
+    groups: np.ndarray  #: int32 [G + 1] first row of each group
+    runs: np.ndarray  #: int32 [R + 1] first row of each run
     group: np.ndarray  #: int32 [R] group of each run
     hours: np.ndarray  #: uint8 [R] hour of each run
 
@@ -41,8 +41,8 @@ class PairOrder:
         runs = np.flatnonzero(new_group | boundaries(hours))
         keys = pair_key(first.distinct[a[groups]], second.distinct[b[groups]])
         group = np.cumsum(new_group[runs], dtype=np.int32) - 1
-        n = len(order)
-        return cls(order, keys, np.append(groups, n), np.append(runs, n), group, hours[runs])
+        bounds = [np.append(starts, len(order)).astype(np.int32) for starts in (groups, runs)]
+        return cls(order, keys, bounds[0], bounds[1], group, hours[runs])
 
     def spread(self, bins: np.ndarray) -> np.ndarray:
         """Bins uint8 [R] of the runs for each instance, uint8 [N]."""

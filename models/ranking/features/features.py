@@ -5,8 +5,7 @@ Fields of an instance: user and item ID, user and item fields, hour of day, week
 log-scale bins, so that there is no vocabulary to fit and they hold on a log that nobody has seen.
 Everything is as at the start of the instance's service hour (spec: point-in-time rule).
 
-`Features` carries its state from day to day: a day is encoded once, at the cost of the day and of one pass
-over the state; hours are appended behind it at the cost of the hour.
+`Features` carries its state from day to day: a day costs itself and one pass over the state, an hour itself.
 """
 
 from __future__ import annotations
@@ -86,7 +85,7 @@ class Features:
         """The state after every day of a log, none of whose codes are computed."""
         features = cls.start(settings, log)
         for day in EventDays.of(log):
-            DayCounts(features.counts, day, features._day_keys(day)).take((), settings.smoothing)
+            features.take_day(day)
         return features
 
     def append(self, hour: EventLog) -> None:
@@ -132,7 +131,7 @@ class Features:
     def encode_day(self, log: EventLog) -> Codes:
         """Codes of a service day's exposures, each as at the start of its hour; then take the day in.
 
-        Costs the day and one pass over the state, in about 250 bytes of memory an exposure (half of which
+        Costs the day and one pass over the state, in about 320 bytes of memory an exposure (a third of which
         are the codes) beside the totals of users, items and field values.
 
         Args:
@@ -160,12 +159,15 @@ class Features:
         columns += [counted[column.name] for column in self.counts.columns]
         return Codes.narrow(self.layout, columns)
 
+    def take_day(self, log: EventLog) -> None:
+        """Take a service day in without the codes of its exposures, as `encode_day` does with them."""
+        DayCounts(self.counts, log, self._day_keys(log)).take((), self.settings.smoothing)
+
     def save(self, folder: Path) -> None:
         """Write the state into a new folder: an array a file, and a small JSON file.
 
-        Files that did not change are shared with the folder that this state was loaded from (hard links):
-        nothing may be written over in either. Runs of pairs are merged while they are written, in slices; go
-        on from `load`, which maps them.
+        Files that did not change are shared with the folder that this state was loaded from (hard links), so
+        nothing may be written over in either.
         """
         folder.mkdir(parents=True)
         parts = {

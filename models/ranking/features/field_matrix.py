@@ -15,7 +15,7 @@ class FieldMatrix:
 
     open: np.ndarray  #: int32 [N, O], of the fields whose codes are not bounded
     bins: np.ndarray  #: uint8 [N, B], of all others
-    columns: Columns
+    columns: MatrixColumns
 
     def __len__(self) -> int:
         return len(self.open)
@@ -42,7 +42,7 @@ class FieldMatrix:
 
 
 @dataclass(frozen=True)
-class Columns:
+class MatrixColumns:
     """Where the parts of a `FieldMatrix` stand among the F columns, and what is added to each of its bins."""
 
     width: int
@@ -51,7 +51,7 @@ class Columns:
     offsets: np.ndarray  #: int64 [B]
 
     @classmethod
-    def of(cls, layout: Layout, offsets: np.ndarray | None = None) -> Columns:
+    def of(cls, layout: Layout, offsets: np.ndarray | None = None) -> MatrixColumns:
         """The columns of a layout; `offsets` int64 [F] is added to bins (None: nothing)."""
         is_open = np.array([spec.kind != "bins" for spec in layout.specs], bool)
         bins = np.flatnonzero(~is_open)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
 from torch import Tensor
@@ -31,6 +31,9 @@ class NeighbourIndex(Protocol):
 
     def sample(self, users: np.ndarray, items: np.ndarray, cutoff_ms: np.ndarray) -> GraphSample:
         """Neighbours of int64 [T, B] users and items, among what was received before `cutoff_ms` [T, B]."""
+
+    def through(self, view: RowView) -> Self:
+        """The same events with rows found by another view; only for sampling while nothing is appended."""
 
     def save(self, folder: Path) -> None:
         """Write everything into `folder` (it does not exist yet), as arrays that can be memory-mapped."""

@@ -101,18 +101,22 @@ class PairCounts:
         self.day, self.last_day, self.settled = run, day, False
 
     def save(self, folder: Path, prefix: str) -> dict[str, np.ndarray]:
-        """Write the runs as `settle` would make them, without holding them in memory.
+        """Settle by writing the merged runs, without holding them in memory: the files are mapped after that.
 
         Returns:
             What is left to write as it is, by name: what does not change.
         """
         left = {f"pending{day}": cells.arrays() for day, cells in self.pending.items()}
         old, new = (None, None) if self.settled else self._runs()
-        for name, parts, run in (("old", old, self.old), ("new", new, self.new)):
-            if parts is None:
-                left[name] = run.columns
-            else:
-                pair_runs.write(parts, folder, f"{prefix}.{name}")
+        if old is None:
+            left["old"] = self.old.columns
+        else:
+            self.old = pair_runs.write(old, folder, f"{prefix}.old")
+        if new is None:
+            left["new"] = self.new.columns
+        else:
+            self.new, self.day = pair_runs.write(new, folder, f"{prefix}.new"), PairRun.empty(self.measures)
+        self.block, self.settled = self.last_day // BLOCK, True
         return named(left)
 
     @classmethod

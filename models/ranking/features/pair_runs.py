@@ -5,12 +5,13 @@ A run may be larger than memory: it is memory-mapped, and the pages that a slice
 
 from __future__ import annotations
 
-import mmap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
+from models.ranking.features.array_files import forget
 
 SLICE = 1 << 21  #: rows that a pass over a run holds in memory at once
 FEW = 1 << 16  #: questions that are looked up one by one, wherever they lie
@@ -56,15 +57,9 @@ class PairRun:
         return PairRun(self.keys[at], tuple(s[at] for s in self.sums), self.last[at])
 
     def forget(self) -> None:
-        """Give back the memory of what was read of memory-mapped arrays; it is read again when asked for."""
+        """Give back the memory of what was read of memory-mapped columns."""
         for column in self.columns.values():
-            # Of any other mapping this would lose what was written.
-            if isinstance(column, np.memmap) and column.mode == "r":
-                base = column.base
-                while isinstance(base, np.ndarray):
-                    base = base.base
-                if isinstance(base, mmap.mmap):
-                    base.madvise(mmap.MADV_DONTNEED)
+            forget(column)
 
     def find(self, keys: np.ndarray, sums: np.ndarray, last: np.ndarray, unknown: np.ndarray) -> np.ndarray:
         """Look up those questions that are still open, in one pass in key order.
@@ -153,8 +148,12 @@ def joined(parts: Iterator[PairRun]) -> PairRun:
     return PairRun.from_arrays({name: np.concatenate([c[name] for c in columns]) for name in columns[0]})
 
 
-def write(parts: Iterator[PairRun], folder: Path, prefix: str) -> None:
-    """Write slices one after another into `<prefix>.<column>.npy` files of `folder`."""
+def write(parts: Iterator[PairRun], folder: Path, prefix: str) -> PairRun:
+    """Write slices one after another into `<prefix>.<column>.npy` files of `folder`.
+
+    Returns:
+        The run, mapped from there; it stays readable when the folder is renamed or removed.
+    """
     files: dict[str, _ArrayFile] = {}
     for part in parts:
         for name, column in part.columns.items():
@@ -163,6 +162,7 @@ def write(parts: Iterator[PairRun], folder: Path, prefix: str) -> None:
             files[name].append(column)
     for file in files.values():
         file.close()
+    return PairRun.from_arrays({name: np.load(file.path, mmap_mode="r") for name, file in files.items()})
 
 
 class _ArrayFile:
@@ -172,7 +172,7 @@ class _ArrayFile:
     """
 
     def __init__(self, path: Path, dtype: np.dtype) -> None:
-        self._dtype, self._rows = dtype, 0
+        self.path, self._dtype, self._rows = path, dtype, 0
         self._file = path.open("wb")
         self._header()
 

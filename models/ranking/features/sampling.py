@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import torch
 from torch import Tensor
 
 from models.layers.temporal_adjacency import TemporalAdjacency
 from models.ranking.features.batch import unique_keys
+from models.ranking.features.neighbours import RowView
 
 
 class Adjacencies:
     """The events behind a `models.ranking.features.neighbours.NeighbourIndex`, by name of direction."""
 
     adjacencies: dict[str, TemporalAdjacency]
+    view: RowView
+
+    def through(self, view: RowView) -> Self:
+        """The same events, which are shared, with rows found by another view."""
+        other = copy.copy(self)
+        other.view = view
+        return other
 
     def save(self, folder: Path) -> None:
         """Write everything into `folder` as plain arrays that `load_adjacencies` can map into memory."""
@@ -46,6 +55,8 @@ def unique_nodes(ids: Tensor, mask: Tensor | None, fill: Tensor) -> Distinct:
     """
     tasks = ids.shape[0]
     stride = int(ids.max()) + 1 if ids.numel() else 1
+    if tasks == 1:
+        return _of_one_task(ids, mask, fill, stride)
     task = torch.arange(tasks, device=ids.device)
     keys = ids + (task * stride).view(-1, *[1] * (ids.dim() - 1))
     used = keys.reshape(-1) if mask is None else keys[mask]
@@ -59,6 +70,16 @@ def unique_nodes(ids: Tensor, mask: Tensor | None, fill: Tensor) -> Distinct:
     if mask is None:
         return Distinct(values, inverse.reshape(ids.shape), real)
     return Distinct(values, torch.zeros_like(ids).masked_scatter(mask, inverse), real)
+
+
+def _of_one_task(ids: Tensor, mask: Tensor | None, fill: Tensor, stride: int) -> Distinct:
+    """`unique_nodes` of one task, which needs no padding."""
+    distinct, inverse = unique_keys(ids.reshape(-1) if mask is None else ids[mask], stride)
+    values = (distinct if len(distinct) else fill).unsqueeze(0)
+    real = torch.full(values.shape, len(distinct) > 0, device=ids.device)
+    if mask is None:
+        return Distinct(values, inverse.view(ids.shape), real)
+    return Distinct(values, torch.zeros_like(ids).masked_scatter_(mask, inverse), real)
 
 
 def unique_pairs(

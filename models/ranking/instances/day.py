@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import date, timedelta
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import Protocol
@@ -20,6 +21,10 @@ from models.ranking.instances.spans import Spans, spans_of
 
 class RowSource(Protocol):
     """Where the rows of a day lie: in memory, or in a folder."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Of all that the day holds; in memory it is computed when it is asked for."""
 
     def read(self, layout: Layout, chunks: np.ndarray) -> Iterator[InstanceRows]:
         """Chunks of the day by number int64 [n], ascending, one after another; `layout` picks columns."""
@@ -45,12 +50,16 @@ class InstanceDay:
     hours: np.ndarray  #: int64 [H, 3] of `hours_of`
     clicks: int
     spans: Mapping[str, Spans]  #: of every open field
-    fingerprint: str  #: of everything above and of the rows
     source: RowSource
     folder: Path | None = None
 
     def __len__(self) -> int:
         return int(self.hours[-1, 2]) if len(self.hours) else 0
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the rows and of all else: what is trained on the same days is the same."""
+        return self.source.fingerprint
 
     @property
     def name(self) -> str:
@@ -115,7 +124,6 @@ def encode_day(features: Features, log: EventLog) -> InstanceDay:
         hours=hours,
         clicks=int(rows.clicked.sum()),
         spans=spans_of(codes, (rows.shown_at + zone) // HOUR_MS),
-        fingerprint=_digest(log, rows, external),
         source=MemoryRows(rows, external, chunks_of(hours)),
     )
 
@@ -127,6 +135,16 @@ class MemoryRows:
     rows: InstanceRows
     clicks: ExternalClicks
     chunks: np.ndarray
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """See `RowSource.fingerprint`."""
+        state = sha256(f"{self.rows.codes.layout} {self.chunks.tolist()}".encode())
+        rows = self.rows
+        columns = [rows.shown_at, rows.clicked, rows.dwell_seconds, *rows.codes.columns]
+        for column in columns + [getattr(self.clicks, f.name) for f in fields(self.clicks)]:
+            state.update(np.ascontiguousarray(column).data)
+        return state.hexdigest()
 
     def read(self, layout: Layout, chunks: np.ndarray) -> Iterator[InstanceRows]:
         """See `RowSource.read`."""
@@ -145,11 +163,3 @@ class MemoryRows:
 def day_name(day: int) -> str:
     """A service day since the epoch as an ISO date."""
     return (date(1970, 1, 1) + timedelta(days=day)).isoformat()
-
-
-def _digest(log: EventLog, rows: InstanceRows, external: ExternalClicks) -> str:
-    state = sha256(f"{log.start_ms} {log.end_ms} {log.zone_offset_ms} {rows.codes.layout}".encode())
-    columns = [rows.shown_at, rows.clicked, rows.dwell_seconds, *rows.codes.columns]
-    for column in columns + [getattr(external, f.name) for f in fields(external)]:
-        state.update(np.ascontiguousarray(column).tobytes())
-    return state.hexdigest()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.ranking.features.event_log import HOUR_MS
-from models.ranking.features.field_matrix import Columns, FieldMatrix
+from models.ranking.features.field_matrix import FieldMatrix, MatrixColumns
 from models.ranking.features.instances import Instances, VectorsByMorning
 from models.ranking.features.neighbours import NeighbourIndex
 from models.ranking.features.vocabulary import Vocabulary
@@ -56,10 +56,10 @@ class InstanceMaker:
             users,
             items,
             hours,
-            FieldMatrix(rows, bins, Columns.of(layout, offsets)),
+            FieldMatrix(rows, bins, MatrixColumns.of(layout, offsets)),
             labels,
             self.zone_offset_ms,
             self.graph,
             self.long_term,
-            None if codes is None else FieldMatrix(codes, bins, Columns.of(layout)),
+            None if codes is None else FieldMatrix(codes, bins, MatrixColumns.of(layout)),
         )

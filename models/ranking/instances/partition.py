@@ -99,8 +99,7 @@ def read_day(folder: Path) -> InstanceDay:
         hours=hours,
         clicks=manifest["clicks"],
         spans=StoredSpans(folder / SPANS, open_fields(layout)),
-        fingerprint=_fingerprint(manifest),
-        source=StoredRows(folder, layout, manifest["day"]),
+        source=StoredRows(folder, layout, manifest["day"], _fingerprint(manifest)),
         folder=folder,
     )
 
@@ -143,6 +142,7 @@ class StoredRows:
     folder: Path
     layout: Layout
     day: str
+    fingerprint: str  #: of the manifest, and so of the hashes of all files
 
     def read(self, layout: Layout, chunks: np.ndarray) -> Iterator[InstanceRows]:
         """See `RowSource.read`."""
@@ -154,10 +154,11 @@ class StoredRows:
 
     def exposures(self) -> Exposures:
         """See `RowSource.exposures`."""
-        open_columns = Layout(tuple(spec for spec in self.layout.specs if spec.kind != "bins"))
-        parts = [rows.exposures() for rows in self.read(open_columns, np.arange(self._length(ROWS)))]
+        names = ("user_id", "item_id", "context")
+        few = Layout(tuple(spec for spec in self.layout.specs if spec.name.startswith(names)))
+        parts = [rows.exposures() for rows in self.read(few, np.arange(self._length(ROWS)))]
         if not parts:
-            parts = [_no_rows(open_columns).exposures()]
+            parts = [_no_rows(few).exposures()]
         return Exposures(
             **{f.name: np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Exposures)}
         )

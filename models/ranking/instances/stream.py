@@ -22,7 +22,7 @@ Order = Literal["shuffled", "time", "none"]
 
 
 @dataclass(frozen=True)
-class Block:
+class InstanceBlock:
     """A part of a phase that is held in memory at once."""
 
     data: Instances
@@ -59,7 +59,7 @@ class InstanceStream:
         part.chunks = self.chunks[(hour >= first_hour) & (hour < end_hour)]
         return part
 
-    def blocks(self, order: Order, size: int, seed: Sequence[int], start: int = 0) -> Iterator[Block]:
+    def blocks(self, order: Order, size: int, seed: Sequence[int], start: int = 0) -> Iterator[InstanceBlock]:
         """The blocks of an epoch from number `start` on; the next one is read while one is used.
 
         Args:
@@ -76,8 +76,8 @@ class InstanceStream:
             parts = dealt(self.chunks, size, np.random.default_rng([*seed, 0, 1]))
         before = np.cumsum([0, *(_lengths(self.chunks[part]) for part in parts)]).tolist()
 
-        def reader(number: int) -> Callable[[], Block]:
-            return lambda: Block(self.load(parts[number]), self, number, len(parts), before[number])
+        def reader(number: int) -> Callable[[], InstanceBlock]:
+            return lambda: InstanceBlock(self.load(parts[number]), self, number, len(parts), before[number])
 
         return ahead([reader(number) for number in range(start, len(parts))])
 

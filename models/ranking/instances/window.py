@@ -55,9 +55,10 @@ class TrainingWindow:
             return copy.deepcopy(self.features)
         return Features.load(self.state_folder, self.features.settings)
 
-    def spans(self, name: str) -> Spans:
-        """When the codes of an open field appear in the window."""
-        return Spans.united([day.spans[name] for day in self.days])
+    def spans(self) -> dict[int, Spans]:
+        """When the codes of each open column appear in the window."""
+        names = {c: spec.name for c, spec in enumerate(self.layout.specs) if spec.kind != "bins"}
+        return {c: Spans.united([day.spans[name] for day in self.days]) for c, name in names.items()}
 
     def last(self, days: int | None) -> TrainingWindow:
         """The service days that the last `days` × 24 hours touch; None: all of them. Events stay."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -12,7 +13,7 @@ import torch
 from torch import Tensor
 
 from models.ranking.features.event_log import EventLog
-from models.ranking.features.neighbours import GraphSample, NeighbourIndex
+from models.ranking.features.neighbours import GraphSample, NeighbourIndex, RowView
 from models.ranking.lsttm.factored_days import FactoredDays
 from models.ranking.systems.behaviours import BehaviourBatch, BehaviourIndex
 
@@ -60,6 +61,12 @@ class PartsIndex:
             return GraphParts(parts[ENCODER], parts.get(CLICKS), factors)
 
         return GraphSample([ids for sample in samples.values() for ids in sample.row_ids], build)
+
+    def through(self, view: RowView) -> PartsIndex:
+        """The same parts with rows found by another view."""
+        other = copy.copy(self)
+        other.growing = {name: part.through(view) for name, part in self.growing.items()}
+        return other
 
     def save(self, folder: Path) -> None:
         """Each part, in a folder of its own."""

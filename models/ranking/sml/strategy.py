@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from models.ranking.features.instances import Instances
-from models.ranking.instances.stream import Block, Order
+from models.ranking.instances.stream import InstanceBlock, Order
 from models.ranking.sml.period import Period, fit, transferred
 from models.ranking.sml.transfer import TransferSettings
 from models.ranking.training.learner import Learner
@@ -54,7 +54,7 @@ class SequentialTransfer:
         """Hour after hour: a block holds whole hours."""
         return "time"
 
-    def plan(self, block: Block, epoch: int, generator: np.random.Generator) -> Sequence[Step]:
+    def plan(self, block: InstanceBlock, epoch: int, generator: np.random.Generator) -> Sequence[Step]:
         """The steps of an epoch within a block: pre-training in the first one, then every hour in time order.
 
         The first hour of a block trains the transfer of the last period of the block before.

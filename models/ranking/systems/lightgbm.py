@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from models.ranking.features.batch import Batch
 from models.ranking.features.codes import Layout
 from models.ranking.features.instances import Instances
-from models.ranking.instances.stream import Block, InstanceStream, Order
+from models.ranking.instances.stream import InstanceBlock, InstanceStream, Order
 from models.ranking.systems.streamed_codes import CodeRows, StreamedCodes, assembled, pieces, sample
 from models.ranking.training.adaptation import Adapter
 from models.ranking.training.learner import Learner
@@ -168,7 +168,7 @@ class Boosting:
         """None: the trees read the stream themselves."""
         return "none"
 
-    def plan(self, block: Block, epoch: int, generator: np.random.Generator) -> Sequence[Growth]:  # noqa: ARG002
+    def plan(self, block: InstanceBlock, epoch: int, generator: np.random.Generator) -> Sequence[Growth]:  # noqa: ARG002
         """One step, with the seed of its draws."""
         return [Growth(int(generator.integers(2**31 - 1)), block.stream)]
 

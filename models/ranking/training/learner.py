@@ -31,16 +31,31 @@ class Average:
 
     def before(self, table: Rows, index: Tensor) -> None:
         """Bring rows `index` [R] up to date with the steps that left them alone; call before they move."""
-        share = (self.decay ** (self.step - self.at[index]).double()).to(self.rows).unsqueeze(1)
-        self.rows[index] = torch.lerp(table.gather(index), self.rows[index], share)
+        self.rows[index] = self._caught_up(table.gather(index), index)
 
     def after(self, table: Rows, index: Tensor, module: nn.Module) -> None:
         """Take in the step that has just moved rows `index` and the dense weights."""
         self.step += 1
         self.rows[index] = torch.lerp(table.gather(index), self.rows[index], self.decay)
         self.at[index] = self.step
-        for mean, parameter in zip(self.dense, module.parameters(), strict=True):
-            mean.lerp_(parameter.detach(), 1 - self.decay)
+        self._follow_dense(list(module.parameters()))
+
+    def follow(self, index: Tensor, old: Tensor, new: Tensor, dense: Sequence[Tensor]) -> None:
+        """`before` and `after` at once: rows `index` went from `old` to `new` [R, W], `dense` has moved."""
+        mean = torch.lerp(new, self._caught_up(old, index), self.decay)
+        self.step += 1
+        self.rows.index_copy_(0, index, mean)
+        self.at.index_fill_(0, index, self.step)
+        self._follow_dense(dense)
+
+    def _caught_up(self, values: Tensor, index: Tensor) -> Tensor:
+        share = (self.decay ** (self.step - self.at.index_select(0, index)).double()).to(self.rows)
+        return torch.lerp(values, self.rows.index_select(0, index), share.unsqueeze(1))
+
+    @torch.no_grad()
+    def _follow_dense(self, dense: Sequence[Tensor]) -> None:
+        if self.dense:
+            torch._foreach_lerp_(self.dense, list(dense), 1 - self.decay)
 
     def install(self, table: Rows, module: nn.Module) -> None:
         """Replace the weights by their averages: the only step that visits the whole table."""
@@ -73,6 +88,7 @@ class Learner:
     ) -> None:
         self.module, self.table, self.rows, self.dense = module, table, rows, dense
         self.vocabulary, self.average = vocabulary, average
+        self.parameters = list(module.parameters())  #: the dense ones, in the module's order
         self._touched: list[Tensor] | None = None
 
     @property
@@ -112,11 +128,13 @@ class Learner:
             row_gradient: [R, W].
             dense_gradients: in the order of `module.parameters()`; None leaves a parameter alone.
         """
-        if self.average is not None:
-            self.average.before(self.table, unique)
-        self.rows.step(self.table, unique, row_gradient, scale)
+        old = self.table.gather(unique)
+        new = self.rows.moved(old, unique, row_gradient, scale)
+        self.table.scatter(unique, new)
         self.touch(unique)
-        for parameter, gradient in zip(self.module.parameters(), dense_gradients, strict=True):
+        for parameter, gradient in zip(self.parameters, dense_gradients, strict=True):
+            if gradient is not None and gradient.stride() != parameter.stride():
+                gradient = torch.empty_like(parameter).copy_(gradient)
             parameter.grad = gradient
         rates = [group["lr"] for group in self.dense.param_groups]
         for group, rate in zip(self.dense.param_groups, rates, strict=True):
@@ -124,9 +142,10 @@ class Learner:
         self.dense.step()
         for group, rate in zip(self.dense.param_groups, rates, strict=True):
             group["lr"] = rate
-        self.dense.zero_grad(set_to_none=True)
+        for parameter in self.parameters:
+            parameter.grad = None
         if self.average is not None:
-            self.average.after(self.table, unique, self.module)
+            self.average.follow(unique, old, new, self.parameters)
 
     def row_groups(self, rows: Tensor) -> Tensor:
         """Group of table rows int64 [R]: `ITEM_ROWS`, `USER_ROWS` (their ID embeddings) or `FIELD_ROWS`."""
@@ -190,9 +209,13 @@ class Learner:
     def restore_dense(self, state: dict[str, Any]) -> None:
         """Take what `dense_state` gave."""
         self.module.load_state_dict(state["module"])
-        self.dense.load_state_dict(
-            moments_in_present_order(state["dense"], list(state["module"]), self.module)
-        )
+        saved = moments_in_present_order(state["dense"], list(state["module"]), self.module)
+        # How an optimiser goes about it is today's, not that of the version that saved its moments.
+        groups = [
+            group | {"fused": now["fused"], "foreach": now["foreach"]}
+            for group, now in zip(saved["param_groups"], self.dense.param_groups, strict=True)
+        ]
+        self.dense.load_state_dict(saved | {"param_groups": groups})
 
     def state(self) -> dict[str, Any]:
         """All weights and moments, in tensors; costs O(table)."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -20,11 +20,11 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor
 
-from models.files import replace_file
 from models.progress import Progress, silent
 from models.ranking.features.batch import Batch
 from models.ranking.features.instances import Instances
-from models.ranking.instances.stream import Block, InstanceStream, Order
+from models.ranking.instances.stream import InstanceBlock, InstanceStream, Order
+from models.ranking.training.checkpoint import Checkpoint, Position, Resumable
 from models.ranking.training.learner import Learner
 from models.settings import Settings
 
@@ -42,6 +42,9 @@ class TrainingSettings(Settings):
     embedding_std: float = Field(default=0.01, gt=0)  #: standard deviation of fresh embeddings
     #: train on the last days only (the paper: 8); counts still see everything. None: on all days
     window_days: int | None = Field(default=8, ge=1)
+    #: neighbours and lists of behaviours reach so far back for clicks; for what was shown and not clicked, as
+    #: far as `window_days`. None: to the first day
+    click_days: int | None = Field(default=28, ge=1)
     #: instances in memory at a time; more come in blocks, each of which holds a part of every hour
     block_size: int = Field(default=2**20, ge=1)
     #: the row that a user or item reads in training on its first day (or in its first hour only): its own, or
@@ -58,24 +61,18 @@ class Diverged(ValueError):
     """A training whose loss is no longer a number."""
 
 
-class Strategy(Protocol):
-    """A way of training: plain mini-batches, or temporal MAML."""
+class Strategy(Resumable, Protocol):
+    """A way of training: plain mini-batches, say, or temporal MAML."""
 
     @property
     def order(self) -> Order:
         """Its blocks: of parts of all hours, of hour after hour, or none, as it reads the stream itself."""
 
-    def plan(self, block: Block, epoch: int, generator: np.random.Generator) -> Sequence[Any]:
+    def plan(self, block: InstanceBlock, epoch: int, generator: np.random.Generator) -> Sequence[Any]:
         """The steps of an epoch within a block, drawn from `generator` alone."""
 
     def step(self, learner: Learner, data: Instances, item: Any) -> float:
         """Take one step of the plan on the block's instances; returns its mean loss."""
-
-    def state(self) -> dict[str, Any]:
-        """What it learned beyond the weights (learned rates, say), for checkpoints and adaptation."""
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Take what `state` gave."""
 
 
 class Stateless:
@@ -101,7 +98,7 @@ class Plain(Stateless):
         """See `Strategy.order`."""
         return self._settings.order
 
-    def plan(self, block: Block, epoch: int, generator: np.random.Generator) -> Sequence[np.ndarray]:  # noqa: ARG002
+    def plan(self, block: InstanceBlock, epoch: int, generator: np.random.Generator) -> Sequence[np.ndarray]:  # noqa: ARG002
         """Instance positions [1, B] of each step."""
         n = len(block.data)
         order = np.arange(n) if self.order == "time" else generator.permutation(n)
@@ -125,11 +122,14 @@ def cross_entropy(logits: Tensor, batch: Batch) -> Tensor:
 def loss_and_gradients(learner: Learner, batch: Batch) -> tuple[float, Tensor, list[Tensor]]:
     """Mean loss of a batch, its gradient for the touched rows [R, W], and those of the dense parameters."""
     rows = learner.table.gather(batch.unique).requires_grad_()
-    loss = cross_entropy(learner.module(rows, batch), batch)
+    logits = learner.module(rows, batch)
+    with torch.no_grad():  # the loss's own slope is known: nothing is recorded for it
+        loss = cross_entropy(logits, batch)
+        slope = (torch.sigmoid(logits) - batch.labels) * batch.weight / batch.weight.sum().clamp(min=1.0)
     gradient, *dense = torch.autograd.grad(
-        loss, [rows, *learner.module.parameters()], allow_unused=True, materialize_grads=True
+        logits, [rows, *learner.parameters], slope, allow_unused=True, materialize_grads=True
     )
-    return float(loss.detach()), gradient, dense
+    return float(loss), gradient, dense
 
 
 @dataclass(frozen=True)
@@ -141,21 +141,6 @@ class Phase:
     epochs: int
     #: done once before the phase; what it returns goes into checkpoints and comes back with the losses
     begin: Callable[[Learner], dict[str, Any]] | None = None
-
-
-@dataclass
-class _State:
-    """Where a training stands, beside the weights."""
-
-    phase: int = 0
-    begun: bool = False
-    epoch: int = 0
-    block: int = 0
-    done: int = 0  #: steps of the block
-    steps: int = 0  #: of the epoch
-    losses: list[float] = field(default_factory=list)
-    total: float = 0.0
-    notes: dict[str, Any] = field(default_factory=dict)
 
 
 def fit(
@@ -177,42 +162,39 @@ def fit(
         Mean training loss of each epoch, and what the phases' beginnings returned.
     """
     strategies = list({id(phase.strategy): phase.strategy for phase in phases}.values())
-    state = _resume(checkpoint, fingerprint, learner, strategies)
-
-    def save() -> None:
-        _checkpoint(checkpoint, fingerprint, learner, strategies, state)
-
+    saved = Checkpoint(checkpoint, fingerprint, learner, strategies)
+    state = saved.resume()
     while state.phase < len(phases):
         phase = phases[state.phase]
         if phase.begin is not None and not state.begun:
             state.notes |= phase.begin(learner)
             state.begun = True
-            save()
+            saved.save(state)
         # One count of epochs over all phases: no two of them draw alike.
         draw = [seed, len(state.losses)]
         for block in phase.data.blocks(phase.strategy.order, settings.block_size, draw, state.block):
             plan = phase.strategy.plan(block, state.epoch, np.random.default_rng([*draw, block.number]))
-            _train_block(learner, phase, block, plan, state, settings, progress, save)
+            _train_block(learner, phase, block, plan, state, settings, progress, saved)
             state.block, state.done = block.number + 1, 0
             if state.block < block.of:
-                save()
+                saved.save(state)
         state.losses.append(state.total / max(state.steps, 1))
         state.epoch, state.block, state.steps, state.total = state.epoch + 1, 0, 0, 0.0
         if state.epoch == phase.epochs:
             state.phase, state.epoch, state.begun = state.phase + 1, 0, False
-        save()
+        saved.save(state)
     return state.losses, state.notes
 
 
 def _train_block(
     learner: Learner,
     phase: Phase,
-    block: Block,
+    block: InstanceBlock,
     plan: Sequence[Any],
-    state: _State,
+    state: Position,
     settings: TrainingSettings,
     progress: Progress,
-    save: Callable[[], None],
+    saved: Checkpoint,
 ) -> None:
     reported = time.monotonic()
     while state.done < len(plan):
@@ -225,33 +207,11 @@ def _train_block(
             progress("train", before + state.done, phase.epochs * block.of * len(plan))
             reported = time.monotonic()
         if state.done % settings.checkpoint_steps == 0 and state.done < len(plan):
-            save()
+            saved.save(state)
 
 
-def _diverged(state: _State, rate: float) -> str:
+def _diverged(state: Position, rate: float) -> str:
     return (
         f"training diverged: the loss of step {state.steps} of epoch {len(state.losses) + 1} is not finite; "
         f"lower the system's learning rate (training.learning_rate is {rate:g})"
     )
-
-
-def _checkpoint(
-    path: Path | None, fingerprint: str, learner: Learner, strategies: Sequence[Strategy], state: _State
-) -> None:
-    if path is None:
-        return
-    saved = vars(state) | {"fingerprint": fingerprint, "learner": learner.state()}
-    with replace_file(path) as temporary:
-        torch.save(saved | {"strategies": [strategy.state() for strategy in strategies]}, temporary)
-
-
-def _resume(path: Path | None, fingerprint: str, learner: Learner, strategies: Sequence[Strategy]) -> _State:
-    if path is None or not path.exists():
-        return _State()
-    saved = torch.load(path, map_location=learner.device, weights_only=True)
-    if saved.pop("fingerprint") != fingerprint:  # of other settings or another log: start anew
-        return _State()
-    learner.restore(saved.pop("learner"))
-    for strategy, its_own in zip(strategies, saved.pop("strategies"), strict=True):
-        strategy.restore(its_own)
-    return _State(**saved)

@@ -8,6 +8,7 @@ Without momentum it comes at once. Adagrad equals its dense form, as an untouche
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import torch
@@ -33,19 +34,20 @@ class RowOptimizer:
 
     def step(self, table: Rows, index: Tensor, gradient: Tensor, scale: float = 1.0) -> None:
         """Move rows `index` int64 [R] (distinct) by their `gradient` [R, W], at `scale` times the rate."""
-        self.steps += 1
-        table.scatter(index, table.gather(index) - scale * self.rate * self._direction(index, gradient))
+        table.scatter(index, self.moved(table.gather(index), index, gradient, scale))
 
-    def _direction(self, index: Tensor, gradient: Tensor) -> Tensor:
-        known = self.state[0].gather(index)
+    def moved(self, values: Tensor, index: Tensor, gradient: Tensor, scale: float = 1.0) -> Tensor:
+        """What `step` makes of rows `index` that stand at `values` [R, W], which stays as it is."""
+        self.steps += 1
+        square = self.state[0].gather(index)
         if self.kind == "adagrad":
-            square = known + gradient.square()
-            corrected = square
+            square.addcmul_(gradient, gradient)
+            root = square.sqrt()
         else:
-            square = torch.lerp(gradient.square(), known, BETA2)
-            corrected = square / (1 - BETA2**self.steps)
+            square.mul_(BETA2).addcmul_(gradient, gradient, value=1 - BETA2)
+            root = square.sqrt().div_(math.sqrt(1 - BETA2**self.steps))
         self.state[0].scatter(index, square)
-        return gradient / (corrected.sqrt() + EPSILON)
+        return torch.addcdiv(values, gradient, root.add_(EPSILON), value=-scale * self.rate)
 
     def append(self, rows: int) -> None:
         """Add the zero state of new rows."""
@@ -54,7 +56,12 @@ class RowOptimizer:
 
 
 def dense_optimizer(kind: Kind, rate: float, module: nn.Module) -> torch.optim.Optimizer:
-    """The torch optimiser of the same kind, for the parameters that every step touches."""
+    """The torch optimiser of the same kind, for the parameters that every step touches.
+
+    All parameters move in one call, where torch has it: their gradients must lie in memory as they do.
+    """
+    parameters = list(module.parameters())
     if kind == "adagrad":
-        return torch.optim.Adagrad(module.parameters(), lr=rate)
-    return torch.optim.Adam(module.parameters(), lr=rate, betas=(BETA1, BETA2), eps=EPSILON)
+        fused = all(parameter.device.type == "cpu" for parameter in parameters)
+        return torch.optim.Adagrad(parameters, lr=rate, fused=fused)
+    return torch.optim.Adam(parameters, lr=rate, betas=(BETA1, BETA2), eps=EPSILON, fused=True)

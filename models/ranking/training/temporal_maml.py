@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from models.ranking.features.instances import Instances
-from models.ranking.instances.stream import Block, Order
+from models.ranking.instances.stream import InstanceBlock, Order
 from models.ranking.training.learner import Learner
 from models.ranking.training.maml import join, meta_gradient
 from models.ranking.training.rates import InnerRates, MetaSettings
@@ -36,7 +36,7 @@ class TemporalMAML:
 
     def plan(
         self,
-        block: Block,
+        block: InstanceBlock,
         epoch: int,  # noqa: ARG002
         generator: np.random.Generator,
     ) -> Sequence[TaskBatch]:

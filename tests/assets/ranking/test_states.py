@@ -13,6 +13,16 @@ def _hours(*keys):
     return {key: f"logs-{key}" for key in keys}
 
 
+class _Loaded:
+    """Loaded hours, whoever asks since when."""
+
+    def __init__(self, hours):
+        self.hours = hours
+
+    def since(self, day):
+        return self.hours
+
+
 def _day(day, count=24):
     return [f"{day}-{hour:02d}:00" for hour in range(count)]
 
@@ -48,7 +58,7 @@ def test_hour_00_begins_at_the_day_before(states):
     for day in ("2026-03-03", "2026-03-04"):
         _base(states, day)
     loaded = _hours(*_day("2026-03-04"), f"{DAY}-00:00")
-    start = start_of(states, SYSTEM, f"{DAY}-00:00", loaded)
+    start = start_of(states, SYSTEM, f"{DAY}-00:00", _Loaded(loaded))
     assert (start.base.partition, start.previous, start.catch_up) == ("2026-03-04", None, ())
     assert start.tags()["base_partition"] == "2026-03-04"
 
@@ -57,11 +67,11 @@ def test_hour_00_with_a_late_retrain_takes_the_newest_finished_base_and_goes_on(
     old = _base(states, "2026-03-03")
     states.daily(SYSTEM, "2026-03-04").mkdir(parents=True)  # begun, not finished
     loaded = _hours(*_day("2026-03-04"), f"{DAY}-00:00")
-    start = start_of(states, SYSTEM, f"{DAY}-00:00", loaded)
+    start = start_of(states, SYSTEM, f"{DAY}-00:00", _Loaded(loaded))
     assert start.base.partition == "2026-03-03"
     assert start.catch_up == tuple(_day("2026-03-04")), "nothing of the day before may be missing"
     _hour(states, old, "2026-03-04-23:00", loaded)
-    start = start_of(states, SYSTEM, f"{DAY}-00:00", loaded)
+    start = start_of(states, SYSTEM, f"{DAY}-00:00", _Loaded(loaded))
     assert start.previous.partition == "2026-03-04-23:00"
     assert (start.base.partition, start.catch_up) == ("2026-03-03", ())
 
@@ -69,7 +79,7 @@ def test_hour_00_with_a_late_retrain_takes_the_newest_finished_base_and_goes_on(
 def test_a_model_of_the_same_day_is_never_taken(states):
     _base(states, DAY)
     with pytest.raises(NoBaseModel, match=f"before {DAY}"):
-        start_of(states, SYSTEM, f"{DAY}-07:00", _hours(f"{DAY}-07:00"))
+        start_of(states, SYSTEM, f"{DAY}-07:00", _Loaded(_hours(f"{DAY}-07:00")))
 
 
 def test_a_base_that_comes_during_the_day_waits_for_the_next(states):
@@ -77,7 +87,7 @@ def test_a_base_that_comes_during_the_day_waits_for_the_next(states):
     loaded = _hours(*_day("2026-03-04"), *_day(DAY, 3))
     _hour(states, old, f"{DAY}-01:00", loaded)
     _base(states, "2026-03-04")
-    start = start_of(states, SYSTEM, f"{DAY}-02:00", loaded)
+    start = start_of(states, SYSTEM, f"{DAY}-02:00", _Loaded(loaded))
     assert (start.base.partition, start.previous.partition) == ("2026-03-03", f"{DAY}-01:00")
 
 
@@ -85,7 +95,7 @@ def test_hours_that_were_skipped_are_caught_up_in_order(states):
     base = _base(states, "2026-03-04")
     loaded = _hours(*_day(DAY, 6))
     _hour(states, base, f"{DAY}-01:00", loaded)
-    start = start_of(states, SYSTEM, f"{DAY}-05:00", loaded)
+    start = start_of(states, SYSTEM, f"{DAY}-05:00", _Loaded(loaded))
     assert start.catch_up == (f"{DAY}-02:00", f"{DAY}-03:00", f"{DAY}-04:00")
 
 
@@ -104,7 +114,7 @@ def test_a_state_of_other_logs_or_another_base_no_longer_counts(states, change):
         loaded[f"{DAY}-02:00"] = "other"
     else:
         _base(states, "2026-03-04", "another model")
-    start = start_of(states, SYSTEM, f"{DAY}-03:00", loaded)
+    start = start_of(states, SYSTEM, f"{DAY}-03:00", _Loaded(loaded))
     expected = {
         "an hour came late": (f"{DAY}-00:00", (f"{DAY}-01:00", f"{DAY}-02:00")),
         "an hour was loaded again": (f"{DAY}-00:00", (f"{DAY}-02:00",)),

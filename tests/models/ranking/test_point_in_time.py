@@ -88,8 +88,7 @@ def windows(tmp_path_factory):
 def instances_of(window, ranker, until):
     """The instances before an hour, as a training on this window would read them, in the ranker's rows."""
     vocabulary = ranker.learner.vocabulary
-    names = {c: spec.name for c, spec in enumerate(vocabulary.layout.specs) if spec.kind != "bins"}
-    hiding = Hiding(vocabulary.layout, {c: window.spans(name) for c, name in names.items()}, "day")
+    hiding = Hiding(vocabulary.layout, window.spans(), "day")
     state = window.own_features()
     view = RowView(vocabulary, state.users, state.items)
     graph = ranker.settings.graph(window.events, view)

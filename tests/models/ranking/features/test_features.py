@@ -78,7 +78,7 @@ def logs(draw) -> EventLog:
     )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(logs(), st.sampled_from([None, 1, 2, 5]))
 def test_days_give_the_counts_of_brute_force(log, pair_days):
     chosen = FeatureSettings(domains=2, pair_days=pair_days)
@@ -86,7 +86,7 @@ def test_days_give_the_counts_of_brute_force(log, pair_days):
     check_against_reference(log, codes, chosen, range(len(log.exposures)))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(logs(), st.sampled_from([None, 1, 2]), st.data())
 def test_hours_behind_a_day_give_the_counts_of_brute_force(log, pair_days, data):
     chosen = FeatureSettings(domains=0, pair_days=pair_days)

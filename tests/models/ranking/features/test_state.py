@@ -43,11 +43,16 @@ def files_of(folder: Path) -> dict[str, bytes]:
 def test_memory_and_disk_give_the_same_codes_and_bytes(log, tmp_path):
     in_memory = Features.start(SETTINGS, log)
     from_disk = Features.start(SETTINGS, log)
+    going_on = Features.start(SETTINGS, log)
     for number, day in enumerate(EventDays.of(log)):
         np.testing.assert_array_equal(in_memory.encode_day(day).matrix(), from_disk.encode_day(day).matrix())
         folder = tmp_path / str(number)
         from_disk.save(folder)
         from_disk = Features.load(folder)
+        going_on.encode_day(day)
+        going_on.save(tmp_path / "passing")
+        (tmp_path / "passing").rename(tmp_path / f"other{number}")  # as a folder that is written whole
+    assert files_of(tmp_path / f"other{number}") == files_of(folder)
     in_memory.save(tmp_path / "memory")
     once, again = files_of(tmp_path / "memory"), files_of(folder)
     assert len(once) > 50 and once == again

@@ -157,7 +157,7 @@ def test_opening_a_window_reads_no_row(copied):
         for name in (ROWS, EXTERNAL):
             (folder / name).write_bytes(b"\0" * (folder / name).stat().st_size)
     window = TrainingWindow.open(copied, SETTINGS)
-    assert len(window) == len(LOG.exposures) and len(window.spans("user_id")) == 60
+    assert len(window) == len(LOG.exposures) and len(window.spans()[0]) == 60
     with pytest.raises(ValueError, match="damaged"):
         next(window.days[0].read())
 

@@ -19,7 +19,7 @@ SYSTEMS_HERE = ("sml", "sml_deepfm")
 
 
 class Hours:
-    """As much of a `Block`, of its stream and its instances as a plan reads."""
+    """As much of an `InstanceBlock`, of its stream and its instances as a plan reads."""
 
     def __init__(self, counts, first=500_000):
         self.hour = np.repeat(np.arange(first, first + len(counts)), counts)

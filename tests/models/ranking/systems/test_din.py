@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from models.layers.embedding import gather
 from models.ranking.lsttm.typed_events import CLICK, ENGAGED, EXTERNAL, MINUTE_MS, SKIP
 from models.ranking.ranker import Ranker
 from models.ranking.registry import SYSTEMS
@@ -23,7 +22,7 @@ def pooled(ranker: Ranker) -> torch.Tensor:
     index = np.arange(40)[None]
     batch = ranker.instances(HOUR.exposures, HOUR).batch(index)
     rows = ranker.learner.table.gather(batch.unique)
-    return ranker.learner.module.pooled(rows, gather(rows, batch.fields)[..., :-1], batch)[0]
+    return ranker.learner.module.pooled(rows, batch)[0]
 
 
 def vectors(ranker: Ranker, items: list[int]) -> torch.Tensor:

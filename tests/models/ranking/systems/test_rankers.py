@@ -7,6 +7,7 @@ from itertools import combinations
 import pytest
 import torch
 
+from models.ranking.features.batch import Batch
 from models.ranking.features.features import FeatureSettings
 from models.ranking.registry import SYSTEMS
 from models.ranking.systems.autoint import AutoInt
@@ -21,10 +22,28 @@ INTERNAL_ONLY = ("item_rate", "fm", "nfm", "deepfm", "autoint")
 WITH_EXTERNAL = ("deepfm_external", "din_deepfm_external", "din_typed")
 
 
-def inputs(seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
-    """Vectors [T, B, F, D] and first-order terms [T, B, F - 1]: the last vector is a pooled one."""
+class Beside:
+    """A vector of each instance that stands beside its fields, as a mean of clicks does."""
+
+    def __init__(self, vectors: torch.Tensor) -> None:
+        self.vectors = vectors
+
+    def means(self, rows: torch.Tensor) -> torch.Tensor:
+        return self.vectors
+
+
+def inputs(seed: int = 0) -> tuple[torch.Tensor, Batch, torch.Tensor, torch.Tensor]:
+    """Rows [R, D + 1] and a batch of them; vectors [T, B, F + 1, D], a pooled one last, and first orders."""
     g = torch.Generator().manual_seed(seed)
-    return torch.randn(2, 3, 5, 4, generator=g), torch.randn(2, 3, 4, generator=g)
+    rows = torch.randn(2 * 9, 5, generator=g)
+    task = torch.arange(2).repeat_interleave(9)
+    # Four fields of three values, three, two and one: some instances share all of them.
+    starts, sizes = torch.tensor([0, 3, 6, 8]), torch.tensor([3, 3, 2, 1])
+    fields = starts + (torch.rand(2, 30, 4, generator=g) * sizes).long() + 9 * task[::9, None, None]
+    pooled = torch.randn(2, 30, 1, 4, generator=g)
+    ones = torch.ones(2, 30)
+    batch = Batch(torch.arange(18), fields, ones, ones, graph=Beside(pooled), task=task)
+    return rows, batch, torch.cat([rows[fields][..., :-1], pooled], dim=2), rows[fields][..., -1]
 
 
 def network(mlp: torch.nn.Module, x: torch.Tensor) -> torch.Tensor:
@@ -34,30 +53,31 @@ def network(mlp: torch.nn.Module, x: torch.Tensor) -> torch.Tensor:
 
 
 def test_fm_and_deepfm_sum_all_pairs() -> None:
-    x, first = inputs()
+    rows, batch, x, first = inputs()
     pairs = sum((x[..., f, :] * x[..., g, :]).sum(-1) for f, g in combinations(range(5), 2))
     fm, deep = FM(), DeepFM(4, (6,), torch.Generator().manual_seed(1), extra=1, width=4)
     torch.nn.init.constant_(fm.bias, 0.3)
-    torch.testing.assert_close(fm.rank(x, first), 0.3 + first.sum(-1) + pairs)
-    torch.testing.assert_close(deep.rank(x, first), first.sum(-1) + pairs + network(deep.mlp, x.flatten(-2)))
+    torch.testing.assert_close(fm(rows, batch), 0.3 + first.sum(-1) + pairs)
+    expected = first.sum(-1) + pairs + network(deep.mlp, x.flatten(-2))
+    torch.testing.assert_close(deep(rows, batch), expected, rtol=1e-5, atol=1e-5)
 
 
 def test_nfm_puts_a_network_on_the_sum_of_products() -> None:
-    x, first = inputs()
+    rows, batch, x, first = inputs()
     nfm = NFM((6,), torch.Generator().manual_seed(1), width=4)
     products = sum(x[..., f, :] * x[..., g, :] for f, g in combinations(range(5), 2))
-    torch.testing.assert_close(nfm.rank(x, first), first.sum(-1) + network(nfm.mlp, products))
+    torch.testing.assert_close(nfm(rows, batch), first.sum(-1) + network(nfm.mlp, products))
 
 
 @pytest.mark.parametrize("hidden", [(), (6,)])
 def test_autoint_reads_its_layers_out_beside_a_network(hidden: tuple[int, ...]) -> None:
-    x, first = inputs()
+    rows, batch, x, first = inputs()
     model = AutoInt(5, 2, 2, 3, hidden, torch.Generator().manual_seed(1), width=4)
     read = model.layers[1](model.layers[0](x)).flatten(-2)
     expected = first.sum(-1) + (read @ model.read_out.weight + model.read_out.bias).squeeze(-1)
     if hidden:
         expected = expected + network(model.mlp, x.flatten(-2))
-    torch.testing.assert_close(model.rank(x, first), expected)
+    torch.testing.assert_close(model(rows, batch), expected)
 
 
 def test_item_rate_scores_alike_what_has_the_same_rate() -> None:

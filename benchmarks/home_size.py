@@ -1,0 +1,162 @@
+"""Claim: a home that is left running weighs the same on every day once the days that it keeps are full.
+
+A tiny simulated feed is lived day by day in this process, as the schedules would: logs, the night's training
+and promotion, the hours, the clean-up. After each day the home is weighed by kind. Logs grow, as they must,
+and are left out; so is what Dagster remembers of partitions that were made, which is told by itself: some
+kilobytes an hour. Dagster dates its runs by the clock of the machine, so what counts as old among them is
+set day by day. The hours of a day are cut to a few: with all 24 a day takes minutes.
+
+    python -m benchmarks.home_size [--days 60] [--keep 4] [--hours 3] [--json]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import tempfile
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from warehouse.home import SourceHome
+    from warehouse.keeping import KeepSettings
+
+FIRST_DAY = "2026-03-02"
+USERS, ITEMS_A_DAY, EVENING = 300, 40, 18
+MIB = 2**20
+REMEMBERED = "Dagster: what was made"
+
+Sizes = dict[str, int]  #: kind → bytes
+
+
+def keeping(days: int) -> KeepSettings:
+    """Every kind for this many days; hours and states of instances for the least that there is."""
+    from warehouse.keeping import KeepSettings
+
+    names = set(KeepSettings.model_fields) - {"reports"}
+    least = {"hourly_states": max(days, 4), "instance_states": max(days, 5)}
+    return KeepSettings(**dict.fromkeys(names, days) | least)
+
+
+def landed(landing: Path, days: int, hours: int) -> None:
+    """A simulated feed, of each day `hours` hours of the evening."""
+    from simulator import SimulatorSettings
+    from simulator.feed.fill import fill
+
+    settings = SimulatorSettings()
+    population = settings.population.model_copy(update={"users": USERS})
+    news = settings.news.model_copy(update={"items_per_day": ITEMS_A_DAY})
+    fill(
+        landing,
+        settings.model_copy(update={"population": population, "news": news}),
+        days=days,
+        first_day=FIRST_DAY,
+    )
+    for folder in landing.glob("*/date=*/hour=*"):
+        if not EVENING <= int(folder.name.removeprefix("hour=")) < EVENING + hours:
+            shutil.rmtree(folder)
+
+
+def narrow(source: SourceHome, systems: tuple[str, ...], window: int) -> None:
+    """Let trainings read `window` days, by what stands for a study of the home."""
+    from assets.common.tuned import FILE, Tuned, TunedSystem
+
+    chosen = TunedSystem(settings={"training.window_days": window}, auc=None, default_auc=None)
+    tuned = Tuned(size="tiny", days=(), trials=0, data_hash="", systems=dict.fromkeys(systems, chosen))
+    tuned.save(source.root / FILE)
+
+
+def lived(
+    root: Path, days: int, keep: KeepSettings, hours: int, systems: tuple[str, ...], window: int
+) -> list[Sizes]:
+    """The sizes of a home after each of `days` days."""
+    from assets.upkeep import dagster_runs
+    from assets.upkeep.sizes import sizes
+    from orchestration.jobs import UPKEEP
+    from orchestration.run import run_hours
+    from orchestration.session import Session
+    from warehouse.home import Deployment, Home
+
+    home = Home(root)
+    deployment = Deployment(first_day=FIRST_DAY, systems=systems, size="tiny", keep=keep)
+    zone, landing = deployment.service_zone, deployment.landing_folder(home)
+    narrow(deployment.paths(home), systems, window)
+    landed(landing, days + 1, hours)  # the first one is trained on alone
+    start = zone.day_start_ms(FIRST_DAY)
+    weighed, begun = [], []
+    actual = dagster_runs.present
+    with Session(deployment, home) as session:
+        for number in range(1, days + 1):
+            begun.append(actual())
+            run_hours(session, zone.day_key(start + number * 86_400_000)).check()
+            dagster_runs.present = _clock(begun, keep.dagster_runs or days)
+            session.run(UPKEEP)
+            weighed.append(sizes(home, [deployment.paths(home)]))
+    dagster_runs.present = actual
+    return weighed
+
+
+def _clock(begun: list[datetime], keep: int):
+    """A clock by which runs are old that were made before the last `keep` days of the simulation."""
+    oldest = begun[max(0, len(begun) - keep)]
+    return lambda: oldest + timedelta(days=keep)
+
+
+def bounded(weighed: Sizes) -> int:
+    """What must be flat: all but logs and what Dagster remembers."""
+    from assets.upkeep.sizes import GROWS
+
+    return sum(size for kind, size in weighed.items() if kind not in (*GROWS, REMEMBERED))
+
+
+def figures(weighed: list[Sizes], full: int) -> dict[str, object]:
+    """The sizes when the window is full (day number `full`) and at the end, by kind."""
+    first, last = weighed[full - 1], weighed[-1]
+    days = len(weighed) - full
+    return {
+        "days": len(weighed),
+        "full after": full,
+        "MiB when full": bounded(first) / MIB,
+        "MiB at the end": bounded(last) / MIB,
+        "ratio": bounded(last) / bounded(first),
+        "Dagster remembers, KiB a day": (last[REMEMBERED] - first[REMEMBERED]) / 1024 / max(days, 1),
+        "MiB by kind": {kind: [first[kind] / MIB, last[kind] / MIB] for kind in last},
+        "MiB by day": [bounded(day) / MIB for day in weighed],
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--days", type=int, default=60, help="days to live")
+    parser.add_argument("--keep", type=int, default=4, help="days for which each kind is kept")
+    parser.add_argument("--window", type=int, default=8, help="days that a training reads")
+    parser.add_argument("--hours", type=int, default=3, help="hours of each day, from six in the evening on")
+    parser.add_argument("--systems", default="deepfm_external,lsttm", help="names with commas")
+    parser.add_argument("--json", action="store_true", help="one JSON object")
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        weighed = lived(
+            Path(folder) / "home",
+            chosen.days,
+            keeping(chosen.keep),
+            chosen.hours,
+            tuple(chosen.systems.split(",")),
+            chosen.window,
+        )
+    # The graphs of a window begin a day before it, and states of instances are kept for five days at least.
+    result = figures(weighed, min(max(chosen.keep, chosen.window + 1, 5) + 2, chosen.days))
+    if chosen.json:
+        print(json.dumps(result))
+        return
+    for kind, (first, last) in result["MiB by kind"].items():  # type: ignore[attr-defined]
+        print(f"{kind:24} {first:9.2f} → {last:9.2f} MiB")
+    print(
+        f"without logs {result['MiB when full']:.1f} MiB on day {result['full after']}, "
+        f"{result['MiB at the end']:.1f} on day {result['days']}: {result['ratio']:.3f}"
+    )
+
+
+if __name__ == "__main__":
+    main()
