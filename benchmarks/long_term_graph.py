@@ -5,9 +5,9 @@ have most of the clicks. Each size is a process of its own on one thread, so tha
 own; seconds are processor time. Parts: the graph out of the columns of clicks, the order of neighbours and
 the table (`start`), an epoch of walks, and the vectors of all nodes.
 
-The peer is the former step (until decision 0036), in a slim copy: 2,048 paths, each with 50 noise nodes of its
-own, and padded lists of 30 neighbours for all nodes. It is timed on a few steps at the smallest size, and its epoch is
-extrapolated from them; so is ours where `--steps` limits it. The output says which.
+The peer is the former step (until decision 0036), in a slim copy: 2,048 paths, each with 50 noise nodes of
+its own, and padded lists of 30 neighbours for all nodes. It is timed on a few steps at the smallest size, and
+its epoch is extrapolated from them; so is ours where `--steps` limits it. The output says which.
 
     python -m benchmarks.long_term_graph --nodes 100000 1000000 10000000 --json
 """
