@@ -29,7 +29,7 @@ def settle_threads() -> None:
 
 
 def settle_memory() -> None:
-    """Keep freed memory within bounds, here and in processes to be started, unless the environment says how."""
+    """Keep freed memory, here and in processes to be started, unless the environment says how much."""
     if any(name in os.environ for name in MEMORY):
         return
     os.environ.update({name: str(size) for name, size in MEMORY.items()})

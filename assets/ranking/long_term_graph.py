@@ -79,16 +79,16 @@ def trained(
     day, deployment, timings, runs = context.partition_key, home.deployment, Timings(), tracking.open()
     states, settings = States(home.paths.models), long_term_settings(deployment.size)
     before = beginning(states, day, settings, deployment.seed)
-    previous, folder = before.state, states.long_term(day)
-    earlier = [] if previous is not None else _mornings_before(home, day)
+    state, folder = before.state, states.long_term(day)
+    earlier = [] if state is not None else _mornings_before(home, day)
     for number, morning in enumerate([*earlier, day]):
         with timings.phase("read"), warehouse.open() as opened:
             clicks, data_hash = read_clicks(opened, deployment, morning, settings)
         with timings.phase("compute"):
             of_all = f"{number + 1} of {len(earlier) + 1}: " if earlier else ""
             listen = progress.to(context.log, f"{of_all}long-term graph {morning}:")
-            state = _train(states, morning, deployment, (clicks, data_hash), previous, listen)
-            previous = state
+            state = _train(states, morning, deployment, (clicks, data_hash), state, listen)
+    assert state is not None  # the day itself is the last morning
     with timings.phase("record"):
         plot = plots.curves({"L_N": state.losses}, f"Long-term graph, {day}", "mean loss", "epoch")
         metrics = {"collapse": state.collapse}

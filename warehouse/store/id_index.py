@@ -70,7 +70,8 @@ class IdIndex:
         token = _token(connection)
         if not self._opened(token):
             make(self.path, connection, token)
-            self._opened(token)
+            if not self._opened(token):
+                raise sqlite3.OperationalError(f"{self.path} was written and cannot be read")
 
     def close(self) -> None:
         """Close the file."""
@@ -157,11 +158,11 @@ def make(path: Path, connection: duckdb.DuckDBPyConnection, token: str) -> None:
                     hashed = hashes_of(rows["exposure_id"].to_numpy(zero_copy_only=False))
                     _insert_hashes(store, hashed, rows["hour"].to_numpy())
                 _remember(store, token, token)
-            store.execute("PRAGMA journal_mode=WAL")
+        # What a kill left of a former file must never be rolled back into this one.
+        path.with_name(f"{path.name}-journal").unlink(missing_ok=True)
         part.replace(path)
     finally:
-        for end in ("", "-wal", "-shm", "-journal"):
-            part.with_name(part.name + end).unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
 
 
 def _batches(connection: duckdb.DuckDBPyConnection, query: str) -> Iterator[pa.RecordBatch]:
