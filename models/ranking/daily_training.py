@@ -20,7 +20,7 @@ from models.ranking.instances.stream import InstanceStream
 from models.ranking.instances.window import TrainingWindow
 from models.ranking.state import RankerState
 from models.ranking.training.learner import Learner, make_learner
-from models.ranking.training.loop import Diverged, fit
+from models.ranking.training.loop import Diverged, TrainingSettings, fit
 from models.ranking.training.phases import Phases
 from models.ranking.training.system import WIDTH, LongTermVectors, SystemSettings
 
@@ -36,12 +36,10 @@ def train_daily(
     progress: Progress | None,
 ) -> RankerState:
     """See `Ranker.train`."""
-    training = system.training
     window = _window(system, history)
     features = window.own_features() if isinstance(history, TrainingWindow) else window.features
     spans = window.spans()
-    strategy = system.strategy()
-    parts = Phases(strategy, training, system.adaptation)
+    parts = Phases(system.strategy(), system.training, system.adaptation)
     vocabulary = vocabulary_of(features.layout, spans, parts.with_rows)
     graph = system.graph(window.events, RowView(vocabulary, features.users, features.items))
     user_vectors, by_morning = _vectors(system, long_term)
@@ -58,25 +56,20 @@ def train_daily(
     losses, notes = fit(
         learner,
         parts.of(stream, progress or silent),
-        training,
+        system.training,
         seed=seed,
         checkpoint=checkpoint,
         fingerprint=fingerprint,
         progress=progress or silent,
     )
-    learner.finish()
-    if not learner.finite:
-        raise Diverged(
-            f"training diverged: weights are not finite after {len(losses)} epochs; lower the system's "
-            f"learning rate (training.learning_rate is {training.learning_rate:g})"
-        )
+    _finish(learner, system.training, len(losses))
     return RankerState(
         system,
         features,
         learner,
         graph,
         user_vectors,
-        strategy.state() | notes,
+        parts.strategy.state() | notes,
         window.end_ms,
         fingerprint,
         losses,
@@ -102,6 +95,15 @@ def _window(system: SystemSettings, history: EventLog | TrainingWindow) -> Train
             f"later day, or set training.window_days (it is {days})"
         )
     return window
+
+
+def _finish(learner: Learner, training: TrainingSettings, epochs: int) -> None:
+    learner.finish()
+    if not learner.finite:
+        raise Diverged(
+            f"training diverged: weights are not finite after {epochs} epochs; lower the system's "
+            f"learning rate (training.learning_rate is {training.learning_rate:g})"
+        )
 
 
 def _vectors(

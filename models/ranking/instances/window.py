@@ -63,8 +63,8 @@ class TrainingWindow:
     def last(self, days: int | None) -> TrainingWindow:
         """The service days that the last `days` × 24 hours touch; None: all of them. Events stay."""
         first = _first_day(self.days[0].day, self.end_ms + self.zone_offset_ms, days)
-        kept = tuple(day for day in self.days if day.day >= first)
-        return replace(self, days=kept, fingerprint=_fingerprint(kept))
+        recent = tuple(day for day in self.days if day.day >= first)
+        return replace(self, days=recent, fingerprint=_fingerprint(recent))
 
     @classmethod
     def of(cls, log: EventLog, settings: FeatureSettings, days: int | None = None) -> TrainingWindow:

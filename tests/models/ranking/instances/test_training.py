@@ -135,7 +135,8 @@ def test_a_window_bounds_what_is_trained_on_and_not_what_is_counted(tmp_path):
     last = Ranker.train(settings, log.between(START, end))
     folders = written(log.between(START, end), settings.features, tmp_path)
     disk = Ranker.train(settings, TrainingWindow.open(folders, settings.features))
-    only = Ranker.train(settings, TrainingWindow.open(folders[-1:], settings.features))
+    day = TrainingWindow.open(folders[-1:], settings.features, event_folders=folders)
+    only = Ranker.train(settings, day)
     assert last.losses == disk.losses == only.losses
     hour = hour_of(log, 72)
     np.testing.assert_array_equal(last.score(hour), disk.score(hour))
