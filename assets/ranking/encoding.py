@@ -50,9 +50,9 @@ class History:
             start_ms = zone.day_start_ms(first_day)
             no_events = read_log(warehouse, zone, start_ms, start_ms, "mentioned")
         rows = dict.fromkeys(hashes.days, 0)
-        for partition, kept in zip(loaded["partition"], loaded["kept"], strict=True):
+        for partition, exposures in zip(loaded["partition"], loaded["kept"], strict=True):
             if partition[:10] in rows:
-                rows[partition[:10]] += int(kept)
+                rows[partition[:10]] += int(exposures)
         return cls(open_warehouse, zone, hashes, rows, no_events)
 
 

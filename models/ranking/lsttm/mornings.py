@@ -3,7 +3,8 @@
 A morning of day d reads the clicks received in the `click_days` before d, and starts from the morning of d−1.
 It is stored beside the events of day d−1, with digests of the clicks it was made of: a stored morning whose
 clicks have changed since, or whose morning before has, is computed again. What a digest cannot tell: days
-that are no longer at hand are taken to be as they were.
+that are no longer at hand are taken to be as they were. A day's clicks lie beside it as well, so that later
+nights need not read its exposures for them; whoever replaces a day's events removes what lies beside.
 """
 
 from __future__ import annotations
@@ -17,12 +18,13 @@ from pathlib import Path
 
 import numpy as np
 
-from models.files import replace_folder
-from models.ranking.features.event_log import DAY_MS, EventDays
+from models.files import replace_file, replace_folder
+from models.ranking.features.event_log import DAY_MS, EventDays, EventLog
 from models.ranking.lsttm.click_factors import Factors, FactorSettings, NodeVectors, factorise
 
 FORMAT = 1  #: of a stored morning; another number makes stored ones worthless
 ABOUT = "morning.json"
+CLICKS = "clicks.npy"  #: of a day: int32 [2, C], users and items
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ class Mornings:
 
     settings: FactorSettings
     events: EventDays
-    _clicks: dict[int, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
+    _clicks: dict[int, np.ndarray] = field(default_factory=dict)
     _digests: dict[int, str] = field(default_factory=dict)
 
     @cached_property
@@ -105,8 +107,7 @@ class Mornings:
 
     def _computed(self, day: int, before: Morning | None) -> Morning:
         parts = [self._clicks_of(d) for d in self._click_days(day)]
-        none = np.empty(0, np.int32)
-        users, items = (np.concatenate([none, *(part[side] for part in parts)]) for side in (0, 1))
+        users, items = np.concatenate([np.empty((2, 0), np.int32), *parts], axis=1)
         factors = factorise(users, items, self.settings, None if before is None else before.factors)
         morning = Morning(factors, self._digests_of(day), None if before is None else before.fingerprint)
         folder = self._folder(day)
@@ -145,16 +146,26 @@ class Mornings:
                 self._clicks_of(d)
         return {str(d): self._digests[d] for d in self._click_days(day)}
 
-    def _clicks_of(self, day: int) -> tuple[np.ndarray, np.ndarray]:
-        """Users and items int32 of the clicks that a day received, in any application."""
+    def _clicks_of(self, day: int) -> np.ndarray:
+        """Users and items int32 [2, C] of the clicks that a day received, in any application."""
         if day not in self._clicks:
-            log = self.events.readers[day - self.first_day]()
-            e, x, clicked = log.exposures, log.external, np.asarray(log.exposures.clicked, bool)
-            users = np.concatenate([e.user[clicked], x.user]).astype(np.int32)
-            items = np.concatenate([e.item[clicked], x.item]).astype(np.int32)
-            self._clicks[day] = users, items
-            self._digests[day] = _hash(users.tobytes() + items.tobytes())
+            folder = self.events.beside[day - self.first_day]
+            file = None if folder is None else folder / CLICKS
+            if file is not None and file.is_file():
+                clicks: np.ndarray = np.load(file, mmap_mode="r")
+            else:
+                clicks = _clicks_in(self.events.readers[day - self.first_day]())
+                if file is not None:
+                    with replace_file(file) as fresh, fresh.open("wb") as stream:
+                        np.save(stream, clicks)
+            self._clicks[day], self._digests[day] = clicks, _hash(clicks.tobytes())
         return self._clicks[day]
+
+
+def _clicks_in(log: EventLog) -> np.ndarray:
+    e, x, clicked = log.exposures, log.external, np.asarray(log.exposures.clicked, bool)
+    users, items = np.concatenate([e.user[clicked], x.user]), np.concatenate([e.item[clicked], x.item])
+    return np.stack([users, items]).astype(np.int32)
 
 
 def _hash(data: bytes) -> str:

@@ -64,6 +64,10 @@ class SystemSettings(Settings):
         """
         return None
 
+    def neighbour_events(self, events: EventDays) -> EventDays:
+        """What neighbours are drawn from: the window's events, and clicks of the days before it."""
+        return events.recent(self.training.window_days, self.training.click_days)
+
     def load_graph(self, folder: Path, view: RowView) -> NeighbourIndex | None:  # noqa: ARG002
         """The index that `NeighbourIndex.save` wrote to `folder`, memory-mapped."""
         return None
