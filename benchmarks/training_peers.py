@@ -185,13 +185,11 @@ def against_peers(hours: int, rounds: int, peer_instances: int) -> dict[str, Any
 
 def one_epoch(name: str, hours: int) -> None:
     """Print the processor seconds of one epoch of a system of the registry: the part of a checkout."""
-    import torch
-
+    import orchestration  # noqa: F401  # settles threads and memory as that commit does
     from models.ranking.lsttm.long_term_state import LongTermState
     from models.ranking.ranker import Ranker
     from models.ranking.registry import SYSTEMS
 
-    torch.set_num_threads(1)
     chosen, g = SYSTEMS[name].real, np.random.default_rng(1)
     users, items = (g.normal(0, 0.3, (n, 16)).astype(np.float32) for n in (USERS, ITEMS))
     state = LongTermState(users, items, users.any(1), items.any(1), (), (), "{}")
@@ -239,6 +237,9 @@ def main(arguments: Sequence[str] = ()) -> None:
         return
     import torch
 
+    from models.threads import settle_memory
+
+    settle_memory()
     torch.set_num_threads(1)
     figures = {"peers": against_peers(options.hours, options.rounds, options.peer_instances)}
     if options.against:
