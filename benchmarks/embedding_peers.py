@@ -9,7 +9,7 @@ an element). The peers get one index a field and instance:
 - torch's `EmbeddingBag(sparse=True)`, all fields in one table, with its Adagrad for sparse gradients.
 
 From the same table and batch the rows looked up must be the same, and ours and torch's must move to the same
-values, before anything is timed. Processor milliseconds, medians of rounds in which every side takes its turn.
+values, before anything is timed. Processor milliseconds, medians of rounds in which all sides take turns.
 
     python -m benchmarks.embedding_peers [--json]
 """

@@ -1,7 +1,7 @@
-"""Training DeepFM for an epoch from disk: ours, torch-rechub, deepctr-torch and FuxiCTR, by their own loaders.
+"""Training DeepFM for an epoch from disk: ours, torch-rechub, deepctr-torch, FuxiCTR, by their own loaders.
 
-The same simulated exposures, fields, embedding width (16), hidden layers (128, 64), batch size (256), Adam;
-one thread. Ours reads partitions of instances, as a night does; the peers read files of the same columns
+The same simulated exposures, fields, embedding width (16), hidden layers (128, 64), batch size (256) and
+Adam; one thread. Ours reads partitions of instances, as a night does; the peers read files of these columns
 (`.npz`, codes numbered by field) by what their libraries offer. Processor seconds from opening the files to
 the end of the epoch, medians of rounds in which every side takes its turn. Peers train on fewer instances
 where `--peer-instances` says so: their rates do not depend on it.
