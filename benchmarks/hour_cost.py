@@ -1,10 +1,10 @@
 """Claim: an hour costs its hour, whatever the history before it holds.
 
 A small simulated source, three tiny systems: the hourly job of Dagster (gate and load exposures and external
-clicks, score, adapt) runs in this process on the same hours of one home, once with a single day before them and
-once with several times as many (landed files, loaded rows, users, items, scores and metrics of each). Both are
-copies of one home with the same base models, so that all that differs is the history around them. CPU time by
-part, without what a part calls in another. Aim: equal within 10 %.
+clicks, score, adapt) runs in this process on the same hours of one home, once with a single day before them
+and once with several times as many (landed files, loaded rows, users, items, scores and metrics of each). All
+are copies of one home with the same base models, so that all that differs is the history around them. Printed
+is CPU time by part, without what a part calls in another. Aim: equal within 10 %.
 
     python -m benchmarks.hour_cost --history 1 64 --json
 """
@@ -252,7 +252,7 @@ def make(root: Path, users: int) -> None:
 
 
 def lengthen(root: Path, days: int) -> None:
-    """Put `days` − 1 more days before BASE: files, rows, users, items, scores and metrics, all made of BASE's."""
+    """Put `days` − 1 more days before BASE: files, rows, users, items, scores, metrics, all made of BASE's."""
     import datetime as dt
 
     from warehouse.home import Deployment, Home
@@ -294,10 +294,12 @@ _LENGTHEN = (
         shown_at - $back::BIGINT * {_DAY_MS} AS shown_at) FROM exposures WHERE partition LIKE $base || '%'""",
     f"""INSERT INTO external_clicks BY NAME SELECT * REPLACE (
         $day || substr(partition, 11) AS partition, occurred_at - $back::BIGINT * {_DAY_MS} AS occurred_at,
-        received_at - $back::BIGINT * {_DAY_MS} AS received_at) FROM external_clicks WHERE partition LIKE $base || '%'""",
+        received_at - $back::BIGINT * {_DAY_MS} AS received_at)
+        FROM external_clicks WHERE partition LIKE $base || '%'""",
     f"""INSERT INTO batches BY NAME SELECT * REPLACE (
         $day || substr(partition, 11) AS partition, start_ms - $back::BIGINT * {_DAY_MS} AS start_ms,
-        json_merge_patch(statistics, json_object('start_ms', start_ms - $back::BIGINT * {_DAY_MS})) AS statistics)
+        json_merge_patch(statistics, json_object('start_ms', start_ms - $back::BIGINT * {_DAY_MS}))
+        AS statistics)
         FROM batches WHERE partition LIKE $base || '%' AND table_name IN ('exposures', 'external_clicks')""",
     """INSERT INTO user_index SELECT user_id || '-' || $back, user_index + $back * $users FROM user_index
         WHERE user_index < $users""",
@@ -309,22 +311,25 @@ _LENGTHEN = (
         WHERE item_index < $items""",
     """INSERT INTO predictions SELECT exposure_id, system, 'v', partition, 0.5,
         rpad(replace(substr(partition, 1, 13), '-', ''), 10, '0')::BIGINT FROM exposures,
-        (SELECT unnest(['deepfm_external', 'lsttm', 'lsttm_spectral']) AS system) WHERE partition LIKE $day || '%'""",
+        (SELECT unnest(['deepfm_external', 'lsttm', 'lsttm_spectral']) AS system)
+        WHERE partition LIKE $day || '%'""",
     """INSERT INTO metrics SELECT name, system, $day || '-' || lpad(hour::VARCHAR, 2, '0') || ':00', 0.5,
         '{"reason": ""}', replace($day, '-', '')::BIGINT * 100 + hour
         FROM (SELECT unnest(['deepfm_external', 'lsttm', 'lsttm_spectral']) AS system),
-        (SELECT unnest(['auc', 'auc_se', 'auc_static', 'aupr', 'log_loss', 'gauc', 'exposures', 'gate_short', 'failed'])
-        AS name), (SELECT unnest(range(24)) AS hour)""",
+        (SELECT unnest(['auc', 'auc_se', 'auc_static', 'aupr', 'log_loss', 'gauc', 'exposures', 'gate_short',
+        'failed']) AS name), (SELECT unnest(range(24)) AS hour)""",
 )
 
 
 def as_table(figures: dict[str, Any]) -> str:
     """One line a part, one column a history."""
     by_history = figures["cpu_ms"]
-    lines = [f"{'part, CPU ms an hour':40}" + "".join(f"{f'history {days}':>14}" for days in by_history)]
-    for name in [*PARTS, REST, "all"]:
-        lines.append(f"{name:40}" + "".join(f"{values[name]:14.1f}" for values in by_history.values()))
-    return "\n".join([f"{figures['exposures an hour']} exposures an hour", *lines])
+    head = f"{'part, CPU ms an hour':40}" + "".join(f"{f'history {days}':>14}" for days in by_history)
+    lines = [
+        f"{name:40}" + "".join(f"{values[name]:14.1f}" for values in by_history.values())
+        for name in [*PARTS, REST, "all"]
+    ]
+    return "\n".join([f"{figures['exposures an hour']} exposures an hour", head, *lines])
 
 
 if __name__ == "__main__":

@@ -6,13 +6,13 @@ import shutil
 
 import numpy as np
 import pytest
-from models.ranking.instances.partition import read_day as read_partition
-from models.ranking.instances.window import TrainingWindow
 
 from assets.ranking.encoding import CHANGED, CHANGED_BEFORE, MISSING, STATELESS, days_due, encode
 from assets.ranking.instance_store import STATE, InstanceStore
 from assets.ranking.reading import read_day, read_log
 from models.ranking.features.features import Features, FeatureSettings
+from models.ranking.instances.partition import read_day as read_partition
+from models.ranking.instances.window import TrainingWindow
 from tests.assets.ranking.day_logs import DAYS, contents, describe, history, hours_of, load, loaded_in
 from tests.warehouse.frames import ZONE
 from warehouse.landing.service_time import DAY_MS
