@@ -142,10 +142,9 @@ def score_day(
         Diverged: the training has.
         NotFinite: scores of an hour are NaN or infinite.
     """
-    from models.ranking.instances.window import TrainingWindow
-
     from models.metrics import finite
     from models.ranking.day import ServedDay
+    from models.ranking.instances.window import TrainingWindow
 
     def of_system(stage: str, done: int, total: int) -> None:
         report(f"{name}: {stage}", done, total)
