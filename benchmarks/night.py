@@ -22,6 +22,7 @@ import statistics
 import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,10 @@ def nights(folder: Path, size: Size, count: int, options: argparse.Namespace) ->
     """Encode `count` days in order; with `--nights`, every one is trained on as well."""
     measured = []
     for day in range(count):
-        night = {"night": day + 1, "encoding": apart(encode, folder, day, *size.day)}
+        noted = folder / f"{day}.json"  # beside what a run before left in a folder of the user's
+        if not noted.exists():
+            noted.write_text(json.dumps(apart(encode, folder, day, *size.day)))
+        night: dict[str, Any] = {"night": day + 1, "encoding": json.loads(noted.read_text())}
         if options.nights and day + 1 >= size.window:
             night["training"] = {
                 system: apart(train, _window(folder, day, size), system, options.train_seconds)
@@ -91,6 +95,8 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
         "items": size.day[2],
         "encoding_a_day": summary([night["encoding"] for night in measured]),
     }
+    if options.only_encode:
+        return out
     if options.nights:
         return out | {"nights": measured, "later_against_earlier": growth(measured, size.window)}
     out["training"] = {
@@ -128,11 +134,14 @@ def main(arguments: Sequence[str] = ()) -> None:
     parser.add_argument("--nights", type=int, help="so many nights in a row, each trained on")
     parser.add_argument("--systems", nargs="+", default=list(SYSTEMS))
     parser.add_argument("--train-seconds", type=float, help="end an epoch after so long, and project it")
-    parser.add_argument("--folder", type=Path, help="where partitions lie for a while; default: temporary")
+    parser.add_argument("--folder", type=Path, help="for the partitions, which stay; days in it are taken")
+    parser.add_argument("--only-encode", action="store_true", help="no training and no hour")
     parser.add_argument("--json", action="store_true", help="one JSON object, nothing else")
     options = parser.parse_args(arguments)
-    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-        print(json.dumps(measure(options, Path(folder)), indent=None if options.json else 1))
+    with ExitStack() as stack:
+        folder = options.folder or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        folder.mkdir(parents=True, exist_ok=True)
+        print(json.dumps(measure(options, folder), indent=None if options.json else 1))
 
 
 if __name__ == "__main__":

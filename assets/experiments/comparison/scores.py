@@ -22,6 +22,7 @@ from assets.experiments.source_logs import Logs, read_history, read_hours
 from assets.experiments.workers import Emit, WorkProgress
 from assets.ranking.window_days import WindowFolders, longest
 from models.progress import Progress
+from models.threads import use_threads
 from warehouse.landing.service_time import ServiceZone
 
 if TYPE_CHECKING:
@@ -75,10 +76,8 @@ def score_unit(unit: ScoringUnit, emit: Emit) -> None:
     A system whose training diverges or whose scores are no numbers is emitted with the reason; the others go
     on.
     """
-    import torch
-
     if unit.settings.device == "cpu":
-        torch.set_num_threads(1)
+        use_threads()
     hours = read_hours(unit.logs, unit.day)
     with unit.logs.open() as warehouse:
         day_start_ms = ServiceZone(unit.logs.zone).day_start_ms(unit.day)
