@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from warehouse.landing.service_time import DAY_MS, ServiceZone
 
 AtLeastOne = Annotated[int, Field(ge=1)]
-AtLeastFour, AtLeastFive = Annotated[int, Field(ge=4)], Annotated[int, Field(ge=5)]
+AtLeastFour = Annotated[int, Field(ge=4)]
+AtLeastFive = Annotated[int, Field(ge=5)]
 
 
 class KeepSettings(BaseModel):

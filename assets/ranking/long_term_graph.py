@@ -88,6 +88,7 @@ def trained(
             of_all = f"{number + 1} of {len(earlier) + 1}: " if earlier else ""
             listen = progress.to(context.log, f"{of_all}long-term graph {morning}:")
             state = _train(states, morning, deployment, (clicks, data_hash), state, listen)
+    assert state is not None  # the day itself is the last morning
     with timings.phase("record"):
         plot = plots.curves({"L_N": state.losses}, f"Long-term graph, {day}", "mean loss", "epoch")
         metrics = {"collapse": state.collapse}
