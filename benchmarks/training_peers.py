@@ -1,7 +1,7 @@
-"""Training DeepFM for an epoch from disk: ours, torch-rechub, deepctr-torch and FuxiCTR, by their own loaders.
+"""Training DeepFM for an epoch from disk: ours, torch-rechub, deepctr-torch, FuxiCTR, by their own loaders.
 
-The same simulated exposures, fields, embedding width (16), hidden layers (128, 64), batch size (256), Adam;
-one thread. Ours reads partitions of instances, as a night does; the peers read files of the same columns
+The same simulated exposures, fields, embedding width (16), hidden layers (128, 64), batch size (256) and
+Adam; one thread. Ours reads partitions of instances, as a night does; the peers read files of these columns
 (`.npz`, codes numbered by field) by what their libraries offer. Processor seconds from opening the files to
 the end of the epoch, medians of rounds in which every side takes its turn. Peers train on fewer instances
 where `--peer-instances` says so: their rates do not depend on it.
@@ -185,13 +185,11 @@ def against_peers(hours: int, rounds: int, peer_instances: int) -> dict[str, Any
 
 def one_epoch(name: str, hours: int) -> None:
     """Print the processor seconds of one epoch of a system of the registry: the part of a checkout."""
-    import torch
-
+    import orchestration  # noqa: F401  # settles threads and memory as that commit does
     from models.ranking.lsttm.long_term_state import LongTermState
     from models.ranking.ranker import Ranker
     from models.ranking.registry import SYSTEMS
 
-    torch.set_num_threads(1)
     chosen, g = SYSTEMS[name].real, np.random.default_rng(1)
     users, items = (g.normal(0, 0.3, (n, 16)).astype(np.float32) for n in (USERS, ITEMS))
     state = LongTermState(users, items, users.any(1), items.any(1), (), (), "{}")
@@ -239,6 +237,9 @@ def main(arguments: Sequence[str] = ()) -> None:
         return
     import torch
 
+    from models.threads import settle_memory
+
+    settle_memory()
     torch.set_num_threads(1)
     figures = {"peers": against_peers(options.hours, options.rounds, options.peer_instances)}
     if options.against:

@@ -102,16 +102,6 @@ def rows(columns: Columns, index: slice | np.ndarray) -> Columns:
     return type(columns)(**{f.name: getattr(columns, f.name)[index] for f in fields(columns)})
 
 
-def _clicks_of(read: Callable[[], EventLog]) -> Callable[[], EventLog]:
-    """The same day without the exposures that were not clicked."""
-
-    def clicks() -> EventLog:
-        log = read()
-        return replace(log, exposures=rows(log.exposures, np.flatnonzero(log.exposures.clicked)))
-
-    return clicks
-
-
 @dataclass(frozen=True)
 class EventDays:
     """A log cut into service days, oldest first, each read when it is asked for and then forgotten.
@@ -144,18 +134,6 @@ class EventDays:
         skip = begin - first
         start = begin * DAY_MS - zone
         return replace(self, readers=self.readers[skip:], start_ms=start, beside=self.beside[skip:])
-
-    def recent(self, days: int | None, clicks: int | None) -> EventDays:
-        """The last `days`, and the clicks of the last `clicks` days where those are more; None: all.
-
-        Of earlier days whatever was shown and not clicked is left out: on a busy log that is nearly all.
-        """
-        whole, wider = self.last(days), self.last(clicks)
-        earlier = len(wider) - len(whole)
-        if earlier <= 0:
-            return whole
-        readers = [_clicks_of(read) for read in wider.readers[:earlier]]
-        return replace(wider, readers=[*readers, *whole.readers])
 
     @classmethod
     def of(cls, log: EventLog) -> EventDays:

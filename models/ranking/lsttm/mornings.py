@@ -3,8 +3,7 @@
 A morning of day d reads the clicks received in the `click_days` before d, and starts from the morning of d−1.
 It is stored beside the events of day d−1, with digests of the clicks it was made of: a stored morning whose
 clicks have changed since, or whose morning before has, is computed again. What a digest cannot tell: days
-that are no longer at hand are taken to be as they were. A day's clicks lie beside it as well, so that later
-nights need not read its exposures for them; whoever replaces a day's events removes what lies beside.
+that are no longer at hand are taken to be as they were.
 """
 
 from __future__ import annotations
@@ -18,13 +17,13 @@ from pathlib import Path
 
 import numpy as np
 
-from models.files import replace_file, replace_folder
-from models.ranking.features.event_log import DAY_MS, EventDays, EventLog
+from models.files import replace_folder
+from models.ranking.features.day_clicks import clicks_of
+from models.ranking.features.event_log import DAY_MS, EventDays
 from models.ranking.lsttm.click_factors import Factors, FactorSettings, NodeVectors, factorise
 
 FORMAT = 1  #: of a stored morning; another number makes stored ones worthless
 ABOUT = "morning.json"
-CLICKS = "clicks.npy"  #: of a day: int32 [2, C], users and items
 
 
 @dataclass(frozen=True)
@@ -149,23 +148,12 @@ class Mornings:
     def _clicks_of(self, day: int) -> np.ndarray:
         """Users and items int32 [2, C] of the clicks that a day received, in any application."""
         if day not in self._clicks:
-            folder = self.events.beside[day - self.first_day]
-            file = None if folder is None else folder / CLICKS
-            if file is not None and file.is_file():
-                clicks: np.ndarray = np.load(file, mmap_mode="r")
-            else:
-                clicks = _clicks_in(self.events.readers[day - self.first_day]())
-                if file is not None:
-                    with replace_file(file) as fresh, fresh.open("wb") as stream:
-                        np.save(stream, clicks)
+            log = clicks_of(self.events, day - self.first_day)
+            parts = log.exposures, log.external
+            users, items = (np.concatenate([getattr(p, name) for p in parts]) for name in ("user", "item"))
+            clicks = np.stack([users, items]).astype(np.int32)
             self._clicks[day], self._digests[day] = clicks, _hash(clicks.tobytes())
         return self._clicks[day]
-
-
-def _clicks_in(log: EventLog) -> np.ndarray:
-    e, x, clicked = log.exposures, log.external, np.asarray(log.exposures.clicked, bool)
-    users, items = np.concatenate([e.user[clicked], x.user]), np.concatenate([e.item[clicked], x.item])
-    return np.stack([users, items]).astype(np.int32)
 
 
 def _hash(data: bytes) -> str:

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from models.ranking.features.codes import Layout
+from models.ranking.features.day_clicks import recent_events
 from models.ranking.features.event_log import EventDays
 from models.ranking.features.features import FeatureSettings
 from models.ranking.features.neighbours import NeighbourIndex, RowView
@@ -66,7 +67,7 @@ class SystemSettings(Settings):
 
     def neighbour_events(self, events: EventDays) -> EventDays:
         """What neighbours are drawn from: the window's events, and clicks of the days before it."""
-        return events.recent(self.training.window_days, self.training.click_days)
+        return recent_events(events, self.training.window_days, self.training.click_days)
 
     def load_graph(self, folder: Path, view: RowView) -> NeighbourIndex | None:  # noqa: ARG002
         """The index that `NeighbourIndex.save` wrote to `folder`, memory-mapped."""

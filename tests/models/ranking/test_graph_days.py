@@ -132,7 +132,11 @@ def test_a_window_bounds_what_is_read(system, log, view):
     assert not same(sampled(windowed, log, hours), sampled(whole, log, hours))
 
 
-def test_earlier_days_lend_their_clicks_alone(log, view):
+def unreadable():
+    raise AssertionError("the events of a day before the window were read again")
+
+
+def test_earlier_days_lend_their_clicks_alone(log, view, tmp_path):
     settings = windowed_settings("din_typed", window_days=1, click_days=2)
     e = log.exposures
     day = (e.shown_at - START) // DAY_MS
@@ -141,7 +145,12 @@ def test_earlier_days_lend_their_clicks_alone(log, view):
     without = replace(log, exposures=rows(e, wanted)).between(START + DAY_MS, START + 3 * DAY_MS)
     one, other = (settings.graph(EventDays.of(part), view) for part in (past, without))
     hours = range(26, 70, 5)
-    assert same(sampled(one, log, hours), sampled(other, log, hours))
+    expected = sampled(other, log, hours)
+    assert same(sampled(one, log, hours), expected)
+    stored = narrow_days(past, tmp_path)
+    assert same(sampled(settings.graph(stored, view), log, hours), expected)
+    gone = replace(stored, readers=[unreadable, unreadable, stored.readers[2]])
+    assert same(sampled(settings.graph(gone, view), log, hours), expected), "the clicks lie beside"
 
 
 def test_the_last_days_are_whole_service_days():
