@@ -21,7 +21,7 @@ from models.ranking.training.system import LongTermVectors
 BEFORE_ALL_DAYS = -(2**40)
 
 
-class Reach(NamedTuple):
+class VectorReach(NamedTuple):
     """How many instances have which kind of long-term vector."""
 
     instances: int
@@ -109,7 +109,7 @@ class LongTermDays:
                 out[here] = vectors[users[here]]
         return out
 
-    def reach(self, users: np.ndarray, cutoff_ms: np.ndarray) -> Reach:
+    def reach(self, users: np.ndarray, cutoff_ms: np.ndarray) -> VectorReach:
         """Count instances [N] without a graph, and those whose user it does not know."""
         has_graph = np.array([vectors is not None for vectors in self.mornings])
         at = self._morning(cutoff_ms)
@@ -118,7 +118,7 @@ class LongTermDays:
             int((~self.vectors(users[part], cutoff_ms[part]).any(-1)).sum())
             for part in np.array_split(np.flatnonzero(graphed), len(users) // 2**20 + 1)
         )
-        return Reach(len(users), int((~graphed).sum()), unknown)
+        return VectorReach(len(users), int((~graphed).sum()), unknown)
 
     def _morning(self, cutoff_ms: np.ndarray) -> np.ndarray:
         """Positions among the mornings, int64 of the same shape; -1 before the first."""
