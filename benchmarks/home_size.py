@@ -32,11 +32,12 @@ Sizes = dict[str, int]  #: kind → bytes
 
 
 def keeping(days: int) -> KeepSettings:
-    """Every kind for this many days; hours for four, which is the least."""
+    """Every kind for this many days; hours and states of instances for the least that there is."""
     from warehouse.keeping import KeepSettings
 
     names = set(KeepSettings.model_fields) - {"reports"}
-    return KeepSettings(**dict.fromkeys(names, days) | {"hourly_states": max(days, 4)})
+    least = {"hourly_states": max(days, 4), "instance_states": max(days, 5)}
+    return KeepSettings(**dict.fromkeys(names, days) | least)
 
 
 def landed(landing: Path, days: int, hours: int) -> None:
@@ -144,8 +145,8 @@ def main() -> None:
             tuple(chosen.systems.split(",")),
             chosen.window,
         )
-    # The graphs of a window begin a day before it, and hours are kept for four days at least.
-    result = figures(weighed, min(max(chosen.keep, chosen.window + 1, 4) + 2, chosen.days))
+    # The graphs of a window begin a day before it, and states of instances are kept for five days at least.
+    result = figures(weighed, min(max(chosen.keep, chosen.window + 1, 5) + 2, chosen.days))
     if chosen.json:
         print(json.dumps(result))
         return

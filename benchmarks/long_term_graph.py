@@ -5,9 +5,9 @@ have most of the clicks. Each size is a process of its own on one thread, so tha
 own; seconds are processor time. Parts: the graph out of the columns of clicks, the order of neighbours and
 the table (`start`), an epoch of walks, and the vectors of all nodes.
 
-The peer is the former step (until decision 0036), in a slim copy: 50 noise nodes of its own for every path,
-padded lists of 30 neighbours for all nodes. It is timed on a few steps at the smallest size, and its epoch is
-extrapolated from them; so is ours where `--steps` limits it. The output says which.
+The peer is the former step (until decision 0036), in a slim copy: 2,048 paths, each with 50 noise nodes of
+its own, and padded lists of 30 neighbours for all nodes. It is timed on a few steps at the smallest size, and
+its epoch is extrapolated from them; so is ours where `--steps` limits it. The output says which.
 
     python -m benchmarks.long_term_graph --nodes 100000 1000000 10000000 --json
 """
@@ -33,6 +33,7 @@ from models.ranking.lsttm.random_walks import ClickGraph, Clicks, Sample
 
 CLICKS_A_NODE = 4
 USERS = 0.9  #: share of the nodes
+FORMER = {"noise_nodes": None, "step_neighbours": 30, "paths_per_step": 2048}  #: settings of the former step
 FORMER_STEPS = 4
 
 
@@ -82,7 +83,7 @@ def measure(nodes: int, steps: int | None, former: bool) -> dict[str, Any]:
     torch.set_num_threads(1)
     settings = LongTermSettings()
     if former:
-        settings = settings.model_copy(update={"noise_nodes": None, "step_neighbours": settings.neighbours})
+        settings = settings.model_copy(update=FORMER)
     clicks = clicks_of(nodes)
     seconds: dict[str, float] = {}
     began = time.process_time()

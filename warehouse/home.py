@@ -136,6 +136,9 @@ class Deployment(BaseModel):
     workers: int | None = Field(
         default=None, ge=1, description="systems trained at a time; None: as cores and memory allow"
     )
+    threads: int = Field(
+        default=1, ge=1, description="threads a process computes with; more help only where little else runs"
+    )
     device: str = "cpu"  #: torch device of training and scoring
     seed: int = 0  #: of every training
     landing: str | None = Field(

@@ -10,6 +10,7 @@ from warehouse.landing.service_time import DAY_MS, ServiceZone
 
 AtLeastOne = Annotated[int, Field(ge=1)]
 AtLeastFour = Annotated[int, Field(ge=4)]
+AtLeastFive = Annotated[int, Field(ge=5)]
 
 
 class KeepSettings(BaseModel):
@@ -26,7 +27,7 @@ class KeepSettings(BaseModel):
     daily_models: AtLeastOne | None = 14  #: days with each night's rankers, to roll back to
     long_term_graphs: AtLeastOne | None = 14  #: days with a graph; trainings read those of their window
     instances: AtLeastOne | None = 30  #: days of encoded exposures, which trainings read
-    instance_states: AtLeastOne | None = 3  #: days with `state/` in them, from which the next day is encoded
+    instance_states: AtLeastFive | None = 5  #: days with `state/` in them, for late hours too
     checkpoints: AtLeastOne | None = 3  #: days of unfinished trainings
     profilers: AtLeastOne | None = 200  #: days of as-of dates; expected lift needs one of some months ago
     heatmaps: AtLeastOne | None = 120  #: days of as-of dates; a segment that none of them uses goes too

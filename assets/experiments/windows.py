@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from assets.ranking.window_days import days_of_window
+from assets.ranking.window_days import WindowFolders, days_of_window
 from models.progress import Progress, silent
 from warehouse.landing.service_time import ServiceZone
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from models.ranking.training.system import SystemSettings
 
 INSTANCES = "instances"  #: folder of a study's own partitions
-Windows = Mapping[tuple[str, str], tuple[Path, ...]]  #: (system, test day) → partitions, oldest first
+Windows = Mapping[tuple[str, str], WindowFolders]  #: (system, test day) → partitions
 
 
 def encode_windows(
@@ -53,16 +53,14 @@ def encode_windows(
         raise LookupError(f"{', '.join(early)}: there is no day before to train on (first day {first})")
     history = History.read(logs.open, zone, first, max(before.values()))
     known = (*others, *([logs.instances] if logs.instances is not None else []))
-    windows: dict[tuple[str, str], tuple[Path, ...]] = {}
+    windows: dict[tuple[str, str], WindowFolders] = {}
     for version in versions_of(systems, history.no_events):
         store = InstanceStore(scratch, version.name, known)
-        through = {day: days_of_window(zone, first, before[day], version.window_days) for day in days}
+        through = {day: days_of_window(zone, first, before[day], version.days) for day in days}
         needed = sorted({day for window in through.values() for day in window})
         encode(history, store, version.settings, needed, report or silent)
         folders = {day: store.folder(day, history.hashes.through[day]) for day in needed}
-        for name in version.systems:
-            length = systems[name].training.window_days
-            for day in days:
-                window = through[day] if length is None else through[day][-length:]
-                windows[name, day] = tuple(folder for key in window if (folder := folders[key]) is not None)
+        for day, window in through.items():
+            stored = [folder for key in window if (folder := folders[key]) is not None]
+            windows |= {(name, day): WindowFolders.of(stored, systems[name]) for name in version.systems}
     return windows

@@ -13,9 +13,9 @@ from assets.common.partitions import WINDOW, Partitions
 from assets.common.resources import HomeResource, ProgressReport, TrackingResource, WarehouseResource
 from assets.common.timings import Timings
 from assets.ranking.states import States
-from assets.ranking.system_training import SystemTraining, size_of, train_systems
+from assets.ranking.system_training import SystemTraining, rows_of, train_systems
 from assets.ranking.tracking import record_training
-from assets.ranking.training_window import Window
+from assets.ranking.training_window import NightlyWindow
 from warehouse.landing.service_time import DAY_MS
 
 if TYPE_CHECKING:
@@ -88,16 +88,19 @@ def train_all(
         loaded = set(opened.loaded("exposures")["partition"])
     # They are there where `training_instances` ran before; what is missing, as after an upgrade, is encoded.
     with timings.phase("instances"):
-        windows = Window.through(day, home, warehouse).folders(listen, context.log.info)
+        nightly = NightlyWindow.through(day, home, warehouse)
+        windows = nightly.folders(listen, context.log.info)
     plan = [
-        SystemTraining(name, day, data_hash, deployment, settings, states, tuple(folders))
-        for name, (settings, folders) in windows.items()
+        SystemTraining(name, day, data_hash, deployment, nightly.systems[name], states, window)
+        for name, window in windows.items()
     ]
     metadata: dict[str, Any] = {"data_hash": data_hash, **_windows_shown(plan)}
     absent = [hour[11:13] for hour in zone.hours_of_day(day) if hour not in loaded]
     metadata["hours of the day without exposures"] = ", ".join(absent) or "none"
     with timings.phase("compute"):
         trained = train_systems(plan, listen)
+    for one in trained:
+        metadata |= {f"{one.system}: note": note for note in one.notes}
     failed = {one.system: one.failure for one in trained if one.failure}
     losses = {one.system: list(one.losses) for one in trained if not one.failure}
     for system in losses:
@@ -119,12 +122,12 @@ def _windows_shown(plan: Sequence[SystemTraining]) -> dict[str, Any]:
     """Days and exposures of the systems' windows, each window once."""
     by_window: dict[tuple[Path, ...], list[str]] = {}
     for training in plan:
-        by_window.setdefault(training.window, []).append(training.system)
+        by_window.setdefault(training.window.instances, []).append(training.system)
     shown: dict[str, Any] = {}
     for window, systems in by_window.items():
         name = "" if len(by_window) == 1 else f"{', '.join(systems)}: "
         shown[f"{name}days"] = f"{window[0].name} to {window[-1].name}"
-        shown[f"{name}exposures"] = size_of(window)[0]
+        shown[f"{name}exposures"] = rows_of(window)
     return shown
 
 

@@ -50,9 +50,9 @@ class History:
             start_ms = zone.day_start_ms(first_day)
             no_events = read_log(warehouse, zone, start_ms, start_ms, "mentioned")
         rows = dict.fromkeys(hashes.days, 0)
-        for partition, kept in zip(loaded["partition"], loaded["kept"], strict=True):
+        for partition, exposures in zip(loaded["partition"], loaded["kept"], strict=True):
             if partition[:10] in rows:
-                rows[partition[:10]] += int(kept)
+                rows[partition[:10]] += int(exposures)
         return cls(open_warehouse, zone, hashes, rows, no_events)
 
 
@@ -109,17 +109,16 @@ def _encode_due(
     """Encode what is due, while nobody else does."""
     due = days_due(history.hashes, store, days)
     total, began = sum(history.rows[day] for day in due), time.perf_counter()
-    before, state = "", None
     for number, day in enumerate(due, start=1):
         why = _why(store.new_folder(day), history.hashes, day)
         with done.timings.phase("read"):
-            if state is None or before != history.zone.day_before(day):
-                state = _state_before(history, store, settings, day)
+            # From the files, also where the day before was encoded just now: arrays stay on disk.
+            state = _state_before(history, store, settings, day)
             with history.open() as warehouse:
                 log = read_day(warehouse, history.zone, day)
                 described = read_descriptions(warehouse, history.zone, history.zone.day_after(day))
         _encode_day(state, log, described, store.new_folder(day), history.hashes.about(day), done.timings)
-        before, done.why[day] = day, why
+        done.why[day] = why
         done.rows += len(log.exposures)
         listen(STAGE, done.rows, total)
         if tell is not None:

@@ -7,7 +7,7 @@ on a busy machine they wait for long.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ from assets.experiments.workers import Emit, WorkProgress, run_units
 from assets.ranking.instance_store import read_manifest
 from assets.ranking.long_term_reading import open_long_term_days
 from assets.ranking.states import StateRecord, States
+from assets.ranking.window_days import WindowFolders
 from models.progress import Progress
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class SystemTraining:
     deployment: Deployment
     settings: SystemSettings  #: what `hourfold tune` chose among them
     states: States
-    window: tuple[Path, ...]  #: partitions of instances, oldest first
+    window: WindowFolders
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ class SystemTrained:
     system: str
     losses: tuple[float, ...] = ()
     failure: str = ""
+    notes: tuple[str, ...] = ()  #: what the training had to do without
 
 
 def train_systems(
@@ -82,10 +84,11 @@ def workers_for(plan: Sequence[SystemTraining]) -> int:
     deployment = plan[0].deployment
     if deployment.workers is not None:
         return min(deployment.workers, len(plan))
-    sizes = {training.window: size_of(training.window) for training in plan}
-    if deployment.device != "cpu" or max(rows for rows, _ in sizes.values()) < LEAST_EXPOSURES:
+    rows = max(rows_of(training.window.instances) for training in plan)
+    if deployment.device != "cpu" or rows < LEAST_EXPOSURES:
         return 1
-    memory = memory_available() // max(bytes_needed(*sizes[training.window]) for training in plan)
+    clicks = max(_clicks_of(training.window.events) for training in plan)
+    memory = memory_available() // bytes_needed(rows, clicks)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(len(plan), cores, memory))
 
@@ -95,11 +98,15 @@ def bytes_needed(rows: int, clicks: int) -> int:
     return BYTES_A_SYSTEM + BYTES_AN_INSTANCE * min(rows, BLOCK) + BYTES_A_CLICK * clicks
 
 
-def size_of(window: Sequence[Path]) -> tuple[int, int]:
-    """Exposures of a window, and clicks of all applications."""
-    manifests = [manifest for folder in window if (manifest := read_manifest(folder)) is not None]
-    clicks = sum(manifest["clicks"] + manifest["external_clicks"] for manifest in manifests)
-    return sum(manifest["rows"] for manifest in manifests), clicks
+def rows_of(folders: Sequence[Path]) -> int:
+    """Exposures in some partitions."""
+    return sum(manifest["rows"] for folder in folders if (manifest := read_manifest(folder)) is not None)
+
+
+def _clicks_of(folders: Sequence[Path]) -> int:
+    """Clicks of all applications in some partitions."""
+    manifests = [manifest for folder in folders if (manifest := read_manifest(folder)) is not None]
+    return sum(manifest["clicks"] + manifest["external_clicks"] for manifest in manifests)
 
 
 def memory_available() -> int:
@@ -118,20 +125,20 @@ def train_unit(training: SystemTraining, emit: Emit) -> None:
     def listen(stage: str, done: int, total: int) -> None:
         emit(WorkProgress(f"{about} {stage}", done, total))
 
+    notes: list[str] = []
     try:
-        ranker = train(training, listen)
+        ranker = train(training, listen, notes.append)
     except (ValueError, ArithmeticError) as error:
         emit(SystemTrained(training.system, failure=f"{type(error).__name__}: {error}"))
     else:
-        emit(SystemTrained(training.system, tuple(ranker.losses)))
+        emit(SystemTrained(training.system, tuple(ranker.losses), notes=tuple(notes)))
 
 
-def train(training: SystemTraining, listen: Progress) -> Ranker:
+def train(training: SystemTraining, listen: Progress, note: Callable[[str], None] | None = None) -> Ranker:
     """Train one system on the partitions of its window, and store it whole.
 
     The record shows what the settings of `hourfold tune` made of the system.
     """
-    from models.ranking.instances.window import TrainingWindow
     from models.ranking.ranker import Ranker
 
     system, day, deployment, states = training.system, training.day, training.deployment, training.states
@@ -139,11 +146,17 @@ def train(training: SystemTraining, listen: Progress) -> Ranker:
     long_term = None
     if settings.uses_long_term:
         offset_ms = deployment.service_zone.offset_ms
-        long_term = open_long_term_days(states, day, len(training.window), offset_ms)
+        long_term = open_long_term_days(states, day, len(training.window.instances), offset_ms)
+        first_day = deployment.behaviours_first_day
+        if note is not None and (absent := [day for day in long_term.missing if day >= first_day]):
+            note(
+                f"no long-term graph of {absent[0]} to {absent[-1]} ({len(absent)} days): instances of the "
+                "days after them read zero vectors; materialise `long_term_graph` of these days to mend it"
+            )
     checkpoint = states.checkpoint(system, day)
     ranker = Ranker.train(
         settings,
-        TrainingWindow.open(training.window, settings.features),
+        training.window.open(settings.features),
         seed=deployment.seed,
         device=deployment.device,
         long_term=long_term,

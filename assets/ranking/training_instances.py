@@ -15,7 +15,7 @@ from assets.common.timings import Timings
 from assets.ranking.encoding import EncodedDays
 from assets.ranking.instance_page import FieldCounts, FieldSummary, fields_table, histograms, sample_of
 from assets.ranking.instance_store import bytes_of
-from assets.ranking.training_window import Window
+from assets.ranking.training_window import NightlyWindow
 
 if TYPE_CHECKING:
     from warehouse.home import Deployment
@@ -68,7 +68,7 @@ def encoded(
 ) -> dg.MaterializeResult:
     """Encode a day in every version of the deployment; returns what its page shows."""
     day = context.partition_key
-    window = Window.through(day, home, warehouse)
+    window = NightlyWindow.through(day, home, warehouse)
     timings, metadata, faults = Timings(), dict[str, Any](), list[str]()
     for version in window.versions:
         days = window.encode(version, progress.to(context.log), context.log.info)

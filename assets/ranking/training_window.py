@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from assets.common.tuned import Values, tuned_settings, with_tuned
 from assets.ranking.encoding import EncodedDays, History, Tell, encode
 from assets.ranking.instance_store import InstanceStore
-from assets.ranking.window_days import days_of_window, longest
+from assets.ranking.window_days import WindowFolders, days_of_window, event_days, longest
 from models.progress import Progress
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class InstanceVersion:
     name: str  #: twelve hex digits
     settings: FeatureSettings
     systems: tuple[str, ...]
-    window_days: int | None  #: the longest window of these systems; None: all days
+    days: int | None  #: that these systems read, the longest window of instances or events; None: all
 
 
 def system_settings(
@@ -55,14 +55,14 @@ def versions_of(systems: Mapping[str, SystemSettings], log: EventLog) -> list[In
         readers.setdefault(version_of(system.features, layout), []).append(name)
     versions = []
     for version, names in readers.items():
-        windows = [systems[name].training.window_days for name in names]
+        windows = [event_days(systems[name]) for name in names]
         settings = systems[names[0]].features.model_copy(update={"counts": True, "external": True})
         versions.append(InstanceVersion(version, settings, tuple(names), longest(windows)))
     return versions
 
 
 @dataclass(frozen=True)
-class Window:
+class NightlyWindow:
     """The logs through a day, and the versions of instances that a deployment's systems read of them."""
 
     day: str
@@ -72,7 +72,7 @@ class Window:
     root: Path  #: where partitions lie
 
     @classmethod
-    def through(cls, day: str, home: HomeResource, warehouse: WarehouseResource) -> Window:
+    def through(cls, day: str, home: HomeResource, warehouse: WarehouseResource) -> NightlyWindow:
         """The window of the deployment's systems that ends with a day."""
         deployment = home.deployment
         tuned = tuned_settings(home.paths, deployment.source, deployment.size, deployment.systems)
@@ -84,20 +84,16 @@ class Window:
 
     def encode(self, version: InstanceVersion, listen: Progress, tell: Tell | None = None) -> EncodedDays:
         """Make sure of the partitions that a version's readers need, as `encode`."""
-        days = days_of_window(self.history.zone, self.history.hashes.days[0], self.day, version.window_days)
+        days = days_of_window(self.history.zone, self.history.hashes.days[0], self.day, version.days)
         return encode(
             self.history, InstanceStore(self.root, version.name), version.settings, days, listen, tell
         )
 
-    def folders(
-        self, listen: Progress, tell: Tell | None = None
-    ) -> dict[str, tuple[SystemSettings, list[Path]]]:
-        """Every system with its settings and the partitions of its own window, oldest first."""
+    def folders(self, listen: Progress, tell: Tell | None = None) -> dict[str, WindowFolders]:
+        """The partitions of every system's own window."""
         windows = {}
         for version in self.versions:
             folders = self.encode(version, listen, tell).folders
             for name in version.systems:
-                settings = self.systems[name]
-                days = settings.training.window_days
-                windows[name] = (settings, folders if days is None else folders[-days:])
+                windows[name] = WindowFolders.of(folders, self.systems[name])
         return {name: windows[name] for name in self.systems}

@@ -12,7 +12,7 @@ from assets.common.timings import Timings
 from assets.upkeep.sizes import GROWS, sizes
 
 if TYPE_CHECKING:
-    from assets.upkeep.cleaning import Outcome
+    from assets.upkeep.cleaning import Cleared
 
 SIZES = "bytes on disk"  #: the metric; its system is the kind, its partition the day
 MIB = 2**20
@@ -66,7 +66,7 @@ def upkeep_asset() -> dg.AssetsDefinition:
     return upkeep
 
 
-def page(outcome: "Outcome", weighed: dict[str, int]) -> dict[str, Any]:
+def page(outcome: "Cleared", weighed: dict[str, int]) -> dict[str, Any]:
     """What the asset's page shows: totals as numbers, the rest as tables."""
     count, freed = outcome.total
     bounded = sum(size for kind, size in weighed.items() if kind not in GROWS)
@@ -84,14 +84,14 @@ def page(outcome: "Outcome", weighed: dict[str, int]) -> dict[str, Any]:
     }
 
 
-def freed_table(outcome: "Outcome") -> str:
+def freed_table(outcome: "Cleared") -> str:
     """A row a kind, in Markdown."""
     verb = "would go" if outcome.dry_run else "went"
     rows = [f"| {kind} | {count:,} | {size / MIB:,.2f} |" for kind, (count, size) in outcome.freed.items()]
     return "\n".join([f"| kind | {verb} | MiB |", "|---|---|---|", *rows])
 
 
-def stays_table(outcome: "Outcome") -> str:
+def stays_table(outcome: "Cleared") -> str:
     """A row a kind and reason, in Markdown."""
     rows = [
         f"| {kind} | {why} | {count:,} |"

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Outcome:
+class Cleared:
     """What a clean-up removed, or would remove, and what it left although it is old."""
 
     dry_run: bool
@@ -59,9 +59,9 @@ class Cleaning:
     instance: dg.DagsterInstance
     dry_run: bool
 
-    def run(self) -> Outcome:
+    def run(self) -> Cleared:
         """Remove what is due, in an order in which a kill leaves nothing half."""
-        outcome = Outcome(self.dry_run)
+        outcome = Cleared(self.dry_run)
         aliases = aliases_of(self.tracking)
         views = {view.paths.root: view for view in (self.home.shop, self.home)}
         for view in views.values():
@@ -84,7 +84,7 @@ class Cleaning:
         """The present day of service time."""
         return self.home.deployment.service_zone.day_key(clock.now_ms())
 
-    def _remove(self, kind: Kind, outcome: Outcome) -> None:
+    def _remove(self, kind: Kind, outcome: Cleared) -> None:
         outcome.add(kind.name, len(kind.due), sum(weight(entry.path) for entry in kind.due))
         outcome.leave(kind.name, dict(Counter(kind.stays.values())))
         if self.dry_run:
@@ -103,13 +103,13 @@ class Cleaning:
 
         return TrackingResource(root=self.home.root, of_shop=True).open(PROFILING)
 
-    def _reports(self, outcome: Outcome) -> None:
+    def _reports(self, outcome: Cleared) -> None:
         from assets.upkeep.studies import old_studies
 
         for view in {view.paths.root: view for view in (self.home.shop, self.home)}.values():
             self._remove(old_studies(view.paths, self.home.deployment.keep.reports), outcome)
 
-    def _results(self, outcome: Outcome) -> None:
+    def _results(self, outcome: Cleared) -> None:
         from warehouse.store.expiry import Results, expire, expired
 
         if not self.home.paths.warehouse.exists():
@@ -126,7 +126,7 @@ class Cleaning:
                 if due and not self.dry_run:
                     expire(opened, table, due[0])
 
-    def _tracked(self, aliases: Sequence[Alias], outcome: Outcome) -> None:
+    def _tracked(self, aliases: Sequence[Alias], outcome: Cleared) -> None:
         keep, needed = self.home.deployment.keep, {alias.run_id: alias.why for alias in aliases}
         groups = [
             tracked_runs.due_runs(self.tracking, name, kinds, getattr(keep, name), self.today, needed)
@@ -142,7 +142,7 @@ class Cleaning:
                 "runs on a team's server are marked as deleted; `mlflow gc` there frees them"
             )
 
-    def _dagster(self, now: datetime, outcome: Outcome) -> None:
+    def _dagster(self, now: datetime, outcome: Cleared) -> None:
         keep = self.home.deployment.keep
         old = dagster_runs.old_runs(self.instance, keep.dagster_runs, now)
         outcome.add("dagster_runs", len(old.runs), old.bytes)

@@ -6,7 +6,7 @@ from assets.upkeep.sizes import GROWS
 from benchmarks.home_size import REMEMBERED, bounded, keeping, lived
 
 SYSTEMS = ("lsttm",)
-DAYS, FULL = 8, 6
+DAYS, FULL = 9, 7
 
 
 @pytest.mark.slow

@@ -92,7 +92,7 @@ def test_every_asset_says_what_it_is_and_whose(graph):
         assert node.owners, f"{key}: an owner"
         assert all(owner.startswith("team:") for owner in node.owners), f"{key}: a team"
         assert node.kinds, f"{key}: kinds"
-        assert node.group_name in ("logs", "ranking", "profiling", "experiments"), f"{key}: a group"
+        assert node.group_name in ("logs", "ranking", "profiling", "experiments", "upkeep"), f"{key}: a group"
 
 
 def test_every_check_job_schedule_and_sensor_is_described(definitions, graph):

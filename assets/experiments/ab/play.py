@@ -19,6 +19,7 @@ from assets.experiments.ab.settings import SCRIPTED, ABSettings
 from assets.experiments.frame import Finished, Record, load_arrays
 from assets.experiments.workers import Emit, WorkProgress
 from models.progress import Progress
+from models.threads import use_threads
 
 if TYPE_CHECKING:
     from assets.experiments.ab.arms import Arm
@@ -74,14 +75,12 @@ def run_play(play: ArmRun, emit: Emit) -> None:
 
     An arm whose training diverges or whose scores are no numbers ends with a day that says so.
     """
-    import torch
-
     from simulator.feed.serving import Serving
     from simulator.feed.world import World
 
     settings = play.settings
     if settings.device == "cpu":
-        torch.set_num_threads(1)
+        use_threads()
     before = settings.first_day_of_world()
     world = World(settings.simulation(), before + settings.days)
     serving = Serving(world, settings.candidates)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,8 +20,9 @@ from assets.experiments.comparison.systems import chosen_long_term, chosen_syste
 from assets.experiments.frame import Finished
 from assets.experiments.source_logs import Logs, read_history, read_hours
 from assets.experiments.workers import Emit, WorkProgress
-from assets.ranking.window_days import longest
+from assets.ranking.window_days import WindowFolders, longest
 from models.progress import Progress
+from models.threads import use_threads
 from warehouse.landing.service_time import ServiceZone
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class ScoringUnit:
     day: str
     seed: int
     systems: tuple[str, ...]
-    windows: Mapping[str, tuple[Path, ...]]  #: system → partitions before the day, oldest first
+    windows: Mapping[str, WindowFolders]  #: system → partitions before the day
 
 
 @dataclass(frozen=True)
@@ -76,10 +76,8 @@ def score_unit(unit: ScoringUnit, emit: Emit) -> None:
     A system whose training diverges or whose scores are no numbers is emitted with the reason; the others go
     on.
     """
-    import torch
-
     if unit.settings.device == "cpu":
-        torch.set_num_threads(1)
+        use_threads()
     hours = read_hours(unit.logs, unit.day)
     with unit.logs.open() as warehouse:
         day_start_ms = ServiceZone(unit.logs.zone).day_start_ms(unit.day)
@@ -144,14 +142,13 @@ def score_day(
     """
     from models.metrics import finite
     from models.ranking.day import ServedDay
-    from models.ranking.instances.window import TrainingWindow
 
     def of_system(stage: str, done: int, total: int) -> None:
         report(f"{name}: {stage}", done, total)
 
     day = ServedDay.train(
         system,
-        TrainingWindow.open(unit.windows[name], system.features),
+        unit.windows[name].open(system.features),
         seed=unit.seed,
         device=unit.settings.device,
         long_term=long_term,

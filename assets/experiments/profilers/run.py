@@ -32,6 +32,7 @@ from assets.experiments.profilers.units import ProfilingUnit, failures, in_order
 from assets.experiments.workers import Emit, WorkProgress
 from models.metrics import lift_of_first
 from models.progress import Progress, silent
+from models.threads import use_threads
 
 PREPARED = "purchases read, brands chosen"  #: a stage
 FAILURES = (ValueError, ArithmeticError)  #: of one system, which end no other one
@@ -108,10 +109,8 @@ def score_unit(unit: ProfilingUnit, emit: Emit) -> None:
 
 
 def _score_unit(unit: ProfilingUnit, emit: Emit) -> None:
-    import torch
-
     if unit.settings.device == "cpu":
-        torch.set_num_threads(1)
+        use_threads()
     evaluation = _read(unit.evaluation)
     first = unit.cases[0]
     about = f"{unit.system} fold {first.fold} seed {first.seed}"

@@ -49,12 +49,10 @@ class StoredPast:
 
     def __call__(self, system: SystemSettings) -> TrainingWindow:
         """The window of a system; what is not encoded yet is."""
-        from models.ranking.instances.window import TrainingWindow
-
-        (folders,) = encode_windows(
+        (window,) = encode_windows(
             self.logs, {"": system}, [self.day], self.own, None, [self.shared]
         ).values()
-        return TrainingWindow.open(folders, system.features)
+        return window.open(system.features)
 
 
 @dataclass(eq=False)

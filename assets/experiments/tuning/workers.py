@@ -20,6 +20,7 @@ from assets.experiments.tuning.trial import Day, Scores, Trial, TrialRow
 from assets.experiments.windows import INSTANCES
 from assets.experiments.workers import Emit, WorkProgress
 from models.files import replace_file
+from models.threads import use_threads
 
 if TYPE_CHECKING:
     from models.ranking.lsttm.long_term_days import LongTermDays
@@ -142,7 +143,5 @@ def graph_path(folder: Path, day: str) -> Path:
 
 
 def _one_thread(settings: TuneSettings) -> None:
-    import torch
-
     if settings.device == "cpu":
-        torch.set_num_threads(1)
+        use_threads()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,6 +27,7 @@ class ArrayFiles:
             path = folder / f"{name}.npy"
             if self.arrays.get(name) is not array or not self._link(name, path):
                 np.save(path, array)
+                forget(array)
 
     def _link(self, name: str, path: Path) -> bool:
         source, number = self._files[name]
@@ -36,3 +38,15 @@ class ArrayFiles:
         except OSError:  # gone, on another disk, or a file system without links
             return False
         return True
+
+
+def forget(array: np.ndarray) -> None:
+    """Give back the memory of what was read of a memory-mapped array; it is read again when asked for."""
+    if (
+        isinstance(array, np.memmap) and array.mode == "r"
+    ):  # of any other mapping this would lose what was written
+        base = array.base
+        while isinstance(base, np.ndarray):
+            base = base.base
+        if isinstance(base, mmap.mmap):
+            base.madvise(mmap.MADV_DONTNEED)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -25,7 +26,15 @@ class Layout:
 
     def columns(self, *prefixes: str) -> list[int]:
         """Positions of the columns whose name starts with one of `prefixes` (`user_field`, `item_id`, …)."""
-        return [c for c, spec in enumerate(self.specs) if spec.name.startswith(prefixes)]
+        if prefixes not in self._columns:
+            at = [c for c, spec in enumerate(self.specs) if spec.name.startswith(prefixes)]
+            self._columns[prefixes] = at
+        return list(self._columns[prefixes])
+
+    @cached_property
+    def _columns(self) -> dict[tuple[str, ...], list[int]]:
+        """What `columns` answered: every batch asks again."""
+        return {}
 
     def __len__(self) -> int:
         return len(self.specs)

@@ -70,6 +70,7 @@ class DayCounts:
         start = (self._end - 1) // DAY * DAY
         self._clicked = np.asarray(e.clicked, bool)
         self._day = start // DAY
+        self._columns: dict[str, list[CountColumn]] = {}  # asked for, by kind
         self._overall = Overall.none()
         self._asked = DayStream.of(start, history.period(e.shown_at), [None, self._clicked, history.long(e)])
         self._external = DayStream.of(start, history.period(x.received_at), [None])
@@ -82,7 +83,6 @@ class DayCounts:
         """Take the day in: bins uint8 [E] of `columns` by name."""
         n = len(self._asked.hours)
         out = {column.name: np.empty(n, np.uint8) for column in columns}
-        self._columns: dict[str, list[CountColumn]] = {}
         if n and columns:
             self._overall = Overall.of(self._history.dense["all"], self._asked, smoothing)
             for column in columns:

@@ -14,6 +14,9 @@ class EntityTable:
 
     def __init__(self, index: np.ndarray, fields: np.ndarray, published_at: np.ndarray) -> None:
         """Args: index int64 [N] ascending, fields int64 [N, F], published_at int64 [N]; maps are fine."""
+        self._begin(index, fields, published_at)
+
+    def _begin(self, index: np.ndarray, fields: np.ndarray, published_at: np.ndarray) -> None:
         self._index = index
         self._map = SortedMap(index, np.arange(len(index)))
         self._fields = [fields, np.empty((0, fields.shape[1]), np.int64)]
@@ -51,7 +54,7 @@ class EntityTable:
         fields, published = self.lookup(index)
         at = np.searchsorted(index, entities.index)
         fields[at], published[at] = entities.fields, entities.published_at
-        self.__init__(index, fields, published)  # type: ignore[misc]
+        self._begin(index, fields, published)
 
     def lookup(self, index: np.ndarray, newcomers: Entities | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Fields and publication times of `index` (any shape).

@@ -5,12 +5,13 @@ A run may be larger than memory: it is memory-mapped, and the pages that a slice
 
 from __future__ import annotations
 
-import mmap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
+from models.ranking.features.array_files import forget
 
 SLICE = 1 << 21  #: rows that a pass over a run holds in memory at once
 FEW = 1 << 16  #: questions that are looked up one by one, wherever they lie
@@ -56,15 +57,9 @@ class PairRun:
         return PairRun(self.keys[at], tuple(s[at] for s in self.sums), self.last[at])
 
     def forget(self) -> None:
-        """Give back the memory of what was read of memory-mapped arrays; it is read again when asked for."""
+        """Give back the memory of what was read of memory-mapped columns."""
         for column in self.columns.values():
-            # Of any other mapping this would lose what was written.
-            if isinstance(column, np.memmap) and column.mode == "r":
-                base = column.base
-                while isinstance(base, np.ndarray):
-                    base = base.base
-                if isinstance(base, mmap.mmap):
-                    base.madvise(mmap.MADV_DONTNEED)
+            forget(column)
 
     def find(self, keys: np.ndarray, sums: np.ndarray, last: np.ndarray, unknown: np.ndarray) -> np.ndarray:
         """Look up those questions that are still open, in one pass in key order.

@@ -55,6 +55,8 @@ def unique_nodes(ids: Tensor, mask: Tensor | None, fill: Tensor) -> Distinct:
     """
     tasks = ids.shape[0]
     stride = int(ids.max()) + 1 if ids.numel() else 1
+    if tasks == 1:
+        return _of_one_task(ids, mask, fill, stride)
     task = torch.arange(tasks, device=ids.device)
     keys = ids + (task * stride).view(-1, *[1] * (ids.dim() - 1))
     used = keys.reshape(-1) if mask is None else keys[mask]
@@ -68,6 +70,16 @@ def unique_nodes(ids: Tensor, mask: Tensor | None, fill: Tensor) -> Distinct:
     if mask is None:
         return Distinct(values, inverse.reshape(ids.shape), real)
     return Distinct(values, torch.zeros_like(ids).masked_scatter(mask, inverse), real)
+
+
+def _of_one_task(ids: Tensor, mask: Tensor | None, fill: Tensor, stride: int) -> Distinct:
+    """`unique_nodes` of one task, which needs no padding."""
+    distinct, inverse = unique_keys(ids.reshape(-1) if mask is None else ids[mask], stride)
+    values = (distinct if len(distinct) else fill).unsqueeze(0)
+    real = torch.full(values.shape, len(distinct) > 0, device=ids.device)
+    if mask is None:
+        return Distinct(values, inverse.view(ids.shape), real)
+    return Distinct(values, torch.zeros_like(ids).masked_scatter_(mask, inverse), real)
 
 
 def unique_pairs(

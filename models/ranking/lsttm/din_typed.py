@@ -83,8 +83,8 @@ class DINTypedSettings(SystemSettings):
         )
 
     def graph(self, events: EventDays, view: RowView) -> NeighbourIndex:
-        """The typed events of the window."""
-        return TypedIndex.of(self.typed, view, events.last(self.training.window_days))
+        """The typed events of recent days."""
+        return TypedIndex.of(self.typed, view, self.neighbour_events(events))
 
     def load_graph(self, folder: Path, view: RowView) -> NeighbourIndex:
         """The events that `TypedIndex.save` wrote, memory-mapped."""

@@ -52,21 +52,20 @@ class DayVectors:
 
     @classmethod
     def of(cls, days: Sequence[VectorsRead], width: int, scratch: Path | None) -> DayVectors:
-        """Days counted from the first; in every dimension in use, the mean square is made 1."""
+        """Args: days counted from the first; where a large result lies."""
         ends = np.cumsum([0, *(len(day.slots) for day in days)])
         keys = np.empty(ends[-1], np.int64)
         values = empty_column((int(ends[-1]), width), torch.float32, scratch).numpy()
-        square = np.zeros(width)
         spans = [slice(*pair) for pair in pairwise(ends.tolist())]
         for number, (day, span) in enumerate(zip(days, spans, strict=True)):
             keys[span] = (number << ID_BITS) | day.vectors.index[day.slots]
             values[span] = day.vectors.values[day.slots]
-            square += np.einsum("nk,nk->k", values[span], values[span], dtype=np.float64)
-        square /= max(len(keys), 1)
-        scale = np.where(square > 0, 1 / np.sqrt(np.where(square > 0, square, 1.0)), 0.0)
-        for span in spans:
-            values[span] = values[span] * scale
         return cls(keys, values)
+
+    def scale(self) -> np.ndarray:
+        """What makes the mean square 1 in every dimension in use, float64 [width]."""
+        square = np.einsum("nk,nk->k", self.values, self.values, dtype=np.float64) / max(len(self.keys), 1)
+        return np.where(square > 0, 1 / np.sqrt(np.where(square > 0, square, 1.0)), 0.0)
 
     def of_day(self, number: int) -> DayVectors:
         """The vectors of one day, as those of the first."""
@@ -86,9 +85,19 @@ class DayVectors:
 class FactoredDays:
     """Look-ups of both sides' vectors, as of the start of an instance's service day."""
 
-    def __init__(self, users: DayVectors, items: DayVectors, first_day: int, days: int, zone: int) -> None:
-        """Args: day numbers run from `first_day`, service days since the epoch, for `days` days."""
-        self.users, self.items = users, items
+    def __init__(
+        self,
+        users: DayVectors,
+        items: DayVectors,
+        first_day: int,
+        days: int,
+        zone: int,
+        scales: tuple[np.ndarray, np.ndarray],
+    ) -> None:
+        """Args: day numbers run from `first_day`, service days since the epoch, for `days` days; what users'
+        and items' dimensions are multiplied by, float64 [width] each.
+        """
+        self.users, self.items, self.scales = users, items, scales
         self.first_day, self.days, self.zone_offset_ms = first_day, days, zone
 
     @classmethod
@@ -115,7 +124,8 @@ class FactoredDays:
             items.append(VectorsRead.of(morning.factors.items, shown[1], morning.mapped))
         scratch = scratch_of(events)
         of_users, of_items = (DayVectors.of(side, settings.width, scratch) for side in (users, items))
-        return cls(of_users, of_items, begin, last + 1 - begin, zone)
+        scales = of_users.scale(), of_items.scale()
+        return cls(of_users, of_items, begin, last + 1 - begin, zone, scales)
 
     def vectors(self, users: np.ndarray, items: np.ndarray, cutoff_ms: np.ndarray) -> Tensor:
         """User's and item's vector, float32 [T, B, 2, width], of int64 [T, B] instances.
@@ -125,23 +135,28 @@ class FactoredDays:
         """
         day = (cutoff_ms + self.zone_offset_ms) // DAY_MS - self.first_day
         day = np.minimum(day, self.days - 1)
-        vectors = np.stack([self.users.look_up(day, users), self.items.look_up(day, items)], axis=-2)
+        vectors = np.empty((*day.shape, 2, len(self.scales[0])), np.float32)
+        for at, (side, nodes) in enumerate(((self.users, users), (self.items, items))):
+            vectors[..., at, :] = side.look_up(day, nodes) * self.scales[at]
         return torch.from_numpy(vectors * (day >= 0)[..., None, None])
 
     def save(self, folder: Path) -> None:
         """Write what the day to rank reads into `folder`, made here: training days end with the training."""
         folder.mkdir()
-        for name, side in (("users", self.users), ("items", self.items)):
+        sides = (("users", self.users), ("items", self.items))
+        for (name, side), scale in zip(sides, self.scales, strict=True):
             newest = side.of_day(self.days - 1)
             np.save(folder / f"{name}.keys.npy", newest.keys)
-            np.save(folder / f"{name}.values.npy", newest.values)
+            np.save(folder / f"{name}.values.npy", (newest.values * scale).astype(np.float32))
         np.save(folder / "days.npy", np.array([self.first_day + self.days - 1, 1, self.zone_offset_ms]))
 
     @classmethod
     def load(cls, folder: Path) -> FactoredDays:
         """What `save` wrote, memory-mapped. Folders of former versions hold the training days too."""
         users, items = (_loaded(folder, name) for name in ("users", "items"))
-        return cls(users, items, *np.load(folder / "days.npy").tolist())
+        scales = np.ones(users.values.shape[1]), np.ones(items.values.shape[1])
+        first_day, days, zone = np.load(folder / "days.npy").tolist()
+        return cls(users, items, first_day, days, zone, scales)
 
 
 def _loaded(folder: Path, name: str) -> DayVectors:

@@ -37,7 +37,7 @@ class LongTermSettings(Settings):
     width: int = Field(default=16, ge=1)  #: of every vector
     neighbours: int = Field(default=30, ge=1)  #: K, of the vectors that are handed out
     #: as many a training step reads of each node, drawn anew for every step; at most K
-    step_neighbours: int = Field(default=8, ge=1)
+    step_neighbours: int = Field(default=4, ge=1)
     #: how K neighbours are drawn
     neighbor_sampling: Literal["uniform", "recency", "frequency"] = "uniform"
     half_life_hours: float = Field(default=24.0, gt=0)  #: of `neighbor_sampling: recency`
@@ -51,13 +51,13 @@ class LongTermSettings(Settings):
     negative_weight: float | None = Field(default=None, gt=0)
     #: Nodes a step from which its paths draw their negatives; None: every path has its own, of all nodes,
     #: which costs time with the square of the clicks.
-    noise_nodes: int | None = Field(default=1024, ge=1)
+    noise_nodes: int | None = Field(default=512, ge=1)
     noise_power: float = 0.75  #: negatives are drawn in proportion to degree^noise_power
     walks_per_node: int = Field(default=1, ge=1)  #: per epoch
     epochs: int = Field(default=5, ge=1)  #: passes over all walks, without an earlier day to start from
     warm_epochs: int = Field(default=1, ge=1)  #: from the graph of an earlier day on
     click_days: int | None = Field(default=28, ge=1)  #: days whose clicks are edges; None: all
-    paths_per_step: int = Field(default=2048, ge=1)  #: walks in one optimiser step
+    paths_per_step: int = Field(default=512, ge=1)  #: walks in one optimiser step
     learning_rate: float = Field(default=0.001, gt=0)  #: of Adam
     initial_std: float = Field(default=0.1, gt=0)  #: of the ID embeddings
 

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from models.files import replace_folder
+from models.ranking.features.day_clicks import clicks_of
 from models.ranking.features.event_log import DAY_MS, EventDays
 from models.ranking.lsttm.click_factors import Factors, FactorSettings, NodeVectors, factorise
 
@@ -76,7 +77,7 @@ class Mornings:
 
     settings: FactorSettings
     events: EventDays
-    _clicks: dict[int, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
+    _clicks: dict[int, np.ndarray] = field(default_factory=dict)
     _digests: dict[int, str] = field(default_factory=dict)
 
     @cached_property
@@ -105,8 +106,7 @@ class Mornings:
 
     def _computed(self, day: int, before: Morning | None) -> Morning:
         parts = [self._clicks_of(d) for d in self._click_days(day)]
-        none = np.empty(0, np.int32)
-        users, items = (np.concatenate([none, *(part[side] for part in parts)]) for side in (0, 1))
+        users, items = np.concatenate([np.empty((2, 0), np.int32), *parts], axis=1)
         factors = factorise(users, items, self.settings, None if before is None else before.factors)
         morning = Morning(factors, self._digests_of(day), None if before is None else before.fingerprint)
         folder = self._folder(day)
@@ -145,15 +145,14 @@ class Mornings:
                 self._clicks_of(d)
         return {str(d): self._digests[d] for d in self._click_days(day)}
 
-    def _clicks_of(self, day: int) -> tuple[np.ndarray, np.ndarray]:
-        """Users and items int32 of the clicks that a day received, in any application."""
+    def _clicks_of(self, day: int) -> np.ndarray:
+        """Users and items int32 [2, C] of the clicks that a day received, in any application."""
         if day not in self._clicks:
-            log = self.events.readers[day - self.first_day]()
-            e, x, clicked = log.exposures, log.external, np.asarray(log.exposures.clicked, bool)
-            users = np.concatenate([e.user[clicked], x.user]).astype(np.int32)
-            items = np.concatenate([e.item[clicked], x.item]).astype(np.int32)
-            self._clicks[day] = users, items
-            self._digests[day] = _hash(users.tobytes() + items.tobytes())
+            log = clicks_of(self.events, day - self.first_day)
+            parts = log.exposures, log.external
+            users, items = (np.concatenate([getattr(p, name) for p in parts]) for name in ("user", "item"))
+            clicks = np.stack([users, items]).astype(np.int32)
+            self._clicks[day], self._digests[day] = clicks, _hash(clicks.tobytes())
         return self._clicks[day]
 
 

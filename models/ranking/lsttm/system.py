@@ -107,12 +107,12 @@ class LSTTMSettings(SystemSettings):
         return NumbersDeepFM(vectors, paired, len(numbers.weight), self.hidden, generator)
 
     def graph(self, events: EventDays, view: RowView) -> NeighbourIndex:
-        """What the parts read of the window; the factors, of the days that `FactorSettings` counts."""
-        window = events.last(self.training.window_days)
-        encoder = self.short_term.index(view, window)
+        """What the parts read of recent days; the factors, of those that `FactorSettings` counts."""
+        recent = self.neighbour_events(events)
+        encoder = self.short_term.index(view, recent)
         if self.behaviours is None and self.numbers is None:
             return encoder
-        clicks = None if self.behaviours is None else BehaviourIndex.of(self.behaviours, view, window)
+        clicks = None if self.behaviours is None else BehaviourIndex.of(self.behaviours, view, recent)
         factors = None
         if self.numbers is not None:
             factors = FactoredDays.of(self.numbers.factors, events, self.training.window_days)

@@ -62,11 +62,11 @@ class FieldSettings(SystemSettings):
         return False
 
     def graph(self, events: EventDays, view: RowView) -> NeighbourIndex | None:
-        """The clicks of the window by user; None without any list."""
+        """The latest clicks by user; None without any list."""
         if not self.behaviours.lists:
             return None
-        window = events.last(self.training.window_days)
-        return BehaviourIndex.of(self.behaviours, view, window, fields=self.item_fields)
+        recent = self.neighbour_events(events)
+        return BehaviourIndex.of(self.behaviours, view, recent, fields=self.item_fields)
 
     def load_graph(self, folder: Path, view: RowView) -> NeighbourIndex | None:
         """The clicks that `BehaviourIndex.save` wrote, memory-mapped."""

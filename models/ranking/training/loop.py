@@ -42,6 +42,9 @@ class TrainingSettings(Settings):
     embedding_std: float = Field(default=0.01, gt=0)  #: standard deviation of fresh embeddings
     #: train on the last days only (the paper: 8); counts still see everything. None: on all days
     window_days: int | None = Field(default=8, ge=1)
+    #: neighbours and lists of behaviours reach so far back for clicks; for what was shown and not clicked, as
+    #: far as `window_days`. None: to the first day
+    click_days: int | None = Field(default=28, ge=1)
     #: instances in memory at a time; more come in blocks, each of which holds a part of every hour
     block_size: int = Field(default=2**20, ge=1)
     #: the row that a user or item reads in training on its first day (or in its first hour only): its own, or

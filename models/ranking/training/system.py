@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from models.ranking.features.codes import Layout
+from models.ranking.features.day_clicks import recent_events
 from models.ranking.features.event_log import EventDays
 from models.ranking.features.features import FeatureSettings
 from models.ranking.features.neighbours import NeighbourIndex, RowView
@@ -63,6 +64,10 @@ class SystemSettings(Settings):
         `events` holds all days at hand: what is older than `training.window_days` a system may leave out.
         """
         return None
+
+    def neighbour_events(self, events: EventDays) -> EventDays:
+        """What neighbours are drawn from: the window's events, and clicks of the days before it."""
+        return recent_events(events, self.training.window_days, self.training.click_days)
 
     def load_graph(self, folder: Path, view: RowView) -> NeighbourIndex | None:  # noqa: ARG002
         """The index that `NeighbourIndex.save` wrote to `folder`, memory-mapped."""

@@ -373,6 +373,7 @@ def test_the_daily_training_takes_them_and_its_record_shows_them(tmp_path):
     from assets.ranking.states import States
     from assets.ranking.system_training import SystemTraining, train
     from assets.ranking.training_window import system_settings, versions_of
+    from assets.ranking.window_days import WindowFolders
     from tests.assets.ranking import day_logs
 
     states, day = States(tmp_path), day_logs.DAYS[1]
@@ -382,7 +383,9 @@ def test_the_daily_training_takes_them_and_its_record_shows_them(tmp_path):
     store = InstanceStore(tmp_path / "instances", version.name)
     folders = encode(of_logs, store, version.settings, day_logs.DAYS[:2]).folders
     deployment = Deployment(size="tiny")
-    training = SystemTraining("deepfm", day, "h", deployment, system, states, tuple(folders))
+    training = SystemTraining(
+        "deepfm", day, "h", deployment, system, states, WindowFolders.of(folders, system)
+    )
     train(training, lambda stage, done, total: None)
     assert states.finished(states.daily("deepfm", day)).settings["training.batch_size"] == "512"
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -173,3 +175,15 @@ def test_the_state_of_a_day_knows_the_descriptions_of_the_next_morning(logs, who
         described = warehouse.descriptions(ZONE.day_start_ms(DAYS[3]))
     fields, _ = state.users.lookup(described["users.index"])
     np.testing.assert_array_equal(fields, described["users.fields"])
+
+
+def test_who_waits_for_another_process_does_nothing_twice(logs, tmp_path, whole):
+    store = InstanceStore(tmp_path, VERSION)
+    with ThreadPoolExecutor(1) as pool:
+        with store.locked():
+            waiting = pool.submit(encode, history(logs, DAYS[-1]), store, SETTINGS, DAYS)
+            time.sleep(0.2)
+            assert not waiting.done() and not list((tmp_path / VERSION).glob("20*"))
+            shutil.copytree(whole.root / VERSION, tmp_path / VERSION, dirs_exist_ok=True)
+        done = waiting.result(60)
+    assert done.why == {} and len(done.folders) == len(DAYS)

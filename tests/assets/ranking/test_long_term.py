@@ -46,10 +46,12 @@ def test_a_day_goes_on_from_the_day_before_and_again_gives_the_same_bytes(ready)
     assert not none.any() and np.array_equal(day, of_day.user_vectors)
     assert np.array_equal(base[: len(of_base.user_vectors)], of_base.user_vectors)
     assert len(days.missing) == 7
-    # Without the day before it is a training from scratch, and says so.
+    # Without the day before, the window's mornings are trained first, from scratch: to the same vectors.
     shutil.rmtree(states.long_term(BASE))
     cold, other = train(ready, DAY)
-    assert cold["warm from"] == "nothing: no earlier day is finished" and other != second
+    assert cold["warm from"] == "nothing: no earlier day is finished" and other == second
+    assert cold["earlier mornings trained"] == BASE and about["earlier mornings trained"] == "none"
+    assert states.finished(states.long_term(BASE)).state_hash == first
 
 
 @pytest.mark.slow

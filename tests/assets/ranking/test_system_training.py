@@ -16,17 +16,18 @@ from assets.ranking.instance_store import MANIFEST, InstanceStore
 from assets.ranking.states import States
 from assets.ranking.system_training import SystemTraining, train_systems, workers_for
 from assets.ranking.training_window import system_settings, versions_of
+from assets.ranking.window_days import WindowFolders
 from tests.assets.ranking.day_logs import DAYS, history, loaded_in
 from warehouse.home import Deployment
 
 ROOT = Path(__file__).parents[3]
 
 
-def plan(states, window=(), tuned=None, **changes):
+def plan(states, folders=(), tuned=None, **changes):
     deployment = Deployment(size="tiny", **changes)
     systems = system_settings(("fm", "deepfm", "nfm"), "tiny", tuned or {})
     return [
-        SystemTraining(name, DAYS[-1], "h", deployment, settings, states, tuple(window))
+        SystemTraining(name, DAYS[-1], "h", deployment, settings, states, WindowFolders.of(folders, settings))
         for name, settings in systems.items()
     ]
 

@@ -7,7 +7,7 @@ from assets.common import clock, model_registry
 from assets.common.resources import HomeResource
 from assets.ranking.states import States
 from assets.upkeep.cleaning import Cleaning
-from assets.upkeep.needs import Window, window_of
+from assets.upkeep.needs import Reach, window_of
 from tests.assets.upkeep.small_home import (
     LAST,
     SYSTEMS,
@@ -29,7 +29,7 @@ KEEP = KeepSettings(
     daily_models=3,
     long_term_graphs=5,
     instances=6,
-    instance_states=2,
+    instance_states=5,
     checkpoints=1,
     plots=2,
 )
@@ -43,7 +43,7 @@ def _now(monkeypatch):
 
 @pytest.fixture(autouse=True)
 def _short_window(monkeypatch):
-    monkeypatch.setattr("assets.upkeep.cleaning.window_of", lambda *_: Window(2, 2))
+    monkeypatch.setattr("assets.upkeep.cleaning.window_of", lambda *_: Reach(2, 2))
 
 
 def clean(home: HomeResource, dry_run=False):
@@ -80,7 +80,7 @@ def test_each_kind_keeps_its_days(tmp_path):
     assert names(models / "long_term") == all_days[-5:]
     assert names(home.paths.instances / VERSION) == all_days[-6:]
     stated = [day for day in all_days[-6:] if (home.paths.instances / VERSION / day / "state").exists()]
-    assert stated == all_days[-2:]
+    assert stated == all_days[-5:]
     assert names(home.paths.reports) == [f"auc_by_hour_{day}.png" for day in all_days[-2:]]
     assert names(home.paths.landing) == ["source.json"]
     assert outcome.freed["daily_models"][0] == 2 * 8
@@ -147,7 +147,7 @@ def test_the_newest_that_can_be_read_stays_beside_a_damaged_one(tmp_path):
 
 def test_the_window_of_the_next_training_stays(tmp_path, monkeypatch):
     home = small_home(tmp_path / "home", 12, KEEP.model_copy(update={"instances": 1, "long_term_graphs": 1}))
-    monkeypatch.setattr("assets.upkeep.cleaning.window_of", lambda *_: Window(8, 9))
+    monkeypatch.setattr("assets.upkeep.cleaning.window_of", lambda *_: Reach(8, 9))
     outcome = clean(home)
     assert names(home.paths.instances / VERSION) == days(9)
     assert names(home.paths.models / "long_term") == days(9)
@@ -156,7 +156,7 @@ def test_the_window_of_the_next_training_stays(tmp_path, monkeypatch):
 
 def test_a_system_that_reads_everything_keeps_all_instances(tmp_path, monkeypatch):
     home = small_home(tmp_path / "home", 12, KEEP)
-    monkeypatch.setattr("assets.upkeep.cleaning.window_of", lambda *_: Window(None, None))
+    monkeypatch.setattr("assets.upkeep.cleaning.window_of", lambda *_: Reach(None, None))
     clean(home)
     assert names(home.paths.instances / VERSION) == days(12)
 
@@ -164,10 +164,10 @@ def test_a_system_that_reads_everything_keeps_all_instances(tmp_path, monkeypatc
 def test_the_window_is_that_of_the_systems_with_their_tuned_settings():
     deployment = Deployment(systems=("deepfm",))
     tuned = {"deepfm": {"training.window_days": 5}}
-    assert window_of(deployment, tuned) == Window(5, 5)
-    assert window_of(deployment, {"deepfm": {"training.window_days": None}}) == Window(None, None)
+    assert window_of(deployment, tuned) == Reach(5, 5)
+    assert window_of(deployment, {"deepfm": {"training.window_days": None}}) == Reach(None, None)
     # The factors of the click graph are made from more days than are trained on.
-    assert window_of(Deployment(systems=("deepfm", "lsttm_spectral")), {}) == Window(8, 28)
+    assert window_of(Deployment(systems=("deepfm", "lsttm_spectral")), {}) == Reach(8, 28)
 
 
 def test_a_system_that_is_no_longer_run_goes_with_its_days(tmp_path):

@@ -31,7 +31,7 @@ KEEP = KeepSettings(
     daily_models=3,
     long_term_graphs=5,
     instances=6,
-    instance_states=2,
+    instance_states=5,
     checkpoints=1,
     plots=1,
     hour_runs=2,
@@ -122,7 +122,7 @@ def outcome(home: Path) -> dict[str, object]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300 + 120 * KILLS)
+@pytest.mark.timeout(300 + 240 * KILLS)
 def test_a_killed_clean_up_leaves_nothing_half_and_a_second_one_finishes(original, tmp_path, monkeypatch):
     monkeypatch.setenv("DAGSTER_HOME", "")
     undisturbed = copied(original, tmp_path / "undisturbed")

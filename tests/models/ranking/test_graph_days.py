@@ -8,7 +8,7 @@ import torch
 
 from models.layers import merged_days
 from models.ranking.features.entities import EntityTable
-from models.ranking.features.event_log import DAY_MS, HOUR_MS, EventDays, EventLog
+from models.ranking.features.event_log import DAY_MS, HOUR_MS, EventDays, EventLog, rows
 from models.ranking.features.neighbours import RowView
 from models.ranking.registry import SYSTEMS
 from tests.models.ranking.lsttm.logs import Rows, random_log
@@ -115,16 +115,42 @@ def test_neighbours_from_memory_and_from_a_disk(system, log, view, tmp_path, mon
     assert not same(before[: len(after)], after[: len(before)])
 
 
+def windowed_settings(system, **days):
+    tiny = SYSTEMS[system].tiny
+    return tiny.model_copy(update={"training": tiny.training.model_copy(update=days)})
+
+
 @pytest.mark.parametrize("system", ["deepfm", "lsttm", "din_typed", "lsttm_typed"])
 def test_a_window_bounds_what_is_read(system, log, view):
-    tiny = SYSTEMS[system].tiny
-    settings = tiny.model_copy(update={"training": tiny.training.model_copy(update={"window_days": 2})})
+    tiny = windowed_settings(system, window_days=None, click_days=None)
+    settings = windowed_settings(system, window_days=2, click_days=2)
     late = settings.graph(EventDays.of(log.between(START + DAY_MS, START + 3 * DAY_MS)), view)
     windowed = settings.graph(EventDays.of(log.between(START, START + 3 * DAY_MS)), view)
     whole = tiny.graph(EventDays.of(log.between(START, START + 3 * DAY_MS)), view)
     hours = range(26, 50, 5)
     assert same(sampled(windowed, log, hours), sampled(late, log, hours))
     assert not same(sampled(windowed, log, hours), sampled(whole, log, hours))
+
+
+def unreadable():
+    raise AssertionError("the events of a day before the window were read again")
+
+
+def test_earlier_days_lend_their_clicks_alone(log, view, tmp_path):
+    settings = windowed_settings("din_typed", window_days=1, click_days=2)
+    e = log.exposures
+    day = (e.shown_at - START) // DAY_MS
+    wanted = (day == 2) | ((day == 1) & e.clicked)
+    past = log.between(START, START + 3 * DAY_MS)
+    without = replace(log, exposures=rows(e, wanted)).between(START + DAY_MS, START + 3 * DAY_MS)
+    one, other = (settings.graph(EventDays.of(part), view) for part in (past, without))
+    hours = range(26, 70, 5)
+    expected = sampled(other, log, hours)
+    assert same(sampled(one, log, hours), expected)
+    stored = narrow_days(past, tmp_path)
+    assert same(sampled(settings.graph(stored, view), log, hours), expected)
+    gone = replace(stored, readers=[unreadable, unreadable, stored.readers[2]])
+    assert same(sampled(settings.graph(gone, view), log, hours), expected), "the clicks lie beside"
 
 
 def test_the_last_days_are_whole_service_days():
