@@ -63,8 +63,8 @@ def by_hour(
                 at = f'x1="{x(hour + shift):.1f}" x2="{x(hour + shift):.1f}"'
                 parts.append(f'<line {at} {ends} stroke="{colour}" stroke-width="0.7"/>')
         name = f"{system} (dashed: {dash})" if dash and dashed.get(system) else system
-        place = f'x="{LEFT + 8}" y="{TOP + 14 + 12 * number}"'
-        parts.append(f'<text {place} fill="{colour}">{escape(name)}</text>')
+        corner = f'x="{LEFT + 8}" y="{TOP + 14 + 12 * number}"'
+        parts.append(f'<text {corner} fill="{colour}">{escape(name)}</text>')
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}" font-family="sans-serif" '
         f'font-size="10"><rect width="100%" height="100%" fill="white"/>{"".join(parts)}</svg>'

@@ -40,8 +40,8 @@ class KnownRun:
 RUNS: dict[tuple[str, ...], KnownRun] = {}
 
 
-def remember(place: tuple[str, ...], known: KnownRun) -> None:
+def remember(address: tuple[str, ...], known: KnownRun) -> None:
     """Keep what a run carries, and forget the one that was not written on for longest."""
-    RUNS[place] = known
+    RUNS[address] = known
     while len(RUNS) > MOST_RUNS:
         del RUNS[next(iter(RUNS))]

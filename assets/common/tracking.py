@@ -101,7 +101,7 @@ class Tracking:
         digest = settings_digest(record.settings, record.seed)
         return "/".join((record.kind, self.source, record.system, record.partition, digest))
 
-    def _place(self, record: RunRecord) -> tuple[str, ...]:
+    def _address(self, record: RunRecord) -> tuple[str, ...]:
         return (*store_uris(self.folder), self.experiment, self.key(record))
 
     def find(self, record: RunRecord) -> Run | None:
@@ -115,8 +115,8 @@ class Tracking:
         """Write `record` on its run, made if it is not there yet; returns the run's id."""
         from mlflow.exceptions import MlflowException
 
-        place = self._place(record)
-        known = RUNS.pop(place, None)
+        address = self._address(record)
+        known = RUNS.pop(address, None)
         if known is not None:
             try:
                 self._write(known, record, [])
@@ -125,7 +125,7 @@ class Tracking:
         if known is None:
             known, params = self._found_or_made(record)
             self._write(known, record, params)
-        remember(place, known)
+        remember(address, known)
         self.urls[f"{record.system}: MLflow {record.kind}"] = self.url(known.run_id)
         return known.run_id
 
@@ -186,7 +186,7 @@ class Tracking:
         from mlflow.entities import RunTag
 
         run = self.find(record)
-        RUNS.pop(self._place(record), None)
+        RUNS.pop(self._address(record), None)
         if run is None:
             return None
         tags = [RunTag(name, value) for name, value in record.tags.items()]

@@ -9,12 +9,10 @@ hour's, never more.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from assets.ranking.hour import Start
     from assets.ranking.reading import HourLog
     from models.ranking.day import ScoredHour, ServedDay
 
@@ -70,9 +68,3 @@ def of_run(run: str | None) -> RunHour:
     if run is None or _run_hour.run != run:
         _run_hour = RunHour(run or "")
     return _run_hour
-
-
-def scores_key(start: Start, hour: str, loaded: Mapping[str, str]) -> tuple[str, str, str]:
-    """Names the scores of an hour by a system: of this state, and of these logs."""
-    logs = [f"{key} {loaded[key]}" for key in (*start.catch_up, hour)]
-    return start.system, start.version, "; ".join(logs)

@@ -169,6 +169,12 @@ def start_of(states: States, system: str, key: str, loaded: LoadedHours) -> Star
     return Start(system, base, previous, tuple(hour for hour in hours if done < hour < key))
 
 
+def scores_key(start: Start, hour: Hour) -> tuple[str, str, str]:
+    """Names the scores of an hour by a system: of this state, and of these logs."""
+    logs = [f"{key} {hour.loaded[key]}" for key in (*start.catch_up, hour.key)]
+    return start.system, start.version, "; ".join(logs)
+
+
 def open_state(states: States, base: StateRecord, last: StateRecord | None, device: str) -> OpenState:
     """Names the state after `last`, an hour of this base; None: the base itself."""
     state_hash = "" if last is None else last.state_hash

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from assets.ranking import hand_over
 from assets.ranking.figures import Figures, figures_of
-from assets.ranking.hour import day_before, open_state
+from assets.ranking.hour import day_before, open_state, scores_key
 
 if TYPE_CHECKING:
     import numpy as np
@@ -61,7 +61,7 @@ def _scored(states: States, start: Start, hour: Hour, device: str, run: str | No
 
     Raises ValueError or ArithmeticError where the system cannot score.
     """
-    key = hand_over.scores_key(start, hour.key, hour.loaded)
+    key = scores_key(start, hour)
     scores = hand_over.of_run(run).scores.pop(key, None)
     if scores is None:
         day = day_before(states, start, hour, device, with_twin=True)

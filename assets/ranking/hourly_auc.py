@@ -191,7 +191,7 @@ def auc_picture(curves: Mapping[str, Curves], title: str) -> bytes:
 
 def _store(warehouse: WarehouseResource, hour: "Hour", scores: "HourScores") -> dict[str, Curves]:
     """Write scores and figures; returns the day so far, figure → system → hour of day → value."""
-    from warehouse.store.results import Scores
+    from warehouse.store.results import SystemScores
 
     ids = hour.logs[hour.key].exposure_ids
     systems = list(scores.figures)
@@ -201,7 +201,7 @@ def _store(warehouse: WarehouseResource, hour: "Hour", scores: "HourScores") -> 
         for name, by in ((system, scores.probability), (static_name(system), scores.static)):
             # Of a system that failed nothing stays of an earlier run.
             known = by.get(system, ids[:0])
-            scored.append(Scores(name, versions.get(system, ""), ids[: len(known)], known))
+            scored.append(SystemScores(name, versions.get(system, ""), ids[: len(known)], known))
     metrics = [*metrics_of(scores.figures, hour.key), *verdicts_of(systems, scores.failed, hour.key)]
     with warehouse.open(read_only=False) as opened:
         opened.write_scores(hour.key, scored, metrics)

@@ -10,7 +10,7 @@ from assets.common.provenance import git_revision
 from assets.common.resources import HomeResource, ProgressReport, TrackingResource, WarehouseResource
 from assets.common.timings import Timings
 from assets.ranking import hand_over
-from assets.ranking.hour import Hour, Start, day_before, each_hour, open_hour, open_state
+from assets.ranking.hour import Hour, Start, day_before, each_hour, open_hour, open_state, scores_key
 from assets.ranking.states import StateRecord, States, since
 from assets.ranking.tracking import record_day, record_hour
 
@@ -89,7 +89,7 @@ def adapt_hour(
             day = day_before(states, start, hour, device, with_twin=run is not None)
             if run is not None:
                 scores = hand_over.of_run(run).scores
-                scores[hand_over.scores_key(start, key, hour.loaded)] = _scored(day, hour.logs[key].log)
+                scores[scores_key(start, hour)] = _scored(day, hour.logs[key].log)
             report = day.adapt(hour.logs[key].log)
             folder = states.hourly(start.system, key)
             with states.write(folder, _record(start, hour)) as path:

@@ -72,14 +72,14 @@ def _delete_former(connection: duckdb.DuckDBPyConnection, contract: TableContrac
     """
     table = contract.name
     query = statement("load", "loaded_before")
-    partitions, kept = connection.execute(query, {"table": table}).fetchall()[0]
+    partitions, rows = connection.execute(query, {"table": table}).fetchall()[0]
     if not partitions:
         return
     within = _within(connection, contract)
     if within:
         text = statement("load", "delete_rows", table=quoted(table), within=within)
-        kept -= connection.execute(text).fetchall()[0][0]
-    if kept or not within:
+        rows -= connection.execute(text).fetchall()[0][0]
+    if rows or not within:
         connection.execute(statement("load", "delete_rows", table=quoted(table), within=""))
     for step in ("delete_quarantine", "delete_batches"):
         _run(connection, step, table)
@@ -138,7 +138,7 @@ def _numbered(
     table = NUMBERED[key]
     staged_ids = [one for (one,) in connection.execute(statement("load", "staged_ids", key=key)).fetchall()]
     known, end = ids.numbers(table, staged_ids), count(connection, table)
-    fresh = [(one, end + place) for place, one in enumerate(one for one in staged_ids if one not in known)]
+    fresh = [(one, end + offset) for offset, one in enumerate(one for one in staged_ids if one not in known)]
     known |= dict(fresh)
     numbers = pa.array([known[one] for one in staged_ids], pa.int32())
     if fresh:

@@ -89,7 +89,7 @@ def state(
 def _runs(hours: Sequence[int]) -> Iterator[tuple[int, int]]:
     """First and last of each run of consecutive numbers; `hours` ascend."""
     first = 0
-    for place, hour in enumerate(hours):
-        if place + 1 == len(hours) or hours[place + 1] != hour + 1:
+    for number, hour in enumerate(hours):
+        if number + 1 == len(hours) or hours[number + 1] != hour + 1:
             yield hours[first], hour
-            first = place + 1
+            first = number + 1

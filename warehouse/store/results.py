@@ -28,7 +28,7 @@ class Metric:
 
 
 @dataclass(frozen=True)
-class Scores:
+class SystemScores:
     """A system's scores of a partition's exposures."""
 
     system: str
@@ -55,13 +55,13 @@ def write_predictions(
     scores: np.ndarray,
 ) -> None:
     """Replace the scores of a system in a partition, in one transaction."""
-    write_scores(connection, partition, [Scores(system, model_version, exposure_ids, scores)], ())
+    write_scores(connection, partition, [SystemScores(system, model_version, exposure_ids, scores)], ())
 
 
 def write_scores(
     connection: duckdb.DuckDBPyConnection,
     partition: str,
-    scored: Sequence[Scores],
+    scored: Sequence[SystemScores],
     metrics: Sequence[Metric],
 ) -> None:
     """Replace the scores of some systems in a partition, and some metrics, in one transaction."""

@@ -24,7 +24,7 @@ class StoredResults:
         results.write_predictions(self.connection, system, model_version, partition, exposure_ids, scores)
 
     def write_scores(
-        self, partition: str, scored: Sequence[results.Scores], metrics: Sequence[Metric]
+        self, partition: str, scored: Sequence[results.SystemScores], metrics: Sequence[Metric]
     ) -> None:
         """Replace the scores of these systems in a partition and these metrics, in one transaction."""
         results.write_scores(self.connection, partition, scored, metrics)

@@ -8,7 +8,7 @@ import pytest
 from tests.warehouse.frames import DESCRIPTION, HOURS, NO_QUARANTINE, START, exposures, record
 from warehouse.landing.service_time import DAY_MS, HOUR_MS
 from warehouse.store.id_index import path_of
-from warehouse.store.results import Metric, Scores
+from warehouse.store.results import Metric, SystemScores
 from warehouse.store.warehouse import Warehouse
 
 ROWS = 150_000  #: of each former hour: more than one range of rows of DuckDB
@@ -82,7 +82,7 @@ def _rows_read(path, former):
             )
             assert len(warehouse.loaded("exposures", [hour])) == again
             warehouse.load("exposures", [record(hour, 40)], rows, NO_QUARANTINE)
-            scores = [Scores(name, "v", np.array(ids, object), np.zeros(40)) for name in ("a", "b")]
+            scores = [SystemScores(name, "v", np.array(ids, object), np.zeros(40)) for name in ("a", "b")]
             warehouse.write_scores(hour, scores, [Metric("auc", "a", hour, 0.5)])
             assert len(warehouse.read_metrics("auc", day=hour[:10])) == 1
             assert len(warehouse.read_predictions("a", hour)) == 40
