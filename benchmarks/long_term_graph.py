@@ -7,7 +7,8 @@ the table (`start`), an epoch of walks, and the vectors of all nodes.
 
 The peer is the former step (until decision 0036), in a slim copy: 2,048 paths, each with 50 noise nodes of
 its own, and padded lists of 30 neighbours for all nodes. It is timed on a few steps at the smallest size, and
-its epoch is extrapolated from them; so is ours where `--steps` limits it. The output says which.
+its epoch is extrapolated from them; so is ours where `--steps` limits it, and the vectors are left out then.
+The output says which.
 
     python -m benchmarks.long_term_graph --nodes 100000 1000000 10000000 --json
 """
@@ -107,7 +108,7 @@ def measure(nodes: int, steps: int | None, former: bool) -> dict[str, Any]:
     done, training.connected = -(-len(training.connected) // paths), every
     seconds["step"] = seconds["epoch"] / done
     seconds["epoch"] = seconds["step"] * whole
-    if not former:
+    if not former and done == whole:
         training.vectors()
         lap("vectors")
     return {

@@ -86,6 +86,9 @@ class OpenSqliteEventLog(SqliteEventLogStorage):
     def forget_run(self, run_id: str) -> None:
         """Remove a finished run's log; that it made its partitions stays (`event_log_expiry`)."""
         event_log_expiry.forget(self, run_id)
+        self.close_shard(run_id)
+        for end in ("", "-wal", "-shm"):
+            Path(self.path_for_shard(run_id) + end).unlink(missing_ok=True)
 
     def size_of_run(self, run_id: str) -> int:
         """Bytes of the file with a run's log."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import sqlalchemy as db
 from dagster import AssetMaterialization, EventLogEntry, MarkdownMetadataValue, MetadataValue
@@ -20,10 +20,8 @@ from dagster._core.storage.event_log.schema import (
     AssetEventTagsTable,
 )
 from dagster._core.storage.event_log.schema import SqlEventLogStorageTable as Events
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 from dagster._serdes import deserialize_value, serialize_value
-
-if TYPE_CHECKING:
-    from orchestration.event_log import OpenSqliteEventLog
 
 MATERIALIZED, JUDGED = "ASSET_MATERIALIZATION", "ASSET_CHECK_EVALUATION"
 PICTURE = "data:image/"  #: how an embedded figure begins
@@ -31,8 +29,8 @@ GONE = "The picture was removed: it is older than `keep.plots` of deployment.jso
 AT_ONCE = 500  #: values of a statement, and events that are rewritten in one transaction
 
 
-def forget(log: OpenSqliteEventLog, run_id: str) -> None:
-    """Remove a finished run's events, all but what stays (above), and the file of its own log.
+def forget(log: SqliteEventLogStorage, run_id: str) -> None:
+    """Remove a finished run's events from the index of all runs, all but what stays (above).
 
     Twice is as once: a kill between leaves a run of which the next call removes the rest.
     """
@@ -49,20 +47,15 @@ def forget(log: OpenSqliteEventLog, run_id: str) -> None:
         stay |= {int(row[0]) for row in index.execute(verdicts) if row[0] is not None}
         mine = [int(row[0]) for row in index.execute(db.select(Events.c.id).where(Events.c.run_id == run_id))]
         _delete(index, sorted(set(mine) - stay))
-    log.close_shard(run_id)
-    for end in ("", "-wal", "-shm"):
-        path = log.path_for_shard(run_id) + end
-        if os.path.exists(path):
-            os.unlink(path)
 
 
-def size(log: OpenSqliteEventLog, run_id: str) -> int:
+def size(log: SqliteEventLogStorage, run_id: str) -> int:
     """Bytes of the file of a run's own log."""
     path = log.path_for_shard(run_id)
     return os.path.getsize(path) if os.path.exists(path) else 0
 
 
-def without_pictures(log: OpenSqliteEventLog, before: float, dry_run: bool = False) -> tuple[int, int]:
+def without_pictures(log: SqliteEventLogStorage, before: float, dry_run: bool = False) -> tuple[int, int]:
     """Take embedded pictures out of materialisations before an instant (Unix seconds).
 
     Everything else of an event stays as it was: its number, partition, time and figures. Of each asset the

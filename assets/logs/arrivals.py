@@ -45,7 +45,7 @@ class Arrivals:
             severity=dg.AssetCheckSeverity.ERROR if errors else dg.AssetCheckSeverity.WARN,
             description="\n".join(texts[:MOST_FILES])
             or self.loading.closed.get(str(partition), "files have come and were read"),
-            metadata={"files unread": len(unread), "files unread in all folders that were looked at": len(self.loading.unread)},
+            metadata={"files unread": len(unread), "files unread nearby": len(self.loading.unread)},
         )
 
     def _unread(self, partition: str | None) -> dict[Path, str]:

@@ -12,7 +12,7 @@ from assets.upkeep.due import DAY, Entry, Kind, dated, judge
 from assets.upkeep.heatmap_files import heatmap_kinds
 from assets.upkeep.needs import (
     Alias,
-    Reach,
+    WindowDays,
     in_window,
     newest_of,
     newest_sound,
@@ -33,7 +33,7 @@ class Census:
     deployment: Deployment
     today: str  #: of service time
     aliases: Sequence[Alias]
-    window: Reach  #: of the next training
+    window: WindowDays  #: of the next training
 
     @property
     def states(self) -> States:

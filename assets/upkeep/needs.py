@@ -97,17 +97,17 @@ def in_window(entries: Sequence[Entry], today: str, days: int | None) -> dict[Pa
     return {entry.path: WINDOW for entry in entries if entry.day >= first}
 
 
-class Reach(NamedTuple):
+class WindowDays(NamedTuple):
     """How many days the next training reads; None: all."""
 
     trained: int | None  #: of instances to train on; their mornings' graphs begin a day earlier
     events: int | None  #: of partitions: also those whose clicks factors are made from
 
 
-def window_of(deployment: Deployment, tuned: Mapping[str, Values]) -> Reach:
+def window_of(deployment: Deployment, tuned: Mapping[str, Values]) -> WindowDays:
     """The longest windows of the deployment's systems."""
     systems = system_settings(deployment.systems, deployment.size, tuned).values()
     trained = longest([system.training.window_days for system in systems])
     factors = [getattr(getattr(system, "numbers", None), "factors", None) for system in systems]
     clicks = [made_of.click_days for made_of in factors if made_of is not None]
-    return Reach(trained, longest([trained, *clicks]))
+    return WindowDays(trained, longest([trained, *clicks]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import duckdb
 import numpy as np
@@ -179,3 +179,17 @@ def _insert(
 def _run(connection: duckdb.DuckDBPyConnection, name: str, contract_table: str, **identifiers: str) -> None:
     text = statement("load", name, **identifiers)
     connection.execute(text, {"table": contract_table} if "$table" in text else None)
+
+
+def check_invariant(
+    connection: duckdb.DuckDBPyConnection, table: str | None, partitions: Collection[str] | None
+) -> None:
+    """See `Warehouse.check_invariant`."""
+    only = {"table": table, "partitions": None if partitions is None else list(partitions)}
+    broken = connection.execute(statement("batches", "broken_invariant"), only).fetchall()
+    if broken:
+        table, partition, rows_in, _, _, stored, set_aside = broken[0]
+        raise InvariantBroken(
+            f"{table}, partition {partition}: {rows_in} rows in, {stored or 0} stored, "
+            f"{set_aside or 0} quarantined ({len(broken)} partitions in all)"
+        )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterator, Sequence
 from typing import Literal
 
 import duckdb
+import numpy as np
+import pandas as pd
 import pyarrow as pa
 
 from warehouse.landing.service_time import HOUR_MS
@@ -53,6 +56,34 @@ def existing_exposure_ids(
             ).fetchall()
             existing.update(exposure_id for (exposure_id,) in rows)
     return existing
+
+
+def first_purchases(
+    connection: duckdb.DuckDBPyConnection, queries: pd.DataFrame, except_partitions: Collection[str]
+) -> np.ndarray:
+    """See `Warehouse.first_purchases`."""
+    names = {"user": "user_id", "genre": "genre", "brand": "brand"}
+    columns = {name: pa.array(queries[key], pa.string(), from_pandas=True) for key, name in names.items()}
+    with staged(connection, queries=pa.table({"position": np.arange(len(queries)), **columns})):
+        rows = connection.execute(
+            statement("batches", "first_purchases"), {"except_partitions": list(except_partitions)}
+        ).fetchnumpy()
+    first = np.full(len(queries), np.nan)
+    first[rows["position"]] = rows["first"]
+    return first
+
+
+def state(
+    connection: duckdb.DuckDBPyConnection, tables: Collection[str], replaced: tuple[str, Collection[str]]
+) -> str:
+    """See `Warehouse.state`."""
+    values = {
+        "tables": list(tables),
+        "replaced_table": replaced[0],
+        "replaced_partitions": list(replaced[1]),
+    }
+    rows = connection.execute(statement("batches", "state"), values).fetchall()
+    return json.dumps(rows[0]) if rows[0][0] else ""
 
 
 def _runs(hours: Sequence[int]) -> Iterator[tuple[int, int]]:

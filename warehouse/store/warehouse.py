@@ -11,26 +11,24 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
 from warehouse.landing.contract import TableContract
 from warehouse.landing.description import SourceDescription
 from warehouse.landing.records import PartitionLoad
-from warehouse.store import lookups, results
+from warehouse.store import lookups
 from warehouse.store.configuring import chosen_contract, chosen_fields, chosen_numbers, configure
 from warehouse.store.connection import connect
 from warehouse.store.event_reading import EventReader
 from warehouse.store.id_index import IdIndex
-from warehouse.store.load import load_partitions
-from warehouse.store.results import Metric
-from warehouse.store.staging import InvariantBroken
+from warehouse.store.load import check_invariant, load_partitions
 from warehouse.store.statements import statement
-from warehouse.store.transactions import staged, transaction
+from warehouse.store.stored_results import StoredResults
+from warehouse.store.transactions import transaction
 
 FIRST_MS, LAST_MS = -(1 << 62), 1 << 62  #: bounds of all times
 
 
-class Warehouse(EventReader):
+class Warehouse(EventReader, StoredResults):
     """One DuckDB file, open for as long as the `with` block lasts; close it before anything long.
 
     While one process writes, no other can even read: opening waits up to `wait_seconds`, then raises
@@ -183,65 +181,15 @@ class Warehouse(EventReader):
 
         A missing brand is any. The named partitions do not count. float64 [rows], NaN where there is none.
         """
-        names = {"user": "user_id", "genre": "genre", "brand": "brand"}
-        columns = {name: pa.array(queries[key], pa.string(), from_pandas=True) for key, name in names.items()}
-        with staged(self.connection, queries=pa.table({"position": np.arange(len(queries)), **columns})):
-            rows = self.connection.execute(
-                statement("batches", "first_purchases"), {"except_partitions": list(except_partitions)}
-            ).fetchnumpy()
-        first = np.full(len(queries), np.nan)
-        first[rows["position"]] = rows["first"]
-        return first
+        return lookups.first_purchases(self.connection, queries, except_partitions)
 
     def state(self, tables: Collection[str], replaced: tuple[str, Collection[str]]) -> str:
         """Says what is loaded of these tables, but for the partitions `replaced` (table, keys).
 
         It is equal before and after a load that changed nothing of it; empty where nothing is loaded.
         """
-        values = {
-            "tables": list(tables),
-            "replaced_table": replaced[0],
-            "replaced_partitions": list(replaced[1]),
-        }
-        rows = self.connection.execute(statement("batches", "state"), values).fetchall()
-        return json.dumps(rows[0]) if rows[0][0] else ""
+        return lookups.state(self.connection, tables, replaced)
 
     def check_invariant(self, table: str | None = None, partitions: Collection[str] | None = None) -> None:
         """Raise InvariantBroken if a partition's rows in differ from its stored and quarantined rows."""
-        only = {"table": table, "partitions": None if partitions is None else list(partitions)}
-        broken = self.connection.execute(statement("batches", "broken_invariant"), only).fetchall()
-        if broken:
-            table, partition, rows_in, _, _, stored, set_aside = broken[0]
-            raise InvariantBroken(
-                f"{table}, partition {partition}: {rows_in} rows in, {stored or 0} stored, "
-                f"{set_aside or 0} quarantined ({len(broken)} partitions in all)"
-            )
-
-    def write_predictions(
-        self, system: str, model_version: str, partition: str, exposure_ids: np.ndarray, scores: np.ndarray
-    ) -> None:
-        """Replace a system's scores of a partition: exposure_ids object [E], scores float64 [E]."""
-        results.write_predictions(self.connection, system, model_version, partition, exposure_ids, scores)
-
-    def write_scores(
-        self, partition: str, scored: Sequence[results.Scores], metrics: Sequence[Metric]
-    ) -> None:
-        """Replace the scores of these systems in a partition and these metrics, in one transaction."""
-        results.write_scores(self.connection, partition, scored, metrics)
-
-    def read_predictions(self, system: str | None = None, partition: str | None = None) -> pd.DataFrame:
-        """Stored scores: exposure_id, system, model_version, partition, score."""
-        return results.read_predictions(self.connection, system, partition)
-
-    def write_metrics(self, metrics: Sequence[Metric]) -> None:
-        """Store metrics, replacing those of the same name, system and partition."""
-        results.write_metrics(self.connection, metrics)
-
-    def read_metrics(
-        self, name: str | None = None, system: str | None = None, day: str | None = None
-    ) -> pd.DataFrame:
-        """Stored metrics: name, system, partition, value (NaN where undefined), extra (dictionary).
-
-        `day`: of that day and its hours.
-        """
-        return results.read_metrics(self.connection, name, system, day)
+        check_invariant(self.connection, table, partitions)

@@ -140,7 +140,6 @@ def score_day(
         Diverged: the training has.
         NotFinite: scores of an hour are NaN or infinite.
     """
-
     from models.metrics import finite
     from models.ranking.day import ServedDay
 

@@ -11,9 +11,8 @@ from assets.common.tuned import Scalar
 from assets.experiments.record import Record
 
 if TYPE_CHECKING:
-    from models.ranking.instances.window import TrainingWindow
-
     from models.ranking.features.event_log import EventLog
+    from models.ranking.instances.window import TrainingWindow
     from models.ranking.training.system import SystemSettings
 
     Past = EventLog | Callable[[SystemSettings], TrainingWindow]

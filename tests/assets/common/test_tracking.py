@@ -121,10 +121,10 @@ def test_aliases_move_only_when_pointed(tracking, tmp_path):
 
 def test_a_run_costs_little(tracking):
     tracking.record(_record(kind="warm"))
-    start = time.perf_counter()
+    start = time.process_time()
     for hour in range(5):
         tracking.record(_record(kind="cost", partition=f"2026-03-06-{hour:02d}:00"))
-    assert (time.perf_counter() - start) / 5 < 0.3
+    assert (time.process_time() - start) / 5 < 0.3
 
 
 def test_a_run_lasts_from_the_works_beginning_to_what_was_written_last(tmp_path):

@@ -20,13 +20,13 @@ def main() -> None:
     from assets.common import clock
     from assets.common.resources import HomeResource, TrackingResource, WarehouseResource
     from assets.upkeep import cleaning, dagster_runs
-    from assets.upkeep.needs import Reach
+    from assets.upkeep.needs import WindowDays
     from orchestration.event_log import OpenSqliteEventLog
     from warehouse.landing.service_time import ServiceZone
 
     now = ServiceZone("UTC").day_start_ms(last) + 30 * 3_600_000
     clock.now_ms = lambda: now  # type: ignore[assignment]
-    cleaning.window_of = lambda *_: Reach(2, 2)  # type: ignore[assignment]
+    cleaning.window_of = lambda *_: WindowDays(2, 2)  # type: ignore[assignment]
     later = datetime.now(UTC) + timedelta(days=2)
     dagster_runs.present = lambda: later  # type: ignore[assignment]
     done = 0

@@ -7,7 +7,7 @@ from assets.common import clock, model_registry
 from assets.common.resources import HomeResource
 from assets.ranking.states import States
 from assets.upkeep.cleaning import Cleaning
-from assets.upkeep.needs import Reach, window_of
+from assets.upkeep.needs import WindowDays, window_of
 from tests.assets.upkeep.small_home import (
     LAST,
     SYSTEMS,
@@ -43,7 +43,7 @@ def _now(monkeypatch):
 
 @pytest.fixture(autouse=True)
 def _short_window(monkeypatch):
-    monkeypatch.setattr("assets.upkeep.cleaning.window_of", lambda *_: Reach(2, 2))
+    monkeypatch.setattr("assets.upkeep.cleaning.window_of", lambda *_: WindowDays(2, 2))
 
 
 def clean(home: HomeResource, dry_run=False):
@@ -147,7 +147,7 @@ def test_the_newest_that_can_be_read_stays_beside_a_damaged_one(tmp_path):
 
 def test_the_window_of_the_next_training_stays(tmp_path, monkeypatch):
     home = small_home(tmp_path / "home", 12, KEEP.model_copy(update={"instances": 1, "long_term_graphs": 1}))
-    monkeypatch.setattr("assets.upkeep.cleaning.window_of", lambda *_: Reach(8, 9))
+    monkeypatch.setattr("assets.upkeep.cleaning.window_of", lambda *_: WindowDays(8, 9))
     outcome = clean(home)
     assert names(home.paths.instances / VERSION) == days(9)
     assert names(home.paths.models / "long_term") == days(9)
@@ -156,7 +156,7 @@ def test_the_window_of_the_next_training_stays(tmp_path, monkeypatch):
 
 def test_a_system_that_reads_everything_keeps_all_instances(tmp_path, monkeypatch):
     home = small_home(tmp_path / "home", 12, KEEP)
-    monkeypatch.setattr("assets.upkeep.cleaning.window_of", lambda *_: Reach(None, None))
+    monkeypatch.setattr("assets.upkeep.cleaning.window_of", lambda *_: WindowDays(None, None))
     clean(home)
     assert names(home.paths.instances / VERSION) == days(12)
 
@@ -164,10 +164,10 @@ def test_a_system_that_reads_everything_keeps_all_instances(tmp_path, monkeypatc
 def test_the_window_is_that_of_the_systems_with_their_tuned_settings():
     deployment = Deployment(systems=("deepfm",))
     tuned = {"deepfm": {"training.window_days": 5}}
-    assert window_of(deployment, tuned) == Reach(5, 5)
-    assert window_of(deployment, {"deepfm": {"training.window_days": None}}) == Reach(None, None)
+    assert window_of(deployment, tuned) == WindowDays(5, 5)
+    assert window_of(deployment, {"deepfm": {"training.window_days": None}}) == WindowDays(None, None)
     # The factors of the click graph are made from more days than are trained on.
-    assert window_of(Deployment(systems=("deepfm", "lsttm_spectral")), {}) == Reach(8, 28)
+    assert window_of(Deployment(systems=("deepfm", "lsttm_spectral")), {}) == WindowDays(8, 28)
 
 
 def test_a_system_that_is_no_longer_run_goes_with_its_days(tmp_path):
