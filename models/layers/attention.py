@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from models.layers.bags import FieldNodes
 from models.layers.embedding import gather
+from models.layers.field_bags import FieldNodes
 
 Nodes = Tensor | FieldNodes  #: [T, M, D], written out or as sums over fields
 

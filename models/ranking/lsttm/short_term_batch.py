@@ -12,7 +12,8 @@ from math import prod
 import torch
 from torch import Tensor
 
-from models.layers.bags import Edges, FieldBags
+from models.layers.bags import Edges
+from models.layers.field_bags import FieldBags
 from models.ranking.features.sampling import unique_nodes
 
 

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.autograd import gradcheck, gradgradcheck
 
-from models.layers.bags import Bags, Edges, FieldBags, bag_sum, weighted_bag_sum
+from models.layers.bags import Bags, Edges, bag_sum, weighted_bag_sum
+from models.layers.field_bags import FieldBags
 
 sizes = {"bags": st.integers(1, 5), "rows": st.integers(1, 6), "entries": st.integers(0, 12)}
 
