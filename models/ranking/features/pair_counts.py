@@ -61,8 +61,8 @@ class PairCounts:
             keys: int64 [Q] of `pair_key`.
         """
         distinct, inverse = np.unique(keys, return_inverse=True)
-        found, last = self.look_up(distinct)
-        sums, last = found.T.astype(np.int64)[inverse], last[inverse]
+        totals, last = self.look_up(distinct)
+        sums, last = totals.T.astype(np.int64)[inverse], last[inverse]
         for day, cells in sorted(self.pending.items()):
             before = np.clip(hours - day * DAY, 0, DAY)
             today = cells.query(keys, before, (None,)).windows[0]
