@@ -11,7 +11,7 @@ from assets.common import clock
 from assets.common.partitions import EXTERNAL_HISTORY
 from assets.common.resources import HomeResource
 from assets.logs.assets import FORCE
-from orchestration.jobs import DAILY_LOGS, DESCRIBING_ASSETS, LOGS
+from orchestration.jobs import DAILY, DAILY_LOGS, DESCRIBING_ASSETS, LOGS
 from orchestration.landed_hours import DIMENSIONS, LandedHours, landed_hours
 from orchestration.session import RunFailed, Session
 from orchestration.shop_days import bounded_runs, holes_before, holes_in_words, odd_partitions
@@ -71,6 +71,23 @@ def load_logs(
     if any((landing / table).is_dir() for table in PROFILING_TABLES):
         _load_days(session, description, (first_day, last_day), outcome, again, tags)
     return outcome
+
+
+def encode_days(session: Session, outcome: Ingested) -> None:
+    """Encode every loaded day of the feed through the newest that has ended, in one run, oldest first.
+
+    A day that is encoded already costs nothing; a run that was killed goes on after its last whole day.
+    """
+    if outcome.hours is None:
+        return
+    from warehouse.store.warehouse import Warehouse
+
+    zone = session.deployment.service_zone
+    with Warehouse(session.deployment.paths(session.home).warehouse, read_only=True) as warehouse:
+        days = {hour[:10] for hour in warehouse.loaded("exposures")["partition"]}
+    ended = [day for day in days if zone.day_start_ms(day) + DAY_MS <= clock.now_ms()]
+    if ended:
+        _run(session, DAILY, (max(ended),), ["training_instances"], outcome, {})
 
 
 def _load_hours(

@@ -42,7 +42,8 @@ def ingest(
 
     What is loaded as it lies there is left alone. Bad rows go to quarantine. A batch that breaks a batch rule
     stops its hour or day: nothing of it is written, the others are loaded, and the exit code is 1. Hours
-    without files are named, never loaded as empty; hours that have not ended are left for later.
+    without files are named, never loaded as empty; hours that have not ended are left for later. At last
+    every loaded day of a feed is encoded for training, oldest first; one that is encoded costs nothing more.
 
     Example:
 
@@ -50,7 +51,7 @@ def ingest(
     """
     from assets.logs.sources import open_source
     from orchestration.cli.deploying import deploy
-    from orchestration.ingesting import load_logs
+    from orchestration.ingesting import encode_days, load_logs
     from orchestration.session import Session
     from warehouse.landing.files import FileRejected
 
@@ -63,6 +64,7 @@ def ingest(
                 first = first or description.shop_first_day or description.first_day
                 last = last or _last_day(opened)
                 outcome = load_logs(session, first, last, again=again, force=force)
+                encode_days(session, outcome)
         made = "simulated logs" if description.simulated else f"source {source}"
         _report(opened, outcome, f"{made}, {first} to {last}")
     if outcome.refused:
