@@ -43,3 +43,14 @@ def replace_folder(folder: Path) -> Iterator[Path]:
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
         shutil.rmtree(former, ignore_errors=True)
+
+
+def writer_lives(process: int) -> bool:
+    """Whether the process that a temporary name tells of still runs on this machine."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
 import re
 import shutil
 from collections.abc import Iterator, Sequence
@@ -16,6 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from models.files import writer_lives
 
 MANIFEST, STATE = "manifest.json", "state"
 _LEFT_OVER = re.compile(r"^\..+\.(?P<process>\d+)\.(?:tmp|old)$")
@@ -56,7 +57,7 @@ class InstanceStore:
         folder = self.root / self.version
         for left in folder.iterdir() if folder.is_dir() else ():
             match = _LEFT_OVER.match(left.name)
-            if match and not _alive(int(match["process"])):
+            if match and not writer_lives(int(match["process"])):
                 shutil.rmtree(left, ignore_errors=True)
 
 
@@ -72,13 +73,3 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
 def bytes_of(folders: Sequence[Path]) -> int:
     """Bytes on disk under these folders."""
     return sum(file.stat().st_size for folder in folders for file in folder.rglob("*") if file.is_file())
-
-
-def _alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

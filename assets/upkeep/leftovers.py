@@ -10,6 +10,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from assets.upkeep.trash import TRASH
+from models.files import writer_lives
 
 OLD_SECONDS = 86_400  #: a younger one may belong to a process that still writes, here or on another machine
 _PROCESS = re.compile(r"\.(\d+)\.(?:tmp|old)$")
@@ -34,14 +35,4 @@ def _left(path: Path) -> bool:
     except FileNotFoundError:
         return False
     process = _PROCESS.search(path.name)
-    return process is None or not _runs(int(process.group(1)))
-
-
-def _runs(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+    return process is None or not writer_lives(int(process.group(1)))
