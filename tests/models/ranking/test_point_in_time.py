@@ -1,7 +1,8 @@
 """No leak: whatever is received at or after hour h changes no score of hours up to h.
 
-Bit for bit in earlier hours; within hour h but for the last bit of a matrix product, whose rounding may hang on
-how many distinct nodes of a graph the hour's other exposures bring."""
+Bit for bit in earlier hours; within hour h but for the last bit of a matrix product, whose rounding may hang
+on how many distinct nodes of a graph the hour's other exposures bring.
+"""
 
 from dataclasses import replace
 from types import SimpleNamespace
