@@ -17,7 +17,7 @@ from warehouse.landing.service_time import DAY_MS
 
 #: Schedules and sensors that one switch turns on.
 SWITCHED = (
-    *("every_hour", "every_night", "every_night_profiling", "every_week"),
+    *("every_hour", "every_night", "every_night_profiling", "every_night_upkeep", "every_week"),
     *("late_files", "late_hours", "late_days", "tell_failures", "tell_checks"),
 )
 HEARTBEAT_SECONDS = 120  #: without one for so long, no daemon runs

@@ -66,22 +66,31 @@ def read_hours(logs: Logs, day: str) -> list[EventLog]:
     """
     from assets.ranking.reading import read_log
 
+    check_covered(logs, [day])
     zone = ServiceZone(logs.zone)
     start = zone.day_start_ms(day)
     with logs.open() as warehouse:
-        loaded = warehouse.loaded("exposures")
-        hours = [
+        return [
             read_log(warehouse, zone, hour, hour + HOUR_MS, "mentioned")
             for hour in range(start, start + DAY_MS, HOUR_MS)
         ]
-    before = loaded["kept"][(loaded["start_ms"] >= logs.start_ms) & (loaded["start_ms"] < start)].sum()
-    if not before or not any(len(hour.exposures) for hour in hours):
-        empty = "on" if before else "before"
-        raise LookupError(
-            f"{logs.warehouse} holds no exposures {empty} {day} (first day {logs.first_day}): choose days "
-            "that the logs cover, or ingest the missing ones"
-        )
-    return hours
+
+
+def check_covered(logs: Logs, days: Sequence[str]) -> None:
+    """Raise LookupError if the warehouse holds no exposures before one of the days, or none in it."""
+    zone = ServiceZone(logs.zone)
+    with logs.open() as warehouse:
+        loaded = warehouse.loaded("exposures", start_ms=logs.start_ms)
+    for day in days:
+        start = zone.day_start_ms(day)
+        before = loaded["kept"][loaded["start_ms"] < start].sum()
+        within = loaded["kept"][(loaded["start_ms"] >= start) & (loaded["start_ms"] < start + DAY_MS)].sum()
+        if not before or not within:
+            empty = "on" if before else "before"
+            raise LookupError(
+                f"{logs.warehouse} holds no exposures {empty} {day} (first day {logs.first_day}): choose "
+                "days that the logs cover, or ingest the missing ones"
+            )
 
 
 def read_history(logs: Logs, day: str) -> EventLog:

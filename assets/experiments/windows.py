@@ -40,8 +40,9 @@ def encode_windows(
         others: further folders with partitions, beside the deployment's.
 
     Raises:
-        LookupError: a day has no day before it.
+        LookupError: a day has no day before it, or no exposures.
     """
+    from assets.experiments.source_logs import check_covered
     from assets.ranking.encoding import History, encode
     from assets.ranking.instance_store import InstanceStore
     from assets.ranking.training_window import versions_of
@@ -51,6 +52,7 @@ def encode_windows(
     early = [day for day in days if before[day] < first]
     if early:
         raise LookupError(f"{', '.join(early)}: there is no day before to train on (first day {first})")
+    check_covered(logs, days)
     history = History.read(logs.open, zone, first, max(before.values()))
     known = (*others, *([logs.instances] if logs.instances is not None else []))
     windows: dict[tuple[str, str], WindowFolders] = {}

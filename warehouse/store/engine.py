@@ -97,7 +97,8 @@ def cursor_of(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnectio
 
     The file stays open until it is closed, too.
     """
-    name = connection.execute("SELECT current_database()").fetchall()[0][0]
-    own = connection.cursor()
+    with _lock:  # threads that share a connection may ask at once, which DuckDB refuses
+        name = connection.execute("SELECT current_database()").fetchall()[0][0]
+        own = connection.cursor()
     own.execute(f"USE {quoted(name)}")
     return own
