@@ -12,7 +12,6 @@ import numpy as np
 from models.ranking.features.event_log import DAY_MS, HOUR_MS, Entities, EventLog, Exposures, ExternalClicks
 
 if TYPE_CHECKING:
-    from warehouse.home import Deployment
     from warehouse.landing.service_time import ServiceZone
     from warehouse.store.events import EntitiesOf
     from warehouse.store.warehouse import Warehouse
@@ -73,16 +72,6 @@ def read_descriptions(warehouse: Warehouse, zone: ServiceZone, day: str) -> tupl
         for table in ("users", "items")
     )
     return users, items
-
-
-def read_through(warehouse: Warehouse, deployment: Deployment, day: str) -> tuple[EventLog, str]:
-    """Everything received through the end of a day, and a hash of it.
-
-    It begins with the external clicks where those are known from before the first exposure.
-    """
-    zone = deployment.service_zone
-    start_ms, end_ms = zone.day_start_ms(deployment.behaviours_first_day), zone.day_start_ms(day) + DAY_MS
-    return read_log(warehouse, zone, start_ms, end_ms), warehouse.data_hash(start_ms, end_ms)
 
 
 def read_hours(warehouse: Warehouse, zone: ServiceZone, hours: Sequence[str]) -> dict[str, HourLog]:

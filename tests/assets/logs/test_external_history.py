@@ -5,12 +5,10 @@ from __future__ import annotations
 import pytest
 
 from assets.common.resources import HomeResource
-from assets.experiments.source_logs import Logs, hash_of, read_day
+from assets.experiments.source_logs import Logs, hash_of, read_day, read_history
 from assets.logs.external_history import history_due, left_out, load_history
 from assets.logs.ingest import ingest
-from assets.ranking.reading import read_through
 from tests.assets import logs_on_disk as disk
-from warehouse.store.warehouse import Warehouse
 
 EARLY, DAY = disk.EARLY, "2026-05-01"  #: the first external clicks, the first exposures
 HOURS = [f"{EARLY}-{hour:02d}:00" for hour in (3, 20)]
@@ -29,9 +27,8 @@ def home(tmp_path):
 
 
 def external_read(home, deployment):
-    with Warehouse(home.paths.warehouse, read_only=True) as warehouse:
-        log, data_hash = read_through(warehouse, deployment, DAY)
-    return log, data_hash
+    logs = Logs.deployed(deployment, home.home, simulated=False)
+    return read_history(logs, disk.ZONE.day_after(DAY)), hash_of(logs, [DAY])
 
 
 def test_models_read_what_was_clicked_elsewhere_before_the_first_exposure(home):

@@ -19,6 +19,15 @@ from warehouse.store.warehouse import Warehouse
 SYSTEMS = ("deepfm_external", "lsttm")
 LAST = "2026-03-20"
 VERSION = "0123456789ab"
+KEEP = KeepSettings(
+    hourly_states=4,
+    daily_models=3,
+    long_term_graphs=5,
+    instances=6,
+    instance_states=5,
+    checkpoints=1,
+    plots=2,
+)
 
 
 def days(count: int, last: str = LAST) -> list[str]:

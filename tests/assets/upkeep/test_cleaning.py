@@ -9,6 +9,7 @@ from assets.ranking.states import States
 from assets.upkeep.cleaning import Cleaning
 from assets.upkeep.needs import WindowDays, window_of
 from tests.assets.upkeep.small_home import (
+    KEEP,
     LAST,
     SYSTEMS,
     VERSION,
@@ -20,19 +21,9 @@ from tests.assets.upkeep.small_home import (
     write_daily,
 )
 from warehouse.home import Deployment, Home
-from warehouse.keeping import KeepSettings
 from warehouse.landing.service_time import ServiceZone
 from warehouse.store.results import Metric
 
-KEEP = KeepSettings(
-    hourly_states=4,
-    daily_models=3,
-    long_term_graphs=5,
-    instances=6,
-    instance_states=5,
-    checkpoints=1,
-    plots=2,
-)
 NOW = ServiceZone("UTC").day_start_ms(LAST) + 30 * 3_600_000
 
 

@@ -21,22 +21,12 @@ from assets.common.provenance import content_hash
 from assets.ranking.states import States
 from assets.ranking.tracking import record_day, record_hour
 from orchestration.settings import prepare_home
+from tests.assets.upkeep.small_home import KEEP as USUAL
 from tests.assets.upkeep.small_home import LAST, SYSTEMS, VERSION, days, names, small_home, tracking_of
-from warehouse.keeping import KeepSettings
 
 ROOT = Path(__file__).parents[3]
 KILLS = int(os.environ.get("HOURFOLD_KILLS", "6"))
-KEEP = KeepSettings(
-    hourly_states=4,
-    daily_models=3,
-    long_term_graphs=5,
-    instances=6,
-    instance_states=5,
-    checkpoints=1,
-    plots=1,
-    hour_runs=2,
-    dagster_runs=1,
-)
+KEEP = USUAL.model_copy(update={"plots": 1, "hour_runs": 2, "dagster_runs": 1})
 SHOWN = 8
 
 
