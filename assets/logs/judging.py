@@ -162,12 +162,13 @@ def _context(question: Question, opened: Opener) -> tuple[GateContext, str]:
     nobody = np.empty(0, dtype=object)
     known: dict[str, Lookup] = dict.fromkeys(question.refers, nobody)
     bounds = {p: layout.bounds(contract, zone, p) for p in question.partitions}
-    history, loaded = None, dict[str, int]()
+    history, loaded, width = None, dict[str, int](), None
     with opened() as warehouse:
         state = question.state(warehouse)
         if warehouse is not None:
             known = {table: _KnownIds(opened, table) for table in question.refers}
             history = _history(question, warehouse, bounds)
+            width = warehouse.vector_width(question.table, contract.vector) if contract.vector else None
             of_call = warehouse.loaded(question.table, question.partitions)
             loaded = dict(zip(of_call["partition"], of_call["rows_in"].astype(int), strict=True))
     now_ms = int(time.time() * 1000) if question.now_ms is None else question.now_ms
@@ -177,6 +178,7 @@ def _context(question: Question, opened: Opener) -> tuple[GateContext, str]:
         now_ms=now_ms,
         known=known,
         existing_ids=partial(_existing_ids, opened, question.replaced),
+        width=width,
         purchased=partial(_first_purchases, opened, question.replaced),
         domains=question.description.domains,
         history=history,
