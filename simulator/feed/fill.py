@@ -8,7 +8,7 @@ from simulator.corruption import corrupt
 from simulator.feed import items, users
 from simulator.feed.settings import SimulatorSettings
 from simulator.feed.world import World
-from simulator.feed.writer import CONTEXT_FIELDS, ZONE, Writer
+from simulator.feed.writer import CONTEXT_FIELDS, VECTOR, ZONE, Writer
 from simulator.shop import surveys
 from simulator.shop.settings import ShopSettings
 from simulator.shop.shop import SimulatedShop
@@ -97,6 +97,7 @@ def describe_simulation(
         last_day=zone.day_key(start_ms + (days - 1) * DAY_MS),
         user_fields=tuple(users.FIELDS) if feed else (),
         item_fields=items.FIELDS if feed else (),
+        item_vector=VECTOR if feed else None,
         context_fields=CONTEXT_FIELDS if feed else (),
         domains=items.DOMAINS if feed else (),
         demographic_fields=() if shop is None else tuple(surveys.CATEGORIES),

@@ -133,6 +133,20 @@ class ExternalSettings(SimulatorPart):
     )
 
 
+class ContentSettings(SimulatorPart):
+    """Content vectors of items, as an embedding of their text: what they tell of an item, each by its σ."""
+
+    width: int = Field(default=32, ge=1, description="numbers a vector")
+    topic: float = Field(default=1.0, ge=0, description="weight of the topic")
+    subtopic: float = Field(default=0.7, ge=0, description="weight of the subtopic")
+    style: float = Field(default=0.4, ge=0, description="weight of the provider's and kind's style")
+    own: float = Field(default=0.6, ge=0, description="weight of content that moves nobody's clicks")
+    appeal: float = Field(
+        default=0.03, ge=0, description="weight of the item's own appeal, which a text hardly tells"
+    )
+    noise: float = Field(default=0.5, ge=0, description="weight of noise")
+
+
 class SimulatorSettings(SimulatorPart):
     """Everything that decides the simulated logs: the same settings give the same bytes."""
 
@@ -147,6 +161,7 @@ class SimulatorSettings(SimulatorPart):
     click: ClickSettings = ClickSettings()
     policy: PolicySettings = PolicySettings()
     external: ExternalSettings = ExternalSettings()
+    content: ContentSettings = ContentSettings()
     shop: ShopSettings | None = Field(default=None, description="a shop of the same accounts; None: no shop")
 
     @classmethod

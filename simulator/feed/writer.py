@@ -13,12 +13,13 @@ from simulator.feed.clicks import DEVICES
 from simulator.feed.external import External
 from simulator.feed.items import DOMAINS, KINDS, LENGTHS, TONES
 from simulator.feed.users import FIELDS, user_ids
-from simulator.feed.world import SimulatedHour, World
+from simulator.feed.world import SLOT_BITS, SimulatedHour, World
 from warehouse.landing.service_time import HOUR_MS, ServiceZone
 from warehouse.landing.writing import replace_file
 
 ZONE = "UTC"
 CONTEXT_FIELDS = ("ctx_device", "ctx_position", "ctx_impression")
+VECTOR = "content_vector"  #: the column of items' content vectors
 TIME = pa.timestamp("ms", tz="UTC")
 _POSITIONS = (*(f"{n:02d}" for n in range(1, 9)), "09-12", "13-16", "17+")
 _POSITION_CODE = np.array([*range(8), *[8] * 4, *[9] * 4, *[10] * 16])
@@ -88,6 +89,7 @@ class Writer:
             "shown_at": self._time(played.at),
             "clicked": pa.array(played.clicked),
             "dwell_seconds": pa.array(np.round(played.dwell, 1), mask=~played.clicked),
+            "request_id": pa.array(played.exposure >> SLOT_BITS),
             "ctx_device": _category(context[:, 0], DEVICES),
             "ctx_position": _category(context[:, 1], _POSITIONS),
             "ctx_impression": _category(context[:, 2], _NUMBERS),
@@ -113,6 +115,7 @@ class Writer:
             "kind": _category(news.kind[rows], KINDS),
             "length": _category(news.length[rows], LENGTHS),
             "tone": _category(news.tone[rows], TONES),
+            VECTOR: _vectors(self.world.content.news(news, rows)),
         }
 
     def _catalogue(self) -> dict[str, pa.Array]:
@@ -128,6 +131,7 @@ class Writer:
             "kind": _category(catalogue.domain, DOMAINS),
             "length": empty,
             "tone": empty,
+            VECTOR: _vectors(self.world.content.catalogue(catalogue)),
         }
 
     def _catalogue_ids(self, rows: np.ndarray) -> pa.Array:
@@ -159,6 +163,12 @@ def write_parquet(path: Path, columns: dict[str, pa.Array]) -> None:
 
 def _category(codes: np.ndarray, values: tuple[str, ...]) -> pa.Array:
     return pa.array(values, pa.string()).take(pa.array(codes.astype(np.int32)))
+
+
+def _vectors(vectors: np.ndarray) -> pa.Array:
+    width = vectors.shape[1]
+    offsets = pa.array(np.arange(len(vectors) + 1, dtype=np.int32) * width)
+    return pa.ListArray.from_arrays(offsets, pa.array(vectors.ravel()))
 
 
 def _numbered(prefix: str, codes: np.ndarray) -> pa.Array:
