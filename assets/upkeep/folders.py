@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from assets.ranking.instance_store import MANIFEST, STATE
 from assets.ranking.states import States
 from assets.upkeep.due import DAY, Entry, Kind, dated, judge
 from assets.upkeep.heatmap_files import heatmap_kinds
@@ -19,6 +18,7 @@ from assets.upkeep.needs import (
     of_aliases,
     of_hours,
 )
+from models.ranking.instances.manifest import MANIFEST, STATE
 from warehouse.home import Deployment, SourceHome
 
 #: As replace_folder and replace_file name what is not finished, and what is about to go.

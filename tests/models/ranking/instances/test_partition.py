@@ -7,15 +7,8 @@ import numpy as np
 import pytest
 
 from models.ranking.features.features import Features, FeatureSettings
-from models.ranking.instances.partition import (
-    EXTERNAL,
-    MANIFEST,
-    ROWS,
-    STATE,
-    read_day,
-    read_manifest,
-    version_of,
-)
+from models.ranking.instances.manifest import MANIFEST, REMEDY, STATE, read_manifest
+from models.ranking.instances.partition import EXTERNAL, ROWS, read_day, version_of
 from models.ranking.instances.rows import InstanceRows
 from models.ranking.instances.window import TrainingWindow
 from tests.models.ranking.instances.folders import written
@@ -118,7 +111,7 @@ def test_partitions_of_two_versions_are_never_mixed(folders, tmp_path):
 @pytest.mark.parametrize("name", [MANIFEST, ROWS, EXTERNAL, "spans/user_id.npy"])
 def test_a_missing_file_names_folder_day_and_remedy(copied, name):
     (copied[1] / name).unlink()
-    with pytest.raises(FileNotFoundError, match=f"{copied[1]}.*materialise training_instances"):
+    with pytest.raises(FileNotFoundError, match=rf"{copied[1]}.*{REMEDY}"):
         TrainingWindow.open(copied, SETTINGS)
     shutil.rmtree(copied[2])
     with pytest.raises(FileNotFoundError, match=str(copied[2])):
@@ -129,7 +122,7 @@ def test_a_damaged_file_names_folder_day_and_remedy(copied):
     rows = copied[1] / ROWS
     whole = rows.read_bytes()
     rows.write_bytes(whole[:-1])
-    with pytest.raises(ValueError, match="damaged; materialise training_instances"):
+    with pytest.raises(ValueError, match=f"damaged; {REMEDY}"):
         TrainingWindow.open(copied, SETTINGS)
     rows.write_bytes(b"\xff" * len(whole))  # as long as it should be
     day = TrainingWindow.open(copied, SETTINGS).days[1]
