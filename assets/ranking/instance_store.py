@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from models.files import writer_lives
-from models.ranking.instances.manifest import find_manifest
+from models.ranking.instances.manifest import BESIDE, find_manifest
 
 _LEFT_OVER = re.compile(r"^\..+\.(?P<process>\d+)\.(?:tmp|old)$")
 
@@ -51,12 +51,15 @@ class InstanceStore:
             yield
 
     def sweep(self) -> None:
-        """Remove what killed processes left half written."""
+        """Remove what killed processes left half written: partitions, and what trainings store beside one."""
         folder = self.root / self.version
-        for left in folder.iterdir() if folder.is_dir() else ():
+        for left in (*folder.glob(".*"), *folder.glob(f"*/{BESIDE}/.*")):
             match = _LEFT_OVER.match(left.name)
             if match and not writer_lives(int(match["process"])):
-                shutil.rmtree(left, ignore_errors=True)
+                if left.is_dir():
+                    shutil.rmtree(left, ignore_errors=True)
+                else:
+                    left.unlink(missing_ok=True)
 
 
 def bytes_of(folders: Sequence[Path]) -> int:

@@ -1,4 +1,4 @@
-"""The manifest of a day's instances: its name, its form, and how it is read.
+"""The manifest of a day's instances, what lies beside it, and how it is read.
 
 Nothing heavy is imported here, so that those who only look for partitions need neither arrays nor Arrow.
 """
@@ -11,6 +11,8 @@ from typing import Any
 
 FORMAT = 1
 MANIFEST, STATE = "manifest.json", "state"  #: in a partition's folder
+#: There, too: where others may store what is made once of its day's events (`EventDays.beside`).
+BESIDE = "made_of_events"
 REMEDY = "remove the folder of that day, and materialise training_instances of it again"
 
 

@@ -133,8 +133,7 @@ class StoredRows:
 
     def exposures(self) -> Exposures:
         """See `RowSource.exposures`."""
-        names = ("user_id", "item_id", "context")
-        few = Layout(tuple(spec for spec in self.layout.specs if spec.name.startswith(names)))
+        few = Layout(tuple(spec for spec in self.layout.specs if spec.name in ("user_id", "item_id")))
         parts = [rows.exposures() for rows in self.read(few, np.arange(self._length(ROWS)))]
         if not parts:
             parts = [_no_rows(few).exposures()]

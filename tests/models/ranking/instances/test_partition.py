@@ -8,7 +8,7 @@ import pytest
 
 from models.ranking.features.features import Features, FeatureSettings
 from models.ranking.instances.manifest import MANIFEST, REMEDY, STATE, read_manifest
-from models.ranking.instances.partition import EXTERNAL, ROWS, read_day, version_of
+from models.ranking.instances.partition import EXTERNAL, OUTCOMES, ROWS, StoredRows, read_day, version_of
 from models.ranking.instances.rows import InstanceRows
 from models.ranking.instances.window import TrainingWindow
 from tests.models.ranking.instances.folders import written
@@ -59,7 +59,22 @@ def test_a_day_on_disk_is_the_one_in_memory(folders):
         events, expected = stored.log(), LOG.between(day.start_ms, day.end_ms)
         for part in ("exposures", "external"):
             for name, column in vars(getattr(expected, part)).items():
-                np.testing.assert_array_equal(getattr(getattr(events, part), name), column)
+                if name != "context":
+                    np.testing.assert_array_equal(getattr(getattr(events, part), name), column)
+        assert events.exposures.context.shape == (len(day), 0)
+
+
+def test_the_events_of_a_day_are_read_without_other_columns(folders, monkeypatch):
+    asked = []
+    honest = StoredRows._batches
+
+    def watching(rows, name, columns, numbers):
+        asked.append(columns)
+        return honest(rows, name, columns, numbers)
+
+    monkeypatch.setattr(StoredRows, "_batches", watching)
+    read_day(folders[0]).source.exposures()
+    assert asked == [["user_id", "item_id", *OUTCOMES]]
 
 
 def test_some_chunks_and_some_fields_are_read_alone(folders):
