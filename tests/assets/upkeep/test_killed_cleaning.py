@@ -1,7 +1,4 @@
-"""A clean-up that is killed at any durable step leaves nothing half and loses nothing that is needed.
-
-HOURFOLD_KILLS says how many seeded kills are tried (6 in the ordinary suite).
-"""
+"""A clean-up that is killed at any durable step leaves nothing half and loses nothing that is needed."""
 
 from __future__ import annotations
 
@@ -23,9 +20,10 @@ from assets.ranking.tracking import record_day, record_hour
 from orchestration.settings import prepare_home
 from tests.assets.upkeep.small_home import KEEP as USUAL
 from tests.assets.upkeep.small_home import LAST, SYSTEMS, VERSION, days, names, small_home, tracking_of
+from tests.faults.kills import kills
 
 ROOT = Path(__file__).parents[3]
-KILLS = int(os.environ.get("HOURFOLD_KILLS", "6"))
+KILLS = kills("clean-up")
 KEEP = USUAL.model_copy(update={"plots": 1, "hour_runs": 2, "dagster_runs": 1})
 SHOWN = 8
 
