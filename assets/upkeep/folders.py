@@ -23,6 +23,7 @@ from warehouse.home import Deployment, SourceHome
 
 #: As replace_folder and replace_file name what is not finished, and what is about to go.
 LEFTOVERS = (".*.tmp", ".*.old")
+PICTURES = ("*.png", "*.svg")
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,8 @@ class Census:
 
     def _pictures(self) -> Kind:
         entries = []
-        for path in sorted(self.home.reports.glob("*.png")):
+        # Pictures of days were PNG files once.
+        for path in sorted(file for form in PICTURES for file in self.home.reports.glob(form)):
             day = DAY.search(path.name)
             if day is not None:
                 entries.append(Entry(day.group(), path))
