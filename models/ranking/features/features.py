@@ -22,7 +22,15 @@ from models.ranking.features.count_columns import CountColumn, count_columns
 from models.ranking.features.counts import CountHistory
 from models.ranking.features.day_counts import DayCounts, DayKeys, check_day
 from models.ranking.features.entities import EntityTable
-from models.ranking.features.event_log import HOUR_MS, Entities, EventDays, EventLog, Exposures, rows
+from models.ranking.features.event_log import (
+    HOUR_MS,
+    Entities,
+    EventDays,
+    EventLog,
+    Exposures,
+    concatenated,
+    rows,
+)
 from models.ranking.features.instance_columns import instance_columns, item_ages, layout_of
 from models.ranking.features.named_arrays import named, part_of
 from models.ranking.features.ordering import Ranks
@@ -88,10 +96,15 @@ class Features:
             features.take_day(day)
         return features
 
-    def append(self, hour: EventLog) -> None:
-        """Take in the next hour; costs in proportion to the hour."""
-        self._meet(hour)
-        self.counts.append(hour, self.items)
+    def append(self, *hours: EventLog) -> None:
+        """Take in the next hours, in order; costs in proportion to them."""
+        for hour in hours:
+            self._meet(hour)
+        self.counts.append(
+            concatenated([hour.exposures for hour in hours]),
+            concatenated([hour.external for hour in hours]),
+            self.items,
+        )
 
     def refresh(self, users: Entities, items: Entities) -> None:
         """Take the newest descriptions of users and items between two days; the counts stay as they are."""
