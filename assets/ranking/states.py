@@ -4,8 +4,8 @@ A state is a folder with what the ranker wrote and a record of where it came fro
 model; an hourly state holds what moved since the base and the hours since the state before, on which it leans
 (`models.ranking.hour_chain`). Hourly states are a cache of a pure function: *the state after hour h is the
 base adapted on the loaded hours after the base's day through h, in order*. One that was made from another
-base, or from other logs than the warehouse holds now (an hour came late, or again), no longer counts; nor does
-one that leans on a state which is gone, or was made again with other hours in it.
+base, or from other logs than the warehouse holds now (an hour came late, or again), no longer counts; nor
+does one that leans on a state which is gone, or was made again with other hours in it.
 """
 
 from __future__ import annotations

@@ -1,14 +1,16 @@
-"""Arrays on disk: .npy files of a folder, memory-mapped when read, and many small ones in one run of bytes."""
+"""Arrays on disk: .npy files of a folder, mapped when read, and many small ones in one run of bytes."""
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import mmap
 import os
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.lib import format as npy
@@ -21,9 +23,12 @@ class ArrayFiles:
         """Read the arrays of a folder, if one is given."""
         self.arrays: dict[str, np.ndarray] = {}
         self._files: dict[str, tuple[Path, int]] = {}
-        for path in sorted(folder.glob("*.npy")) if folder is not None else ():
-            self.arrays[path.stem] = mapped(path)
-            self._files[path.stem] = (path, path.stat().st_ino)
+        for file in sorted(os.listdir(folder)) if folder is not None else ():
+            name, end = os.path.splitext(file)
+            if end == ".npy":
+                path = os.path.join(folder or "", file)
+                self.arrays[name] = mapped(path)
+                self._files[name] = (Path(path), os.stat(path).st_ino)
 
     def write(self, folder: Path, arrays: Mapping[str, np.ndarray]) -> None:
         """Write arrays into `folder`; one that is as it was read becomes another link to its file."""
@@ -44,16 +49,24 @@ class ArrayFiles:
         return True
 
 
-def mapped(path: Path, mode: Literal["r", "c"] = "r") -> np.ndarray:
+def mapped(path: Path | str, mode: Literal["r", "c"] = "r") -> np.ndarray:
     """The array of a .npy file, memory-mapped: to be read, or (`c`) changed in memory alone.
 
-    What `np.load` gives, with one opening of the file for its three: a ranker is some two hundred files.
+    What `np.load` gives, with one opening of the file for its three, and headers that were met before not
+    parsed again: a ranker is some two hundred files, of few shapes.
     """
-    with path.open("rb") as file:
+    with open(path, "rb") as file:
         if npy.read_magic(file) != (1, 0):
             return np.load(path, mmap_mode=mode)  # type: ignore[no-any-return]
-        shape, fortran, kind = npy.read_array_header_1_0(file)
+        length = file.read(2)
+        shape, fortran, kind = _header(length + file.read(int.from_bytes(length, "little")))
         return np.memmap(file, kind, mode, file.tell(), shape, "F" if fortran else "C")
+
+
+@lru_cache(1024)
+def _header(data: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Shape, whether columns lie one after the other, and type of an array, by its header in its file."""
+    return npy.read_array_header_1_0(io.BytesIO(data))  # type: ignore[no-any-return]
 
 
 def to_bytes(arrays: Mapping[str, np.ndarray]) -> bytes:
