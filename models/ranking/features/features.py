@@ -22,15 +22,7 @@ from models.ranking.features.count_columns import CountColumn, count_columns
 from models.ranking.features.counts import CountHistory
 from models.ranking.features.day_counts import DayCounts, DayKeys, check_day
 from models.ranking.features.entities import EntityTable
-from models.ranking.features.event_log import (
-    HOUR_MS,
-    Entities,
-    EventDays,
-    EventLog,
-    Exposures,
-    concatenated,
-    rows,
-)
+from models.ranking.features.event_log import HOUR_MS, Entities, EventDays, EventLog, Exposures, rows
 from models.ranking.features.instance_columns import instance_columns, item_ages, layout_of
 from models.ranking.features.named_arrays import named, part_of
 from models.ranking.features.ordering import Ranks
@@ -100,11 +92,7 @@ class Features:
         """Take in the next hours, in order; costs in proportion to them."""
         for hour in hours:
             self._meet(hour)
-        self.counts.append(
-            concatenated([hour.exposures for hour in hours]),
-            concatenated([hour.external for hour in hours]),
-            self.items,
-        )
+        self.counts.append(hours, self.items)
 
     def refresh(self, users: Entities, items: Entities) -> None:
         """Take the newest descriptions of users and items between two days; the counts stay as they are."""
@@ -213,8 +201,7 @@ class Features:
             raise FileNotFoundError(f"{about}: no feature state was saved here; encode the day before first")
         described = json.loads(about.read_text())
         saved = FeatureSettings(**described["settings"])
-        wanted = settings or saved
-        _check_subset(folder, saved, wanted)
+        _check_subset(folder, saved, wanted := settings or saved)
         files = ArrayFiles(folder)
         users, items = (EntityTable(**part_of(files.arrays, name)) for name in ("users", "items"))
         zone = described["zone_offset_ms"]

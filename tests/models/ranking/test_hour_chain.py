@@ -1,7 +1,12 @@
 """Hours of a day lean on each other: each folder holds its own, and what changed under a state is told."""
 
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import textwrap
 from dataclasses import replace
 
 import numpy as np
@@ -195,40 +200,40 @@ def test_a_state_is_never_written_over_one_that_it_leans_on(home, log):
     assert len(opened(home, HOURS[0]).chain) == 1
 
 
-def test_hours_at_once_are_hours_one_by_one(home, log):
-    """Also where a user is met before anyone describes it: what was received first counts."""
-    hours = [hour_of(log, number) for number in HOURS]
-    stranger = int(hours[0].exposures.user[0])
-    known = np.flatnonzero(log.users.index != stranger)
-    fresh = Ranker.load(home / "daily").features
-    table = fresh.users.arrays()["index"]
-    newcomer = int(table.max()) + 5
-    hours = [
-        replace(
-            hour,
-            exposures=replace(
-                hour.exposures, user=np.where(hour.exposures.user == stranger, newcomer, hour.exposures.user)
-            ),
-        )
-        for hour in hours
-    ]
-    described = replace(
-        log.users,
-        index=np.append(log.users.index[known], newcomer),
-        fields=np.append(log.users.fields[known], [[3] * 6], axis=0),
-        published_at=np.append(log.users.published_at[known], -1),
+@pytest.mark.parametrize("step", ["torch.save", "write_text", "first replace", "second replace"])
+def test_a_kill_while_an_hour_is_saved_again_leaves_nothing_half(home, log, step):
+    """The hour is there as it was, or not at all; what leans on it says so, and running it again mends it."""
+    script = textwrap.dedent(
+        """
+        import os, signal, sys
+        from pathlib import Path
+        import torch
+        from tests.models.ranking.test_hour_chain import HOURS, opened
+        from tests.models.ranking.toy import hour_of, toy_log
+
+        home, step = Path(sys.argv[1]), sys.argv[2]
+        ranker = opened(home, HOURS[0])
+        ranker.adapt(hour_of(toy_log(), HOURS[1]))
+        owner, name = (torch, "save") if step == "torch.save" else (Path, step.split()[-1])
+        honest, calls = getattr(owner, name), []
+
+        def deadly(*arguments, **options):
+            calls.append(name)
+            if len(calls) == 1 + step.startswith("second"):
+                os.kill(os.getpid(), signal.SIGKILL)
+            return honest(*arguments, **options)
+
+        setattr(owner, name, deadly)
+        ranker.save_hour(home / str(HOURS[1]))
+        """
     )
-    hours = [
-        replace(hours[0], users=rows(log.users, known)),
-        *(replace(h, users=described) for h in hours[1:]),
-    ]
-    one_by_one, at_once = (Ranker.load(home / "daily").features for _ in range(2))
-    for hour in hours:
-        one_by_one.append(hour)
-    at_once.append(*hours)
-    assert (at_once.users.lookup(np.array([newcomer]))[0] == -1).all(), "nobody described it when it came"
-    asked = hour_of(log, HOURS[-1] + 1).exposures
-    asked = replace(asked, user=np.where(np.arange(len(asked)) % 3 == 0, newcomer, asked.user))
-    one, other = (features.codes(asked) for features in (one_by_one, at_once))
-    for a, b in zip(one.columns, other.columns, strict=True):
-        np.testing.assert_array_equal(a, b)
+    command = [sys.executable, "-c", script, str(home), step]
+    assert subprocess.run(command, env=os.environ, check=False).returncode == -signal.SIGKILL
+    after = straight(home, log, HOURS[:3])
+    if step == "second replace":
+        assert not (home / str(HOURS[1])).exists() and not hour_chain.whole(home / str(HOURS[2]))
+        ranker = opened(home, HOURS[0])
+        ranker.adapt(hour_of(log, HOURS[1]))
+        ranker.save_hour(home / str(HOURS[1]))
+    assert hour_chain.whole(home / str(HOURS[2]))
+    assert_same(opened(home, HOURS[2]), after, hour_of(log, HOURS[3]))
