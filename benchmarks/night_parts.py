@@ -35,7 +35,8 @@ def encode(folder: Path, day: int, exposures: int, users: int, items: int) -> di
     """Encode one day after those before it; seconds by part."""
     from models.ranking.features.features import Features, FeatureSettings
     from models.ranking.instances.day import encode_day
-    from models.ranking.instances.partition import STATE, write_day
+    from models.ranking.instances.manifest import STATE
+    from models.ranking.instances.partition import write_day
 
     began = time.perf_counter()
     log = day_log(day, exposures, users, items)

@@ -1,7 +1,4 @@
-"""Curves by hour of the day as SVG, made of numbers in a millisecond: what the page of every hour shows.
-
-The same picture as `assets.common.plots.by_hour` draws for the day, which takes fifty times as long.
-"""
+"""Curves by hour of the day as SVG, made of numbers in a millisecond, since every hour's page shows some."""
 
 from __future__ import annotations
 
@@ -14,7 +11,7 @@ import dagster as dg
 Curve = Mapping[int, float | None]  #: hour of day → value
 Scale = Callable[[float], float]  #: an hour or a value → its pixel
 
-WIDTH, HEIGHT = 560, 256  #: pixels, as the day's picture has them
+WIDTH, HEIGHT = 560, 256  #: pixels
 LEFT, RIGHT, TOP, BOTTOM = 52, 12, 26, 36  #: margins
 COLOURS = ("#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd", "#8c564b", "#e377c2", "#7f7f7f", "#17becf")
 APART = 0.12  #: of an hour between systems, so that error bars can be told apart
@@ -32,7 +29,13 @@ def by_hour(
 ) -> str:
     """One line a system, hour of day → value: a gap for an hour without one, no line without any.
 
-    Args: as `assets.common.plots.by_hour`.
+    Args:
+        curves: the values, by system.
+        title: above the picture.
+        y_label: what is drawn.
+        errors: standard errors, drawn as bars of one each way.
+        dashed: other values of the same systems, drawn dashed in their colour.
+        dash: what the dashed ones are called.
     """
     errors, dashed = errors or {}, dashed or {}
     low, high, ticks = _scale([*curves.values(), *dashed.values()], curves, errors)

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from assets.ranking.instance_store import MANIFEST, STATE
 from assets.ranking.states import States
 from assets.upkeep.due import DAY, Entry, Kind, dated, judge
 from assets.upkeep.heatmap_files import heatmap_kinds
@@ -20,10 +19,12 @@ from assets.upkeep.needs import (
     of_aliases,
     of_hours,
 )
+from models.ranking.instances.manifest import MANIFEST, STATE
 from warehouse.home import Deployment, SourceHome
 
 #: As replace_folder and replace_file name what is not finished, and what is about to go.
 LEFTOVERS = (".*.tmp", ".*.old")
+PICTURES = ("*.png", "*.svg")
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,8 @@ class Census:
 
     def _pictures(self) -> Kind:
         entries = []
-        for path in sorted(self.home.reports.glob("*.png")):
+        # Pictures of days were PNG files once.
+        for path in sorted(file for form in PICTURES for file in self.home.reports.glob(form)):
             day = DAY.search(path.name)
             if day is not None:
                 entries.append(Entry(day.group(), path))

@@ -127,7 +127,8 @@ def concatenated(parts: Sequence[Columns]) -> Columns:
 class EventDays:
     """A log cut into service days, oldest first, each read when it is asked for and then forgotten.
 
-    A day's columns may be narrower than a log's (int32 users and items); its entities may be empty.
+    A day's columns may be narrower than a log's (int32 users and items); its entities and context may be
+    empty.
     """
 
     readers: Sequence[Callable[[], EventLog]]  #: one a day, in order, without a gap

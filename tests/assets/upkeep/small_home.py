@@ -78,7 +78,7 @@ def write_day(paths, day: str, hours: int = 2) -> None:
     (partition / "state" / "totals").write_bytes(b"1" * 500)
     (partition / "rows.arrow").write_bytes(b"2" * 800)
     (partition / "manifest.json").write_text("{}")
-    (paths.reports / f"auc_by_hour_{day}.png").write_bytes(b"png")
+    (paths.reports / f"auc_by_hour_{day}.svg").write_text("svg")
 
 
 def small_home(root: Path, count: int, keep: KeepSettings, last: str = LAST) -> HomeResource:

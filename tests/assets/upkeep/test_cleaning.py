@@ -63,9 +63,10 @@ def register(home, system, day, alias=None):
 
 
 def test_each_kind_keeps_its_days(tmp_path):
-    home = small_home(tmp_path / "home", 12, KEEP)
+    home, all_days = small_home(tmp_path / "home", 12, KEEP), days(12)
+    (home.paths.reports / f"auc_by_hour_{all_days[0]}.png").write_text("as pictures were once")
     outcome = clean(home)
-    models, all_days = home.paths.models, days(12)
+    models = home.paths.models
     for system in SYSTEMS:
         # Hours are of the day after their base: four days of them lean on four models.
         assert names(models / "daily" / system) == all_days[-4:]
@@ -75,7 +76,7 @@ def test_each_kind_keeps_its_days(tmp_path):
     assert names(home.paths.instances / VERSION) == all_days[-6:]
     stated = [day for day in all_days[-6:] if (home.paths.instances / VERSION / day / "state").exists()]
     assert stated == all_days[-5:]
-    assert names(home.paths.reports) == [f"auc_by_hour_{day}.png" for day in all_days[-2:]]
+    assert names(home.paths.reports) == [f"auc_by_hour_{day}.svg" for day in all_days[-2:]]
     assert names(home.paths.landing) == ["source.json"]
     assert outcome.freed["daily_models"][0] == 2 * 8
     assert outcome.freed["instances"] == (6, 6 * 1302)
