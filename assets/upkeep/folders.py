@@ -13,6 +13,7 @@ from assets.upkeep.needs import (
     Alias,
     WindowDays,
     in_window,
+    links_of,
     newest_of,
     newest_sound,
     of_aliases,
@@ -58,7 +59,12 @@ class Census:
 
     def _hours(self) -> Kind:
         entries = dated(self._models("hourly"), self.deployment.systems)
-        return self._judged("hourly_states", self.home.models, entries, newest=newest_of(entries))
+        newest = newest_of(entries)
+        alone = self._judged("hourly_states", self.home.models, entries, newest=newest)
+        needed = links_of(self.states, [entry.path for entry in alone.rest])
+        hours = self._judged("hourly_states", self.home.models, entries, needed, newest)
+        hours.due.reverse()  # an hour goes before those that it leans on
+        return hours
 
     def _checkpoints(self) -> Kind:
         return self._judged("checkpoints", self.home.models, dated(self._models("checkpoints")))

@@ -82,6 +82,7 @@ def whole(home: Path) -> None:
         assert content_hash(states.ranker_path(folder)) == record.state_hash, folder
         if record.base_partition is not None:
             states.base_of(record)
+            assert all(states.record(link) for link in states.leans_on(folder)), folder
     for partition in (home / "sources" / "simulator" / "instances" / VERSION).glob("2*"):
         assert {"rows.arrow", "manifest.json"} <= set(names(partition)), partition
     assert names(models / "daily" / SYSTEMS[0])[0] == days(12)[0], "the champion is gone"
