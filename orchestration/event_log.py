@@ -2,22 +2,25 @@
 
 Its own opens a connection, with a fresh SQLAlchemy engine that compiles every statement anew, for each event:
 15 ms of processor time an event, where a year of daily partitions has thousands; and it waits for the disk
-after each of the three or four transactions of an event. Same files, same rows.
+after each of the three or four transactions of an event. For each run it makes the tables of a new file and
+reads all of Dagster's migrations twice to stamp it; here a new file is a copy of an empty one, made once a
+process. Same files, same rows.
 """
 
 from __future__ import annotations
 
 import os
+import tempfile
 from collections import OrderedDict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 from dagster._serdes import ConfigurableClassData
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.pool import QueuePool
+from sqlalchemy.pool import NullPool, QueuePool
 
 from orchestration import event_log_expiry
 from warehouse.home import sqlite_uri
@@ -31,6 +34,8 @@ class OpenSqliteEventLog(SqliteEventLogStorage):
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
         self._engines: OrderedDict[str, Engine] = OrderedDict()
+        self._tables: set[str] = set()  #: that are known to be in the index
+        self._empty: bytes | None = None  #: the file of a run without events
         super().__init__(base_dir, inst_data)
 
     @classmethod
@@ -74,6 +79,35 @@ class OpenSqliteEventLog(SqliteEventLogStorage):
             self._engines[shard] = engine
         self._engines.move_to_end(shard)
         return self._engines[shard]
+
+    def _initdb(self, engine: Engine, for_index_shard: bool = False) -> None:
+        """Make the tables of a file that is new, or look at those of one that is there."""
+        path = Path(engine.url.database or "")
+        if for_index_shard or path.exists():  # it may be of an earlier version of Dagster
+            super()._initdb(engine, for_index_shard)
+            return
+        with tempfile.NamedTemporaryFile(dir=self._base_dir, suffix=".part") as copy:
+            copy.write(self._file_without_events())
+            copy.flush()
+            with suppress(FileExistsError):  # another process has made it meanwhile
+                os.link(copy.name, path)
+
+    def _file_without_events(self) -> bytes:
+        """What Dagster makes for a run that has no events yet."""
+        if self._empty is None:
+            with tempfile.TemporaryDirectory() as folder:
+                path = Path(folder) / "empty.db"
+                engine = create_engine(sqlite_uri(path), poolclass=NullPool)
+                super()._initdb(engine)
+                engine.dispose()
+                self._empty = path.read_bytes()
+        return self._empty
+
+    def has_table(self, table_name: str) -> bool:
+        """Whether the index has a table: asked for every event of a check, and none goes away."""
+        if table_name not in self._tables and super().has_table(table_name):
+            self._tables.add(table_name)
+        return table_name in self._tables
 
     def close_shard(self, run_id: str) -> None:
         """Close the file of a run, which is about to be removed."""
