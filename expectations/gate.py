@@ -59,45 +59,46 @@ def gate(table: str, frame: pd.DataFrame, context: GateContext) -> GateResult:
         raise KeyError(f"{table}: the gate's frame lacks the column(s) {missing}")
     frame = frame.reset_index(drop=True)
     facts, engine = RowFacts(frame, context), Engine()
-    parameters = {**context.settings.parameters(context.now_ms), "domains": sorted(context.domains)}
-    parameters["vector"] = vector_column(facts)
+    parameters = context.settings.parameters(context.now_ms)
+    parameters |= {"domains": sorted(context.domains), "vector": vector_column(facts)}
     rules = row_rules(read_suite(table), facts.context.columns, parameters)
     rows, survivors = _judge_rows(rules, facts, engine, parameters)
     refusals = Refusals(table, frame, facts, [*rows, *survivors])
-    passing = np.ones(len(frame), bool)
-    passing[refusals.positions] = False
+    passing = np.isin(np.arange(len(frame)), refusals.positions, invert=True)
     values = judge_values(facts, engine, rules, passing, parameters)
-    odd_values = take_away(table, facts, values, refusals.where)
+    said = take_away(table, facts, values, refusals.where)
 
     batch_suite = read_suite(f"{table}_batch")
     names = batch_suite["meta"].get("hourfold", {})
     described = describe(facts, passing, names)
-    missing = partly_known(table, facts, names.get("request"), described)
+    said += partly_known(table, facts, names.get("request"), described)
     settled, cycle = _settled(context, described["rows"]), names.get("cycle", "day")
     statistics = add_bands(described, context.history, context.settings, cycle, settled, context.closed)
     batch_rules = needed(batch_suite["expectations"], parameters)
     batches = engine.validate(batch_rules, statistics.reset_index(), parameters)
-    verdicts = partition_verdicts(
-        table, [*rows, *survivors, *values], batches, statistics, parameters, refusals.reasons
-    )
-    suites = {
-        table: rows,
-        f"{table}_survivors": survivors,
-        f"{table}_values": values,
-        f"{table}_batch": batches,
-    }
+    of_rows = [*rows, *survivors, *values]
+    verdicts = partition_verdicts(table, of_rows, batches, statistics, parameters, refusals.reasons)
     result = GateResult(
         passed=_kept(frame, facts, passing),
         quarantined=refusals.rows(),
         batch_failures=failures_of(verdicts),
         statistics=statistics,
-        warnings=(*_warnings(table, frame, context), *odd_values, *missing, *_odd(verdicts)),
+        warnings=(*_warnings(table, frame, context), *said, *_odd(verdicts)),
         verdicts=verdicts,
-        judged=tuple(JudgedSuite(name, tuple(said), parameters) for name, said in suites.items() if said),
+        judged=_suites(
+            table, parameters, ("", rows), ("_survivors", survivors), ("_values", values), ("_batch", batches)
+        ),
     )
     if context.data_docs is not None:
         render(context.data_docs, table, result)
     return result
+
+
+def _suites(
+    table: str, parameters: Mapping[str, Any], *judged: tuple[str, Sequence[Verdict]]
+) -> tuple[JudgedSuite, ...]:
+    """Those of the suites (ending of the name, verdicts) that judged something."""
+    return tuple(JudgedSuite(table + ending, tuple(said), parameters) for ending, said in judged if said)
 
 
 def _judge_rows(
@@ -113,7 +114,9 @@ def _judge_rows(
     for said, among in zip(verdicts, (None, "survivors"), strict=True):
         chosen = [rule for rule in rules if rule["meta"].get("among") == among]
         good = np.ones(facts.size, bool)
-        for verdict in engine.validate(chosen, facts.columns(chosen, rows), parameters):
+        with facts.context.asking():
+            columns = facts.columns(chosen, rows)
+        for verdict in engine.validate(chosen, columns, parameters):
             failing = rows[verdict.failing]
             if verdict.expectation["meta"].get("keep") == "first":
                 failing = _later_copies(facts, verdict.expectation["kwargs"]["column_list"], failing)

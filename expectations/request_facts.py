@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
 
-if TYPE_CHECKING:
-    from expectations.row_facts import RowFacts
+from expectations.facts import FactSource
 
 MINUTE_MS = 60_000
 
 
-def of_one_user(facts: RowFacts, name: str, rows: np.ndarray, user: str) -> pd.Series:
+def of_one_user(facts: FactSource, name: str, rows: np.ndarray, user: str) -> pd.Series:
     """Whether all rows of the row's request name one account; true without a request."""
     grouped = groups(facts, name, rows)
     codes = pd.factorize(pd.Series(facts.parsed[user].values[rows]))[0]
     return pd.Series(_spread(grouped, codes) == 0)
 
 
-def within_minutes(facts: RowFacts, name: str, rows: np.ndarray, time: str) -> pd.Series:
+def within_minutes(facts: FactSource, name: str, rows: np.ndarray, time: str) -> pd.Series:
     """Whether the row's request was shown within `max_request_minutes`; true without a request."""
     limit = facts.context.settings.max_request_minutes * MINUTE_MS
     return pd.Series(_spread(groups(facts, name, rows), facts.parsed[time].values[rows]) <= limit)
 
 
-def groups(facts: RowFacts, name: str, rows: np.ndarray) -> np.ndarray:
+def groups(facts: FactSource, name: str, rows: np.ndarray) -> np.ndarray:
     """Number of each row's partition and id, int64 [rows] from 0 on; −1 where there is no id."""
     column = facts.parsed[name]
     codes = pd.factorize(pd.Series(column.values[rows]))[0]

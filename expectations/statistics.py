@@ -11,7 +11,7 @@ from expectations.request_facts import groups
 from expectations.row_facts import RowFacts
 from expectations.settings import HOUR_MS
 from expectations.units import unit_of
-from expectations.vector_facts import vector_column, widths_by_partition
+from expectations.vector_facts import widths_by_partition
 
 HOURS = tuple(f"hour_{hour:02d}" for hour in range(24))  #: share of a day's rows in each hour
 HISTORY_COLUMNS = ("start_ms", "rows", "kept", "clicks", "level", "level_error", "doubled_share", *HOURS)
@@ -57,12 +57,8 @@ def describe(facts: RowFacts, passing: np.ndarray, names: Mapping[str, str]) -> 
     table["level"], table["level_error"] = _level(facts, passing, names.get("level"))
     table["broken_columns"], table["broken"] = _broken(facts, rows)
     table["shifted_share"], table["shift"] = _shifted(facts, rows, names.get("time"))
-    if "request" in names:
-        table["requests"], table["request_unknown"] = _requests(facts, passing, names["request"])
-    if vector_column(facts) is not None:
-        widths = widths_by_partition(facts).set_index(table.index)
-        table[list(widths)] = widths
-        table["vector_column"] = vector_column(facts)
+    for more in (_requests(facts, passing, names.get("request")), widths_by_partition(facts)):
+        table[list(more)] = more.set_index(table.index)
     if names.get("cycle") == "week":
         table["doubled_share"] = _doubled(facts, rows)
         table["moments"] = _moments(facts, names["time"])
@@ -134,15 +130,21 @@ def _doubled(facts: RowFacts, rows: np.ndarray) -> np.ndarray:
     return np.where(rows > 0, even / np.maximum(rows, 1), np.nan)
 
 
-def _requests(facts: RowFacts, passing: np.ndarray, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """How many lists the kept rows of a partition were shown in, and the share of rows of unknown ones."""
+def _requests(facts: RowFacts, passing: np.ndarray, name: str | None) -> pd.DataFrame:
+    """`requests`, lists that the kept rows were shown in, and `request_unknown`, the share of rows without one.
+
+    One row a partition; no columns where the table has no requests (`name` is None).
+    """
+    if name is None:
+        return pd.DataFrame(index=range(len(facts.start_ms)))
     rows, count = np.flatnonzero(passing), len(facts.start_ms)
     partition, group = facts.partition[rows], groups(facts, name, rows)
     first = np.unique(group, return_index=True)[1]
     lists = np.bincount(partition[first[group[first] >= 0]], minlength=count)
-    kept = np.bincount(partition, minlength=count)
+    total = np.bincount(partition, minlength=count)
     unknown = np.bincount(partition[group < 0], minlength=count)
-    return lists, np.where(kept > 0, unknown / np.maximum(kept, 1), np.nan)
+    share = np.where(total > 0, unknown / np.maximum(total, 1), np.nan)
+    return pd.DataFrame({"requests": lists, "request_unknown": share})
 
 
 def _moments(facts: RowFacts, time: str) -> np.ndarray:

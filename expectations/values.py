@@ -49,12 +49,12 @@ def partly_known(table: str, facts: RowFacts, name: str | None, statistics: pd.D
     """A sentence where a delivered column of requests (`name`) is empty in some of the rows that are kept."""
     if name is None or facts.parsed[name].raw.isna().all():
         return []
-    kept = statistics["kept"]
-    unknown = int((statistics["request_unknown"] * kept).sum().round())
+    rows = statistics["kept"]
+    unknown = int((statistics["request_unknown"] * rows).sum().round())
     if not unknown:
         return []
     return [
-        f"{table}: {unknown:,} of {int(kept.sum()):,} rows ({unknown / kept.sum():.1%}) have no {name!r}: "
+        f"{table}: {unknown:,} of {int(rows.sum()):,} rows ({unknown / rows.sum():.1%}) have no {name!r}: "
         "figures by list leave them out"
     ]
 
