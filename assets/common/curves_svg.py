@@ -56,15 +56,7 @@ def by_hour(
             f'<polyline {line} stroke-dasharray="5 3" points="{points}"/>'
             for points in _lines(dashed.get(system, {}), x, y, shift)
         ]
-        for hour, value in curve.items():
-            if value is not None:
-                parts.append(
-                    f'<circle cx="{x(hour + shift):.1f}" cy="{y(value):.1f}" r="2" fill="{colour}"/>'
-                )
-                error = errors.get(system, {}).get(hour) or 0.0
-                ends = f'y1="{y(value - error):.1f}" y2="{y(value + error):.1f}"'
-                at = f'x1="{x(hour + shift):.1f}" x2="{x(hour + shift):.1f}"'
-                parts.append(f'<line {at} {ends} stroke="{colour}" stroke-width="0.7"/>')
+        parts += _points(curve, errors.get(system, {}), x, y, shift, colour)
         name = f"{system} (dashed: {dash})" if dash and dashed.get(system) else system
         corner = f'x="{LEFT + 8}" y="{TOP + 14 + 12 * number}"'
         parts.append(f'<text {corner} fill="{colour}">{escape(name)}</text>')
@@ -114,6 +106,16 @@ def _axes(x: Scale, y: Scale, ticks: Sequence[float], title: str, y_label: str) 
     height = (TOP + bottom) / 2
     turned = f'transform="rotate(-90 12 {height:.0f})" text-anchor="middle"'
     yield f'<text x="12" y="{height:.0f}" {turned}>{escape(y_label)}</text>'
+
+
+def _points(curve: Curve, errors: Curve, x: Scale, y: Scale, shift: float, colour: str) -> Iterator[str]:
+    """A circle and an error bar for each value."""
+    for hour, value in curve.items():
+        if value is not None:
+            at, error = f"{x(hour + shift):.1f}", errors.get(hour) or 0.0
+            yield f'<circle cx="{at}" cy="{y(value):.1f}" r="2" fill="{colour}"/>'
+            ends = f'y1="{y(value - error):.1f}" y2="{y(value + error):.1f}"'
+            yield f'<line x1="{at}" x2="{at}" {ends} stroke="{colour}" stroke-width="0.7"/>'
 
 
 def _lines(curve: Curve, x: Scale, y: Scale, shift: float) -> Iterator[str]:

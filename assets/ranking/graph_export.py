@@ -98,6 +98,12 @@ def _joined(parts: Sequence[Columns]) -> Columns:
 def _with(described: Entities, named: np.ndarray) -> Entities:
     """Users or items with those among `named` that have no description."""
     index = np.setdiff1d(named, described.index)
-    unknown = np.full((len(index), described.fields.shape[1]), MISSING)
-    everyone = _joined([described, Entities(index, unknown, np.full(len(index), MISSING))])
+    width, vectors = described.fields.shape[1], described.vectors.shape[1]
+    others = Entities(
+        index,
+        np.full((len(index), width), MISSING),
+        np.full(len(index), MISSING),
+        np.full((len(index), vectors), np.nan, np.float32),
+    )
+    everyone = _joined([described, others])
     return rows(everyone, np.argsort(everyone.index))
