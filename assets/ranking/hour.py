@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from assets.common.faults import NoBaseModel, retried_or_explained
+from assets.common.faults import DamagedState, NoBaseModel, retried_or_explained
 from assets.common.resources import ProgressReport, WarehouseResource
 from assets.common.timings import Timings
 from assets.ranking import hand_over
@@ -211,10 +211,14 @@ def day_before(
 def _open(states: States, start: Start, device: str) -> ServedDay:
     """The served day after the last state, from disk."""
     from models.ranking.day import ServedDay
+    from models.ranking.hour_chain import BrokenChain
     from models.ranking.ranker import Ranker
 
     base = states.ranker_path(states.daily(start.system, start.base.partition))
     if start.previous is None:
         return ServedDay(Ranker.load(base, device=device))
     state = states.checked(states.hourly(start.system, start.previous.partition))
-    return ServedDay(Ranker.load_hour(base, state, device=device))
+    try:
+        return ServedDay(Ranker.load_hour(base, state, device=device))
+    except BrokenChain as error:
+        raise DamagedState(str(error)) from error

@@ -8,7 +8,7 @@ instants in epoch milliseconds (int64).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,6 +17,7 @@ import numpy as np
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 MISSING = -1  #: category code of an unknown value
+_NO_REQUESTS, _NO_VECTORS = np.empty(0, np.int64), np.empty((0, 0), np.float32)
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,12 @@ class Exposures:
     clicked: np.ndarray  #: bool [E]
     dwell_seconds: np.ndarray  #: float32 [E], NaN where unknown
     context: np.ndarray  #: int64 [E, C] category codes of the `ctx_*` columns, MISSING where absent
+    #: int64 [E] number of the list that was shown together, never below 0; MISSING where unknown, the default
+    request: np.ndarray = field(default_factory=lambda: _NO_REQUESTS)
+
+    def __post_init__(self) -> None:
+        if self.request is _NO_REQUESTS:
+            object.__setattr__(self, "request", np.full(len(self), MISSING, np.int64))
 
     def __len__(self) -> int:
         return len(self.user)
@@ -59,6 +66,12 @@ class Entities:
     index: np.ndarray  #: int64 [N] dense index, ascending
     fields: np.ndarray  #: int64 [N, F] category codes, MISSING where absent
     published_at: np.ndarray  #: int64 [N], ms; MISSING where unknown (always, for users)
+    #: float32 [N, V] content vectors (of a text or an image), NaN where one is unknown; by default V is 0
+    vectors: np.ndarray = field(default_factory=lambda: _NO_VECTORS)
+
+    def __post_init__(self) -> None:
+        if self.vectors is _NO_VECTORS:
+            object.__setattr__(self, "vectors", np.empty((len(self), 0), np.float32))
 
     def __len__(self) -> int:
         return len(self.index)
@@ -102,11 +115,20 @@ def rows(columns: Columns, index: slice | np.ndarray) -> Columns:
     return type(columns)(**{f.name: getattr(columns, f.name)[index] for f in fields(columns)})
 
 
+def concatenated(parts: Sequence[Columns]) -> Columns:
+    """The rows of all parts, in order; at least one part."""
+    if len(parts) == 1:
+        return parts[0]
+    names = [f.name for f in fields(parts[0])]
+    return type(parts[0])(**{n: np.concatenate([getattr(part, n) for part in parts]) for n in names})
+
+
 @dataclass(frozen=True)
 class EventDays:
     """A log cut into service days, oldest first, each read when it is asked for and then forgotten.
 
-    A day's columns may be narrower than a log's (int32 users and items); its entities may be empty.
+    A day's columns may be narrower than a log's (int32 users and items); its entities and context may be
+    empty.
     """
 
     readers: Sequence[Callable[[], EventLog]]  #: one a day, in order, without a gap
