@@ -85,20 +85,19 @@ def gate(table: str, frame: pd.DataFrame, context: GateContext) -> GateResult:
         statistics=statistics,
         warnings=(*_warnings(table, frame, context), *said, *_odd(verdicts)),
         verdicts=verdicts,
-        judged=_suites(
-            table, parameters, ("", rows), ("_survivors", survivors), ("_values", values), ("_batch", batches)
-        ),
+        judged=_suites(table, parameters, rows, survivors, values, batches),
     )
     if context.data_docs is not None:
         render(context.data_docs, table, result)
     return result
 
 
-def _suites(
-    table: str, parameters: Mapping[str, Any], *judged: tuple[str, Sequence[Verdict]]
-) -> tuple[JudgedSuite, ...]:
-    """Those of the suites (ending of the name, verdicts) that judged something."""
-    return tuple(JudgedSuite(table + ending, tuple(said), parameters) for ending, said in judged if said)
+def _suites(table: str, parameters: Mapping[str, Any], *judged: Sequence[Verdict]) -> tuple[JudgedSuite, ...]:
+    """Those of the four suites that judged something: rows, survivors, values and partitions."""
+    names = (table, f"{table}_survivors", f"{table}_values", f"{table}_batch")
+    return tuple(
+        JudgedSuite(name, tuple(said), parameters) for name, said in zip(names, judged, strict=True) if said
+    )
 
 
 def _judge_rows(

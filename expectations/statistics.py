@@ -131,7 +131,7 @@ def _doubled(facts: RowFacts, rows: np.ndarray) -> np.ndarray:
 
 
 def _requests(facts: RowFacts, passing: np.ndarray, name: str | None) -> pd.DataFrame:
-    """`requests`, lists that the kept rows were shown in, and `request_unknown`, the share of rows without one.
+    """`requests`, lists in which the kept rows were shown, and `request_unknown`, the share of rows of none.
 
     One row a partition; no columns where the table has no requests (`name` is None).
     """
