@@ -20,7 +20,7 @@ OWN = 8  #: dimensions of the content that only one item has
 _NEWS, _CATALOGUE, _CONTENT, _NOISE = range(4)  # what a hashed number is about
 
 
-class ContentVectors:
+class SimulatedContent:
     """The vectors of one world's items, float32, of unit variance over items."""
 
     def __init__(self, settings: SimulatorSettings) -> None:

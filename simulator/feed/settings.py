@@ -133,7 +133,7 @@ class ExternalSettings(SimulatorPart):
     )
 
 
-class ContentSettings(SimulatorPart):
+class ItemContentSettings(SimulatorPart):
     """Content vectors of items, as an embedding of their text: what they tell of an item, each by its σ."""
 
     width: int = Field(default=32, ge=1, description="numbers a vector")
@@ -161,7 +161,7 @@ class SimulatorSettings(SimulatorPart):
     click: ClickSettings = ClickSettings()
     policy: PolicySettings = PolicySettings()
     external: ExternalSettings = ExternalSettings()
-    content: ContentSettings = ContentSettings()
+    content: ItemContentSettings = ItemContentSettings()
     shop: ShopSettings | None = Field(default=None, description="a shop of the same accounts; None: no shop")
 
     @classmethod

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from simulator.feed.clicks import ClickModel
-from simulator.feed.content import ContentVectors
+from simulator.feed.content import SimulatedContent
 from simulator.feed.exposures import Impressions, Memory, Policy, Recalled, draw_impressions
 from simulator.feed.external import LOOK_BACK_HOURS, External, ExternalWorld
 from simulator.feed.items import Catalogue, FeedItems, build_catalogue, build_hot_topics, build_items
@@ -48,7 +48,7 @@ class World:
         self.users: Population = build_population(settings, self.days)
         self.items: FeedItems = build_items(settings, hot, self.days)
         self.catalogue: Catalogue = build_catalogue(settings)
-        self.content = ContentVectors(settings)
+        self.content = SimulatedContent(settings)
         self.clicks = ClickModel(settings, self.users, self.items, hot)
 
     def hours(self) -> Iterator[SimulatedHour]:

@@ -37,6 +37,8 @@ from warehouse.landing.formats import OpenedFile
 
 DATED = ("exposures", "purchases")  #: tables whose days are the days of a source
 
+#: What the id of a list shown together is called elsewhere (`letters` of the name).
+_LISTS = ("request", "impressionid", "impression", "slateid", "slate", "listid", "requestuuid", "pageviewid")
 _AROUND = " \ufeff\t"  #: what may stand around a name in a header
 
 log = logging.getLogger(__name__)
@@ -154,6 +156,8 @@ def judge_columns(opened: OpenedFile, contract: TableContract) -> Iterator[Judge
             name = name if name.startswith(CONTEXT_PREFIX) else name.lower()
             if not name.startswith(CONTEXT_PREFIX):
                 why = f"is none of the contract, and its name does not begin with {CONTEXT_PREFIX}"
+                if letters(name) in _LISTS:
+                    why += ": if it names the list that was shown together, call it request_id"
         elif contract.name == "demographics" and values and why_no_number(values[header]) is None:
             yield JudgedColumn(contract.name, name, "number")
             continue
