@@ -35,7 +35,7 @@ def of_another_width(facts: FactSource, name: str, rows: np.ndarray) -> pd.Serie
 def widths_by_partition(facts: FactSource) -> pd.DataFrame:
     """How long the vectors of each partition are, beside those of before.
 
-    `vector_column`, `vector_width` (of most rows), `vector_width_before`, `vector_width_off` (the difference).
+    `vector_column`, `vector_width` (of most rows), `vector_width_before`, `vector_width_off` (less that).
     One row a partition, NaN where it has no vector; no columns where the table has none.
     """
     name, count = vector_column(facts), len(facts.keys)

@@ -80,9 +80,10 @@ def vector_rows(column: pa.ChunkedArray, width: int) -> np.ndarray:
         column: list<float>, null where unknown.
         width: of every list.
     """
-    lists = column.combine_chunks()
-    if isinstance(lists, pa.ChunkedArray):
-        lists = pa.concat_arrays(lists.chunks) if lists.num_chunks else pa.array([], column.type)
+    if column.num_chunks == 1:
+        lists = column.chunk(0)
+    else:
+        lists = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
     values = lists.flatten().to_numpy(zero_copy_only=False).astype(np.float32, copy=False)
     if not lists.null_count:
         return values.reshape(len(lists), width)
