@@ -131,6 +131,9 @@ class ExternalSettings(SimulatorPart):
     delay_spread: float = Field(
         default=1.2, ge=0, description="σ of its logarithm: about 2 % take more than a day"
     )
+    history_days: int = Field(
+        default=0, ge=0, description="days before the first exposure of which external clicks are known, too"
+    )
 
 
 class ItemContentSettings(SimulatorPart):

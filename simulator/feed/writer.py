@@ -64,7 +64,7 @@ class Writer:
 
     def hour(self, played: SimulatedHour) -> dict[str, dict[str, pa.Array]]:
         """Columns of the hour's two event tables, in the order of the landing contract."""
-        return {"exposures": self._exposures(played), "external_clicks": self._external(played.external)}
+        return {"exposures": self._exposures(played), "external_clicks": self.external(played.external)}
 
     def events(self, table: str, hour: int, columns: dict[str, pa.Array]) -> None:
         """`<table>/date=/hour=/part-0.parquet`."""
@@ -95,7 +95,8 @@ class Writer:
             "ctx_impression": _category(context[:, 2], _NUMBERS),
         }
 
-    def _external(self, external: External) -> dict[str, pa.Array]:
+    def external(self, external: External) -> dict[str, pa.Array]:
+        """Columns of external clicks."""
         return {
             "user_id": pa.array(user_ids(external.user)),
             "item_id": self._catalogue_ids(external.item),
