@@ -38,6 +38,7 @@ def migrate(connection: duckdb.DuckDBPyConnection, path: Path, former: str, vers
         _add_columns(connection, version)
         create_views(connection)
     log.warning("%s was brought from schema %s to %s", path, former, version)
+    log.warning("lists shown together (request_id) are known of exposures that are loaded from now on")
 
 
 def _add_columns(connection: duckdb.DuckDBPyConnection, version: str) -> None:
