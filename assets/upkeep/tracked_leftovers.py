@@ -20,7 +20,8 @@ _GONE = (
 #: The data of such runs come first: a name that no run ever used may be somebody's.
 _DELETIONS = (
     f"DELETE FROM datasets WHERE dataset_uuid IN (SELECT source_id FROM inputs WHERE {_GONE})"
-    f" AND dataset_uuid NOT IN (SELECT source_id FROM inputs WHERE source_type = 'DATASET' AND NOT ({_GONE}))",
+    f" AND dataset_uuid NOT IN"
+    f" (SELECT source_id FROM inputs WHERE source_type = 'DATASET' AND NOT ({_GONE}))",
     f"DELETE FROM input_tags WHERE input_uuid IN (SELECT input_uuid FROM inputs WHERE {_GONE})",
     f"DELETE FROM inputs WHERE {_GONE}",
     "DELETE FROM model_version_tags WHERE (name, version) IN"
