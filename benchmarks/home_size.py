@@ -122,7 +122,7 @@ def ever_met(source: SourceHome) -> int:
     """Users and items whose descriptions the warehouse holds."""
     from warehouse.store.warehouse import Warehouse
 
-    with Warehouse.open(source.warehouse, read_only=True) as opened:
+    with Warehouse(source.warehouse, read_only=True) as opened:
         return opened.described("users") + opened.described("items")
 
 
@@ -191,7 +191,8 @@ def main() -> None:
     print(
         f"without logs {result['MiB when full']:.1f} MiB on day {result['full after']}, "
         f"{result['MiB at the end']:.1f} on day {result['days']}: {result['ratio']:.3f}; users and items "
-        f"ever met {before:,} → {after:,}: {result['bytes for each new user or item']:,.0f} bytes for each new one"
+        f"ever met {before:,} → {after:,}: {result['bytes for each new user or item']:,.0f} bytes for each new "
+        "one"
     )
 
 
