@@ -64,10 +64,10 @@ def landed(landing: Path, days: int, hours: int) -> None:
 
 
 def narrow(source: SourceHome, systems: tuple[str, ...], window: int) -> None:
-    """Let trainings read `window` days, by what stands for a study of the home."""
+    """Let trainings read `window` days, and pairs live so long, by what stands for a study of the home."""
     from assets.common.tuned import FILE, Tuned, TunedSystem
 
-    settings = dict.fromkeys(("training.window_days", "training.click_days"), window)
+    settings = dict.fromkeys(("training.window_days", "training.click_days", "features.pair_days"), window)
     chosen = TunedSystem(settings=settings, auc=None, default_auc=None)
     tuned = Tuned(size="tiny", days=(), trials=0, data_hash="", systems=dict.fromkeys(systems, chosen))
     tuned.save(source.root / FILE)
@@ -132,6 +132,17 @@ def _clock(begun: list[datetime], keep: int):
     return lambda: oldest + timedelta(days=keep)
 
 
+def full_after(keep: int, window: int) -> int:
+    """The day from which on nothing is younger than it is kept.
+
+    The graphs of a window begin a day before it, states of instances are kept for five days at least, and pairs
+    that are too old are left out when their runs are merged, every eighth day.
+    """
+    from models.ranking.features.pair_counts import BLOCK
+
+    return max(keep, window + 1 + BLOCK, 5) + 2
+
+
 def bounded(weighed: Sizes) -> int:
     """What must be flat: all but logs and what Dagster remembers."""
     from assets.upkeep.sizes import GROWS
@@ -154,7 +165,6 @@ def figures(weighed: list[Sizes], met: list[int], full: int) -> dict[str, object
         "Dagster remembers, KiB a day": (last[REMEMBERED] - first[REMEMBERED]) / 1024 / days,
         "users and items ever met": [met[full - 1], met[-1]],
         "bytes for each new user or item": grown / new if new else 0.0,
-        "ratio of ids": met[-1] / met[full - 1],
         "MiB by kind": {kind: [first[kind] / MIB, last[kind] / MIB] for kind in last},
         "KiB a day by kind": {kind: (last[kind] - first[kind]) / 1024 / days for kind in last},
         "MiB by day": [bounded(day) / MIB for day in weighed],
@@ -170,6 +180,9 @@ def main() -> None:
     parser.add_argument("--systems", default="deepfm_external,lsttm", help="names with commas")
     parser.add_argument("--json", action="store_true", help="one JSON object")
     chosen = parser.parse_args()
+    full = full_after(chosen.keep, chosen.window)
+    if full >= chosen.days:
+        parser.error(f"everything is full after {full} days: live more than that")
     with tempfile.TemporaryDirectory() as folder:
         weighed, met = lived(
             Path(folder) / "home",
@@ -179,8 +192,7 @@ def main() -> None:
             tuple(chosen.systems.split(",")),
             chosen.window,
         )
-    # The graphs of a window begin a day before it, and states of instances are kept for five days at least.
-    result = figures(weighed, met, min(max(chosen.keep, chosen.window + 1, 5) + 2, chosen.days))
+    result = figures(weighed, met, full)
     if chosen.json:
         print(json.dumps(result))
         return
@@ -190,9 +202,11 @@ def main() -> None:
     before, after = result["users and items ever met"]  # type: ignore[misc]
     print(
         f"without logs {result['MiB when full']:.1f} MiB on day {result['full after']}, "
-        f"{result['MiB at the end']:.1f} on day {result['days']}: {result['ratio']:.3f}; users and items "
-        f"ever met {before:,} → {after:,}: {result['bytes for each new user or item']:,.0f} bytes for each new "
-        "one"
+        f"{result['MiB at the end']:.1f} on day {result['days']}: {result['ratio']:.3f}"
+    )
+    print(
+        f"users and items ever met: {before:,} → {after:,}; "
+        f"{result['bytes for each new user or item']:,.0f} bytes for each new one"
     )
 
 
