@@ -135,8 +135,8 @@ def _clock(begun: list[datetime], keep: int):
 def full_after(keep: int, window: int) -> int:
     """The day from which on nothing is younger than it is kept.
 
-    The graphs of a window begin a day before it, states of instances are kept for five days at least, and pairs
-    that are too old are left out when their runs are merged, every eighth day.
+    The graphs of a window begin a day before it, states of instances are kept for five days at least, and
+    pairs that are too old are left out when their runs are merged, every eighth day.
     """
     from models.ranking.features.pair_counts import BLOCK
 
