@@ -6,6 +6,8 @@ from pathlib import Path
 
 from pydantic import Field
 
+from models.ranking.features.count_columns import CountColumn, count_columns
+from models.ranking.features.counts import CountHistory
 from models.settings import Settings
 
 #: settings that only leave columns out: what is encoded with all of them on serves every choice
@@ -42,3 +44,21 @@ class FeatureSettings(Settings):
                 f"{folder} holds the state of other feature settings ({self}) than are asked for ({wanted}): "
                 f"encode the days anew under these settings"
             )
+
+
+def count_history(
+    settings: FeatureSettings, first_hour: int, zone_offset_ms: int, item_fields: int
+) -> CountHistory:
+    """An empty history of the counts that these settings ask for; arguments as `CountHistory` has them."""
+    columns: tuple[CountColumn, ...] = ()
+    if settings.counts:
+        columns = count_columns(item_fields, external=settings.external, domains=settings.domains)
+    return CountHistory(
+        first_hour,
+        zone_offset_ms,
+        settings.long_seconds,
+        item_fields,
+        columns,
+        settings.domains,
+        settings.pair_days,
+    )

@@ -17,17 +17,17 @@ import numpy as np
 
 from models.ranking.features.array_files import ArrayFiles
 from models.ranking.features.codes import Codes
-from models.ranking.features.count_columns import CountColumn, count_columns
 from models.ranking.features.counts import CountHistory
 from models.ranking.features.day_counts import DayCounts, DayKeys, check_day
 from models.ranking.features.entities import EntityTable
 from models.ranking.features.event_log import HOUR_MS, Entities, EventDays, EventLog, Exposures, rows
 from models.ranking.features.feature_settings import FeatureSettings as FeatureSettings
+from models.ranking.features.feature_settings import count_history
 from models.ranking.features.instance_columns import instance_columns, item_ages, layout_of
 from models.ranking.features.lists import Lists, list_columns
 from models.ranking.features.named_arrays import named, part_of
 from models.ranking.features.ordering import Ranks
-from models.ranking.features.visits import Requests, Visits
+from models.ranking.features.visits import UserRequests, Visits
 
 DESCRIPTION = "features.json"
 
@@ -62,10 +62,9 @@ class Features:
         """Nothing received yet, shaped by a log: its fields and context columns, its zone, its first hour."""
         users, items = (EntityTable.of(rows(entities, slice(0, 0))) for entities in (log.users, log.items))
         zone = log.zone_offset_ms
-        counts = _counts(settings, (log.start_ms + zone) // HOUR_MS, zone, items.width)
-        return cls(
-            settings, counts, Visits(), users, items, log.exposures.context.shape[1], zone, ArrayFiles()
-        )
+        counts = count_history(settings, (log.start_ms + zone) // HOUR_MS, zone, items.width)
+        width = log.exposures.context.shape[1]
+        return cls(settings, counts, Visits(), users, items, width, zone, ArrayFiles())
 
     @classmethod
     def of(cls, settings: FeatureSettings, log: EventLog) -> Features:
@@ -150,7 +149,7 @@ class Features:
         columns += [counted[column.name] for column in self.counts.columns]
         lists = Lists.of(e.request, day.periods)
         if self.settings.session:
-            columns += self.visits.take_day(Requests.of_exposures(e, day.periods, lists, keys.users))
+            columns += self._take_visits(e, day.periods, lists, keys.users)
         return self._narrow(columns, lists)
 
     def take_day(self, log: EventLog) -> None:
@@ -159,8 +158,7 @@ class Features:
         day = DayCounts(self.counts, log, keys)
         day.take((), self.settings.smoothing)
         if self.settings.session:
-            lists = Lists.of(e.request, day.periods)
-            self.visits.take_day(Requests.of_exposures(e, day.periods, lists, keys.users))
+            self._take_visits(e, day.periods, Lists.of(e.request, day.periods), keys.users)
 
     def save(self, folder: Path) -> None:
         """Write the state into a new folder: an array a file, and a small JSON file.
@@ -206,7 +204,7 @@ class Features:
         files = ArrayFiles(folder)
         users, items = (EntityTable(**part_of(files.arrays, name)) for name in ("users", "items"))
         zone = described["zone_offset_ms"]
-        counts = _counts(wanted, described["counts"]["origin"], zone, items.width)
+        counts = count_history(wanted, described["counts"]["origin"], zone, items.width)
         counts.restore(described["counts"], part_of(files.arrays, "counts"))
         held = part_of(files.arrays, "visits") if wanted.session else None
         visits = Visits() if held is None else Visits.from_arrays(held)
@@ -220,11 +218,17 @@ class Features:
         fields, _ = self.items.lookup(items.distinct)
         return DayKeys(Ranks.of(log.exposures.user), items, fields, self.items.lookup(log.external.item)[0])
 
-    def _requests(self, e: Exposures, lists: Lists | None = None) -> tuple[Requests, np.ndarray]:
+    def _take_visits(self, e: Exposures, periods: np.ndarray, lists: Lists, users: Ranks) -> list[np.ndarray]:
+        """Take in the requests of a day's exposures; their columns."""
+        requests = UserRequests.of_exposures(e, periods, lists, users.distinct, users.local)
+        return self.visits.take_day(requests)
+
+    def _requests(self, e: Exposures, lists: Lists | None = None) -> tuple[UserRequests, np.ndarray]:
         """The requests of hours' exposures, and the second in which the hour of each begins."""
         periods = self.counts.period(e.shown_at)
         lists = lists or Lists.of(e.request, periods)
-        requests = Requests.of_exposures(e, periods, lists, Ranks.of(e.user))
+        users, local = np.unique(e.user, return_inverse=True)  # no table of all users for an hour's few
+        requests = UserRequests.of_exposures(e, periods, lists, users, local.astype(np.int32))
         return requests, ((requests.period + self.counts.origin) * HOUR_MS - self.zone_offset_ms) // 1000
 
     def _narrow(self, columns: list[np.ndarray], lists: Lists) -> Codes:
@@ -239,20 +243,3 @@ class Features:
         e, x = log.exposures, log.external
         self.users.append(np.concatenate([e.user, x.user]), log.users)
         self.items.append(np.concatenate([e.item, x.item]), log.items)
-
-
-def _counts(
-    settings: FeatureSettings, first_hour: int, zone_offset_ms: int, item_fields: int
-) -> CountHistory:
-    columns: tuple[CountColumn, ...] = ()
-    if settings.counts:
-        columns = count_columns(item_fields, external=settings.external, domains=settings.domains)
-    return CountHistory(
-        first_hour,
-        zone_offset_ms,
-        settings.long_seconds,
-        item_fields,
-        columns,
-        settings.domains,
-        settings.pair_days,
-    )

@@ -116,8 +116,8 @@ def list_columns(
         values = _affinity(at, rows) if name == "affinity" else at[COMPARED[name]][rows]
         if name in RATES:  # nothing shown is no news: the overall rate
             values = np.where(values == 0, RATE_MIDDLE, values)
-        place, over = _standing(lists, values)
-        out.append(lists.spread(place))
+        passed, over = _standing(lists, values)
+        out.append(lists.spread(passed))
         if name in RATES:
             out.append(lists.spread(over))
     return out + [lists.spread(_alike(lists, codes[rows])) for codes in fields]
@@ -145,7 +145,7 @@ def _standing(lists: Lists, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     Args:
         values: uint8 [n] below `VALUES`, in the order of `lists.rows`.
     """
-    place, over = np.empty(len(values), np.uint8), np.empty(len(values), np.uint8)
+    passed, over = np.empty(len(values), np.uint8), np.empty(len(values), np.uint8)
     steps = np.arange(VALUES)
     for part, number, lengths in lists.blocks():
         here = values[part]
@@ -155,10 +155,10 @@ def _standing(lists: Lists, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]
         alike, others = counts[cell], lengths[number] - 1
         # Twice the number of others that are below, a tie counting as half.
         twice = 2 * (below[cell] - alike) + alike - 1
-        place[part] = place_bins(twice, 2 * others)
+        passed[part] = place_bins(twice, 2 * others)
         mean = counts.reshape(-1, VALUES) @ steps / lengths
         over[part] = difference_bins(here - mean[number])
-    return place, over
+    return passed, over
 
 
 def _alike(lists: Lists, codes: np.ndarray) -> np.ndarray:

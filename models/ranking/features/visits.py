@@ -19,7 +19,7 @@ from models.ranking.features.bins import COUNT_BINS, count_bins
 from models.ranking.features.codes import FieldSpec
 from models.ranking.features.event_log import Exposures
 from models.ranking.features.lists import Lists
-from models.ranking.features.ordering import Ranks, boundaries, stable_order
+from models.ranking.features.ordering import boundaries, stable_order
 
 VISIT_SECONDS = 1800  #: without a request, after which the next one begins another visit
 GAP_SECONDS = 30  #: in which the time between two requests is counted
@@ -31,7 +31,7 @@ SPECS = [
 
 
 @dataclass(frozen=True)
-class Requests:
+class UserRequests:
     """The requests of N exposures: Q of them, sorted by (user, period, time)."""
 
     of: np.ndarray  #: int32 [N] request of each exposure
@@ -40,22 +40,32 @@ class Requests:
     period: np.ndarray  #: int64 [Q]
 
     @classmethod
-    def of_exposures(cls, e: Exposures, periods: np.ndarray, lists: Lists, users: Ranks) -> Requests:
-        """Args: periods int64 [N]; lists and ranks of the users of the exposures."""
+    def of_exposures(
+        cls, e: Exposures, periods: np.ndarray, lists: Lists, users: np.ndarray, local: np.ndarray
+    ) -> UserRequests:
+        """Group exposures.
+
+        Args:
+            e: in order of time.
+            periods: int64 [N] of each.
+            lists: of the exposures.
+            users: int64 [D] the distinct users, ascending.
+            local: int32 [N] position of each exposure's user among them.
+        """
         asked = e.shown_at.copy()
         if len(lists.rows):
             first = np.minimum.reduceat(asked[lists.rows], lists.starts[:-1])
             asked[lists.rows] = np.repeat(first, lists.lengths)
-        heads = np.flatnonzero(boundaries(users.local, asked))
+        heads = np.flatnonzero(boundaries(local, asked))
         order = heads if bool((asked[heads[1:]] >= asked[heads[:-1]]).all()) else None
         order = heads[np.argsort(asked[heads], kind="stable")] if order is None else order
-        order = order[stable_order(users.local[order], len(users))]
-        new = boundaries(users.local[order], asked[order])
+        order = order[stable_order(local[order], len(users))]
+        new = boundaries(local[order], asked[order])
         at = order[new]
         number = np.empty(len(asked), np.int32)
         number[order] = np.cumsum(new, dtype=np.int32) - 1
         of = np.repeat(number[heads], np.diff(np.append(heads, len(asked))))
-        return cls(of, users.distinct[users.local[at]], asked[at] // 1000, periods[at])
+        return cls(of, users[local[at]], asked[at] // 1000, periods[at])
 
 
 @dataclass(frozen=True)
@@ -79,7 +89,7 @@ class Visits:
         self.depth = np.empty(0, np.uint16)  #: of each user: how many were before it in its visit
         self._pending: list[_Hours] = []
 
-    def codes(self, requests: Requests, first_second: np.ndarray) -> list[np.ndarray]:
+    def codes(self, requests: UserRequests, first_second: np.ndarray) -> list[np.ndarray]:
         """Bins uint8 [N] of `SPECS` for exposures of hours: requests of earlier hours are those received.
 
         Args:
@@ -89,7 +99,7 @@ class Visits:
         new = boundaries(requests.user, requests.period)
         return _bins(requests, *self._follow(requests, new, first_second))
 
-    def append(self, requests: Requests, first_second: np.ndarray) -> None:
+    def append(self, requests: UserRequests, first_second: np.ndarray) -> None:
         """Take in the requests of hours; costs in proportion to them."""
         new = boundaries(requests.user, requests.period)
         _, depth = self._follow(requests, new, first_second)
@@ -100,7 +110,7 @@ class Visits:
             newest = self._pending.pop()
             self._pending[-1] = self._pending[-1].with_more(newest)
 
-    def take_day(self, requests: Requests) -> list[np.ndarray]:
+    def take_day(self, requests: UserRequests) -> list[np.ndarray]:
         """Take a whole day in: bins uint8 [N] of its exposures, and a new base."""
         new = boundaries(requests.user)
         gap, depth = self._follow(requests, new, requests.at)
@@ -113,7 +123,7 @@ class Visits:
         return _bins(requests, gap, depth)
 
     def _follow(
-        self, requests: Requests, new: np.ndarray, before: np.ndarray
+        self, requests: UserRequests, new: np.ndarray, before: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """Seconds int64 [Q] since each request's predecessor, -1 if it has none, and its depth int64 [Q].
 
@@ -165,6 +175,6 @@ class Visits:
         return visits
 
 
-def _bins(requests: Requests, gap: np.ndarray, depth: np.ndarray) -> list[np.ndarray]:
+def _bins(requests: UserRequests, gap: np.ndarray, depth: np.ndarray) -> list[np.ndarray]:
     gaps = count_bins(np.where(gap < 0, 0, 1 + gap // GAP_SECONDS))
     return [bins[requests.of] for bins in (gaps, count_bins(depth))]
