@@ -1,7 +1,9 @@
 """The lists that exposures were shown in, and where each exposure stands in its list.
 
 All candidates of a list are known when it is served, and so are their codes; what came of them is not, and
-is not read here. Nothing depends on the order of a list's rows. A list that straddles the turn of an hour
+is not read here. Nothing depends on the order of a list's rows, and everything is
+relative to the list's length: who ranks hundreds of candidates asks of lists longer than those that were
+shown. A list that straddles the turn of an hour
 counts as two, each with the counts of its own hour.
 """
 
@@ -13,11 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.ranking.features.bins import (
-    COUNT_BINS,
     PLACE_BINS,
     RATE_BINS,
     RATE_MIDDLE,
-    count_bins,
     difference_bins,
     place_bins,
 )
@@ -34,7 +34,7 @@ COMPARED = {
     "rate": "count_item_all_click_rate",
     "recent_rate": "count_item_24h_click_rate",
 }
-RATES = ("rate", "recent_rate", "affinity")  #: of which the difference from the list's mean is a field too
+RATES = ("rate", "recent_rate")  #: of which the difference from the list's mean is a field too
 AFFINITY = "count_user_field{}_all_click_rate"  #: summed over fields: how the user takes to items of the kind
 
 
@@ -90,12 +90,12 @@ class Lists:
 
 def list_specs(names: Sequence[str], item_fields: int) -> list[FieldSpec]:
     """The fields of `list_columns`, for codes with columns of these names."""
-    specs = [FieldSpec("list_size", "bins", COUNT_BINS, "count")]
+    specs = []
     for name in _compared(names):
         specs.append(FieldSpec(f"list_place_{name}", "bins", PLACE_BINS, "place"))
         if name in RATES:
             specs.append(FieldSpec(f"list_over_{name}", "bins", RATE_BINS, "rate"))
-    return specs + [FieldSpec(f"list_same_field{f}", "bins", COUNT_BINS, "count") for f in range(item_fields)]
+    return specs + [FieldSpec(f"list_same_field{f}", "bins", PLACE_BINS, "place") for f in range(item_fields)]
 
 
 def list_columns(
@@ -110,8 +110,7 @@ def list_columns(
         fields: codes [N] of each item field.
     """
     rows = lists.rows
-    out = [lists.spread(np.repeat(count_bins(lists.lengths), lists.lengths))]
-    at = dict(zip(names, columns, strict=True))
+    out, at = [], dict(zip(names, columns, strict=True))
     for name in _compared(names):
         values = _affinity(at, rows) if name == "affinity" else at[COMPARED[name]][rows]
         if name in RATES:  # nothing shown is no news: the overall rate
@@ -162,11 +161,11 @@ def _standing(lists: Lists, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]
 
 
 def _alike(lists: Lists, codes: np.ndarray) -> np.ndarray:
-    """Bins uint8 [n] of the number of others in the list with the same code; 0 where it is unknown."""
+    """Bins uint8 [n] of the share of others in the list with the same code; 0 where it is unknown."""
     number = np.repeat(np.arange(len(lists.lengths)), lists.lengths)
     order = np.argsort((number << 32) | (codes.astype(np.int64) + 1))
     heads = np.flatnonzero(boundaries(number[order], codes[order]))
     lengths = np.diff(np.append(heads, len(order)))
     others = np.empty(len(order), np.int64)
     others[order] = np.repeat(lengths - 1, lengths)
-    return count_bins(np.where(codes < 0, 0, others))
+    return place_bins(others, lists.lengths[number] - 1) * (codes >= 0)

@@ -119,16 +119,17 @@ def list_reference(log: EventLog, codes: dict[str, np.ndarray], i: int) -> dict[
     logs = sum(np.where(column[together] == 0, 0, column[together] - 13) for column in affinity)
     values["affinity"] = np.clip(logs // 2 + 16, 1, 31)
     known, me, n = bool(log.exposures.request[i] >= 0), together.tolist().index(i), len(together)
-    out = {"list_size": known * count_bin(n)}
+    out = {}
     for name, among in values.items():
         passed = (among < among[me]).sum() + ((among == among[me]).sum() - 1) / 2
         out[f"list_place_{name}"] = known * (1 + int(np.rint(10 * (passed / (n - 1) if n > 1 else 0.5))))
-        if name not in ("age", "shown"):
+        if name in rates:
             difference = np.rint(among[me] - among.mean())
             out[f"list_over_{name}"] = known * (13 + int(np.clip(difference, -12, 12)))
     fields = log.items.fields[log.exposures.item[together]]
     for f, alike in enumerate((fields == fields[me]).sum(axis=0) - 1):
-        out[f"list_same_field{f}"] = known * count_bin(alike if fields[me, f] >= 0 else 0)
+        share = alike / (n - 1) if n > 1 else 0.5
+        out[f"list_same_field{f}"] = (known and fields[me, f] >= 0) * (1 + int(np.rint(10 * share)))
     return out
 
 
