@@ -24,6 +24,7 @@ from expectations.settings import DAY_MS, GateSettings
 from expectations.statistics import HISTORY_COLUMNS, HOURS
 
 _TOGETHER_BESIDE_SPREAD = 3.0  # rows that come as one, for the noise that a quiet day has beyond usual ones
+_LEVELS = ("level_low", "level_high", "level_least", "level_most")
 CYCLES = {"day": DAY_MS, "week": 7 * DAY_MS}
 
 
@@ -60,9 +61,11 @@ def add_bands(
         return _same(days, name, table, settings)
 
     banded = _count_band(banded, days, expected("log_rows"), settings)
-    rated = days[days["kept"] > 0]  # an hour without rows says nothing about its rate
-    banded["click_rate_low"], banded["click_rate_high"] = _rate_band(rated, table["kept"], settings)
-    banded = _level_band(banded, days, expected("level"), settings)
+    banded["click_rate_low"], banded["click_rate_high"] = _rate_band(days, table["kept"], settings)
+    if past["level"].notna().any():  # of nothing, pandas takes as long as of a year
+        banded = _level_band(banded, days, expected("level"), settings)
+    else:
+        banded[list(_LEVELS)] = np.nan
     if weekly:
         banded = _add_hours(banded, days, settings)
         resting = table.index.isin(list(closed)) | ((banded["settled"] == 1) & (table["rows"] == 0))
@@ -157,6 +160,9 @@ def _rate_band(days: pd.DataFrame, rows: pd.Series, settings: GateSettings) -> t
     A day's rate is drawn to that of all days as if it had `rows_together` rows more, so that the median of
     nearly empty hours means something. The noise of n rows is 1/√(n p (1 − p)); former rows have theirs too.
     """
+    if days["clicks"].isna().all():
+        return np.full(len(rows), np.nan), np.full(len(rows), np.nan)
+    days = days[days["kept"] > 0]  # an hour without rows says nothing about its rate
     index, together = rows.index, settings.rows_together
     sums = days.groupby("partition")[["clicks", "kept"]].transform("sum")
     pooled = (sums["clicks"] + 0.5) / (sums["kept"] + 1.0)

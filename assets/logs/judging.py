@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import pandas as pd
 
+from assets.logs.shared_opening import Opener, SharedOpening
 from warehouse.landing import closed_days, layout
 from warehouse.landing.contract import PROFILING_TABLES, PartitionKind, table_contract
 from warehouse.landing.description import FILE_NAME, SourceDescription
@@ -28,9 +29,6 @@ from warehouse.store.warehouse import Warehouse
 if TYPE_CHECKING:
     from expectations.gate import GateContext, GateResult, Lookup
     from expectations.settings import GateSettings
-
-Opener = Callable[[], AbstractContextManager[Warehouse | None]]
-"""Opens the warehouse to read; None where nothing has been loaded."""
 
 ATTEMPTS = 3  #: the last one judges while it holds the warehouse, so that nothing can come between
 
@@ -163,10 +161,11 @@ def _context(question: Question, opened: Opener) -> tuple[GateContext, str]:
     known: dict[str, Lookup] = dict.fromkeys(question.refers, nobody)
     bounds = {p: layout.bounds(contract, zone, p) for p in question.partitions}
     history, loaded = None, dict[str, int]()
+    shared = SharedOpening(opened)
     with opened() as warehouse:
         state = question.state(warehouse)
         if warehouse is not None:
-            known = {table: _KnownIds(opened, table) for table in question.refers}
+            known = {table: _KnownIds(shared, table) for table in question.refers}
             history = _history(question, warehouse, bounds)
             of_call = warehouse.loaded(question.table, question.partitions)
             loaded = dict(zip(of_call["partition"], of_call["rows_in"].astype(int), strict=True))
@@ -176,8 +175,9 @@ def _context(question: Question, opened: Opener) -> tuple[GateContext, str]:
         partitions=bounds,
         now_ms=now_ms,
         known=known,
-        existing_ids=partial(_existing_ids, opened, question.replaced),
-        purchased=partial(_first_purchases, opened, question.replaced),
+        existing_ids=partial(_existing_ids, shared, question.replaced),
+        purchased=partial(_first_purchases, shared, question.replaced),
+        asking=shared.asking,
         domains=question.description.domains,
         history=history,
         loaded=loaded,

@@ -10,10 +10,9 @@ hour's, never more.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from assets.ranking.reading import HourLog
     from models.ranking.day import ScoredHour, ServedDay
 
 Failed = ValueError | ArithmeticError  #: what a system that cannot score raises
@@ -35,7 +34,8 @@ class RunHour:
     """What the steps of one run know of its hour."""
 
     run: str = ""
-    logs: dict[tuple[str, str], HourLog] = field(default_factory=dict)  #: by hour and hash of what is loaded
+    #: the opened `Hour`, for the one step that takes it: one that is tried again looks anew
+    hour: Any = None
     scores: dict[tuple[str, str, str], ScoredHour | Failed] = field(default_factory=dict)
 
 

@@ -74,12 +74,13 @@ class Features:
             features.take_day(day)
         return features
 
-    def append(self, hour: EventLog) -> None:
-        """Take in the next hour; costs in proportion to the hour."""
-        self._meet(hour)
-        self.counts.append(hour, self.items)
-        if self.settings.session:
-            self.visits.append(*self._requests(hour.exposures))
+    def append(self, *hours: EventLog) -> None:
+        """Take in the next hours, in order; costs in proportion to them."""
+        for hour in hours:
+            self._meet(hour)
+            if self.settings.session:
+                self.visits.append(*self._requests(hour.exposures))
+        self.counts.append(hours, self.items)
 
     def refresh(self, users: Entities, items: Entities) -> None:
         """Take the newest descriptions of users and items between two days; the counts stay as they are."""
