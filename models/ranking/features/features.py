@@ -1,9 +1,10 @@
 """The feature pipeline that every system shares: instances in, narrow columns of category codes out.
 
 Fields of an instance: user and item ID, user and item fields, hour of day, weekday, context, item age, and
-(switch `counts`) point-in-time counts and click rates. Counts and rates become categories on fixed
-log-scale bins, so that there is no vocabulary to fit and they hold on a log that nobody has seen.
-Everything is as at the start of the instance's service hour (spec: point-in-time rule).
+by switches point-in-time counts and click rates, the user's visit, the list shown together. Counts and rates
+become categories on fixed log-scale bins, so that there is no vocabulary to fit and they hold on a log that
+nobody has seen. What came of exposures is as at the start of the instance's service hour (spec: point-in-time
+rule); that a list was asked for, by whom and of which items, is as at the request.
 
 `Features` carries its state from day to day: a day costs itself and one pass over the state, an hour itself.
 """
@@ -122,7 +123,7 @@ class Features:
     def encode_day(self, log: EventLog) -> Codes:
         """Codes of a service day's exposures, each as at the start of its hour; then take the day in.
 
-        Costs the day and one pass over the state, in about 320 bytes of memory an exposure (a third of which
+        Costs the day and one pass over the state, in about 340 bytes of memory an exposure (a third of which
         are the codes) beside the totals of users, items and field values.
 
         Args:
