@@ -25,7 +25,7 @@ from models.settings import Settings
 FACTOR_LIMIT = 5.0  #: of one number of a vector, in root mean squares: a few heavy users reach far beyond
 
 #: Middle and spread that bring the bins of a kind of number to about -1 … 1 on any log.
-ORDERED = {"count": (8.0, 8.0), "rate": (RATE_MIDDLE, 4.0), "age": (20.0, 5.0), "place": (6.0, 3.0)}
+ORDERED = {"count": (8.0, 8.0), "rate": (RATE_MIDDLE, 4.0), "age": (18.0, 7.0), "place": (6.0, 3.0)}
 RELATIVE = (
     "rate",
     "place",
