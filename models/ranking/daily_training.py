@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -40,19 +41,23 @@ def train_daily(
     features = window.own_features() if isinstance(history, TrainingWindow) else window.features
     spans = window.spans()
     parts = Phases(system.strategy(), system.training, system.adaptation)
-    vocabulary = vocabulary_of(features.layout, spans, parts.with_rows)
+    layout = replace(features.layout, vectors=features.vector_widths)
+    vocabulary = vocabulary_of(layout, spans, parts.with_rows)
     graph = system.graph(window.events, RowView(vocabulary, features.users, features.items))
+    content = system.content_index(features, layout, window.events)
     user_vectors, by_morning = _vectors(system, long_term)
     learner = _fresh_learner(system, vocabulary, seed, device)
 
     def stream(newcomers: Newcomers) -> InstanceStream:
-        hiding = None if newcomers == "own" else Hiding(features.layout, spans, newcomers)
+        hiding = None if newcomers == "own" else Hiding(layout, spans, newcomers)
         maker = InstanceMaker(
-            vocabulary, window.zone_offset_ms, graph, by_morning, system.reads_codes, hiding
+            vocabulary, window.zone_offset_ms, graph, by_morning, system.reads_codes, hiding, content
         )
         return InstanceStream(window, maker)
 
-    fingerprint = sha256(f"{system.model_dump_json()} {seed} {window.fingerprint}".encode()).hexdigest()
+    fingerprint = sha256(
+        f"{system.model_dump_json()} {seed} {window.fingerprint} {features.vector_digest}".encode()
+    ).hexdigest()
     losses, notes = fit(
         learner,
         parts.of(stream, progress or silent),
@@ -73,6 +78,7 @@ def train_daily(
         window.end_ms,
         fingerprint,
         losses,
+        content=content,
     )
 
 

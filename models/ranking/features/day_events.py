@@ -27,9 +27,10 @@ def pack(hours: list[EventLog]) -> dict[str, np.ndarray]:
         pieces = [getattr(hour, part) for hour in hours]
         out[f"{part}.length"] = np.array([len(piece) for piece in pieces], np.int64)
         for field in fields(pieces[0]) if pieces else ():
-            out[f"{part}.{field.name}"] = _narrow(
-                np.concatenate([getattr(piece, field.name) for piece in pieces])
-            )
+            columns = [getattr(piece, field.name) for piece in pieces]
+            if field.name == "vectors":
+                columns = _of_one_width(columns)
+            out[f"{part}.{field.name}"] = _narrow(np.concatenate(columns))
     return out
 
 
@@ -42,7 +43,8 @@ def unpack(arrays: dict[str, np.ndarray]) -> list[EventLog]:
     def piece(part: str, number: int) -> Any:
         first, last = ends[part][number : number + 2]
         kind = types[part]
-        return kind(**{f.name: arrays[f"{part}.{f.name}"][first:last] for f in fields(kind)})
+        names = [f.name for f in fields(kind) if f"{part}.{f.name}" in arrays]  # older saves have fewer
+        return kind(**{name: arrays[f"{part}.{name}"][first:last] for name in names})
 
     return [
         EventLog(
@@ -70,6 +72,13 @@ def _narrow(column: np.ndarray) -> np.ndarray:
         return column
     low, high = int(column.min()), int(column.max())
     return column.astype(np.promote_types(np.min_scalar_type(min(low, -1)), np.min_scalar_type(-high - 1)))
+
+
+def _of_one_width(vectors: list[np.ndarray]) -> list[np.ndarray]:
+    """Vectors float32 [n, V] of hours; those of an hour that brought none become unknown (NaN)."""
+    width = max(part.shape[1] for part in vectors)
+    none = [np.full((len(part), width), np.nan, np.float32) for part in vectors]
+    return [part if part.shape[1] else empty for part, empty in zip(vectors, none, strict=True)]
 
 
 def _only(entities: Entities, index: np.ndarray) -> Entities:

@@ -22,6 +22,7 @@ from models.ranking.features.codes import Layout
 from models.ranking.lsttm.graph_parts import GraphParts
 from models.ranking.lsttm.numbers import Numbers, NumbersDeepFM
 from models.ranking.lsttm.older_states import rename_weights
+from models.ranking.systems.content import ContentFields
 from models.ranking.systems.deepfm import DeepFM
 
 Fusion = Literal["gate", "concat", "short_only"]
@@ -52,6 +53,7 @@ class LSTTM(nn.Module):
         ranker: DeepFM | NumbersDeepFM,
         concat: bool = False,
         numbers: Numbers | None = None,
+        content: ContentFields | None = None,
     ) -> None:
         """Args: the parts, ready made.
 
@@ -62,6 +64,7 @@ class LSTTM(nn.Module):
         ranker: reads u (or its two parts), d, c, then what an item side and lists of clicks add.
         concat: without a gate, whether u^s and u^l stand side by side; if not, u^s stands alone.
         numbers: counts and factors, for a ranker that reads them.
+        content: reads content vectors, where there are any.
         """
         super().__init__()
         self.columns, self.concat = columns, concat
@@ -70,6 +73,7 @@ class LSTTM(nn.Module):
         self.target = target
         self.gate = gate
         self.ranker = ranker
+        self.content = content
         self.register_load_state_dict_pre_hook(rename_weights)
 
     def forward(self, rows: Tensor, batch: Batch) -> Tensor:
@@ -100,9 +104,15 @@ class LSTTM(nn.Module):
             users = torch.stack([short, long] if self.concat else [short], dim=-2)
         if parts.clicks is not None:
             beside.append(parts.clicks.means(rows))
+        first = first.squeeze(-1)
+        if self.content is not None:
+            assert batch.content is not None
+            vectors, of_content = self.content(batch.content)
+            beside.append(vectors)
+            first = first + of_content
         before = torch.cat([users, target.unsqueeze(-2)], dim=-2)
         after = torch.cat(beside, dim=-2) if beside else None
-        return first.squeeze(-1) + self.rank(rows, batch, parts, before, after), weights
+        return first + self.rank(rows, batch, parts, before, after), weights
 
     def sides(
         self, rows: Tensor, batch: Batch, parts: GraphParts
