@@ -163,17 +163,6 @@ class Features:
         """Take a service day in without the codes of its exposures, as `encode_day` does with them."""
         DayCounts(self.counts, log, self._day_keys(log)).take((), self.settings.smoothing)
 
-    @property
-    def vector_widths(self) -> tuple[int, int]:
-        """Numbers of a user's and of an item's content vector; 0: the source has none."""
-        return self.users.vector_width, self.items.vector_width
-
-    @property
-    def vector_digest(self) -> str:
-        """Tells apart states whose vectors differ; empty without vectors."""
-        digests = (self.users.vector_digest, self.items.vector_digest)
-        return f"{digests[0]:x}.{digests[1]:x}" if any(self.vector_widths) else ""
-
     def save(self, folder: Path) -> None:
         """Write the state into a new folder: an array a file, and a small JSON file.
 

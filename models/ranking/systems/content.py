@@ -24,11 +24,13 @@ from models.ranking.features.day_graphs import adjacencies_of
 from models.ranking.features.entities import EntityTable
 from models.ranking.features.event_log import Entities, EventDays, EventLog
 from models.ranking.features.features import Features
+from models.ranking.features.instances import Instances
 from models.ranking.features.sampling import load_adjacencies, unique_nodes, unique_pairs
 from models.ranking.systems.behaviours import BehaviourSettings, latest_clicks
 from models.ranking.training.system import WIDTH, SystemSettings
 from models.settings import Settings
 
+CHUNK = 512  #: instances whose vectors are looked up at once
 NUMBERS = 3  #: of each list of clicks: mean and largest cosine, share of the list that has a vector
 CENTRE, CLICKS = "centre.npy", "clicks"  #: in the folder of a saved index
 
@@ -179,22 +181,22 @@ class ContentReader(SystemSettings):
         """The part of the module that reads them; None where there are none, and nothing is drawn then."""
         if self.content is None or layout.vectors == (0, 0):
             return None
-        lists = len(self._compared(layout).lists)
+        lists = len(self.compared(layout).lists)
         return ContentFields(self.content, layout.vectors, lists, generator)
 
     def content_index(self, features: Features, layout: Layout, events: EventDays) -> ContentVectors | None:
         """See `SystemSettings.content_index`."""
         if self.content is None or layout.vectors == (0, 0):
             return None
-        return ContentVectors.of(features, self.neighbour_events(events), self._compared(layout))
+        return ContentVectors.of(features, self.neighbour_events(events), self.compared(layout))
 
     def load_content(self, folder: Path, features: Features, layout: Layout) -> ContentVectors | None:
         """See `SystemSettings.load_content`."""
         if self.content is None or layout.vectors == (0, 0):
             return None
-        return ContentVectors.load(features, folder, self._compared(layout))
+        return ContentVectors.load(features, folder, self.compared(layout))
 
-    def _compared(self, layout: Layout) -> BehaviourSettings:
+    def compared(self, layout: Layout) -> BehaviourSettings:
         """The lists of clicks whose items a candidate is compared with."""
         assert self.content is not None
         k = self.content.history if layout.vectors[1] else 0
@@ -206,6 +208,28 @@ def content_matrix(content: ContentBatch) -> np.ndarray:
     unknown = content.known == 0
     user = content.user.masked_fill(unknown[..., :1], torch.nan)
     item = content.item.masked_fill(unknown[..., 1:], torch.nan)
-    similar = content.similar.unflatten(-1, (-1, NUMBERS))
-    similar = similar.masked_fill(similar[..., -1:] == 0, torch.nan).flatten(-2)
-    return torch.cat([user, item, similar], dim=-1).flatten(0, 1).numpy()
+    shares = content.similar[..., NUMBERS - 1 :: NUMBERS].repeat_interleave(NUMBERS, dim=-1)
+    similar = content.similar.masked_fill(shares == 0, torch.nan)
+    return torch.cat([user, item, similar], dim=-1).flatten(0, 1).cpu().numpy()
+
+
+def content_columns(data: Instances, index: slice = slice(None)) -> np.ndarray:
+    """The numbers of `content_matrix` of some instances, float32 [n, C]; C is 0 without content vectors."""
+    positions = np.arange(len(data))[index]
+    if data.content is None:
+        return np.empty((len(positions), 0), np.float32)
+    parts = []
+    for at in np.split(positions, range(CHUNK, len(positions), CHUNK)):
+        users, items = (column[at][None].astype(np.int64) for column in (data.user, data.item))
+        parts.append(content_matrix(data.content.batch(users, items, data.cutoffs(at)[None])))
+    return np.concatenate(parts)
+
+
+def content_names(layout: Layout, settings: ContentReader) -> list[str]:
+    """Names of the C columns of `content_matrix`."""
+    if settings.content is None or layout.vectors == (0, 0):
+        return []
+    users, items = layout.vectors
+    names = [f"user_vector{v}" for v in range(users)] + [f"item_vector{v}" for v in range(items)]
+    compared = settings.compared(layout).lists
+    return names + [f"{name}_{number}" for name in compared for number in ("mean", "largest", "share")]

@@ -11,7 +11,7 @@ from models import metrics
 from models.ranking.features.event_log import HOUR_MS, Entities, EventLog
 from models.ranking.ranker import Ranker
 from models.ranking.registry import SYSTEMS
-from models.ranking.systems.content import ContentReader, content_matrix
+from models.ranking.systems.content import ContentReader, content_columns, content_names
 from models.ranking.twin import StaticTwin
 from tests.models.ranking.toy import START, TRAIN_HOURS, future_changed, hour_of, toy_log, train, with_vectors
 
@@ -136,8 +136,13 @@ def test_an_item_is_compared_with_what_the_user_clicked_before_the_hour():
             expected += [np.mean(cosines), max(cosines), len(cosines) / 30] if cosines else [0, 0, 0]
         np.testing.assert_allclose(content.similar[0, i], expected, atol=1e-5)
     assert some > 20
-    matrix = content_matrix(content)
-    assert matrix.shape == (40, 3 + 5 + 6)
+    data = ranker.instances(hour.exposures, hour)
+    matrix = content_columns(data, slice(0, 40))
+    np.testing.assert_array_equal(matrix, content_columns(data)[:40])
+    names = content_names(ranker.learner.vocabulary.layout, ranker.settings)
+    assert matrix.shape == (40, len(names)) and names[8] == "clicks_of_users_mean"
+    expected = content.similar[0, :, 3:].numpy()  # of external clicks, which stand last
+    np.testing.assert_array_equal(matrix[:, -3:], np.where(expected[:, -1:] == 0, np.nan, expected))
     np.testing.assert_array_equal(np.isnan(matrix[:, 0]), hour.exposures.user[:40] % 7 == 0)
     np.testing.assert_array_equal(np.isnan(matrix[:, 3]), hour.exposures.item[:40] % 7 == 0)
 
@@ -180,7 +185,7 @@ def test_a_ranker_that_was_saved_before_there_were_vectors_reads_none(tmp_path):
     (tmp_path / "daily" / "ranker.json").write_text(json.dumps(about))
     older = Ranker.load(tmp_path / "daily")
     np.testing.assert_array_equal(lived(ranker, log, 2), lived(older, with_vectors(log), 2))
-    assert older.features.vector_widths == (0, 5)
+    assert older.features.items.vector_width == 5
     older.save(tmp_path / "again")
     again, hour = Ranker.load(tmp_path / "again"), hour_of(with_vectors(log), TRAIN_HOURS + 2)
     np.testing.assert_array_equal(again.score(hour), ranker.score(hour_of(log, TRAIN_HOURS + 2)))
