@@ -21,7 +21,6 @@ from models.ranking.features.batch import Batch
 from models.ranking.features.codes import Layout
 from models.ranking.lsttm.graph_parts import GraphParts
 from models.ranking.lsttm.numbers import Numbers, NumbersDeepFM
-from models.ranking.lsttm.older_states import rename_weights
 from models.ranking.systems.content import ContentFields
 from models.ranking.systems.deepfm import DeepFM
 
@@ -74,7 +73,6 @@ class LSTTM(nn.Module):
         self.gate = gate
         self.ranker = ranker
         self.content = content
-        self.register_load_state_dict_pre_hook(rename_weights)
 
     def forward(self, rows: Tensor, batch: Batch) -> Tensor:
         """Logits [T, B]."""

@@ -69,8 +69,8 @@ def test_saved_states_are_the_ones_in_memory(system, tmp_path):
         np.testing.assert_array_equal(twin.score(hour), again.score(hour))
         ranker.adapt(hour)
         loaded.adapt(hour)
-        loaded.save_hour(tmp_path / "hour")
-        loaded = Ranker.load_hour(tmp_path / "daily", tmp_path / "hour")
+        loaded.save_hour(tmp_path / str(number) / "hour")
+        loaded = Ranker.load_hour(tmp_path / "daily", tmp_path / str(number) / "hour")
         again = StaticTwin.load(tmp_path / "daily", loaded)
     assert len(np.unique(log.exposures.item)) > len(ranker.features.items.arrays()["index"]) - 5
 
