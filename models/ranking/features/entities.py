@@ -110,7 +110,7 @@ class EntityTable:
         mine = self.arrays()
         index = np.union1d(mine["index"], entities.index)
         fields, published = self.lookup(index)
-        vector_at = self._positions(index)
+        vector_at = self.vector_positions(index)
         at = np.searchsorted(index, entities.index)
         fields[at], published[at] = entities.fields, entities.published_at
         self._begin(index, fields, published, vector_at)
@@ -148,14 +148,36 @@ class EntityTable:
             newcomers: as in `lookup`.
         """
         flat = index.reshape(-1)
-        out = self._vectors.take(self._positions(flat))
+        out = self._vectors.take(self.vector_positions(flat))
         if newcomers is not None and self.vector_width and (strangers := self._map.get(flat) < 0).any():
             out[strangers] = self._read(newcomers, flat[strangers])[2]
         return out.reshape(*index.shape, self.vector_width)
 
-    def mean_vector(self) -> np.ndarray:
-        """The mean float32 [V] of the vectors that are stored; zero without any."""
-        return self._vectors.mean()
+    @property
+    def stored_vectors(self) -> int:
+        """How many vectors there are; positions lie below."""
+        return len(self._vectors)
+
+    def vector_positions(self, index: np.ndarray) -> np.ndarray:
+        """Where the vectors of `index` int64 [n] stand, int64 [n]; −1 where unknown. They never move."""
+        out = np.full(len(index), -1)
+        if self.vector_width:
+            at = self._map.get(index)
+            for stored, (_, hit, shift) in zip(
+                (self._vector_at, self._late_vectors), self._levels(at), strict=True
+            ):
+                if stored is not None:
+                    out[hit] = stored[at[hit] - shift]
+        return out
+
+    def vectors_at(self, positions: np.ndarray) -> np.ndarray:
+        """Vectors float32 [n, V] at positions int64 [n]."""
+        return self._vectors.take(positions)
+
+    def sample_vectors(self, most: int) -> np.ndarray:
+        """At most so many of the stored vectors, evenly from the first to the last: float32 [n, V]."""
+        count = len(self._vectors)
+        return self._vectors.take(np.unique(np.linspace(0, count - 1, min(count, most)).astype(np.int64)))
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Everything, sorted by index: `index`, `fields`, `published_at`, and vectors if there are any."""
@@ -170,7 +192,7 @@ class EntityTable:
                 "fields": np.concatenate(self._fields)[order],
                 "published_at": np.concatenate(self._published)[order],
             }
-            at = self._positions(known["ids"])
+            at = self.vector_positions(known["ids"])
         if not self.vector_width:
             return own
         at = np.full(len(own["index"]), -1) if at is None else at
@@ -181,24 +203,12 @@ class EntityTable:
         """Which of the positions `at` [n] lie in base and tail, and what to take off them."""
         return [(0, (at >= 0) & (at < self._base), 0), (1, at >= self._base, self._base)]
 
-    def _positions(self, index: np.ndarray) -> np.ndarray:
-        """Positions int64 [n] of the vectors of `index` int64 [n]; −1 where unknown."""
-        out = np.full(len(index), -1)
-        if self.vector_width:
-            at = self._map.get(index)
-            for stored, (_, hit, shift) in zip(
-                (self._vector_at, self._late_vectors), self._levels(at), strict=True
-            ):
-                if stored is not None:
-                    out[hit] = stored[at[hit] - shift]
-        return out
-
     def _take_vectors(self, entities: Entities) -> None:
         """Vectors of `entities`, all of which are in the base, in place of those known."""
         self._widen(entities)
         if not self.vector_width or not entities.vectors.shape[1]:
             return
-        known = self._vectors.take(self._positions(entities.index))
+        known = self._vectors.take(self.vector_positions(entities.index))
         news = (known != entities.vectors).any(axis=1) & ~np.isnan(entities.vectors).any(axis=1)
         index = entities.index[news]
         changed = ~np.isnan(known[news]).any(axis=1)

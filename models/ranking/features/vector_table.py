@@ -58,13 +58,6 @@ class VectorTable:
             first += len(segment)
         return out.reshape(*positions.shape, self.width)
 
-    def mean(self) -> np.ndarray:
-        """Mean float32 [V]; zero without any."""
-        total = sum(
-            (segment.sum(axis=0, dtype=np.float64) for segment in self._segments), np.zeros(self.width)
-        )
-        return (total / max(len(self), 1)).astype(np.float32)
-
     def arrays(self) -> dict[str, np.ndarray]:
         """The segments by number."""
         return {str(number): segment for number, segment in enumerate(self._segments)}

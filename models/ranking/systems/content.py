@@ -21,27 +21,34 @@ from models.layers.temporal_adjacency import TemporalAdjacency
 from models.ranking.features.batch import ContentBatch
 from models.ranking.features.codes import Layout
 from models.ranking.features.day_graphs import adjacencies_of
-from models.ranking.features.entities import EntityTable
 from models.ranking.features.event_log import Entities, EventDays, EventLog
 from models.ranking.features.features import Features
 from models.ranking.features.instances import Instances
-from models.ranking.features.sampling import load_adjacencies, unique_nodes, unique_pairs
+from models.ranking.features.sampling import load_adjacencies
+from models.ranking.features.unit_vectors import UnitVectors
 from models.ranking.systems.behaviours import BehaviourSettings, latest_clicks
 from models.ranking.training.system import WIDTH, SystemSettings
 from models.settings import Settings
 
 CHUNK = 512  #: instances whose vectors are looked up at once
 NUMBERS = 3  #: of each list of clicks: mean and largest cosine, share of the list that has a vector
-CENTRE, CLICKS = "centre.npy", "clicks"  #: in the folder of a saved index
+CLICKS, PARTS = "clicks", ("centre", "components")  #: in the folder of a saved index
 
 
 class ContentSettings(Settings):
     """What is made of content vectors, where the source brings any."""
 
+    #: numbers of a vector that are read: its principal components where it has more
+    width: int = Field(default=64, ge=1)
     hidden: tuple[int, ...] = ()  #: widths of the projection's hidden layers; empty: it is linear
     #: latest clicks, in the target recommendation and of other applications each, that the item is compared
     #: with; 0: no comparison
     history: int = Field(default=30, ge=0)
+
+    def widths(self, layout: Layout) -> tuple[int, int]:
+        """Numbers of a user's and of an item's vector that are read; 0: there are none."""
+        user, item = (min(size, self.width) for size in layout.vectors)
+        return user, item
 
 
 class ContentVectors:
@@ -49,34 +56,39 @@ class ContentVectors:
 
     def __init__(
         self,
-        users: EntityTable,
-        items: EntityTable,
-        centre: np.ndarray,
+        users: UnitVectors,
+        items: UnitVectors,
         clicks: dict[str, TemporalAdjacency],
         lists: BehaviourSettings,
     ) -> None:
-        """Args: the tables of the feature state, which grow with it; centre float32 [V] of items' vectors."""
-        self._users, self._items, self._centre = users, items, centre
-        self._clicks, self._lists = clicks, lists
+        """Args: of the tables of the feature state, which grow with it; clicks by list."""
+        self._sides, self._clicks, self._lists = (users, items), clicks, lists
         self._newcomers: tuple[Entities | None, Entities | None] = (None, None)
 
     @classmethod
-    def of(cls, features: Features, events: EventDays, lists: BehaviourSettings) -> ContentVectors:
-        """Start from the clicks of some days; vectors count from the mean of the items known by now."""
-        items = features.items
+    def of(
+        cls, features: Features, events: EventDays, lists: BehaviourSettings, width: int
+    ) -> ContentVectors:
+        """Start from the vectors and the clicks received by now."""
         clicks = adjacencies_of(events, lambda log: latest_clicks(log, lists)) if lists.lists else {}
-        return cls(features.users, items, items.mean_vector(), clicks, lists)
+        users, items = (UnitVectors.of(table, width) for table in (features.users, features.items))
+        return cls(users, items, clicks, lists)
 
     @classmethod
     def load(cls, features: Features, folder: Path, lists: BehaviourSettings) -> ContentVectors:
         """What `save` wrote; clicks are memory-mapped."""
-        clicks = load_adjacencies(folder / CLICKS)
-        return cls(features.users, features.items, np.load(folder / CENTRE), clicks, lists)
+        users, items = (
+            UnitVectors(table, *(np.load(folder / f"{side}_{part}.npy") for part in PARTS))
+            for side, table in (("users", features.users), ("items", features.items))
+        )
+        return cls(users, items, load_adjacencies(folder / CLICKS), lists)
 
     def save(self, folder: Path) -> None:
-        """Write the clicks and the centre into a new folder; the vectors lie with the feature state."""
+        """Write the clicks and what vectors are read by; the vectors lie with the feature state."""
         (folder / CLICKS).mkdir(parents=True)
-        np.save(folder / CENTRE, self._centre)
+        for side, vectors in zip(("users", "items"), self._sides, strict=True):
+            for part in PARTS:
+                np.save(folder / f"{side}_{part}.npy", getattr(vectors, part))
         for name, adjacency in self._clicks.items():
             adjacency.save(folder / CLICKS / name)
 
@@ -94,52 +106,31 @@ class ContentVectors:
 
     def batch(self, users: np.ndarray, items: np.ndarray, cutoff_ms: np.ndarray) -> ContentBatch:
         """See `ContentIndex.batch`."""
-        user, user_known = _unit(self._users.vectors(users, self._newcomers[0]))
-        item, item_known = self._unit_items(items)
+        (user, user_known), (item, item_known) = (
+            side.take(index, brought)
+            for side, index, brought in zip(self._sides, (users, items), self._newcomers, strict=True)
+        )
         known = torch.from_numpy(np.stack([user_known, item_known], axis=-1))
-        similar = self._similar(users, item, item_known, cutoff_ms)
-        return ContentBatch(torch.from_numpy(user), torch.from_numpy(item), known, similar)
+        target = torch.from_numpy(item)
+        similar = self._similar(users, target, known[..., 1], cutoff_ms)
+        return ContentBatch(torch.from_numpy(user), target, known, similar)
 
-    def _unit_items(self, items: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        vectors = self._items.vectors(items, self._newcomers[1])
-        # A table whose first vectors came after the training has them, and a ranker that reads none.
-        return _unit(vectors[..., : len(self._centre)] - self._centre)
-
-    def _similar(
-        self, users: np.ndarray, item: np.ndarray, item_known: np.ndarray, cutoff_ms: np.ndarray
-    ) -> Tensor:
-        """`ContentBatch.similar` of instances [T, B] with items' vectors [T, B, V]."""
-        shape = users.shape
-        if not self._clicks:
-            return torch.empty(*shape, 0)
-        user, time = (torch.from_numpy(part.reshape(1, -1)) for part in (users, cutoff_ms))
-        pair_user, pair_time, pairs = unique_pairs(user, time, None, (user[:, 0], time[:, 0]))
-        target = torch.from_numpy(item.reshape(users.size, -1, 1))
-        known = torch.from_numpy(item_known.reshape(-1, 1))
+    def _similar(self, users: np.ndarray, item: Tensor, item_known: Tensor, cutoff_ms: np.ndarray) -> Tensor:
+        """`ContentBatch.similar` of instances [T, B] with items' vectors [T, B, W]."""
         out = []
+        user, time = (torch.from_numpy(part.reshape(-1)) for part in (users, cutoff_ms))
+        target, comparable = item.flatten(0, 1).unsqueeze(2), item_known.reshape(-1, 1)
         for name, k in self._lists.lists.items():
-            adjacency = self._clicks[name]
-            latest = adjacency.neighbours(pair_user, pair_time, k)
-            clicked = unique_nodes(adjacency.gather("item", latest).long(), latest.mask, pair_user[:, 0] * 0)
-            vectors, has = map(torch.from_numpy, self._unit_items(clicked.values[0].numpy()))
-            at = clicked.positions[0][pairs.positions[0]]  # [N, K]
-            real = latest.mask[0][pairs.positions[0]] * has[at] * known
-            cosine = torch.bmm(vectors.index_select(0, at.reshape(-1)).view(*at.shape, -1), target).squeeze(2)
+            latest = self._clicks[name].neighbours(user, time, k)
+            clicked = self._clicks[name].gather("item", latest).long().masked_fill(~latest.mask, -1)
+            vectors, known = map(torch.from_numpy, self._sides[1].take(clicked.numpy()))  # [N, K, W], [N, K]
+            real = known * comparable
+            cosine = torch.bmm(vectors, target).squeeze(2)
             count = real.sum(1)
             mean = (cosine * real).sum(1) / count.clamp_min(1)
             largest = torch.where(count > 0, cosine.masked_fill(real == 0, -1).amax(1), 0)
             out += [mean, largest, count / k]
-        return torch.stack(out, dim=1).view(*shape, -1)
-
-
-def _unit(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Vectors float32 [..., V] at unit length, zero where unknown (NaN); and 1 where known, float32 [...]."""
-    known = np.asarray(~np.isnan(vectors).any(axis=-1), np.float32)
-    if not vectors.shape[-1]:
-        return vectors, np.zeros_like(known)
-    vectors = np.nan_to_num(vectors, nan=0.0)
-    length = np.sqrt(np.square(vectors).sum(axis=-1, keepdims=True))
-    return vectors / np.maximum(length, 1e-12), known
+        return torch.stack(out, dim=1).view(*users.shape, -1) if out else torch.empty(*users.shape, 0)
 
 
 class ContentFields(nn.Module):
@@ -182,13 +173,14 @@ class ContentReader(SystemSettings):
         if self.content is None or layout.vectors == (0, 0):
             return None
         lists = len(self.compared(layout).lists)
-        return ContentFields(self.content, layout.vectors, lists, generator)
+        return ContentFields(self.content, self.content.widths(layout), lists, generator)
 
     def content_index(self, features: Features, layout: Layout, events: EventDays) -> ContentVectors | None:
         """See `SystemSettings.content_index`."""
         if self.content is None or layout.vectors == (0, 0):
             return None
-        return ContentVectors.of(features, self.neighbour_events(events), self.compared(layout))
+        recent = self.neighbour_events(events)
+        return ContentVectors.of(features, recent, self.compared(layout), self.content.width)
 
     def load_content(self, folder: Path, features: Features, layout: Layout) -> ContentVectors | None:
         """See `SystemSettings.load_content`."""
@@ -229,7 +221,7 @@ def content_names(layout: Layout, settings: ContentReader) -> list[str]:
     """Names of the C columns of `content_matrix`."""
     if settings.content is None or layout.vectors == (0, 0):
         return []
-    users, items = layout.vectors
+    users, items = settings.content.widths(layout)
     names = [f"user_vector{v}" for v in range(users)] + [f"item_vector{v}" for v in range(items)]
     compared = settings.compared(layout).lists
     return names + [f"{name}_{number}" for name in compared for number in ("mean", "largest", "share")]

@@ -84,7 +84,6 @@ def test_segments_are_few_and_old_ones_are_not_written_again():
     assert len(table) == 800 == len(rows) and len(table.arrays()) <= 10
     at, vectors = zip(*rows, strict=True)
     np.testing.assert_array_equal(table.take(np.array(at)), np.stack(vectors))
-    np.testing.assert_allclose(table.mean(), np.stack(vectors).mean(0), atol=1e-6)
 
 
 def test_the_state_on_disk_is_the_one_in_memory_and_shares_old_vectors(tmp_path):

@@ -116,7 +116,8 @@ def test_an_item_is_compared_with_what_the_user_clicked_before_the_hour():
     ranker = train("deepfm_external", log)
     hour = hour_of(log, TRAIN_HOURS)
     content = ranker.instances(hour.exposures, hour).batch(np.arange(40)[None]).content
-    e, x, centre = log.exposures, log.external, ranker.features.items.mean_vector()
+    e, x, met = log.exposures, log.external, ranker.features.items.arrays()["index"]
+    centre = np.nanmean(log.items.vectors[met], axis=0)
 
     def unit(item):
         vector = log.items.vectors[item] - centre
