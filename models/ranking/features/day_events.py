@@ -35,7 +35,7 @@ def pack(hours: list[EventLog]) -> dict[str, np.ndarray]:
 
 
 def unpack(arrays: dict[str, np.ndarray]) -> list[EventLog]:
-    """The hours that `pack` took."""
+    """The hours that `pack` took; columns that an earlier version did not know get their defaults."""
     types = {"exposures": Exposures, "external": ExternalClicks, "users": Entities, "items": Entities}
     arrays = {name: a.astype(np.int64) if a.dtype.kind == "i" else a for name, a in arrays.items()}
     ends = {part: np.concatenate([[0], np.cumsum(arrays[f"{part}.length"])]) for part in types}

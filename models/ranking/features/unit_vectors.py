@@ -70,7 +70,9 @@ class UnitVectors:
         """See to it that these rows are made."""
         most = int(rows.max(initial=0)) + 1
         if most > len(self._made):
-            grown = max(most, self._table.stored_vectors + 1)
+            grown = (
+                max(most, self._table.stored_vectors + 1) * 5 // 4
+            )  # memory that nobody touches costs nothing
             made, is_made = np.zeros((grown, self.width), np.float32), np.zeros(grown, bool)
             made[: len(self._made)], is_made[: len(self._made)] = self._made, self._is_made
             self._made, self._is_made = made, is_made
