@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from models.ranking.features.codes import Codes
-from models.ranking.features.day_events import mentioned
+from models.ranking.features.day_events import mentioned, with_new_vectors
 from models.ranking.features.event_log import EventLog, Exposures
 from models.ranking.features.features import Features
 from models.ranking.features.instances import ContentIndex, Instances, LatestVectors
@@ -64,8 +64,9 @@ class RankerState:
 
     def receive(self, hour: EventLog) -> None:
         """Let an hour join the history without learning from it: what a static model does."""
+        told = with_new_vectors(mentioned(hour), self.features.users, self.features.items)
         self._take([hour])
-        self.hours.append(mentioned(hour))
+        self.hours.append(told)
 
     def resume(self, hours: list[EventLog], chain: list[Link]) -> None:
         """Let the hours of saved states join the history of their daily model, at once."""

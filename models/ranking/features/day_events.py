@@ -8,7 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from models.ranking.features.entities import EntityTable
 from models.ranking.features.event_log import Entities, EventLog, Exposures, ExternalClicks, rows
+
+DESCRIBED = "described"  #: of users and items, whether `vectors` holds theirs
 
 
 def mentioned(log: EventLog) -> EventLog:
@@ -16,6 +19,16 @@ def mentioned(log: EventLog) -> EventLog:
     e, x = log.exposures, log.external
     users = _only(log.users, np.concatenate([e.user, x.user]))
     return replace(log, users=users, items=_only(log.items, np.concatenate([e.item, x.item])))
+
+
+def with_new_vectors(log: EventLog, users: EntityTable, items: EntityTable) -> EventLog:
+    """The same events without the vectors of those whom the tables know: of them nobody reads any."""
+
+    def strangers(entities: Entities, table: EntityTable) -> Entities:
+        known = table.knows(entities.index)[:, None]
+        return replace(entities, vectors=np.where(known, np.float32(np.nan), entities.vectors))
+
+    return replace(log, users=strangers(log.users, users), items=strangers(log.items, items))
 
 
 def pack(hours: list[EventLog]) -> dict[str, np.ndarray]:
@@ -28,8 +41,10 @@ def pack(hours: list[EventLog]) -> dict[str, np.ndarray]:
         out[f"{part}.length"] = np.array([len(piece) for piece in pieces], np.int64)
         for field in fields(pieces[0]) if pieces else ():
             columns = [getattr(piece, field.name) for piece in pieces]
-            if field.name == "vectors":
-                columns = _of_one_width(columns)
+            if field.name == "vectors" and any(column.shape[1] for column in columns):
+                known = [~np.isnan(column).any(axis=1) & (column.shape[1] > 0) for column in columns]
+                out[f"{part}.{DESCRIBED}"] = np.concatenate(known)
+                columns = [column[its] for column, its in zip(columns, known, strict=True) if column.shape[1]]
             out[f"{part}.{field.name}"] = _narrow(np.concatenate(columns))
     return out
 
@@ -38,6 +53,11 @@ def unpack(arrays: dict[str, np.ndarray]) -> list[EventLog]:
     """The hours that `pack` took; columns that an earlier version did not know get their defaults."""
     types = {"exposures": Exposures, "external": ExternalClicks, "users": Entities, "items": Entities}
     arrays = {name: a.astype(np.int64) if a.dtype.kind == "i" else a for name, a in arrays.items()}
+    for name in [name for name in arrays if name.endswith(f".{DESCRIBED}")]:
+        described = name.replace(DESCRIBED, "vectors")
+        known, vectors = arrays.pop(name), arrays[described]
+        arrays[described] = np.full((len(known), vectors.shape[1]), np.nan, np.float32)
+        arrays[described][known] = vectors
     ends = {part: np.concatenate([[0], np.cumsum(arrays[f"{part}.length"])]) for part in types}
 
     def piece(part: str, number: int) -> Any:
@@ -72,13 +92,6 @@ def _narrow(column: np.ndarray) -> np.ndarray:
         return column
     low, high = int(column.min()), int(column.max())
     return column.astype(np.promote_types(np.min_scalar_type(min(low, -1)), np.min_scalar_type(-high - 1)))
-
-
-def _of_one_width(vectors: list[np.ndarray]) -> list[np.ndarray]:
-    """Vectors float32 [n, V] of hours; those of an hour that brought none become unknown (NaN)."""
-    width = max(part.shape[1] for part in vectors)
-    none = [np.full((len(part), width), np.nan, np.float32) for part in vectors]
-    return [part if part.shape[1] else empty for part, empty in zip(vectors, none, strict=True)]
 
 
 def _only(entities: Entities, index: np.ndarray) -> Entities:

@@ -81,6 +81,10 @@ class EntityTable:
     def __len__(self) -> int:
         return len(self._map)
 
+    def knows(self, index: np.ndarray) -> np.ndarray:
+        """Whether each of `index` int64 [n] was described or mentioned before, bool [n]."""
+        return self._map.get(index) >= 0
+
     def append(self, mentioned: np.ndarray, entities: Entities) -> None:
         """Add those of `mentioned` int64 [n] that are unknown yet: O(n log N), whatever `entities` holds.
 
@@ -154,9 +158,9 @@ class EntityTable:
         return out.reshape(*index.shape, self.vector_width)
 
     @property
-    def stored_vectors(self) -> int:
-        """How many vectors there are; positions lie below."""
-        return len(self._vectors)
+    def stored(self) -> VectorTable:
+        """The vectors by position; a former one stays when another takes its place."""
+        return self._vectors
 
     def vector_positions(self, index: np.ndarray) -> np.ndarray:
         """Where the vectors of `index` int64 [n] stand, int64 [n]; −1 where unknown. They never move."""
@@ -169,15 +173,6 @@ class EntityTable:
                 if stored is not None:
                     out[hit] = stored[at[hit] - shift]
         return out
-
-    def vectors_at(self, positions: np.ndarray) -> np.ndarray:
-        """Vectors float32 [n, V] at positions int64 [n]."""
-        return self._vectors.take(positions)
-
-    def sample_vectors(self, most: int) -> np.ndarray:
-        """At most so many of the stored vectors, evenly from the first to the last: float32 [n, V]."""
-        count = len(self._vectors)
-        return self._vectors.take(np.unique(np.linspace(0, count - 1, min(count, most)).astype(np.int64)))
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Everything, sorted by index: `index`, `fields`, `published_at`, and vectors if there are any."""

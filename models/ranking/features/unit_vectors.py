@@ -30,7 +30,7 @@ class UnitVectors:
     @classmethod
     def of(cls, table: EntityTable, width: int) -> UnitVectors:
         """With mean and components of the vectors in the table; all numbers where V is at most `width`."""
-        sample = table.sample_vectors(SAMPLE).astype(np.float64)
+        sample = table.stored.sample(SAMPLE).astype(np.float64)
         size = table.vector_width
         centre = sample.mean(axis=0) if len(sample) else np.zeros(size)
         components = np.empty((size, 0), np.float32)
@@ -71,7 +71,7 @@ class UnitVectors:
         most = int(rows.max(initial=0)) + 1
         if most > len(self._made):
             grown = (
-                max(most, self._table.stored_vectors + 1) * 5 // 4
+                max(most, len(self._table.stored) + 1) * 5 // 4
             )  # memory that nobody touches costs nothing
             made, is_made = np.zeros((grown, self.width), np.float32), np.zeros(grown, bool)
             made[: len(self._made)], is_made[: len(self._made)] = self._made, self._is_made
@@ -81,7 +81,7 @@ class UnitVectors:
         wanting = np.unique(rows[~self._is_made[rows]])
         for first in range(0, len(wanting), 64 * _ROWS):
             some = wanting[first : first + 64 * _ROWS]
-            self._made[some] = self._unit(self._table.vectors_at(some - 1))[0]
+            self._made[some] = self._unit(self._table.stored.take(some - 1))[0]
         self._is_made[wanting] = True
 
     def _unit(self, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.ranking.features.day_events import pack, unpack
+from models.ranking.features.day_events import pack, unpack, with_new_vectors
 from models.ranking.features.entities import EntityTable
-from models.ranking.features.event_log import MISSING, Entities, EventDays
+from models.ranking.features.event_log import MISSING, Entities, EventDays, rows
 from models.ranking.features.features import Features, FeatureSettings
 from models.ranking.features.vector_table import VectorTable, digest
 from tests.models.ranking.toy import hour_of, toy_log, with_vectors
@@ -71,18 +71,18 @@ def test_the_digest_tells_what_is_known_whatever_the_order():
 
 
 def test_segments_are_few_and_old_ones_are_not_written_again():
-    table, rows = VectorTable.empty(2), []
+    table, stored = VectorTable.empty(2), []
     rng = np.random.default_rng(1)
     for number in range(200):
         vectors = rng.normal(size=(5, 2)).astype(np.float32)
         vectors[number % 5] = np.nan
         first = table.arrays()["0"]
         at = table.append(vectors)
-        rows += [(p, v) for p, v in zip(at, vectors, strict=True) if p >= 0]
+        stored += [(p, v) for p, v in zip(at, vectors, strict=True) if p >= 0]
         if len(first) > 100 and number % 50:
             assert number != 101 or table.arrays()["0"] is first
-    assert len(table) == 800 == len(rows) and len(table.arrays()) <= 10
-    at, vectors = zip(*rows, strict=True)
+    assert len(table) == 800 == len(stored) and len(table.arrays()) <= 10
+    at, vectors = zip(*stored, strict=True)
     np.testing.assert_array_equal(table.take(np.array(at)), np.stack(vectors))
 
 
@@ -123,5 +123,14 @@ def test_hours_are_packed_with_their_vectors():
     back = unpack(pack(hours))
     np.testing.assert_array_equal(back[0].items.vectors, log.items.vectors)
     assert np.isnan(back[1].items.vectors).all() and back[1].items.vectors.shape == log.items.vectors.shape
-    older = {name: part for name, part in pack(hours).items() if not name.endswith((".vectors", ".request"))}
+    assert len(pack(hours)["items.vectors"]) == len(log.items) - len(log.items.vectors[::7])
+    table = EntityTable.of(rows(log.items, slice(0, 10)))
+    few = with_new_vectors(hours[0], EntityTable.of(log.users), table)
+    assert np.isnan(few.users.vectors).all() and np.isnan(few.items.vectors[:10]).all()
+    np.testing.assert_array_equal(few.items.vectors[10:], log.items.vectors[10:])
+    older = {
+        name: part
+        for name, part in pack(hours).items()
+        if not name.endswith((".vectors", ".request", ".described"))
+    }
     assert unpack(older)[0].items.vectors.shape == (len(log.items), 0)

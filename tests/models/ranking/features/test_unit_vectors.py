@@ -75,8 +75,8 @@ def test_a_training_before_the_first_vector_reads_none_later(vectors):
 def test_large_tables_are_sampled_from_end_to_end(vectors, monkeypatch):
     monkeypatch.setattr(unit_vectors, "SAMPLE", 20)
     table = EntityTable.of(described(vectors))
-    sample = table.sample_vectors(20)
+    sample = table.stored.sample(20)
     known = vectors[~np.isnan(vectors).any(axis=1)]
     assert len(sample) == 20 and (sample[0] == known[0]).all() and (sample[-1] == known[-1]).all()
     np.testing.assert_allclose(UnitVectors.of(table, 8).centre, sample.mean(0), rtol=1e-5)
-    assert len(EntityTable.of(described(vectors[:0])).sample_vectors(5)) == 0
+    assert len(EntityTable.of(described(vectors[:0])).stored.sample(5)) == 0
