@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from models.ranking.features.event_log import MISSING, Entities
+from models.ranking.features.event_log import MISSING, Entities, rows
 from models.ranking.features.named_arrays import named, part_of
 from models.ranking.features.ordering import distinct
 from models.ranking.features.sorted_map import SortedMap
 from models.ranking.features.vector_table import VectorTable, digest
 
 VECTORS, VECTOR_AT, DIGEST = "vectors", "vector_at", "vector_digest"  #: arrays of a table with vectors
+CHUNK = 2**14  #: vectors that are compared at once
 _MASK = 2**64 - 1
 
 
@@ -159,11 +160,11 @@ class EntityTable:
 
     @property
     def stored(self) -> VectorTable:
-        """The vectors by position; a former one stays when another takes its place."""
+        """The vectors by position, which `refresh` alone may change."""
         return self._vectors
 
     def vector_positions(self, index: np.ndarray) -> np.ndarray:
-        """Where the vectors of `index` int64 [n] stand, int64 [n]; −1 where unknown. They never move."""
+        """Where the vectors of `index` int64 [n] stand, int64 [n]; −1 where unknown."""
         out = np.full(len(index), -1)
         if self.vector_width:
             at = self._map.get(index)
@@ -203,13 +204,19 @@ class EntityTable:
         self._widen(entities)
         if not self.vector_width or not entities.vectors.shape[1]:
             return
-        known = self._vectors.take(self.vector_positions(entities.index))
-        news = (known != entities.vectors).any(axis=1) & ~np.isnan(entities.vectors).any(axis=1)
-        index = entities.index[news]
-        changed = ~np.isnan(known[news]).any(axis=1)
-        self._digest = (self._digest - digest(index[changed], known[news][changed])) & _MASK
         at = np.full(self._base, -1) if self._vector_at is None else np.array(self._vector_at)
-        at[np.searchsorted(self._index, index)] = self._store(index, entities.vectors[news])
+        for first in range(0, len(entities), CHUNK):
+            part = rows(entities, slice(first, first + CHUNK))
+            known = self._vectors.take(self.vector_positions(part.index))
+            news = (known != part.vectors).any(axis=1) & ~np.isnan(part.vectors).any(axis=1)
+            index, former = part.index[news], known[news]
+            replaced = ~np.isnan(former).any(axis=1)
+            self._digest = (self._digest - digest(index[replaced], former[replaced])) & _MASK
+            at[np.searchsorted(self._index, index)] = self._store(index, part.vectors[news])
+        in_use = at >= 0
+        if len(self._vectors) > 2 * in_use.sum():  # most were replaced: those are let go
+            self._vectors = VectorTable([self._vectors.take(at[in_use])])
+            at[in_use] = np.arange(in_use.sum())
         self._vector_at = at
 
     def _store(self, index: np.ndarray, vectors: np.ndarray) -> np.ndarray:

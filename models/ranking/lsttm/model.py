@@ -93,6 +93,13 @@ class LSTTM(nn.Module):
         if self.target is not None:
             described = gather(rows, batch.fields[..., columns.item_fields])[..., :-1]
             target = target + self.target(described.flatten(-2))
+        first, content = first.squeeze(-1), None
+        if self.content is not None:
+            assert batch.content is not None
+            content, of_content = self.content(batch.content)
+            first = first + of_content
+            if self.content.item is not None:  # what an unseen item's row, that of all unknown, does not tell
+                target = target + content[..., self.content.item_at, :]
         short, long, known, beside = self.sides(rows, batch, parts)
         weights = None
         if self.gate is not None:
@@ -102,12 +109,8 @@ class LSTTM(nn.Module):
             users = torch.stack([short, long] if self.concat else [short], dim=-2)
         if parts.clicks is not None:
             beside.append(parts.clicks.means(rows))
-        first = first.squeeze(-1)
-        if self.content is not None:
-            assert batch.content is not None
-            vectors, of_content = self.content(batch.content)
-            beside.append(vectors)
-            first = first + of_content
+        if content is not None:
+            beside.append(content)
         before = torch.cat([users, target.unsqueeze(-2)], dim=-2)
         after = torch.cat(beside, dim=-2) if beside else None
         return first + self.rank(rows, batch, parts, before, after), weights

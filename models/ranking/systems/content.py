@@ -150,6 +150,11 @@ class ContentFields(nn.Module):
         """How many vectors stand beside the fields."""
         return sum(part is not None for part in (self.user, self.item, self.similar))
 
+    @property
+    def item_at(self) -> int:
+        """Where the item's vector stands among those beside the fields, if there is one."""
+        return int(self.user is not None)
+
     def forward(self, content: ContentBatch) -> tuple[Tensor, Tensor]:
         """Vectors [T, B, P, D] and first-order terms [T, B]."""
         user_known, item_known = content.known.unbind(-1)

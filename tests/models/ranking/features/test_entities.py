@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from models.ranking.features import entities
 from models.ranking.features.day_events import pack, unpack, with_new_vectors
 from models.ranking.features.entities import EntityTable
 from models.ranking.features.event_log import MISSING, Entities, EventDays, rows
@@ -33,6 +34,23 @@ def test_the_vector_received_first_stays_until_a_refresh():
     np.testing.assert_array_equal(
         table.vectors(np.array([2, 4, 5, 9, 11])), np.array([[7, 7], [3, 4], [5, 6], [9, 9], [1, 1]])
     )
+
+
+def test_vectors_that_were_replaced_are_let_go_in_time(monkeypatch):
+    monkeypatch.setattr(entities, "CHUNK", 7)
+    rng, index = np.random.default_rng(0), np.arange(0, 60, 2)
+    table = EntityTable.of(described([], np.empty((0, 3))))
+    for _ in range(9):
+        vectors = rng.normal(size=(30, 3)).astype(np.float32)
+        vectors[4] = np.nan
+        table.refresh(described(index, vectors))
+        np.testing.assert_array_equal(table.vectors(index), vectors)
+        known = np.delete(np.arange(30), 4)
+        assert table.vector_digest == digest(index[known], vectors[known])
+        assert len(table.stored) <= 2 * 29
+        before = len(table.stored)
+        table.refresh(described(index, vectors))
+        assert len(table.stored) == before
 
 
 def test_newcomers_are_read_where_the_table_knows_nobody():
