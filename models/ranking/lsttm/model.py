@@ -2,6 +2,9 @@
 
     [g_s, g_l] = softmax([w_s·[u^s ‖ d], w_l·[u^l ‖ d]])     u = g_s·u^s + g_l·u^l     p = DeepFM(u, d, c)
 
+Where items have content vectors, d holds a projection of the item's too (ours): the ID row of an item that
+nobody has met is that of all unknown.
+
 The long-term vectors u^l come in with the batch as numbers: no gradient of the click loss reaches the graph
 that made them.
 """
