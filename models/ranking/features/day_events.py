@@ -42,7 +42,7 @@ def pack(hours: list[EventLog]) -> dict[str, np.ndarray]:
         for field in fields(pieces[0]) if pieces else ():
             columns = [getattr(piece, field.name) for piece in pieces]
             if field.name == "vectors" and any(column.shape[1] for column in columns):
-                known = [~np.isnan(column).any(axis=1) & (column.shape[1] > 0) for column in columns]
+                known = [np.isfinite(column).all(axis=1) & (column.shape[1] > 0) for column in columns]
                 out[f"{part}.{DESCRIBED}"] = np.concatenate(known)
                 columns = [column[its] for column, its in zip(columns, known, strict=True) if column.shape[1]]
             out[f"{part}.{field.name}"] = _narrow(np.concatenate(columns))

@@ -208,7 +208,7 @@ class EntityTable:
         for first in range(0, len(entities), CHUNK):
             part = rows(entities, slice(first, first + CHUNK))
             known = self._vectors.take(self.vector_positions(part.index))
-            news = (known != part.vectors).any(axis=1) & ~np.isnan(part.vectors).any(axis=1)
+            news = (known != part.vectors).any(axis=1) & np.isfinite(part.vectors).all(axis=1)
             index, former = part.index[news], known[news]
             replaced = ~np.isnan(former).any(axis=1)
             self._digest = (self._digest - digest(index[replaced], former[replaced])) & _MASK

@@ -85,7 +85,7 @@ class UnitVectors:
         self._is_made[wanting] = True
 
     def _unit(self, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        known = ~np.isnan(vectors).any(axis=1, keepdims=True)
+        known = np.isfinite(vectors).all(axis=1, keepdims=True)
         vectors = np.where(known, vectors - self.centre, np.float32(0))
         if self.components.shape[1]:
             padded = np.pad(vectors, ((0, -len(vectors) % _ROWS), (0, 0))).reshape(

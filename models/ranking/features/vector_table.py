@@ -33,12 +33,12 @@ class VectorTable:
         return sum(map(len, self._segments))
 
     def append(self, vectors: np.ndarray) -> np.ndarray:
-        """Add the known ones of float32 [n, V]; a row with a NaN in it is unknown, and takes no memory.
+        """Add the known ones of float32 [n, V]; a row that is not of finite numbers alone is unknown.
 
         Returns:
             Their positions int64 [n]; −1 for the unknown.
         """
-        known = ~np.isnan(vectors).any(axis=1) if self.width else np.zeros(len(vectors), bool)
+        known = np.isfinite(vectors).all(axis=1) if self.width else np.zeros(len(vectors), bool)
         positions = np.where(known, len(self) + np.cumsum(known) - 1, -1)
         if known.any():
             self._segments.append(np.ascontiguousarray(vectors[known], np.float32))

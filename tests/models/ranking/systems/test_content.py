@@ -193,6 +193,15 @@ def test_a_ranker_that_was_saved_before_there_were_vectors_reads_none(tmp_path):
     assert again.content is None
 
 
+def test_a_checkpoint_of_other_vectors_is_not_resumed():
+    """The rows of both logs are the same: what tells them apart lies in the feature state."""
+    log = toy_log(per_hour=20)
+    one, same = (train("fm", with_vectors(log)).fingerprint for _ in range(2))
+    assert one == same
+    others = {train("fm", part).fingerprint for part in (log, with_vectors(log, 3, 4), with_vectors(log, 2, 5))}
+    assert len(others | {one}) == 4
+
+
 def test_tasks_share_no_vector():
     """A batch of tasks gives each task what a batch of it alone gives."""
     log = with_vectors(toy_log())
