@@ -35,8 +35,8 @@ from models.metrics.figures import (
     ranking_figures,
 )
 from models.metrics.group_influences import shares_by_group
-from models.metrics.lists import LIST_FIGURES, Lists, list_figures
-from models.metrics.pairs import narrow_groups, pairs_by_level, user_hours
+from models.metrics.lists import LIST_FIGURES, Lists, list_figures, list_numbers
+from models.metrics.pairs import pairs_by_level, user_hours
 from models.metrics.probabilities import BINS, calibration_sums, expected_calibration_error, log_loss
 from models.metrics.resampling import holm, influences, merged, resampled
 from models.metrics.top_lift import lift_of_first
@@ -71,10 +71,10 @@ __all__ = [
     "influences",
     "lift_of_first",
     "list_figures",
+    "list_numbers",
     "log_loss",
     "mean_influences",
     "merged",
-    "narrow_groups",
     "paired",
     "paired_clustered",
     "pairs_by_level",

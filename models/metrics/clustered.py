@@ -1,8 +1,8 @@
 """Standard errors and p-values that take users, not exposures, for independent.
 
-A figure that is a mean moves by its users' influences (`influences`, `mean_influences`): what each adds to it,
-summing to 0. Its variance is the sum of their squares, U / (U − 1) times: DeLong's placements summed by user
-(Obuchowski 1997), and the cluster-robust variance of a mean of lists. A bootstrap over users has the same.
+A figure that is a mean moves by its users' influences (`influences`, `mean_influences`): what each adds to
+it, summing to 0. Its variance is the sum of their squares, U / (U − 1) times: DeLong's placements summed by
+user (Obuchowski 1997), and the cluster-robust variance of a mean of lists. A bootstrap over users agrees.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def mean_influences(
 
 
 def clustered_covariance(influence: np.ndarray) -> np.ndarray | None:
-    """Covariance [S, S] of S figures from the influences [U, S] of their users; None of fewer than two users."""
+    """Covariance [S, S] of S figures from their users' influences [U, S]; None below two users."""
     users = len(influence)
     return None if users < 2 else influence.T @ influence * (users / (users - 1))
 
@@ -82,7 +82,7 @@ def clustered_difference(
 def paired_clustered(
     means: np.ndarray, influence: np.ndarray, pairs: Sequence[tuple[int, int]]
 ) -> list[tuple[float, float, float]] | None:
-    """Difference, clustered error and p-value of each of some pairs of S figures; None of fewer than two users.
+    """Difference, clustered error and p-value of some pairs of S figures; None below two users.
 
     Args:
         means: the figures [S].

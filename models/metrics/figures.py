@@ -127,7 +127,7 @@ def ranking_figures(
 def request_figures(
     clicked: np.ndarray, scores: np.ndarray, users: np.ndarray, request: np.ndarray | None
 ) -> dict[str, float | None]:
-    """The number of lists, `requests`, and the `REQUEST_FIGURES` of exposures, as `ranking_figures` takes them.
+    """The number of lists, `requests`, and the `REQUEST_FIGURES`; arguments as `ranking_figures` has them.
 
     A figure is None where no list has both classes; without any list there is only their number, 0.
     """

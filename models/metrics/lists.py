@@ -21,7 +21,7 @@ LIST_FIGURES = ("request_auc", "request_mrr", *CUTS)
 
 @dataclass(frozen=True)
 class Lists:
-    """Exposures sorted by list once; every scoring of them is judged on these. Lists of one class are left out."""
+    """Exposures sorted by list once, for all their scorings; lists of one class are left out."""
 
     known: int  #: lists of any kind, those of one class among them
     row: np.ndarray  #: int64 [R], positions of the exposures in lists with both classes, list after list
@@ -49,7 +49,7 @@ class Lists:
         return cls(len(first), row, begins, sizes, clicks[both], np.asarray(users)[row[begins]], labels)
 
 
-def numbered(users: np.ndarray, request: np.ndarray) -> np.ndarray:
+def list_numbers(users: np.ndarray, request: np.ndarray) -> np.ndarray:
     """A number from 0 on for each list, int64 [E]; −1 where the request is unknown.
 
     Requests that two users share (numbers that begin anew for each) are two lists.
@@ -75,8 +75,8 @@ def _by_list(users: np.ndarray, request: np.ndarray) -> tuple[np.ndarray, np.nda
 def list_figures(ordered: Ordered, lists: Lists) -> dict[str, np.ndarray]:
     """The `LIST_FIGURES` of one scoring, by name, float64 [L] each.
 
-    `request_auc`: AUC. `request_mrr`: mean of 1 / place over the clicks. `request_ndcg5`, `request_ndcg10`: binary
-    gains, discount 1 / log2(place + 1), over what the best order has.
+    `request_auc`: AUC. `request_mrr`: mean of 1 / place over the clicks. `request_ndcg5`, `request_ndcg10`:
+    gain 1 a click, discount 1 / log2(place + 1), over what the best order has.
     """
     if not len(lists):
         return {name: np.empty(0) for name in LIST_FIGURES}
@@ -94,7 +94,7 @@ def list_figures(ordered: Ordered, lists: Lists) -> dict[str, np.ndarray]:
     first_run = np.searchsorted(list_of_run, np.arange(len(lists)))
 
     def in_expectation(worth: np.ndarray) -> np.ndarray:
-        """Sum over the clicks of each list of what their place is worth: [L]; `worth` is summed from the top."""
+        """What the places of each list's clicks are worth, [L]; `worth` is summed from the top."""
         return np.add.reduceat(hits * (worth[below] - worth[above]) / (below - above), first_run)
 
     longest = int(lists.size.max())

@@ -1,7 +1,7 @@
 """Which pairs of a click and a skip an AUC is made of: of one list, of one user, of two users.
 
-Pooled AUC counts every click against every skip. Nearly all such pairs are of two users, so that it asks above
-all who clicks more, and when; the order of a list, which a reader sees, is a fraction of a per cent of it.
+Pooled AUC counts every click against every skip. Nearly all such pairs are of two users, so that it asks
+above all who clicks more, and when; the order of a list, which a reader sees, is a fraction of a per cent.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from models.metrics.areas import Ordered, auc_by_group
-from models.metrics.lists import numbered
 
 
 def pairs_by_level(labels: np.ndarray, ordered: Ordered, nested: Sequence[np.ndarray]) -> np.ndarray:
@@ -34,13 +33,6 @@ def pairs_by_level(labels: np.ndarray, ordered: Ordered, nested: Sequence[np.nda
         sums[level] = pairs.sum(), pairs[both] @ inside.auc[both]
     sums[1:] -= sums[:-1].copy()
     return sums
-
-
-def narrow_groups(users: np.ndarray, hour: np.ndarray, request: np.ndarray | None) -> np.ndarray:
-    """The lists of exposures, int64 [E], −1 where unknown; where no request is known, each user's hours."""
-    if request is not None and (np.asarray(request) >= 0).any():
-        return numbered(users, request)
-    return user_hours(users, hour)
 
 
 def user_hours(users: np.ndarray, hour: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from assets.experiments.comparison import roles
-from assets.experiments.comparison.parts import PairTest
+from assets.experiments.comparison.differences import PairTest
 from assets.experiments.comparison.results import Comparison
 from assets.experiments.plotting import QUIET, TRUTH, colours, figure
 

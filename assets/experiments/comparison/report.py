@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from assets.experiments.comparison import roles
-from assets.experiments.comparison.parts import PairTest, SegmentFigures
+from assets.experiments.comparison.differences import PairTest
+from assets.experiments.comparison.parts import SegmentFigures
 from assets.experiments.comparison.results import Comparison
 from assets.experiments.number_format import count, duration, less, markdown, number, p_value, ranged, signed
 from models.metrics import FIGURES, PERIODS, POOLED

@@ -20,14 +20,14 @@ from models.metrics import (
     auc,
     gauc,
     list_figures,
-    narrow_groups,
+    list_numbers,
     pairs_by_level,
     ranking_figures,
     user_hours,
 )
 
-#: user, request (−1: unknown), clicked, score: few values each, so that ties, shared requests and lists of one
-#: exposure or one class all occur
+#: user, request (−1: unknown), clicked, score: few values each, so that ties, shared requests and lists of
+#: one exposure or one class all occur
 shown = st.lists(
     st.tuples(st.integers(0, 2), st.integers(-1, 3), st.booleans(), st.integers(0, 3)),
     min_size=1,
@@ -145,13 +145,10 @@ def test_scores_that_are_no_numbers_are_refused():
 @given(shown)
 def test_pairs_by_level_are_all_pairs_each_once(rows):
     clicked, user, request, scores = columns(rows)
-    sums = pairs_by_level(clicked, Ordered.of(scores), [narrow_groups(user, user * 0, request), user])
-    requests_known = (request >= 0).any()
+    sums = pairs_by_level(clicked, Ordered.of(scores), [list_numbers(user, request), user])
     expected = np.zeros((3, 2))
     for i, j in itertools.product(np.flatnonzero(clicked), np.flatnonzero(~clicked)):
-        same_list = user[i] == user[j] and (
-            request[i] == request[j] >= 0 if requests_known else True  # all are of one hour
-        )
+        same_list = user[i] == user[j] and request[i] == request[j] >= 0
         level = 0 if same_list else 1 if user[i] == user[j] else 2
         expected[level] += 1, (scores[i] > scores[j]) + 0.5 * (scores[i] == scores[j])
     np.testing.assert_allclose(sums, expected, atol=1e-9)
