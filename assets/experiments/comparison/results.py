@@ -10,6 +10,7 @@ from pydantic import model_validator
 
 from assets.common.tuned import Scalar
 from assets.experiments.comparison.differences import DayTest, PairDifference, PairLevel, PairTest
+from assets.experiments.comparison.held_parts import HeldParts, PartsRemoved
 from assets.experiments.comparison.older_tests import with_errors
 from assets.experiments.comparison.parts import (
     Calibration,
@@ -46,6 +47,8 @@ class Comparison(ResultPart):
     pairs: tuple[PairDifference, ...] = ()
     tests: tuple[PairTest, ...] = ()
     within: tuple[PairTest, ...] = ()  #: the same of figures within lists and users' hours
+    held: tuple[HeldParts, ...] = ()  #: what each system is made of
+    ablated: tuple[PartsRemoved, ...] = ()  #: which systems are others without something
     levels: tuple[PairLevel, ...] = ()  #: the pairs that pooled AUC is made of
     segments: tuple[SegmentFigures, ...] = ()
     calibration: tuple[Calibration, ...] = ()

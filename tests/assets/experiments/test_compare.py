@@ -53,7 +53,8 @@ def test_the_json_has_the_promised_keys(result):
     document = result.document()
     assert set(document) == {
         *("source", "simulated", "settings", "tuned", "git", "data_hash", "made", "rows", "days", "summary"),
-        *("pairs", "delong", "tests", "segments", "calibration", "gate", "truth"),
+        *("pairs", "delong", "tests", "within", "levels", "held", "ablated"),
+        *("segments", "calibration", "gate", "truth"),
     }
     assert len(document["rows"]) == 2 * 24
     named = {"system", "seed", "day", "hour", "exposures", "auc", "auc_static", "gate_short"}
@@ -87,7 +88,11 @@ def test_all_tests_tell_the_same_difference(result):
     (pair,), (test,), (overall,) = result.pairs, result.delong, result.tests
     assert pair.difference == pytest.approx(test.difference) == overall.difference
     assert overall.low < overall.difference < overall.high
-    assert overall.p_delong == overall.p_holm == test.p_value
+    assert overall.p_delong == pytest.approx(test.p_value) and overall.p == overall.p_holm
+    assert overall.error > 0 and result.within[0].figure == "gauc_hour"
+    assert result.within[0].difference == pytest.approx(
+        result.summary[0].gauc_hour - result.summary[1].gauc_hour
+    )
     assert test.standard_error > 0 and 0 <= test.p_value <= 1
     one, other = (entry.auc for entry in result.summary)
     assert pair.difference == pytest.approx(one - other)
@@ -108,7 +113,7 @@ def test_parts_of_a_comparison_add_up(result, logs):
     clicked = day_columns(logs, DAY)["clicked"]
     for system in ("deepfm", "lsttm"):
         mine = [entry for entry in result.segments if entry.system == system]
-        for segment in ("users", "items", "item_age", "hours_since_retrain"):
+        for segment in ("users", "items", "item_age", "item_born", "hours_since_retrain"):
             parts = [entry for entry in mine if entry.segment == segment]
             assert sum(part.exposures for part in parts) == len(clicked)
             assert sum(part.clicks for part in parts) == clicked.sum()
