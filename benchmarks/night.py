@@ -8,10 +8,12 @@ The log is not the simulator's: it is drawn day by day (`benchmarks.simulated_lo
 six fields each), which costs a fraction of it. Days are encoded one after another, as the asset
 `training_instances` does, each in its own step: `encode` (state of the day before, codes), `write` (rows,
 manifest and the merged state). Then a process of its own for each system trains one epoch on the window, and
-one opens the model and lives through an hour. The peak is the process's resident memory, files mapped by it
-included. Where `--train-seconds` ends an epoch early, `share` says how much of it was trained, and
-`seconds_an_epoch` is projected from that share; memory is then as for a whole epoch, since graph, table and
-blocks are in place from the first step on.
+one opens the model and lives through an hour. `peak_gib` is the process's resident memory at most, pages of
+files mapped by it included; `peak_anonymous_gib` and `peak_mapped_gib` are the peaks of both kinds apart,
+sampled: the system may take mapped pages back when others need memory. Where `--train-seconds` ends an epoch
+early, `share` says how much of it was trained, and `seconds_an_epoch` is projected from that share; memory is
+then as for a whole epoch, since graph, table and blocks are in place from the first step on, and mapped pages
+have a bound (`models.mapped`), which a large window reaches soon.
 """
 
 from __future__ import annotations

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import resource
 import shutil
 import time
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.memory import PeakMemory
 from benchmarks.simulated_log import simulated_log
 from models.ranking.features.event_log import HOUR_MS, EventLog
 
@@ -35,7 +35,8 @@ def encode(folder: Path, day: int, exposures: int, users: int, items: int) -> di
     """Encode one day after those before it; seconds by part."""
     from models.ranking.features.features import Features, FeatureSettings
     from models.ranking.instances.day import encode_day
-    from models.ranking.instances.partition import STATE, write_day
+    from models.ranking.instances.manifest import STATE
+    from models.ranking.instances.partition import write_day
 
     began = time.perf_counter()
     log = day_log(day, exposures, users, items)
@@ -148,7 +149,7 @@ def live_hour(folder: Path, model: Path, day: int, exposures: int, users: int, i
 
 
 def apart(work: Callable[..., dict[str, Any]], *args: Any) -> dict[str, Any]:
-    """What `work` gives in a process of its own with one thread, and the peak of its memory in GiB."""
+    """What `work` gives in a process of its own with one thread, and the peaks of its memory in GiB."""
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_measured, args=(sender, work, args))
@@ -167,6 +168,6 @@ def _measured(sender: Any, work: Callable[..., dict[str, Any]], args: tuple[Any,
     import torch
 
     torch.set_num_threads(1)
-    result = work(*args)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    sender.send(result | {"peak_gib": round(peak, 3)})
+    with PeakMemory() as memory:
+        result = work(*args)
+    sender.send(result | memory.peaks())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -50,6 +51,8 @@ class GateContext:
     """Unique ids that the warehouse already holds in *other* partitions than those of this call."""
     purchased: PurchaseLookup | None = None
     """First purchases in the warehouse, for cancellations of what the call does not hold; None: none."""
+    asking: Callable[[], AbstractContextManager[object]] = nullcontext
+    """What `known`, `existing_ids` and `purchased` share while several of them are asked, one after another."""
     domains: Collection[str] = ()
     """Domains of the source; empty takes any."""
     history: pd.DataFrame | None = None

@@ -24,6 +24,7 @@ from expectations.settings import DAY_MS, GateSettings
 from expectations.statistics import HISTORY_COLUMNS, HOURS
 
 _TOGETHER_BESIDE_SPREAD = 3.0  # rows that come as one, for the noise that a quiet day has beyond usual ones
+_LEVELS = ("level_low", "level_high", "level_least", "level_most")
 CYCLES = {"day": DAY_MS, "week": 7 * DAY_MS}
 
 
@@ -60,9 +61,16 @@ def add_bands(
         return _same(days, name, table, settings)
 
     banded = _count_band(banded, days, expected("log_rows"), settings)
-    rated = days[days["kept"] > 0]  # an hour without rows says nothing about its rate
-    banded["click_rate_low"], banded["click_rate_high"] = _rate_band(rated, table["kept"], settings)
-    banded = _level_band(banded, days, expected("level"), settings)
+    # A table without clicks or levels has no bands of them: pandas takes as long over nothing as over a year.
+    if past["clicks"].notna().any():
+        rated = days[days["kept"] > 0]  # an hour without rows says nothing about its rate
+        banded["click_rate_low"], banded["click_rate_high"] = _rate_band(rated, table["kept"], settings)
+    else:
+        banded[["click_rate_low", "click_rate_high"]] = np.nan
+    if past["level"].notna().any():
+        banded = _level_band(banded, days, expected("level"), settings)
+    else:
+        banded[list(_LEVELS)] = np.nan
     if weekly:
         banded = _add_hours(banded, days, settings)
         resting = table.index.isin(list(closed)) | ((banded["settled"] == 1) & (table["rows"] == 0))

@@ -101,7 +101,9 @@ def _judge_rows(
     for said, among in zip(verdicts, (None, "survivors"), strict=True):
         chosen = [rule for rule in rules if rule["meta"].get("among") == among]
         good = np.ones(facts.size, bool)
-        for verdict in engine.validate(chosen, facts.columns(chosen, rows), parameters):
+        with facts.context.asking():
+            columns = facts.columns(chosen, rows)
+        for verdict in engine.validate(chosen, columns, parameters):
             failing = rows[verdict.failing]
             if verdict.expectation["meta"].get("keep") == "first":
                 failing = _later_copies(facts, verdict.expectation["kwargs"]["column_list"], failing)

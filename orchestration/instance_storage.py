@@ -8,6 +8,9 @@ loads this module by them, and `event_log.py` escapes its own addresses.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,8 @@ from dagster._core.storage.event_log.sqlite import sqlite_event_log
 from dagster._core.storage.runs.sqlite import sqlite_run_storage
 from dagster._core.storage.schedules.sqlite import sqlite_schedule_storage
 from dagster._serdes import ConfigurableClassData
+from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy.pool import NullPool
 
 from warehouse.home import sqlite_uri
 
@@ -42,6 +47,17 @@ class HomeRunStorage(sqlite_run_storage.SqliteRunStorage):
     ) -> HomeRunStorage:
         """The runs of the home that DAGSTER_HOME names."""
         return cls.from_local(os.path.join(os.environ["DAGSTER_HOME"], "history"), inst_data, **config_value)
+
+    @cached_property
+    def _engine(self) -> Engine:
+        """Remembers compiled statements; Dagster makes a new one, which knows none, for each statement."""
+        return create_engine(self._conn_string, poolclass=NullPool)
+
+    @contextmanager
+    def connect(self) -> Iterator[Connection]:
+        """A connection of its own, in a transaction."""
+        with self._engine.connect() as connection, connection.begin():
+            yield connection
 
 
 class HomeScheduleStorage(sqlite_schedule_storage.SqliteScheduleStorage):

@@ -25,7 +25,7 @@ class DayReport:
     #: pooled1 … and gain1 …
     pooled: dict[str, dict[str, float | None]]
     failed: dict[str, str]  #: system without figures → hour and reason
-    plot: Path  #: AUC by hour, PNG
+    plot: Path  #: AUC by hour, SVG
 
 
 def report_day(session: Session, day: str) -> DayReport:
@@ -38,10 +38,10 @@ def report_day(session: Session, day: str) -> DayReport:
         curves = {name: day_curves(opened, name, day, list(live.scores)) for name in CURVES}
     pooled = live.figures()
     record_live(warehouse, tracking, states, day, pooled)
-    plot = deployment.paths(session.home).reports / f"auc_by_hour_{day}.png"
+    plot = deployment.paths(session.home).reports / f"auc_by_hour_{day}.svg"
     plot.parent.mkdir(parents=True, exist_ok=True)
     simulated = " (simulated)" if tracking.simulated else ""
-    plot.write_bytes(auc_picture(curves, f"AUC by hour, {day}, {deployment.source}{simulated}"))
+    plot.write_text(auc_picture(curves, f"AUC by hour, {day}, {deployment.source}{simulated}"))
     return DayReport(
         day=day,
         source=deployment.source,

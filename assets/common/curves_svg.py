@@ -1,7 +1,4 @@
-"""Curves by hour of the day as SVG, made of numbers in a millisecond: what the page of every hour shows.
-
-The same picture as `assets.common.plots.by_hour` draws for the day, which takes fifty times as long.
-"""
+"""Curves by hour of the day as SVG, made of numbers in a millisecond, since every hour's page shows some."""
 
 from __future__ import annotations
 
@@ -14,7 +11,7 @@ import dagster as dg
 Curve = Mapping[int, float | None]  #: hour of day → value
 Scale = Callable[[float], float]  #: an hour or a value → its pixel
 
-WIDTH, HEIGHT = 560, 256  #: pixels, as the day's picture has them
+WIDTH, HEIGHT = 560, 256  #: pixels
 LEFT, RIGHT, TOP, BOTTOM = 52, 12, 26, 36  #: margins
 COLOURS = ("#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd", "#8c564b", "#e377c2", "#7f7f7f", "#17becf")
 APART = 0.12  #: of an hour between systems, so that error bars can be told apart
@@ -32,7 +29,13 @@ def by_hour(
 ) -> str:
     """One line a system, hour of day → value: a gap for an hour without one, no line without any.
 
-    Args: as `assets.common.plots.by_hour`.
+    Args:
+        curves: the values, by system.
+        title: above the picture.
+        y_label: what is drawn.
+        errors: standard errors, drawn as bars of one each way.
+        dashed: other values of the same systems, drawn dashed in their colour.
+        dash: what the dashed ones are called.
     """
     errors, dashed = errors or {}, dashed or {}
     low, high, ticks = _scale([*curves.values(), *dashed.values()], curves, errors)
@@ -53,15 +56,7 @@ def by_hour(
             f'<polyline {line} stroke-dasharray="5 3" points="{points}"/>'
             for points in _lines(dashed.get(system, {}), x, y, shift)
         ]
-        for hour, value in curve.items():
-            if value is not None:
-                parts.append(
-                    f'<circle cx="{x(hour + shift):.1f}" cy="{y(value):.1f}" r="2" fill="{colour}"/>'
-                )
-                error = errors.get(system, {}).get(hour) or 0.0
-                ends = f'y1="{y(value - error):.1f}" y2="{y(value + error):.1f}"'
-                at = f'x1="{x(hour + shift):.1f}" x2="{x(hour + shift):.1f}"'
-                parts.append(f'<line {at} {ends} stroke="{colour}" stroke-width="0.7"/>')
+        parts += _points(curve, errors.get(system, {}), x, y, shift, colour)
         name = f"{system} (dashed: {dash})" if dash and dashed.get(system) else system
         corner = f'x="{LEFT + 8}" y="{TOP + 14 + 12 * number}"'
         parts.append(f'<text {corner} fill="{colour}">{escape(name)}</text>')
@@ -111,6 +106,16 @@ def _axes(x: Scale, y: Scale, ticks: Sequence[float], title: str, y_label: str) 
     height = (TOP + bottom) / 2
     turned = f'transform="rotate(-90 12 {height:.0f})" text-anchor="middle"'
     yield f'<text x="12" y="{height:.0f}" {turned}>{escape(y_label)}</text>'
+
+
+def _points(curve: Curve, errors: Curve, x: Scale, y: Scale, shift: float, colour: str) -> Iterator[str]:
+    """A circle and an error bar for each value."""
+    for hour, value in curve.items():
+        if value is not None:
+            at, error = f"{x(hour + shift):.1f}", errors.get(hour) or 0.0
+            yield f'<circle cx="{at}" cy="{y(value):.1f}" r="2" fill="{colour}"/>'
+            ends = f'y1="{y(value - error):.1f}" y2="{y(value + error):.1f}"'
+            yield f'<line x1="{at}" x2="{at}" {ends} stroke="{colour}" stroke-width="0.7"/>'
 
 
 def _lines(curve: Curve, x: Scale, y: Scale, shift: float) -> Iterator[str]:

@@ -1,4 +1,6 @@
-"""Figures of the asset pages and MLflow runs, as PNG bytes; Dagster shows them embedded in Markdown."""
+"""Figures of the asset pages and MLflow runs, as PNG bytes; Dagster shows them embedded in Markdown.
+
+Curves by hour of the day are drawn by `assets.common.curves_svg`, for a hundredth of the time."""
 
 from __future__ import annotations
 
@@ -14,56 +16,6 @@ if TYPE_CHECKING:
 
 SIZE_INCHES = (7.0, 3.2)
 DPI = 80  #: a figure weighs some 20 KB, and an asset's page carries one a partition
-
-
-Curve = Mapping[int, float | None]  #: hour of day → value
-
-
-def by_hour(
-    curves: Mapping[str, Curve],
-    title: str,
-    y_label: str,
-    *,
-    errors: Mapping[str, Curve] | None = None,
-    dashed: Mapping[str, Curve] | None = None,
-    dash: str = "",
-) -> bytes:
-    """One line a system, hour of day → value: a gap for an hour without one, no line without any.
-
-    Args:
-        curves: the values, by system.
-        title: above the picture.
-        y_label: what is drawn.
-        errors: standard errors, drawn as bars of one each way.
-        dashed: other values of the same systems, drawn dashed in their colour.
-        dash: what the dashed ones are called.
-    """
-
-    def draw(axes: Axes) -> None:
-        for number, (system, curve) in enumerate(curves.items()):
-            if not curve:
-                continue
-            # Systems stand a little beside each other, so that bars can be told apart.
-            hours = list(range(min(curve), max(curve) + 1))
-            at = [hour + 0.12 * (number - (len(curves) - 1) / 2) for hour in hours]
-            bars = None if errors is None else _with_gaps(errors.get(system, {}), hours)
-            drawn = axes.errorbar(
-                at, _with_gaps(curve, hours), yerr=bars, marker="o", ms=3, elinewidth=0.7, label=system
-            )
-            if dashed is not None and dashed.get(system):
-                tint = drawn.lines[0].get_color()
-                values = _with_gaps(dashed[system], hours)
-                axes.plot(at, values, ls="--", lw=1, color=tint, label=f"{system}, {dash}")
-        axes.set(xlabel="hour of service time", ylabel=y_label, xlim=(-0.5, 23.5), xticks=range(0, 24, 3))
-        if axes.lines:
-            axes.legend(fontsize=7, ncols=2 if dashed else 1)
-
-    return _figure(draw, title)
-
-
-def _with_gaps(curve: Curve, hours: Sequence[int]) -> list[float]:
-    values = [curve.get(hour) for hour in hours]
-    return [float("nan") if value is None else value for value in values]
 
 
 def curves(series: Mapping[str, Sequence[float]], title: str, y_label: str, x_label: str = "step") -> bytes:
@@ -103,7 +55,7 @@ def _figure(draw: Callable[[Axes], None], title: str, margin: float = 0.1) -> by
 
     figure = Figure(figsize=SIZE_INCHES)
     FigureCanvasAgg(figure)
-    # Fixed margins: a layout engine draws everything several times, and each hour draws two figures.
+    # Fixed margins: a layout engine draws everything several times.
     figure.subplots_adjust(left=margin, right=0.98, bottom=0.15, top=0.9)
     axes = figure.add_subplot()
     draw(axes)

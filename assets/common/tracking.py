@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from assets.common.known_runs import RUNS, KnownRun, remember
 from assets.common.links import LOCAL_MLFLOW, dagster_tags, mlflow_server
+from assets.common.mlflow_session import one_session
 from assets.common.mlflow_store import artifact_root, re_root, store_uris, team_uri
 from assets.common.provenance import git_revision, settings_digest
 from warehouse.home import Home
@@ -33,6 +34,7 @@ EXPERIMENT = "ranking"
 PROFILING = "profiling"  #: the profiler keeps an experiment and registered models of its own
 KEY = "hourfold.key"
 LONGEST_DIGEST = 36  #: characters that MLflow takes of a data set's hash
+LONGEST_TAG = 5000  #: characters of a tag that a run is made with; longer ones are checked and cut by MLflow
 MOST_PARAMS, MOST_METRICS = 100, 900  #: what MLflow takes in one call, the second with room for tags
 
 
@@ -117,14 +119,15 @@ class Tracking:
 
         address = self._address(record)
         known = RUNS.pop(address, None)
-        if known is not None:
-            try:
-                self._write(known, record, [])
-            except MlflowException:  # somebody has deleted it since
-                known = None
-        if known is None:
-            known, params = self._found_or_made(record)
-            self._write(known, record, params)
+        with one_session(self.client):
+            if known is not None:
+                try:
+                    self._write(known, record, [])
+                except MlflowException:  # somebody has deleted it since
+                    known = None
+            if known is None:
+                known, params = self._found_or_made(record)
+                self._write(known, record, params)
         remember(address, known)
         self.urls[f"{record.system}: MLflow {record.kind}"] = self.url(known.run_id)
         return known.run_id
@@ -135,7 +138,9 @@ class Tracking:
 
         run, params = self.find(record), []
         if run is None:
-            tags = {KEY: self.key(record)} | ({"mlflow.parentRunId": record.parent} if record.parent else {})
+            about = {name: value for name, value in self._about(record).items() if len(value) <= LONGEST_TAG}
+            tags = {KEY: self.key(record), **about}
+            tags |= {"mlflow.parentRunId": record.parent} if record.parent else {}
             started = int(1000 * (self.opened if record.started is None else record.started))
             run = self.client.create_run(
                 self.experiment, start_time=started, tags=tags, run_name=self.name_of(record)
@@ -148,17 +153,7 @@ class Tracking:
         """All of `record` that the run does not carry yet."""
         from mlflow.entities import RunTag
 
-        run_id = known.run_id
-        about = {
-            "source": self.source,
-            "simulated": str(self.simulated).lower(),
-            "system": record.system,
-            "kind": record.kind,
-            "partition": record.partition,
-            "git_revision": git_revision(),
-            **dagster_tags(),
-            **record.tags,
-        }
+        run_id, about = known.run_id, self._about(record)
         fresh = {name: value for name, value in about.items() if known.tags.get(name) != value}
         tags = [RunTag(name, value) for name, value in fresh.items()]
         metrics = self._changed(known, record)
@@ -176,6 +171,19 @@ class Tracking:
         self.client.set_terminated(run_id)  # its end is when something was written on it last
         known.tags.update(fresh)
         known.take(metrics)
+
+    def _about(self, record: RunRecord) -> dict[str, str]:
+        """The tags of a run, but for its identity."""
+        return {
+            "source": self.source,
+            "simulated": str(self.simulated).lower(),
+            "system": record.system,
+            "kind": record.kind,
+            "partition": record.partition,
+            "git_revision": git_revision(),
+            **dagster_tags(),
+            **record.tags,
+        }
 
     def name_of(self, record: RunRecord) -> str:
         """A run as lists show it, what differs first: `2025-03-11 lsttm_spectral day (kuairand)`."""

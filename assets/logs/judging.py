@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -163,10 +163,11 @@ def _context(question: Question, opened: Opener) -> tuple[GateContext, str]:
     known: dict[str, Lookup] = dict.fromkeys(question.refers, nobody)
     bounds = {p: layout.bounds(contract, zone, p) for p in question.partitions}
     history, loaded = None, dict[str, int]()
+    shared = SharedOpening(opened)
     with opened() as warehouse:
         state = question.state(warehouse)
         if warehouse is not None:
-            known = {table: _KnownIds(opened, table) for table in question.refers}
+            known = {table: _KnownIds(shared, table) for table in question.refers}
             history = _history(question, warehouse, bounds)
             of_call = warehouse.loaded(question.table, question.partitions)
             loaded = dict(zip(of_call["partition"], of_call["rows_in"].astype(int), strict=True))
@@ -176,8 +177,9 @@ def _context(question: Question, opened: Opener) -> tuple[GateContext, str]:
         partitions=bounds,
         now_ms=now_ms,
         known=known,
-        existing_ids=partial(_existing_ids, opened, question.replaced),
-        purchased=partial(_first_purchases, opened, question.replaced),
+        existing_ids=partial(_existing_ids, shared, question.replaced),
+        purchased=partial(_first_purchases, shared, question.replaced),
+        asking=shared.asking,
         domains=question.description.domains,
         history=history,
         loaded=loaded,
@@ -185,6 +187,32 @@ def _context(question: Question, opened: Opener) -> tuple[GateContext, str]:
         settings=question.settings,
     )
     return context, state
+
+
+class SharedOpening:
+    """An opener under which questions that are asked one after another open the warehouse once."""
+
+    def __init__(self, opened: Opener) -> None:
+        self._opened = opened
+        self._asking: ExitStack | None = None
+        self._warehouse: Warehouse | None = None
+
+    @contextmanager
+    def asking(self) -> Iterator[None]:
+        """The first question within opens the warehouse, the end of the `with` block lets go of it."""
+        try:
+            with ExitStack() as self._asking:
+                yield
+        finally:
+            self._asking = self._warehouse = None
+
+    def __call__(self) -> AbstractContextManager[Warehouse | None]:
+        """The warehouse to read."""
+        if self._asking is None:
+            return self._opened()
+        if self._warehouse is None:
+            self._warehouse = self._asking.enter_context(self._opened())
+        return nullcontext(self._warehouse)
 
 
 @dataclass(frozen=True)

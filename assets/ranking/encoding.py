@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 from assets.common.timings import Timings
 from assets.ranking.day_hashes import DayHashes
-from assets.ranking.instance_store import STATE, InstanceStore, read_manifest
+from assets.ranking.instance_store import InstanceStore
 from assets.ranking.reading import read_day, read_descriptions, read_log
 from models.progress import Progress, silent
+from models.ranking.instances.manifest import STATE, find_manifest
 
 if TYPE_CHECKING:
     from models.ranking.features.event_log import Entities, EventLog
@@ -184,7 +185,7 @@ def _encode_day(
 
 def _why(folder: Path, hashes: DayHashes, day: str) -> str:
     """Why a day has to be encoded."""
-    manifest = read_manifest(folder)
+    manifest = find_manifest(folder)
     if manifest is None:
         return MISSING
     about = manifest["about"]

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from assets.ranking.reading import HourLog
+    from assets.ranking.hour import Hour
     from models.ranking.day import ScoredHour, ServedDay
 
 Failed = ValueError | ArithmeticError  #: what a system that cannot score raises
@@ -35,7 +35,7 @@ class RunHour:
     """What the steps of one run know of its hour."""
 
     run: str = ""
-    logs: dict[tuple[str, str], HourLog] = field(default_factory=dict)  #: by hour and hash of what is loaded
+    hour: Hour | None = None  #: for the one step that takes it: one that is tried again looks anew
     scores: dict[tuple[str, str, str], ScoredHour | Failed] = field(default_factory=dict)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from assets.common.faults import NoBaseModel, retried_or_explained
+from assets.common.faults import DamagedState, NoBaseModel, retried_or_explained
 from assets.common.resources import ProgressReport, WarehouseResource
 from assets.common.timings import Timings
 from assets.ranking import hand_over
@@ -108,15 +108,18 @@ class LoadedHours:
 def open_hour(warehouse: WarehouseResource, states: States, key: str, run: str | None = None) -> Hour:
     """Choose the states for an hour and read its logs; the warehouse is closed again on return.
 
-    Logs that an earlier step of the same Dagster `run` has read are not read again.
+    Two steps of one Dagster `run` work on the same hour: what the first has opened, the second takes over.
 
     Raises:
         NoBaseModel: no daily model of an earlier day is finished for any of the systems.
         LookupError: the hour's exposures are not loaded.
     """
+    left = hand_over.of_run(run)
+    if left.hour is not None and left.hour.key == key:
+        hour, left.hour = left.hour, None
+        return hour
     deployment = warehouse.deployment
     zone = deployment.service_zone
-    logs = hand_over.of_run(run).logs
     with warehouse.open() as opened:
         start_ms = zone.hour_start_ms(key)
         if key not in loaded_hours(opened, start_ms, start_ms + HOUR_MS, ["exposures"]):
@@ -126,9 +129,8 @@ def open_hour(warehouse: WarehouseResource, states: States, key: str, run: str |
         loaded = LoadedHours(opened, zone, key)
         starts, failed = _starts(states, deployment.systems, key, loaded)
         needed = sorted({key}.union(*(start.catch_up for start in starts)))
-        unread = [hour for hour in needed if (hour, loaded.hours[hour]) not in logs]
-        logs |= {(hour, loaded.hours[hour]): log for hour, log in read_hours(opened, zone, unread).items()}
-    return Hour(key, loaded.hours, starts, {hour: logs[hour, loaded.hours[hour]] for hour in needed}, failed)
+        left.hour = Hour(key, loaded.hours, starts, read_hours(opened, zone, needed), failed)
+    return left.hour
 
 
 def _starts(
@@ -207,10 +209,14 @@ def day_before(
 def _open(states: States, start: Start, device: str) -> ServedDay:
     """The served day after the last state, from disk."""
     from models.ranking.day import ServedDay
+    from models.ranking.hour_chain import BrokenChain
     from models.ranking.ranker import Ranker
 
     base = states.ranker_path(states.daily(start.system, start.base.partition))
     if start.previous is None:
         return ServedDay(Ranker.load(base, device=device))
     state = states.checked(states.hourly(start.system, start.previous.partition))
-    return ServedDay(Ranker.load_hour(base, state, device=device))
+    try:
+        return ServedDay(Ranker.load_hour(base, state, device=device))
+    except BrokenChain as error:
+        raise DamagedState(str(error)) from error

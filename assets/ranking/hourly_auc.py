@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from assets.common import curves_svg, plots
+from assets.common import curves_svg
 from assets.common.links import mlflow_links
 from assets.common.partitions import DAY_BEFORE, HOUR_BEFORE, Partitions
 from assets.common.resources import HomeResource, ProgressReport, TrackingResource, WarehouseResource
@@ -135,8 +135,9 @@ def score_hour(
         curves = _store(warehouse, hour, scores)
     with timings.phase("record"):
         about = f"{hour.day}, {tracking.source}{' (simulated)' if tracking.simulated else ''}"
+        drawn = pictures_of(curves, about)
         # The pictures of the day go to MLflow once, with its last hour.
-        _record(tracking, hour, scores, pngs(curves, about) if hour.of_day == LAST_HOUR else {})
+        _record(tracking, hour, scores, drawn if hour.of_day == LAST_HOUR else {})
     if not scores.probability:
         raise ValueError("; ".join(f"{system}: {reason}" for system, reason in scores.failed.items()))
     metadata: dict[str, object] = {
@@ -149,42 +150,25 @@ def score_hour(
     metadata |= {f"{system}: failed": reason for system, reason in scores.failed.items()}
     metadata |= mlflow_links(tracking.urls)
     metadata["hours caught up"] = sorted({key for start in hour.starts for key in start.catch_up})
-    return ScoredPartition(metadata | _drawings(curves, about), scores.failed)
+    metadata |= {name: curves_svg.embedded(svg) for name, svg in drawn.items()}
+    return ScoredPartition(metadata, scores.failed)
 
 
-def pngs(curves: Mapping[str, Curves], about: str) -> dict[str, bytes]:
-    """The pictures of a day as files: AUC by hour, and the gate's weight where a system has one."""
+def pictures_of(curves: Mapping[str, Curves], about: str) -> dict[str, str]:
+    """The pictures of a day, SVG: AUC by hour, and the gate's weight where a system has one."""
     drawn = {"AUC by hour": auc_picture(curves, f"AUC by hour, {about}")}
     if any(curves["gate_short"].values()):
         title = f"Gate: weight of the short term, {about}"
-        drawn["gate weights"] = plots.by_hour(curves["gate_short"], title, "mean weight")
+        drawn["gate weights"] = curves_svg.by_hour(curves["gate_short"], title, "mean weight")
     return drawn
 
 
-def _drawings(curves: Mapping[str, Curves], about: str) -> dict[str, dg.MetadataValue]:
-    """The same pictures, as light as a page that every hour has may be."""
-    drawn = {
-        "AUC by hour": curves_svg.by_hour(
-            curves["auc"],
-            f"AUC by hour, {about}",
-            "AUC",
-            errors=curves["auc_se"],
-            dashed=curves["auc_static"],
-            dash="static",
-        )
-    }
-    if any(curves["gate_short"].values()):
-        title = f"Gate: weight of the short term, {about}"
-        drawn["gate weights"] = curves_svg.by_hour(curves["gate_short"], title, "mean weight")
-    return {name: curves_svg.embedded(svg) for name, svg in drawn.items()}
-
-
-def auc_picture(curves: Mapping[str, Curves], title: str) -> bytes:
-    """AUC by hour with its standard errors, PNG; dashed: the model left as it was trained that morning.
+def auc_picture(curves: Mapping[str, Curves], title: str) -> str:
+    """AUC by hour with its standard errors, SVG; dashed: the model left as it was trained that morning.
 
     `curves` are those of `auc`, `auc_se` and `auc_static`.
     """
-    return plots.by_hour(
+    return curves_svg.by_hour(
         curves["auc"], title, "AUC", errors=curves["auc_se"], dashed=curves["auc_static"], dash="static"
     )
 
@@ -217,7 +201,7 @@ def day_curves(warehouse: "Warehouse", name: str, day: str, systems: Sequence[st
     return curves
 
 
-def _record(tracking: "Tracking", hour: "Hour", scores: "HourScores", drawn: Mapping[str, bytes]) -> None:
+def _record(tracking: "Tracking", hour: "Hour", scores: "HourScores", drawn: Mapping[str, str]) -> None:
     with pictures(drawn) as artifacts:
         for start in hour.starts:
             values = scores.figures[start.system]

@@ -93,7 +93,7 @@ def adapt_hour(
             report = day.adapt(hour.logs[key].log)
             folder = states.hourly(start.system, key)
             with states.write(folder, _record(start, hour)) as path:
-                day.ranker.save_hour(path)
+                day.ranker.save_hour(path, moves_to=states.ranker_path(folder))
         record = states.finished(folder)
         hand_over.leave(open_state(states, start.base, record, device), day)
         tags = start.tags() | {

@@ -7,18 +7,16 @@ no training ever mixes the two.
 from __future__ import annotations
 
 import fcntl
-import json
 import re
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from models.files import writer_lives
+from models.ranking.instances.manifest import BESIDE, find_manifest
 
-MANIFEST, STATE = "manifest.json", "state"
 _LEFT_OVER = re.compile(r"^\..+\.(?P<process>\d+)\.(?:tmp|old)$")
 
 
@@ -38,7 +36,7 @@ class InstanceStore:
         """The partition of a day that was made from these logs; None where there is none."""
         for root in (self.root, *self.others):
             folder = root / self.version / day
-            manifest = read_manifest(folder)
+            manifest = find_manifest(folder)
             if manifest is not None and manifest["about"].get("through_hash") == through_hash:
                 return folder
         return None
@@ -53,21 +51,15 @@ class InstanceStore:
             yield
 
     def sweep(self) -> None:
-        """Remove what killed processes left half written."""
+        """Remove what killed processes left half written: partitions, and what trainings store beside one."""
         folder = self.root / self.version
-        for left in folder.iterdir() if folder.is_dir() else ():
+        for left in (*folder.glob(".*"), *folder.glob(f"*/{BESIDE}/.*")):
             match = _LEFT_OVER.match(left.name)
             if match and not writer_lives(int(match["process"])):
-                shutil.rmtree(left, ignore_errors=True)
-
-
-def read_manifest(folder: Path) -> dict[str, Any] | None:
-    """What a partition says of itself; None for a folder without a finished partition."""
-    path = folder / MANIFEST
-    if not path.is_file():
-        return None
-    manifest: dict[str, Any] = json.loads(path.read_text())
-    return manifest
+                if left.is_dir():
+                    shutil.rmtree(left, ignore_errors=True)
+                else:
+                    left.unlink(missing_ok=True)
 
 
 def bytes_of(folders: Sequence[Path]) -> int:

@@ -1,10 +1,11 @@
 """Trained states on disk: where they lie, when they count, and how they are written whole or not at all.
 
 A state is a folder with what the ranker wrote and a record of where it came from. A daily state is a base
-model; an hourly state holds what moved since the base. Hourly states are a cache of a pure function: *the
-state after hour h is the base adapted on the loaded hours after the base's day through h, in order*. One that
-was made from another base, or from other logs than the warehouse holds now (an hour came late, or again), no
-longer counts.
+model; an hourly state holds what moved since the base and the hours since the state before, on which it leans
+(`models.ranking.hour_chain`). Hourly states are a cache of a pure function: *the state after hour h is the
+base adapted on the loaded hours after the base's day through h, in order*. One that was made from another
+base, or from other logs than the warehouse holds now (an hour came late, or again), no longer counts; nor
+does one that leans on a state which is gone, or was made again with other hours in it.
 """
 
 from __future__ import annotations
@@ -148,10 +149,20 @@ class States:
         return None
 
     def _counts(self, record: StateRecord, loaded_since: Callable[[str], Mapping[str, str]]) -> bool:
+        from models.ranking import hour_chain
+
         base = self.record(self.daily(record.system, record.base_partition or ""))
         if base is None or base.state_hash != record.base_hash:
             return False
-        return record.hours == since(loaded_since(base.partition), base.partition, record.partition)
+        if record.hours != since(loaded_since(base.partition), base.partition, record.partition):
+            return False
+        return hour_chain.whole(self.ranker_path(self.hourly(record.system, record.partition)))
+
+    def leans_on(self, folder: Path) -> list[Path]:
+        """The folders of earlier hours that an hourly state cannot be opened without."""
+        from models.ranking import hour_chain
+
+        return [link.folder.parent for link in hour_chain.links(self.ranker_path(folder))]
 
     def base_of(self, record: StateRecord) -> StateRecord:
         """The daily model that an hourly state was made from."""

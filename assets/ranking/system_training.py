@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assets.experiments.workers import Emit, WorkProgress, run_units
-from assets.ranking.instance_store import read_manifest
 from assets.ranking.long_term_reading import open_long_term_days
 from assets.ranking.states import StateRecord, States
 from assets.ranking.window_days import WindowFolders
 from models.progress import Progress
+from models.ranking.instances.manifest import find_manifest
 
 if TYPE_CHECKING:
     from models.ranking.ranker import Ranker
@@ -100,12 +100,12 @@ def bytes_needed(rows: int, clicks: int) -> int:
 
 def rows_of(folders: Sequence[Path]) -> int:
     """Exposures in some partitions."""
-    return sum(manifest["rows"] for folder in folders if (manifest := read_manifest(folder)) is not None)
+    return sum(manifest["rows"] for folder in folders if (manifest := find_manifest(folder)) is not None)
 
 
 def _clicks_of(folders: Sequence[Path]) -> int:
     """Clicks of all applications in some partitions."""
-    manifests = [manifest for folder in folders if (manifest := read_manifest(folder)) is not None]
+    manifests = [manifest for folder in folders if (manifest := find_manifest(folder)) is not None]
     return sum(manifest["clicks"] + manifest["external_clicks"] for manifest in manifests)
 
 

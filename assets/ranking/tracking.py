@@ -16,11 +16,15 @@ SERVED = ("auc", "aupr", "auc_se", "log_loss", "gauc")  #: what a training's run
 
 
 @contextmanager
-def pictures(pngs: Mapping[str, bytes]) -> Iterator[dict[str, Path]]:
-    """A folder with a PNG file a name, as the artifacts of a run, while the run is recorded."""
+def pictures(drawn: Mapping[str, bytes | str]) -> Iterator[dict[str, Path]]:
+    """A folder with a file a name, PNG or SVG, as the artifacts of a run, while the run is recorded."""
     with tempfile.TemporaryDirectory() as folder:
-        for name, png in pngs.items():
-            (Path(folder) / f"{name.replace(' ', '_').lower()}.png").write_bytes(png)
+        for name, picture in drawn.items():
+            path = Path(folder) / name.replace(" ", "_").lower()
+            if isinstance(picture, str):
+                path.with_suffix(".svg").write_text(picture)
+            else:
+                path.with_suffix(".png").write_bytes(picture)
         yield {"plots": Path(folder)}
 
 

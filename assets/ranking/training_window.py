@@ -56,7 +56,7 @@ def versions_of(systems: Mapping[str, SystemSettings], log: EventLog) -> list[In
     versions = []
     for version, names in readers.items():
         windows = [event_days(systems[name]) for name in names]
-        settings = systems[names[0]].features.model_copy(update={"counts": True, "external": True})
+        settings = systems[names[0]].features.canonical()
         versions.append(InstanceVersion(version, settings, tuple(names), longest(windows)))
     return versions
 

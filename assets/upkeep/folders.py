@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from assets.ranking.instance_store import MANIFEST, STATE
 from assets.ranking.states import States
 from assets.upkeep.due import DAY, Entry, Kind, dated, judge
 from assets.upkeep.heatmap_files import heatmap_kinds
@@ -14,15 +13,18 @@ from assets.upkeep.needs import (
     Alias,
     WindowDays,
     in_window,
+    links_of,
     newest_of,
     newest_sound,
     of_aliases,
     of_hours,
 )
+from models.ranking.instances.manifest import MANIFEST, STATE
 from warehouse.home import Deployment, SourceHome
 
 #: As replace_folder and replace_file name what is not finished, and what is about to go.
 LEFTOVERS = (".*.tmp", ".*.old")
+PICTURES = ("*.png", "*.svg")
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,12 @@ class Census:
 
     def _hours(self) -> Kind:
         entries = dated(self._models("hourly"), self.deployment.systems)
-        return self._judged("hourly_states", self.home.models, entries, newest=newest_of(entries))
+        newest = newest_of(entries)
+        alone = self._judged("hourly_states", self.home.models, entries, newest=newest)
+        needed = links_of(self.states, [entry.path for entry in alone.rest])
+        hours = self._judged("hourly_states", self.home.models, entries, needed, newest)
+        hours.due.reverse()  # an hour goes before those that it leans on
+        return hours
 
     def _checkpoints(self) -> Kind:
         return self._judged("checkpoints", self.home.models, dated(self._models("checkpoints")))
@@ -97,7 +104,8 @@ class Census:
 
     def _pictures(self) -> Kind:
         entries = []
-        for path in sorted(self.home.reports.glob("*.png")):
+        # Pictures of days were PNG files once.
+        for path in sorted(file for form in PICTURES for file in self.home.reports.glob(form)):
             day = DAY.search(path.name)
             if day is not None:
                 entries.append(Entry(day.group(), path))

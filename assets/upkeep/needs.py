@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from warehouse.home import Deployment
 
 BASE = "base of a stored hour"
+LINK = "a stored hour leans on it"
 WINDOW = "window of the next training"
 
 
@@ -63,6 +64,17 @@ def of_hours(states: States, hours: Iterable[Path]) -> dict[Path, str]:
         if record is not None and record.base_partition is not None:
             bases[states.daily(record.system, record.base_partition)] = BASE
     return bases
+
+
+def links_of(states: States, hours: Iterable[Path]) -> dict[Path, str]:
+    """The earlier hours that hours which stay lean on, and those that these lean on in turn."""
+    needed: dict[Path, str] = {}
+    waiting = list(hours)
+    while waiting:
+        new = [path for path in states.leans_on(waiting.pop()) if path not in needed]
+        needed |= dict.fromkeys(new, LINK)
+        waiting += new
+    return needed
 
 
 def newest_sound(states: States, entries: Sequence[Entry]) -> set[Path]:

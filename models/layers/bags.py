@@ -56,8 +56,20 @@ class Bags:
         )
 
     @classmethod
-    def even(cls, rows: np.ndarray, size: int) -> Bags:
+    def runs(cls, bag: Tensor, bags: int) -> Bags:
+        """Every row once, in order: bags of rows that follow one another. Args: bag int64 [E] ascending."""
+        every = torch.arange(len(bag) + 1, device=bag.device)
+        rows = every[:-1]
+        return cls(rows, bag, _starts(bag, bags), rows, bag, every, order=rows, inverse=rows)
+
+    @classmethod
+    def even(cls, rows: Tensor | np.ndarray, size: int) -> Bags:
         """Bags of one size each, for sums without weights. Args: rows int64 [N, n] in `[0, size)`."""
+        if isinstance(rows, Tensor):
+            if rows.device.type == "cpu":
+                return cls.even(rows.numpy(), size)
+            bag = torch.arange(len(rows), device=rows.device).repeat_interleave(rows.shape[1])
+            return cls.of(rows.reshape(-1), bag, len(rows), size, weighted=False)
         bags, entries = rows.shape
         offsets = np.arange(0, rows.size + 1, entries, dtype=np.int32)
         nothing = np.zeros(rows.size, np.int8)

@@ -16,7 +16,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from models.layers.attention import glorot, masked_softmax
+from models.layers.attention import glorot, masked_softmax, take_nodes
 from models.layers.bags import Bags, bag_sum, weighted_bag_sum
 from models.layers.mlp import Dense
 from models.settings import Settings
@@ -36,34 +36,45 @@ class DINSettings(Settings):
 class Entries:
     """The real slots of padded lists [T, B, K], side by side: E a task. Most lists are far from full."""
 
-    shape: torch.Size  #: (T, B, K)
+    mask: Tensor  #: bool [T, B, K]
     slots: Tensor  #: int64 [T, E], where an entry stands in the task's flattened lists
-    real: Tensor  #: bool [T, E]; False pads tasks with fewer entries than others, by their last slot
+    #: bool [T, E]; False pads tasks with fewer entries than others, by their last slot. None: no padding
+    real: Tensor | None
     bags: Bags  #: T · B instances as bags of the T · E entries
 
     @classmethod
     def of(cls, mask: Tensor) -> Entries:
         """Args: mask bool [T, B, K]."""
         tasks, instances, width = mask.shape
-        flat = mask.flatten(1)
-        counts = flat.sum(1, keepdim=True)
-        real = torch.arange(int(counts.max()), device=mask.device) < counts
-        slots = torch.full_like(real, instances * width - 1, dtype=torch.int64)
-        slots = slots.masked_scatter(real, flat.nonzero()[:, 1])
-        task = torch.arange(tasks, device=mask.device).unsqueeze(1)
-        instance = torch.div(slots, width, rounding_mode="floor") + task * instances
-        every = torch.arange(slots.numel(), device=mask.device)
-        bags = Bags.of(every, instance.reshape(-1), tasks * instances, len(every))
-        return cls(mask.shape, slots, real, bags)
+        if tasks == 1:
+            slots, real = mask.view(1, -1).nonzero()[:, 1].unsqueeze(0), None
+            instance = torch.div(slots, width, rounding_mode="floor")
+        else:
+            flat = mask.flatten(1)
+            counts = flat.sum(1, keepdim=True)
+            real = torch.arange(int(counts.max()), device=mask.device) < counts
+            slots = torch.full_like(real, instances * width - 1, dtype=torch.int64)
+            slots = slots.masked_scatter(real, flat.nonzero()[:, 1])
+            task = torch.arange(tasks, device=mask.device).unsqueeze(1)
+            instance = torch.div(slots, width, rounding_mode="floor") + task * instances
+        return cls(mask, slots, real, Bags.runs(instance.reshape(-1), tasks * instances))
 
-    def take(self, values: Tensor, positions: Tensor) -> Tensor:
-        """`values [T, M, D]` at the entries of `positions` int64 [T, B, K] → M: [T, E, D]."""
-        tasks, nodes, width = values.shape
-        task = torch.arange(tasks, device=positions.device).unsqueeze(1)
-        rows = (positions.flatten(1).gather(1, self.slots) + task * nodes).reshape(-1)
-        every = torch.arange(len(rows), device=rows.device)
-        bags = Bags.of(rows, every, len(rows), tasks * nodes, weighted=False)
-        return bag_sum(values.flatten(0, 1), bags).view(*self.slots.shape, width)
+    def take(self, *parts: tuple[Tensor, Tensor]) -> Tensor:
+        """The sum of some `values [T or 1, M, D]`, each at the entries of its `positions` [T, B, K] → M.
+
+        Returns:
+            [T, E, D].
+        """
+        rows, first = [], 0
+        for values, positions in parts:
+            tasks, nodes, width = values.shape
+            # Values of one task alone serve all tasks.
+            shift = torch.arange(first, first + tasks * nodes, nodes, device=positions.device).unsqueeze(1)
+            rows.append((positions.flatten(1).gather(1, self.slots) + shift).reshape(-1))
+            first += tasks * nodes
+        table = [values.reshape(-1, width) for values, _ in parts]
+        bags = Bags.even(torch.stack(rows, dim=-1), first)
+        return bag_sum(torch.cat(table) if len(parts) > 1 else table[0], bags).view(*self.slots.shape, width)
 
     def spread(self, values: Tensor) -> Tensor:
         """The instances' `values [T, B, D]` at their entries: [T, E, D]."""
@@ -71,14 +82,19 @@ class Entries:
 
     def padded(self, values: Tensor) -> Tensor:
         """`values [T, E]` in their slots [T, B, K], zero elsewhere."""
-        out = values.new_zeros(self.shape).flatten(1)
-        return out.scatter_add(1, self.slots, values * self.real).view(self.shape)
+        if self.real is None:
+            return torch.zeros_like(self.mask, dtype=values.dtype).masked_scatter(self.mask, values)
+        out = values.new_zeros(self.mask.shape).flatten(1)
+        return out.scatter_add(1, self.slots, values * self.real).view(self.mask.shape)
 
     def weighted_sum(self, weights: Tensor, values: Tensor) -> Tensor:
         """Σ over each list of weights [T, B, K] times the entries' `values [T, E, D]`: [T, B, D]."""
-        flat = weights.flatten(1).gather(1, self.slots) * self.real
-        summed = weighted_bag_sum(flat.reshape(-1), values.flatten(0, 1), self.bags)
-        return summed.view(*self.shape[:2], values.shape[-1])
+        if self.real is None:
+            flat = weights.masked_select(self.mask)
+        else:
+            flat = (weights.flatten(1).gather(1, self.slots) * self.real).reshape(-1)
+        summed = weighted_bag_sum(flat, values.flatten(0, 1), self.bags)
+        return summed.view(*self.mask.shape[:2], values.shape[-1])
 
 
 class ActivationUnit(nn.Module):
@@ -96,15 +112,19 @@ class ActivationUnit(nn.Module):
     def forward(self, keys: Tensor, targets: Tensor, entries: Entries) -> Tensor:
         """Scores [T, E] of the entries' keys [T, E, D] for targets [T, B, D].
 
-        The first layer is taken apart, so that the four parts are never written side by side and the
+        The first layer is taken apart, so that of the four parts two are written side by side, and the
         target's share is computed once an instance.
         """
         of_key, of_target, of_difference, of_product = self.first.weight.chunk(4, dim=-2)
         alone = targets @ (of_target - of_difference) + self.first.bias
-        hidden = keys @ (of_key + of_difference) + (keys * entries.spread(targets)) @ of_product
-        hidden = hidden + entries.spread(alone)
+        spread = entries.spread(torch.cat([targets, alone], dim=-1))
+        target, alone = spread.split([targets.shape[-1], alone.shape[-1]], dim=-1)
+        both = torch.cat([keys, keys * target], dim=-1)
+        hidden = both @ torch.cat([of_key + of_difference, of_product], dim=-2) + alone
         for slope, layer in zip(self.slopes, self.rest, strict=True):
-            hidden = layer(torch.where(hidden > 0, hidden, slope * hidden))
+            # PReLU is slope · x + (1 − slope) · relu(x), and the slopes go into the weights of what follows.
+            bent = slope.mT * layer.weight
+            hidden = hidden @ bent + torch.relu(hidden) @ (layer.weight - bent) + layer.bias
         return hidden.squeeze(-1)
 
 
@@ -133,22 +153,27 @@ class DIN(nn.Module):
 
         Args:
             keys: float [T, M, key_width].
-            targets: float [T, B, key_width].
+            targets: float [T, B, key_width]; or int64 [T, B] → M, where they stand among the keys.
             behaviours: int64 [T, B, K] → M.
             mask: bool [T, B, K].
-            edges: vectors float [T or 1, C, D] and codes int64 [T, B, K] → C, what is added to each key; or
-                None.
+            edges: vectors float [T or 1, C, D] or [C, D] and codes int64 [T, B, K] → C, what is added to each
+                key; or None.
 
         Returns:
             float [T, B, D], zero for an empty list.
         """
+        placed = not targets.is_floating_point()
         if self.projection is not None:
-            keys, targets = keys @ self.projection, targets @ self.projection
+            keys = keys @ self.projection
+            targets = targets if placed else targets @ self.projection
+        if placed:
+            targets = take_nodes(keys, targets)
         entries = Entries.of(mask)
-        listed = entries.take(keys, behaviours)
+        listed = [(keys, behaviours)]
         if edges is not None:
             vectors, codes = edges
-            listed = listed + entries.take(vectors.expand(keys.shape[0], -1, -1), codes)
-        scores = entries.padded(self.unit(listed, targets, entries))
+            listed.append((vectors.reshape(-1, *vectors.shape[-2:]), codes))
+        values = entries.take(*listed)
+        scores = entries.padded(self.unit(values, targets, entries))
         weights = masked_softmax(scores, mask) if self.softmax else scores
-        return entries.weighted_sum(weights, listed)
+        return entries.weighted_sum(weights, values)

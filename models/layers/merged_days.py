@@ -3,24 +3,22 @@
 Days follow each other in time, so a merge of their events compares nothing: all that is needed is how many
 events of each node every day brings. A first pass over the days counts them, a second sorts each day by node
 and writes its events behind those of the days before. Beside the result, memory holds a day and a few numbers
-a node; a large result lies in a scratch file, so that it is the file's pages that memory holds, as long as it
-likes.
+a node; a large result lies in a scratch file, whose pages memory holds up to a bound (`models.mapped`).
 """
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from models.layers.temporal_adjacency import TemporalAdjacency
-from models.layers.time_sorted import SomeEvents, TimeSorted, check_events, refuse_overflow
+from models.layers.time_sorted import STRIDE, SomeEvents, TimeSorted, check_events, refuse_overflow
+from models.mapped import give_back, scratch_array
 
 MAPPED_BYTES = 2**26  #: from this size on, a column lies in the scratch file
 
@@ -48,6 +46,7 @@ def merged_days(
     for day in days():
         for name, (nodes, times, payload) in day.items():
             directions[name].add(nodes, times, payload)
+            give_back()
     return {name: TemporalAdjacency(direction.segment()) for name, direction in directions.items()}
 
 
@@ -113,9 +112,9 @@ class _Direction:
 
     def segment(self) -> TimeSorted:
         """The result."""
-        return TimeSorted(
-            self.keys, self.columns, self.origin, self.end - self.origin, len(self.starts) - 1, self.starts
-        )
+        span, nodes = self.end - self.origin, len(self.starts) - 1
+        sample = self.keys[::STRIDE].clone()
+        return TimeSorted(self.keys, self.columns, self.origin, span, nodes, self.starts, sample)
 
 
 def empty_column(size: tuple[int, ...], dtype: torch.dtype, scratch: Path | None) -> Tensor:
@@ -123,5 +122,4 @@ def empty_column(size: tuple[int, ...], dtype: torch.dtype, scratch: Path | None
     empty = torch.empty(0, dtype=dtype)
     if scratch is None or prod(size) * empty.element_size() < MAPPED_BYTES:
         return torch.empty(size, dtype=dtype)
-    with tempfile.TemporaryFile(dir=scratch) as file:
-        return torch.from_numpy(np.memmap(file, empty.numpy().dtype, "w+", shape=size))
+    return torch.from_numpy(scratch_array(size, empty.numpy().dtype, scratch))

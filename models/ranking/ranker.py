@@ -39,7 +39,6 @@ class Ranker(RankerState):
 
     def __post_init__(self) -> None:
         self._adapter = self.settings.adapter(self.strategy_state)
-        self.learner.record()
 
     @classmethod
     def train(
@@ -80,6 +79,7 @@ class Ranker(RankerState):
             checkpoint=checkpoint,
             progress=progress,
         )
+        state.learner.record()
         return cls(**vars(state))
 
     @property
@@ -155,21 +155,31 @@ class Ranker(RankerState):
         """
         return cls(**vars(storage.load_daily(path, device)))
 
-    def save_hour(self, path: Path) -> None:
-        """Write what moved since the daily model to the folder `path`, whole or not at all."""
-        storage.save_hour(self, path)
+    def save_hour(self, path: Path, moves_to: Path | None = None) -> None:
+        """Write what moved since the daily model, and the hours received since the last save, to `path`.
+
+        The folder appears whole or not at all, and leans on the folders of earlier hours, whose names and
+        places beside it must stay.
+
+        Args:
+            path: a folder for this hour alone.
+            moves_to: where the caller will move it, at the same depth; None: it stays.
+
+        Raises:
+            ValueError: the ranker leans on the folder that would be written over.
+        """
+        storage.save_hour(self, path, moves_to)
 
     @classmethod
     def load_hour(cls, daily_path: Path, hour_path: Path, device: torch.device | str = "cpu") -> Ranker:
-        """The ranker as after an hour: the daily model and what moved since.
+        """The ranker as after an hour: the daily model, what moved since, and the hours of the chain.
 
         Raises:
             FileNotFoundError: one of them is missing.
-            ValueError: the hour was saved from another daily model.
+            ValueError: the hour was saved from another daily model; `BrokenChain`: a folder that it leans on
+                is gone, or was saved again with other events.
         """
-        ranker = cls.load(daily_path, device)
-        storage.load_hour(ranker, hour_path, device)
-        return ranker
+        return cls(**vars(storage.load_hour(daily_path, hour_path, device)))
 
     def _check(self, hour: EventLog) -> None:
         if hour.end_ms - hour.start_ms > HOUR_MS:

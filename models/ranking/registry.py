@@ -6,10 +6,9 @@ from typing import Literal
 
 from pydantic import ValidationError
 
-from models.ranking.lsttm import din_typed, older_states
+from models.ranking.lsttm import din_typed
 from models.ranking.lsttm import variants as lsttm
 from models.ranking.lsttm.long_term_encoder import LongTermSettings
-from models.ranking.lsttm.system import LSTTMSettings
 from models.ranking.sml import deepfm as sml_deepfm
 from models.ranking.sml import factorisation as sml
 from models.ranking.systems import autoint, deepfm, deepfm_external, din, fm, item_rate, lightgbm, nfm
@@ -51,7 +50,6 @@ def settings_of(kind: str, document: str) -> SystemSettings:
         ValueError: no registered system is of that kind, or it no longer has one of those settings.
     """
     classes = {entry.real.kind: type(entry.real) for entry in SYSTEMS.values()}
-    classes |= dict.fromkeys(older_states.KINDS, LSTTMSettings)
     if kind not in classes:
         raise ValueError(
             f"a saved ranker is of kind {kind!r}; this version knows {sorted(classes)}: retrain it"

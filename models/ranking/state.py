@@ -13,6 +13,7 @@ from models.ranking.features.event_log import EventLog, Exposures
 from models.ranking.features.features import Features
 from models.ranking.features.instances import Instances, LatestVectors
 from models.ranking.features.neighbours import NeighbourIndex
+from models.ranking.hour_chain import Link
 from models.ranking.instances.maker import InstanceMaker
 from models.ranking.instances.rows import InstanceRows
 from models.ranking.training.learner import Learner
@@ -32,7 +33,8 @@ class RankerState:
     end_ms: int  #: everything received before this instant is in the history
     fingerprint: str  #: of settings, seed and training log
     losses: list[float]  #: mean training loss of each epoch
-    hours: list[EventLog] = field(default_factory=list)  #: received since the daily training
+    chain: list[Link] = field(default_factory=list)  #: saved states with what was received until the last one
+    hours: list[EventLog] = field(default_factory=list)  #: received since then
     #: (column, ids) that got rows since the daily training, in order
     grown: list[tuple[int, np.ndarray]] = field(default_factory=list)
     #: columns that were encoded last since an hour was received, and their codes
@@ -60,12 +62,21 @@ class RankerState:
 
     def receive(self, hour: EventLog) -> None:
         """Let an hour join the history without learning from it: what a static model does."""
-        self._encoded = None
-        self.features.append(hour)
-        if self.graph is not None:
-            self.graph.append(hour)
+        self._take([hour])
         self.hours.append(mentioned(hour))
-        self.end_ms = hour.end_ms
+
+    def resume(self, hours: list[EventLog], chain: list[Link]) -> None:
+        """Let the hours of saved states join the history of their daily model, at once."""
+        self._take(hours)
+        self.chain = chain
+
+    def _take(self, hours: list[EventLog]) -> None:
+        self._encoded = None
+        self.features.append(*hours)
+        for hour in hours:
+            if self.graph is not None:
+                self.graph.append(hour)
+            self.end_ms = hour.end_ms
 
     def grow(self, column: int, ids: np.ndarray) -> int:
         """Rows for those of `ids` that have none in an ID column; returns how many."""

@@ -1,7 +1,8 @@
 """Rankers on disk: a daily folder with everything, and hourly folders with what moved since.
 
 - daily/<…>/: ranker.json, dense.pt, arrays/*.npy and features/ (memory-mapped when read), graph/
-- hourly/<…>/: hour.json, moved.pt (touched rows with their moments, dense weights), events.npz (the hours)
+- hourly/<…>/: hour.json, moved.pt (what moved since the daily model: rows with their moments, dense weights),
+  events.bin (the hours since the state before, which hour.json names: see `hour_chain`)
 
 Folders appear whole or not at all.
 """
@@ -17,12 +18,13 @@ import torch
 
 from models.files import replace_folder
 from models.layers.embedding import Rows
+from models.ranking.features.array_files import mapped
 from models.ranking.features.codes import Layout
-from models.ranking.features.day_events import pack, unpack
 from models.ranking.features.features import Features
 from models.ranking.features.named_arrays import named, part_of
 from models.ranking.features.neighbours import RowView
 from models.ranking.features.vocabulary import Vocabulary
+from models.ranking.hour_chain import ABOUT, Link, described, hour_name, received, write_events
 from models.ranking.registry import settings_of
 from models.ranking.state import RankerState
 from models.ranking.training.learner import Learner
@@ -64,16 +66,26 @@ def save_daily(state: RankerState, path: Path) -> None:
 
 def load_daily(path: Path, device: torch.device | str = "cpu") -> RankerState:
     """The state that `save_daily` wrote. Tables are copy-on-write maps: opening costs little."""
-    about = json.loads(_existing(path / "ranker.json").read_text())
+    return _load(path, _about(path), torch.load(path / "dense.pt", device, weights_only=True), device)
+
+
+def _about(path: Path) -> dict[str, Any]:
+    about: dict[str, Any] = json.loads(_existing(path / "ranker.json").read_text())
     if about.get("format") != FORMAT:
         raise ValueError(
             f"{path} holds a ranker of format {about.get('format', 1)}, this version reads {FORMAT}: "
             "retrain it"
         )
+    return about
+
+
+def _load(
+    path: Path, about: dict[str, Any], dense: dict[str, Any], device: torch.device | str
+) -> RankerState:
     settings = settings_of(about["kind"], about["settings"])
     features = Features.load(path / "features", settings.features)
-    dense = torch.load(path / "dense.pt", map_location=device, weights_only=True)
     learner = _learner(path, settings, about["row_steps"], features.layout, dense, device)
+    learner.record()
     graph = settings.load_graph(path / "graph", RowView(learner.vocabulary, features.users, features.items))
     vectors = path / "arrays" / "user_vectors.npy"
     return RankerState(
@@ -81,7 +93,7 @@ def load_daily(path: Path, device: torch.device | str = "cpu") -> RankerState:
         features,
         learner,
         graph,
-        np.load(vectors, mmap_mode="r") if vectors.exists() else None,
+        mapped(vectors) if vectors.exists() else None,
         dense["strategy"],
         about["end_ms"],
         about["fingerprint"],
@@ -91,9 +103,9 @@ def load_daily(path: Path, device: torch.device | str = "cpu") -> RankerState:
 
 def load_learner(path: Path, layout: Layout, device: torch.device | str = "cpu") -> Learner:
     """The weights of the daily model in `path` alone, for fields of this layout."""
-    about = json.loads(_existing(path / "ranker.json").read_text())
+    about = _about(path)
     settings = settings_of(about["kind"], about["settings"])
-    dense = torch.load(path / "dense.pt", map_location=device, weights_only=True)
+    dense = torch.load(path / "dense.pt", device, weights_only=True)
     return _learner(path, settings, about["row_steps"], layout, dense, device)
 
 
@@ -106,7 +118,7 @@ def _learner(
     device: torch.device | str,
 ) -> Learner:
     arrays = {
-        file.stem: np.load(file, mmap_mode="c" if file.stem in WRITABLE else "r")
+        file.stem: mapped(file, "c" if file.stem in WRITABLE else "r")
         for file in sorted((path / "arrays").iterdir())
     }
     vocabulary = Vocabulary.from_arrays(layout, part_of(arrays, "vocabulary"))
@@ -121,9 +133,24 @@ def _learner(
     return learner
 
 
-def save_hour(state: RankerState, path: Path) -> None:
-    """Write what moved since the daily model: its size follows the day, not the tables."""
-    learner = state.learner
+def save_hour(state: RankerState, path: Path, moves_to: Path | None = None) -> None:
+    """Write what moved since the daily model, and the hours received since the last save.
+
+    From then on `state` leans on that folder, as one that is loaded from it does.
+
+    Args:
+        state: a ranker with its history.
+        path: the folder to write, beside those that the state leans on.
+        moves_to: where the caller will move the folder, at the same depth; None: it stays.
+
+    Raises:
+        ValueError: the state leans on the folder that would be written over.
+    """
+    final, learner = moves_to or path, state.learner
+    if final.absolute() in [link.folder.absolute() for link in state.chain]:
+        raise ValueError(
+            f"{final} holds an hour that this state leans on: save each hour to a folder of its own"
+        )
     touched = learner.touched()
     moved = {
         "rows": touched,
@@ -131,25 +158,27 @@ def save_hour(state: RankerState, path: Path) -> None:
         "moments": [part.gather(touched) for part in learner.rows.state],
         "grown": [(column, torch.from_numpy(ids)) for column, ids in state.grown],
     }
-    about = {"fingerprint": state.fingerprint, "end_ms": state.end_ms, "row_steps": learner.rows.steps}
+    hour = hour_name(state.end_ms, state.features.zone_offset_ms)
+    about = {"fingerprint": state.fingerprint, "hour": hour, "row_steps": learner.rows.steps}
     with replace_folder(path) as folder:
         torch.save(moved | _dense_state(state), folder / "moved.pt")
-        np.savez(folder / "events.npz", **pack(state.hours))  # type: ignore[arg-type]
-        (folder / "hour.json").write_text(json.dumps(about))
+        events = write_events(folder, state.hours)
+        about |= {"events": events, "chain": described(state.chain, final)}
+        (folder / ABOUT).write_text(json.dumps(about))
+    state.chain, state.hours = [*state.chain, Link(final, hour, events)], []
 
 
-def load_hour(state: RankerState, path: Path, device: torch.device | str = "cpu") -> None:
-    """Bring the daily `state` to what `save_hour` wrote: bit for bit the one that was saved (CPU)."""
-    about = json.loads(_existing(path / "hour.json").read_text())
-    if about["fingerprint"] != state.fingerprint:
+def load_hour(daily: Path, path: Path, device: torch.device | str = "cpu") -> RankerState:
+    """The state that `save_hour` wrote to `path`, of the daily model: bit for bit the one saved (CPU)."""
+    base, about = _about(daily), json.loads(_existing(path / ABOUT).read_text())
+    if about["fingerprint"] != base["fingerprint"]:
         raise ValueError(
             f"{path} was saved from another daily model than the one given (retrained since?): "
             f"run the day's hours again from its first one"
         )
-    moved = torch.load(path / "moved.pt", map_location=device, weights_only=True)
-    with np.load(path / "events.npz") as events:
-        for hour in unpack(dict(events)):
-            state.receive(hour)
+    moved = torch.load(path / "moved.pt", device, weights_only=True)
+    state = _load(daily, base, moved, device)
+    state.resume(*received(path))
     for column, ids in moved["grown"]:
         state.grow(column, ids.cpu().numpy())
     learner = state.learner
@@ -158,7 +187,7 @@ def load_hour(state: RankerState, path: Path, device: torch.device | str = "cpu"
         part.scatter(moved["rows"], values)
     learner.rows.steps = about["row_steps"]
     learner.touch(moved["rows"])
-    learner.restore_dense(moved["learner"])
+    return state
 
 
 def _dense_state(state: RankerState) -> dict[str, Any]:

@@ -19,10 +19,12 @@ def graph() -> None:
 
 @app.command()
 def export(
-    day: Annotated[str, typer.Option(help="YYYY-MM-DD: everything received before its end is exported.")],
+    day: Annotated[str, typer.Option(help="YYYY-MM-DD: the last day whose clicks are exported.")],
     out_file: Annotated[Path, typer.Option("--out", help="The .pt file to write.")],
 ) -> None:
     """Write the long-term graph, the short-term graph and the stream of clicks of this home for PyG.
+
+    The clicks are those of the days that the long-term graph of that day reads: the last 28, as a rule.
 
     Read the file with `torch.load` after importing torch_geometric; `examples/graph_gnn.py` trains on it.
 
@@ -39,6 +41,5 @@ def export(
     data, made = written["long_term"], "simulated logs" if written["about"]["simulated"] else "logs"
     nodes = ", ".join(f"{data[kind].num_nodes:,} {kind}s" for kind in data.node_types)
     edges = ", ".join(f"{data[kind].num_edges:,} {kind[1]}" for kind in data.edge_types)
-    out.print(
-        f"{out_file}: {made} of {written['about']['source']} through {day}; {nodes}; {edges}", markup=False
-    )
+    days = f"{written['about']['first_day']} to {day}"
+    out.print(f"{out_file}: {made} of {written['about']['source']}, {days}; {nodes}; {edges}", markup=False)

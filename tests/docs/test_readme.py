@@ -78,4 +78,4 @@ def test_the_readme_followed_on_logs_of_ones_own(tmp_path):
     assert "Traceback" not in done.stderr
     audience = pd.read_csv(tmp_path / "audience.csv", dtype=str)
     assert set(audience["user_id"]) <= {f"u{number}" for number in range(USERS)}
-    assert (tmp_path / "var/mine/sources/landing/reports/auc_by_hour_2026-05-08.png").exists()
+    assert (tmp_path / "var/mine/sources/landing/reports/auc_by_hour_2026-05-08.svg").exists()

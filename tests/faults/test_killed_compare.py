@@ -1,7 +1,6 @@
 """Kill a comparing process at several points: the same command goes on where it was, to the same figures."""
 
 import json
-import multiprocessing
 
 import pytest
 
@@ -10,13 +9,6 @@ from tests.faults import comparer
 
 DAYS = "days scored"
 TOTAL = len(comparer.SETTINGS.systems) * len(comparer.SETTINGS.seeds)
-
-
-@pytest.fixture(scope="module")
-def process():
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.faults.comparer", "models.ranking.registry"])
-    return context
 
 
 def compared(process, logs, out, kill=None):

@@ -1,6 +1,5 @@
 """Kill a loading process at ten random points: what is left is whole, and loading again mends it."""
 
-import multiprocessing
 import time
 
 import numpy as np
@@ -12,14 +11,6 @@ from warehouse.store.warehouse import Warehouse
 
 KILLS = 10
 ROWS = 20_000
-
-
-@pytest.fixture(scope="module")
-def process():
-    """Processes that begin with everything imported: a load is killed, not an import."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.faults.loader"])
-    return context
 
 
 def run(process, root, version, delay=None):

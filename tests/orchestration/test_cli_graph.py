@@ -11,6 +11,8 @@ from torch_geometric.data.storage import BaseStorage, EdgeStorage, GlobalStorage
 from typer.testing import CliRunner
 
 from assets.logs.ingest import ingest
+from models.ranking import registry
+from models.ranking.registry import long_term_settings
 from orchestration.cli import app
 from simulator import SimulatorSettings
 from simulator.feed.fill import fill
@@ -78,7 +80,7 @@ def test_a_day_that_is_not_loaded_is_refused(tmp_path) -> None:
 
 
 def test_an_export_holds_all_that_was_received_by_the_end_of_the_day_and_nothing_later(
-    tmp_path, root
+    tmp_path, root, monkeypatch
 ) -> None:
     home, deployment = Home(root), Deployment.load(Home(root))
     end_ms = deployment.service_zone.day_start_ms(DAY)
@@ -96,7 +98,8 @@ def test_an_export_holds_all_that_was_received_by_the_end_of_the_day_and_nothing
     edges = {kind[1]: data[kind].num_edges for kind in data.edge_types}
     assert counted == [edges.pop("click"), sum(edges.values())]
     assert {"external_video", "external_shop"} <= set(edges)
-    assert before["about"] == {"source": "simulator", "simulated": True, "zone": "UTC", "day": BASE}
+    about = {"source": "simulator", "simulated": True, "zone": "UTC", "first_day": BASE, "day": BASE}
+    assert before["about"] == about
 
     load(home, deployment, DAY)
     assert export(BASE, tmp_path / "after.pt").exit_code == 0
@@ -109,6 +112,14 @@ def test_an_export_holds_all_that_was_received_by_the_end_of_the_day_and_nothing
     later = read(tmp_path / "next.pt")["long_term"]
     assert all(later[kind].num_edges > data[kind].num_edges for kind in data.edge_types)
     assert later["item"].num_nodes > data["item"].num_nodes
+
+    day_alone = long_term_settings("tiny").model_copy(update={"click_days": 1})
+    monkeypatch.setattr(registry, "long_term_settings", lambda _: day_alone)
+    assert export(DAY, tmp_path / "alone.pt").exit_code == 0
+    alone = read(tmp_path / "alone.pt")
+    assert (alone["about"]["first_day"], alone["about"]["day"]) == (DAY, DAY)
+    edges = {kind: later[kind].num_edges - data[kind].num_edges for kind in data.edge_types}
+    assert {kind: alone["long_term"][kind].num_edges for kind in data.edge_types} == edges
 
 
 def test_the_example_trains_another_gnn_on_the_file(tmp_path, capsys) -> None:

@@ -26,7 +26,7 @@ def test_a_home_uses_it_and_dagsters_own_reads_the_same_files(instance, tmp_path
         return dg.MaterializeResult(metadata={"rows": 3})
 
     runs = [dg.materialize([thing], instance=instance).run_id for _ in range(OPEN_SHARDS + 2)]
-    assert len(instance.event_log_storage._engines) <= OPEN_SHARDS
+    assert len(instance.event_log_storage._connections) <= OPEN_SHARDS
     plain = SqliteEventLogStorage(str(tmp_path / "home" / "dagster" / "history" / "runs"))
     for run in (runs[0], runs[-1]):  # the first one's file was closed on the way
         own = [record.event_log_entry for record in instance.get_records_for_run(run).records]

@@ -72,7 +72,7 @@ def test_an_hour_is_a_run_with_its_figures_on_the_pages(ready, session, instance
     assert set(report.auc_by_hour["deepfm_external"]) == {0, 1}
     assert report.base_partitions == dict.fromkeys(SYSTEMS, BASE)
     assert report.simulated
-    assert report.plot.read_bytes().startswith(b"\x89PNG")
+    assert report.plot.read_text().startswith("<svg")
     exposures = sum(_rows(ready, hour)["kept"] for hour in HOURS[:2])
     assert report.pooled["lsttm"]["exposures"] == exposures
 

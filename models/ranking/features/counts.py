@@ -21,7 +21,7 @@ from models.ranking.features.count_columns import DAY, SHOWN, CountColumn
 from models.ranking.features.day_stream import overall_rates
 from models.ranking.features.dense_counts import DenseCounts, DenseKind
 from models.ranking.features.entities import EntityTable
-from models.ranking.features.event_log import HOUR_MS, EventLog, Exposures, ExternalClicks
+from models.ranking.features.event_log import HOUR_MS, EventLog, Exposures, ExternalClicks, concatenated
 from models.ranking.features.named_arrays import named, part_of
 from models.ranking.features.pair_counts import PairCounts
 
@@ -67,9 +67,10 @@ class CountHistory:
         """Periods of instants."""
         return (at_ms + self._zone_offset_ms) // HOUR_MS - self.origin
 
-    def append(self, log: EventLog, items: EntityTable) -> None:
-        """Take in hours; costs in proportion to `log`. `items` must know its items already."""
-        e, x = log.exposures, log.external
+    def append(self, logs: Sequence[EventLog], items: EntityTable) -> None:
+        """Take in logs of hours; costs in proportion to them. `items` must know their items already."""
+        e = concatenated([log.exposures for log in logs])
+        x = concatenated([log.external for log in logs])
         self.appended = True
         if len(e):
             fields, periods = items.lookup(e.item)[0], self.period(e.shown_at)

@@ -115,11 +115,20 @@ def rows(columns: Columns, index: slice | np.ndarray) -> Columns:
     return type(columns)(**{f.name: getattr(columns, f.name)[index] for f in fields(columns)})
 
 
+def concatenated(parts: Sequence[Columns]) -> Columns:
+    """The rows of all parts, in order; at least one part."""
+    if len(parts) == 1:
+        return parts[0]
+    names = [f.name for f in fields(parts[0])]
+    return type(parts[0])(**{n: np.concatenate([getattr(part, n) for part in parts]) for n in names})
+
+
 @dataclass(frozen=True)
 class EventDays:
     """A log cut into service days, oldest first, each read when it is asked for and then forgotten.
 
-    A day's columns may be narrower than a log's (int32 users and items); its entities may be empty.
+    A day's columns may be narrower than a log's (int32 users and items); its entities and context may be
+    empty.
     """
 
     readers: Sequence[Callable[[], EventLog]]  #: one a day, in order, without a gap

@@ -88,10 +88,11 @@ class Features:
             features.take_day(day)
         return features
 
-    def append(self, hour: EventLog) -> None:
-        """Take in the next hour; costs in proportion to the hour."""
-        self._meet(hour)
-        self.counts.append(hour, self.items)
+    def append(self, *hours: EventLog) -> None:
+        """Take in the next hours, in order; costs in proportion to them."""
+        for hour in hours:
+            self._meet(hour)
+        self.counts.append(hours, self.items)
 
     def refresh(self, users: Entities, items: Entities) -> None:
         """Take the newest descriptions of users and items between two days; the counts stay as they are."""
@@ -200,8 +201,7 @@ class Features:
             raise FileNotFoundError(f"{about}: no feature state was saved here; encode the day before first")
         described = json.loads(about.read_text())
         saved = FeatureSettings(**described["settings"])
-        wanted = settings or saved
-        _check_subset(folder, saved, wanted)
+        _check_subset(folder, saved, wanted := settings or saved)
         files = ArrayFiles(folder)
         users, items = (EntityTable(**part_of(files.arrays, name)) for name in ("users", "items"))
         zone = described["zone_offset_ms"]

@@ -30,7 +30,7 @@ class RowSource(Protocol):
         """Chunks of the day by number int64 [n], ascending, one after another; `layout` picks columns."""
 
     def exposures(self) -> Exposures:
-        """All exposures."""
+        """All exposures, without context."""
 
     def external(self) -> ExternalClicks:
         """The external clicks that the day received."""
@@ -82,7 +82,7 @@ class InstanceDay:
         return self.source.read(layout or self.layout, numbers)
 
     def log(self) -> EventLog:
-        """The day's events, without entities."""
+        """The day's events, without entities and context."""
 
         def nobody(width: int) -> Entities:
             empty = np.empty(0, np.int64)

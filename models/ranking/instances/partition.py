@@ -28,13 +28,12 @@ from models.ranking.features.codes import Codes, FieldSpec, Layout
 from models.ranking.features.event_log import Exposures, ExternalClicks
 from models.ranking.features.features import Features, FeatureSettings
 from models.ranking.instances.day import InstanceDay
+from models.ranking.instances.manifest import FORMAT, MANIFEST, REMEDY, STATE, read_manifest
 from models.ranking.instances.rows import CHUNK_ROWS, InstanceRows
 from models.ranking.instances.spans import Spans, open_fields
 
-FORMAT = 1
-ROWS, EXTERNAL, MANIFEST, STATE, SPANS = "rows.arrow", "external.arrow", "manifest.json", "state", "spans"
+ROWS, EXTERNAL, SPANS = "rows.arrow", "external.arrow", "spans"
 OUTCOMES = {"shown_at": pa.int64(), "clicked": pa.bool_(), "dwell_seconds": pa.float32()}
-REMEDY = "materialise training_instances of that day again"
 
 
 def version_of(settings: FeatureSettings, layout: Layout) -> str:
@@ -104,26 +103,6 @@ def read_day(folder: Path) -> InstanceDay:
     )
 
 
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """What `write_day` noted of a partition.
-
-    Raises:
-        FileNotFoundError, ValueError: as `read_day`.
-    """
-    file = folder / MANIFEST
-    if not file.is_file():
-        raise FileNotFoundError(f"{file}: no instances of a day were written here; {REMEDY}")
-    try:
-        manifest = json.loads(file.read_text())
-    except ValueError as error:
-        raise ValueError(f"{file} is damaged ({error}); {REMEDY}") from error
-    if manifest.get("format") != FORMAT:
-        raise ValueError(
-            f"{file} is of format {manifest.get('format')}, this version reads {FORMAT}; {REMEDY}"
-        )
-    return dict(manifest)
-
-
 class StoredSpans(dict[str, Spans]):
     """Spans by field, each read when it is asked for."""
 
@@ -154,8 +133,7 @@ class StoredRows:
 
     def exposures(self) -> Exposures:
         """See `RowSource.exposures`."""
-        names = ("user_id", "item_id", "context")
-        few = Layout(tuple(spec for spec in self.layout.specs if spec.name.startswith(names)))
+        few = Layout(tuple(spec for spec in self.layout.specs if spec.name in ("user_id", "item_id")))
         parts = [rows.exposures() for rows in self.read(few, np.arange(self._length(ROWS)))]
         if not parts:
             parts = [_no_rows(few).exposures()]

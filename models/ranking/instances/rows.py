@@ -38,15 +38,14 @@ class InstanceRows:
         )
 
     def exposures(self) -> Exposures:
-        """The same as a log has it; users, items and context are int32."""
-        context = [self.codes.columns[c] for c in self.codes.layout.columns("context")]
+        """The events as a log has them, users and items int32; without context, which graphs do not read."""
         return Exposures(
             self.field("user_id"),
             self.field("item_id"),
             self.shown_at,
             self.clicked,
             self.dwell_seconds,
-            np.stack(context, axis=1) if context else np.empty((len(self), 0), np.int32),
+            np.empty((len(self), 0), np.int32),
         )
 
 

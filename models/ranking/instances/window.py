@@ -13,11 +13,9 @@ from models.ranking.features.codes import Layout
 from models.ranking.features.event_log import DAY_MS, EventDays, EventLog
 from models.ranking.features.features import Features, FeatureSettings
 from models.ranking.instances.day import InstanceDay, encode_day
-from models.ranking.instances.partition import STATE, read_day, read_manifest, version_of
+from models.ranking.instances.manifest import BESIDE, STATE, read_manifest
+from models.ranking.instances.partition import read_day, version_of
 from models.ranking.instances.spans import Spans
-
-#: In a partition's folder, where others may store what is made once of its day's events (`EventDays.beside`).
-BESIDE = "made_of_events"
 
 
 @dataclass(frozen=True)

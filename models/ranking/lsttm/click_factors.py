@@ -21,7 +21,7 @@ from torch import Tensor
 from models.settings import Settings
 
 OVERSAMPLED = 8  #: columns beyond the width that make the iteration converge in few rounds
-ROWS_AT_ONCE = 2**16  #: of vectors that are turned in double precision
+ROWS_AT_ONCE = 2**16  #: of vectors that are turned in double precision, or copied, at a time
 
 
 class FactorSettings(Settings):

@@ -14,7 +14,6 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from models.layers.attention import take_nodes
 from models.layers.din import DINSettings
 from models.layers.embedding import gather
 from models.ranking.features.codes import Layout
@@ -176,6 +175,5 @@ class DINShortTerm(nn.Module):
 
     def forward(self, rows: Tensor, graph: TypedGraphBatch) -> tuple[Tensor, Tensor]:
         """See the head of this file."""
-        items = gather(rows, graph.items)[..., :-1].flatten(2)
-        targets = take_nodes(items, graph.instance_item)
-        return self.encoder(items, targets, graph.of_users), graph.of_users.mask.any(-1)
+        items = gather(rows[:, :-1], graph.items).flatten(2)
+        return self.encoder(items, graph.instance_item, graph.of_users), graph.of_users.mask.any(-1)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +15,10 @@ import torch
 from torch import Tensor
 
 from models.layers.merged_days import empty_column
+from models.mapped import give_back
 from models.ranking.features.day_graphs import scratch_of
 from models.ranking.features.event_log import DAY_MS, EventDays
-from models.ranking.lsttm.click_factors import FactorSettings, NodeVectors, marked
+from models.ranking.lsttm.click_factors import ROWS_AT_ONCE, FactorSettings, NodeVectors, marked
 from models.ranking.lsttm.mornings import Mornings
 
 ID_BITS = 40  #: of a user or an item in the key of its day's vector
@@ -56,15 +56,22 @@ class DayVectors:
         ends = np.cumsum([0, *(len(day.slots) for day in days)])
         keys = np.empty(ends[-1], np.int64)
         values = empty_column((int(ends[-1]), width), torch.float32, scratch).numpy()
-        spans = [slice(*pair) for pair in pairwise(ends.tolist())]
-        for number, (day, span) in enumerate(zip(days, spans, strict=True)):
-            keys[span] = (number << ID_BITS) | day.vectors.index[day.slots]
-            values[span] = day.vectors.values[day.slots]
+        for number, (day, first) in enumerate(zip(days, ends.tolist(), strict=False)):
+            for slots in np.split(day.slots, range(ROWS_AT_ONCE, len(day.slots), ROWS_AT_ONCE)):
+                span = slice(first, first := first + len(slots))
+                keys[span] = (number << ID_BITS) | day.vectors.index[slots]
+                values[span] = day.vectors.values[slots]
+                give_back()
         return cls(keys, values)
 
     def scale(self) -> np.ndarray:
         """What makes the mean square 1 in every dimension in use, float64 [width]."""
-        square = np.einsum("nk,nk->k", self.values, self.values, dtype=np.float64) / max(len(self.keys), 1)
+        square = np.zeros(self.values.shape[1])
+        for first in range(0, len(self.keys), ROWS_AT_ONCE):
+            part = self.values[first : first + ROWS_AT_ONCE]
+            square += np.einsum("nk,nk->k", part, part, dtype=np.float64)
+            give_back()
+        square /= max(len(self.keys), 1)
         return np.where(square > 0, 1 / np.sqrt(np.where(square > 0, square, 1.0)), 0.0)
 
     def of_day(self, number: int) -> DayVectors:

@@ -21,7 +21,6 @@ from models.ranking.features.batch import Batch
 from models.ranking.features.codes import Layout
 from models.ranking.lsttm.graph_parts import GraphParts
 from models.ranking.lsttm.numbers import Numbers, NumbersDeepFM
-from models.ranking.lsttm.older_states import rename_weights
 from models.ranking.systems.deepfm import DeepFM
 
 Fusion = Literal["gate", "concat", "short_only"]
@@ -70,7 +69,6 @@ class LSTTM(nn.Module):
         self.target = target
         self.gate = gate
         self.ranker = ranker
-        self.register_load_state_dict_pre_hook(rename_weights)
 
     def forward(self, rows: Tensor, batch: Batch) -> Tensor:
         """Logits [T, B]."""

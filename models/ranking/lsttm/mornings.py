@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from models.files import replace_folder
+from models.mapped import read_array
 from models.ranking.features.day_clicks import clicks_of
 from models.ranking.features.event_log import DAY_MS, EventDays
 from models.ranking.lsttm.click_factors import Factors, FactorSettings, NodeVectors, factorise
@@ -61,9 +62,7 @@ class Morning:
         try:
             about = json.loads((folder / ABOUT).read_text())
             users, items = (
-                NodeVectors(
-                    *(np.load(folder / f"{name}.{part}.npy", mmap_mode="r") for part in ("index", "values"))
-                )
+                NodeVectors(*(read_array(folder / f"{name}.{part}.npy") for part in ("index", "values")))
                 for name in ("users", "items")
             )
         except FileNotFoundError:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from pydantic import model_validator
 
 from models.layers.gate import FusionGate
 from models.layers.mlp import Dense
@@ -21,7 +20,6 @@ from models.ranking.lsttm.factored_days import FactoredDays
 from models.ranking.lsttm.graph_parts import CLICKS, ENCODER, FACTORS, PartsIndex
 from models.ranking.lsttm.model import LSTTM, RankerColumns, dense_group
 from models.ranking.lsttm.numbers import Numbers, NumbersDeepFM, NumberSettings, skip_draws
-from models.ranking.lsttm.older_states import settings_in_parts
 from models.ranking.systems.behaviours import BehaviourIndex, BehaviourSettings
 from models.ranking.systems.deepfm import DeepFM
 from models.ranking.training.adaptation import Adapter
@@ -55,11 +53,6 @@ class LSTTMSettings(SystemSettings):
     numbers: NumberSettings | None = None
     meta: MetaSettings | None = MetaSettings()  #: of temporal MAML; None trains plainly (`lsttm_no_meta`)
     tasks: TaskSettings = TaskSettings()  #: of temporal MAML
-
-    @model_validator(mode="before")
-    @classmethod
-    def _in_parts(cls, document: Any) -> Any:
-        return settings_in_parts(document) if isinstance(document, dict) else document
 
     @property
     def uses_long_term(self) -> bool:

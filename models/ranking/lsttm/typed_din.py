@@ -34,7 +34,7 @@ class TypedDIN(nn.Module):
         )
 
     def forward(self, keys: Tensor, targets: Tensor, listed: Side) -> Tensor:
-        """Items float [T, M, key_width], targets [T, B, key_width], lists among the M → [T, B, D]."""
+        """Items float [T, M, key_width], targets as in `DIN`, lists among the M → [T, B, D]."""
         edges = self.type_embedding.unsqueeze(-2) + self.age_embedding.unsqueeze(-3)
         coded = (edges.flatten(-3, -2), listed.codes)
         return self.din(keys, targets, listed.neighbours, listed.mask, coded)

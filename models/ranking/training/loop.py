@@ -20,6 +20,7 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor
 
+from models.mapped import give_back
 from models.progress import Progress, silent
 from models.ranking.features.batch import Batch
 from models.ranking.features.instances import Instances
@@ -27,6 +28,8 @@ from models.ranking.instances.stream import InstanceBlock, InstanceStream, Order
 from models.ranking.training.checkpoint import Checkpoint, Position, Resumable
 from models.ranking.training.learner import Learner
 from models.settings import Settings
+
+GIVE_BACK_STEPS = 4  #: from one look at the memory that mapped files take to the next
 
 
 class TrainingSettings(Settings):
@@ -200,6 +203,8 @@ def _train_block(
     while state.done < len(plan):
         state.total += phase.strategy.step(learner, block.data, plan[state.done])
         state.done, state.steps = state.done + 1, state.steps + 1
+        if state.done % GIVE_BACK_STEPS == 0:
+            give_back()
         if not math.isfinite(state.total):
             raise Diverged(_diverged(state, settings.learning_rate))
         if time.monotonic() - reported > 0.5 or state.done == len(plan):

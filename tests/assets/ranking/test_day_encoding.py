@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from assets.ranking.encoding import CHANGED, CHANGED_BEFORE, MISSING, STATELESS, days_due, encode
-from assets.ranking.instance_store import STATE, InstanceStore
+from assets.ranking.instance_store import InstanceStore
 from assets.ranking.reading import read_day, read_log
 from models.ranking.features.features import Features, FeatureSettings
+from models.ranking.instances.manifest import MANIFEST, REMEDY, STATE
 from models.ranking.instances.partition import read_day as read_partition
 from models.ranking.instances.window import TrainingWindow
 from tests.assets.ranking.day_logs import DAYS, contents, describe, history, hours_of, load, loaded_in
@@ -133,6 +134,18 @@ def test_a_gap_is_filled_without_touching_what_lies_after_it(logs, tmp_path, who
     done = encode(history(logs, DAYS[-1]), store, SETTINGS, DAYS)
     assert done.why == {DAYS[1]: MISSING} and len(done.folders) == len(DAYS)
     assert contents(tmp_path / "instances") == contents(whole.root)
+
+
+def test_a_damaged_day_is_told_of_and_its_remedy_mends_it(logs, tmp_path, whole):
+    shutil.copytree(whole.root, tmp_path / "instances")
+    store = InstanceStore(tmp_path / "instances", VERSION)
+    folder = store.new_folder(DAYS[1])
+    (folder / MANIFEST).write_text("{")
+    with pytest.raises(ValueError, match=f"{folder / MANIFEST} is damaged .*{REMEDY}"):
+        encode(history(logs, DAYS[-1]), store, SETTINGS, DAYS)
+    shutil.rmtree(folder)
+    assert encode(history(logs, DAYS[-1]), store, SETTINGS, DAYS).why == {DAYS[1]: MISSING}
+    assert contents(store.root) == contents(whole.root)
 
 
 def test_days_of_another_root_are_read_and_never_written(logs, tmp_path, whole):

@@ -60,6 +60,6 @@ def test_what_another_run_or_state_left_is_not_taken():
     assert hand_over.take(state) is None, "one that is not of this state is closed"
     hand_over.leave(state, "open")
     assert hand_over.take(state) == "open" and hand_over.take(state) is None
-    hand_over.of_run("a").logs["hour", "hash"] = "log"
-    assert hand_over.of_run("a").logs and not hand_over.of_run("b").logs and not hand_over.of_run("a").logs
+    hand_over.of_run("a").hour = "hour"
+    assert hand_over.of_run("a").hour and not hand_over.of_run("b").hour and not hand_over.of_run("a").hour
     assert hand_over.of_run(None) is not hand_over.of_run(None)

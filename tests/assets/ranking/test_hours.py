@@ -4,14 +4,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from assets.common.faults import DamagedState
+from assets.common.provenance import content_hash
 from assets.common.timings import Timings
 from assets.logs.ingest import ingest
+from assets.ranking import hand_over
 from assets.ranking import hourly_ranker as hourly_ranker_module
 from assets.ranking.figures import static_name
 from assets.ranking.hourly_auc import score_hour
 from assets.ranking.hourly_ranker import adapt_hour
 from assets.ranking.live import read_live_day
 from assets.ranking.states import States
+from models.ranking import hour_chain
 from tests.deployed import DAY, HOURS, systems
 
 pytestmark = pytest.mark.slow
@@ -129,23 +133,59 @@ def test_an_hour_again_is_the_same_state_and_the_same_runs(ready):
 
 
 def test_a_skipped_hour_is_caught_up(ready):
-    """The state after hour 1 is the same, whether hour 0 was adapted in its turn or is caught up."""
+    """What moved is the same after hour 1, whether hour 0 was adapted in its turn or is caught up."""
     for hour in HOURS[:2]:
         _adapt(ready, hour)
-    in_turn = {system: record.state_hash for system, record in _states(ready, HOURS[1]).items()}
+    in_turn = _moved(ready, HOURS[1])
     for system in systems():
         for hour in HOURS[:2]:
             _remove(States(ready.models).hourly(system, hour))
     metadata = _adapt(ready, HOURS[1])
     assert metadata["deepfm_external: caught_up"] == HOURS[0]
-    assert {s: record.state_hash for s, record in _states(ready, HOURS[1]).items()} == in_turn
+    assert _moved(ready, HOURS[1]) == in_turn
+    # Hour 0 after all, and hour 1 again, which now leans on it: hour 2 goes on from either, to the same.
+    _adapt(ready, HOURS[2])
+    after = _moved(ready, HOURS[2])
+    for hour in HOURS[:2]:
+        _adapt(ready, hour)
+    assert _moved(ready, HOURS[1]) == in_turn
+    states = States(ready.models)
+    assert not hour_chain.whole(states.ranker_path(states.hourly(systems()[0], HOURS[2])))
+    metadata = _adapt(ready, HOURS[3])
+    assert metadata["deepfm_external: caught_up"] == HOURS[2], "what hour 2 leaned on was made again"
+    _adapt(ready, HOURS[2])
+    assert _moved(ready, HOURS[2]) == after
+
+
+def _moved(ready, hour):
+    """Hashes of the weights that moved until after an hour, by system."""
+    states = States(ready.models)
+    folders = {system: states.ranker_path(states.hourly(system, hour)) for system in systems()}
+    return {system: content_hash(folder / "moved.pt") for system, folder in folders.items()}
+
+
+def test_a_damaged_hour_that_a_state_leans_on_is_named(ready):
+    """The state itself is whole: the message names the hour before, and running from there mends it."""
+    for hour in HOURS[:2]:
+        _adapt(ready, hour)
+    moved, states = _moved(ready, HOURS[1]), States(ready.models)
+    file = states.ranker_path(states.hourly("lsttm", HOURS[0])) / hour_chain.EVENTS
+    file.write_bytes(file.read_bytes()[:-1] + b"?")
+    hand_over.forget()
+    with pytest.raises(DamagedState, match=f"run the day's hours again from hour {HOURS[0]} on"):
+        _score(ready, HOURS[2])
+    for hour in HOURS[:2]:
+        _adapt(ready, hour)
+    hand_over.forget()
+    assert _moved(ready, HOURS[1]) == moved
+    assert not _score(ready, HOURS[2]).failed
 
 
 def test_an_interrupted_adaptation_leaves_no_half_state(ready, monkeypatch):
     _adapt(ready, HOURS[0])
     before = _states(ready, HOURS[0])
 
-    def killed(self, path):
+    def killed(self, path, moves_to):
         path.mkdir()
         (path / "moved.pt").write_bytes(b"half")
         raise KeyboardInterrupt

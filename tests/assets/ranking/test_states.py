@@ -1,5 +1,8 @@
 """Which state an hour begins from: without models, since only records decide."""
 
+import json
+import shutil
+
 import pytest
 
 from assets.common.faults import DamagedState, NoBaseModel
@@ -34,7 +37,7 @@ def _base(states, day, content="model"):
     return states.finished(states.daily(SYSTEM, day))
 
 
-def _hour(states, base, key, loaded):
+def _hour(states, base, key, loaded, before=(), events=None):
     record = StateRecord(
         system=SYSTEM,
         partition=key,
@@ -46,7 +49,9 @@ def _hour(states, base, key, loaded):
         hours={hour: loaded[hour] for hour in sorted(loaded) if hour[:10] > base.partition and hour <= key},
     )
     with states.write(states.hourly(SYSTEM, key), record) as path:
-        path.write_text(f"after {key}")
+        path.mkdir()
+        chain = [[f"../../{hour.replace(':', '-')}/ranker", hour, hour] for hour in before]
+        (path / "hour.json").write_text(json.dumps({"events": events or key, "chain": chain}))
 
 
 @pytest.fixture
@@ -123,12 +128,28 @@ def test_a_state_of_other_logs_or_another_base_no_longer_counts(states, change):
     assert (start.previous and start.previous.partition, start.catch_up) == expected
 
 
+@pytest.mark.parametrize("change", ["nothing", "gone", "made again with other hours"])
+def test_a_state_that_leans_on_another_that_is_gone_or_changed_no_longer_counts(states, change):
+    base, keys = _base(states, "2026-03-04"), _day(DAY, 3)
+    loaded = _hours(*keys)
+    for number, key in enumerate(keys):
+        _hour(states, base, key, loaded, [*keys[:number]])
+    if change == "gone":
+        shutil.rmtree(states.hourly(SYSTEM, keys[1]))
+    elif change != "nothing":
+        _hour(states, base, keys[1], loaded, (), events="of two hours")
+    start = start_of(states, SYSTEM, f"{DAY}-03:00", _Loaded(_hours(*_day(DAY, 4))))
+    previous = {"nothing": keys[2], "gone": keys[0]}.get(change, keys[1])
+    assert start.previous.partition == previous
+    assert start.catch_up == tuple(key for key in keys if key > previous)
+
+
 def test_a_damaged_state_is_named(states):
     base = _base(states, "2026-03-04")
     _hour(states, base, f"{DAY}-00:00", _hours(f"{DAY}-00:00"))
     folder = states.hourly(SYSTEM, f"{DAY}-00:00")
-    assert states.checked(folder).read_text() == f"after {DAY}-00:00"
-    (folder / "ranker").write_text("changed")
+    assert states.checked(folder) == folder / "ranker"
+    (folder / "ranker" / "hour.json").write_text("changed")
     with pytest.raises(DamagedState, match=f"{DAY}-00-00"):
         states.checked(folder)
 

@@ -12,11 +12,12 @@ import pytest
 
 from assets.ranking import system_training
 from assets.ranking.encoding import encode
-from assets.ranking.instance_store import MANIFEST, InstanceStore
+from assets.ranking.instance_store import InstanceStore
 from assets.ranking.states import States
 from assets.ranking.system_training import SystemTraining, train_systems, workers_for
 from assets.ranking.training_window import system_settings, versions_of
 from assets.ranking.window_days import WindowFolders
+from models.ranking.instances.manifest import FORMAT, MANIFEST
 from tests.assets.ranking.day_logs import DAYS, history, loaded_in
 from warehouse.home import Deployment
 
@@ -69,7 +70,7 @@ def test_as_many_at_a_time_as_cores_and_memory_allow(tmp_path, monkeypatch):
 
     def workers_of(exposures, memory, **changes):
         (tmp_path / MANIFEST).write_text(
-            json.dumps({"rows": exposures, "clicks": exposures // 4, "external_clicks": 0})
+            json.dumps({"format": FORMAT, "rows": exposures, "clicks": exposures // 4, "external_clicks": 0})
         )
         monkeypatch.setattr(system_training, "memory_available", lambda: memory)
         return workers_for(plan(States(tmp_path), [tmp_path], **changes))

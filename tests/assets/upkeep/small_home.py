@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import atexit
+import json
 import shutil
 import tempfile
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -47,10 +49,14 @@ def write_daily(states: States, system: str, day: str) -> StateRecord:
     return states.finished(states.daily(system, day))
 
 
-def write_hour(states: States, base: StateRecord, hour: str) -> None:
+def write_hour(states: States, base: StateRecord, hour: str, before: Sequence[str] = ()) -> None:
+    """A state after `hour` that leans on those after the hours `before` it."""
     made = record(base.system, hour, base_partition=base.partition, base_hash=base.state_hash)
     with states.write(states.hourly(base.system, hour), made) as path:
-        path.write_bytes(hour.encode() * 20)
+        path.mkdir()
+        chain = [[f"../../{key.replace(':', '-')}/ranker", key, f"events of {key}"] for key in before]
+        (path / "hour.json").write_text(json.dumps({"events": f"events of {hour}", "chain": chain}))
+        (path / "moved.pt").write_bytes(hour.encode() * 20)
 
 
 def write_day(paths, day: str, hours: int = 2) -> None:
@@ -59,8 +65,9 @@ def write_day(paths, day: str, hours: int = 2) -> None:
     for system in SYSTEMS:
         base = write_daily(states, system, day)
         following = first_day(day, 0)
-        for hour in range(hours):
-            write_hour(states, base, f"{following}-{hour:02d}:00")
+        keys = [f"{following}-{hour:02d}:00" for hour in range(hours)]
+        for number, hour in enumerate(keys):
+            write_hour(states, base, hour, keys[:number])
         checkpoint = states.checkpoint(system, day)
         checkpoint.parent.mkdir(parents=True, exist_ok=True)
         checkpoint.write_text("an epoch")
@@ -71,7 +78,7 @@ def write_day(paths, day: str, hours: int = 2) -> None:
     (partition / "state" / "totals").write_bytes(b"1" * 500)
     (partition / "rows.arrow").write_bytes(b"2" * 800)
     (partition / "manifest.json").write_text("{}")
-    (paths.reports / f"auc_by_hour_{day}.png").write_bytes(b"png")
+    (paths.reports / f"auc_by_hour_{day}.svg").write_text("svg")
 
 
 def small_home(root: Path, count: int, keep: KeepSettings, last: str = LAST) -> HomeResource:

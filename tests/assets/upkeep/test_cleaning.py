@@ -1,5 +1,7 @@
 """A clean-up of a whole small home: what goes, what stays and why, and that a dry run touches nothing."""
 
+import shutil
+
 import dagster as dg
 import pytest
 
@@ -19,6 +21,7 @@ from tests.assets.upkeep.small_home import (
     tracking_of,
     warehouse_of,
     write_daily,
+    write_hour,
 )
 from warehouse.home import Deployment, Home
 from warehouse.landing.service_time import ServiceZone
@@ -60,9 +63,10 @@ def register(home, system, day, alias=None):
 
 
 def test_each_kind_keeps_its_days(tmp_path):
-    home = small_home(tmp_path / "home", 12, KEEP)
+    home, all_days = small_home(tmp_path / "home", 12, KEEP), days(12)
+    (home.paths.reports / f"auc_by_hour_{all_days[0]}.png").write_text("as pictures were once")
     outcome = clean(home)
-    models, all_days = home.paths.models, days(12)
+    models = home.paths.models
     for system in SYSTEMS:
         # Hours are of the day after their base: four days of them lean on four models.
         assert names(models / "daily" / system) == all_days[-4:]
@@ -72,12 +76,33 @@ def test_each_kind_keeps_its_days(tmp_path):
     assert names(home.paths.instances / VERSION) == all_days[-6:]
     stated = [day for day in all_days[-6:] if (home.paths.instances / VERSION / day / "state").exists()]
     assert stated == all_days[-5:]
-    assert names(home.paths.reports) == [f"auc_by_hour_{day}.png" for day in all_days[-2:]]
+    assert names(home.paths.reports) == [f"auc_by_hour_{day}.svg" for day in all_days[-2:]]
     assert names(home.paths.landing) == ["source.json"]
     assert outcome.freed["daily_models"][0] == 2 * 8
     assert outcome.freed["instances"] == (6, 6 * 1302)
     assert outcome.stays["daily_models"] == {"base of a stored hour": 2}
     assert not list(home.home.root.rglob(".trash/*"))
+
+
+def test_an_old_hour_stays_while_a_kept_one_leans_on_it(tmp_path):
+    """As after nights without a training: the hours of days lean on those of the days before."""
+    home = small_home(tmp_path / "home", 12, KEEP)
+    states, system = States(home.paths.models), SYSTEMS[0]
+    base = states.finished(states.daily(system, days(12)[0]))
+    chain = [f"{day}-07:00" for day in days(12)[1:-1:2]]
+    for number, hour in enumerate(chain):
+        write_hour(states, base, hour, chain[:number])
+    old = [hour for hour in chain if hour[:10] < days(3)[0]]
+    assert len(old) == 4
+    outcome = clean(home)
+    assert outcome.stays["hourly_states"] == {"a stored hour leans on it": len(old)}
+    kept = names(states.root / "hourly" / system)
+    assert kept[: len(old)] == [hour.replace(":", "-") for hour in old], "and nothing else that old"
+    assert days(12)[0] in names(states.root / "daily" / system), "the chain's base"
+    shutil.rmtree(states.hourly(system, chain[-1]))
+    clean(home)
+    assert names(states.root / "hourly" / system)[0][:10] == days(3)[0]
+    assert all(states.record(link) for key in chain for link in states.leans_on(states.hourly(system, key)))
 
 
 def test_a_dry_run_says_the_same_and_touches_nothing(tmp_path):

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.layers.temporal_adjacency import TemporalAdjacency
+from models.layers.time_sorted import TimeSorted
 
 DEVICES = [
     "cpu",
@@ -117,3 +118,18 @@ def test_errors_say_what_is_wrong() -> None:
         TemporalAdjacency.build(one, one, {"item": one}).append(one, one, {"user": one})
     with pytest.raises(ValueError, match="node -1 is negative"):
         TemporalAdjacency.build(one, one, {}).append(one - 1, one, {})
+
+
+@pytest.mark.parametrize("events", [0, 63, 64, 65, 1000])
+@pytest.mark.parametrize("nodes", [1, 3, 50])
+def test_a_search_by_the_sample_is_the_search_among_all_keys(events: int, nodes: int) -> None:
+    rng = np.random.default_rng(events + nodes)
+    node, time = (torch.from_numpy(rng.integers(0, high, events)) for high in (nodes, 40))
+    segment = TimeSorted.of(node, time, {}).indexed()
+    asked = [torch.from_numpy(rng.integers(*limits, 500)) for limits in ((-1, nodes + 2), (-3, 39))]
+    end, count = segment.before(*asked)
+    known = asked[0].clamp(-1, nodes)
+    before = (node == asked[0].unsqueeze(1)) & (time < asked[1].unsqueeze(1))
+    assert torch.equal(count, before.sum(1))
+    earlier = (node < known.unsqueeze(1)).sum(1) + count
+    assert torch.equal(end[count > 0], earlier[count > 0])

@@ -65,8 +65,8 @@ def test_saved_states_are_the_ones_in_memory(system, tmp_path):
         hour = hour_of(log, number)
         np.testing.assert_array_equal(ranker.score(hour), loaded.score(hour))
         assert ranker.adapt(hour).steps == loaded.adapt(hour).steps
-        loaded.save_hour(tmp_path / "hour")
-        loaded = Ranker.load_hour(tmp_path / "daily", tmp_path / "hour")
+        loaded.save_hour(tmp_path / str(number))
+        loaded = Ranker.load_hour(tmp_path / "daily", tmp_path / str(number))
         assert_same(ranker, loaded)
     # The daily folder is only read: the day began from the same state, whatever the hours did.
     fresh = Ranker.load(tmp_path / "daily")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from models.ranking.features import pair_runs
-from models.ranking.features.event_log import DAY_MS, HOUR_MS, EventDays, EventLog
+from models.ranking.features.event_log import DAY_MS, HOUR_MS, Entities, EventDays, EventLog
 from models.ranking.features.features import Features, FeatureSettings
 from tests.models.ranking.toy import START, toy_log
 
@@ -134,3 +134,26 @@ def test_what_was_not_saved_is_refused(log, tmp_path):
     with pytest.raises(FileNotFoundError, match="encode the day before"):
         Features.load(tmp_path / "none")
     assert json.loads((tmp_path / "state" / "features.json").read_text())["settings"]["pair_days"] == 3
+
+
+def test_hours_at_once_are_hours_one_by_one(log):
+    """Also of an item that is met an hour before anyone describes it: what came first counts."""
+    start = START + 2 * DAY_MS
+    hours = [log.between(start + h * HOUR_MS, start + (h + 1) * HOUR_MS) for h in range(20)]
+    first, newcomer = hours[0].exposures, log.items.index[-1] + 1
+    hours[0] = replace(hours[0], exposures=replace(first, item=np.full_like(first.item, newcomer)))
+    described = Entities(
+        *(np.concatenate([column, column[:1] * 0 + 3]) for column in vars(log.items).values())
+    )
+    described = replace(described, index=np.append(log.items.index, newcomer))
+    hours[1:] = [replace(hour, items=described) for hour in hours[1:]]
+    one_by_one, at_once = (Features.of(SETTINGS, log.between(START, start)) for _ in range(2))
+    for hour in hours:
+        one_by_one.append(hour)
+    at_once.append(*hours)
+    assert (at_once.items.lookup(np.array([newcomer]))[0] == -1).all()
+    asked = log.between(start + 20 * HOUR_MS, start + 30 * HOUR_MS).exposures
+    asked = replace(asked, item=np.where(np.arange(len(asked)) % 3 == 0, newcomer, asked.item))
+    codes = [features.codes(asked).matrix() for features in (one_by_one, at_once)]
+    np.testing.assert_array_equal(*codes)
+    assert len(np.unique(codes[0], axis=0)) > 30

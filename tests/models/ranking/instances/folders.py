@@ -7,7 +7,8 @@ from pathlib import Path
 from models.ranking.features.event_log import EventDays, EventLog
 from models.ranking.features.features import Features, FeatureSettings
 from models.ranking.instances.day import encode_day
-from models.ranking.instances.partition import STATE, write_day
+from models.ranking.instances.manifest import STATE
+from models.ranking.instances.partition import write_day
 
 
 def written(log: EventLog, settings: FeatureSettings, folder: Path) -> list[Path]:

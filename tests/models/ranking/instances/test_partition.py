@@ -7,15 +7,8 @@ import numpy as np
 import pytest
 
 from models.ranking.features.features import Features, FeatureSettings
-from models.ranking.instances.partition import (
-    EXTERNAL,
-    MANIFEST,
-    ROWS,
-    STATE,
-    read_day,
-    read_manifest,
-    version_of,
-)
+from models.ranking.instances.manifest import MANIFEST, REMEDY, STATE, read_manifest
+from models.ranking.instances.partition import EXTERNAL, OUTCOMES, ROWS, StoredRows, read_day, version_of
 from models.ranking.instances.rows import InstanceRows
 from models.ranking.instances.window import TrainingWindow
 from tests.models.ranking.instances.folders import written
@@ -66,7 +59,22 @@ def test_a_day_on_disk_is_the_one_in_memory(folders):
         events, expected = stored.log(), LOG.between(day.start_ms, day.end_ms)
         for part in ("exposures", "external"):
             for name, column in vars(getattr(expected, part)).items():
-                np.testing.assert_array_equal(getattr(getattr(events, part), name), column)
+                if name != "context":
+                    np.testing.assert_array_equal(getattr(getattr(events, part), name), column)
+        assert events.exposures.context.shape == (len(day), 0)
+
+
+def test_the_events_of_a_day_are_read_without_other_columns(folders, monkeypatch):
+    asked = []
+    honest = StoredRows._batches
+
+    def watching(rows, name, columns, numbers):
+        asked.append(columns)
+        return honest(rows, name, columns, numbers)
+
+    monkeypatch.setattr(StoredRows, "_batches", watching)
+    read_day(folders[0]).source.exposures()
+    assert asked == [["user_id", "item_id", *OUTCOMES]]
 
 
 def test_some_chunks_and_some_fields_are_read_alone(folders):
@@ -118,7 +126,7 @@ def test_partitions_of_two_versions_are_never_mixed(folders, tmp_path):
 @pytest.mark.parametrize("name", [MANIFEST, ROWS, EXTERNAL, "spans/user_id.npy"])
 def test_a_missing_file_names_folder_day_and_remedy(copied, name):
     (copied[1] / name).unlink()
-    with pytest.raises(FileNotFoundError, match=f"{copied[1]}.*materialise training_instances"):
+    with pytest.raises(FileNotFoundError, match=rf"{copied[1]}.*{REMEDY}"):
         TrainingWindow.open(copied, SETTINGS)
     shutil.rmtree(copied[2])
     with pytest.raises(FileNotFoundError, match=str(copied[2])):
@@ -129,7 +137,7 @@ def test_a_damaged_file_names_folder_day_and_remedy(copied):
     rows = copied[1] / ROWS
     whole = rows.read_bytes()
     rows.write_bytes(whole[:-1])
-    with pytest.raises(ValueError, match="damaged; materialise training_instances"):
+    with pytest.raises(ValueError, match=f"damaged; {REMEDY}"):
         TrainingWindow.open(copied, SETTINGS)
     rows.write_bytes(b"\xff" * len(whole))  # as long as it should be
     day = TrainingWindow.open(copied, SETTINGS).days[1]

@@ -46,7 +46,7 @@ def settings_of(kind: str, **training):
 
 
 def from_folders(settings, folder, **options) -> Ranker:
-    folders = written(PAST, settings.features.model_copy(update={"counts": True, "external": True}), folder)
+    folders = written(PAST, settings.features.canonical(), folder)
     window = TrainingWindow.open(folders, settings.features)
     return train("", LOG, settings=settings, history=window, **options)
 

@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 import os
-import signal
-import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
+from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+from mlflow.tracking import MlflowClient
 
-def main() -> None:
-    root, last, steps = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
-    import dagster as dg
-    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
-    from mlflow.tracking import MlflowClient
+from assets.common import clock
+from assets.common.resources import HomeResource, TrackingResource, WarehouseResource
+from assets.upkeep import cleaning, dagster_runs
+from assets.upkeep.needs import WindowDays
+from orchestration.event_log import OpenSqliteEventLog
+from tests.faults.kills import die
+from warehouse.landing.service_time import ServiceZone
 
-    from assets.common import clock
-    from assets.common.resources import HomeResource, TrackingResource, WarehouseResource
-    from assets.upkeep import cleaning, dagster_runs
-    from assets.upkeep.needs import WindowDays
-    from orchestration.event_log import OpenSqliteEventLog
-    from warehouse.landing.service_time import ServiceZone
 
+def run(root: Path, last: str, steps: int, told: Connection) -> None:
+    """Clean up; tells how many durable steps there were."""
+    os.environ["HOURFOLD_HOME"] = str(root)
     now = ServiceZone("UTC").day_start_ms(last) + 30 * 3_600_000
     clock.now_ms = lambda: now  # type: ignore[assignment]
     cleaning.window_of = lambda *_: WindowDays(2, 2)  # type: ignore[assignment]
@@ -36,7 +37,7 @@ def main() -> None:
             nonlocal done
             done += 1
             if done == steps:
-                os.kill(os.getpid(), signal.SIGKILL)
+                die()
             return function(*arguments, **options)
 
         return counted
@@ -55,9 +56,5 @@ def main() -> None:
     with dg.DagsterInstance.from_config(str(home.home.dagster)) as instance:
         tracking = TrackingResource(**options).open()
         done = 0
-        outcome = cleaning.Cleaning(home, WarehouseResource(**options), tracking, instance, False).run()
-    print(done, *outcome.total)
-
-
-if __name__ == "__main__":
-    main()
+        cleaning.Cleaning(home, WarehouseResource(**options), tracking, instance, False).run()
+    told.send(done)

@@ -1,7 +1,4 @@
-"""A clean-up that is killed at any durable step leaves nothing half and loses nothing that is needed.
-
-HOURFOLD_KILLS says how many seeded kills are tried (6 in the ordinary suite).
-"""
+"""A clean-up that is killed at any durable step leaves nothing half and loses nothing that is needed."""
 
 from __future__ import annotations
 
@@ -9,8 +6,6 @@ import os
 import random
 import shutil
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import dagster as dg
@@ -23,9 +18,10 @@ from assets.ranking.tracking import record_day, record_hour
 from orchestration.settings import prepare_home
 from tests.assets.upkeep.small_home import KEEP as USUAL
 from tests.assets.upkeep.small_home import LAST, SYSTEMS, VERSION, days, names, small_home, tracking_of
+from tests.faults import cleaner
+from tests.faults.kills import kills
 
-ROOT = Path(__file__).parents[3]
-KILLS = int(os.environ.get("HOURFOLD_KILLS", "6"))
+KILLS = kills("clean-up")
 KEEP = USUAL.model_copy(update={"plots": 1, "hour_runs": 2, "dagster_runs": 1})
 SHOWN = 8
 
@@ -35,15 +31,18 @@ def made() -> dg.MaterializeResult:
     return dg.MaterializeResult(metadata={"rows": 1})
 
 
-def clean(home: Path, step: int) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "tests.assets.upkeep.killed", str(home), LAST, str(step)],
-        cwd=ROOT,
-        env=os.environ | {"HOURFOLD_HOME": str(home)},
-        capture_output=True,
-        text=True,
-        timeout=280,
-    )
+def clean(process, home: Path, step: int = 0) -> tuple[int | None, int | None]:
+    """Clean up in a process of its own, killed at a step: its exit code, and how many steps it told of."""
+    here, there = process.Pipe()
+    child = process.Process(target=cleaner.run, args=(home, LAST, step, there))
+    child.start()
+    there.close()
+    try:
+        steps = here.recv()
+    except EOFError:
+        steps = None
+    child.join()
+    return child.exitcode, steps
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +82,7 @@ def whole(home: Path) -> None:
         assert content_hash(states.ranker_path(folder)) == record.state_hash, folder
         if record.base_partition is not None:
             states.base_of(record)
+            assert all(states.record(link) for link in states.leans_on(folder)), folder
     for partition in (home / "sources" / "simulator" / "instances" / VERSION).glob("2*"):
         assert {"rows.arrow", "manifest.json"} <= set(names(partition)), partition
     assert names(models / "daily" / SYSTEMS[0])[0] == days(12)[0], "the champion is gone"
@@ -113,22 +113,21 @@ def outcome(home: Path) -> dict[str, object]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(300 + 240 * KILLS)
-def test_a_killed_clean_up_leaves_nothing_half_and_a_second_one_finishes(original, tmp_path, monkeypatch):
+def test_a_killed_clean_up_leaves_nothing_half_and_a_second_one_finishes(
+    process, original, tmp_path, monkeypatch
+):
     monkeypatch.setenv("DAGSTER_HOME", "")
     undisturbed = copied(original, tmp_path / "undisturbed")
-    ran = clean(undisturbed, 0)
-    assert ran.returncode == 0, ran.stderr
-    steps = int(ran.stdout.split()[0])
+    code, steps = clean(process, undisturbed)
+    assert code == 0
     wanted = outcome(undisturbed)
     assert steps > 100 and wanted["runs"] == 0
     assert wanted["partitions"] == {f"2026-03-0{day}" for day in range(1, SHOWN + 1)}
     whole(undisturbed)
     for step in random.Random(0).sample(range(1, steps + 1), KILLS):
         home = copied(original, tmp_path / f"killed-{step}")
-        killed = clean(home, step)
-        assert killed.returncode == -signal.SIGKILL, (step, killed.stderr)
+        assert clean(process, home, step) == (-signal.SIGKILL, None), step
         whole(home)
-        again = clean(home, 0)
-        assert again.returncode == 0, (step, again.stderr)
+        assert clean(process, home)[0] == 0, step
         assert outcome(home) == wanted, f"killed at step {step} of {steps}"
         shutil.rmtree(home)
