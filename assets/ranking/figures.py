@@ -14,15 +14,24 @@ Figures = dict[str, float | None]  #: figure → value; None where only one clas
 FAILED = "failed"  #: the metric that says whether a system failed in a partition; its extra has the reason
 
 
-def figures_of(clicked: np.ndarray, user: np.ndarray, scores: np.ndarray) -> Figures:
-    """auc, auc_se, aupr, log_loss, gauc and the number of exposures; every array is [E].
+def figures_of(
+    clicked: np.ndarray,
+    user: np.ndarray,
+    scores: np.ndarray,
+    request: np.ndarray,
+    hour: np.ndarray | None = None,
+) -> Figures:
+    """auc, auc_se, aupr, log_loss, gauc, the numbers of exposures and of lists; every array is [E].
+
+    Where requests are known, also the figures within lists: gauc_request, request_auc, request_mrr,
+    request_ndcg5, request_ndcg10. With an `hour` of the day, also gauc_hour; an hour's own gauc is that.
 
     Raises:
         NotFinite: some scores are NaN or infinite.
     """
     from models.metrics import ranking_figures
 
-    return ranking_figures(clicked, scores, user) | {"exposures": float(len(scores))}
+    return ranking_figures(clicked, scores, user, hour, request) | {"exposures": float(len(scores))}
 
 
 def metrics_of(figures: Mapping[str, Figures], partition: str) -> list[Metric]:

@@ -26,8 +26,12 @@ if TYPE_CHECKING:
 
 Curves = dict[str, dict[int, float | None]]  #: system → hour of day → value
 CURVES = ("auc", "auc_se", "auc_static", "gate_short")  #: that a day's pictures are drawn from
-BY_HOUR = ("auc", "aupr", "auc_static", "log_loss", "gauc", "gate_short")  #: on the MLflow run of the day
+BY_HOUR = (  #: on the MLflow run of the day
+    *("auc", "aupr", "auc_static", "log_loss", "gauc", "gate_short"),
+    *("request_auc", "request_mrr", "request_ndcg5", "request_ndcg10"),
+)
 SCORES = "scores"  #: the asset check
+REQUESTS = "requests"  #: the figure that says how many lists were shown
 LAST_HOUR = 23
 
 
@@ -65,8 +69,9 @@ def hourly_auc_asset(
         """AUC of the hour for each system, its exposures scored by the state adapted through the hour before.
 
         The model as trained that morning scores them too (`auc_static`): does following the hour help? Scores
-        go to `predictions`, figures (auc, aupr, log_loss, gauc, auc_se) to `metrics` and MLflow. An hour in
-        which only one class occurs has no AUC: it is empty, never a number. A system whose scores are no
+        go to `predictions`, figures (auc, aupr, log_loss, gauc, auc_se) to `metrics` and MLflow; where the
+        logs know requests, also those of the lists shown (AUC within a list, MRR, nDCG@5, nDCG@10). An hour
+        in which only one class occurs has no AUC: it is empty, never a number. A system whose scores are no
         numbers has no figures; the check names it, and the others are stored.
         """
         failed: dict[str, Mapping[str, str]] = {}
@@ -144,14 +149,22 @@ def score_hour(
         f"{system}: {name}": value
         for system, values in scores.figures.items()
         for name, value in values.items()
-        if value is not None
+        if value is not None and name != REQUESTS
     }
+    metadata["lists"] = _lists(scores)
     metadata |= {f"{start.system}: base_partition": start.base.partition for start in hour.starts}
     metadata |= {f"{system}: failed": reason for system, reason in scores.failed.items()}
     metadata |= mlflow_links(tracking.urls)
     metadata["hours caught up"] = sorted({key for start in hour.starts for key in start.catch_up})
     metadata |= {name: curves_svg.embedded(svg) for name, svg in drawn.items()}
     return ScoredPartition(metadata, scores.failed)
+
+
+def _lists(scores: "HourScores") -> str:
+    """How many lists the hour has, which is the same for all systems."""
+    counts = [values[REQUESTS] for values in scores.figures.values() if values.get(REQUESTS) is not None]
+    known = max((int(count) for count in counts if count), default=0)
+    return f"{known:,}" if known else "no requests in these logs"
 
 
 def pictures_of(curves: Mapping[str, Curves], about: str) -> dict[str, str]:
