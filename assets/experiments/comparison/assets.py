@@ -1,5 +1,6 @@
 """The asset ranking_comparison: systems against each other on the deployment's own logs."""
 
+import re
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,9 @@ from assets.experiments.comparison.settings import CompareSettings
 if TYPE_CHECKING:
     from assets.experiments.comparison.results import Comparison
     from assets.experiments.source_logs import Logs
+
+#: to another page of docs, which Dagster has not
+LINK = re.compile(r" \(\[\w+\]\(\.\./[^)]*\)\)| \[\w+\]\(\.\./[^)]*\)\.")
 
 
 @launchpad(
@@ -93,7 +97,7 @@ def shown(result: "Comparison") -> dict[str, Any]:
         "logs": "simulated" if result.simulated else result.source,
         "days": ", ".join(result.settings.days),
         "best": result.best() or "none",
-        "systems": dg.MetadataValue.md(table(result).replace("[Definitions](../metrics.md).", "")),
+        "systems": dg.MetadataValue.md(LINK.sub("", table(result))),
         "parts": dg.MetadataValue.md(held(result)),
         "tests": dg.MetadataValue.md(tests(result).partition("\n\n![")[0] or "one system only"),
         "order within": dg.MetadataValue.md(within(result) or "one system only"),

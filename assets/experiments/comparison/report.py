@@ -87,7 +87,9 @@ def table(result: Comparison) -> str:
     said = (
         "AUC: all exposures of a day pooled, mean over days and seeds. *Static*: the same daily model, "
         "which received each hour but took no step; *gain*: what the hourly step adds, with its error over "
-        f"users. {_order_said(result)} Training: mean of a day. [Definitions](../metrics.md)."
+        "users. *GAUC* is within a user's whole day, and low for what follows the user through it "
+        f"([why](../metrics.md#gauc)). {_order_said(result)} Training: mean of a day. "
+        "[Definitions](../metrics.md)."
     )
     if truth:
         said += " *Share of the possible*: (AUC − .5) / (AUC of the true probability − .5)."
