@@ -37,10 +37,10 @@ class PairTest(ResultPart):
     second: str
     difference: float
     error: float | None = None  #: standard error over users
-    low: float | None  #: 95 % interval: of AUC a bootstrap over users, of other figures 1.96 errors
-    high: float | None
+    low: float | None = None  #: 95 % interval: of AUC a bootstrap over users, of other figures 1.96 errors
+    high: float | None = None
     p: float | None = None  #: two-sided, over users
-    p_holm: float | None  #: the same, corrected over all pairs of the figure
+    p_holm: float | None = None  #: the same, corrected over all pairs of the figure
     p_delong: float | None = None  #: of AUC: plain DeLong's, which takes exposures for independent
     #: whether error and p come from the width of the interval: results that have no more than that
     of_interval: bool = False

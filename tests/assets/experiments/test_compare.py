@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from assets.common.options import days_named
 from assets.experiments.comparison import scores as scoring
-from assets.experiments.comparison.compact_json import read
+from assets.experiments.comparison.compact_json import dumped, read
 from assets.experiments.comparison.prepare import prepare
 from assets.experiments.comparison.run import _left, compare
 from assets.experiments.comparison.settings import CompareSettings, systems_named
@@ -182,6 +183,38 @@ def test_pooled_periods_weigh_exposures(result, logs):
     ceiling = truth(logs, [DAY])
     chance = probabilities(logs, DAY, columns["exposure_id"])
     assert ceiling.pooled1 == pytest.approx(auc(columns["clicked"][early], chance[early]))
+
+
+def test_lists_are_judged_where_the_logs_know_requests(logs, result, tmp_path, monkeypatch):
+    """Scores and pooled figures are as without; the figures of lists are those of the stored scores."""
+    plain = scoring.read_hours
+
+    def with_requests(*of_day):
+        hours = plain(*of_day)
+        return [
+            replace(hour, exposures=replace(hour.exposures, request=hour.exposures.shown_at // 600_000))
+            for hour in hours
+        ]
+
+    monkeypatch.setattr(scoring, "read_hours", with_requests)
+    compared = compare(settings(systems=("deepfm", "fm")), logs, tmp_path / "c.json")
+    deepfm, fm = compared.summary
+    assert deepfm.auc == result.systems["deepfm"].auc and result.systems["deepfm"].requests == 0
+    assert deepfm.requests > 100 and 0 < deepfm.request_auc < 1 and 0 < deepfm.request_ndcg10 <= 1
+    for test in compared.within:
+        assert test.difference == pytest.approx(getattr(deepfm, test.figure) - getattr(fm, test.figure))
+        assert 0 <= test.p <= 1 and test.error > 0
+    assert {test.figure for test in compared.within} == {
+        *("gauc_hour", "request_auc", "request_mrr", "request_ndcg5", "request_ndcg10")
+    }
+    assert {entry.level for entry in compared.levels} == {"list", "user", "others"}
+    assert {entry.level for entry in result.levels} == {"hour", "user", "others"}
+    for entry in compared.summary:
+        lifts = sum(level.lift for level in compared.levels if level.system == entry.system)
+        assert lifts == pytest.approx(entry.auc - 0.5)
+    small = read(json.loads(dumped(compared.document())))
+    assert [test.figure for test in small.within] == [test.figure for test in compared.within]
+    assert small.within[0].p_holm == pytest.approx(compared.within[0].p_holm, rel=1e-6)
 
 
 def test_all_names_every_system():
