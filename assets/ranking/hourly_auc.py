@@ -69,10 +69,9 @@ def hourly_auc_asset(
         """AUC of the hour for each system, its exposures scored by the state adapted through the hour before.
 
         The model as trained that morning scores them too (`auc_static`): does following the hour help? Scores
-        go to `predictions`, figures (auc, aupr, log_loss, gauc, auc_se) to `metrics` and MLflow; where the
-        logs know requests, also those of the lists shown (AUC within a list, MRR, nDCG@5, nDCG@10). An hour
-        in which only one class occurs has no AUC: it is empty, never a number. A system whose scores are no
-        numbers has no figures; the check names it, and the others are stored.
+        go to `predictions`, figures (auc, aupr, log_loss, gauc, auc_se) to `metrics` and MLflow, with those
+        of lists where requests are known. An hour of one class has no AUC: it is empty, never a number. A
+        system whose scores are no numbers has no figures; the check names it, the others are stored.
         """
         failed: dict[str, Mapping[str, str]] = {}
         run = context.run_id if len(context.partition_keys) == 1 else None

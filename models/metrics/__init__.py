@@ -35,7 +35,7 @@ from models.metrics.figures import (
     ranking_figures,
 )
 from models.metrics.group_influences import shares_by_group
-from models.metrics.lists import LIST_FIGURES, Lists, list_figures, list_numbers
+from models.metrics.lists import LIST_FIGURES, JudgedLists, list_figures, list_numbers
 from models.metrics.pairs import pairs_by_level, user_hours
 from models.metrics.probabilities import BINS, calibration_sums, expected_calibration_error, log_loss
 from models.metrics.resampling import holm, influences, merged, resampled
@@ -50,7 +50,7 @@ __all__ = [
     "REQUEST_FIGURES",
     "Figure",
     "Grouped",
-    "Lists",
+    "JudgedLists",
     "NotFinite",
     "Ordered",
     "Placements",

@@ -8,7 +8,7 @@ import numpy as np
 
 from models.metrics.areas import Ordered, auc, average_precision, gauc
 from models.metrics.delong import auc_standard_error
-from models.metrics.lists import LIST_FIGURES, Lists, list_figures
+from models.metrics.lists import LIST_FIGURES, JudgedLists, list_figures
 from models.metrics.pairs import user_hours
 from models.metrics.probabilities import log_loss
 
@@ -133,7 +133,7 @@ def request_figures(
     """
     if request is None or not (request >= 0).any():
         return {"requests": 0.0}
-    lists = Lists.of(clicked, users, request)
+    lists = JudgedLists.of(clicked, users, request)
     means: dict[str, float | None] = dict.fromkeys(REQUEST_FIGURES)
     if len(lists):
         values = list_figures(Ordered.of(scores), lists)

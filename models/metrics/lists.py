@@ -20,7 +20,7 @@ LIST_FIGURES = ("request_auc", "request_mrr", *CUTS)
 
 
 @dataclass(frozen=True)
-class Lists:
+class JudgedLists:
     """Exposures sorted by list once, for all their scorings; lists of one class are left out."""
 
     known: int  #: lists of any kind, those of one class among them
@@ -35,7 +35,7 @@ class Lists:
         return len(self.first)
 
     @classmethod
-    def of(cls, clicked: np.ndarray, users: np.ndarray, request: np.ndarray) -> Lists:
+    def of(cls, clicked: np.ndarray, users: np.ndarray, request: np.ndarray) -> JudgedLists:
         """Sort exposures [E] into lists; those with a request below 0 (unknown) are in none."""
         row, new = _by_list(users, request)
         first = np.flatnonzero(new)
@@ -72,7 +72,7 @@ def _by_list(users: np.ndarray, request: np.ndarray) -> tuple[np.ndarray, np.nda
     return row, of_request | of_user
 
 
-def list_figures(ordered: Ordered, lists: Lists) -> dict[str, np.ndarray]:
+def list_figures(ordered: Ordered, lists: JudgedLists) -> dict[str, np.ndarray]:
     """The `LIST_FIGURES` of one scoring, by name, float64 [L] each.
 
     `request_auc`: AUC. `request_mrr`: mean of 1 / place over the clicks. `request_ndcg5`, `request_ndcg10`:
@@ -98,16 +98,16 @@ def list_figures(ordered: Ordered, lists: Lists) -> dict[str, np.ndarray]:
         return np.add.reduceat(hits * (worth[below] - worth[above]) / (below - above), first_run)
 
     longest = int(lists.size.max())
-    place = np.arange(1, longest + 1)
+    places = np.arange(1, longest + 1)
     n1, n0 = lists.clicks, lists.size - lists.clicks
     # A click beats the skips of its list that are not above it, and half of those that are level with it.
     in_list = clicks_so_far[runs] - clicks_so_far[lists.first[list_of_run]]
     skips_above = above - in_list + (below - above - hits) / 2
     beaten = np.add.reduceat(hits * (n0[list_of_run] - skips_above), first_run)
     figures = {"request_auc": beaten / (n1 * n0)}
-    figures["request_mrr"] = in_expectation(_from_top(1 / place)) / n1
+    figures["request_mrr"] = in_expectation(_from_top(1 / places)) / n1
     for name, cut in CUTS.items():
-        worth = _from_top(np.where(place <= cut, 1 / np.log2(place + 1), 0.0))
+        worth = _from_top(np.where(places <= cut, 1 / np.log2(places + 1), 0.0))
         figures[name] = in_expectation(worth) / worth[n1]
     return figures
 

@@ -20,7 +20,7 @@ NO_GRAPHS = ("typed_din", "click_means")  #: encoders that are no graph attentio
 
 
 @dataclass(frozen=True)
-class Part:
+class SystemPart:
     """A part that a system may hold."""
 
     label: str
@@ -53,18 +53,18 @@ def _factors(settings: SystemSettings) -> str:
     return OURS * any(isinstance(part, FactorSettings) for part in _nested(settings))
 
 
-PARTS: dict[str, Part] = {
-    "short_term_graph": Part("short-term graph", True, _short_term, ("short_term",)),
-    "long_term_graph": Part(
+PARTS: dict[str, SystemPart] = {
+    "short_term_graph": SystemPart("short-term graph", True, _short_term, ("short_term",)),
+    "long_term_graph": SystemPart(
         "long-term graph, `L_N`",
         True,
         lambda settings: PRINTED * settings.uses_long_term,
         ("fusion", "long_term", "features.external", "short_term"),
     ),
-    "gate": Part("gate", True, _gate, ("fusion", "see_missing")),
-    "maml": Part("temporal MAML", True, _meta, ("meta", "tasks")),
-    "typed_events": Part("typed events", False, _typed, ("short_term", "typed")),
-    "factors": Part("factors of the click graph", False, _factors, ("numbers", "factors")),
+    "gate": SystemPart("gate", True, _gate, ("fusion", "see_missing")),
+    "maml": SystemPart("temporal MAML", True, _meta, ("meta", "tasks")),
+    "typed_events": SystemPart("typed events", False, _typed, ("short_term", "typed")),
+    "factors": SystemPart("factors of the click graph", False, _factors, ("numbers", "factors")),
 }
 
 

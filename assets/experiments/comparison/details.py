@@ -9,6 +9,7 @@ import numpy as np
 
 from assets.experiments.comparison.day_facts import DayFacts
 from assets.experiments.comparison.differences import DayTest, PairLevel, PairTest
+from assets.experiments.comparison.held_parts import HeldParts, PartsRemoved, ablations_among, parts_of
 from assets.experiments.comparison.pair_levels import PairLevels
 from assets.experiments.comparison.paired_tests import PairedTests
 from assets.experiments.comparison.parts import (
@@ -21,6 +22,7 @@ from assets.experiments.comparison.parts import (
 from assets.experiments.comparison.scores import Scores, facts_name, scores_name
 from assets.experiments.comparison.segments import Gates, Segments, membership
 from assets.experiments.comparison.settings import CompareSettings
+from assets.experiments.comparison.systems import chosen_systems
 from assets.experiments.frame import Study
 
 
@@ -35,6 +37,8 @@ class Details:
     segments: tuple[SegmentFigures, ...]
     calibration: tuple[Calibration, ...]
     gate: tuple[GateWeight, ...]
+    held: tuple[HeldParts, ...]
+    ablated: tuple[PartsRemoved, ...]
 
 
 def details(
@@ -55,7 +59,8 @@ def details(
         segments += parts.entries()
         calibrations.append(calibration)
         beside[system] = {"ece": calibration.ece, "gain_error": parts.gain_error()}
-    found = Details(
+    chosen = {name: settings_of for name, settings_of in chosen_systems(settings).items() if name in systems}
+    about = Details(
         tests=tests.overall(),
         within=tests.within(),
         levels=levels.entries(),
@@ -63,8 +68,10 @@ def details(
         segments=tuple(segments),
         calibration=tuple(calibrations),
         gate=gates.entries(),
+        held=parts_of(chosen),
+        ablated=ablations_among(chosen),
     )
-    return found, beside
+    return about, beside
 
 
 def _between_systems(

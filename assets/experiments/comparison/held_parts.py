@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from assets.experiments.comparison.parts import ResultPart
 
 if TYPE_CHECKING:
-    from assets.experiments.comparison.results import Comparison
     from models.ranking.training.system import SystemSettings
 
 
@@ -39,16 +38,8 @@ def ablations_among(systems: Mapping[str, SystemSettings]) -> tuple[PartsRemoved
     """Of all pairs of systems those in which one is the other without something."""
     from models.ranking.paper_parts import removed
 
-    found = []
+    pairs = []
     for whole, less in permutations(systems, 2):
         if gone := removed(systems[whole], systems[less]):
-            found.append(PartsRemoved(whole=whole, less=less, parts=gone))
-    return tuple(found)
-
-
-def of_registry(result: Comparison) -> dict[str, SystemSettings]:
-    """Today's settings of a result's systems, for results that do not hold their parts."""
-    from models.ranking.registry import SYSTEMS
-
-    size = result.settings.size
-    return {name: getattr(SYSTEMS[name], size) for name in result.systems if name in SYSTEMS}
+            pairs.append(PartsRemoved(whole=whole, less=less, parts=gone))
+    return tuple(pairs)

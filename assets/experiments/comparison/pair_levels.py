@@ -40,9 +40,9 @@ class PairLevels:
     def entries(self) -> tuple[PairLevel, ...]:
         """Three a system, the narrowest first."""
         names: tuple[Level, ...] = (self._narrowest, "user", "others")
-        found = []
+        levels = []
         for system, days in self._days.items():
             for level, share, lift in zip(names, *np.mean(days, axis=0).tolist(), strict=True):
                 area = 0.5 + lift / share if share else None
-                found.append(PairLevel(system=system, level=level, share=share, auc=area, lift=lift))
-        return tuple(found)
+                levels.append(PairLevel(system=system, level=level, share=share, auc=area, lift=lift))
+        return tuple(levels)

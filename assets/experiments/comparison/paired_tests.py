@@ -86,19 +86,19 @@ class PairedTests:
         covariance = np.sum(self._covariances, axis=0) / len(days) ** 2
         influence = merged([(users, moved) for _, users, moved in days])
         deviations = resampled(influence, REPLICATES, np.random.default_rng(0))
-        found = []
+        tested = []
         for test, (one, other) in zip(self._tested("auc", areas, influence), self._pairs(), strict=True):
             centred = deviations[:, one] - deviations[:, other]
             low, high = np.quantile(centred + test["difference"], (0.025, 0.975))
             p_delong = paired(areas, covariance, one, other)[2]
-            found.append(PairTest(**test, low=low, high=high, p_delong=p_delong))
-        return tuple(found)
+            tested.append(PairTest(**test, low=low, high=high, p_delong=p_delong))
+        return tuple(tested)
 
     def within(self) -> tuple[PairTest, ...]:
         """The same of each figure of the order within lists and within users' hours."""
         from models.metrics import merged
 
-        found: list[PairTest] = []
+        tested: list[PairTest] = []
         for figure, days in self._moved.items():
             if figure == "auc" or len(self._systems) < 2:
                 continue
@@ -113,8 +113,8 @@ class PairedTests:
                         test["difference"] + half,
                     )
                 )
-                found.append(PairTest(**test, low=low, high=high))
-        return tuple(found)
+                tested.append(PairTest(**test, low=low, high=high))
+        return tuple(tested)
 
     def _tested(self, figure: str, means: np.ndarray, influence: np.ndarray) -> list[dict[str, Any]]:
         """Of each two systems the fields of a `PairTest` but the interval; errors None below two users."""
@@ -145,7 +145,7 @@ class PairedTests:
 
 def _within(facts: DayFacts, scorings: Sequence[Sequence[Ordered]]) -> Mapping[str, Moved]:
     """Means of a day's figures within users' hours and lists, seeds averaged, and who moves them."""
-    from models.metrics import Lists, auc_by_group, list_figures, mean_influences, user_hours
+    from models.metrics import JudgedLists, auc_by_group, list_figures, mean_influences, user_hours
 
     out: dict[str, Moved] = {}
     hours = user_hours(facts.user, facts.hour)
@@ -155,7 +155,7 @@ def _within(facts: DayFacts, scorings: Sequence[Sequence[Ordered]]) -> Mapping[s
     if both.any():
         areas = np.mean([[system.auc[both] for system in of_seed] for of_seed in grouped], axis=0).T
         out["gauc_hour"] = mean_influences(areas, one.exposures[both], one.group[both] // 24)
-    lists = Lists.of(facts.clicked, facts.user, facts.request)
+    lists = JudgedLists.of(facts.clicked, facts.user, facts.request)
     if len(lists):
         by_seed = [[list_figures(scoring, lists) for scoring in of_seed] for of_seed in scorings]
         alike = np.ones(len(lists))

@@ -22,13 +22,13 @@ PAPER = {  #: AUC of the paper's Tables 2 and 4 by period; ablations are read ag
 def tests(result: Comparison) -> str:
     """Every system against the best."""
     order = result.ranked()
-    found = [test for test in (result.between(name, order[0]) for name in order[1:]) if test is not None]
-    if not found:
+    tested = [test for test in (result.between(name, order[0]) for name in order[1:]) if test is not None]
+    if not tested:
         return ""
-    rows = [[test.first, interval(test), p_value(test.p), p_value(test.p_holm)] for test in found]
+    rows = [[test.first, interval(test), p_value(test.p), p_value(test.p_holm)] for test in tested]
     columns = ("less the best", f"AUC − AUC of {order[0]} [95 %]", "p", "p, Holm")
     return (
-        f"{_basis(found[0])} Holm's correction is over all {len(result.tests)} pairs.\n\n"
+        f"{_basis(tested[0])} Holm's correction is over all {len(result.tests)} pairs.\n\n"
         f"{markdown(columns, rows)}\n\n{image(result, 'differences.png', 'differences to the best')}"
     )
 
@@ -58,8 +58,8 @@ def within(result: Comparison) -> str:
     figures = list(dict.fromkeys(test.figure for test in result.within))
     rows = []
     for name in order[1:]:
-        found = [result.between(name, order[0], figure) for figure in figures]
-        rows.append([name, *map(_sure, found)])
+        tested = [result.between(name, order[0], figure) for figure in figures]
+        rows.append([name, *map(_sure, tested)])
     said = (
         f"Less `{order[0]}`, the best by pooled AUC: difference [95 %], p after Holm over all pairs of the "
         "figure; lists and hours of a user stand or fall together."

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from assets.common.provenance import flat, made_today
 from assets.experiments.comparison.details import details
-from assets.experiments.comparison.held_parts import ablations_among, parts_of
 from assets.experiments.comparison.parts import ComparedSettings, DayFigures, DayScore, FailedSystem, Made
 from assets.experiments.comparison.results import Comparison
 from assets.experiments.comparison.scores import ScoringUnit, score_unit
@@ -55,7 +54,6 @@ def compare(
         reasons = "; ".join(f"{name}: {reason}" for name, reason in failed.items())
         raise ValueError(f"no system could be compared. {reasons}")
     days = _in_order(settings, sound, study.rows)
-    sound_systems = {name: system for name, system in chosen_systems(settings).items() if name in sound}
     more, beside = details(settings, sound, study)
     result = Comparison(
         source=settings.source,
@@ -71,8 +69,6 @@ def compare(
         failed=tuple(FailedSystem(system=name, reason=reason) for name, reason in failed.items()),
         pairs=pairs(days),
         truth=truth(logs, settings.days) if logs.simulated else None,
-        held=parts_of(sound_systems),
-        ablated=ablations_among(sound_systems),
         **vars(more),
     )
     study.write(result.document())

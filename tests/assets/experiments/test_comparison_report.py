@@ -10,7 +10,7 @@ from assets.experiments.comparison.report import ages, table
 from assets.experiments.comparison.report_levels import disagreement, levels
 from assets.experiments.comparison.report_parts import held
 from assets.experiments.comparison.report_tests import ablations, within
-from assets.experiments.comparison.report_tests import tests as tested
+from assets.experiments.comparison.report_tests import tests as sure_differences
 from assets.experiments.number_format import number, p_value, signed
 from tests.assets.experiments.random_comparison import random_comparison
 
@@ -64,15 +64,15 @@ def test_tests_are_over_users_and_delongs_p_is_no_headline(result):
     best = result.best()
     for name in result.ranked()[1:]:
         test = result.between(name, best)
-        assert p_value(test.p) in line_of(tested(result), name)
-        assert p_value(test.p_holm) in line_of(tested(result), name)
-    assert "DeLong" not in tested(result) and "over users" in tested(result)
+        assert p_value(test.p) in line_of(sure_differences(result), name)
+        assert p_value(test.p_holm) in line_of(sure_differences(result), name)
+    assert "DeLong" not in sure_differences(result) and "over users" in sure_differences(result)
 
 
 def test_a_result_of_before_is_read_and_what_it_lacks_is_not_made_up(older, result):
     assert "was not computed when this result was made" in table(older)
     assert "GAUC hour |" not in table(older) and within(older) == levels(older) == disagreement(older) == ""
-    assert "since this result was made before" in tested(older)
+    assert "since this result was made before" in sure_differences(older)
     test = older.between(*SYSTEMS[:2])
     assert test.of_interval and test.error == pytest.approx((test.high - test.low) / 2 / 1.96, rel=1e-3)
     assert test.p_delong == result.between(*SYSTEMS[:2]).p_delong != test.p

@@ -11,7 +11,7 @@ from assets.experiments.comparison.pair_levels import PairLevels
 from assets.experiments.comparison.paired_tests import PairedTests
 from models.metrics import (
     LIST_FIGURES,
-    Lists,
+    JudgedLists,
     Ordered,
     auc,
     auc_difference,
@@ -149,7 +149,7 @@ def test_the_order_within_lists_is_tested_by_user():
         mine = [test for test in found if test.figure == figure]
         values, owners = [], []
         for labels, users, scores, request in days:
-            lists = Lists.of(labels, users, request)
+            lists = JudgedLists.of(labels, users, request)
             per_list = [[list_figures(Ordered.of(row), lists)[figure] for row in seed] for seed in scores]
             values.append(np.mean(per_list, axis=0))
             owners.append(lists.user)

@@ -14,7 +14,7 @@ from sklearn.metrics import ndcg_score, roc_auc_score
 from models.metrics import (
     LIST_FIGURES,
     REQUEST_FIGURES,
-    Lists,
+    JudgedLists,
     NotFinite,
     Ordered,
     auc,
@@ -66,7 +66,7 @@ def of_one_list(clicked, scores):
 )
 def test_a_lists_figures_are_means_over_all_orders_of_equals(rows):
     clicked, scores = (np.array(column) for column in zip(*rows, strict=True))
-    lists = Lists.of(clicked, np.zeros(len(rows), int), np.zeros(len(rows), int))
+    lists = JudgedLists.of(clicked, np.zeros(len(rows), int), np.zeros(len(rows), int))
     figures = list_figures(Ordered.of(scores / 4), lists)
     for name, expected in of_one_list(clicked, scores).items():
         assert figures[name] == pytest.approx([expected], abs=1e-12), name
@@ -75,7 +75,7 @@ def test_a_lists_figures_are_means_over_all_orders_of_equals(rows):
 def test_without_ties_ndcg_is_sklearns_also_beyond_the_cut():
     rng = np.random.default_rng(0)
     clicked, scores = rng.random(30) < 0.4, rng.permutation(30) / 30
-    lists = Lists.of(clicked, np.zeros(30, int), np.zeros(30, int))
+    lists = JudgedLists.of(clicked, np.zeros(30, int), np.zeros(30, int))
     figures = list_figures(Ordered.of(scores), lists)
     for k in (5, 10):
         expected = ndcg_score(clicked[None].astype(int), scores[None], k=k)
@@ -88,7 +88,7 @@ def test_each_list_is_judged_alone_and_those_of_one_class_are_left_out(rows):
     keys = [key for key in dict.fromkeys(zip(request, user, strict=True)) if key[0] >= 0]
     inside = {key: (request == key[0]) & (user == key[1]) for key in keys}
     both = {key: at for key, at in inside.items() if 0 < clicked[at].sum() < at.sum()}
-    lists = Lists.of(clicked, user, request)
+    lists = JudgedLists.of(clicked, user, request)
     assert lists.known == len(keys) and len(lists) == len(both)
     assert sorted(lists.size.tolist()) == sorted(int(at.sum()) for at in both.values())
     figures = list_figures(Ordered.of(scores), lists)
@@ -96,7 +96,7 @@ def test_each_list_is_judged_alone_and_those_of_one_class_are_left_out(rows):
         key = request[lists.row[begin]], owner
         at = both.pop(key)
         assert sorted(lists.row[begin : begin + size]) == np.flatnonzero(at).tolist()
-        alone = list_figures(Ordered.of(scores[at]), Lists.of(clicked[at], user[at], request[at]))
+        alone = list_figures(Ordered.of(scores[at]), JudgedLists.of(clicked[at], user[at], request[at]))
         for name in LIST_FIGURES:
             assert figures[name][place] == pytest.approx(alone[name][0], abs=1e-12)
         assert figures["request_auc"][place] == pytest.approx(auc(clicked[at], scores[at]), abs=1e-12)
@@ -108,7 +108,7 @@ def test_the_figures_of_a_log_are_plain_means_over_its_lists(rows):
     clicked, user, request, scores = columns(rows)
     hour = np.arange(len(rows)) % 3
     figures = ranking_figures(clicked, scores, user, hour, request)
-    lists = Lists.of(clicked, user, request)
+    lists = JudgedLists.of(clicked, user, request)
     assert figures["requests"] == lists.known
     assert figures["gauc_hour"] == gauc(clicked, scores, user * 24 + hour)
     if not (request >= 0).any():
