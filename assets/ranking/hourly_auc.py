@@ -12,7 +12,7 @@ from assets.common.links import mlflow_links
 from assets.common.partitions import DAY_BEFORE, HOUR_BEFORE, Partitions
 from assets.common.resources import HomeResource, ProgressReport, TrackingResource, WarehouseResource
 from assets.common.timings import Timings
-from assets.ranking.figures import metrics_of, static_name, verdicts_of
+from assets.ranking.figures import REQUESTS, lists_in_words, metrics_of, static_name, verdicts_of
 from assets.ranking.hour import each_hour, open_hour
 from assets.ranking.hour_scores import score_systems
 from assets.ranking.states import States
@@ -31,7 +31,6 @@ BY_HOUR = (  #: on the MLflow run of the day
     *("request_auc", "request_mrr", "request_ndcg5", "request_ndcg10"),
 )
 SCORES = "scores"  #: the asset check
-REQUESTS = "requests"  #: the figure that says how many lists were shown
 LAST_HOUR = 23
 
 
@@ -150,20 +149,13 @@ def score_hour(
         for name, value in values.items()
         if value is not None and name != REQUESTS
     }
-    metadata["lists"] = _lists(scores)
+    metadata["lists"] = lists_in_words(scores.figures)
     metadata |= {f"{start.system}: base_partition": start.base.partition for start in hour.starts}
     metadata |= {f"{system}: failed": reason for system, reason in scores.failed.items()}
     metadata |= mlflow_links(tracking.urls)
     metadata["hours caught up"] = sorted({key for start in hour.starts for key in start.catch_up})
     metadata |= {name: curves_svg.embedded(svg) for name, svg in drawn.items()}
     return ScoredPartition(metadata, scores.failed)
-
-
-def _lists(scores: "HourScores") -> str:
-    """How many lists the hour has, which is the same for all systems."""
-    counts = [values[REQUESTS] for values in scores.figures.values() if values.get(REQUESTS) is not None]
-    known = max((int(count) for count in counts if count), default=0)
-    return f"{known:,}" if known else "no requests in these logs"
 
 
 def pictures_of(curves: Mapping[str, Curves], about: str) -> dict[str, str]:
