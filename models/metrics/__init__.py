@@ -19,7 +19,6 @@ from models.metrics.clustered import (
 )
 from models.metrics.delong import (
     Placements,
-    auc_covariance,
     auc_difference,
     auc_standard_error,
     paired,
@@ -57,7 +56,6 @@ __all__ = [
     "auc",
     "auc_by_group",
     "auc_by_period",
-    "auc_covariance",
     "auc_difference",
     "auc_standard_error",
     "average_precision",

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.metrics.areas import Ordered, auc, average_precision, gauc
-from models.metrics.delong import auc_standard_error
+from models.metrics.areas import Ordered, auc, auc_of, average_precision, gauc_of
+from models.metrics.delong import standard_error
 from models.metrics.lists import LIST_FIGURES, JudgedLists, list_figures
 from models.metrics.pairs import user_hours
 from models.metrics.probabilities import log_loss
@@ -112,20 +112,21 @@ def ranking_figures(
     Raises:
         NotFinite: some scores are NaN or infinite.
     """
+    ordered = Ordered.of(scores)
     figures = {
-        "auc": auc(clicked, scores),
-        "auc_se": auc_standard_error(clicked, scores),
+        "auc": auc_of(clicked, ordered),
+        "auc_se": standard_error(clicked, ordered),
         "aupr": average_precision(clicked, scores),
         "log_loss": log_loss(clicked, scores),
-        "gauc": gauc(clicked, scores, users),
+        "gauc": gauc_of(clicked, ordered, users),
     }
     if hour is not None:
-        figures["gauc_hour"] = gauc(clicked, scores, user_hours(users, hour))
-    return figures | request_figures(clicked, scores, users, request)
+        figures["gauc_hour"] = gauc_of(clicked, ordered, user_hours(users, hour))
+    return figures | request_figures(clicked, ordered, users, request)
 
 
 def request_figures(
-    clicked: np.ndarray, scores: np.ndarray, users: np.ndarray, request: np.ndarray | None
+    clicked: np.ndarray, ordered: Ordered, users: np.ndarray, request: np.ndarray | None
 ) -> dict[str, float | None]:
     """The number of lists, `requests`, and the `REQUEST_FIGURES`; arguments as `ranking_figures` has them.
 
@@ -136,7 +137,7 @@ def request_figures(
     lists = JudgedLists.of(clicked, users, request)
     means: dict[str, float | None] = dict.fromkeys(REQUEST_FIGURES)
     if len(lists):
-        values = list_figures(Ordered.of(scores), lists)
+        values = list_figures(ordered, lists)
         means |= {name: float(of_lists.mean()) for name, of_lists in values.items()}
         means["gauc_request"] = float(np.average(values["request_auc"], weights=lists.size))
     return {"requests": float(lists.known)} | means
