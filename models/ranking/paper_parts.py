@@ -64,7 +64,10 @@ PARTS: dict[str, SystemPart] = {
     "gate": SystemPart("gate", True, _gate, ("fusion", "see_missing")),
     "maml": SystemPart("temporal MAML", True, _meta, ("meta", "tasks")),
     "typed_events": SystemPart("typed events", False, _typed, ("short_term", "typed")),
-    "factors": SystemPart("factors of the click graph", False, _factors, ("numbers", "factors")),
+    "factors": SystemPart("factors of the click graph", False, _factors, ("numbers.factors", "factors")),
+    "numbers": SystemPart(
+        "counts as numbers", False, lambda settings: OURS * settings.reads_codes, ("numbers",)
+    ),
 }
 
 

@@ -26,7 +26,8 @@ def test_the_papers_model_holds_all_its_parts_and_the_best_of_ours_does_not():
         held(settings("lsttm_spectral"))["factors"] == held(settings("din_typed"))["typed_events"] == "ours"
     )
     assert held(settings("lsttm_typed"))["short_term_graph"] == "ours"
-    assert of_paper("deepfm") == of_paper("lightgbm") == of_paper("sml") == []
+    assert of_paper("deepfm") == of_paper("din_typed") == of_paper("sml") == []
+    assert held(settings("lightgbm"))["numbers"] == "ours", "trees read every count as a number"
 
 
 @pytest.mark.parametrize(
@@ -57,7 +58,7 @@ def test_a_changed_rate_is_no_ablation():
 
 def test_parts_of_ours_are_taken_away_alike():
     whole = LSTTM_SPECTRAL.real
-    assert removed(whole, whole.model_copy(update={"numbers": None})) == ("factors",)
+    assert removed(whole, whole.model_copy(update={"numbers": None})) == ("factors", "numbers")
     assert removed(whole, whole.model_copy(update={"behaviours": None})) == ("behaviours",)
     alone = whole.model_copy(update={"fusion": "short_only"})
     assert removed(whole, alone) == ("long_term_graph", "gate")
