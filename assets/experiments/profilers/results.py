@@ -74,7 +74,17 @@ class RatioPoint(Means, GainsOverNormal):
     aupr_moving: float | None = None  #: 2-period moving average
 
 
-class TargetFigures(Figured):
+class WayAccuracy(Figured):
+    """Accuracy among nine ways (`models.profiling.nine_ways`), and over that of normal training."""
+
+    accuracy: float | None = None
+    difference_accuracy: float | None = None
+    growth_accuracy: float | None = None
+    #: whether normal training's accuracy is better than chance; without that no growth is quoted
+    accuracy_over_chance: bool | None = None
+
+
+class TargetFigures(WayAccuracy):
     """A target of the 9-way 1-shot study."""
 
     target: str
@@ -86,6 +96,7 @@ class TargetFigures(Figured):
     growth_aupr: float | None = None
     auroc: float | None
     auroc_draws_interval: Ends
+    accuracy_draws_interval: Ends = None
     difference_auroc: float | None = None
     growth_auroc: float | None = None
     over_chance: bool | None = None  #: as in `GainsOverNormal`, over folds
@@ -96,8 +107,11 @@ class TargetFigures(Figured):
         return ends
 
 
-class NineWay(Means, GainsOverNormal):
+class NineWay(Means, GainsOverNormal, WayAccuracy):
     """Table 3: over all targets, and by target."""
+
+    accuracy_interval: Ends = None
+    difference_accuracy_interval: Ends = None
 
     by_target: tuple[TargetFigures, ...]
 
