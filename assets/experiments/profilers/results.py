@@ -143,6 +143,13 @@ class ProfilerSummary(Figured):
         return next((point for point in self.brands if point.shots == shots), None)
 
 
+class NineLabels(ResultPart):
+    """The nine labels of the 9-way study: how often the customer bought more than a user who is none."""
+
+    ahead_of_others: float  #: than one of the eight others, members of source ways
+    ahead_of_anybody: float  #: than a train user who is no customer of the target
+
+
 class EvaluationFacts(ResultPart):
     """Dates, targets and users as the protocol chose them."""
 
@@ -157,6 +164,7 @@ class EvaluationFacts(ResultPart):
     remarks: tuple[str, ...]
     chosen: str = ""  #: which brands are targets, and how large they are, as a sentence
     having: dict[str, int] = {}  #: what is known of users → how many of them it is known of
+    nine_labels: NineLabels | None = None  #: of the 9-way study
     first: tuple[int, int] | None = None  #: least and most test users whose lift is told
 
     @property
