@@ -1,10 +1,11 @@
 """Writes docs/results/profiling.md and its pictures from the JSON of `hourfold profile-eval`.
 
-Run `python docs/build_profiling.py F.json MODALITIES.json` with whichever of them are new; without any, the
-page is written again from what docs/results/data/ holds. The study of modalities (`--table modalities`) is a
-section of the page. Each JSON is kept there in a small form, its summary made anew from the rows: without
-those by seed and draw, and without the settings of every system. Prose is in
-docs/results/parts/profiling.txt: its numbers too come from the JSON.
+Run `python docs/build_profiling.py F.json MODALITIES.json NINE_WAYS.json` with whichever of them are new;
+without any, the page is written again from what docs/results/data/ holds. The study of modalities (`--table
+modalities`) is a section of the page, and so is that of nine ways (`--table nine-ways`), in place of the main
+evaluation's. Each JSON is kept there in a small form, its summary made anew from the rows: without those by
+seed and draw, and without the settings of every system. Prose is in docs/results/parts/profiling.txt: its
+numbers too come from the JSON.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     from assets.experiments.profilers.results import ProfileResult
 
 DOCS = Path(__file__).resolve().parent
-MAIN, MODALITIES = "profiling", "profiling-modalities"  #: files in docs/results/data
+MAIN, MODALITIES, NINE_WAYS = "profiling", "profiling-modalities", "profiling-nine-ways"
+OF_TABLE = {"modalities": MODALITIES, "nine-ways": NINE_WAYS}  #: table → file in docs/results/data
 
 
 def main(arguments: list[str], docs: Path = DOCS) -> int:
@@ -32,14 +34,14 @@ def main(arguments: list[str], docs: Path = DOCS) -> int:
     data.mkdir(parents=True, exist_ok=True)
     for argument in arguments:
         document = json.loads(Path(argument).read_text())
-        name = MODALITIES if document["settings"]["table"] == "modalities" else MAIN
+        name = OF_TABLE.get(document["settings"]["table"], MAIN)
         (data / f"{name}.json").write_text(dumped(document))
     results = stored(docs)
     if MAIN not in results:
-        print("usage: python docs/build_profiling.py F.json [MODALITIES.json]")
+        print("usage: python docs/build_profiling.py F.json [MODALITIES.json] [NINE_WAYS.json]")
         return 2
     template = (docs / "results" / "parts" / "profiling.txt").read_text()
-    text = page(results[MAIN], results.get(MODALITIES), template)
+    text = page(results[MAIN], results.get(MODALITIES), template, results.get(NINE_WAYS))
     (docs / "results" / "profiling.md").write_text(text)
     for file, png in pictures(results[MAIN]).items():
         (docs / "images" / file).write_bytes(png)
@@ -50,7 +52,7 @@ def stored(docs: Path = DOCS) -> dict[str, ProfileResult]:
     """Name → the evaluation that docs/results/data/ holds of it."""
     from assets.experiments.profilers.compact_json import read
 
-    files = {name: docs / "results" / "data" / f"{name}.json" for name in (MAIN, MODALITIES)}
+    files = {name: docs / "results" / "data" / f"{name}.json" for name in (MAIN, *OF_TABLE.values())}
     return {name: read(json.loads(file.read_text())) for name, file in files.items() if file.exists()}
 
 

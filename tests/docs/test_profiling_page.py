@@ -11,9 +11,12 @@ import pytest
 from assets.experiments.number_format import number
 from assets.experiments.profilers.compact_json import FORM, LEFT_OUT, compact, dumped, read
 from assets.experiments.profilers.paired import OURS
+from assets.experiments.profilers.results import NineLabels
 from assets.experiments.profilers.rows import rows_with, table
+from assets.experiments.profilers.summary import summary
 from docs.pages.profiling import page
 from tests.assets.experiments.profile_rows import evaluated
+from tests.assets.experiments.test_as_printed import rows_of
 from tests.docs.builders import DOCS, ROOT, builder_of, templates
 
 STORED = DOCS / "results" / "data" / "profiling.json"
@@ -92,7 +95,7 @@ def test_a_figure_that_the_json_lacks_is_refused_by_name(results):
 def test_the_published_page_is_the_one_of_the_stored_evaluations(builder):
     stored = builder.stored()
     template = (DOCS / "results" / "parts" / "profiling.txt").read_text()
-    text = page(stored[builder.MAIN], stored.get(builder.MODALITIES), template)
+    text = page(stored[builder.MAIN], stored.get(builder.MODALITIES), template, stored.get(builder.NINE_WAYS))
     assert (DOCS / "results" / "profiling.md").read_text() == text, "run docs/build_profiling.py"
 
 
@@ -106,3 +109,24 @@ def test_every_row_of_the_readme_is_a_system_of_the_stored_evaluation(builder):
     cells = [re.findall(r"\*{0,2}(\.\d{4})\*{0,2} \|", line) for line in readme.splitlines()]
     shown = [tuple(row) for row in cells if len(row) == 3]
     assert shown and not set(shown) - published
+
+
+def test_a_study_of_nine_ways_takes_the_place_of_the_other_and_says_how_active_its_labels_are(results):
+    main = results["main"]
+    nine = main.model_copy(
+        update={
+            "settings": main.settings.model_copy(update={"table": "nine-ways", "draws": 7}),
+            "protocol": main.protocol.model_copy(
+                update={"nine_labels": NineLabels(ahead_of_others=0.512, ahead_of_anybody=0.768)}
+            ),
+            "summary": summary(
+                [*rows_of("ridge", 0.6, 0.55, 0.25), *rows_of("normal_training", 0.45, 0.5, 0.05)],
+                ("ridge", "normal_training"),
+            ),
+        }
+    )
+    text = page(main, None, "{{ood}}", nine)
+    assert "--draws 7" in text and "--table nine-ways" in text
+    assert "51 % of pairs" in text and "77 %" in text
+    assert "| **all** | ridge | .2500" in text and "No growth of accuracy is quoted" in text
+    assert page(main, None, "{{ood}}").strip() == ""

@@ -84,7 +84,7 @@ def ood(summary: Summary) -> str:
             "several ways counts in each, so that 1 cannot be reached. AUPR and AUROC rank newcomers by the "
             "probability of the target's way. How active a user is cancels, so that a system that reads no "
             "support stands at chance and at .5. Fewer draws than above.",
-            ("accuracy", *AREAS),
+            ("accuracy", *AREAS) if any(nine.accuracy is not None for _, nine in printed) else AREAS,
         ),
     )
     return "\n\n".join(part for part in parts if part)

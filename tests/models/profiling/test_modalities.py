@@ -131,3 +131,13 @@ def test_labels_are_taught_as_they_were_and_count_where_they_say_something(data)
     assert not np.array_equal(score, scored(told, ()))
     late = ready_with(("labels",), SETTINGS, told, EVERYBODY, None, earlier=None, **asked)
     assert (late.gains.gain(20) == 0).all(), "what nobody knew when the window began has taught nothing"
+
+
+def test_the_default_audience_model_reads_purchases_alone(data):
+    blind = replace(data, modalities=(), demographics=None, labels=None)
+    one, other = (
+        MetaProfilePrior.train(SETTINGS, shop, EVERYBODY, seed=0).ready(shop, EVERYBODY)
+        for shop in (data, blind)
+    )
+    customers = np.arange(0, USERS, 7)
+    np.testing.assert_array_equal(one.score(customers), other.score(customers))
