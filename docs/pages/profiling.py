@@ -21,7 +21,7 @@ from models.metrics import FIGURES
 
 def page(
     result: ProfileResult,
-    of_modalities: ProfileResult | None,
+    of_modalities: Sequence[ProfileResult],
     template: str,
     of_nine_ways: ProfileResult | None = None,
 ) -> str:
@@ -29,21 +29,27 @@ def page(
 
     Args:
         result: of `hourfold profile-eval`.
-        of_modalities: of `hourfold profile-eval --table modalities`, where it was run.
+        of_modalities: of `hourfold profile-eval --table modalities`, each run of it.
         template: Markdown with names of parts.
-        of_nine_ways: of `hourfold profile-eval --table nine-ways`, where it was run.
+        of_nine_ways: of `hourfold profile-eval --table nine-ways`, where it was run: its printed reading
+            takes the place of the main evaluation's, which has no accuracy.
     """
 
     def modalities(_: ProfileResult) -> str:
-        if of_modalities is None:
-            return ""
-        text = brand_report.modalities(of_modalities.summary)
-        return f"{text}\n\n{_origin(of_modalities)}"
+        texts = [f"{brand_report.modalities(one.summary)}\n\n{_origin(one)}" for one in of_modalities]
+        return "\n\nA second run, of other modalities:\n\n".join(
+            [texts[0], *(text.partition("\n\n")[2] for text in texts[1:])] if texts else []
+        )
 
     def nine_ways(_: ProfileResult) -> str:
         if of_nine_ways is None:
             return report.ood(result.summary)
-        parts = (report.ood(of_nine_ways.summary), active_labels(of_nine_ways), _origin(of_nine_ways))
+        parts = (
+            report.target_way(result.summary),
+            active_labels(of_nine_ways),
+            report.as_printed(of_nine_ways.summary),
+            _origin(of_nine_ways),
+        )
         return "\n\n".join(part for part in parts if part)
 
     return filled(template, result, PARTS | {"modalities": modalities, "ood": nine_ways})

@@ -66,28 +66,33 @@ def budget_name(name: str) -> str:
 
 def ood(summary: Summary) -> str:
     """Table 3, as ours and as printed."""
-    ours = [(entry.system, entry.ood) for entry in summary if entry.ood is not None]
-    printed = [(entry.system, entry.ood_as_printed) for entry in summary if entry.ood_as_printed is not None]
-    parts = (
-        _nine_ways(
-            ours,
-            "## Table 3: 9-way 1-shot\n\nOne customer of the target and one member of each of eight source "
-            "ways. A user's score is that of the target's way alone. Intervals of a target are over support "
-            "draws (narrow: they share their test users), of *all* over targets and folds.",
-        ),
-        _nine_ways(
-            printed,
-            "## Table 3 as printed: nine ways against each other\n\nEach of the nine users is the support of "
-            "its own way, and a softmax over the nine says to which a user belongs. *Accuracy*: of a way's "
-            "members among the test users (of the target's, the newcomers) the share whose likeliest way it "
-            f"is, mean over the nine ways; chance is 1/{WAYS} = {number(1 / WAYS)}, and whoever belongs to "
-            "several ways counts in each, so that 1 cannot be reached. AUPR and AUROC rank newcomers by the "
-            "probability of the target's way. How active a user is cancels, so that a system that reads no "
-            "support stands at chance and at .5. Fewer draws than above.",
-            ("accuracy", *AREAS) if any(nine.accuracy is not None for _, nine in printed) else AREAS,
-        ),
+    return "\n\n".join(part for part in (target_way(summary), as_printed(summary)) if part)
+
+
+def target_way(summary: Summary) -> str:
+    """Table 3, a user scored by the target's way alone."""
+    return _nine_ways(
+        [(entry.system, entry.ood) for entry in summary if entry.ood is not None],
+        "## Table 3: 9-way 1-shot\n\nOne customer of the target and one member of each of eight source "
+        "ways. A user's score is that of the target's way alone. Intervals of a target are over support "
+        "draws (narrow: they share their test users), of *all* over targets and folds.",
     )
-    return "\n\n".join(part for part in parts if part)
+
+
+def as_printed(summary: Summary) -> str:
+    """Table 3, nine ways against each other."""
+    printed = [(entry.system, entry.ood_as_printed) for entry in summary if entry.ood_as_printed is not None]
+    return _nine_ways(
+        printed,
+        "## Table 3 as printed: nine ways against each other\n\nEach of the nine users is the support of "
+        "its own way, and a softmax over the nine says to which a user belongs. *Accuracy*: of a way's "
+        "members among the test users (of the target's, the newcomers) the share whose likeliest way it "
+        f"is, mean over the nine ways; chance is 1/{WAYS} = {number(1 / WAYS)}, and whoever belongs to "
+        "several ways counts in each, so that 1 cannot be reached. AUPR and AUROC rank newcomers by the "
+        "probability of the target's way. How active a user is cancels, so that a system that reads no "
+        "support stands at chance and at .5. Fewer draws than above.",
+        ("accuracy", *AREAS) if any(nine.accuracy is not None for _, nine in printed) else AREAS,
+    )
 
 
 def _nine_ways(entries: Sequence[tuple[str, NineWay]], title: str, figures: tuple[str, ...] = AREAS) -> str:
