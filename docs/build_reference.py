@@ -147,8 +147,8 @@ def rules_page() -> str:
         "Great Expectations judges the columns as they were read. A name with an ending, such as `price not "
         "readable` or `user_id is known`, is a column that is described in `expectations/row_facts.py`.",
         _table(columns, rows["row"]),
-        "## Rules about single values\n\nWhat breaks one is taken as unknown, and told of; the row is loaded. "
-        "They are about `request_id` of exposures and content vectors of users and items. What breaks "
+        "## Rules about single values\n\nWhat breaks one is taken as unknown, and told of; the row is "
+        "loaded. They are about `request_id` of exposures and content vectors of users and items. What breaks "
         "`request_item_unique` stays as it is.",
         _table(columns, rows["value"]),
         "## Batch rules\n\nA batch that breaks one is not written; the state before stays.",
