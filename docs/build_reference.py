@@ -148,8 +148,8 @@ def rules_page() -> str:
         "readable` or `user_id is known`, is a column that is described in `expectations/row_facts.py`.",
         _table(columns, rows["row"]),
         "## Rules about single values\n\nWhat breaks one is taken as unknown, and told of; the row is "
-        "loaded. They are about `request_id` of exposures and content vectors of users and items. What breaks "
-        "`request_item_unique` stays as it is.",
+        "loaded. They are about `request_id` of exposures and content vectors of users and items. What "
+        "breaks `request_item_unique` stays as it is.",
         _table(columns, rows["value"]),
         "## Batch rules\n\nA batch that breaks one is not written; the state before stays.",
         _table((*columns[:3], "message", columns[3]), rows["batch"]),
