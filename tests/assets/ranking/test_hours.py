@@ -48,19 +48,23 @@ def _runs(ready, kind):
 
 
 def _perturb(ready, hour):
-    """Change, delete and add what is received in `hour`, and load it: labels flipped, a third of exposures
-    and external clicks dropped, some given to other users.
+    """Change, delete and add what is received in `hour`, and load it: labels flipped, a third of lists shown
+    and of external clicks dropped, some given to other users.
+
+    Lists that stay are left whole: what stands in a list is known when it is served.
     """
     for table in ("exposures", "external_clicks"):
         folder = ready.landing / table / f"date={hour[:10]}" / f"hour={hour[11:13]}"
         (path,) = folder.glob("*.parquet")
         frame = pd.read_parquet(path)
         assert len(frame) >= 6, f"too few {table} to perturb"
-        kept = frame[np.arange(len(frame)) % 3 != 0].copy()
+        one = frame["request_id"] if table == "exposures" else pd.Series(np.arange(len(frame)))
+        kept = frame[pd.factorize(one)[0] % 3 != 1].copy()
         added = kept.iloc[: len(kept) // 2].copy()
         added["user_id"] = kept["user_id"].to_numpy()[::-1][: len(added)]
         if table == "exposures":
             added["exposure_id"] += 10**9
+            added["request_id"] += 10**9
             kept["clicked"] = (1 - kept["clicked"].astype(int)).astype(frame["clicked"].dtype)
         pd.concat([kept, added]).to_parquet(path, index=False)
         ingest(ready.deployment.paths(ready.home), table, [hour], force=True)
