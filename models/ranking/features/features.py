@@ -204,7 +204,7 @@ class Features:
         wanted = settings or saved
         saved.check_subset(folder, wanted)
         files = ArrayFiles(folder)
-        users, items = (EntityTable(**part_of(files.arrays, name)) for name in ("users", "items"))
+        users, items = (EntityTable.from_arrays(part_of(files.arrays, name)) for name in ("users", "items"))
         zone = described["zone_offset_ms"]
         counts = count_history(wanted, described["counts"]["origin"], zone, items.width)
         counts.restore(described["counts"], part_of(files.arrays, "counts"))
