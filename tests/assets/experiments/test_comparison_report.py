@@ -92,9 +92,9 @@ def test_gains_by_age_have_errors_over_users(result):
 
 def test_every_system_says_which_parts_it_holds_and_what_they_are_worth(result):
     shown = held(result)
-    assert line_of(shown, "lsttm").endswith("| yes | yes | yes | yes |  |  |  |")
-    assert line_of(shown, "lsttm_spectral").endswith("|  | yes | yes |  | ours | ours | ours |")
-    assert line_of(shown, "deepfm").endswith("|  |  |  |  |  |  |  |")
+    assert line_of(shown, "lsttm").endswith("| yes | yes | yes | yes |  |  | ours |  |")
+    assert line_of(shown, "lsttm_spectral").endswith("|  | yes | yes |  | ours | ours | ours | ours |")
+    assert line_of(shown, "deepfm").endswith("|  |  |  |  |  |  |  |  |")
     test = result.between("lsttm", "lsttm_no_meta")
     line = line_of(shown, "temporal MAML")
     assert line.startswith("| temporal MAML | lsttm | lsttm_no_meta | ") and signed(test.difference) in line
