@@ -62,6 +62,7 @@ FIGURES: dict[str, Figure] = {
     "dt": Figure("DT", "seconds a user", digits=1),
     "aupr": Figure("AUPR", "average precision"),
     "auroc": Figure("AUROC", "a newcomer is ranked above another user"),
+    "accuracy": Figure("accuracy", "the likeliest of nine ways is the user's"),
     "within_quintiles": Figure("within activity quintiles", "AUROC among users of like activity"),
     "top_lift": Figure("top lift", "share of newcomers among the first, over the base rate", digits=2),
     "base_rate": Figure("base rate", "share of newcomers", higher_is_better=None),
