@@ -1,8 +1,9 @@
 """One system less another in the table of brands, paired by brand and fold, corrected over its family.
 
 The main system is set against every other. Of the study of modalities, the systems that leave one out are set
-against the one with all where it was run, the others against the one that has purchases alone. A family is one
-figure at one support size against one system: Holm's rule is over the others of it. Differences are tested by a bootstrap over brands and folds, both drawn with replacement.
+against the one with all where it was run, the others against the one that has purchases alone. A family is
+one figure at one support size against one system: Holm's rule is over the others of it. Differences are
+tested by a bootstrap over brands and folds, both drawn with replacement.
 """
 
 from __future__ import annotations
