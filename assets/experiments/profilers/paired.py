@@ -15,8 +15,8 @@ import numpy as np
 
 from assets.experiments.profilers import protocol
 from assets.experiments.profilers.figured import Difference
+from assets.experiments.profilers.protocol import MODALITIES
 from assets.experiments.profilers.rows import ProfileRow, axes_of, rows_with, table
-from assets.experiments.profilers.settings import MODALITIES
 from models.metrics import holm
 from models.metrics.growth import mean_interval, wins
 
