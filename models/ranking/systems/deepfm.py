@@ -42,7 +42,8 @@ class DeepFMSettings(FieldSettings):
 
     def module(self, layout: Layout, generator: torch.Generator) -> DeepFM:
         """See `SystemSettings.module`."""
-        return DeepFM(len(layout), self.hidden, generator, extra=len(self.behaviours.lists))
+        content, extra = self.content_and_lists(layout, generator)
+        return DeepFM(len(layout), self.hidden, generator, extra=extra).reading(content)
 
 
 DEEPFM = SystemEntry(

@@ -22,6 +22,7 @@ from models.ranking.features.event_log import DAY_MS, HOUR_MS
 from orchestration.cli import app
 from simulator import SimulatorSettings
 from simulator.feed.fill import fill
+from simulator.feed.serving import Serving
 from simulator.feed.users import FIRST_ID
 from simulator.feed.world import World
 from tests.assets.experiments.random_comparison import random_ab
@@ -245,6 +246,7 @@ def test_the_log_is_what_the_landing_files_say(tmp_path):
         log.exposures.dwell_seconds, shown["dwell_seconds"].astype(np.float32), equal_nan=True
     )
     assert one_to_one(log.exposures.item, shown["item_id"])
+    assert one_to_one(log.exposures.request, shown["request_id"])
     for column, name in enumerate(("ctx_device", "ctx_position", "ctx_impression")):
         assert one_to_one(log.exposures.context[:, column], shown[name])
     assert np.array_equal(log.external.received_at, ms(external["received_at"]))
@@ -257,6 +259,19 @@ def test_the_log_is_what_the_landing_files_say(tmp_path):
     assert np.array_equal(log.items.published_at[catalogue:], ms(items["published_at"][news]))
     for column, name in enumerate(("topic", "subtopic", "provider", "kind", "length", "tone")):
         assert one_to_one(log.items.fields[:, column], items[name].iloc[order]), name
+    assert np.array_equal(log.items.vectors, np.stack(items["content_vector"].iloc[order]))
+
+
+def test_candidates_of_an_impression_are_one_request():
+    serving = Serving(World(SimulatorSettings.tiny(days=1)), 40)
+    requests = serving.next()
+    while not len(requests):
+        requests = serving.next()
+    log = SimulatedLog(serving.world).candidates(requests)
+    offered = requests.item >= 0
+    numbers = np.broadcast_to(requests.impression[:, None], offered.shape)[offered]
+    assert np.array_equal(log.exposures.request, numbers)
+    assert log.items.vectors.shape == (len(log.items), 32) and np.isfinite(log.items.vectors).all()
 
 
 def test_the_command_says_that_users_are_simulated(tmp_path):
