@@ -92,8 +92,9 @@ def as_printed(summary: Summary) -> str:
         printed,
         "## Table 3 as printed: nine ways against each other\n\nEach of the nine users is the support of "
         "its own way, and a softmax over the nine says to which a user belongs. AUPR and AUROC rank "
-        f"newcomers by the probability of the target's way.{accuracy * measured} How active a user is cancels, "
-        f"so that a system that reads no support stands at .5{' and at chance' * measured}. Fewer draws than above.",
+        f"newcomers by the probability of the target's way.{accuracy * measured} How active a user is "
+        "cancels, so that a system that reads no support stands at .5"
+        f"{' and at chance' * measured}. Fewer draws than above.",
         ("accuracy", *AREAS) if measured else AREAS,
     )
 
