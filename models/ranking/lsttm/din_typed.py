@@ -85,6 +85,11 @@ class DINTypedSettings(SystemSettings):
         return self.numbers is not None
 
     @property
+    def graph_factors(self) -> FactorSettings | None:
+        """See `SystemSettings.graph_factors`."""
+        return None if self.numbers is None else self.numbers.factors
+
+    @property
     def uses_long_term(self) -> bool:
         """Only where `long_term` asks for it."""
         return self.long_term
@@ -104,14 +109,14 @@ class DINTypedSettings(SystemSettings):
     def graph(self, events: EventDays, view: RowView) -> NeighbourIndex:
         """The typed events of recent days, and factors of the click graph."""
         typed = TypedIndex.of(self.typed, view, self.neighbour_events(events))
-        if self.numbers is None:
+        if self.graph_factors is None:
             return typed
-        factors = FactoredDays.of(self.numbers.factors, events, self.training.window_days)
+        factors = FactoredDays.of(self.graph_factors, events, self.training.window_days)
         return PartsIndex(typed, None, factors)
 
     def load_graph(self, folder: Path, view: RowView) -> NeighbourIndex:
         """What `save` wrote, memory-mapped."""
-        if self.numbers is None:
+        if self.graph_factors is None:
             return TypedIndex.load(self.typed, view, folder)
         typed = TypedIndex.load(self.typed, view, folder / ENCODER)
         return PartsIndex(typed, None, FactoredDays.load(folder / FACTORS))

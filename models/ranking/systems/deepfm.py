@@ -15,8 +15,9 @@ from models.ranking.features.batch import Batch
 from models.ranking.features.codes import Layout
 from models.ranking.features.event_log import EventDays
 from models.ranking.features.neighbours import NeighbourIndex, RowView
+from models.ranking.lsttm.click_factors import FactorSettings
 from models.ranking.lsttm.factored_days import FactoredDays
-from models.ranking.lsttm.graph_parts import CLICKS, FACTORS, PartsIndex
+from models.ranking.lsttm.graph_parts import CLICKS, FACTORS, GraphParts, PartsIndex
 from models.ranking.lsttm.numbers import Numbers, NumberSettings
 from models.ranking.systems.fields import FieldRanker, FieldSettings, field_sums
 from models.ranking.training.loop import TrainingSettings
@@ -57,7 +58,8 @@ class DeepFM(FieldRanker):
         if self.numbers is None:
             return fm_and_network(self.mlp, rows_RW, fields, after=beside)
         assert batch.codes is not None
-        values = self.numbers(batch.codes, batch.graph.factors)
+        parts = batch.graph if isinstance(batch.graph, GraphParts) else GraphParts()
+        values = self.numbers(batch.codes, parts.factors)
         scaled = self.numbers.weight * values
         logits = fm_and_network(self.mlp, rows_RW, fields, after=beside, numbers=scaled, paired=self.paired)
         return logits + (values @ self.numbers.linear).squeeze(-1)
@@ -76,6 +78,11 @@ class DeepFMSettings(FieldSettings):
         """Counts that are read as numbers come as codes."""
         return self.numbers is not None
 
+    @property
+    def graph_factors(self) -> FactorSettings | None:
+        """See `SystemSettings.graph_factors`."""
+        return None if self.numbers is None else self.numbers.factors
+
     def module(self, layout: Layout, generator: torch.Generator) -> DeepFM:
         """See `SystemSettings.module`."""
         numbers = None if self.numbers is None else Numbers(self.numbers, layout)
@@ -85,14 +92,14 @@ class DeepFMSettings(FieldSettings):
     def graph(self, events: EventDays, view: RowView) -> NeighbourIndex | None:
         """The latest clicks by user, and factors of the click graph; None with neither."""
         clicks = super().graph(events, view)
-        if self.numbers is None:
+        if self.graph_factors is None:
             return clicks
-        factors = FactoredDays.of(self.numbers.factors, events, self.training.window_days)
+        factors = FactoredDays.of(self.graph_factors, events, self.training.window_days)
         return PartsIndex(None, clicks, factors)
 
     def load_graph(self, folder: Path, view: RowView) -> NeighbourIndex | None:
         """What `save` wrote, memory-mapped."""
-        if self.numbers is None:
+        if self.graph_factors is None:
             return super().load_graph(folder, view)
         clicks = super().load_graph(folder / CLICKS, view)
         return PartsIndex(None, clicks, FactoredDays.load(folder / FACTORS))

@@ -109,6 +109,11 @@ class LightGBMSettings(SystemSettings):
         """Only where `long_term` asks for it."""
         return self.long_term
 
+    @property
+    def graph_factors(self) -> FactorSettings | None:
+        """See `SystemSettings.graph_factors`."""
+        return self.factors
+
     def module(self, layout: Layout, generator: torch.Generator) -> Trees:  # noqa: ARG002
         """See `SystemSettings.module`."""
         return Trees(layout)
