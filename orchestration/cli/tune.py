@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 Write = Annotated[bool, typer.Option("--write", help="Take the chosen settings from now on, in this home.")]
 Mlflow = Annotated[bool, typer.Option("--mlflow/--no-mlflow", help="Record the trials in MLflow.")]
+Export = Annotated[
+    Path | None,
+    typer.Option(help="Write the days to this file and stop: the study runs on a machine without a home."),
+]
 
 
 @from_settings(TuneSettings)
@@ -29,6 +33,7 @@ def tune(
     workers: Workers = 1,
     write: Write = False,
     mlflow: Mlflow = True,
+    export: Export = None,
 ) -> None:
     """Tune systems: one budget of trials for each, scored on validation days as a comparison would.
 
@@ -39,12 +44,17 @@ def tune(
     Example:
 
         hourfold tune --source simulator --systems deepfm,lsttm --days 2025-03-08..2025-03-09 --out study.json
+
+    `--export days.pickle` writes what the study needs; there, `python -m assets.experiments.tuning.elsewhere
+    days.pickle --out study.json --workers 32` runs it. Back here, the same command with that `study.json`
+    records it.
     """
     from assets.common.tuned import FILE
     from assets.experiments.comparison.prepare import prepare
     from assets.experiments.comparison.settings import CompareSettings
     from assets.experiments.source_logs import hash_of
     from assets.experiments.tuning.days import LoggedDays
+    from assets.experiments.tuning.elsewhere import export as write_days
     from assets.experiments.tuning.run import tune as run
     from assets.experiments.tuning.tracking import record
     from assets.experiments.workers import WorkerFailed
@@ -56,12 +66,19 @@ def tune(
         settings = TuneSettings.model_validate(chosen)
         fields = settings.model_dump(include={"source", "systems", "days", "size", "device"})
         logs = prepare(CompareSettings.model_validate(fields), data, progress=progress)
+        read, data_hash = LoggedDays(logs, settings.days), hash_of(logs, settings.days)
+        if export is not None:
+            write_days(
+                settings, read, export, simulated=logs.simulated, data_hash=data_hash, progress=progress
+            )
+            console.print(f"Written: {export}")
+            return
         result = run(
             settings,
-            LoggedDays(logs, settings.days),
+            read,
             out,
             simulated=logs.simulated,
-            data_hash=hash_of(logs, settings.days),
+            data_hash=data_hash,
             workers=workers,
             progress=progress,
         )
