@@ -52,7 +52,7 @@ class GateContext:
     purchased: PurchaseLookup | None = None
     """First purchases in the warehouse, for cancellations of what the call does not hold; None: none."""
     asking: Callable[[], AbstractContextManager[object]] = nullcontext
-    """What `known`, `existing_ids` and `purchased` share while several of them are asked, one after another."""
+    """What `known`, `existing_ids` and `purchased` share while they are asked, one after another."""
     domains: Collection[str] = ()
     """Domains of the source; empty takes any."""
     history: pd.DataFrame | None = None

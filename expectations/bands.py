@@ -61,13 +61,8 @@ def add_bands(
         return _same(days, name, table, settings)
 
     banded = _count_band(banded, days, expected("log_rows"), settings)
-    # A table without clicks or levels has no bands of them: pandas takes as long over nothing as over a year.
-    if past["clicks"].notna().any():
-        rated = days[days["kept"] > 0]  # an hour without rows says nothing about its rate
-        banded["click_rate_low"], banded["click_rate_high"] = _rate_band(rated, table["kept"], settings)
-    else:
-        banded[["click_rate_low", "click_rate_high"]] = np.nan
-    if past["level"].notna().any():
+    banded["click_rate_low"], banded["click_rate_high"] = _rate_band(days, table["kept"], settings)
+    if past["level"].notna().any():  # of nothing, pandas takes as long as of a year
         banded = _level_band(banded, days, expected("level"), settings)
     else:
         banded[list(_LEVELS)] = np.nan
@@ -165,6 +160,9 @@ def _rate_band(days: pd.DataFrame, rows: pd.Series, settings: GateSettings) -> t
     A day's rate is drawn to that of all days as if it had `rows_together` rows more, so that the median of
     nearly empty hours means something. The noise of n rows is 1/√(n p (1 − p)); former rows have theirs too.
     """
+    if days["clicks"].isna().all():
+        return np.full(len(rows), np.nan), np.full(len(rows), np.nan)
+    days = days[days["kept"] > 0]  # an hour without rows says nothing about its rate
     index, together = rows.index, settings.rows_together
     sums = days.groupby("partition")[["clicks", "kept"]].transform("sum")
     pooled = (sums["clicks"] + 0.5) / (sums["kept"] + 1.0)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import pandas as pd
 
+from assets.logs.shared_opening import Opener, SharedOpening
 from warehouse.landing import closed_days, layout
 from warehouse.landing.contract import PROFILING_TABLES, PartitionKind, table_contract
 from warehouse.landing.description import FILE_NAME, SourceDescription
@@ -28,9 +29,6 @@ from warehouse.store.warehouse import Warehouse
 if TYPE_CHECKING:
     from expectations.gate import GateContext, GateResult, Lookup
     from expectations.settings import GateSettings
-
-Opener = Callable[[], AbstractContextManager[Warehouse | None]]
-"""Opens the warehouse to read; None where nothing has been loaded."""
 
 ATTEMPTS = 3  #: the last one judges while it holds the warehouse, so that nothing can come between
 
@@ -187,32 +185,6 @@ def _context(question: Question, opened: Opener) -> tuple[GateContext, str]:
         settings=question.settings,
     )
     return context, state
-
-
-class SharedOpening:
-    """An opener under which questions that are asked one after another open the warehouse once."""
-
-    def __init__(self, opened: Opener) -> None:
-        self._opened = opened
-        self._asking: ExitStack | None = None
-        self._warehouse: Warehouse | None = None
-
-    @contextmanager
-    def asking(self) -> Iterator[None]:
-        """The first question within opens the warehouse, the end of the `with` block lets go of it."""
-        try:
-            with ExitStack() as self._asking:
-                yield
-        finally:
-            self._asking = self._warehouse = None
-
-    def __call__(self) -> AbstractContextManager[Warehouse | None]:
-        """The warehouse to read."""
-        if self._asking is None:
-            return self._opened()
-        if self._warehouse is None:
-            self._warehouse = self._asking.enter_context(self._opened())
-        return nullcontext(self._warehouse)
 
 
 @dataclass(frozen=True)

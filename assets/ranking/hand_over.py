@@ -10,10 +10,9 @@ hour's, never more.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from assets.ranking.hour import Hour
     from models.ranking.day import ScoredHour, ServedDay
 
 Failed = ValueError | ArithmeticError  #: what a system that cannot score raises
@@ -35,7 +34,8 @@ class RunHour:
     """What the steps of one run know of its hour."""
 
     run: str = ""
-    hour: Hour | None = None  #: for the one step that takes it: one that is tried again looks anew
+    #: the opened `Hour`, for the one step that takes it: one that is tried again looks anew
+    hour: Any = None
     scores: dict[tuple[str, str, str], ScoredHour | Failed] = field(default_factory=dict)
 
 

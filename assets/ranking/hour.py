@@ -116,8 +116,9 @@ def open_hour(warehouse: WarehouseResource, states: States, key: str, run: str |
     """
     left = hand_over.of_run(run)
     if left.hour is not None and left.hour.key == key:
-        hour, left.hour = left.hour, None
-        return hour
+        taken: Hour = left.hour
+        left.hour = None
+        return taken
     deployment = warehouse.deployment
     zone = deployment.service_zone
     with warehouse.open() as opened:
@@ -129,8 +130,9 @@ def open_hour(warehouse: WarehouseResource, states: States, key: str, run: str |
         loaded = LoadedHours(opened, zone, key)
         starts, failed = _starts(states, deployment.systems, key, loaded)
         needed = sorted({key}.union(*(start.catch_up for start in starts)))
-        left.hour = Hour(key, loaded.hours, starts, read_hours(opened, zone, needed), failed)
-    return left.hour
+        hour = Hour(key, loaded.hours, starts, read_hours(opened, zone, needed), failed)
+    left.hour = hour
+    return hour
 
 
 def _starts(

@@ -34,7 +34,7 @@ def pack(hours: list[EventLog]) -> dict[str, np.ndarray]:
 
 
 def unpack(arrays: dict[str, np.ndarray]) -> list[EventLog]:
-    """The hours that `pack` took."""
+    """The hours that `pack` took; columns that an earlier version did not know get their defaults."""
     types = {"exposures": Exposures, "external": ExternalClicks, "users": Entities, "items": Entities}
     arrays = {name: a.astype(np.int64) if a.dtype.kind == "i" else a for name, a in arrays.items()}
     ends = {part: np.concatenate([[0], np.cumsum(arrays[f"{part}.length"])]) for part in types}
@@ -42,7 +42,8 @@ def unpack(arrays: dict[str, np.ndarray]) -> list[EventLog]:
     def piece(part: str, number: int) -> Any:
         first, last = ends[part][number : number + 2]
         kind = types[part]
-        return kind(**{f.name: arrays[f"{part}.{f.name}"][first:last] for f in fields(kind)})
+        names = [f.name for f in fields(kind) if f"{part}.{f.name}" in arrays]
+        return kind(**{name: arrays[f"{part}.{name}"][first:last] for name in names})
 
     return [
         EventLog(
