@@ -16,6 +16,7 @@ from orchestration.cli.tables import new_table, or_dash
 
 if TYPE_CHECKING:
     from assets.experiments.tuning.results import TuningResult
+    from models.progress import Progress
 
 Write = Annotated[bool, typer.Option("--write", help="Take the chosen settings from now on, in this home.")]
 Mlflow = Annotated[bool, typer.Option("--mlflow/--no-mlflow", help="Record the trials in MLflow.")]
@@ -50,12 +51,6 @@ def tune(
     records it.
     """
     from assets.common.tuned import FILE
-    from assets.experiments.comparison.prepare import prepare
-    from assets.experiments.comparison.settings import CompareSettings
-    from assets.experiments.source_logs import hash_of
-    from assets.experiments.tuning.days import LoggedDays
-    from assets.experiments.tuning.elsewhere import export as write_days
-    from assets.experiments.tuning.run import tune as run
     from assets.experiments.tuning.tracking import record
     from assets.experiments.workers import WorkerFailed
     from assets.logs.ingest import BatchRejected
@@ -64,16 +59,40 @@ def tune(
     started, errors = time.time(), (ValueError, LookupError, FileNotFoundError, WorkerFailed, BatchRejected)
     with plain_errors(*errors), progress_bars() as progress:
         settings = TuneSettings.model_validate(chosen)
-        fields = settings.model_dump(include={"source", "systems", "days", "size", "device"})
-        logs = prepare(CompareSettings.model_validate(fields), data, progress=progress)
-        read, data_hash = LoggedDays(logs, settings.days), hash_of(logs, settings.days)
-        if export is not None:
-            write_days(
-                settings, read, export, simulated=logs.simulated, data_hash=data_hash, progress=progress
-            )
+        result = _study(settings, data, out, workers, export, progress)
+        if result is None:
             console.print(f"Written: {export}")
             return
-        result = run(
+        home = prepare_home()
+        own = home.source(settings.source).root / FILE
+        if mlflow:
+            record(home.mlflow, settings, result, out, progress, started)
+        if write:
+            result.choices().save(own)
+    _print(result, [out, own] if write else [out])
+
+
+def _study(
+    settings: TuneSettings,
+    data: Path | None,
+    out: Path,
+    workers: int,
+    export: Path | None,
+    progress: Progress,
+) -> TuningResult | None:
+    """Run the study; None where its days were written to `export` instead."""
+    from assets.experiments.comparison.prepare import prepare
+    from assets.experiments.comparison.settings import CompareSettings
+    from assets.experiments.source_logs import hash_of
+    from assets.experiments.tuning import elsewhere
+    from assets.experiments.tuning.days import LoggedDays
+    from assets.experiments.tuning.run import tune as run
+
+    fields = settings.model_dump(include={"source", "systems", "days", "size", "device"})
+    logs = prepare(CompareSettings.model_validate(fields), data, progress=progress)
+    read, data_hash = LoggedDays(logs, settings.days), hash_of(logs, settings.days)
+    if export is None:
+        return run(
             settings,
             read,
             out,
@@ -82,13 +101,8 @@ def tune(
             workers=workers,
             progress=progress,
         )
-        home = prepare_home()
-        own = home.source(settings.source).root / FILE
-        if mlflow:
-            record(home.mlflow, settings, result, out, progress, started)
-        if write:
-            result.choices().save(own)
-    _print(result, [out, own] if write else [out])
+    elsewhere.export(settings, read, export, simulated=logs.simulated, data_hash=data_hash, progress=progress)
+    return None
 
 
 def _print(result: TuningResult, written: list[Path]) -> None:

@@ -136,8 +136,8 @@ def _spectral_without(what: str, numbers: dict[str, Any] | None = None, **change
 
     def lacking(settings: SystemSettings) -> SystemSettings:
         assert isinstance(settings, LSTTMSettings) and settings.numbers is not None
-        kept = settings.numbers.model_copy(update=numbers)
-        return settings.model_copy(update={"numbers": kept, **changes})
+        numbers_left = settings.numbers.model_copy(update=numbers)
+        return settings.model_copy(update={"numbers": numbers_left, **changes})
 
     return SystemEntry(
         real=lacking(LSTTM_SPECTRAL.real),

@@ -12,7 +12,7 @@ from models.ranking.instances.rows import CHUNK_ROWS
 from models.ranking.instances.stream import InstanceStream
 
 
-class Rows(Protocol):
+class MatrixRows(Protocol):
     """A matrix float32 [N, C] that is read piece by piece."""
 
     def __len__(self) -> int:
@@ -23,7 +23,7 @@ class Rows(Protocol):
 
 
 class StreamedRows:
-    """`Rows` of some chunks of a stream. The piece read last is held: LightGBM asks for single rows."""
+    """`MatrixRows` of some chunks of a stream. The piece read last is held: LightGBM asks for single rows."""
 
     def __init__(
         self, stream: InstanceStream, chunks: np.ndarray, matrix: Callable[[Batch], np.ndarray]
@@ -62,7 +62,7 @@ class StreamedRows:
         return self._last[1]
 
 
-def assembled(rows: Rows) -> np.ndarray:
+def assembled(rows: MatrixRows) -> np.ndarray:
     """The whole matrix, float32 [N, C]."""
     parts = _parts(rows)
     head = next(parts)
@@ -73,16 +73,16 @@ def assembled(rows: Rows) -> np.ndarray:
     return out
 
 
-def _parts(rows: Rows) -> Iterator[np.ndarray]:
+def _parts(rows: MatrixRows) -> Iterator[np.ndarray]:
     return (rows[first : first + CHUNK_ROWS] for first in range(0, len(rows), CHUNK_ROWS))
 
 
-def pieces(rows: Rows) -> Any:
+def pieces(rows: MatrixRows) -> Any:
     """A `lightgbm.Sequence` of the rows."""
     import lightgbm
 
     class Pieces(lightgbm.Sequence):
-        """Rows of the matrix; float64, as LightGBM samples them."""
+        """MatrixRows of the matrix; float64, as LightGBM samples them."""
 
         batch_size = CHUNK_ROWS
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from models.ranking.features.batch import Batch
 from models.ranking.features.codes import Layout
-from models.ranking.systems.streamed_rows import Rows, assembled, pieces
+from models.ranking.systems.streamed_rows import MatrixRows, assembled, pieces
 from models.ranking.systems.tree_inputs import numbers_of
 from models.settings import Settings
 
@@ -89,7 +89,7 @@ class Trees(nn.Module):
 
     def fit(
         self,
-        rows: Rows,
+        rows: MatrixRows,
         labels: np.ndarray,
         settings: TreeSettings,
         seed: int,
