@@ -127,8 +127,8 @@ def _thin(study: TuningResult) -> str:
         return ""
     return (
         f" A small study: {study.trials} trials on {days} {'day' if days == 1 else 'days'} "
-        f"({days * study.trials} trainings a system) where {TRIALS} on {DAYS} are asked for before anything is "
-        "concluded from it."
+        f"({days * study.trials} trainings a system) where {TRIALS} on {DAYS} are asked for before anything "
+        "is concluded from it."
     )
 
 
