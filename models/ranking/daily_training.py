@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import torch
 from models.layers.embedding import initial_rows
 from models.progress import Progress, silent
 from models.ranking.features.event_log import EventLog
+from models.ranking.features.features import Features
 from models.ranking.features.instances import LatestVectors, VectorsByMorning
 from models.ranking.features.neighbours import RowView
 from models.ranking.features.vocabulary import Vocabulary
@@ -40,19 +42,21 @@ def train_daily(
     features = window.own_features() if isinstance(history, TrainingWindow) else window.features
     spans = window.spans()
     parts = Phases(system.strategy(), system.training, system.adaptation)
-    vocabulary = vocabulary_of(features.layout, spans, parts.with_rows)
+    layout = replace(features.layout, vectors=(features.users.vector_width, features.items.vector_width))
+    vocabulary = vocabulary_of(layout, spans, parts.with_rows)
     graph = system.graph(window.events, RowView(vocabulary, features.users, features.items))
+    content = system.content_index(features, layout, window.events)
     user_vectors, by_morning = _vectors(system, long_term)
     learner = _fresh_learner(system, vocabulary, seed, device)
 
     def stream(newcomers: Newcomers) -> InstanceStream:
-        hiding = None if newcomers == "own" else Hiding(features.layout, spans, newcomers)
+        hiding = None if newcomers == "own" else Hiding(layout, spans, newcomers)
         maker = InstanceMaker(
-            vocabulary, window.zone_offset_ms, graph, by_morning, system.reads_codes, hiding
+            vocabulary, window.zone_offset_ms, graph, by_morning, system.reads_codes, hiding, content
         )
         return InstanceStream(window, maker)
 
-    fingerprint = sha256(f"{system.model_dump_json()} {seed} {window.fingerprint}".encode()).hexdigest()
+    fingerprint = _fingerprint(system, seed, window, features)
     losses, notes = fit(
         learner,
         parts.of(stream, progress or silent),
@@ -63,16 +67,10 @@ def train_daily(
         progress=progress or silent,
     )
     _finish(learner, system.training, len(losses))
+    made = parts.strategy.state() | notes
+    end = window.end_ms
     return RankerState(
-        system,
-        features,
-        learner,
-        graph,
-        user_vectors,
-        parts.strategy.state() | notes,
-        window.end_ms,
-        fingerprint,
-        losses,
+        system, features, learner, graph, user_vectors, made, end, fingerprint, losses, content=content
     )
 
 
@@ -95,6 +93,12 @@ def _window(system: SystemSettings, history: EventLog | TrainingWindow) -> Train
             f"later day, or set training.window_days (it is {days})"
         )
     return window
+
+
+def _fingerprint(system: SystemSettings, seed: int, window: TrainingWindow, features: Features) -> str:
+    digests = [table.vector_digest for table in (features.users, features.items) if table.vector_width]
+    about = [system.model_dump_json(), seed, window.fingerprint, *digests]
+    return sha256(" ".join(map(str, about)).encode()).hexdigest()
 
 
 def _finish(learner: Learner, training: TrainingSettings, epochs: int) -> None:

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from models.ranking.features.codes import Codes
-from models.ranking.features.day_events import mentioned
+from models.ranking.features.day_events import mentioned, with_new_vectors
 from models.ranking.features.event_log import EventLog, Exposures
 from models.ranking.features.features import Features
-from models.ranking.features.instances import Instances, LatestVectors
+from models.ranking.features.instances import ContentIndex, Instances, LatestVectors
 from models.ranking.features.neighbours import NeighbourIndex
 from models.ranking.hour_chain import Link
 from models.ranking.instances.maker import InstanceMaker
@@ -37,11 +37,12 @@ class RankerState:
     hours: list[EventLog] = field(default_factory=list)  #: received since then
     #: (column, ids) that got rows since the daily training, in order
     grown: list[tuple[int, np.ndarray]] = field(default_factory=list)
+    content: ContentIndex | None = None  #: where content vectors come from, for systems that read them
     #: columns that were encoded last since an hour was received, and their codes
     _encoded: tuple[tuple[np.ndarray, ...], Codes] | None = None
 
     def instances(self, exposures: Exposures, hour: EventLog) -> Instances:
-        """The instances of an hour's exposures, as at its start; `hour` brings the fields of newcomers."""
+        """The instances of an hour's exposures, as at its start; `hour` brings what is known of newcomers."""
         codes = self._codes(exposures, hour)
         maker = InstanceMaker(
             self.learner.vocabulary,
@@ -49,6 +50,7 @@ class RankerState:
             self.graph,
             None if self.user_vectors is None else LatestVectors(self.user_vectors),
             self.settings.reads_codes,
+            content=None if self.content is None else self.content.serving(hour),
         )
         rows = InstanceRows(codes, exposures.shown_at, exposures.clicked, exposures.dwell_seconds)
         return maker.make([rows], len(rows))
@@ -62,8 +64,9 @@ class RankerState:
 
     def receive(self, hour: EventLog) -> None:
         """Let an hour join the history without learning from it: what a static model does."""
+        told = with_new_vectors(mentioned(hour), self.features.users, self.features.items)
         self._take([hour])
-        self.hours.append(mentioned(hour))
+        self.hours.append(told)
 
     def resume(self, hours: list[EventLog], chain: list[Link]) -> None:
         """Let the hours of saved states join the history of their daily model, at once."""
@@ -76,6 +79,8 @@ class RankerState:
         for hour in hours:
             if self.graph is not None:
                 self.graph.append(hour)
+            if self.content is not None:
+                self.content.append(hour)
             self.end_ms = hour.end_ms
 
     def grow(self, column: int, ids: np.ndarray) -> int:

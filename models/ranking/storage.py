@@ -10,6 +10,7 @@ Folders appear whole or not at all.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,7 @@ def save_daily(state: RankerState, path: Path) -> None:
         "fingerprint": state.fingerprint,
         "losses": state.losses,
         "row_steps": learner.rows.steps,
+        "vectors": learner.vocabulary.layout.vectors,
     }
     with replace_folder(path) as folder:
         (folder / "arrays").mkdir()
@@ -61,6 +63,8 @@ def save_daily(state: RankerState, path: Path) -> None:
         state.features.save(folder / "features")  # what no hour moved is a link to the file it was read from
         if state.graph is not None:
             state.graph.save(folder / "graph")
+        if state.content is not None:
+            state.content.save(folder / "content")
         (folder / "ranker.json").write_text(json.dumps(about))
 
 
@@ -84,7 +88,7 @@ def _load(
 ) -> RankerState:
     settings = settings_of(about["kind"], about["settings"])
     features = Features.load(path / "features", settings.features)
-    learner = _learner(path, settings, about["row_steps"], features.layout, dense, device)
+    learner = _learner(path, settings, about, features.layout, dense, device)
     learner.record()
     graph = settings.load_graph(path / "graph", RowView(learner.vocabulary, features.users, features.items))
     vectors = path / "arrays" / "user_vectors.npy"
@@ -98,6 +102,7 @@ def _load(
         about["end_ms"],
         about["fingerprint"],
         about["losses"],
+        content=settings.load_content(path / "content", features, learner.vocabulary.layout),
     )
 
 
@@ -106,13 +111,13 @@ def load_learner(path: Path, layout: Layout, device: torch.device | str = "cpu")
     about = _about(path)
     settings = settings_of(about["kind"], about["settings"])
     dense = torch.load(path / "dense.pt", device, weights_only=True)
-    return _learner(path, settings, about["row_steps"], layout, dense, device)
+    return _learner(path, settings, about, layout, dense, device)
 
 
 def _learner(
     path: Path,
     settings: SystemSettings,
-    row_steps: int,
+    about: dict[str, Any],
     layout: Layout,
     dense_state: dict[str, Any],
     device: torch.device | str,
@@ -121,11 +126,13 @@ def _learner(
         file.stem: mapped(file, "c" if file.stem in WRITABLE else "r")
         for file in sorted((path / "arrays").iterdir())
     }
+    # Those that the ranker was made for: the state may have met the first vectors since.
+    layout = replace(layout, vectors=tuple(about.get("vectors", (0, 0))))
     vocabulary = Vocabulary.from_arrays(layout, part_of(arrays, "vocabulary"))
     module = settings.module(layout, torch.Generator().manual_seed(0)).to(device)
     t = settings.training
     rows = RowOptimizer(t.optimizer, t.learning_rate, 0, 1, device)
-    rows.steps = row_steps
+    rows.steps = about["row_steps"]
     rows.state = [Rows(_tensor(arrays[f"moments{i}"], device)) for i in range(len(rows.state))]
     dense = dense_optimizer(t.optimizer, t.learning_rate, module)
     learner = Learner(module, Rows(_tensor(arrays["table"], device)), rows, dense, vocabulary)

@@ -11,7 +11,7 @@ from models.ranking.lsttm.inner_curve import inner_curve
 from models.ranking.ranker import Ranker
 from models.ranking.registry import SYSTEMS
 from models.ranking.training.rates import MetaSettings
-from tests.models.ranking.toy import START, TRAIN_HOURS, hour_of, toy_log, train
+from tests.models.ranking.toy import START, TRAIN_HOURS, hour_of, toy_log, train, with_vectors
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
 
@@ -30,7 +30,7 @@ def day(ranker, log):
 
 @pytest.mark.parametrize("system", sorted(SYSTEMS))
 def test_a_gpu_does_what_a_cpu_does(system, tmp_path):
-    log = toy_log()
+    log = with_vectors(toy_log())
     ranker = train(system, log, device=DEVICE)
     assert {p.device.type for p in ranker.learner.module.parameters()} == {DEVICE}
     assert ranker.learner.table.base.device.type == DEVICE

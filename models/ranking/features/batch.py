@@ -16,6 +16,22 @@ from models.layers.distinct import unique_keys
 
 
 @dataclass(frozen=True)
+class ContentBatch:
+    """Content vectors of a batch's instances, centred and of unit length; zero where unknown."""
+
+    user: Tensor  #: float [T, B, V of users]
+    item: Tensor  #: float [T, B, V of items]
+    known: Tensor  #: float [T, B, 2], 1 where the user's and where the item's is known
+    #: float [T, B, 3 lists]: of each list of the user's latest clicks, mean and largest cosine of the item
+    #: with those clicked, and the share of the list that could be compared
+    similar: Tensor
+
+    def to(self, device: torch.device | str) -> ContentBatch:
+        """The same tensors on another device."""
+        return ContentBatch(*(tensor.to(device) for tensor in vars(self).values()))
+
+
+@dataclass(frozen=True)
 class Batch:
     """Instances of T tasks; every index tensor holds positions into `unique`, never table rows."""
 
@@ -26,6 +42,7 @@ class Batch:
     long_term: Tensor | None = None  #: float [T, B, 16], the user's long-term vector; no gradient reaches it
     graph: Any = None  #: the system's own index tensors (positions, masks), with a `.to(device)`
     codes: Tensor | None = None  #: int64 [T, B, F] category codes, for systems with `reads_codes`
+    content: ContentBatch | None = None  #: for systems that read content vectors, where there are any
     task: Tensor | None = None  #: int64 [R], ascending: whose copy each touched row is; None when T is 1
 
     def to(self, device: torch.device | str) -> Batch:

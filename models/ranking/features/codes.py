@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -23,6 +23,8 @@ class Layout:
     """The columns of the codes, in order."""
 
     specs: tuple[FieldSpec, ...]
+    #: numbers of a user's and of an item's content vector, which are no columns; set for a ranker to be made
+    vectors: tuple[int, int] = field(default=(0, 0), repr=False)
 
     def columns(self, *prefixes: str) -> list[int]:
         """Positions of the columns whose name starts with one of `prefixes` (`user_field`, `item_id`, …)."""

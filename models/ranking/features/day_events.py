@@ -8,7 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from models.ranking.features.entities import EntityTable
 from models.ranking.features.event_log import Entities, EventLog, Exposures, ExternalClicks, rows
+
+DESCRIBED = "described"  #: of users and items, whether `vectors` holds theirs
 
 
 def mentioned(log: EventLog) -> EventLog:
@@ -16,6 +19,16 @@ def mentioned(log: EventLog) -> EventLog:
     e, x = log.exposures, log.external
     users = _only(log.users, np.concatenate([e.user, x.user]))
     return replace(log, users=users, items=_only(log.items, np.concatenate([e.item, x.item])))
+
+
+def with_new_vectors(log: EventLog, users: EntityTable, items: EntityTable) -> EventLog:
+    """The same events without the vectors of those whom the tables know: of them nobody reads any."""
+
+    def strangers(entities: Entities, table: EntityTable) -> Entities:
+        known = table.knows(entities.index)[:, None]
+        return replace(entities, vectors=np.where(known, np.float32(np.nan), entities.vectors))
+
+    return replace(log, users=strangers(log.users, users), items=strangers(log.items, items))
 
 
 def pack(hours: list[EventLog]) -> dict[str, np.ndarray]:
@@ -27,9 +40,12 @@ def pack(hours: list[EventLog]) -> dict[str, np.ndarray]:
         pieces = [getattr(hour, part) for hour in hours]
         out[f"{part}.length"] = np.array([len(piece) for piece in pieces], np.int64)
         for field in fields(pieces[0]) if pieces else ():
-            out[f"{part}.{field.name}"] = _narrow(
-                np.concatenate([getattr(piece, field.name) for piece in pieces])
-            )
+            columns = [getattr(piece, field.name) for piece in pieces]
+            if field.name == "vectors" and any(column.shape[1] for column in columns):
+                known = [np.isfinite(column).all(axis=1) & (column.shape[1] > 0) for column in columns]
+                out[f"{part}.{DESCRIBED}"] = np.concatenate(known)
+                columns = [column[its] for column, its in zip(columns, known, strict=True) if column.shape[1]]
+            out[f"{part}.{field.name}"] = _narrow(np.concatenate(columns))
     return out
 
 
@@ -37,12 +53,17 @@ def unpack(arrays: dict[str, np.ndarray]) -> list[EventLog]:
     """The hours that `pack` took; columns that an earlier version did not know get their defaults."""
     types = {"exposures": Exposures, "external": ExternalClicks, "users": Entities, "items": Entities}
     arrays = {name: a.astype(np.int64) if a.dtype.kind == "i" else a for name, a in arrays.items()}
+    for name in [name for name in arrays if name.endswith(f".{DESCRIBED}")]:
+        described = name.replace(DESCRIBED, "vectors")
+        known, vectors = arrays.pop(name), arrays[described]
+        arrays[described] = np.full((len(known), vectors.shape[1]), np.nan, np.float32)
+        arrays[described][known] = vectors
     ends = {part: np.concatenate([[0], np.cumsum(arrays[f"{part}.length"])]) for part in types}
 
     def piece(part: str, number: int) -> Any:
         first, last = ends[part][number : number + 2]
         kind = types[part]
-        names = [f.name for f in fields(kind) if f"{part}.{f.name}" in arrays]
+        names = [f.name for f in fields(kind) if f"{part}.{f.name}" in arrays]  # older saves have fewer
         return kind(**{name: arrays[f"{part}.{name}"][first:last] for name in names})
 
     return [

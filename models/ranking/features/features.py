@@ -203,7 +203,7 @@ class Features:
         saved = FeatureSettings(**described["settings"])
         _check_subset(folder, saved, wanted := settings or saved)
         files = ArrayFiles(folder)
-        users, items = (EntityTable(**part_of(files.arrays, name)) for name in ("users", "items"))
+        users, items = (EntityTable.from_arrays(part_of(files.arrays, name)) for name in ("users", "items"))
         zone = described["zone_offset_ms"]
         counts = _counts(wanted, described["counts"]["origin"], zone, items.width)
         counts.restore(described["counts"], part_of(files.arrays, "counts"))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Protocol, runtime_checkable
+from pathlib import Path
+from typing import Protocol, Self, runtime_checkable
 
 import numpy as np
 import torch
 
-from models.ranking.features.batch import Batch, localise_tasks
-from models.ranking.features.event_log import HOUR_MS
+from models.ranking.features.batch import Batch, ContentBatch, localise_tasks
+from models.ranking.features.event_log import HOUR_MS, EventLog
 from models.ranking.features.field_matrix import FieldMatrix
 from models.ranking.features.neighbours import NeighbourIndex
 
@@ -20,6 +21,22 @@ class VectorsByMorning(Protocol):
 
     def vectors(self, users: np.ndarray, cutoff_ms: np.ndarray) -> np.ndarray:
         """float32 [..., 16] for users [...] and the starts int64 [...] of their instances' hours."""
+
+
+class ContentIndex(Protocol):
+    """Content vectors of users and items, and what they are compared with."""
+
+    def append(self, hour: EventLog) -> None:
+        """Take in the next hour; the feature state has done so."""
+
+    def serving(self, hour: EventLog) -> Self:
+        """The same, with the vectors that an hour brings of users and items not received before."""
+
+    def save(self, folder: Path) -> None:
+        """Write what is not in the feature state into `folder` (it does not exist yet)."""
+
+    def batch(self, users: np.ndarray, items: np.ndarray, cutoff_ms: np.ndarray) -> ContentBatch:
+        """Those of int64 [T, B] users and items, compared with clicks received before `cutoff_ms` [T, B]."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +65,7 @@ class Instances:
     graph: NeighbourIndex | None = None  #: where neighbours come from
     long_term: VectorsByMorning | None = None
     codes: FieldMatrix | None = None  #: [N, F] category codes, for systems with `reads_codes`
+    content: ContentIndex | None = None  #: where content vectors come from
 
     def __len__(self) -> int:
         return len(self.user)
@@ -72,9 +90,10 @@ class Instances:
     def batch(self, index: np.ndarray, weight: np.ndarray | None = None) -> Batch:
         """The mini-batch of instances `index` int64 [T, B]; `weight` [T, B] (None: all 1), 0 is padding."""
         row_ids = [torch.from_numpy(self.rows[index])]
-        users, cutoffs, sample = self.user[index].astype(np.int64), self.cutoffs(index), None
+        users, items = (column[index].astype(np.int64) for column in (self.user, self.item))
+        cutoffs, sample = self.cutoffs(index), None
         if self.graph is not None:
-            sample = self.graph.sample(users, self.item[index].astype(np.int64), cutoffs)
+            sample = self.graph.sample(users, items, cutoffs)
             row_ids += sample.row_ids
         unique, task, positions = localise_tasks(row_ids)
         labels = torch.from_numpy(self.labels[index])
@@ -87,5 +106,6 @@ class Instances:
             long_term=None if vectors is None else torch.from_numpy(vectors),
             graph=None if sample is None else sample.build(positions[1:]),
             codes=None if self.codes is None else torch.from_numpy(self.codes[index]),
+            content=None if self.content is None else self.content.batch(users, items, cutoffs),
             task=task if len(index) > 1 else None,
         )

@@ -9,7 +9,7 @@ import numpy as np
 
 from models.ranking.features.event_log import HOUR_MS
 from models.ranking.features.field_matrix import FieldMatrix, MatrixColumns
-from models.ranking.features.instances import Instances, VectorsByMorning
+from models.ranking.features.instances import ContentIndex, Instances, VectorsByMorning
 from models.ranking.features.neighbours import NeighbourIndex
 from models.ranking.features.vocabulary import Vocabulary
 from models.ranking.instances.newcomers import Hiding
@@ -26,6 +26,7 @@ class InstanceMaker:
     long_term: VectorsByMorning | None = None
     reads_codes: bool = False  #: whether batches carry the codes
     hiding: Hiding | None = None  #: of newcomers; None: nobody is hidden
+    content: ContentIndex | None = None
 
     def make(self, parts: Iterable[InstanceRows], length: int) -> Instances:
         """Instances of `length` rows, given part by part so that no other copy of them is held."""
@@ -62,4 +63,5 @@ class InstanceMaker:
             self.graph,
             self.long_term,
             None if codes is None else FieldMatrix(codes, bins, MatrixColumns.of(layout)),
+            self.content,
         )

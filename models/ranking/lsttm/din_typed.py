@@ -26,10 +26,11 @@ from models.ranking.lsttm.graph_parts import ENCODER, FACTORS, GraphParts, Parts
 from models.ranking.lsttm.numbers import Numbers, NumberSettings
 from models.ranking.lsttm.typed_din import TypedDIN
 from models.ranking.lsttm.typed_events import TypedIndex, TypedSettings
+from models.ranking.systems.content import ContentFields, ContentReader
 from models.ranking.systems.deepfm import DeepFM
 from models.ranking.systems.din import item_columns
 from models.ranking.training.search_space import TRAINING, TWO_SPEED, Choice
-from models.ranking.training.system import TINY_TRAINING, WIDTH, SystemEntry, SystemSettings
+from models.ranking.training.system import TINY_TRAINING, WIDTH, SystemEntry
 
 
 class DINTyped(DeepFM):
@@ -46,15 +47,18 @@ class DINTyped(DeepFM):
         *,
         long_term: bool = False,
         numbers: Numbers | None = None,
+        content: ContentFields | None = None,
     ) -> None:
         """Args: age_buckets of the list's codes; shape of the encoder; widths of the MLP's hidden layers;
-        whether the user's long-term vector stands among the fields; what is read as numbers.
+        whether the user's long-term vector stands among the fields; what is read as numbers; what reads
+        content vectors.
         """
         columns = item_columns(layout)
         encoder = TypedDIN(len(columns) * width, age_buckets, din, generator, width)
-        extra = encoder.width // width + long_term
+        extra = encoder.width // width + long_term + (0 if content is None else content.width)
         super().__init__(len(layout), hidden, generator, extra=extra, width=width, numbers=numbers)
         self.item_columns, self.encoder, self.long_term = columns, encoder, long_term
+        self.content = content
 
     def pooled(self, rows_RW: Tensor, batch: Batch) -> Tensor:
         """The encoder's vector, cut into field vectors: [T, B, P, D]."""
@@ -67,7 +71,7 @@ class DINTyped(DeepFM):
         return vectors.unflatten(-1, (-1, rows_RW.shape[-1] - 1))
 
 
-class DINTypedSettings(SystemSettings):
+class DINTypedSettings(ContentReader):
     """DeepFM with all features and a DIN encoder over typed events."""
 
     kind: Literal["din_typed"] = "din_typed"  #: names the class
@@ -104,6 +108,7 @@ class DINTypedSettings(SystemSettings):
             generator,
             long_term=self.long_term,
             numbers=None if self.numbers is None else Numbers(self.numbers, layout),
+            content=self.content_fields(layout, generator),
         )
 
     def graph(self, events: EventDays, view: RowView) -> NeighbourIndex:

@@ -2,6 +2,9 @@
 
     [g_s, g_l] = softmax([w_s·[u^s ‖ d], w_l·[u^l ‖ d]])     u = g_s·u^s + g_l·u^l     p = DeepFM(u, d, c)
 
+Where items have content vectors, d holds a projection of the item's too (ours): the ID row of an item that
+nobody has met is that of all unknown.
+
 The long-term vectors u^l come in with the batch as numbers: no gradient of the click loss reaches the graph
 that made them.
 """
@@ -21,6 +24,7 @@ from models.ranking.features.batch import Batch
 from models.ranking.features.codes import Layout
 from models.ranking.lsttm.graph_parts import GraphParts
 from models.ranking.lsttm.numbers import Numbers, NumbersDeepFM
+from models.ranking.systems.content import ContentFields
 from models.ranking.systems.deepfm import DeepFM
 
 Fusion = Literal["gate", "concat", "short_only"]
@@ -51,6 +55,7 @@ class LSTTM(nn.Module):
         ranker: DeepFM | NumbersDeepFM,
         concat: bool = False,
         numbers: Numbers | None = None,
+        content: ContentFields | None = None,
     ) -> None:
         """Args: the parts, ready made.
 
@@ -61,6 +66,7 @@ class LSTTM(nn.Module):
         ranker: reads u (or its two parts), d, c, then what an item side and lists of clicks add.
         concat: without a gate, whether u^s and u^l stand side by side; if not, u^s stands alone.
         numbers: counts and factors, for a ranker that reads them.
+        content: reads content vectors, where there are any.
         """
         super().__init__()
         self.columns, self.concat = columns, concat
@@ -69,6 +75,7 @@ class LSTTM(nn.Module):
         self.target = target
         self.gate = gate
         self.ranker = ranker
+        self.content = content
 
     def forward(self, rows: Tensor, batch: Batch) -> Tensor:
         """Logits [T, B]."""
@@ -89,6 +96,13 @@ class LSTTM(nn.Module):
         if self.target is not None:
             described = gather(rows, batch.fields[..., columns.item_fields])[..., :-1]
             target = target + self.target(described.flatten(-2))
+        first, content = first.squeeze(-1), None
+        if self.content is not None:
+            assert batch.content is not None
+            content, of_content = self.content(batch.content)
+            first = first + of_content
+            if self.content.item is not None:  # what an unseen item's row, that of all unknown, does not tell
+                target = target + content[..., self.content.item_at, :]
         short, long, known, beside = self.sides(rows, batch, parts)
         weights = None
         if self.gate is not None:
@@ -98,9 +112,11 @@ class LSTTM(nn.Module):
             users = torch.stack([short, long] if self.concat else [short], dim=-2)
         if parts.clicks is not None:
             beside.append(parts.clicks.means(rows))
+        if content is not None:
+            beside.append(content)
         before = torch.cat([users, target.unsqueeze(-2)], dim=-2)
         after = torch.cat(beside, dim=-2) if beside else None
-        return first.squeeze(-1) + self.rank(rows, batch, parts, before, after), weights
+        return first + self.rank(rows, batch, parts, before, after), weights
 
     def sides(
         self, rows: Tensor, batch: Batch, parts: GraphParts

@@ -22,17 +22,18 @@ from models.ranking.lsttm.graph_parts import CLICKS, ENCODER, FACTORS, PartsInde
 from models.ranking.lsttm.model import LSTTM, RankerColumns, dense_group
 from models.ranking.lsttm.numbers import Numbers, NumbersDeepFM, NumberSettings, skip_draws
 from models.ranking.systems.behaviours import BehaviourIndex, BehaviourSettings
+from models.ranking.systems.content import ContentReader
 from models.ranking.systems.deepfm import DeepFM
 from models.ranking.training.adaptation import Adapter
 from models.ranking.training.loop import Strategy
 from models.ranking.training.online import LearnedStep
 from models.ranking.training.rates import InnerRates, MetaSettings
-from models.ranking.training.system import WIDTH, SystemSettings
+from models.ranking.training.system import WIDTH
 from models.ranking.training.temporal_maml import TemporalMAML
 from models.ranking.training.temporal_tasks import TaskSettings
 
 
-class LSTTMSettings(SystemSettings):
+class LSTTMSettings(ContentReader):
     """The parts of an LSTTM. What is ours has its printed form as another value, named beside it."""
 
     kind: Literal["lsttm"] = "lsttm"  #: names the class
@@ -74,6 +75,7 @@ class LSTTMSettings(SystemSettings):
 
     def module(self, layout: Layout, generator: torch.Generator) -> LSTTM:
         """The parts in the order in which their weights are drawn."""
+        content = self.content_fields(layout, generator)
         columns = RankerColumns(layout, context_only=self.context == "context_only")
         short_term = self.short_term.module(layout, generator)
         fields = len(columns.item_fields) * WIDTH
@@ -87,16 +89,17 @@ class LSTTMSettings(SystemSettings):
             short_term=short_term,
             target=target,
             gate=gate,
-            ranker=self._ranker(columns, numbers, generator),
+            ranker=self._ranker(columns, numbers, 0 if content is None else content.width, generator),
             concat=self.fusion == "concat",
             numbers=numbers,
+            content=content,
         )
 
     def _ranker(
-        self, columns: RankerColumns, numbers: Numbers | None, generator: torch.Generator
+        self, columns: RankerColumns, numbers: Numbers | None, content: int, generator: torch.Generator
     ) -> DeepFM | NumbersDeepFM:
         first = 3 if self.fusion == "concat" else 2  # u, or its two parts, and d
-        beside = self.short_term.item_vectors
+        beside = self.short_term.item_vectors + content
         beside += 0 if self.behaviours is None else len(self.behaviours.lists)
         context = len(columns.context)
         if numbers is None:

@@ -94,6 +94,7 @@ LSTTM_PRINTED = _paper(
     context="context_only",
     see_missing=False,
     features=FeatureSettings(counts=False, external=False),
+    content=None,
 )
 #: What it keeps, and how that was found out: docs/decisions, 0015.
 LSTTM_TYPED = SystemEntry(

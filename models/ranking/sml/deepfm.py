@@ -30,7 +30,8 @@ class SMLDeepFMSettings(SMLSettings, FieldSettings):
 
     def ranker(self, layout: Layout, generator: torch.Generator) -> DeepFM:
         """See `SMLSettings.ranker`."""
-        return DeepFM(len(layout), self.hidden, generator, extra=len(self.behaviours.lists))
+        content, extra = self.content_and_lists(layout, generator)
+        return DeepFM(len(layout), self.hidden, generator, extra=extra).reading(content)
 
 
 SML_DEEPFM = SystemEntry(

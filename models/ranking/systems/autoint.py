@@ -70,8 +70,11 @@ class AutoIntSettings(FieldSettings):
 
     def module(self, layout: Layout, generator: torch.Generator) -> AutoInt:
         """See `SystemSettings.module`."""
-        fields = len(layout) + len(self.behaviours.lists)
-        return AutoInt(fields, self.layers, self.heads, self.head_width, self.hidden, generator)
+        content, extra = self.content_and_lists(layout, generator)
+        ranker = AutoInt(
+            len(layout) + extra, self.layers, self.heads, self.head_width, self.hidden, generator
+        )
+        return ranker.reading(content)
 
 
 AUTOINT = SystemEntry(

@@ -101,7 +101,7 @@ class BehaviourIndex(Adjacencies):
         cls, settings: BehaviourSettings, view: RowView, events: EventDays, *, fields: bool = False
     ) -> BehaviourIndex:
         """Start from all clicks that the days received."""
-        adjacencies = adjacencies_of(events, lambda log: _clicks(log, settings))
+        adjacencies = adjacencies_of(events, lambda log: latest_clicks(log, settings))
         return cls(settings, view, adjacencies, fields=fields)
 
     @classmethod
@@ -113,7 +113,7 @@ class BehaviourIndex(Adjacencies):
 
     def append(self, hour: EventLog) -> None:
         """Take in the clicks that an hour received."""
-        for name, part in _clicks(hour, self.settings).items():
+        for name, part in latest_clicks(hour, self.settings).items():
             self.adjacencies[name].append(*part)
 
     def sample(self, users: np.ndarray, items: np.ndarray, cutoff_ms: np.ndarray) -> GraphSample:
@@ -142,7 +142,7 @@ class BehaviourIndex(Adjacencies):
         return GraphSample([torch.from_numpy(rows)], build)
 
 
-def _clicks(log: EventLog, settings: BehaviourSettings) -> Directions:
+def latest_clicks(log: EventLog, settings: BehaviourSettings) -> Directions:
     """User, time of receipt and item of every click, by list."""
     e, x = log.exposures, log.external
     clicked = np.asarray(e.clicked, bool)

@@ -86,8 +86,9 @@ class DeepFMSettings(FieldSettings):
     def module(self, layout: Layout, generator: torch.Generator) -> DeepFM:
         """See `SystemSettings.module`."""
         numbers = None if self.numbers is None else Numbers(self.numbers, layout)
-        extra = len(self.behaviours.lists)
-        return DeepFM(len(layout), self.hidden, generator, extra=extra, numbers=numbers)
+        content, extra = self.content_and_lists(layout, generator)
+        ranker = DeepFM(len(layout), self.hidden, generator, extra=extra, numbers=numbers)
+        return ranker.reading(content)
 
     def graph(self, events: EventDays, view: RowView) -> NeighbourIndex | None:
         """The latest clicks by user, and factors of the click graph; None with neither."""

@@ -19,6 +19,7 @@ from models.ranking.features.batch import Batch
 from models.ranking.features.codes import Layout
 from models.ranking.features.features import FeatureSettings
 from models.ranking.systems.behaviours import BehaviourSettings
+from models.ranking.systems.content import ContentFields
 from models.ranking.systems.deepfm import DeepFM
 from models.ranking.systems.fields import FieldSettings
 from models.ranking.training.search_space import TRAINING, TWO_SPEED, Choice
@@ -41,13 +42,18 @@ class DINDeepFM(DeepFM):
         hidden: Sequence[int],
         generator: torch.Generator,
         width: int = WIDTH,
+        content: ContentFields | None = None,
     ) -> None:
-        """Args: lists of behaviours; shape of their encoders; widths of the MLP's hidden layers."""
+        """Args: lists of behaviours; shape of their encoders; widths of the MLP's hidden layers; what reads
+        content vectors.
+        """
         columns = item_columns(layout)
         encoders = [DIN(len(columns) * width, din, generator, width) for _ in range(lists)]
         extra = sum(encoder.width // width for encoder in encoders)
+        extra += 0 if content is None else content.width
         super().__init__(len(layout), hidden, generator, extra=extra, width=width)
         self.item_columns, self.encoders = columns, nn.ModuleList(encoders)
+        self.content = content
 
     def pooled(self, rows_RW: Tensor, batch: Batch) -> Tensor:
         """The encoders' vectors, cut into field vectors: [T, B, P, D]."""
@@ -71,7 +77,9 @@ class DINDeepFMSettings(FieldSettings):
 
     def module(self, layout: Layout, generator: torch.Generator) -> DINDeepFM:
         """See `SystemSettings.module`."""
-        return DINDeepFM(layout, len(self.behaviours.lists), self.din, self.hidden, generator)
+        content = self.content_fields(layout, generator)
+        lists = len(self.behaviours.lists)
+        return DINDeepFM(layout, lists, self.din, self.hidden, generator, content=content)
 
     @property
     def item_fields(self) -> bool:

@@ -39,9 +39,9 @@ class FMSettings(FieldSettings):
 
     kind: Literal["fm"] = "fm"  #: names the class
 
-    def module(self, layout: Layout, generator: torch.Generator) -> FM:  # noqa: ARG002
+    def module(self, layout: Layout, generator: torch.Generator) -> FM:
         """See `SystemSettings.module`."""
-        return FM()
+        return FM().reading(self.content_fields(layout, generator))
 
 
 FACTORISATION_MACHINE = SystemEntry(

@@ -1,7 +1,7 @@
 """Gradient-boosted trees (Ke et al. 2017): what a practitioner would pick.
 
 `lightgbm` reads all that `lsttm_spectral` does: counts, click rates and ages as ordered numbers, fields of
-few values as categories, the user's latest events, the factors of the click graph, long-term vectors.
+few values as categories, the user's latest events, factors of the click graph, long-term and content vectors.
 `lightgbm_codes` reads the shared features alone. No gradient reaches a tree, so nothing moves within a day
 but what the features count; the next daily training fits anew.
 """
@@ -25,6 +25,7 @@ from models.ranking.lsttm.click_factors import FactorSettings
 from models.ranking.lsttm.factored_days import FactoredDays
 from models.ranking.lsttm.graph_parts import ENCODER, FACTORS, PartsIndex
 from models.ranking.lsttm.typed_events import TypedSettings
+from models.ranking.systems.content import ContentReader, ContentSettings
 from models.ranking.systems.streamed_rows import StreamedRows, sample
 from models.ranking.systems.tree_inputs import EventIndex
 from models.ranking.systems.trees import Trees, TreeSettings
@@ -32,7 +33,7 @@ from models.ranking.training.adaptation import Adapter
 from models.ranking.training.learner import Learner
 from models.ranking.training.loop import Strategy, TrainingSettings
 from models.ranking.training.search_space import Choice, Range, Space
-from models.ranking.training.system import SystemEntry, SystemSettings
+from models.ranking.training.system import SystemEntry
 
 NUMBERS_AN_INSTANCE = 64  #: times a block's instances: the most numbers that LightGBM is given as one matrix
 
@@ -89,7 +90,7 @@ class Boosting:
         self._left_out, self._rounds = state["left_out"], state.get("rounds", self._settings.trees)
 
 
-class LightGBMSettings(SystemSettings):
+class LightGBMSettings(ContentReader):
     """LightGBM over codes and, where asked for, numbers. Of `training`, trees read the window alone."""
 
     kind: Literal["lightgbm"] = "lightgbm"  #: names the class
@@ -98,6 +99,7 @@ class LightGBMSettings(SystemSettings):
     typed: TypedSettings | None = None  #: the user's latest events; None: they are not read
     factors: FactorSettings | None = None  #: vectors of the factorised click graph; None: they are not read
     long_term: bool = False  #: also the user's long-term vector
+    content: ContentSettings | None = None  #: also content vectors, where the source brings any
 
     @property
     def reads_codes(self) -> bool:
@@ -158,7 +160,7 @@ FEW = TreeSettings(trees=30, learning_rate=0.1, min_data_in_leaf=20)
 LIGHTGBM_CODES = SystemEntry(
     real=LightGBMSettings(),
     tiny=LightGBMSettings(trees=FEW),
-    summary="boosted trees over the shared features alone: no factors, latest events or long-term vectors",
+    summary="boosted trees over the shared features alone: no factors, latest events or vectors",
     source=SOURCE,
     space={"trees.trees": Choice((200, 400, 800)), **SPACE},
 )
@@ -168,12 +170,14 @@ LIGHTGBM = SystemEntry(
         typed=TypedSettings(item_side=False),
         factors=FactorSettings(),
         long_term=True,
+        content=ContentSettings(),
     ),
     tiny=LightGBMSettings(
         trees=FEW.model_copy(update={"patience": 10}),
         typed=TypedSettings(neighbours=5, item_side=False),
         factors=FactorSettings(width=4, days=3),
         long_term=True,
+        content=ContentSettings(),
     ),
     summary="boosted trees over all that lsttm_spectral reads, as many as a held-out day asks for",
     source=SOURCE,

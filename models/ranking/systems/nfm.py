@@ -44,9 +44,10 @@ class NFMSettings(FieldSettings):
     kind: Literal["nfm"] = "nfm"  #: names the class
     hidden: tuple[int, ...] = (128, 64)  #: widths of the network's hidden layers
 
-    def module(self, layout: Layout, generator: torch.Generator) -> NFM:  # noqa: ARG002
+    def module(self, layout: Layout, generator: torch.Generator) -> NFM:
         """See `SystemSettings.module`."""
-        return NFM(self.hidden, generator)
+        content = self.content_fields(layout, generator)
+        return NFM(self.hidden, generator).reading(content)
 
 
 NEURAL_FM = SystemEntry(

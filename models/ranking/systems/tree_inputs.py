@@ -1,4 +1,4 @@
-"""What trees read beside codes: a user's latest events, factors of the click graph, long-term vectors.
+"""What trees read beside codes: a user's latest events, factors of the click graph, vectors.
 
 All of it comes with a batch, made by the same look-ups as for networks, and becomes columns of numbers. A
 tree cannot multiply: of what a network compares by products, the comparisons are columns too.
@@ -17,6 +17,7 @@ from models.ranking.features.codes import Layout
 from models.ranking.features.neighbours import GraphSample
 from models.ranking.lsttm.graph_parts import GraphParts
 from models.ranking.lsttm.typed_events import CLICK, ENGAGED, EXTERNAL, TYPES, TypedIndex
+from models.ranking.systems.content import content_matrix
 
 LATEST = (5, 15)  #: so many of the latest events have a share of clicks of their own
 
@@ -65,9 +66,10 @@ def numbers_of(batch: Batch, layout: Layout) -> np.ndarray:
         columns.append(factor_numbers(parts.factors))
     if batch.long_term is not None:
         columns.append(_known(batch.long_term))
-    if not columns:
-        return np.empty((batch.labels.numel(), 0), np.float32)
-    return np.asarray(torch.cat(columns, dim=-1).flatten(0, 1).cpu().numpy(), np.float32)
+    made = [column.flatten(0, 1).cpu().numpy() for column in columns]
+    if batch.content is not None:
+        made.append(content_matrix(batch.content))
+    return np.concatenate([np.empty((batch.labels.numel(), 0), np.float32), *made], axis=1)
 
 
 def factor_numbers(factors: Tensor) -> Tensor:

@@ -16,7 +16,8 @@ from torch import nn
 from models.ranking.features.codes import Layout
 from models.ranking.features.day_clicks import recent_events
 from models.ranking.features.event_log import EventDays
-from models.ranking.features.features import FeatureSettings
+from models.ranking.features.features import Features, FeatureSettings
+from models.ranking.features.instances import ContentIndex
 from models.ranking.features.neighbours import NeighbourIndex, RowView
 from models.ranking.lsttm.click_factors import FactorSettings
 from models.ranking.training.adaptation import AdaptationSettings, Adapter, adapter
@@ -77,6 +78,14 @@ class SystemSettings(Settings):
 
     def load_graph(self, folder: Path, view: RowView) -> NeighbourIndex | None:  # noqa: ARG002
         """The index that `NeighbourIndex.save` wrote to `folder`, memory-mapped."""
+        return None
+
+    def content_index(self, features: Features, layout: Layout, events: EventDays) -> ContentIndex | None:  # noqa: ARG002
+        """Where content vectors come from, among the days before the one to rank; None: they are not read."""
+        return None
+
+    def load_content(self, folder: Path, features: Features, layout: Layout) -> ContentIndex | None:  # noqa: ARG002
+        """The index that `ContentIndex.save` wrote to `folder`."""
         return None
 
     def strategy(self) -> Strategy:

@@ -119,9 +119,23 @@ def future_changed(log: EventLog, hour: int, seed: int = 1) -> tuple[EventLog, n
     return changed, origin
 
 
+def with_vectors(log: EventLog, user_width: int = 3, item_width: int = 5) -> EventLog:
+    """The same log with content vectors; those of every seventh user and item are unknown."""
+    rng = np.random.default_rng(8)
+
+    def described(entities: Entities, width: int) -> Entities:
+        vectors = rng.normal(size=(len(entities), width)).astype(np.float32)
+        vectors[::7] = np.nan
+        return replace(entities, vectors=vectors)
+
+    return replace(log, users=described(log.users, user_width), items=described(log.items, item_width))
+
+
 def _more(entities: Entities, rng: np.random.Generator) -> Entities:
+    width = entities.vectors.shape[1]
     return Entities(
         np.arange(len(entities) + 9),
         np.concatenate([entities.fields, rng.integers(0, 9, (9, 6))]),
         np.concatenate([entities.published_at, np.full(9, START)]),
+        np.concatenate([entities.vectors, rng.normal(size=(9, width)).astype(np.float32)]),
     )

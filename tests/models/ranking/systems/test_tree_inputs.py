@@ -12,7 +12,7 @@ from models.ranking.ranker import Ranker
 from models.ranking.registry import SYSTEMS
 from models.ranking.systems.tree_inputs import event_numbers, factor_numbers
 from models.ranking.systems.trees import Trees
-from tests.models.ranking.toy import START, TRAIN_HOURS, hour_of, toy_log, train
+from tests.models.ranking.toy import START, TRAIN_HOURS, hour_of, toy_log, train, with_vectors
 
 TYPED = SYSTEMS["lightgbm"].tiny.typed
 LATEST = (5, 15)
@@ -107,8 +107,10 @@ def matrices(monkeypatch, act):
     return np.concatenate(seen)
 
 
-def test_ranking_reads_every_column_that_training_read(log, monkeypatch):
+@pytest.mark.parametrize("content", [0, 3 + 5 + 2 * 3])  # vectors of user and item, three numbers a list
+def test_ranking_reads_every_column_that_training_read(log, monkeypatch, content):
     made = SimpleNamespace()
+    log = with_vectors(log) if content else log
 
     def training():
         made.ranker = train("lightgbm", log)
@@ -120,7 +122,8 @@ def test_ranking_reads_every_column_that_training_read(log, monkeypatch):
     known = [np.isfinite(part).mean(axis=0) for part in (trained, ranked)]
     assert ((known[0] > 0.5) <= (known[1] > 0)).all()
     beside = trained.shape[1] - len(made.ranker.learner.module.columns)
-    assert beside == 12 + 4 * 7 + (3 * 4 + 1) + 16  # events, six fields and the item, factors, long term
+    # events of the list, of the item and six fields; factors; long-term vectors; content
+    assert beside == 12 + 4 * 7 + (3 * 4 + 1) + 16 + content
 
 
 @pytest.mark.parametrize("system", ["lightgbm", "deepfm_external_factors", "din_typed_factors"])
