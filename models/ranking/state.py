@@ -57,7 +57,7 @@ class RankerState:
 
     def _codes(self, exposures: Exposures, hour: EventLog) -> Codes:
         """Codes of an hour's exposures, encoded once: who scores it and then learns from it asks twice."""
-        columns = (exposures.user, exposures.item, exposures.shown_at, exposures.context)
+        columns = (exposures.user, exposures.item, exposures.shown_at, exposures.context, exposures.request)
         if self._encoded is None or any(a is not b for a, b in zip(columns, self._encoded[0], strict=True)):
             self._encoded = (columns, self.features.codes(exposures, hour.users, hour.items))
         return self._encoded[1]

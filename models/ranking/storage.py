@@ -32,7 +32,7 @@ from models.ranking.training.learner import Learner
 from models.ranking.training.optim import RowOptimizer, dense_optimizer
 from models.ranking.training.system import SystemSettings
 
-FORMAT = 2  #: of a daily folder
+FORMAT = 3  #: of a daily folder
 WRITABLE = ("table", "moments0")  #: arrays that a day's hours change in memory
 
 

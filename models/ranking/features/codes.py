@@ -16,6 +16,7 @@ class FieldSpec:
     name: str
     kind: str  #: `user_id` or `item_id` (dense index), `category` (open vocabulary), `bins` (0 … bins-1)
     bins: int = 0
+    scale: str = ""  #: of bins that are ordered numbers, which kind: `count`, `rate`, `age`, `place`
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,11 @@ class CountColumn:
         """Number of bins."""
         return RATE_BINS if self.value == "rate" else COUNT_BINS
 
+    @property
+    def scale(self) -> str:
+        """Of `FieldSpec.scale`."""
+        return "rate" if self.value == "rate" else "count"
+
 
 def count_columns(item_fields: int, *, external: bool, domains: int) -> tuple[CountColumn, ...]:
     """All of them, in the layout's order.

@@ -72,7 +72,8 @@ class DayCounts:
         self._day = start // DAY
         self._columns: dict[str, list[CountColumn]] = {}  # asked for, by kind
         self._overall = Overall.none()
-        self._asked = DayStream.of(start, history.period(e.shown_at), [None, self._clicked, history.long(e)])
+        self.periods = history.period(e.shown_at)  #: int64 [E] of the day's exposures
+        self._asked = DayStream.of(start, self.periods, [None, self._clicked, history.long(e)])
         self._external = DayStream.of(start, history.period(x.received_at), [None])
 
     def since_first_met(self) -> np.ndarray:

@@ -1,9 +1,10 @@
 """The feature pipeline that every system shares: instances in, narrow columns of category codes out.
 
 Fields of an instance: user and item ID, user and item fields, hour of day, weekday, context, item age, and
-(switch `counts`) point-in-time counts and click rates. Counts and rates become categories on fixed
-log-scale bins, so that there is no vocabulary to fit and they hold on a log that nobody has seen.
-Everything is as at the start of the instance's service hour (spec: point-in-time rule).
+by switches point-in-time counts and click rates, the user's visit, the list shown together. Counts and rates
+become categories on fixed log-scale bins, so that there is no vocabulary to fit and they hold on a log that
+nobody has seen. What came of exposures is as at the start of the instance's service hour (spec: point-in-time
+rule); that a list was asked for, by whom and of which items, is as at the request.
 
 `Features` carries its state from day to day: a day costs itself and one pass over the state, an hour itself.
 """
@@ -14,39 +15,22 @@ import json
 from pathlib import Path
 
 import numpy as np
-from pydantic import Field
 
 from models.ranking.features.array_files import ArrayFiles
 from models.ranking.features.codes import Codes
-from models.ranking.features.count_columns import CountColumn, count_columns
 from models.ranking.features.counts import CountHistory
 from models.ranking.features.day_counts import DayCounts, DayKeys, check_day
 from models.ranking.features.entities import EntityTable
 from models.ranking.features.event_log import HOUR_MS, Entities, EventDays, EventLog, Exposures, rows
+from models.ranking.features.feature_settings import FeatureSettings as FeatureSettings
+from models.ranking.features.feature_settings import count_history
 from models.ranking.features.instance_columns import instance_columns, item_ages, layout_of
+from models.ranking.features.lists import Lists, list_columns
 from models.ranking.features.named_arrays import named, part_of
 from models.ranking.features.ordering import Ranks
-from models.settings import Settings
+from models.ranking.features.visits import UserRequests, Visits
 
 DESCRIPTION = "features.json"
-
-
-class FeatureSettings(Settings):
-    """What the pipeline computes."""
-
-    counts: bool = True  #: point-in-time counts and rates as fields
-    external: bool = True  #: counts of external clicks among them; off in systems without external behaviours
-    #: expected clicks that every rate starts from: as many exposures, at the overall rate, as bring that many
-    smoothing: float = Field(default=5.0, gt=0)
-    long_seconds: float = Field(default=18.0, gt=0)  #: dwell from which an exposure counts as long engagement
-    domains: int = Field(default=4, ge=0)  #: external domains, first come first, with a count of their own
-    #: days without an event after which the counts of a pair (user and item, user and field value) begin
-    #: anew, which bounds how many pairs are held; None: never, and every pair is held for ever
-    pair_days: int | None = Field(default=28, ge=1)
-
-    def canonical(self) -> FeatureSettings:
-        """The same with every column: what is encoded once for all systems."""
-        return self.model_copy(update={"counts": True, "external": True})
 
 
 class Features:
@@ -60,6 +44,7 @@ class Features:
         self,
         settings: FeatureSettings,
         counts: CountHistory,
+        visits: Visits,
         users: EntityTable,
         items: EntityTable,
         context_width: int,
@@ -67,18 +52,20 @@ class Features:
         files: ArrayFiles,
     ) -> None:
         """Args: the parts of a state; `files` are those that its arrays were read from."""
-        self.settings, self.counts, self.users, self.items = settings, counts, users, items
+        self.settings, self.counts, self.visits = settings, counts, visits
+        self.users, self.items = users, items
         self.context_width, self.zone_offset_ms = context_width, zone_offset_ms
         self._files = files
-        self.layout = layout_of(users.width, items.width, context_width, counts.columns)
+        self.layout = layout_of(settings, users.width, items.width, context_width, counts.columns)
 
     @classmethod
     def start(cls, settings: FeatureSettings, log: EventLog) -> Features:
         """Nothing received yet, shaped by a log: its fields and context columns, its zone, its first hour."""
         users, items = (EntityTable.of(rows(entities, slice(0, 0))) for entities in (log.users, log.items))
         zone = log.zone_offset_ms
-        counts = _counts(settings, (log.start_ms + zone) // HOUR_MS, zone, items.width)
-        return cls(settings, counts, users, items, log.exposures.context.shape[1], zone, ArrayFiles())
+        counts = count_history(settings, (log.start_ms + zone) // HOUR_MS, zone, items.width)
+        width = log.exposures.context.shape[1]
+        return cls(settings, counts, Visits(), users, items, width, zone, ArrayFiles())
 
     @classmethod
     def of(cls, settings: FeatureSettings, log: EventLog) -> Features:
@@ -92,6 +79,8 @@ class Features:
         """Take in the next hours, in order; costs in proportion to them."""
         for hour in hours:
             self._meet(hour)
+            if self.settings.session:
+                self.visits.append(*self._requests(hour.exposures))
         self.counts.append(hours, self.items)
 
     def refresh(self, users: Entities, items: Entities) -> None:
@@ -125,14 +114,16 @@ class Features:
         zone = self.zone_offset_ms
         age = item_ages(e, zone, published, np.where(first < 0, -1, periods - first))
         columns = instance_columns(e, zone, user_fields.T, item_fields.T, age)
-        return Codes.narrow(
-            self.layout, columns + self.counts.codes(e, item_fields, periods, self.settings.smoothing)
-        )
+        columns += self.counts.codes(e, item_fields, periods, self.settings.smoothing)
+        lists = Lists.of(e.request, periods)
+        if self.settings.session:
+            columns += self.visits.codes(*self._requests(e, lists))
+        return self._narrow(columns, lists)
 
     def encode_day(self, log: EventLog) -> Codes:
         """Codes of a service day's exposures, each as at the start of its hour; then take the day in.
 
-        Costs the day and one pass over the state, in about 320 bytes of memory an exposure (a third of which
+        Costs the day and one pass over the state, in about 340 bytes of memory an exposure (a third of which
         are the codes) beside the totals of users, items and field values.
 
         Args:
@@ -158,11 +149,18 @@ class Features:
         )
         counted = day.take(self.counts.columns, self.settings.smoothing)
         columns += [counted[column.name] for column in self.counts.columns]
-        return Codes.narrow(self.layout, columns)
+        lists = Lists.of(e.request, day.periods)
+        if self.settings.session:
+            columns += self._take_visits(e, day.periods, lists, keys.users)
+        return self._narrow(columns, lists)
 
     def take_day(self, log: EventLog) -> None:
         """Take a service day in without the codes of its exposures, as `encode_day` does with them."""
-        DayCounts(self.counts, log, self._day_keys(log)).take((), self.settings.smoothing)
+        e, keys = log.exposures, self._day_keys(log)
+        day = DayCounts(self.counts, log, keys)
+        day.take((), self.settings.smoothing)
+        if self.settings.session:
+            self._take_visits(e, day.periods, Lists.of(e.request, day.periods), keys.users)
 
     def save(self, folder: Path) -> None:
         """Write the state into a new folder: an array a file, and a small JSON file.
@@ -176,6 +174,8 @@ class Features:
             "items": self.items.arrays(),
             "counts": self.counts.save(folder, "counts"),
         }
+        if self.settings.session:
+            parts["visits"] = self.visits.arrays()
         self._files.write(folder, named(parts))
         described = {
             "settings": self.settings.model_dump(),
@@ -190,7 +190,7 @@ class Features:
         """The state that `save` wrote, its arrays memory-mapped.
 
         Args:
-            settings: those that were saved, with `counts` or `external` switched off for fewer columns.
+            settings: those that were saved, with some of `SWITCHES` off for fewer columns.
 
         Raises:
             FileNotFoundError: nothing was saved in `folder`.
@@ -201,13 +201,16 @@ class Features:
             raise FileNotFoundError(f"{about}: no feature state was saved here; encode the day before first")
         described = json.loads(about.read_text())
         saved = FeatureSettings(**described["settings"])
-        _check_subset(folder, saved, wanted := settings or saved)
+        wanted = settings or saved
+        saved.check_subset(folder, wanted)
         files = ArrayFiles(folder)
         users, items = (EntityTable.from_arrays(part_of(files.arrays, name)) for name in ("users", "items"))
         zone = described["zone_offset_ms"]
-        counts = _counts(wanted, described["counts"]["origin"], zone, items.width)
+        counts = count_history(wanted, described["counts"]["origin"], zone, items.width)
         counts.restore(described["counts"], part_of(files.arrays, "counts"))
-        return cls(wanted, counts, users, items, described["context_width"], zone, files)
+        held = part_of(files.arrays, "visits") if wanted.session else None
+        visits = Visits() if held is None else Visits.from_arrays(held)
+        return cls(wanted, counts, visits, users, items, described["context_width"], zone, files)
 
     def _day_keys(self, log: EventLog) -> DayKeys:
         """Meet a day's users and items, once it is known to be one that can be taken in."""
@@ -217,34 +220,28 @@ class Features:
         fields, _ = self.items.lookup(items.distinct)
         return DayKeys(Ranks.of(log.exposures.user), items, fields, self.items.lookup(log.external.item)[0])
 
+    def _take_visits(self, e: Exposures, periods: np.ndarray, lists: Lists, users: Ranks) -> list[np.ndarray]:
+        """Take in the requests of a day's exposures; their columns."""
+        requests = UserRequests.of_exposures(e, periods, lists, users.distinct, users.local)
+        return self.visits.take_day(requests)
+
+    def _requests(self, e: Exposures, lists: Lists | None = None) -> tuple[UserRequests, np.ndarray]:
+        """The requests of hours' exposures, and the second in which the hour of each begins."""
+        periods = self.counts.period(e.shown_at)
+        lists = lists or Lists.of(e.request, periods)
+        users, local = np.unique(e.user, return_inverse=True)  # no table of all users for an hour's few
+        requests = UserRequests.of_exposures(e, periods, lists, users, local.astype(np.int32))
+        return requests, ((requests.period + self.counts.origin) * HOUR_MS - self.zone_offset_ms) // 1000
+
+    def _narrow(self, columns: list[np.ndarray], lists: Lists) -> Codes:
+        """Codes of these columns and of where they stand in their lists."""
+        if self.settings.list_context:
+            names = [spec.name for spec in self.layout.specs[: len(columns)]]
+            fields = [columns[c] for c in self.layout.columns("item_field")]
+            columns = columns + list_columns(lists, names, columns, fields)
+        return Codes.narrow(self.layout, columns)
+
     def _meet(self, log: EventLog) -> None:
         e, x = log.exposures, log.external
         self.users.append(np.concatenate([e.user, x.user]), log.users)
         self.items.append(np.concatenate([e.item, x.item]), log.items)
-
-
-def _counts(
-    settings: FeatureSettings, first_hour: int, zone_offset_ms: int, item_fields: int
-) -> CountHistory:
-    columns: tuple[CountColumn, ...] = ()
-    if settings.counts:
-        columns = count_columns(item_fields, external=settings.external, domains=settings.domains)
-    return CountHistory(
-        first_hour,
-        zone_offset_ms,
-        settings.long_seconds,
-        item_fields,
-        columns,
-        settings.domains,
-        settings.pair_days,
-    )
-
-
-def _check_subset(folder: Path, saved: FeatureSettings, wanted: FeatureSettings) -> None:
-    switches = {"counts", "external"}
-    same = saved.model_dump(exclude=switches) == wanted.model_dump(exclude=switches)
-    if not same or wanted.counts > saved.counts or wanted.external > saved.external:
-        raise ValueError(
-            f"{folder} holds the state of other feature settings ({saved}) than are asked for ({wanted}): "
-            f"encode the days anew under these settings"
-        )

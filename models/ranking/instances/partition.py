@@ -26,6 +26,7 @@ from pyarrow import ipc
 from models.files import replace_folder
 from models.ranking.features.codes import Codes, FieldSpec, Layout
 from models.ranking.features.event_log import Exposures, ExternalClicks
+from models.ranking.features.feature_settings import SWITCHES
 from models.ranking.features.features import Features, FeatureSettings
 from models.ranking.instances.day import InstanceDay
 from models.ranking.instances.manifest import FORMAT, MANIFEST, REMEDY, STATE, read_manifest
@@ -39,13 +40,13 @@ OUTCOMES = {"shown_at": pa.int64(), "clicked": pa.bool_(), "dwell_seconds": pa.f
 def version_of(settings: FeatureSettings, layout: Layout) -> str:
     """Twelve hexadecimal digits that name what a partition's values mean: those of one version may be mixed.
 
-    `counts` and `external` only leave columns out, so that they make no version of their own.
+    What `SWITCHES` names only leaves columns out, so that it makes no version of its own.
 
     Args:
         settings: of the features.
-        layout: of any settings that differ in these two alone; its open fields are read.
+        layout: of any settings that differ in these alone; its open fields are read.
     """
-    values = settings.model_dump(exclude={"counts", "external"})
+    values = settings.model_dump(exclude=set(SWITCHES))
     about = {"format": FORMAT, "settings": values, "fields": open_fields(layout)}
     return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:12]
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from models.layers.field_sums import FieldSums, fm_and_network
 from models.layers.mlp import MLP
-from models.ranking.features.bins import AGE_LIMITS, COUNT_BINS, RATE_BINS
+from models.ranking.features.bins import RATE_MIDDLE
 from models.ranking.features.codes import Layout
 from models.ranking.lsttm.click_factors import FactorSettings
 from models.ranking.training.system import WIDTH
@@ -25,7 +25,11 @@ from models.settings import Settings
 FACTOR_LIMIT = 5.0  #: of one number of a vector, in root mean squares: a few heavy users reach far beyond
 
 #: Middle and spread that bring the bins of a kind of number to about -1 … 1 on any log.
-ORDERED = {COUNT_BINS: (8.0, 8.0), RATE_BINS: (13.0, 4.0), len(AGE_LIMITS) + 2: (10.0, 5.0)}
+ORDERED = {"count": (8.0, 8.0), "rate": (RATE_MIDDLE, 4.0), "age": (18.0, 7.0), "place": (6.0, 3.0)}
+RELATIVE = (
+    "rate",
+    "place",
+)  #: whose bin 0 says that there is nothing to compare: no news, which is the middle
 
 
 class NumberSettings(Settings):
@@ -42,19 +46,22 @@ class Numbers(nn.Module):
 
     middle: Tensor
     spread: Tensor
+    relative: Tensor
     weight: Tensor
 
     def __init__(self, settings: NumberSettings, layout: Layout) -> None:
         super().__init__()
         specs = layout.specs
         #: of the layout, those that are read as numbers
-        self.columns = [c for c, spec in enumerate(specs) if spec.kind == "bins" and spec.bins in ORDERED]
-        scale = torch.tensor([ORDERED[specs[c].bins] for c in self.columns]).reshape(-1, 2)
+        self.columns = [c for c, spec in enumerate(specs) if spec.scale in ORDERED]
+        scale = torch.tensor([ORDERED[specs[c].scale] for c in self.columns]).reshape(-1, 2)
+        relative = torch.tensor([specs[c].scale in RELATIVE for c in self.columns], dtype=torch.bool)
         width = 0 if settings.factors is None else settings.factors.width
         weight = torch.full((len(self.columns) + 3 * width,), settings.factor_scale)
         weight[: len(self.columns)] = settings.number_scale
         self.register_buffer("middle", scale[:, 0], persistent=False)
         self.register_buffer("spread", scale[:, 1], persistent=False)
+        self.register_buffer("relative", relative, persistent=False)
         self.register_buffer("weight", weight, persistent=False)
         self.linear = nn.Parameter(torch.zeros(len(weight), 1))
 
@@ -66,8 +73,7 @@ class Numbers(nn.Module):
             factors: float [T, B, 2, width], user's and item's vector; None: none are read.
         """
         codes = codes[..., self.columns]
-        # Bin 0 of a rate says that nothing was shown: no news, which is the middle.
-        known = (codes > 0) | (self.middle != ORDERED[RATE_BINS][0])
+        known = (codes > 0) | ~self.relative
         counts = (codes - self.middle) / self.spread * known
         if factors is None:
             return counts

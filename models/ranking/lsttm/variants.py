@@ -93,7 +93,7 @@ LSTTM_PRINTED = _paper(
     target_item="id",
     context="context_only",
     see_missing=False,
-    features=FeatureSettings(counts=False, external=False),
+    features=FeatureSettings(counts=False, external=False, session=False, list_context=False),
     content=None,
 )
 #: What it keeps, and how that was found out: docs/decisions, 0015.

@@ -42,7 +42,9 @@ class SMLFactorisationSettings(SMLSettings):
     """Nothing but the two IDs is read: counts are off, and switching them on changes nothing."""
 
     kind: Literal["sml"] = "sml"  #: names the class
-    features: FeatureSettings = FeatureSettings(counts=False, external=False)
+    features: FeatureSettings = FeatureSettings(
+        counts=False, external=False, session=False, list_context=False
+    )
 
     @property
     def groups(self) -> int:

@@ -131,6 +131,16 @@ def with_vectors(log: EventLog, user_width: int = 3, item_width: int = 5) -> Eve
     return replace(log, users=described(log.users, user_width), items=described(log.items, item_width))
 
 
+def same_requests_before(log: EventLog, changed: EventLog, origin: np.ndarray) -> np.ndarray:
+    """Which exposures of `future_changed` have no exposure of their user before them that came or went."""
+    one, other = changed.exposures, log.exposures
+    gone = np.setdiff1d(np.arange(len(other)), origin)
+    first = np.full(len(changed.users), log.end_ms)
+    np.minimum.at(first, one.user[origin < 0], one.shown_at[origin < 0])
+    np.minimum.at(first, other.user[gone], other.shown_at[gone])
+    return one.shown_at <= first[one.user]
+
+
 def _more(entities: Entities, rng: np.random.Generator) -> Entities:
     width = entities.vectors.shape[1]
     return Entities(

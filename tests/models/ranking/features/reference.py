@@ -1,4 +1,4 @@
-"""Every count column of an exposure, counted one event at a time from the whole log before its hour."""
+"""Every column of an exposure that a log gives it, counted one event at a time from the whole log."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from models.ranking.features.event_log import DAY_MS, HOUR_MS, MISSING, EventLog
 from models.ranking.features.features import FeatureSettings
 
 COUNT_BINS = 32
-AGE_LIMITS = [0, 1, 2, 3, 4, 6, 8, 12, 18, 24, 36, 48, 72, 120, 168, 336, 720, 2160]
+AGE_LIMITS = [0, 2, 5, 10, 15, 20, 30, 40, 50, 60, 75, 90, 120, 150, 180, 240, 360, 480, 720, 1080, 1440]
+AGE_LIMITS += [2160, 2880, 4320, 7200, 10080, 20160, 43200, 129600]  # minutes
 
 
 def count_bin(count: float) -> int:
@@ -48,7 +49,7 @@ def alive(days: np.ndarray, at: int, pair_days: int | None) -> np.ndarray:
 
 
 def reference(log: EventLog, settings: FeatureSettings, i: int) -> dict[str, int]:
-    """Expected codes of exposure i by column name: its counts and its item's age."""
+    """Expected codes of exposure i by column name: its counts, its item's age, its user's session."""
     e, x, zone = log.exposures, log.external, log.zone_offset_ms
     start = (int(e.shown_at[i]) + zone) // HOUR_MS * HOUR_MS - zone
     today = (start + zone) // DAY_MS
@@ -91,19 +92,66 @@ def reference(log: EventLog, settings: FeatureSettings, i: int) -> dict[str, int
     before = e.shown_at[past & same_user]
     idle = (start - ((before.max() + zone) // HOUR_MS * HOUR_MS - zone)) // HOUR_MS if len(before) else 0
     out["count_user_idle"] = count_bin(idle)
-    out["item_age"] = _age(log, i, start, past & same_item)
+    out["item_age"] = _age(log, i, past & same_item)
+    gap, depth = _session(log, i)
+    out["session_gap"] = count_bin(0 if gap is None else 1 + gap // 30)
+    out["session_depth"] = count_bin(depth)
     return out
 
 
-def _age(log: EventLog, i: int, start: int, shown_before: np.ndarray) -> int:
+def list_of(log: EventLog, i: int) -> np.ndarray:
+    """The exposures that were shown with exposure i, as far as its hour goes."""
     e, zone = log.exposures, log.zone_offset_ms
-    hours = -1.0
+    if e.request[i] < 0:
+        return np.array([i])
+    hours = (e.shown_at + zone) // HOUR_MS
+    return np.flatnonzero((e.request == e.request[i]) & (hours == hours[i]))
+
+
+def list_reference(log: EventLog, codes: dict[str, np.ndarray], i: int) -> dict[str, int]:
+    """Expected codes of exposure i in its list, from the codes [E] of the columns that are compared."""
+    together = list_of(log, i)
+    rates = {"rate": "count_item_all_click_rate", "recent_rate": "count_item_24h_click_rate"}
+    compared = rates | {"age": "item_age", "shown": "count_item_24h_shown"}
+    affinity = [codes[name] for name in codes if name.startswith("count_user_field") and "rate" in name]
+    values = {name: codes[column][together].astype(int) for name, column in compared.items()}
+    values |= {name: np.where(values[name] == 0, 13, values[name]) for name in rates}
+    logs = sum(np.where(column[together] == 0, 0, column[together] - 13) for column in affinity)
+    values["affinity"] = np.clip(logs // 2 + 16, 1, 31)
+    known, me, n = bool(log.exposures.request[i] >= 0), together.tolist().index(i), len(together)
+    out = {}
+    for name, among in values.items():
+        passed = (among < among[me]).sum() + ((among == among[me]).sum() - 1) / 2
+        out[f"list_place_{name}"] = known * (1 + int(np.rint(10 * (passed / (n - 1) if n > 1 else 0.5))))
+        if name in rates:
+            difference = np.rint(among[me] - among.mean())
+            out[f"list_over_{name}"] = known * (13 + int(np.clip(difference, -12, 12)))
+    fields = log.items.fields[log.exposures.item[together]]
+    for f, alike in enumerate((fields == fields[me]).sum(axis=0) - 1):
+        share = alike / (n - 1) if n > 1 else 0.5
+        out[f"list_same_field{f}"] = (known and fields[me, f] >= 0) * (1 + int(np.rint(10 * share)))
+    return out
+
+
+def _session(log: EventLog, i: int) -> tuple[int | None, int]:
+    """Seconds since the user's request before that of exposure i, and how many its visit has had."""
+    e = log.exposures
+    mine = np.flatnonzero(e.user == e.user[i])
+    asked = {j: int(e.shown_at[list_of(log, j)].min()) for j in mine.tolist()}
+    moments = sorted({at for at in asked.values() if at <= asked[i]}, reverse=True)
+    gaps = [one // 1000 - other // 1000 for one, other in pairwise(moments)]
+    depth = next((n for n, gap in enumerate(gaps) if gap >= 1800), len(gaps))
+    return (gaps[0] if gaps else None), depth
+
+
+def _age(log: EventLog, i: int, shown_before: np.ndarray) -> int:
+    e, zone = log.exposures, log.zone_offset_ms
     published = log.items.published_at[e.item[i]]
     if published != MISSING:
-        hours = (start - published) / HOUR_MS
+        minutes = (e.shown_at[i] - published) / 60_000
     elif shown_before.any():
         first = (e.shown_at[shown_before].min() + zone) // HOUR_MS * HOUR_MS - zone
-        hours = (start - first) / HOUR_MS
+        minutes = (e.shown_at[i] - first) / 60_000
     else:
         return 0
-    return 1 + sum(hours >= limit for limit in AGE_LIMITS)
+    return 1 + sum(minutes >= limit for limit in AGE_LIMITS)

@@ -84,5 +84,5 @@ def test_bins_are_monotonic_and_stay_in_range():
     extreme = rate_bins(np.array([0, 10**6]), np.array([10**6, 10**6]), np.array([0.5, 0.001]), SMOOTHING)
     assert extreme.tolist() == [1, 25]
     assert rate_bins(np.array([0]), np.array([0]), 0.5, SMOOTHING) == [0]
-    ages = age_bins(np.array([-0.5, 0.0, 0.9, 1.0, 10**6]))
+    ages = age_bins(np.array([-0.5, 0.0, 1.9, 2.0, 10**6]))
     assert ages.tolist() == [1, 2, 2, 3, len(AGE_LIMITS) + 1]

@@ -19,8 +19,8 @@ from models.ranking.features.event_log import (
     ExternalClicks,
 )
 from models.ranking.features.features import Features, FeatureSettings
-from tests.models.ranking.features.reference import reference
-from tests.models.ranking.toy import START, future_changed, toy_log
+from tests.models.ranking.features.reference import list_reference, reference
+from tests.models.ranking.toy import START, future_changed, same_requests_before, toy_log
 
 SETTINGS = FeatureSettings(domains=2, pair_days=2)
 
@@ -42,8 +42,11 @@ def check_against_reference(log: EventLog, codes: list[Codes], chosen: FeatureSe
     for i in rows:
         expected = reference(log, chosen, i)
         for column, name in enumerate(names):
-            if name.startswith(("count_", "item_age")):
+            if name.startswith(("count_", "item_age", "session_")):
                 assert matrix[i, column] == expected[name], (i, name)
+        by_name = dict(zip(names, matrix.T, strict=True))
+        for name, code in list_reference(log, by_name, i).items():
+            assert by_name[name][i] == code, (i, name)
 
 
 @st.composite
@@ -68,6 +71,7 @@ def logs(draw) -> EventLog:
             shown[:, 3] > 1,
             np.where(shown[:, 3] > 2, 30, np.nan).astype(np.float32),
             rng.integers(-1, 2, (len(at), 1)),
+            rng.integers(-1, 6, len(at)) << 57,
         ),
         ExternalClicks(external[:, 1], external[:, 2], external[:, 3], received, received),
         Entities(np.arange(4), rng.integers(-1, 2, (4, 1)), np.full(4, MISSING)),
@@ -160,6 +164,11 @@ def test_the_future_moves_no_code(hour):
     within = changed.exposures.shown_at < START + (hour + 1) * HOUR_MS
     same = within & (origin >= 0)
     assert (within & (origin < 0)).any() and same.sum() > 80 * hour
+    session = encoded(log)[1][0].layout.columns("session")
+    untouched = same & same_requests_before(log, changed, origin)
+    assert (untouched & (changed.exposures.shown_at >= START + hour * HOUR_MS)).sum() > 10
+    np.testing.assert_array_equal(before[origin[untouched]], after[untouched])
+    before, after = (np.delete(codes, session, axis=1) for codes in (before, after))
     np.testing.assert_array_equal(before[origin[same]], after[same])
     later = ~within & (origin >= 0)
     assert (before[origin[later]] != after[later]).any()  # the converse: the past does
