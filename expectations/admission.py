@@ -15,7 +15,7 @@ import pandas as pd
 from expectations.engine import Verdict
 from expectations.settings import GateSettings
 
-Kind = Literal["id", "category", "time", "flag", "number"]
+Kind = Literal["id", "category", "time", "flag", "number", "vector"]
 Lookup = Collection[str] | Callable[[np.ndarray], Collection[str]]
 """Ids, or a function that says which of the given ids (object array, no missing) there are."""
 PurchaseLookup = Callable[[pd.DataFrame], np.ndarray]
@@ -29,7 +29,7 @@ class ColumnSpec:
 
     `kind` decides how raw values are read and the type of the kept column: `id` and `category` → pandas `str`
     (missing: NaN), `time` → int64, epoch milliseconds UTC (optional: Int64, missing: NA), `flag` → bool
-    (optional: boolean), `number` → float64 (missing: NaN).
+    (optional: boolean), `number` → float64 (missing: NaN), `vector` → list<float32> (missing: null).
     """
 
     kind: Kind
@@ -49,6 +49,8 @@ class GateContext:
     """Ids known per dimension table (`users`, `items`); a table that is absent is not checked against."""
     existing_ids: Lookup = ()
     """Unique ids that the warehouse already holds in *other* partitions than those of this call."""
+    width: int | None = None
+    """How long the vectors are that the warehouse holds; None before the first."""
     purchased: PurchaseLookup | None = None
     """First purchases in the warehouse, for cancellations of what the call does not hold; None: none."""
     asking: Callable[[], AbstractContextManager[object]] = nullcontext

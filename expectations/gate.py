@@ -7,7 +7,7 @@ context; nothing here names a table. All partitions of a call are judged by one 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,7 +32,9 @@ from expectations.refusals import Refusals
 from expectations.row_facts import RowFacts
 from expectations.settings import DAY_MS
 from expectations.statistics import describe
-from expectations.suites import read_suite, row_rules
+from expectations.suites import needed, read_suite, row_rules
+from expectations.values import judge_values, partly_known, take_away
+from expectations.vector_facts import vector_column
 
 __all__ = [
     "BatchFailure", "ColumnSpec", "GateContext", "GateResult", "Kind", "Lookup", "RuleVerdict", "gate",
@@ -57,45 +59,55 @@ def gate(table: str, frame: pd.DataFrame, context: GateContext) -> GateResult:
         raise KeyError(f"{table}: the gate's frame lacks the column(s) {missing}")
     frame = frame.reset_index(drop=True)
     facts, engine = RowFacts(frame, context), Engine()
-    parameters = {**context.settings.parameters(context.now_ms), "domains": sorted(context.domains)}
-    rows, survivors = _judge_rows(table, facts, engine, parameters)
+    parameters = context.settings.parameters(context.now_ms)
+    parameters |= {"domains": sorted(context.domains), "vector": vector_column(facts)}
+    rules = row_rules(read_suite(table), facts.context.columns, parameters)
+    rows, survivors = _judge_rows(rules, facts, engine, parameters)
     refusals = Refusals(table, frame, facts, [*rows, *survivors])
-    passing = np.ones(len(frame), bool)
-    passing[refusals.positions] = False
+    passing = np.isin(np.arange(len(frame)), refusals.positions, invert=True)
+    values = judge_values(facts, engine, rules, passing, parameters)
+    said = take_away(table, facts, values, refusals.where)
 
     batch_suite = read_suite(f"{table}_batch")
     names = batch_suite["meta"].get("hourfold", {})
     described = describe(facts, passing, names)
+    said += partly_known(table, facts, names.get("request"), described)
     settled, cycle = _settled(context, described["rows"]), names.get("cycle", "day")
     statistics = add_bands(described, context.history, context.settings, cycle, settled, context.closed)
-    batches = engine.validate(batch_suite["expectations"], statistics.reset_index(), parameters)
-    verdicts = partition_verdicts(
-        table, [*rows, *survivors], batches, statistics, parameters, refusals.reasons
-    )
-    suites = {table: rows, f"{table}_survivors": survivors, f"{table}_batch": batches}
+    batch_rules = needed(batch_suite["expectations"], parameters)
+    batches = engine.validate(batch_rules, statistics.reset_index(), parameters)
+    of_rows = [*rows, *survivors, *values]
+    verdicts = partition_verdicts(table, of_rows, batches, statistics, parameters, refusals.reasons)
     result = GateResult(
         passed=_kept(frame, facts, passing),
         quarantined=refusals.rows(),
         batch_failures=failures_of(verdicts),
         statistics=statistics,
-        warnings=(*_warnings(table, frame, context), *_odd(verdicts)),
+        warnings=(*_warnings(table, frame, context), *said, *_odd(verdicts)),
         verdicts=verdicts,
-        judged=tuple(JudgedSuite(name, tuple(said), parameters) for name, said in suites.items() if said),
+        judged=_suites(table, parameters, rows, survivors, values, batches),
     )
     if context.data_docs is not None:
         render(context.data_docs, table, result)
     return result
 
 
+def _suites(table: str, parameters: Mapping[str, Any], *judged: Sequence[Verdict]) -> tuple[JudgedSuite, ...]:
+    """Those of the four suites that judged something: rows, survivors, values and partitions."""
+    names = (table, f"{table}_survivors", f"{table}_values", f"{table}_batch")
+    return tuple(
+        JudgedSuite(name, tuple(said), parameters) for name, said in zip(names, judged, strict=True) if said
+    )
+
+
 def _judge_rows(
-    table: str, facts: RowFacts, engine: Engine, parameters: Mapping[str, Any]
+    rules: Sequence[Mapping[str, Any]], facts: RowFacts, engine: Engine, parameters: Mapping[str, Any]
 ) -> tuple[list[Verdict], list[Verdict]]:
     """Verdicts of the row suite on all rows and on survivors, positions referring to the call's frame.
 
     Rules among survivors (uniqueness) run on the rows that no other rule broke, so that a broken first
     copy does not take its good second copy with it.
     """
-    rules = row_rules(read_suite(table), facts.context.columns, parameters)
     rows = np.arange(facts.size)
     verdicts: tuple[list[Verdict], list[Verdict]] = ([], [])
     for said, among in zip(verdicts, (None, "survivors"), strict=True):

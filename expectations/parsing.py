@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from expectations.parts import Part, cut_into_parts
+from expectations.vectors import read_vectors
 
 _ZONED = r"[Tt ]\d{2}(?::?\d{2}){0,2}(?:[.,]\d+)?\s?(?:[Zz]|[+-]\d{2}(?::?\d{2})?)$"
 _EPOCH = r"[+-]?(?:\d{1,18}|[1-8]\d{18})"  # as far as int64 reaches
@@ -31,8 +32,8 @@ class ParsedColumn:
     """A column after reading; every array has the frame's length.
 
     `values` is an array of pandas' `str` for ids and categories (null: missing or unreadable), float64 for
-    flags and numbers (NaN: missing or unreadable) and int64 epoch ms for times, only meaningful where
-    `present`.
+    flags and numbers (NaN: missing or unreadable), pandas' list<float32> for vectors and int64 epoch ms for
+    times, only meaningful where `present`.
     """
 
     raw: pd.Series
@@ -50,9 +51,12 @@ class ParsedColumn:
 
 
 def parse(raw: pd.Series, kind: str) -> ParsedColumn:
-    """Read a raw column as `kind` (`id`, `category`, `time`, `flag`, `number`)."""
+    """Read a raw column as `kind` (`id`, `category`, `time`, `flag`, `number`, `vector`)."""
     size = len(raw)
     good = [np.ones(size, bool) for _ in range(4)]
+    if kind == "vector":
+        read = read_vectors(raw)
+        return ParsedColumn(raw, read.values, read.missing, read.typed, good[0], good[1], read.finite)
     values = None if kind in _TEXTS else np.zeros(size, np.int64) if kind == "time" else np.full(size, np.nan)
     column = ParsedColumn(raw, values, np.zeros(size, bool), *good)
     parts = []
@@ -197,7 +201,10 @@ def typed_column(column: ParsedColumn, kind: str, required: bool, rows: np.ndarr
     """The kept rows of a column in the type that the contract promises (see `ColumnSpec`)."""
     values, present = column.values[rows], column.present[rows]
     if kind in _TEXTS:
-        return pd.Series(values, dtype="str")
+        text = pd.Series(values, dtype="str")
+        return text if present.all() else text.where(present)
+    if kind == "vector":
+        return pd.Series(values).where(present)
     if kind == "number":
         return pd.Series(np.where(present, values, np.nan), dtype=np.float64)
     plain, nullable = ("int64", "Int64") if kind == "time" else ("bool", "boolean")

@@ -91,7 +91,7 @@ class Refusals:
             example = "that have no value" if value is None else f"such as {value!r}"
             expectation = self.verdicts[int(np.argmax(self._kinds == kind))].expectation
             sentences.append(
-                f"{len(rows)} break {rule}: column {column!r}, {example} ({self._where(rows[0])}). "
+                f"{len(rows)} break {rule}: column {column!r}, {example} ({self.where(rows[0])}). "
                 f"{self._advice(expectation, column, rows, partition)} "
             )
         if len(order) > _NAMED_RULES:
@@ -109,7 +109,8 @@ class Refusals:
         texts = [",".join(name for bit, name in enumerate(names) if kind >> bit & 1) for kind in kinds]
         return np.array(texts, object)[which]
 
-    def _where(self, position: int) -> str:
+    def where(self, position: int) -> str:
+        """The file and number of a row, in words."""
         row = f"row {self.facts.row[position]}, counted from 0"
         return f"{self.frame['_file'].iloc[position]}, {row}" if "_file" in self.frame else row
 

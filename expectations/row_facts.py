@@ -8,8 +8,9 @@ expectations; here values are only prepared, whole columns at once.
 - `price not readable`, `user_id not UTF-8`, `shown_at without zone`, `price not finite` and `shown_at in
   another unit`: the values of which this is true, as text; null elsewhere, and expected to be null.
 - `the partition`, `partition start`, `partition end`: the row's partition and its bounds in ms.
-- `user_id is known`, `exposure_id is new`, `cancelled follows a purchase`: true or false, for what the
-  library has no word for.
+- `user_id is known`, `exposure_id is new`, `cancelled follows a purchase`, `request_id of one user`,
+  `request_id within minutes`: true or false, for what the library has no word for.
+- `text_embedding of another width`: the length of a vector that is not as long as those of before.
 
 A fact is true where the column has no readable value: other rules judge that.
 """
@@ -28,10 +29,12 @@ import pyarrow.compute as pc
 from expectations.admission import GateContext, Lookup
 from expectations.engine import columns_of
 from expectations.parsing import ParsedColumn, parse
+from expectations.request_facts import of_one_user, within_minutes
 from expectations.row_groups import RowGroups
 from expectations.row_json import value_text
 from expectations.settings import HOUR_MS
 from expectations.units import unit_of
+from expectations.vector_facts import known_width, of_another_width
 
 _PARTITION = ("the partition", "partition start", "partition end")
 
@@ -74,6 +77,7 @@ class RowFacts:
         self.start_ms, self.end_ms = np.array(bounds, np.int64).reshape(-1, 2).T
 
     rows_of = cached_property(lambda self: RowGroups(self.partition))  #: the rows of each partition
+    width = cached_property(known_width)  #: how long vectors are, see there
 
     def columns(self, rules: Sequence[Mapping[str, Any]], rows: np.ndarray) -> dict[str, pd.Series]:
         """Every column that the rules speak of, over ascending row positions; KeyError names an unknown."""
@@ -235,4 +239,7 @@ ENDINGS: dict[str, Callable[..., pd.Series]] = {
     " is known": _known,
     " is new": _new,
     " follows a purchase": _preceded,
+    " of one user": of_one_user,
+    " within minutes": within_minutes,
+    " of another width": of_another_width,
 }

@@ -30,6 +30,10 @@ class GateSettings(BaseModel):
     max_dwell_seconds: float = Field(default=86_400.0, gt=0)
     """A dwell above a day means a tab left open or a broken clock."""
 
+    max_request_minutes: float = Field(default=30.0, gt=0)
+    """Minutes within which the exposures of one list (`request_id`) are shown. A list stands on a screen as
+    long as a visit lasts, and half an hour ends a visit; an id that lasts longer names a visit or a day."""
+
     future_tolerance_ms: int = Field(default=60_000, ge=0)
     """How far a time may lie after the gate's own clock: a minute covers the usual drift between hosts."""
 

@@ -7,9 +7,11 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from expectations.request_facts import groups
 from expectations.row_facts import RowFacts
 from expectations.settings import HOUR_MS
 from expectations.units import unit_of
+from expectations.vector_facts import widths_by_partition
 
 HOURS = tuple(f"hour_{hour:02d}" for hour in range(24))  #: share of a day's rows in each hour
 HISTORY_COLUMNS = ("start_ms", "rows", "kept", "clicks", "level", "level_error", "doubled_share", *HOURS)
@@ -21,13 +23,16 @@ def describe(facts: RowFacts, passing: np.ndarray, names: Mapping[str, str]) -> 
     Args:
         facts: the rows as read.
         passing: bool [rows], which of them broke no rule.
-        names: the batch suite's `time`, `click` and `level` columns, where it has them, and its `cycle`.
+        names: the batch suite's `time`, `click`, `level` and `request` columns, where it has them, and its
+            `cycle`.
 
     Returns:
         Index `partition`; `start_ms`, `rows`, `kept`, `quarantined`, `share_quarantined`, `clicks`,
         `click_rate` (of kept rows), `level`, `level_error` (see `_level`), `broken_columns` (count), `broken`
-        (their names), `shifted_share`, `shift` (see `_shifted`); NaN where a figure does not apply. Of days
-        (cycle `week`) also `doubled_share` (see `_doubled`), `moments` (different times of rows) and `HOURS`.
+        (their names), `shifted_share`, `shift` (see `_shifted`); NaN where a figure does not apply. Of tables
+        with `request` also `requests` and `request_unknown` (see `_requests`), of tables with vectors
+        `widths_by_partition` and `vector_column`. Of days (cycle `week`) also `doubled_share` (see
+        `_doubled`), `moments` (different times of rows) and `HOURS`.
     """
     partitions = facts.context.partitions
     count = len(partitions)
@@ -52,6 +57,8 @@ def describe(facts: RowFacts, passing: np.ndarray, names: Mapping[str, str]) -> 
     table["level"], table["level_error"] = _level(facts, passing, names.get("level"))
     table["broken_columns"], table["broken"] = _broken(facts, rows)
     table["shifted_share"], table["shift"] = _shifted(facts, rows, names.get("time"))
+    for more in (_requests(facts, passing, names.get("request")), widths_by_partition(facts)):
+        table[list(more)] = more.set_index(table.index)
     if names.get("cycle") == "week":
         table["doubled_share"] = _doubled(facts, rows)
         table["moments"] = _moments(facts, names["time"])
@@ -121,6 +128,23 @@ def _doubled(facts: RowFacts, rows: np.ndarray) -> np.ndarray:
     _, which, count = np.unique(row.to_numpy(), return_inverse=True, return_counts=True)
     even = np.bincount(facts.partition, count[which] % 2 == 0, len(rows))
     return np.where(rows > 0, even / np.maximum(rows, 1), np.nan)
+
+
+def _requests(facts: RowFacts, passing: np.ndarray, name: str | None) -> pd.DataFrame:
+    """`requests`, lists in which the kept rows were shown, and `request_unknown`, the share of rows of none.
+
+    One row a partition; no columns where the table has no requests (`name` is None).
+    """
+    if name is None:
+        return pd.DataFrame(index=range(len(facts.start_ms)))
+    rows, count = np.flatnonzero(passing), len(facts.start_ms)
+    partition, group = facts.partition[rows], groups(facts, name, rows)
+    first = np.unique(group, return_index=True)[1]
+    lists = np.bincount(partition[first[group[first] >= 0]], minlength=count)
+    total = np.bincount(partition, minlength=count)
+    unknown = np.bincount(partition[group < 0], minlength=count)
+    share = np.where(total > 0, unknown / np.maximum(total, 1), np.nan)
+    return pd.DataFrame({"requests": lists, "request_unknown": share})
 
 
 def _moments(facts: RowFacts, time: str) -> np.ndarray:

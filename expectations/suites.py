@@ -5,8 +5,9 @@
 | `rule` | both | stable name of the rule, as quarantine and failures show it |
 | `remedy` | both | what to do about it |
 | `each` | rows | repeated for every column of this kind; `*` stands for its name |
-| `needs` | rows | the rule is left out where this parameter is empty |
-| `among` | rows | `survivors`: judged among rows that broke no other rule |
+| `needs` | both | the rule is left out where this parameter is empty |
+| `among` | rows | `survivors`: judged among rows that broke no other rule; `kept`: `expectations.values` |
+| `warns` | rows | of a rule about values of kept rows: what breaks it is told of and stays |
 | `subject` | rows | the contract's column that it is about, where its first column is another |
 | `arguments` | rows | columns or tables that a fact needs (see `expectations.row_facts`) |
 | `keep` | rows | `first`: of rows that are alike, the first is kept and only the later ones broke the rule |
@@ -15,14 +16,14 @@
 | `observed`, `band` | batch | statistic that is judged; its limits: statistics, settings or numbers |
 | `settled_band` | batch | the limits (statistics) beyond which the rule stops history; within, it warns |
 
-A batch suite's own meta (`hourfold`) names the columns that its statistics are about, `time`, `click` and
-`level`, and the `cycle` in which former partitions are alike: `day` (default) or `week`.
+A batch suite's own meta (`hourfold`) names the columns that its statistics are about, `time`, `click`,
+`level` and `request`, and the `cycle` in which former partitions are alike: `day` (default) or `week`.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,23 +48,26 @@ def tables(folder: Path = FOLDER) -> tuple[str, ...]:
     )
 
 
-def rules(name: str, folder: Path = FOLDER) -> dict[str, str]:
-    """Rule → remedy of a suite, in the order in which the rules are judged."""
+def rules(name: str, folder: Path = FOLDER, *, of_values: bool = False) -> dict[str, str]:
+    """Rule → remedy of a suite, in the order in which the rules are judged.
+
+    Those that cost a row or stop a batch, or those about single `of_values` of rows that are kept.
+    """
     remedies: dict[str, str] = {}
     for expectation in read_suite(name, folder)["expectations"]:
-        remedies.setdefault(expectation["meta"]["rule"], expectation["meta"]["remedy"])
+        meta = expectation["meta"]
+        if (meta.get("among") == "kept") == of_values:
+            remedies.setdefault(meta["rule"], meta["remedy"])
     return remedies
 
 
 def row_rules(
     suite: Mapping[str, Any], columns: Mapping[str, ColumnSpec], parameters: Mapping[str, Any]
-) -> list[dict[str, Any]]:
+) -> list[Mapping[str, Any]]:
     """The expectations of a row suite for this contract: `each` repeated, unmet `needs` left out."""
-    unfolded: list[dict[str, Any]] = []
-    for expectation in suite["expectations"]:
+    unfolded: list[Mapping[str, Any]] = []
+    for expectation in needed(suite["expectations"], parameters):
         meta = expectation["meta"]
-        if "needs" in meta and not parameters.get(meta["needs"]):
-            continue
         if "each" not in meta:
             unfolded.append(expectation)
             continue
@@ -73,6 +77,17 @@ def row_rules(
                 column = kwargs["column"].replace("*", name)
                 unfolded.append({**expectation, "kwargs": {**kwargs, "column": column}})
     return unfolded
+
+
+def needed(
+    expectations: Sequence[Mapping[str, Any]], parameters: Mapping[str, Any]
+) -> list[Mapping[str, Any]]:
+    """Those whose `needs` are met."""
+    return [
+        expectation
+        for expectation in expectations
+        if "needs" not in expectation["meta"] or parameters.get(expectation["meta"]["needs"])
+    ]
 
 
 def _rows_of(batch_path: Path) -> Path:

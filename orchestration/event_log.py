@@ -30,6 +30,7 @@ from warehouse.home import sqlite_uri
 
 OPEN_SHARDS = 8  #: runs whose files stay open; each run has one, and there is an index of all
 BUSY_SECONDS = 60  #: how long to wait for another process that writes, as Dagster does
+FOLD_SECONDS = 2  #: how long for others who read, when a write-ahead log is folded in
 
 
 class OpenSqliteEventLog(SqliteEventLogStorage):
@@ -140,6 +141,23 @@ class OpenSqliteEventLog(SqliteEventLogStorage):
     def without_pictures(self, before: float, dry_run: bool = False) -> tuple[int, int]:
         """Take pictures out of materialisations before an instant; how many events and bytes."""
         return event_log_expiry.without_pictures(self, before, dry_run)
+
+    def give_back(self) -> None:
+        """Close the files of runs, and fold the write-ahead logs into the files that they belong to.
+
+        SQLite keeps a write-ahead log at the size that it once had, some megabytes a file, while it is open.
+        What another process is reading stays, until the next time.
+        """
+        with self._db_lock:
+            for shard in set(self._connections) - {INDEX_SHARD_NAME}:
+                _close(self._connections.pop(shard))
+                self._initialized_dbs.discard(shard)
+            index = self._connections.get(INDEX_SHARD_NAME)
+            if index is not None:
+                index.exec_driver_sql(f"PRAGMA busy_timeout={FOLD_SECONDS * 1000}")
+                index.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+                index.exec_driver_sql(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}")
+                index.rollback()
 
     def dispose(self) -> None:
         """Close the files."""

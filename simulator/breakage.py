@@ -15,6 +15,8 @@ import pandas as pd
 
 from warehouse.landing.contract import Column, ColumnType, PartitionKind, TableContract
 
+#: Optional columns of which a bad value costs itself alone (expectations/values.py): no row to count.
+VALUES_ONLY = ("request_id",)
 _PARTITION_MS = {PartitionKind.HOUR: 3_600_000, PartitionKind.DAY: 86_400_000, PartitionKind.FILE: 0}
 
 
@@ -29,8 +31,8 @@ class Work:
     text: dict[str, np.ndarray] = field(default_factory=dict)
 
     def columns(self, *types: ColumnType, required: bool = False) -> list[str]:
-        """Columns of the frame of these types."""
-        named = (self.contract.column(str(name)) for name in self.frame)
+        """Columns of the frame of these types, of which a bad value costs the row."""
+        named = (self.contract.column(str(name)) for name in self.frame if name not in VALUES_ONLY)
         return [
             column.name
             for column in named

@@ -160,13 +160,14 @@ def _context(question: Question, opened: Opener) -> tuple[GateContext, str]:
     nobody = np.empty(0, dtype=object)
     known: dict[str, Lookup] = dict.fromkeys(question.refers, nobody)
     bounds = {p: layout.bounds(contract, zone, p) for p in question.partitions}
-    history, loaded = None, dict[str, int]()
+    history, loaded, width = None, dict[str, int](), None
     shared = SharedOpening(opened)
     with opened() as warehouse:
         state = question.state(warehouse)
         if warehouse is not None:
             known = {table: _KnownIds(shared, table) for table in question.refers}
             history = _history(question, warehouse, bounds)
+            width = warehouse.vector_width(question.table, contract.vector) if contract.vector else None
             of_call = warehouse.loaded(question.table, question.partitions)
             loaded = dict(zip(of_call["partition"], of_call["rows_in"].astype(int), strict=True))
     now_ms = int(time.time() * 1000) if question.now_ms is None else question.now_ms
@@ -175,6 +176,7 @@ def _context(question: Question, opened: Opener) -> tuple[GateContext, str]:
         partitions=bounds,
         now_ms=now_ms,
         known=known,
+        width=width,
         existing_ids=partial(_existing_ids, shared, question.replaced),
         purchased=partial(_first_purchases, shared, question.replaced),
         asking=shared.asking,

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from models.ranking.day import ScoredHour
 
 #: what is known of an hour of a system; None replaces figures of an earlier run where it failed
-HOUR_FIGURES = (*("auc", "auc_se", "auc_static", "aupr", "log_loss", "gauc", "exposures", "gate_short"),)
+HOUR_FIGURES = (
+    *("auc", "auc_se", "auc_static", "aupr", "log_loss", "gauc", "exposures", "gate_short", "requests"),
+)
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class HourScores:
 
 def score_systems(states: States, hour: Hour, device: str, run: str | None = None) -> HourScores:
     """Score the hour with every system; takes scores that an earlier step of the Dagster `run` has left."""
-    from models.metrics import finite
+    from models.metrics import REQUEST_FIGURES, finite
 
     log, probability, static = hour.logs[hour.key], {}, {}
     figures: dict[str, Figures] = {}
@@ -52,7 +54,7 @@ def score_systems(states: States, hour: Hour, device: str, run: str | None = Non
         else:
             probability[start.system], static[start.system] = adapted, still
             figures[start.system] = evaluate(log, scores)
-    unknown = {system: dict.fromkeys(HOUR_FIGURES) for system in failed}
+    unknown = {system: dict.fromkeys((*HOUR_FIGURES, *REQUEST_FIGURES)) for system in failed}
     return HourScores(probability, static, figures | unknown, failed)
 
 
@@ -82,7 +84,7 @@ def evaluate(hour: HourLog, scores: ScoredHour) -> Figures:
     from models.metrics import auc
 
     exposures = hour.log.exposures
-    figures = figures_of(exposures.clicked, exposures.user, scores.probability)
+    figures = figures_of(exposures.clicked, exposures.user, scores.probability, exposures.request)
     still = scores.probability if scores.static is None else scores.static
     figures["auc_static"] = auc(exposures.clicked, still)
     if len(exposures) and "gate_short" in scores.details:

@@ -12,7 +12,7 @@ from assets.common.links import mlflow_links
 from assets.common.partitions import DAY_BEFORE, HOUR_BEFORE, Partitions
 from assets.common.resources import HomeResource, ProgressReport, TrackingResource, WarehouseResource
 from assets.common.timings import Timings
-from assets.ranking.figures import metrics_of, static_name, verdicts_of
+from assets.ranking.figures import REQUESTS, lists_in_words, metrics_of, static_name, verdicts_of
 from assets.ranking.hour import each_hour, open_hour
 from assets.ranking.hour_scores import score_systems
 from assets.ranking.states import States
@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 
 Curves = dict[str, dict[int, float | None]]  #: system → hour of day → value
 CURVES = ("auc", "auc_se", "auc_static", "gate_short")  #: that a day's pictures are drawn from
-BY_HOUR = ("auc", "aupr", "auc_static", "log_loss", "gauc", "gate_short")  #: on the MLflow run of the day
+BY_HOUR = (  #: on the MLflow run of the day
+    *("auc", "aupr", "auc_static", "log_loss", "gauc", "gate_short"),
+    *("request_auc", "request_mrr", "request_ndcg5", "request_ndcg10"),
+)
 SCORES = "scores"  #: the asset check
 LAST_HOUR = 23
 
@@ -65,9 +68,9 @@ def hourly_auc_asset(
         """AUC of the hour for each system, its exposures scored by the state adapted through the hour before.
 
         The model as trained that morning scores them too (`auc_static`): does following the hour help? Scores
-        go to `predictions`, figures (auc, aupr, log_loss, gauc, auc_se) to `metrics` and MLflow. An hour in
-        which only one class occurs has no AUC: it is empty, never a number. A system whose scores are no
-        numbers has no figures; the check names it, and the others are stored.
+        go to `predictions`, figures (auc, aupr, log_loss, gauc, auc_se) to `metrics` and MLflow, with those
+        of lists where requests are known. An hour of one class has no AUC: it is empty, never a number. A
+        system whose scores are no numbers has no figures; the check names it, the others are stored.
         """
         failed: dict[str, Mapping[str, str]] = {}
         run = context.run_id if len(context.partition_keys) == 1 else None
@@ -144,8 +147,9 @@ def score_hour(
         f"{system}: {name}": value
         for system, values in scores.figures.items()
         for name, value in values.items()
-        if value is not None
+        if value is not None and name != REQUESTS
     }
+    metadata["lists"] = lists_in_words(scores.figures)
     metadata |= {f"{start.system}: base_partition": start.base.partition for start in hour.starts}
     metadata |= {f"{system}: failed": reason for system, reason in scores.failed.items()}
     metadata |= mlflow_links(tracking.urls)

@@ -29,6 +29,7 @@ class LiveDay:
     clicked: np.ndarray  #: bool [E]
     user: np.ndarray  #: int64 [E]
     hour: np.ndarray  #: int64 [E], of the day
+    request: np.ndarray  #: int64 [E], number of the list; below 0 where unknown
     scores: Mapping[str, np.ndarray]  #: system → float64 [E]
     #: the same of each daily model left as it was trained; of systems for which every hour has them
     static: Mapping[str, np.ndarray] = field(default_factory=dict)
@@ -37,15 +38,16 @@ class LiveDay:
     def figures(self) -> dict[str, Figures]:
         """The figures of each system, and its gain over the static one; empty if nothing was scored.
 
-        `gain` is AUC less `auc_static`, `gain_error` its paired standard error (DeLong); `pooled1` to
-        `pooled3` and `gain1` to `gain3` are those of each third of the day.
+        `gain` is AUC less `auc_static`, `gain_error` its paired standard error over users; `pooled1` to
+        `pooled3` and `gain1` to `gain3` are those of each third of the day. Where requests are known, the
+        figures within lists are there too.
         """
         if not len(self.clicked):
             return {}
         return {system: self._figures(system) for system in self.scores}
 
     def lead(self, system: str, other: str) -> tuple[float, float] | None:
-        """Difference of two systems' AUCs and its paired standard error (DeLong); None where undefined."""
+        """Difference of two systems' AUCs and its paired error over users; None where undefined."""
         if not len(self.clicked) or not {system, other} <= set(self.scores):
             return None
         return self._difference(self.scores[system], self.scores[other])
@@ -54,18 +56,20 @@ class LiveDay:
         from models.metrics import auc, auc_by_period
 
         scores, static = self.scores[system], self.static.get(system)
-        figures = figures_of(self.clicked, self.user, scores)
+        figures = figures_of(self.clicked, self.user, scores, self.request, self.hour)
         figures |= auc_by_period(self.clicked, scores, self.hour, static)
         if static is not None:
-            figures["auc_static"] = auc(self.clicked, static)
-            gain = self._difference(scores, static)
-            figures["gain"], figures["gain_error"] = gain or (None, None)
+            still = figures["auc_static"] = auc(self.clicked, static)
+            test = self._difference(scores, static)
+            area = figures["auc"]
+            figures["gain"] = None if area is None or still is None else area - still
+            figures["gain_error"] = test and test[1]
         return figures
 
     def _difference(self, one: np.ndarray, other: np.ndarray) -> tuple[float, float] | None:
-        from models.metrics import auc_difference
+        from models.metrics import clustered_difference
 
-        test = auc_difference(self.clicked, one, other)
+        test = clustered_difference(self.clicked, one, other, self.user)
         return test and test[:2]
 
 
@@ -76,7 +80,8 @@ def read_live_day(warehouse: Warehouse, zone: ServiceZone, day: str, systems: Se
     failed = _failures(warehouse, day, hours, systems)
     sound = [system for system in systems if system not in failed]
     names = [*sound, *map(static_name, sound)]
-    clicked, user, of_day = [np.empty(0, bool)], [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+    clicked = [np.empty(0, bool)]
+    user, of_day, request = ([np.empty(0, np.int64)] for _ in range(3))
     scores = [np.empty((0, len(names)))]
     for key, hour in hours.items() if sound else ():
         by_name = np.column_stack([_scores(warehouse, name, key, hour.exposure_ids) for name in names])
@@ -84,6 +89,7 @@ def read_live_day(warehouse: Warehouse, zone: ServiceZone, day: str, systems: Se
         scores.append(by_name[scored])
         clicked.append(hour.log.exposures.clicked[scored])
         user.append(hour.log.exposures.user[scored])
+        request.append(hour.log.exposures.request[scored])
         of_day.append(np.full(int(scored.sum()), int(key[11:13])))
     columns = dict(zip(names, np.concatenate(scores).T, strict=True))
     static = {system: columns[static_name(system)] for system in sound}
@@ -92,6 +98,7 @@ def read_live_day(warehouse: Warehouse, zone: ServiceZone, day: str, systems: Se
         np.concatenate(clicked),
         np.concatenate(user),
         np.concatenate(of_day),
+        np.concatenate(request),
         scores={system: columns[system] for system in sound},
         # Hours that an earlier version scored have none.
         static={system: values for system, values in static.items() if np.isfinite(values).all()},

@@ -11,6 +11,7 @@ from assets.common.faults import retried_or_explained
 from assets.common.partitions import Partitions
 from assets.common.resources import HomeResource, ProgressReport, TrackingResource, WarehouseResource
 from assets.common.timings import Timings
+from assets.ranking.figures import Figures, in_columns, lists_in_words
 from assets.ranking.live import read_live_day, record_live
 from assets.ranking.promotion_rule import Candidate, decide
 from assets.ranking.reading import loaded_hours, read_hours
@@ -109,10 +110,20 @@ def promote(
             "passed": decision.passed,
             "reason": decision.reason,
             **{f"{c.system}: live auc": c.live_auc for c in candidates if c.live_auc is not None},
+            **_page(figures),
             **timings.metadata(),
         },
         check_results=[_verdict(faults)],
     )
+
+
+def _page(figures: Mapping[str, Figures]) -> dict[str, dg.MetadataValue]:
+    """The figures of the day live, a row a system; empty where nothing was scored."""
+    rows = [dg.TableRecord(row) for row in in_columns(figures)]
+    if not rows:
+        return {}
+    lists = dg.MetadataValue.text(lists_in_words(figures))
+    return {"the day live": dg.MetadataValue.table(rows), "lists": lists}
 
 
 def _verdict(faults: Mapping[str, str]) -> dg.AssetCheckResult:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 STANDARD_ERRORS = 2.0
 
-#: (system, other) → difference of their live AUCs and its paired standard error; None where there is none
+#: (system, other) → difference of their live AUCs, its paired error over users; None where there is none
 Lead = Callable[[str, str], tuple[float, float] | None]
 
 

@@ -68,7 +68,7 @@ def read_descriptions(warehouse: Warehouse, zone: ServiceZone, day: str) -> tupl
     """Users and items as they were last described before a day began."""
     columns = warehouse.descriptions(zone.day_start_ms(day))
     users, items = (
-        Entities(*(columns[f"{table}.{name}"] for name in ("index", "fields", "published_at")))
+        Entities(*(columns[f"{table}.{name}"] for name in ("index", "fields", "published_at", "vectors")))
         for table in ("users", "items")
     )
     return users, items

@@ -12,7 +12,10 @@ from assets.ranking.run_colour import colour_tag
 from assets.ranking.states import StateRecord
 
 BY_HOUR = "_by_hour"  #: ends the name of a curve whose step is the hour of the day
-SERVED = ("auc", "aupr", "auc_se", "log_loss", "gauc")  #: what a training's run tells of the day it served
+SERVED = (  #: what a training's run tells of the day it served
+    *("auc", "aupr", "auc_se", "log_loss", "gauc", "gauc_hour"),
+    *("request_auc", "request_mrr", "request_ndcg5", "request_ndcg10"),
+)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from assets.common import clock, model_registry
 from assets.common.mlflow_store import on_server
 from assets.common.resources import HomeResource, WarehouseResource
 from assets.common.tuned import tuned_settings
-from assets.upkeep import dagster_runs, tracked_runs
+from assets.upkeep import dagster_runs, tracked_leftovers, tracked_runs
 from assets.upkeep.due import Kind
 from assets.upkeep.folders import Census
 from assets.upkeep.needs import Alias, window_of
@@ -137,6 +137,10 @@ class Cleaning:
             outcome.leave(due.name, tracked_runs.reasons(due))
             if not self.dry_run:
                 tracked_runs.remove(self.tracking, due)
+        if not self.dry_run:
+            swept = tracked_leftovers.sweep(self.tracking.folder)
+            if swept:
+                outcome.notes.append(f"{swept:,} rows went that MLflow had left of removed runs and versions")
         if on_server():
             outcome.notes.append(
                 "runs on a team's server are marked as deleted; `mlflow gc` there frees them"
@@ -152,6 +156,8 @@ class Cleaning:
             dagster_runs.forget(self.instance, old.runs)
         events, freed = dagster_runs.pictures(self.instance, keep.plots, now, self.dry_run)
         outcome.add("plots on Dagster's pages", events, freed)
+        if not self.dry_run:
+            dagster_runs.give_back(self.instance)
 
 
 def aliases_of(tracking: Tracking) -> list[Alias]:

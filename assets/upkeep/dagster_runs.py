@@ -34,6 +34,9 @@ class ForgettingLog(Protocol):
     def without_pictures(self, before: float, dry_run: bool = False) -> tuple[int, int]:
         """Take pictures out of materialisations before an instant; how many events and bytes."""
 
+    def give_back(self) -> None:
+        """Return what its files hold beyond their events to the disk, as far as nobody is using it."""
+
 
 @dataclass
 class OldRuns:
@@ -67,6 +70,13 @@ def forget(instance: dg.DagsterInstance, runs: Sequence[str]) -> None:
         instance.compute_log_manager.delete_logs(prefix=[run_id])
         log.forget_run(run_id)
         instance.run_storage.delete_run(run_id)
+
+
+def give_back(instance: dg.DagsterInstance) -> None:
+    """Let the event log return what its files hold beyond their events; another's is left alone."""
+    log = instance.event_log_storage
+    if isinstance(log, ForgettingLog):
+        log.give_back()
 
 
 def pictures(instance: dg.DagsterInstance, days: int | None, now: datetime, dry_run: bool) -> tuple[int, int]:

@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlparse
 from assets.common.provenance import content_hash
 from assets.common.tuned import Values
 from assets.ranking.training_window import system_settings
-from assets.ranking.window_days import longest
+from assets.ranking.window_days import event_days, longest
 from assets.upkeep.due import Entry
 from warehouse.keeping import first_day
 
@@ -113,13 +113,11 @@ class WindowDays(NamedTuple):
     """How many days the next training reads; None: all."""
 
     trained: int | None  #: of instances to train on; their mornings' graphs begin a day earlier
-    events: int | None  #: of partitions: also those whose clicks factors are made from
+    events: int | None  #: of partitions: also those whose clicks are read by graphs and factors
 
 
 def window_of(deployment: Deployment, tuned: Mapping[str, Values]) -> WindowDays:
     """The longest windows of the deployment's systems."""
     systems = system_settings(deployment.systems, deployment.size, tuned).values()
     trained = longest([system.training.window_days for system in systems])
-    factors = [getattr(getattr(system, "numbers", None), "factors", None) for system in systems]
-    clicks = [made_of.click_days for made_of in factors if made_of is not None]
-    return WindowDays(trained, longest([trained, *clicks]))
+    return WindowDays(trained, longest([event_days(system) for system in systems]))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from assets.experiments.number_format import number, p_value, ranged
+from assets.experiments.number_format import count, number, p_value, ranged
 from assets.experiments.profilers import brand_report, report
 from assets.experiments.profilers.facts import sentences
 from assets.experiments.profilers.figured import Difference
@@ -19,21 +19,60 @@ from docs.pages.ranking import filled
 from models.metrics import FIGURES
 
 
-def page(result: ProfileResult, of_modalities: ProfileResult | None, template: str) -> str:
+def page(
+    result: ProfileResult,
+    of_modalities: Sequence[ProfileResult],
+    template: str,
+    of_nine_ways: ProfileResult | None = None,
+) -> str:
     """The page as Markdown.
 
     Args:
         result: of `hourfold profile-eval`.
-        of_modalities: of `hourfold profile-eval --table modalities`, where it was run.
+        of_modalities: of `hourfold profile-eval --table modalities`, each run of it.
+        template: Markdown with names of parts.
+        of_nine_ways: of `hourfold profile-eval --table nine-ways`, where it was run: its printed reading
+            takes the place of the main evaluation's, which has no accuracy.
     """
 
     def modalities(_: ProfileResult) -> str:
-        if of_modalities is None:
-            return ""
-        text = brand_report.modalities(of_modalities.summary)
-        return f"{text}\n\nRun as\n\n{_command(of_modalities)}\n\nCode {of_modalities.git}."
+        texts = [f"{brand_report.modalities(one.summary)}\n\n{_origin(one)}" for one in of_modalities]
+        return "\n\nA second run, of other modalities:\n\n".join(
+            [texts[0], *(text.partition("\n\n")[2] for text in texts[1:])] if texts else []
+        )
 
-    return filled(template, result, PARTS | {"modalities": modalities})
+    def nine_ways(_: ProfileResult) -> str:
+        if of_nine_ways is None:
+            return report.ood(result.summary)
+        parts = (
+            report.target_way(result.summary),
+            active_labels(of_nine_ways),
+            report.as_printed(of_nine_ways.summary),
+            _origin(of_nine_ways),
+        )
+        return "\n\n".join(part for part in parts if part)
+
+    return filled(template, result, PARTS | {"modalities": modalities, "ood": nine_ways})
+
+
+def _origin(result: ProfileResult) -> str:
+    """How another evaluation than the page's own was run."""
+    return f"Run as\n\n{_command(result)}\n\nCode {result.git}, {count(result.settings.seeds, 'seed')}."
+
+
+def active_labels(result: ProfileResult) -> str:
+    """Why systems that learn from the nine labels alone are near chance in the target's way, or below it."""
+    labels = result.protocol.nine_labels
+    if labels is None:
+        return ""
+    return (
+        "The nine labels say little of activity: the customer bought more than one of the eight others in "
+        f"{labels.ahead_of_others:.0%} of pairs, more than a train user who is no customer in "
+        f"{labels.ahead_of_anybody:.0%}. The others are members of source ways (they answered a survey, "
+        "say, or redeemed coupons), and those are active. What learns from these nine alone "
+        "(`normal_training`, trees, logistic models) learns to tell one active user from eight, not active "
+        "users from the rest, and newcomers are active. That is the protocol's doing and no turned sign."
+    ).replace("%", " %")
 
 
 def head(result: ProfileResult) -> str:
@@ -156,7 +195,6 @@ PARTS: dict[str, Callable[..., str]] = {
     "brands": lambda result: brand_report.brands(result.summary, result.protocol.top),
     "against": lambda result: brand_report.against(result.summary),
     "budgets": lambda result: report.budgets(result.summary),
-    "ood": lambda result: report.ood(result.summary),
     "masking": lambda result: report.masking(result.summary),
     "imbalance": lambda result: report.imbalance(result.summary),
     **{name: _figure(name) for name in ("auroc", "aupr", "within_quintiles")},

@@ -15,18 +15,9 @@ import numpy as np
 
 from assets.experiments.comparison import roles
 from assets.experiments.comparison.averages import mean_and_error
-from assets.experiments.comparison.report import (
-    ablations,
-    ages,
-    calibration,
-    difference,
-    gates,
-    head,
-    hours,
-    segments,
-    table,
-    tests,
-)
+from assets.experiments.comparison.report import ages, calibration, gates, head, hours, segments, table
+from assets.experiments.comparison.report_parts import held
+from assets.experiments.comparison.report_tests import ablations, difference, tests, within
 from assets.experiments.comparison.results import Comparison
 from assets.experiments.number_format import number, p_value, percent, signed
 
@@ -104,7 +95,9 @@ PARTS: dict[str, Callable[..., str]] = {
     "head": head,
     "headline": headline,
     "table": table,
+    "held": held,
     "tests": tests,
+    "within": within,
     "hours": hours,
     "ages": ages,
     "segments": segments,

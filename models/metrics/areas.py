@@ -63,7 +63,12 @@ class Grouped:
 
 def auc(labels: np.ndarray, scores: np.ndarray) -> float | None:
     """P(score of a click > score of a skip), ties half, for labels bool [E], scores [E]; None: one class."""
-    areas = auc_by_group(labels, Ordered.of(scores), np.zeros(len(labels), np.int8)).auc
+    return auc_of(labels, Ordered.of(scores))
+
+
+def auc_of(labels: np.ndarray, ordered: Ordered) -> float | None:
+    """The same of scores that are sorted already."""
+    areas = auc_by_group(labels, ordered, np.zeros(len(labels), np.int8)).auc
     return None if not len(areas) or np.isnan(areas[0]) else float(areas[0])
 
 
@@ -89,7 +94,12 @@ def auc_by_group(labels: np.ndarray, ordered: Ordered, groups: np.ndarray) -> Gr
 
 def gauc(labels: np.ndarray, scores: np.ndarray, users: np.ndarray) -> float | None:
     """AUC within each user [E], averaged with exposures as weights over the users with both classes."""
-    per_user = auc_by_group(labels, Ordered.of(scores), users)
+    return gauc_of(labels, Ordered.of(scores), users)
+
+
+def gauc_of(labels: np.ndarray, ordered: Ordered, users: np.ndarray) -> float | None:
+    """The same of scores that are sorted already."""
+    per_user = auc_by_group(labels, ordered, users)
     both = ~np.isnan(per_user.auc)
     return float(np.average(per_user.auc[both], weights=per_user.exposures[both])) if both.any() else None
 

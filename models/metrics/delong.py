@@ -54,15 +54,15 @@ def placements(labels: np.ndarray, scorings: Sequence[Ordered]) -> Placements | 
     return Placements(above, below)
 
 
-def auc_covariance(labels: np.ndarray, scores: np.ndarray) -> np.ndarray | None:
-    """DeLong's covariance [S, S] of the AUCs of S scorings [S, E]; None as `Placements.covariance`."""
-    placed = placements(labels, [Ordered.of(row) for row in scores])
-    return None if placed is None else placed.covariance()
-
-
 def auc_standard_error(labels: np.ndarray, scores: np.ndarray) -> float | None:
     """DeLong's standard error of `auc`; None where either class has fewer than two members."""
-    covariance = auc_covariance(labels, np.asarray(scores)[None])
+    return standard_error(labels, Ordered.of(scores))
+
+
+def standard_error(labels: np.ndarray, ordered: Ordered) -> float | None:
+    """The same of scores that are sorted already."""
+    placed = placements(labels, [ordered])
+    covariance = None if placed is None else placed.covariance()
     return None if covariance is None else math.sqrt(max(float(covariance[0, 0]), 0.0))
 
 

@@ -134,6 +134,11 @@ class Labels:
     tasks: tuple[str, ...]
     value: np.ndarray  #: float32 [U, T]: 0, 1, or NaN where nothing was observed
 
+    def take(self, users: np.ndarray) -> Labels:
+        """Those of these users (int64 [B] positions), in that order; of MISSING nothing is known."""
+        empty = np.full((1, len(self.tasks)), np.nan, dtype=self.value.dtype)
+        return Labels(self.tasks, np.concatenate([self.value, empty])[users])
+
 
 @dataclass(frozen=True)
 class ProfileData:
@@ -186,7 +191,7 @@ class ProfileData:
             demographics=None
             if people is None
             else replace(people, numeric=people.numeric[users], categorical=people.categorical[users]),
-            labels=None if labels is None else replace(labels, value=labels.value[users]),
+            labels=None if labels is None else labels.take(users),
         )
 
     def held_back(self, day: int) -> ProfileData:

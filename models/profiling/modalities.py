@@ -1,29 +1,28 @@
 """What each modality of a profile is worth: the prior and match of `meta_profile_prior`, in other spaces.
 
 A modality gives vectors in which customers are compared: purchases those of `meta_profile_prior`, heatmaps
-the embedding of the printed network, points and demographics their columns. Gains are learned from source
-brands as always, so that a modality that says nothing is given no weight. The prior of activity is in all.
+the embedding of the printed network, points, labels and demographics their columns. Gains are learned from
+source brands as always, so that a modality that says nothing is given no weight. The prior of activity is in
+all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Literal
 
 import numpy as np
 import torch
 
-from models.profiling.data import DAYS, MISSING, ProfileData
+from models.profiling.data import DAYS, MISSING, Labels, ProfileData
 from models.profiling.meta_profile import MetaProfile
+from models.profiling.modality import Modality
 from models.profiling.prior import MetaProfilePriorSettings, PriorScorer, fit_vectors
 from models.profiling.profiler import standardised
 from models.profiling.settings import MetaProfileSettings
 from models.profiling.teaching import TeachingWindow, teach
 from models.progress import Progress
 
-Modality = Literal["purchases", "heatmap", "points", "demographics"]
-MODALITIES: tuple[Modality, ...] = ("purchases", "heatmap", "points", "demographics")
 POINT_WINDOWS = (30, 90, DAYS)  #: days before the as-of day over which points are summed
 IMAGE = "shopping"  #: the modality of heatmaps that the network reads
 
@@ -58,6 +57,7 @@ def ready_with(
     *,
     excluded_brands: np.ndarray,
     seed: int,
+    earlier: Labels | None = None,
     device: torch.device | str = "cpu",
 ) -> PriorScorer:
     """Train on some modalities and stand ready at the as-of date.
@@ -70,8 +70,15 @@ def ready_with(
         network: `heat_network`, where heatmaps are among the modalities.
         excluded_brands: int64 positions of brands that must not teach.
         seed: draws supports and samples.
+        earlier: labels of all users as they were when the teaching window began: data of a later date hold
+            the last observation alone. Without them no source brand says what labels are worth.
         device: of the match.
     """
+    window = TeachingWindow.of(settings, data, train_users, seed)
+
+    def taught_vectors(then: ProfileData) -> list[np.ndarray]:
+        known = None if earlier is None else earlier.take(window.teachers)
+        return vectors(replace(then, labels=known), np.ones(len(then), dtype=bool))
 
     def vectors(one: ProfileData, users: np.ndarray) -> list[np.ndarray]:
         spaces: list[np.ndarray] = []
@@ -83,15 +90,14 @@ def ready_with(
                 assert network is not None
                 spaces.append(standardised(network.embed(_images(one)), users).astype(np.float32))
             else:
-                columns = point_columns(one) if modality == "points" else demographic_columns(one)
-                spaces.append(standardised(columns, users).astype(np.float32))
+                spaces.append(standardised(COLUMNS[modality](one), users).astype(np.float32))
         return spaces
 
     taught = teach(
         settings,
         data,
-        TeachingWindow.of(settings, data, train_users, seed),
-        lambda then: vectors(then, np.ones(len(then), dtype=bool)),
+        window,
+        taught_vectors,
         excluded_brands=excluded_brands,
         seed=seed,
         device=device,
@@ -134,6 +140,17 @@ def demographic_columns(data: ProfileData) -> np.ndarray:
     return np.concatenate(columns, axis=1) if columns else np.zeros((len(data), 1))
 
 
+def label_columns(data: ProfileData) -> np.ndarray:
+    """float64 [U, T]: the last observation of each task of `labels`, less its mean; 0 where there is none."""
+    labels = data.labels
+    if labels is None or not labels.tasks:
+        return np.zeros((len(data), 1))
+    columns = np.nan_to_num(labels.value.astype(np.float64))
+    known = ~np.isnan(labels.value)
+    mean = (columns * known).sum(0) / np.maximum(known.sum(0), 1)
+    return np.where(known, columns - mean, 0.0)
+
+
 def _apart(values: np.ndarray, known: np.ndarray) -> np.ndarray:
     """Values [U, n] less their mean over the users `known` (bool [U]); 0 for all others."""
     mean = values[known].mean(0) if known.any() else 0.0
@@ -144,3 +161,11 @@ def _images(data: ProfileData) -> ProfileData:
     """The same with heatmaps of purchases alone."""
     heat = data.modality(IMAGE)
     return replace(data, modalities=() if heat is None else (heat,), labels=None)
+
+
+#: modality → its columns, float64 [U, n]
+COLUMNS: dict[Modality, Callable[[ProfileData], np.ndarray]] = {
+    "points": point_columns,
+    "labels": label_columns,
+    "demographics": demographic_columns,
+}

@@ -36,3 +36,23 @@ def first_way(scores: np.ndarray) -> np.ndarray:
     """
     largest = scores.max(0)
     return scores[0] - largest - np.log(np.exp(scores - largest).sum(0))
+
+
+def accuracy(scores: np.ndarray, members: np.ndarray) -> float | None:
+    """Of N ways, the mean over ways of the share of their members whose highest score is that way's.
+
+    Chance is 1/N, and so is whatever reads no support: a constant order, one way always, activity. Whoever
+    belongs to several ways counts in each of them, so that 1 cannot be reached. Equal scores share the user.
+
+    Args:
+        scores: [N, U], of users who are asked about.
+        members: bool [N, U], who belongs to which way.
+
+    Returns:
+        None where a way has no member among them: chance would not be 1/N.
+    """
+    if not members.any(1).all():
+        return None
+    highest = scores == scores.max(0)
+    share = highest / highest.sum(0)
+    return float(((share * members).sum(1) / members.sum(1)).mean())

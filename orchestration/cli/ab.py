@@ -53,11 +53,16 @@ def ab(
             record_ab(prepare_home().mlflow, result, out, started)
     test_days = settings.test_days
     console.print(_arms_table(f"Simulated users, {test_days[0]} to {test_days[-1]}", result))
-    console.print(_lifts_table("Lift, simulated users", result.metrics))
+    if result.aa is not None:
+        title = "Paired lift: the same simulated users under either system, in two worlds"
+        console.print(_lifts_table(title, result.paired))
+    console.print(
+        _lifts_table("Unpaired lift, simulated users: the luck of the split is in it", result.metrics)
+    )
     if result.aa is not None:
         console.print(_lifts_table("A/A, simulated users: the base in both arms", result.aa.metrics))
-        title = "The same simulated users under either system, in two worlds"
-        console.print(_lifts_table(title, result.aa.paired))
+    else:
+        console.print("No paired lift: it needs the base on the arms' users (--aa).")
     srm = result.srm
     verdict = "as split" if srm.valid else "[bold red]INVALID[/]: the split is broken, read nothing above"
     console.print(f"Sample ratio: χ² {srm.chi_square:.2f}, p {srm.p_value:.3g}: {verdict}")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 GAIN = (
     "static: the model as trained that morning, never adapted; gain: AUC less static AUC, ± its paired error "
-    "(DeLong): one of less than two errors may be chance"
+    "over users: one of less than two errors may be chance"
 )
 
 
@@ -63,13 +63,14 @@ def day(
 
 def _show(report: DayReport, truth: Truth | None) -> None:
     """The day's figures, and where to look on."""
-    from orchestration.cli.tables import failed_lines, figures_table, periods_table
+    from orchestration.cli.tables import failed_lines, figures_table, order_table, periods_table
 
     made = "simulated logs" if report.simulated else report.source
     figures = entries(report)
     table = figures_table(f"{made}, {report.day}: does following the hour help?", figures, truth)
     table.caption = GAIN
     out.print(table)
+    out.print(order_table(f"{made}, {report.day}: order within users and lists", figures, truth))
     out.print(periods_table(f"{made}, {report.day}: AUC by period", figures, truth))
     tell(failed_lines(report.failed))
     out.print(f"Base models: {bases(report)}")

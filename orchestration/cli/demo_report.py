@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 
 from orchestration.cli.console import Stopwatch, out, peak_memory_gib
 from orchestration.cli.day import bases, ceiling, entries
-from orchestration.cli.tables import figures_table, loaded_table, new_table, or_dash, periods_table
+from orchestration.cli.tables import (
+    figures_table,
+    loaded_table,
+    new_table,
+    or_dash,
+    order_table,
+    periods_table,
+)
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -32,7 +39,11 @@ def print_report(session: Session, report: DayReport, broken: Broken, watch: Sto
     title = f"AUC on {report.day} (simulated logs), each hour scored before its clicks were used"
     figures = figures_table(title, entries(report), truth)
     periods = periods_table(f"AUC by period, {report.day} (simulated logs)", entries(report), truth)
-    for table in (loaded, quarantined, figures, periods, by_hour(report, truth), spent(session, watch)):
+    order = order_table(
+        f"Order within users and lists, {report.day} (simulated logs)", entries(report), truth
+    )
+    curves = by_hour(report, truth)
+    for table in (loaded, quarantined, figures, order, periods, curves, spent(session, watch)):
         out.print(table)
         out.print()
     out.print(f"Base models: {bases(report)}. Plot: {report.plot}")

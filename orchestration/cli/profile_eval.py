@@ -21,7 +21,8 @@ def profile_eval(chosen: Chosen, out: Out, data: Data = None, workers: Workers =
     `meta_profile_prior` against every other system, and on the first target brands the paper's studies:
     Table 3 (9-way 1-shot), label masking and class imbalance. Dates, brands, test users and labels follow a
     fixed protocol; `--targets FILE` (one brand a line) or `--size-band` say which brands instead. `--table
-    modalities` asks what each modality adds: purchases, heatmap, points, demographics, alone, none and all.
+    modalities` asks what each modality adds (purchases, heatmap, points, labels, demographics): none, all,
+    each alone and each left out; `--table nine-ways` is Table 3 alone.
 
     `--systems quick` leaves out those that train for every brand, which is minutes instead of hours. Results
     are saved as they come: the same command after a kill goes on where it was.

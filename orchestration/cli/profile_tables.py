@@ -23,7 +23,7 @@ SHORT = {"within_quintiles": "in quintiles"}  #: where a figure's own label is t
 
 def profile_tables(result: ProfileResult, made: str) -> Iterator[Table]:
     """The table of brands and the paired tests at K = 1 and all; the studies' headline and gains."""
-    from assets.experiments.profilers.paired import OURS, PURCHASES
+    from assets.experiments.profilers.paired import EVERY, OURS, PURCHASES
 
     protocol = result.protocol
     title = f"{made}, as of {protocol.as_of}, newcomers of {protocol.horizon_days} days"
@@ -44,11 +44,12 @@ def profile_tables(result: ProfileResult, made: str) -> Iterator[Table]:
             (entry.system, line) for entry in result.summary for line in entry.against if line.shots == shots
         ]
         ours = [(line.system, line) for name, line in lines if name == OURS]
-        modalities = [(name, line) for name, line in lines if name != OURS]
         if ours:
             yield _differences(f"{OURS} less each other system, {given}", ours)
-        if modalities:
-            yield _differences(f"each modality less {PURCHASES}, {given}", modalities)
+        for reference, what in ((PURCHASES, "each modality"), (EVERY, "one modality left out")):
+            against = [(name, line) for name, line in lines if name != OURS and line.system == reference]
+            if against:
+                yield _differences(f"{what} less {reference}, {given}", against)
     studied = [(e.system, e.budgets["all"]) for e in result.summary if not e.brands and "all" in e.budgets]
     if studied:
         yield _figures(f"{title}: all labels", studied)

@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 #: in their order; definitions in docs/metrics.md
 COLUMNS = (
     *("auc", "auc_error", "auc_std", "auc_static", "gain", "gain_error"),
-    *("aupr", "log_loss", "gauc", "ece"),
+    *("aupr", "log_loss", "ece"),
+)
+ORDER_COLUMNS = (
+    *("gauc", "gauc_hour", "gauc_request"),
+    *("request_auc", "request_mrr", "request_ndcg5", "request_ndcg10"),
 )
 PERIOD_COLUMNS = tuple(f"{kind}{number}" for kind in ("pooled", "gain", "period") for number in (1, 2, 3))
 BLOCKS = "▁▂▃▄▅▆▇█"
@@ -38,6 +42,18 @@ def or_dash(value: float | None, form: str = ".4f") -> str:
 def figures_table(title: str, entries: Sequence[SystemFigures], truth: Truth | None = None) -> Table:
     """One row a system; the ceiling of simulated logs below, dimmed. Columns without a value are left out."""
     return _systems_table(title, COLUMNS, entries, truth)
+
+
+def order_table(title: str, entries: Sequence[SystemFigures], truth: Truth | None = None) -> Table:
+    """The order within a user's day and hour, and within the lists shown, where requests are known."""
+    table = _systems_table(title, ORDER_COLUMNS, entries, truth)
+    requests = [entry.requests for entry in entries if entry.requests is not None]
+    if requests:
+        most = max(requests)
+        table.caption = (
+            f"{most:,.0f} lists a day" if most else "no requests in these logs: no figure of lists"
+        )
+    return table
 
 
 def periods_table(title: str, entries: Sequence[SystemFigures], truth: Truth | None = None) -> Table:
@@ -74,7 +90,7 @@ def failed_lines(failed: Mapping[str, str]) -> Iterator[str]:
 
 
 def tests_table(title: str, result: Comparison, others: Sequence[str], reference: str) -> Table:
-    """Each of `others` less `reference`: the interval over users, p by DeLong, and corrected by Holm."""
+    """Each of `others` less `reference`: the interval and p over users, and p corrected by Holm."""
     table = new_table(title, "system", "difference", "95 % over users", "p", "p corrected")
     for name in others:
         test = result.between(name, reference)
@@ -82,9 +98,9 @@ def tests_table(title: str, result: Comparison, others: Sequence[str], reference
             table.add_row(name, *"––––")
             continue
         interval = f"{or_dash(test.low, '+.4f')} … {or_dash(test.high, '+.4f')}"
-        p_values = map(_p_value, (test.p_delong, test.p_holm))
+        p_values = map(_p_value, (test.p, test.p_holm))
         table.add_row(name, or_dash(test.difference, "+.4f"), interval, *p_values)
-    table.caption = f"p: DeLong's test; corrected by Holm's rule over all {len(result.tests)} pairs"
+    table.caption = f"p: over users; corrected by Holm's rule over all {len(result.tests)} pairs"
     return table
 
 
@@ -93,6 +109,7 @@ def comparison_tables(title: str, result: Comparison) -> Iterator[Table]:
     from assets.experiments.comparison.roles import ABLATIONS, REFERENCE
 
     yield figures_table(title, result.summary, result.truth)
+    yield order_table(f"{title}: order within users and lists", result.summary, result.truth)
     yield periods_table(f"{title}: AUC by period", result.summary, result.truth)
     names = list(result.systems)
     ahead = result.best()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,6 +32,18 @@ class External:
     def rows(self, rows: np.ndarray) -> External:
         """The clicks at some rows, by index or by mask."""
         return External(self.user[rows], self.item[rows], self.occurred[rows], self.received[rows])
+
+
+def before_the_log(
+    settings: SimulatorSettings, users: Population, catalogue: Catalogue, hot: HotTopics
+) -> Iterator[tuple[int, External]]:
+    """The hours of `history_days`, which end with the first day's start: number of each and its clicks."""
+    first = -24 * settings.external.history_days
+    world = ExternalWorld(settings, users, catalogue, hot)
+    for hour in range(first - LOOK_BACK_HOURS if first else 0, 0):
+        received = world.received(hour)
+        if hour >= first:
+            yield hour, received
 
 
 class ExternalWorld:

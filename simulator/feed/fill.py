@@ -8,7 +8,7 @@ from simulator.corruption import corrupt
 from simulator.feed import items, users
 from simulator.feed.settings import SimulatorSettings
 from simulator.feed.world import World
-from simulator.feed.writer import CONTEXT_FIELDS, ZONE, Writer
+from simulator.feed.writer import CONTEXT_FIELDS, VECTOR, ZONE, Writer
 from simulator.shop import surveys
 from simulator.shop.settings import ShopSettings
 from simulator.shop.shop import SimulatedShop
@@ -53,7 +53,9 @@ def fill(
         _fill_feed(landing, settings, days, first_day, progress)
     if settings.shop is not None:
         fill_shop(landing, SimulatedShop(settings, days, first_day), progress=progress)
-    source = describe_simulation(first_day, days, settings.shop, feed=feed)
+    source = describe_simulation(
+        first_day, days, settings.shop, feed=feed, history_days=settings.external.history_days
+    )
     if corrupt_share:
         contracts = {name: source.contract(name) for name in TABLES}
         corrupt(landing, corrupt_share, settings.seed, contracts)
@@ -67,6 +69,8 @@ def _fill_feed(
 ) -> None:
     world = World(settings, days)
     writer = Writer(landing, world, first_day)
+    for hour, external in world.external_history():
+        writer.events("external_clicks", hour, writer.external(external))
     for played in world.hours():
         if played.hour % 24 == 0:
             writer.users(played.hour // 24)
@@ -79,7 +83,12 @@ def _fill_feed(
 
 
 def describe_simulation(
-    first_day: str, days: int, shop: ShopSettings | None = None, *, feed: bool = True
+    first_day: str,
+    days: int,
+    shop: ShopSettings | None = None,
+    *,
+    feed: bool = True,
+    history_days: int = 0,
 ) -> SourceDescription:
     """The description of a simulated source; `name` and `simulated` say so wherever it shows.
 
@@ -94,9 +103,11 @@ def describe_simulation(
         zone=ZONE,
         first_day=first_day if feed or shop is None else zone.day_key(begins),
         shop_first_day=zone.day_key(begins) if feed and shop is not None else None,
+        external_first_day=zone.day_key(start_ms - history_days * DAY_MS) if feed and history_days else None,
         last_day=zone.day_key(start_ms + (days - 1) * DAY_MS),
         user_fields=tuple(users.FIELDS) if feed else (),
         item_fields=items.FIELDS if feed else (),
+        item_vector=VECTOR if feed else None,
         context_fields=CONTEXT_FIELDS if feed else (),
         domains=items.DOMAINS if feed else (),
         demographic_fields=() if shop is None else tuple(surveys.CATEGORIES),

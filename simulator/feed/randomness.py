@@ -26,6 +26,7 @@ class Stream(IntEnum):
     EXTERNAL = 7
     CATALOGUE = 8
     SHOP = 10
+    CONTENT = 11
 
 
 def stream(seed: int, kind: Stream, index: int = 0) -> np.random.Generator:

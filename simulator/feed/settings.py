@@ -131,6 +131,23 @@ class ExternalSettings(SimulatorPart):
     delay_spread: float = Field(
         default=1.2, ge=0, description="σ of its logarithm: about 2 % take more than a day"
     )
+    history_days: int = Field(
+        default=0, ge=0, description="days before the first exposure of which external clicks are known, too"
+    )
+
+
+class ItemContentSettings(SimulatorPart):
+    """Content vectors of items, as an embedding of their text: what they tell of an item, each by its σ."""
+
+    width: int = Field(default=32, ge=1, description="numbers a vector")
+    topic: float = Field(default=1.0, ge=0, description="weight of the topic")
+    subtopic: float = Field(default=0.7, ge=0, description="weight of the subtopic")
+    style: float = Field(default=0.4, ge=0, description="weight of the provider's and kind's style")
+    own: float = Field(default=0.6, ge=0, description="weight of content that moves nobody's clicks")
+    appeal: float = Field(
+        default=0.03, ge=0, description="weight of the item's own appeal, which a text hardly tells"
+    )
+    noise: float = Field(default=0.5, ge=0, description="weight of noise")
 
 
 class SimulatorSettings(SimulatorPart):
@@ -147,6 +164,7 @@ class SimulatorSettings(SimulatorPart):
     click: ClickSettings = ClickSettings()
     policy: PolicySettings = PolicySettings()
     external: ExternalSettings = ExternalSettings()
+    content: ItemContentSettings = ItemContentSettings()
     shop: ShopSettings | None = Field(default=None, description="a shop of the same accounts; None: no shop")
 
     @classmethod

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from simulator.feed.clicks import ClickModel
+from simulator.feed.content import SimulatedContent
 from simulator.feed.exposures import Impressions, Memory, Policy, Recalled, draw_impressions
-from simulator.feed.external import LOOK_BACK_HOURS, External, ExternalWorld
+from simulator.feed.external import LOOK_BACK_HOURS, External, ExternalWorld, before_the_log
 from simulator.feed.items import Catalogue, FeedItems, build_catalogue, build_hot_topics, build_items
 from simulator.feed.randomness import Stream, stream
 from simulator.feed.settings import SimulatorSettings
@@ -47,6 +48,7 @@ class World:
         self.users: Population = build_population(settings, self.days)
         self.items: FeedItems = build_items(settings, hot, self.days)
         self.catalogue: Catalogue = build_catalogue(settings)
+        self.content = SimulatedContent(settings)
         self.clicks = ClickModel(settings, self.users, self.items, hot)
 
     def hours(self) -> Iterator[SimulatedHour]:
@@ -56,6 +58,10 @@ class World:
             played = play.next(self.settings.policy.most_slots).played
             if hour >= 0:
                 yield played
+
+    def external_history(self) -> Iterator[tuple[int, External]]:
+        """External clicks of the days before the log, hour by hour."""
+        return before_the_log(self.settings, self.users, self.catalogue, self.clicks.hot)
 
     def stream(self, kind: Stream, hour: int) -> np.random.Generator:
         """The random stream of an hour of one kind."""

@@ -13,12 +13,13 @@ from simulator.feed.clicks import DEVICES
 from simulator.feed.external import External
 from simulator.feed.items import DOMAINS, KINDS, LENGTHS, TONES
 from simulator.feed.users import FIELDS, user_ids
-from simulator.feed.world import SimulatedHour, World
+from simulator.feed.world import SLOT_BITS, SimulatedHour, World
 from warehouse.landing.service_time import HOUR_MS, ServiceZone
 from warehouse.landing.writing import replace_file
 
 ZONE = "UTC"
 CONTEXT_FIELDS = ("ctx_device", "ctx_position", "ctx_impression")
+VECTOR = "content_vector"  #: the column of items' content vectors
 TIME = pa.timestamp("ms", tz="UTC")
 _POSITIONS = (*(f"{n:02d}" for n in range(1, 9)), "09-12", "13-16", "17+")
 _POSITION_CODE = np.array([*range(8), *[8] * 4, *[9] * 4, *[10] * 16])
@@ -63,7 +64,7 @@ class Writer:
 
     def hour(self, played: SimulatedHour) -> dict[str, dict[str, pa.Array]]:
         """Columns of the hour's two event tables, in the order of the landing contract."""
-        return {"exposures": self._exposures(played), "external_clicks": self._external(played.external)}
+        return {"exposures": self._exposures(played), "external_clicks": self.external(played.external)}
 
     def events(self, table: str, hour: int, columns: dict[str, pa.Array]) -> None:
         """`<table>/date=/hour=/part-0.parquet`."""
@@ -88,12 +89,14 @@ class Writer:
             "shown_at": self._time(played.at),
             "clicked": pa.array(played.clicked),
             "dwell_seconds": pa.array(np.round(played.dwell, 1), mask=~played.clicked),
+            "request_id": pa.array(played.exposure >> SLOT_BITS),
             "ctx_device": _category(context[:, 0], DEVICES),
             "ctx_position": _category(context[:, 1], _POSITIONS),
             "ctx_impression": _category(context[:, 2], _NUMBERS),
         }
 
-    def _external(self, external: External) -> dict[str, pa.Array]:
+    def external(self, external: External) -> dict[str, pa.Array]:
+        """Columns of external clicks."""
         return {
             "user_id": pa.array(user_ids(external.user)),
             "item_id": self._catalogue_ids(external.item),
@@ -113,6 +116,7 @@ class Writer:
             "kind": _category(news.kind[rows], KINDS),
             "length": _category(news.length[rows], LENGTHS),
             "tone": _category(news.tone[rows], TONES),
+            VECTOR: _vectors(self.world.content.news(news, rows)),
         }
 
     def _catalogue(self) -> dict[str, pa.Array]:
@@ -128,6 +132,7 @@ class Writer:
             "kind": _category(catalogue.domain, DOMAINS),
             "length": empty,
             "tone": empty,
+            VECTOR: _vectors(self.world.content.catalogue(catalogue)),
         }
 
     def _catalogue_ids(self, rows: np.ndarray) -> pa.Array:
@@ -159,6 +164,12 @@ def write_parquet(path: Path, columns: dict[str, pa.Array]) -> None:
 
 def _category(codes: np.ndarray, values: tuple[str, ...]) -> pa.Array:
     return pa.array(values, pa.string()).take(pa.array(codes.astype(np.int32)))
+
+
+def _vectors(vectors: np.ndarray) -> pa.Array:
+    width = vectors.shape[1]
+    offsets = pa.array(np.arange(len(vectors) + 1, dtype=np.int32) * width)
+    return pa.ListArray.from_arrays(offsets, pa.array(vectors.ravel()))
 
 
 def _numbered(prefix: str, codes: np.ndarray) -> pa.Array:

@@ -11,9 +11,12 @@ import pytest
 from assets.experiments.number_format import number
 from assets.experiments.profilers.compact_json import FORM, LEFT_OUT, compact, dumped, read
 from assets.experiments.profilers.paired import OURS
+from assets.experiments.profilers.results import NineLabels
 from assets.experiments.profilers.rows import rows_with, table
+from assets.experiments.profilers.summary import summary
 from docs.pages.profiling import page
 from tests.assets.experiments.profile_rows import evaluated
+from tests.assets.experiments.test_as_printed import rows_of
 from tests.docs.builders import DOCS, ROOT, builder_of, templates
 
 STORED = DOCS / "results" / "data" / "profiling.json"
@@ -82,8 +85,8 @@ def test_the_small_form_holds_the_summary_and_figures_by_brand_and_fold(results)
 
 def test_a_figure_that_the_json_lacks_is_refused_by_name(results):
     with pytest.raises(ValueError, match="lightgbm"):
-        page(results["main"], None, "{{auroc lightgbm all}}")
-    text = page(results["main"], None, "{{difference ridge auroc 1}} {{holm ridge auroc 1}} {{aupr ridge 5}}")
+        page(results["main"], [], "{{auroc lightgbm all}}")
+    text = page(results["main"], [], "{{difference ridge auroc 1}} {{holm ridge auroc 1}} {{aupr ridge 5}}")
     line = next(li for li in results["main"].entry(OURS).against if (li.system, li.shots) == ("ridge", 1))
     assert text.split()[0].lstrip("+−0") == f"{abs(line.auroc):.4f}".lstrip("0") and "[" in text
 
@@ -92,7 +95,7 @@ def test_a_figure_that_the_json_lacks_is_refused_by_name(results):
 def test_the_published_page_is_the_one_of_the_stored_evaluations(builder):
     stored = builder.stored()
     template = (DOCS / "results" / "parts" / "profiling.txt").read_text()
-    text = page(stored[builder.MAIN], stored.get(builder.MODALITIES), template)
+    text = builder.page_of(stored, template)
     assert (DOCS / "results" / "profiling.md").read_text() == text, "run docs/build_profiling.py"
 
 
@@ -106,3 +109,36 @@ def test_every_row_of_the_readme_is_a_system_of_the_stored_evaluation(builder):
     cells = [re.findall(r"\*{0,2}(\.\d{4})\*{0,2} \|", line) for line in readme.splitlines()]
     shown = [tuple(row) for row in cells if len(row) == 3]
     assert shown and not set(shown) - published
+
+
+def test_a_study_of_nine_ways_takes_the_place_of_the_other_and_says_how_active_its_labels_are(results):
+    main = results["main"]
+    nine = main.model_copy(
+        update={
+            "settings": main.settings.model_copy(update={"table": "nine-ways", "draws": 7}),
+            "protocol": main.protocol.model_copy(
+                update={"nine_labels": NineLabels(ahead_of_others=0.512, ahead_of_anybody=0.768)}
+            ),
+            "summary": summary(
+                [*rows_of("ridge", 0.6, 0.55, 0.25), *rows_of("normal_training", 0.45, 0.5, 0.05)],
+                ("ridge", "normal_training"),
+            ),
+        }
+    )
+    text = page(main, [], "{{ood}}", nine)
+    assert "--draws 7" in text and "--table nine-ways" in text
+    assert "51 % of pairs" in text and "77 %" in text
+    assert "| **all** | ridge | .2500" in text and "No growth of accuracy is quoted" in text
+    assert page(main, [], "{{ood}}").strip() == ""
+
+
+def test_a_run_without_heatmaps_is_kept_beside_the_other(builder, results):
+    document = results["modalities"].document()
+    assert builder.name_of(document) == builder.MODALITIES
+    document["settings"]["systems"] = ["modality_none", "modality_without_heatmap"]
+    assert builder.name_of(document) == builder.SUBSET
+    few = {name: GROUP[name] for name in ("modality_none", "modality_purchases")}
+    subset = evaluated(few, table="modalities")
+    text = page(results["main"], [results["modalities"], subset], "{{modalities}}")
+    assert text.count("## What each modality adds") == 1 and text.count("Run as") == 2
+    assert text.count("| purchases | all |") == 2 and text.count("| all | all |") == 2

@@ -89,6 +89,7 @@ def _one(table: str, rows: int, hour: int, seed: int) -> pd.DataFrame:
                 "item_id": items,
                 "shown_at": moments,
                 "clicked": rng.random(rows) < 0.2,
+                "request_id": [f"r{hour}-{row}" for row in range(rows)],
                 "dwell_seconds": np.where(rng.random(rows) < 0.3, np.nan, rng.random(rows) * 300),
                 "ctx_slot": rng.choice(["top", "side"], rows),
             }

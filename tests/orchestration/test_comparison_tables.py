@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from orchestration.cli.console import WIDTH_OF_FILES
-from orchestration.cli.tables import comparison_tables, failed_lines, hours_table, periods_table
+from orchestration.cli.tables import comparison_tables, failed_lines, hours_table, order_table, periods_table
 from tests.assets.experiments.random_comparison import random_comparison
 
 
@@ -26,7 +26,7 @@ def result():
 
 def test_every_table_fits_a_file_and_names_its_logs(result):
     tables = list(comparison_tables("simulated logs: 2 day(s), 2 seed(s)", result))
-    assert len(tables) == 6
+    assert len(tables) == 7
     for table in tables:
         assert str(table.title).startswith("simulated logs")
         shown = printed(table)
@@ -42,7 +42,7 @@ def test_the_gain_is_adapted_less_static(result):
 
 def test_tests_are_against_the_best_and_read_from_its_side(result):
     best = max(result.summary, key=lambda entry: entry.auc).system
-    table = list(comparison_tables("t", result))[2]
+    table = list(comparison_tables("t", result))[3]
     assert f"against {best}" in str(table.title)
     shown = printed(table)
     for test in result.tests:
@@ -53,9 +53,22 @@ def test_tests_are_against_the_best_and_read_from_its_side(result):
             assert f"{sign * test.difference:+.4f}" in line
 
 
+@pytest.mark.parametrize("lists", [True, False])
+def test_lists_are_told_where_they_are_known_and_missed_once_where_not(lists):
+    result = random_comparison(lists=lists)
+    shown = printed(order_table("t", result.summary, result.truth))
+    assert max(len(line.rstrip()) for line in shown.splitlines()) <= WIDTH_OF_FILES
+    assert ("no requests in these logs" in shown) != lists and ("nDCG@10" in shown) == lists
+    (entry,) = (e for e in result.summary if e.system == "fm")
+    line = next(line for line in shown.splitlines() if "│ fm " in line)
+    assert f"{entry.gauc_hour:.4f}" in line and "–" not in line
+    if lists:
+        assert f"{entry.request_ndcg10:.4f}" in line
+
+
 def test_one_system_has_no_tests():
     alone = random_comparison(systems=("deepfm",), days=("2025-03-08",), seeds=1)
-    assert len(list(comparison_tables("t", alone))) == 3
+    assert len(list(comparison_tables("t", alone))) == 4
 
 
 def test_hours_share_one_scale_and_a_dot_stands_for_no_auc():

@@ -123,10 +123,72 @@ def test_users_have_integers_and_items_text_as_ids(landing):
     assert exposures["item_id"].str.startswith("n").all()
 
 
+def test_a_request_is_one_opening_of_the_feed(landing):
+    exposures = read(landing, "exposures")
+    lists = exposures.groupby("request_id")
+    assert (lists[["user_id", "shown_at"]].nunique() == 1).all(axis=None)
+    assert lists["item_id"].nunique().equals(lists.size().rename("item_id"))
+    assert 8 < lists.size().mean() < 14
+
+
+def test_content_vectors_tell_the_topic_well_and_the_appeal_hardly(world):
+    """A linear reading of half of the items, tried on the other half."""
+    items, width = world.items, TINY.content.width
+    vectors = world.content.news(items, np.arange(len(items)))
+    assert vectors.shape == (len(items), width) and vectors.dtype == np.float32
+    assert 0.8 < vectors.std() < 1.2
+    half = len(items) // 2
+    topics = np.eye(TINY.news.topics)[items.topic]
+    inputs = np.column_stack([vectors, np.ones(len(items))])
+
+    def read_off(outcome):
+        weights = np.linalg.lstsq(inputs[:half], outcome[:half], rcond=None)[0]
+        return inputs[half:] @ weights
+
+    assert (read_off(topics).argmax(axis=1) == items.topic[half:]).mean() > 0.9
+    appeal = items.appeal[half:]
+    error = ((read_off(items.appeal) - appeal) ** 2).mean()
+    assert error > 0.9 * appeal.var()
+
+
+def test_a_settings_appeal_is_what_vectors_tell_of_it(world):
+    """Were the vectors to say nothing at all of the appeal, this could not tell them apart."""
+    settings = TINY.model_copy(update={"content": TINY.content.model_copy(update={"appeal": 1.0})})
+    loud = World(settings).content.news(world.items, np.arange(len(world.items)))
+    inputs = np.column_stack([loud, np.ones(len(loud))])
+    weights = np.linalg.lstsq(inputs, world.items.appeal, rcond=None)[0]
+    assert np.corrcoef(inputs @ weights, world.items.appeal)[0, 1] > 0.8
+
+
+def test_vectors_of_other_applications_share_the_topics(world):
+    catalogue, items = world.catalogue, world.items
+    news = world.content.news(items, np.arange(len(items)))
+    shop = world.content.catalogue(catalogue)
+    means = np.stack([news[items.topic == topic].mean(axis=0) for topic in range(TINY.news.topics)])
+    nearest = ((shop[:, None, :] - means) ** 2).sum(axis=2).argmin(axis=1)
+    assert (nearest == catalogue.topic).mean() > 0.9
+
+
 def test_dwell_is_there_for_clicks_only(landing):
     exposures = read(landing, "exposures")
     assert (exposures["dwell_seconds"].notna() == exposures["clicked"]).all()
     assert exposures["dwell_seconds"].dropna().between(0, 86_400).all()
+
+
+def test_external_history_lies_before_the_log_and_leaves_it_as_it_is(landing, tmp_path):
+    external = TINY.external.model_copy(update={"history_days": 3})
+    fill(tmp_path, TINY.model_copy(update={"external": external}))
+    log, longer = bytes_of(landing), bytes_of(tmp_path)
+    assert {name: longer[name] for name in log} == log
+    early = sorted(longer.keys() - log.keys())
+    assert len(early) == 72 and early[0] == "external_clicks/date=2025-02-28/hour=00/part-0.parquet"
+    source = SourceDescription.load(tmp_path)
+    assert (source.external_first_day, source.first_day) == ("2025-02-28", "2025-03-03")
+    clicks = read(tmp_path, "external_clicks")
+    began = starts(clicks)
+    assert ((clicks["received_at"] >= began) & (clicks["received_at"] < began + HOUR_MS)).all()
+    by_day = clicks.groupby((began // (24 * HOUR_MS)).to_numpy()).size()
+    assert len(by_day) == 5 and by_day.min() > 0.7 * by_day.max()  # no day lacks what came late
 
 
 def test_external_clicks_are_received_late_never_early(landing):
@@ -235,5 +297,10 @@ def test_settings_are_frozen_closed_and_pinned():
         SimulatorSettings().seed = 3
     # Calibrated to real news before any ranker was compared. Another hash is another benchmark: calibrate
     # anew (`hourfold simulate --check`), and say so in the changelog.
-    assert SimulatorSettings().settings_hash() == "6b207424ced6eb52"
+    assert SimulatorSettings().settings_hash() == "702110574bfb5bd7"
+    # Content vectors came later, as a column more: what was calibrated is as it was, every other column too.
+    calibrated = SimulatorSettings().model_dump_json(
+        exclude={"shop": True, "content": True, "external": {"history_days"}}
+    )
+    assert hashlib.sha256(calibrated.encode()).hexdigest()[:16] == "6b207424ced6eb52"
     assert SimulatorSettings(seed=8).settings_hash() != SimulatorSettings().settings_hash()

@@ -1,4 +1,4 @@
-"""Whether a column that the contract does not know may be a category or a number, and why it is not."""
+"""Whether a column that the contract does not know may be a category, a number or a vector, and why not."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 MAX_DISTINCT = 1_000
 MAX_WHOLE = 20  #: different whole numbers that may still be a code
+_LIST_TEXT = r"^\s*\[.*\]\s*$"  #: of a CSV cell that holds a JSON array
 
 
 @dataclass(frozen=True)
@@ -59,3 +60,28 @@ def why_no_category(column: pa.ChunkedArray) -> str | None:
     if distinct > max(2, min(MAX_DISTINCT, len(column) // 2)):
         return f"has {distinct:,} different values in {len(column):,} rows, too many for a category"
     return None
+
+
+def is_list_of_numbers(kind: pa.DataType) -> bool:
+    """Whether an Arrow type is that of a list of numbers, of any or of one length."""
+    types = pa.types
+    if not (types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind)):
+        return False
+    value = kind.value_type
+    numbers = types.is_floating(value) or types.is_integer(value) or types.is_decimal(value)
+    return bool(numbers or types.is_null(value))
+
+
+def is_vector(column: pa.ChunkedArray) -> bool:
+    """Whether a column holds lists of numbers: in CSV as the text of JSON arrays, wherever it has any."""
+    kind = column.type
+    if is_list_of_numbers(kind):
+        return bool(pc.any(pc.greater(pc.list_value_length(column), 0)).as_py())
+    if not (pa.types.is_string(kind) or pa.types.is_binary(kind)):
+        return False
+    try:
+        text = column.cast(pa.string()).drop_null()
+    except pa.ArrowInvalid:
+        return False
+    text = text.filter(pc.not_equal(text, ""))
+    return len(text) > 0 and bool(pc.all(pc.match_substring_regex(text, _LIST_TEXT)).as_py())

@@ -4,11 +4,12 @@ Column types, as a frame carries them after the gate:
 
 | type | in a kept frame | in the warehouse |
 |---|---|---|
-| id | text | dense index of `user_index` or `item_index`; text for `exposure_id` |
+| id | text | dense index of `user_index` or `item_index`; `exposure_id`: text; `request_id`: a hash |
 | time | int64, UTC epoch milliseconds (nullable Int64 where not required) | BIGINT |
 | flag | bool | BOOLEAN |
 | number | float64, NaN where unknown | FLOAT or DOUBLE |
 | category | text, None where unknown | code of `category_index` |
+| vector | list of float32, null where unknown; all lists of a column are equally long | FLOAT[] |
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ class ColumnType(StrEnum):
     FLAG = "flag"
     NUMBER = "number"
     CATEGORY = "category"
+    VECTOR = "vector"
 
 
 class PartitionKind(StrEnum):
@@ -61,6 +63,7 @@ class TableContract:
     partition_time: str | None = None
     open_prefix: str | None = None
     numbers: tuple[str, ...] = ()  #: the numeric columns that a source chose
+    vector: str | None = None  #: the column of content vectors that a source chose
 
     @property
     def required(self) -> tuple[str, ...]:
@@ -81,13 +84,16 @@ class TableContract:
             return Column(name, ColumnType.CATEGORY)
         return None
 
-    def with_fields(self, fields: tuple[str, ...], numbers: tuple[str, ...] = ()) -> TableContract:
-        """The contract with these categorical and numeric columns added, unless it has them already."""
+    def with_fields(
+        self, fields: tuple[str, ...], numbers: tuple[str, ...] = (), vector: str | None = None
+    ) -> TableContract:
+        """The contract with these columns added, categories, numbers and a vector, unless it has them."""
         known = {column.name for column in self.columns}
         chosen = [(name, ColumnType.CATEGORY) for name in fields]
         chosen += [(name, ColumnType.NUMBER) for name in numbers]
+        chosen += [(vector, ColumnType.VECTOR)] if vector else []
         added = tuple(Column(name, type_) for name, type_ in chosen if name not in known)
-        return replace(self, columns=self.columns + added, numbers=numbers)
+        return replace(self, columns=self.columns + added, numbers=numbers, vector=vector)
 
 
 def _required(name: str, type_: ColumnType) -> Column:
@@ -106,6 +112,7 @@ EXPOSURES = TableContract(
         _required("shown_at", ColumnType.TIME),
         _required("clicked", ColumnType.FLAG),
         Column("dwell_seconds", ColumnType.NUMBER),
+        Column("request_id", ColumnType.ID),
     ),
 )
 

@@ -27,6 +27,10 @@ FIELD_SETTINGS = {
 }
 
 
+#: table → the setting that names its column of content vectors
+VECTOR_SETTINGS = {"users": "user_vector", "items": "item_vector"}
+
+
 class SourceDescription(BaseModel):
     """A source's zone, days and chosen columns. Stored as `<landing>/source.json`."""
 
@@ -60,6 +64,14 @@ class SourceDescription(BaseModel):
     user_fields: tuple[str, ...] = Field(default=(), max_length=MAX_FIELDS)
     #: categorical columns of items that models see, six at most
     item_fields: tuple[str, ...] = Field(default=(), max_length=MAX_FIELDS)
+    user_vector: str | None = Field(
+        default=None, description="column of users with a list of floats each, all equally long"
+    )
+    item_vector: str | None = Field(
+        default=None,
+        description="column of items with a list of floats each, all equally long: a text's or image's "
+        "embedding",
+    )
     context_fields: tuple[str, ...] = ()  #: ctx_* columns of exposures that models see
     domains: tuple[str, ...] = Field(default=(), description="external applications; empty: any is taken")
     demographic_fields: tuple[str, ...] = ()  #: categorical columns of demographics
@@ -135,6 +147,8 @@ class SourceDescription(BaseModel):
         """Chosen columns are none of the contract's or the reader's own, and differ in more than case."""
         for table, setting in FIELD_SETTINGS.items():
             names = [*getattr(self, setting), *(self.demographic_numbers if table == "demographics" else ())]
+            vector = self.vector(table)
+            names += [] if vector is None else [vector]
             own = {column.name.casefold() for column in table_contract(table).columns}
             seen: dict[str, str] = {}
             for name in names:
@@ -180,13 +194,21 @@ class SourceDescription(BaseModel):
         """The chosen numeric columns of a table."""
         return self.demographic_numbers if table == "demographics" else ()
 
+    def vector(self, table: str) -> str | None:
+        """The chosen column of content vectors of a table."""
+        setting = VECTOR_SETTINGS.get(table)
+        name: str | None = getattr(self, setting) if setting else None
+        return name
+
     def chosen(self, table: str) -> tuple[str, ...]:
         """What a load's record says of the columns it was read with: a change asks for loading again."""
-        return self.fields(table) + tuple(f"{name} (number)" for name in self.numbers(table))
+        vector = self.vector(table)
+        named = self.fields(table) + tuple(f"{name} (number)" for name in self.numbers(table))
+        return named + (() if vector is None else (f"{vector} (vector)",))
 
     def contract(self, table: str) -> TableContract:
         """The landing contract of a table with this source's chosen columns."""
-        return table_contract(table).with_fields(self.fields(table), self.numbers(table))
+        return table_contract(table).with_fields(self.fields(table), self.numbers(table), self.vector(table))
 
     def save(self, landing: Path) -> None:
         """Write `<landing>/source.json`, whole or not at all."""

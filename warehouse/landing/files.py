@@ -16,6 +16,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from warehouse.landing.column_kinds import is_list_of_numbers
 from warehouse.landing.contract import ColumnType, TableContract
 from warehouse.landing.formats import OpenedFile, contents, open_file
 from warehouse.landing.records import SourceFile
@@ -140,7 +141,7 @@ def letters(name: str) -> str:
 
 
 def _settled(path: Path, contract: TableContract, name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """The column in one of few Arrow types: int64, uint64, float64, bool, string, binary or null."""
+    """The column in one of few Arrow types: int64, uint64, float64, bool, string, binary, null, a list."""
     kind, types = column.type, pa.types
     if types.is_dictionary(kind):
         column = column.cast(kind.value_type)
@@ -172,7 +173,10 @@ def _settled(path: Path, contract: TableContract, name: str, column: pa.ChunkedA
         return column.cast(pa.float64())
     if types.is_boolean(kind) or types.is_null(kind):
         return column
-    raise FileRejected(path, f"column {name!r} has type {kind}, which is neither text, a number nor a flag")
+    if role is ColumnType.VECTOR and is_list_of_numbers(kind):
+        return column.cast(pa.list_(pa.float64()))
+    wanted = "text, a number nor a flag" if role is not ColumnType.VECTOR else "a list of numbers nor text"
+    raise FileRejected(path, f"column {name!r} has type {kind}, which is neither {wanted}")
 
 
 def _whole_decimals(column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -7,6 +7,8 @@
 - demographic numbers: of the first file, columns outside the contract that hold numbers with decimals, or
   more than 20 different whole ones; text counts as numbers where all of it reads as such, as in CSV.
   Demographic fields: by the rule for users, among the others, as many as there are.
+- user and item vector: of the first file, the first column outside the contract that holds lists of numbers,
+  in CSV as the text of JSON arrays.
 - context fields: the `ctx_*` columns of the first exposures file. Domains: any. Points: balances.
 - never a column of the contract, one that differs from another in case alone, or one whose name the reader
   needs; which columns are left out, and why, is said.
@@ -21,14 +23,22 @@ from functools import lru_cache
 from pathlib import Path
 
 from warehouse.landing import layout
-from warehouse.landing.column_kinds import LeftOut, why_no_category, why_no_number
+from warehouse.landing.column_kinds import LeftOut, is_vector, why_no_category, why_no_number
 from warehouse.landing.contract import CONTEXT_PREFIX, MAX_FIELDS, TABLES, TableContract
-from warehouse.landing.description import FIELD_SETTINGS, FILE_NAME, RESERVED, SourceDescription
+from warehouse.landing.description import (
+    FIELD_SETTINGS,
+    FILE_NAME,
+    RESERVED,
+    VECTOR_SETTINGS,
+    SourceDescription,
+)
 from warehouse.landing.files import contract_headers, letters, opened_file
 from warehouse.landing.formats import OpenedFile
 
 DATED = ("exposures", "purchases")  #: tables whose days are the days of a source
 
+#: What the id of a list shown together is called elsewhere (`letters` of the name).
+_LISTS = ("request", "impressionid", "impression", "slateid", "slate", "listid", "requestuuid", "pageviewid")
 _AROUND = " \ufeff\t"  #: what may stand around a name in a header
 
 log = logging.getLogger(__name__)
@@ -53,6 +63,8 @@ class Inference:
             ("demographic numbers", source.demographic_numbers),
         ):
             lines += [f"{what}: {', '.join(chosen)}"] if chosen else []
+        for what, vector in (("user vector", source.user_vector), ("item vector", source.item_vector)):
+            lines += [f"{what}: {vector}"] if vector else []
         lines += [f"left out: {column.table}.{column.column} {column.why}" for column in self.left_out]
         return "\n".join(f"  {line}" for line in lines)
 
@@ -96,6 +108,8 @@ def inferred(landing: Path) -> Inference:
         last_day=all_days[-1],
         user_fields=_of(users, "category"),
         item_fields=_of(items, "category"),
+        user_vector=next(iter(_of(users, "vector")), None),
+        item_vector=next(iter(_of(items, "vector")), None),
         context_fields=_of(exposures, "category"),
         demographic_fields=_of(demographics, "category"),
         demographic_numbers=_of(demographics, "number"),
@@ -107,7 +121,7 @@ def inferred(landing: Path) -> Inference:
 
 @dataclass(frozen=True)
 class JudgedColumn:
-    """A column outside the contract: `category`, `number` or `none`, and why it is none."""
+    """A column outside the contract: `category`, `number`, `vector` or `none`, and why it is none."""
 
     table: str
     column: str  #: without spaces around it
@@ -129,7 +143,7 @@ def judge_columns(opened: OpenedFile, contract: TableContract) -> Iterator[Judge
     outside = [header for header in opened.names if letters(header) not in own]
     context = contract.open_prefix is not None
     values = opened.read(outside) if outside and not context else None
-    chosen = 0
+    chosen, vector = 0, ""
     for header in outside:
         name = header.strip(_AROUND)
         other = seen.setdefault(name.casefold(), name)
@@ -142,9 +156,17 @@ def judge_columns(opened: OpenedFile, contract: TableContract) -> Iterator[Judge
             name = name if name.startswith(CONTEXT_PREFIX) else name.lower()
             if not name.startswith(CONTEXT_PREFIX):
                 why = f"is none of the contract, and its name does not begin with {CONTEXT_PREFIX}"
+                if letters(name) in _LISTS:
+                    why += ": if it names the list that was shown together, call it request_id"
         elif contract.name == "demographics" and values and why_no_number(values[header]) is None:
             yield JudgedColumn(contract.name, name, "number")
             continue
+        elif contract.name in VECTOR_SETTINGS and values and is_vector(values[header]):
+            if not vector:
+                vector = name
+                yield JudgedColumn(contract.name, name, "vector")
+                continue
+            why = f"holds lists, and {vector!r} is taken: models see one list an account or item"
         elif values:
             why = why_no_category(values[header])
             if why is None and contract.name != "demographics" and chosen == MAX_FIELDS:
@@ -159,7 +181,9 @@ def left_out_of(path: Path, contract: TableContract) -> Iterator[LeftOut]:
     opened = opened_file(path)
     headers = contract_headers(path, contract, opened.names) if opened.names else {}
     read = {letters(name): name for name in headers}
-    judged = {j.column: j.why for j in judge_columns(opened, contract)} if setting else {}
+    columns = list(judge_columns(opened, contract)) if setting else []
+    judged = {j.column: j.why for j in columns}
+    vectors = {j.column for j in columns if j.role == "vector"}
     for header in opened.names:
         name = header.strip(_AROUND)
         if header in headers:
@@ -168,6 +192,8 @@ def left_out_of(path: Path, contract: TableContract) -> Iterator[LeftOut]:
             why = f"differs from {read[letters(header)]!r} in case or spacing alone"
         elif setting:
             why = judged.get(name) or f"is not among {setting}"
+            if name in vectors:
+                why = f"holds lists, and is not {VECTOR_SETTINGS[contract.name]}"
         else:
             why = "is none of the contract"
         yield LeftOut(contract.name, name, why)

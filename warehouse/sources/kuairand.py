@@ -2,8 +2,10 @@
 folder.
 
 Tab 1, the target recommendation, becomes exposures; clicks in the other tabs are external clicks of the same
-accounts, domain `tab_<n>`. Days and hours are those of +08:00. What is known only after an exposure (likes,
-play and stay times) is never a field; play time is the exposure's dwell.
+accounts, domain `tab_<n>`. The log has no key of a request, and exposures get no `request_id`: of 171,674
+moments of an account in tab 1 (25 April to 8 May) 1,328 have two exposures or three, the others one. Days
+and hours are those of +08:00. What is known only after an exposure (likes, play and stay times) is never a
+field; play time is the exposure's dwell.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 A user's column may be called `partition`, `user_index` or `valid_from`, and `Region` may stand beside
 `region`, which DuckDB takes for the same name. A chosen category is stored as `field_<name>`, a chosen number
-as `number_<name>`; where the name has capitals (or a tilde), a tilde and their positions as a hexadecimal bit
-mask follow: `Region` is `field_Region~1`.
+as `number_<name>`, chosen vectors as `vector_<name>`; where the name has capitals (or a tilde), a tilde and
+their positions as a hexadecimal bit mask follow: `Region` is `field_Region~1`.
 """
 
 from __future__ import annotations
@@ -28,6 +28,11 @@ def number_column(name: str) -> str:
     return f"number_{_distinct(name)}"
 
 
+def vector_column(name: str) -> str:
+    """The column that holds the chosen content vectors."""
+    return f"vector_{_distinct(name)}"
+
+
 def _distinct(name: str) -> str:
     """The name, spelt so that no two names are equal where upper and lower case are."""
     mask = sum(1 << position for position, letter in enumerate(name) if "A" <= letter <= "Z")
@@ -37,10 +42,11 @@ def _distinct(name: str) -> str:
 def stored_names(contract: TableContract) -> dict[str, str]:
     """Every column of a contract with its chosen columns → its name in the warehouse."""
     own = {column.name for column in table_contract(contract.name).columns}
+    spelt = dict.fromkeys(contract.numbers, number_column)
+    if contract.vector:
+        spelt[contract.vector] = vector_column
     return {
-        column.name: column.name
-        if column.name in own
-        else (number_column if column.name in contract.numbers else field_column)(column.name)
+        column.name: column.name if column.name in own else spelt.get(column.name, field_column)(column.name)
         for column in contract.columns
     }
 
@@ -49,7 +55,8 @@ def check_names(description: SourceDescription) -> None:
     """Raise ValueError where a chosen column cannot be told from one that the warehouse owns, or is twice."""
     for table in FIELD_TABLES:
         own = {column.name for column in table_contract(table).columns}
-        names = (*description.fields(table), *description.numbers(table))
+        vector = description.vector(table)
+        names = (*description.fields(table), *description.numbers(table), *([vector] if vector else []))
         for position, name in enumerate(names):
             if name in own:
                 why = f"is a column of the contract, which {table} has anyway"

@@ -8,6 +8,7 @@ from warehouse.landing.contract import TableContract, table_contract
 from warehouse.landing.description import SourceDescription
 from warehouse.store.columns import FIELD_TABLES, check_names, field_column, number_column
 from warehouse.store.statements import quoted, statement, text_literal
+from warehouse.store.vectors import choose_vectors, chosen_vector
 
 #: The columns of each view for people that are not chosen ones.
 _NAMED = {
@@ -15,7 +16,16 @@ _NAMED = {
     "items": ("partition", "item_id", "valid_from_utc", "published_at_utc"),
     "demographics": ("partition", "user_id", "valid_from_utc"),
     "exposures": (
-        *("partition", "exposure_id", "user_id", "item_id", "shown_at_utc", "clicked", "dwell_seconds"),
+        *(
+            "partition",
+            "exposure_id",
+            "user_id",
+            "item_id",
+            "shown_at_utc",
+            "clicked",
+            "dwell_seconds",
+            "request",
+        ),
     ),
 }
 
@@ -33,7 +43,7 @@ def chosen_numbers(connection: duckdb.DuckDBPyConnection, table: str) -> tuple[s
 def chosen_contract(connection: duckdb.DuckDBPyConnection, table: str) -> TableContract:
     """The landing contract of a table with the chosen columns."""
     return table_contract(table).with_fields(
-        chosen_fields(connection, table), chosen_numbers(connection, table)
+        chosen_fields(connection, table), chosen_numbers(connection, table), _vector_name(connection, table)
     )
 
 
@@ -43,7 +53,9 @@ def configure(connection: duckdb.DuckDBPyConnection, description: SourceDescript
     Raises ValueError, before anything is changed, for a name that the schema owns.
     """
     chosen = {table: (description.fields(table), description.numbers(table)) for table in FIELD_TABLES}
-    if chosen == {t: (chosen_fields(connection, t), chosen_numbers(connection, t)) for t in FIELD_TABLES}:
+    vectors = {table: description.vector(table) for table in FIELD_TABLES}
+    known = {t: (chosen_fields(connection, t), chosen_numbers(connection, t)) for t in FIELD_TABLES}
+    if chosen == known and vectors == {t: _vector_name(connection, t) for t in FIELD_TABLES}:
         return
     check_names(description)
     for store, kind, name_of, sql_type in (
@@ -56,6 +68,7 @@ def configure(connection: duckdb.DuckDBPyConnection, description: SourceDescript
                 connection.execute(f"INSERT INTO {store} VALUES (?, ?, ?)", [table, name, position])
                 stored = quoted(name_of(name))
                 connection.execute(f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {stored} {sql_type}")
+    choose_vectors(connection, vectors)
     create_views(connection)
 
 
@@ -96,3 +109,8 @@ def _shown(name: str, stored: str, taken: set[str]) -> str:
 def _chosen(connection: duckdb.DuckDBPyConnection, store: str, table: str) -> tuple[str, ...]:
     query = f"SELECT column_name FROM {store} WHERE table_name = ? ORDER BY position"
     return tuple(name for (name,) in connection.execute(query, [table]).fetchall())
+
+
+def _vector_name(connection: duckdb.DuckDBPyConnection, table: str) -> str | None:
+    column = chosen_vector(connection, table)
+    return None if column is None else column.name

@@ -13,7 +13,7 @@ from warehouse.store.statements import schema
 from warehouse.store.transactions import transaction
 from warehouse.store.waiting import check_path, open_when_free
 
-SCHEMA_VERSION = "3"
+SCHEMA_VERSION = "4"
 
 
 class WarehouseMissing(FileNotFoundError):

@@ -24,9 +24,10 @@ class EventReader:
         """Everything received in `[start_ms, end_ms)`, as integer columns for the models.
 
         Keys: `exposures.` exposure_id (object; with `ids`), user, item, shown_at, clicked (bool),
-        dwell_seconds (float32, NaN where unknown), context [E, C]; `external.` user, item, domain,
-        occurred_at, received_at; `users.` and `items.` index (ascending), fields [N, F], published_at. int64
-        unless said, -1 where unknown. Exposures are sorted by shown_at, external clicks by received_at, ties
+        dwell_seconds (float32, NaN where unknown), request, context [E, C]; `external.` user, item, domain,
+        occurred_at, received_at; `users.` and `items.` index (ascending), fields [N, F], published_at,
+        vectors (float32 [N, V], NaN where unknown; V is 0 where the source chose none). int64 unless said,
+        -1 where unknown. Exposures are sorted by shown_at, external clicks by received_at, ties
         by row of the landed partition. Entities are those that the events mention and, with `all`, every one
         described before `end_ms`; the description is the latest that was valid before `end_ms`, or with
         `first_met` before the end of the hour of the entity's first event.
@@ -37,7 +38,7 @@ class EventReader:
     def descriptions(self, before_ms: int) -> Columns:
         """Every user and item with the latest description that was valid before an instant.
 
-        Keys: `users.` and `items.` index, fields, published_at, as in `events`.
+        Keys: `users.` and `items.` index, fields, published_at, vectors, as in `events`.
         """
         fields = {table: chosen_fields(self.connection, table) for table in FIELD_TABLES}
         return read_descriptions(self.connection, fields, before_ms)

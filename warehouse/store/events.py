@@ -10,9 +10,10 @@ import numpy as np
 import pyarrow as pa
 
 from warehouse.landing.service_time import HOUR_MS
-from warehouse.store.columns import field_column
+from warehouse.store.columns import field_column, vector_column
 from warehouse.store.statements import quoted, statement
 from warehouse.store.transactions import staged
+from warehouse.store.vectors import chosen_vector, vector_rows
 
 Columns = dict[str, np.ndarray]
 #: Which users and items come with events: every one described before the end, those that the events mention,
@@ -37,7 +38,7 @@ def read_events(
     exposures = _fetch(connection, "exposures", window, **chosen)
     external = _fetch(connection, "external", window)
     columns: Columns = {}
-    named = ("user", "item", "shown_at", "clicked", "dwell_seconds")
+    named = ("user", "item", "shown_at", "clicked", "dwell_seconds", "request")
     for name in ("exposure_id", *named) if ids else named:
         columns[f"exposures.{name}"] = exposures[name]
     columns["exposures.context"] = _codes(exposures, fields["exposures"])
@@ -98,11 +99,21 @@ def _entities(
 ) -> Columns:
     """The columns of users or items."""
     named = {"entities": table, "key": _INDEX[table], "published_at": _PUBLISHED[table]}
-    rows = _fetch(connection, query, window, **named, codes=_chosen(fields))
+    vector = chosen_vector(connection, table)
+    codes = _chosen(fields)
+    if vector is not None and vector.width:
+        codes += f", {quoted(vector_column(vector.name))} AS vector"
+    text = statement("events", query, **named, codes=codes)
+    rows = connection.sql(text, params=dict(window)).to_arrow_table()
+    columns = {name: np.array(rows[name]) for name in rows.column_names if name != "vector"}
+    vectors = np.empty((len(rows), 0), np.float32)
+    if vector is not None and vector.width:
+        vectors = vector_rows(rows["vector"], vector.width)
     return {
-        f"{table}.index": rows["index"],
-        f"{table}.fields": _codes(rows, fields),
-        f"{table}.published_at": rows["published_at"],
+        f"{table}.index": columns["index"],
+        f"{table}.fields": _codes(columns, fields),
+        f"{table}.published_at": columns["published_at"],
+        f"{table}.vectors": vectors,
     }
 
 

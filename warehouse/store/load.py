@@ -19,6 +19,7 @@ from warehouse.store.id_index import NUMBERED, TOKEN, IdIndex, NewIds, count
 from warehouse.store.staging import InvariantBroken, stage_kept, stage_quarantine, stage_records
 from warehouse.store.statements import quoted, statement, text_literal
 from warehouse.store.transactions import staged, transaction
+from warehouse.store.vectors import remember_width
 
 #: By which rows of a table are in order of time, so that a range of it is found without reading the rest.
 TIMES = {
@@ -59,6 +60,7 @@ def load_partitions(
         _delete_former(connection, contract)
         new = insert_rows(connection, contract, ids)
         check_stored(connection, contract)
+        remember_width(connection, contract)
         _run(connection, "insert_batches", table)
         _run(connection, "insert_quarantine", table)  # after what may fail: its numbers do not go back
         remember_ids(connection, ids, new)
@@ -170,7 +172,8 @@ def _insert(
                 stored=names[column],
             )
         )
-    codes += [f", staged.{names[column]}" for column in contract.numbers]
+    uncoded = [*contract.numbers, *([contract.vector] if contract.vector else [])]
+    codes += [f", staged.{names[column]}" for column in uncoded]
     text = statement("load", f"insert_{contract.name}", codes=" ".join(codes), joins="\n".join(joins))
     with staged(connection, **numbered):
         connection.execute(text)

@@ -1,7 +1,8 @@
-"""From former schemas to this: chosen columns into their name space, empty successes out, results by time.
+"""From former schemas to this: chosen columns into their name space, results by time, room for requests.
 
 Schema 1 stored a chosen column under its own name, where it could take the place of one of the schema's, and
 recorded hours without files as loaded. Schema 2 found scores and metrics of an hour by reading all of them.
+Schema 3 knew neither the lists that exposures were shown in nor content vectors.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from warehouse.store.configuring import create_views
 from warehouse.store.statements import quoted, schema, statement
 from warehouse.store.transactions import transaction
 
-FORMER_VERSIONS = ("1", "2")
+FORMER_VERSIONS = ("1", "2", "3")
+ADDED = {"exposures": ("request",)}  #: columns of the schema that schema 3 did not have
 DESCRIBING = ("users", "items", "demographics")  #: tables whose files are valid from a date on
 
 log = logging.getLogger(__name__)
@@ -33,12 +35,18 @@ def migrate(connection: duckdb.DuckDBPyConnection, path: Path, former: str, vers
         return
     with transaction(connection):
         connection.execute(schema())
-        _place_in_time(connection, version)
+        _add_columns(connection, version)
+        create_views(connection)
     log.warning("%s was brought from schema %s to %s", path, former, version)
+    log.warning("lists shown together (request_id) are known of exposures that are loaded from now on")
 
 
-def _place_in_time(connection: duckdb.DuckDBPyConnection, version: str) -> None:
-    """Give scores and metrics the number of their partition, and the file the schema's version."""
+def _add_columns(connection: duckdb.DuckDBPyConnection, version: str) -> None:
+    """Give scores and metrics the number of their partition, exposures a request, the file its version.
+
+    The requests of what was loaded before are unknown until it is loaded again.
+    """
+    connection.execute("ALTER TABLE exposures ADD COLUMN IF NOT EXISTS request BIGINT")
     for table in ("predictions", "metrics"):
         connection.execute(f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS key_number BIGINT")
         connection.execute(statement("migration", "place_in_time", table=table))
@@ -64,8 +72,8 @@ def _migrate_first(connection: duckdb.DuckDBPyConnection, path: Path, former: st
         connection.execute(schema())
         missing = connection.execute(statement("migration", "forget_missing")).fetchall()
         early = [one for table in DESCRIBING for one in _forget_early(connection, table)]
+        _add_columns(connection, version)
         create_views(connection)
-        _place_in_time(connection, version)
     log.warning("%s was brought from schema %s to %s", path, former, version)
     if spoilt:
         log.warning(
@@ -107,10 +115,14 @@ def _has_date(table: str, name: str) -> bool:
 
 
 def _columns_of_schema() -> dict[str, dict[str, str]]:
-    """Table → the schema's own columns and their types."""
+    """Table → the columns that were the schema's own in each former one, and their types."""
     with duckdb.connect() as memory:
         memory.execute(schema())
-        return {table: _columns(memory, table) for table in FIELD_TABLES}
+        columns = {table: _columns(memory, table) for table in FIELD_TABLES}
+    for table, added in ADDED.items():
+        for name in added:
+            del columns[table][name]
+    return columns
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, table: str) -> dict[str, str]:

@@ -24,6 +24,7 @@ _ARROW_TYPES = {
     ColumnType.FLAG: pa.bool_(),
     ColumnType.NUMBER: pa.float64(),
     ColumnType.CATEGORY: pa.string(),
+    ColumnType.VECTOR: pa.list_(pa.float32()),
 }
 
 

@@ -24,6 +24,7 @@ from warehouse.store.load import check_invariant, load_partitions
 from warehouse.store.statements import statement
 from warehouse.store.stored_results import StoredResults
 from warehouse.store.transactions import transaction
+from warehouse.store.vectors import width_of
 
 FIRST_MS, LAST_MS = -(1 << 62), 1 << 62  #: bounds of all times
 
@@ -85,6 +86,10 @@ class Warehouse(EventReader, StoredResults):
     def numbers(self, table: str) -> tuple[str, ...]:
         """The chosen numeric columns of a table, in order."""
         return chosen_numbers(self.connection, table)
+
+    def vector_width(self, table: str, column: str) -> int | None:
+        """How long the vectors of a column are, chosen or not; None before the first one is loaded."""
+        return width_of(self.connection, table, column)
 
     def category_names(self, table: str, column: str) -> tuple[str, ...]:
         """The values of a coded column, by code."""

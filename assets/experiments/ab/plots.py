@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from assets.experiments.ab.results import ABResult
 from assets.experiments.comparison.plots_bars import row_figure
+from assets.experiments.number_format import p_value
 from assets.experiments.plotting import QUIET, TRUTH, figure
 from models.metrics import FIGURES
 
@@ -23,12 +24,15 @@ def ab_pictures(result: ABResult) -> dict[str, bytes]:
 
 
 def lift_picture(result: ABResult) -> bytes | None:
-    """Relative lift of every metric with its interval, and the A/A run in grey below."""
+    """Relative lift of every metric with its interval: paired, unpaired below, and the A/A run in grey."""
     again = () if result.aa is None else result.aa.metrics
+    paired, unpaired = (result.paired, ARM, "paired"), (result.metrics, BASE, "unpaired")
+    alone = len(result.arms) == 2  # then figures need no arm beside them
     entries = [
-        (entry, entry.lift, quiet)
-        for lifts, quiet in ((result.metrics, False), (again, True))
+        (entry, entry.lift, colour, ("" if alone else f"{short(entry.arm)}, ") + name)
+        for lifts, colour, design in (paired, unpaired, (again, "#7d8287", "A/A"))
         for entry in lifts
+        for name in (f"{FIGURES[entry.metric].label}, {design}",)
         if entry.lift is not None
     ]
     if not entries:
@@ -37,24 +41,36 @@ def lift_picture(result: ABResult) -> bytes | None:
     def draw(panels: list[Axes]) -> None:
         (axes,) = panels
         across = axes.get_yaxis_transform()
-        for row, (entry, lift, quiet) in enumerate(entries[::-1]):
-            colour = "#7d8287" if quiet else ARM
+        for row, (entry, lift, colour, _) in enumerate(entries[::-1]):
             if entry.low is not None and entry.high is not None:
                 axes.plot([100 * entry.low, 100 * entry.high], [row, row], color=colour, lw=2)
             axes.plot(100 * lift, row, "o", color=colour, ms=5)
             if entry.p_value is not None:
-                p = f"p = {entry.p_value:.4f}".replace("0.", ".", 1)
-                axes.text(1.01, row, p, fontsize=7, color="#555555", va="center", transform=across)
-        names = [f"{short(entry.arm)}, {FIGURES[entry.metric].label}" for entry, _, _ in entries]
-        axes.set_yticks(range(len(names)), names[::-1], fontsize=8)
+                p = p_value(entry.p_value)
+                axes.text(
+                    1.01,
+                    row,
+                    f"p {p}" if "<" in p else f"p = {p}",
+                    fontsize=7,
+                    color="#555555",
+                    va="center",
+                    transform=across,
+                )
+        names = [name for *_, name in entries]
+        axes.set_yticks(range(len(names)), names[::-1], fontsize=8 if alone else 6)
         axes.set_ylim(-0.6, len(names) - 0.4)
         axes.axvline(0, color=TRUTH, lw=0.8)
         axes.set_xlabel(f"lift over {result.base}, %", fontsize=8)
 
-    caption = "Interval: 95 %, bootstrap over simulated users." + " Grey: the base against itself (A/A)." * (
-        len(again) > 0
+    caption = "Interval: 95 %, bootstrap over simulated users."
+    if again:
+        caption += " Paired: on the same users, in two worlds. Grey: the base against itself (A/A)."
+    return row_figure(
+        draw,
+        f"A/B test on simulated users: lift{' of ' + result.arms[1] if alone else ''} over {result.base}",
+        caption,
+        len(entries),
     )
-    return row_figure(draw, f"A/B test on simulated users: lift over {result.base}", caption, len(entries))
 
 
 def short(arm: str) -> str:

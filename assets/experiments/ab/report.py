@@ -13,6 +13,8 @@ from models.metrics import FIGURES
 from models.metrics.ab import METRICS
 
 PAPER = {"ctr": 0.0960, "acn": 0.0993, "hcr": 0.0342, "dt": 0.0252}  #: lifts of the paper's Table 3
+HEADLINE = "ctr"  #: the figure that is told first
+SAME_EXPOSURES = 0.001  #: share by which exposures may differ where visits do not respond to what is shown
 OPTIONS = ("first_day", "users", "candidates", "explore", "salt", "seed", "world_seed")
 
 
@@ -49,17 +51,62 @@ def head(result: ABResult) -> str:
 
 
 def lifts(result: ABResult) -> str:
-    """Table 3 of the paper, the base against itself, and either on the same users."""
-    parts = [_lifts(result.metrics, paper=True)]
+    """The headline on the same users, the unpaired test beside it, and the base against itself."""
+    parts = [headline(result)]
+    if result.paired:
+        parts.append(_lifts(result.paired, paper=False))
+    parts.append(
+        "**Unpaired**, as a test on real users is, and as Table 3 of the paper: the arm's users against the "
+        "base's. The luck of the split is in it."
+    )
+    parts.append(_lifts(result.metrics, paper=True))
     if result.aa is not None:
         parts.append("The base against itself (A/A), where nothing is to be found:")
         parts.append(_lifts(result.aa.metrics, paper=False))
-        parts.append(
-            "The arm against the base on the arm's own users, in two worlds, as a simulator alone can do: "
-            "the luck of the split is out of it."
-        )
-        parts.append(_lifts(result.aa.paired, paper=False))
     return "\n\n".join((*parts, "![lift, simulated users](../images/ranking-ab-lift.png)"))
+
+
+def headline(result: ABResult) -> str:
+    """The paired lift in click rate with its interval, the unpaired one named beside it."""
+    unpaired = {entry.arm: entry for entry in result.metrics if entry.metric == HEADLINE}
+    lines = [
+        f"**{_ranged(entry)}** in click rate for `{entry.arm}` over `{entry.base}`, paired; unpaired "
+        f"{_ranged(unpaired[entry.arm])}."
+        for entry in result.paired
+        if entry.metric == HEADLINE
+    ]
+    if not lines:
+        return (
+            "There is no paired figure, because the base did not serve the arms' users (`--aa`): the luck of "
+            "the split is in what follows."
+        )
+    return (
+        "**Paired**: an arm against the base on the arm's own users, in two worlds, as a simulator alone can "
+        f"do. {' '.join(lines)}{visits(result)}"
+    )
+
+
+def visits(result: ABResult) -> str:
+    """That ACN is no second witness, where the same users were shown as much by either system."""
+    if result.aa is None:
+        return ""
+    again = dict(zip(result.arms[1:], result.aa.pooled[1:], strict=False))
+    pairs = [(row, again[row.arm]) for row in result.pooled if row.arm in again]
+    moved = max((abs(ours.exposures / max(theirs.exposures, 1) - 1) for ours, theirs in pairs), default=1.0)
+    if moved > SAME_EXPOSURES:
+        return ""
+    base = result.pooled[0]
+    shares = ", ".join(
+        f"{percent(row.exposures / row.users / (base.exposures / base.users) - 1)} for `{row.arm}`"
+        for row, _ in pairs
+        if row.users and base.exposures
+    )
+    return (
+        " Visits are exogenous in the simulator: who comes, and how much is shown, does not depend on what "
+        "was liked, so that ACN moves as CTR does and is no second witness; HCR and DT are made of the same "
+        "clicks. Unpaired, ACN also holds how many exposures the users of either half happened to have: "
+        f"{shares} a user."
+    )
 
 
 def bounds(result: ABResult) -> str:
@@ -85,7 +132,7 @@ def _lifts(metrics: Sequence[ArmLift], paper: bool) -> str:
             FIGURES[entry.metric].label,
             _short(entry.base_value),
             _short(entry.arm_value),
-            "–" if entry.lift is None else f"{percent(entry.lift)} [{_ends(entry)}]",
+            _ranged(entry),
             p_value(entry.p_value),
             *([percent(PAPER[entry.metric])] if paper else []),
         ]
@@ -105,11 +152,24 @@ def _ends(entry: ArmLift) -> str:
     return f"{percent(entry.low)}, {percent(entry.high)}"
 
 
+def _ranged(entry: ArmLift) -> str:
+    return "–" if entry.lift is None else f"{percent(entry.lift)} [{_ends(entry)}]"
+
+
 def _lift(result: ABResult, metric: str, arm: str | None = None) -> str:
-    entry = result.lift(metric, arm)
+    """The unpaired lift, with its p."""
+    return _tested(result.lift(metric, arm))
+
+
+def _paired(result: ABResult, metric: str, arm: str | None = None) -> str:
+    """The paired lift, with its p."""
+    return _tested(result.lift(metric, arm, paired=True))
+
+
+def _tested(entry: ArmLift) -> str:
     if entry.lift is None:
-        raise LookupError(f"no lift of {metric}")
-    return f"{percent(entry.lift)} [{_ends(entry)}], p {p_value(entry.p_value)}"
+        raise LookupError(f"no lift of {entry.metric}")
+    return f"{_ranged(entry)}, p {p_value(entry.p_value)}"
 
 
 PARTS: dict[str, Callable[..., str]] = {
@@ -117,4 +177,5 @@ PARTS: dict[str, Callable[..., str]] = {
     "lifts": lifts,
     "bounds": bounds,
     "lift": _lift,
+    "paired": _paired,
 }

@@ -125,14 +125,22 @@ class ABResult(ResultPart):
         document["settings"]["test_days"] = list(self.settings.test_days)
         return document
 
-    def lift(self, metric: str, arm: str | None = None) -> ArmLift:
+    @property
+    def paired(self) -> tuple[ArmLift, ...]:
+        """Each arm against the base on the same users, in two worlds: the headline; empty without A/A run."""
+        return () if self.aa is None else self.aa.paired
+
+    def lift(self, metric: str, arm: str | None = None, *, paired: bool = False) -> ArmLift:
         """The lift of an arm over the base; of the first arm, if none is named.
 
+        Args:
+            paired: on the same users, which needs an A/A run, instead of on the base's own users.
+
         Raises:
-            LookupError: the test has no such arm or metric.
+            LookupError: the test has no such arm or metric, or no A/A run.
         """
         arm = arm or self.arms[1]
-        for entry in self.metrics:
+        for entry in self.paired if paired else self.metrics:
             if (entry.metric, entry.arm) == (metric, arm):
                 return entry
-        raise LookupError(f"the test has no {metric} of {arm}")
+        raise LookupError(f"the test has no {'paired ' * paired}{metric} of {arm}")

@@ -9,6 +9,7 @@ import numpy as np
 
 from models.ranking.features.day_events import mentioned
 from models.ranking.features.event_log import MISSING, Entities, EventLog, Exposures, ExternalClicks
+from simulator.feed.world import SLOT_BITS
 from simulator.feed.writer import ZONE, context_codes
 from warehouse.landing.service_time import HOUR_MS, ServiceZone
 
@@ -30,6 +31,10 @@ class SimulatedLog:
             [codes.astype(np.int64) for codes in world.users.fields.values()], axis=1
         )
         self._item_fields, self._published = self._items()
+        news, content = world.items, world.content
+        self._item_vectors = np.concatenate(
+            [content.catalogue(world.catalogue), content.news(news, np.arange(len(news)))]
+        )
 
     def history(self, hours: Sequence[SimulatedHour], external: Sequence[External], end: int) -> EventLog:
         """Everything received before hour `end`, with all accounts and items known by then."""
@@ -58,6 +63,7 @@ class SimulatedLog:
             clicked=np.zeros(len(row), dtype=bool),
             dwell_seconds=np.full(len(row), np.nan, dtype=np.float32),
             context=context_codes(opened.device[row], first, opened.number[row]),
+            request=requests.impression[row],
         )
         return mentioned(self._log(exposures, (), requests.hour, requests.hour + 1))
 
@@ -69,6 +75,7 @@ class SimulatedLog:
             played.clicked,
             np.round(played.dwell, 1).astype(np.float32),
             context_codes(played.device, played.position, played.number),
+            played.exposure >> SLOT_BITS,
         )
 
     def _log(self, exposures: Exposures, external: Sequence[External], start: int, end: int) -> EventLog:
@@ -79,7 +86,9 @@ class SimulatedLog:
             exposures=exposures,
             external=self._external(external),
             users=Entities(users, self._user_fields[users], np.full(len(users), MISSING, dtype=np.int64)),
-            items=Entities(known, self._item_fields[known], self._published[known]),
+            items=Entities(
+                known, self._item_fields[known], self._published[known], self._item_vectors[known]
+            ),
             start_ms=self._start_ms + start * HOUR_MS,
             end_ms=self._start_ms + end * HOUR_MS,
             zone_offset_ms=self._offset_ms,

@@ -52,10 +52,14 @@ def page(folder: Path, result: ABResult, run_id: str) -> str:
 
 
 def _metrics(result: ABResult) -> dict[str, float | None]:
-    """`<arm>.ctr` of every arm, `<arm>.ctr_lift` and its interval and p over the base."""
+    """`<arm>.ctr` of every arm; the lift over the base with interval and p, on the same users
+    (`<arm>.ctr_paired_lift` …) and of different ones (`<arm>.ctr_unpaired_lift` …).
+    """
     metrics = {f"{row.arm}.{name}": row.value(name) for row in result.pooled for name in METRICS}
-    for entry in result.metrics:
-        stem = f"{entry.arm}.{entry.metric}"
+    lifts = [("paired", entry) for entry in result.paired]
+    lifts += [("unpaired", entry) for entry in result.metrics]
+    for design, entry in lifts:
+        stem = f"{entry.arm}.{entry.metric}_{design}"
         metrics |= {f"{stem}_lift": entry.lift, f"{stem}_low": entry.low, f"{stem}_high": entry.high}
         metrics[f"{stem}_p"] = entry.p_value
     return metrics

@@ -1,5 +1,6 @@
 """The asset ranking_comparison: systems against each other on the deployment's own logs."""
 
+import re
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,9 @@ from assets.experiments.comparison.settings import CompareSettings
 if TYPE_CHECKING:
     from assets.experiments.comparison.results import Comparison
     from assets.experiments.source_logs import Logs
+
+#: to another page of docs, which Dagster has not
+LINK = re.compile(r" \(\[\w+\]\(\.\./[^)]*\)\)| \[\w+\]\(\.\./[^)]*\)\.")
 
 
 @launchpad(
@@ -50,9 +54,9 @@ def ranking_comparison_asset() -> dg.AssetsDefinition:
     ) -> None:
         """Systems retrained before each test day, scored hour by hour on loaded logs, and tested in pairs.
 
-        As `hourfold compare`: figures by hour, gain of the hourly updates, DeLong's test for every pair,
-        segments, calibration. The JSON lies in reports/comparisons/; MLflow has an experiment for it. A run
-        that was killed goes on where it was.
+        As `hourfold compare`: figures by hour and within lists, gain of the hourly updates, a test over users
+        for every pair, segments, calibration. The JSON lies in reports/comparisons/; MLflow has an experiment
+        for it. A run that was killed goes on where it was.
         """
         with retried_or_explained(context):
             from assets.experiments.comparison.run import compare
@@ -84,15 +88,19 @@ def ranking_comparison_asset() -> dg.AssetsDefinition:
 def shown(result: "Comparison") -> dict[str, Any]:
     """What the asset's page says of a comparison: tables, pictures, the experiment's name."""
     from assets.experiments.comparison.plots import pictures
-    from assets.experiments.comparison.report import table, tests
+    from assets.experiments.comparison.report import table
+    from assets.experiments.comparison.report_parts import held
+    from assets.experiments.comparison.report_tests import tests, within
     from assets.experiments.comparison.tracking import experiment_name
 
     return {
         "logs": "simulated" if result.simulated else result.source,
         "days": ", ".join(result.settings.days),
         "best": result.best() or "none",
-        "systems": dg.MetadataValue.md(table(result).replace("[Definitions](../metrics.md).", "")),
+        "systems": dg.MetadataValue.md(LINK.sub("", table(result))),
+        "parts": dg.MetadataValue.md(held(result)),
         "tests": dg.MetadataValue.md(tests(result).partition("\n\n![")[0] or "one system only"),
+        "order within": dg.MetadataValue.md(within(result) or "one system only"),
         **{name.removesuffix(".png"): plots.embedded(png) for name, png in pictures(result).items()},
         "data_hash": result.data_hash,
         "mlflow_experiment": experiment_name(result),

@@ -30,7 +30,13 @@ def compact(result: Comparison) -> dict[str, Any]:
     hours = {
         figure: {name: lists(table) for name, table in result.by_hour(figure).items()} for figure in FIGURES
     }
-    return rounded(document | {"settings": settings}) | {FORM: hours}
+    tests = {name: [_without_blanks(test) for test in document[name]] for name in ("tests", "within")}
+    return rounded(document | tests | {"settings": settings}) | {FORM: hours}
+
+
+def _without_blanks(test: Mapping[str, Any]) -> dict[str, Any]:
+    """A test without what it does not say; its `p` stays, which tells it from those of earlier versions."""
+    return {key: value for key, value in test.items() if key == "p" or value not in (None, False)}
 
 
 def read(document: Mapping[str, Any]) -> Comparison:

@@ -51,6 +51,7 @@ class DayFacts:
 
     clicked: np.ndarray  #: bool
     user: np.ndarray  #: int64
+    request: np.ndarray  #: int64, number of the list that was shown together; below 0 where unknown
     hour: np.ndarray  #: int64, 0 … 23
     user_seen: np.ndarray  #: int64, exposures of the user before the day
     item_shown: np.ndarray  #: float64, hours since the item was first shown to anybody
@@ -63,9 +64,9 @@ class DayFacts:
     @classmethod
     def of(cls, before: ShownBefore, hours: Sequence[EventLog]) -> DayFacts:
         """The facts of a day's hours, given what was shown before the day."""
-        user, item, shown_at, clicked = (
+        user, item, shown_at, clicked, request = (
             np.concatenate([getattr(hour.exposures, name) for hour in hours])
-            for name in ("user", "item", "shown_at", "clicked")
+            for name in ("user", "item", "shown_at", "clicked", "request")
         )
         seen = np.zeros(int(max(before.users.max(initial=0), user.max(initial=0))) + 1, np.int64)
         seen[before.users] = before.times
@@ -78,6 +79,7 @@ class DayFacts:
         return cls(
             clicked=clicked,
             user=user,
+            request=request,
             hour=np.repeat(np.arange(len(hours)), [len(hour.exposures) for hour in hours]),
             user_seen=seen[user],
             item_shown=(shown_at - first[item]) / HOUR_MS,

@@ -47,7 +47,19 @@ class PooledPeriods(ResultPart):
     gain3: float | None = None
 
 
-class DayFigures(PooledPeriods):
+class WithinFigures(ResultPart):
+    """The order within a user's hour and within the lists shown; older results have none of it."""
+
+    gauc_hour: float | None = None
+    gauc_request: float | None = None  #: these and the following: None without lists that have both classes
+    request_auc: float | None = None
+    request_mrr: float | None = None
+    request_ndcg5: float | None = None
+    request_ndcg10: float | None = None
+    requests: float | None = None  #: lists of a day that are known; 0: no exposure has a request
+
+
+class DayFigures(PooledPeriods, WithinFigures):
     """One system on one day with one seed, the day's exposures pooled."""
 
     system: str
@@ -94,7 +106,7 @@ class PeriodFigures(PooledPeriods):
         return self.period1, self.period2, self.period3
 
 
-class SystemFigures(PeriodFigures):
+class SystemFigures(PeriodFigures, WithinFigures):
     """A system's means over days and seeds."""
 
     system: str
@@ -104,7 +116,7 @@ class SystemFigures(PeriodFigures):
     gauc: float | None
     auc_std: float | None = None  #: deviation over seeds
     auc_error: float | None = None
-    gain_error: float | None = None  #: of a single day: DeLong's, paired
+    gain_error: float | None = None  #: paired, over users
     aupr: float | None = None
     null_hours: int = 0  #: with one class only
     train_seconds: float = 0.0
@@ -124,53 +136,6 @@ class FailedSystem(ResultPart):
     reason: str
 
 
-class PairDifference(ResultPart):
-    """Mean over (day, seed) of the difference of two systems' day AUCs."""
-
-    first: str
-    second: str
-    difference: float
-    standard_error: float | None
-    pairs: int
-
-
-class DayTest(ResultPart):
-    """DeLong's test of two systems on one day with one seed."""
-
-    first: str
-    second: str
-    day: str
-    seed: int
-    difference: float
-    standard_error: float
-    p_value: float
-
-
-class PairTest(ResultPart):
-    """The test of `first` less `second` on the mean over days and seeds."""
-
-    first: str
-    second: str
-    difference: float
-    standard_error: float | None = None
-    low: float | None  #: 2.5 % quantile of a bootstrap over users
-    high: float | None
-    p_delong: float | None
-    p_holm: float | None  #: corrected over all pairs
-
-    def turned(self) -> PairTest:
-        """The same test of `second` less `first`."""
-        return self.model_copy(
-            update={
-                "first": self.second,
-                "second": self.first,
-                "difference": -self.difference,
-                "low": None if self.high is None else -self.high,
-                "high": None if self.low is None else -self.low,
-            }
-        )
-
-
 class SegmentFigures(ResultPart):
     """A system on the exposures of one segment."""
 
@@ -182,6 +147,7 @@ class SegmentFigures(ResultPart):
     auc: float | None
     auc_static: float | None
     null_days: int = 0  #: with one class only
+    gain_error: float | None = None  #: standard error over users; older results have none
 
     @property
     def gain(self) -> float | None:
@@ -223,7 +189,7 @@ class TruthHour(ResultPart):
     auc: float | None
 
 
-class Truth(PeriodFigures):
+class Truth(PeriodFigures, WithinFigures):
     """The ceiling of a simulated log: figures of the probability that each click was drawn from."""
 
     rows: tuple[TruthHour, ...]

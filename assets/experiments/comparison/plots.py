@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -90,9 +89,7 @@ def gain_picture(result: Comparison) -> bytes | None:
         panels[0].set_xticks(range(0, HOURS, BIN_HOURS))
         if ages:
             values, by_system = ages
-            none = np.full(len(values), np.nan)
-            series_by_age = {name: (gains, none) for name, gains in by_system.items()}
-            lines(panels[1], np.arange(len(values)), series_by_age, chosen)
+            lines(panels[1], np.arange(len(values)), by_system, chosen)
             panels[1].set_xlabel("age of the item, hours", fontsize=8)
             panels[1].set_xticks(range(len(values)), values, fontsize=8 if len(values) < 6 else 6.5)
         for axes in panels:
@@ -101,7 +98,8 @@ def gain_picture(result: Comparison) -> bytes | None:
     title = f"Gain of hourly updates, {result.about}"
     caption = f"Same daily model with and without updates, {BIN_HOURS} hours a point. {result.band()}"
     if ages:
-        caption += " By age: all days and seeds pooled."
+        caption += " By age: mean over days and seeds"
+        caption += "; band: ± 1 standard error over users." if _has_errors(result) else "."
     return figure(draw, title, caption, panels=2 if ages else 1, right=NAMED)
 
 
@@ -160,8 +158,14 @@ def _binned(table: np.ndarray) -> np.ndarray:
     return known_mean(table.reshape(seeds * days, -1, BIN_HOURS), 2).reshape(seeds, days, -1)
 
 
-def _gain_by_segment(result: Comparison, segment: str) -> tuple[list[str], Mapping[str, np.ndarray]] | None:
-    """Values of a segment and each system's gain in them; None where there are not two values."""
+def _has_errors(result: Comparison) -> bool:
+    return any(entry.gain_error is not None for entry in result.segments if entry.segment == AGE)
+
+
+def _gain_by_segment(
+    result: Comparison, segment: str
+) -> tuple[list[str], dict[str, tuple[np.ndarray, np.ndarray]]] | None:
+    """Values of a segment, each system's gain in them and its error; None where there are not two values."""
     gains = [
         (entry, entry.gain)
         for entry in result.segments
@@ -170,8 +174,10 @@ def _gain_by_segment(result: Comparison, segment: str) -> tuple[list[str], Mappi
     values = list(dict.fromkeys(entry.value for entry, _ in gains))
     if len(values) < 2:
         return None
-    by_system: dict[str, np.ndarray] = {}
+    by_system: dict[str, tuple[np.ndarray, np.ndarray]] = {}
     for entry, gain in gains:
-        of_system = by_system.setdefault(entry.system, np.full(len(values), np.nan))
-        of_system[values.index(entry.value)] = gain
+        nothing = np.full(len(values), np.nan)
+        means, errors = by_system.setdefault(entry.system, (nothing, nothing.copy()))
+        means[values.index(entry.value)] = gain
+        errors[values.index(entry.value)] = np.nan if entry.gain_error is None else entry.gain_error
     return values, by_system

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from assets.experiments.comparison import roles
-from assets.experiments.comparison.parts import PairTest
+from assets.experiments.comparison.differences import PairTest
 from assets.experiments.comparison.results import Comparison
 from assets.experiments.plotting import QUIET, TRUTH, colours, figure
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 ROW_INCHES = 0.24
-TESTED = "Interval: 95 %, bootstrap over users. p: DeLong's test, Holm's correction over all pairs."
+TESTED = "Interval: 95 %, bootstrap over users. p: over users, Holm's correction over all pairs."
 
 
 def ablation_picture(result: Comparison) -> bytes | None:

@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from assets.experiments.comparison import roles
-from assets.experiments.comparison.parts import PairTest, SegmentFigures
+from assets.experiments.comparison.parts import SegmentFigures
 from assets.experiments.comparison.results import Comparison
-from assets.experiments.number_format import count, duration, less, markdown, number, p_value, ranged, signed
+from assets.experiments.number_format import count, duration, markdown, number, signed
 from models.metrics import FIGURES, PERIODS, POOLED
 
 IMAGES = "../images"
-PAPER = {  #: AUC of the paper's Tables 2 and 4 by period; ablations are read against its `lsttm`
-    "lsttm": (0.8395, 0.8504, 0.8502),
-    "lsttm_no_meta": (0.8373, 0.8428, 0.8421),
-    "lsttm_no_external": (0.8385, 0.8459, 0.8459),
-    "lsttm_concat": (0.8378, 0.8488, 0.8489),
-    "lsttm_no_gat": (0.8304, 0.8410, 0.8411),
-}
 DATA = {"kuairand": "path/to/KuaiRand-Pure", "landing": "path/to/your/logs"}
+#: columns of the table, where a result has them
+MEASURES = (
+    *("auc", "auc_std", "auc_static", "gain", "gain_error", "aupr", "log_loss", "ece"),
+    *("gauc", "gauc_hour", "gauc_request", "request_auc", "request_mrr", "request_ndcg5", "request_ndcg10"),
+)
 WIDE = 60  #: characters of a command line's names before it is broken
 SEGMENT_HEADS = {
     "users": "AUC by exposures of the user before the day",
@@ -68,69 +66,75 @@ def head(result: Comparison) -> str:
 
 
 def table(result: Comparison) -> str:
-    """Every system's figures, the best first; the ceiling of simulated logs below."""
+    """Every system's figures, the best first, then AUC by period; the ceiling of simulated logs below."""
     truth = result.truth
-    pooled = [name for name in POOLED if any(getattr(entry, name) is not None for entry in result.summary)]
-    columns = ["system", *_labels(*pooled, *PERIODS, "auc", "auc_std"), "not updated"]
-    columns += [*_labels("gain", "log_loss", "gauc", "ece"), "training, s"]
-    columns += ["share of the possible"] * bool(truth)
+    names = [name for name in MEASURES if any(getattr(entry, name) is not None for entry in result.summary)]
+    columns = ["system", *labels(*names), "training, s", *["share of the possible"] * bool(truth)]
     rows = []
     for name in result.ranked():
         entry = result.systems[name]
         rows.append(
             [
                 f"**{name}**" if name == result.best() else name,
-                *(number(getattr(entry, name)) for name in pooled),
-                *map(number, entry.periods),
-                number(entry.auc),
-                number(entry.auc_std),
-                number(entry.auc_static),
-                signed(entry.gain),
-                *map(number, (entry.log_loss, entry.gauc, entry.ece)),
+                *(_cell(figure, getattr(entry, figure)) for figure in names),
                 f"{entry.train_seconds:.0f}",
                 *([_share(entry.auc, truth.auc)] if truth else []),
             ]
         )
     if truth:
-        of_periods = [getattr(truth, name) for name in pooled]
-        figures = [number(value) for value in (*of_periods, *truth.periods, truth.auc)]
-        ends = [number(truth.log_loss), number(truth.gauc), "", "", "100 %"]
-        rows.append(["true probability", *figures, "", "", "", *ends])
+        figures = [_cell(figure, getattr(truth, figure, None), absent="") for figure in names]
+        rows.append(["true probability", *figures, "", "100 %"])
     said = (
-        "AUC: all exposures of a day pooled, mean over days and seeds. *Not updated*: the same daily model, "
-        "which received each hour but took no step. *Gain*: what the hourly step adds. Training: mean of a "
-        "day. [Definitions](../metrics.md)."
+        "AUC: all exposures of a day pooled, mean over days and seeds. *Static*: the same daily model, "
+        "which received each hour but took no step; *gain*: what the hourly step adds, with its error over "
+        "users. *GAUC* is within a user's whole day, and low for what follows the user through it "
+        f"([why](../metrics.md#gauc)). {_order_said(result)} Training: mean of a day. "
+        "[Definitions](../metrics.md)."
     )
     if truth:
         said += " *Share of the possible*: (AUC − .5) / (AUC of the true probability − .5)."
     if result.failed:
         said += " Failed: " + "; ".join(f"{entry.system} ({entry.reason})" for entry in result.failed) + "."
-    return f"{said}\n\n{markdown(columns, rows)}"
+    return f"{said}\n\n{markdown(columns, rows)}\n\n{_periods(result)}"
 
 
-def tests(result: Comparison) -> str:
-    """Every system against the best."""
-    order = result.ranked()
-    rows = [
-        [test.first, interval(test), p_value(test.p_delong), p_value(test.p_holm)]
-        for test in (result.between(name, order[0]) for name in order[1:])
-        if test is not None
-    ]
-    if not rows:
-        return ""
-    columns = ("less the best", f"AUC − AUC of {order[0]} [95 %]", "p", "p, Holm")
+def _order_said(result: Comparison) -> str:
+    """What is known of the order within lists, in a sentence."""
+    requests = [entry.requests for entry in result.summary if entry.requests is not None]
+    if not requests:
+        return "The order within users' hours and within lists was not computed when this result was made."
+    if not max(requests):
+        return "No requests in these logs: no figure of lists; *GAUC hour* is within a user's hour."
     return (
-        "p: DeLong's test on placements averaged over seeds, days independent. Interval: bootstrap over "
-        f"users. Holm's correction is over all {len(result.tests)} pairs.\n\n"
-        f"{markdown(columns, rows)}\n\n{_image(result, 'differences.png', 'differences to the best')}"
+        f"{max(requests):,.0f} lists a day; AUC list, MRR and nDCG: plain means over those with a click and "
+        "a skip, equal scores as in random order."
     )
+
+
+def _periods(result: Comparison) -> str:
+    """AUC by thirds of the day: the exposures of each pooled, and the paper's means of hourly AUCs."""
+    pooled = [name for name in POOLED if any(getattr(entry, name) is not None for entry in result.summary)]
+    names = [*pooled, *PERIODS]
+    rows = [
+        [name, *(number(getattr(result.systems[name], figure)) for figure in names)]
+        for name in result.ranked()
+    ]
+    if result.truth:
+        rows.append(["true probability", *(number(getattr(result.truth, figure)) for figure in names)])
+    return f"AUC by period.\n\n{markdown(['system', *labels(*names)], rows)}"
+
+
+def _cell(figure: str, value: float | None, absent: str = "–") -> str:
+    if value is None:
+        return absent
+    return signed(value) if FIGURES[figure].signed else number(value)
 
 
 def hours(result: Comparison) -> str:
     """Figure 3 of the paper."""
-    shown = [_image(result, "auc-by-hour.png", "AUC by hour")]
+    shown = [image(result, "auc-by-hour.png", "AUC by hour")]
     if result.best(roles.PAPER_BASELINES) is not None and len(result.summary) > 1:
-        shown.append(_image(result, "auc-against.png", "AUC by hour less the best baseline"))
+        shown.append(image(result, "auc-against.png", "AUC by hour less the best baseline"))
     return "\n\n".join(shown)
 
 
@@ -138,14 +142,13 @@ def ages(result: Comparison) -> str:
     """The gain of hourly updates by hours since the retrain and by the item's age."""
     if not result.by_hour("auc_static"):
         return ""
-    parts = [_image(result, "gain.png", "gain of hourly updates")]
+    parts = [image(result, "gain.png", "gain of hourly updates")]
     heads = {
         "hours_since_retrain": "Gain by hours since the retrain",
         "item_age": "Gain by age of the item, hours",
+        "item_born": "Gain by the day on which the item was published",
     }
-    parts += [
-        _segment(result, segment, title, lambda entry: signed(entry.gain)) for segment, title in heads.items()
-    ]
+    parts += [_segment(result, segment, title, gained) for segment, title in heads.items()]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -160,54 +163,17 @@ def segments(result: Comparison) -> str:
 
 def gates(result: Comparison) -> str:
     """Where the gate looks."""
-    return _image(result, "gate.png", "gate weights") if result.gate else ""
+    return image(result, "gate.png", "gate weights") if result.gate else ""
 
 
 def calibration(result: Comparison) -> str:
     """Predicted and clicked."""
-    return _image(result, "calibration.png", "calibration") if result.calibration else ""
+    return image(result, "calibration.png", "calibration") if result.calibration else ""
 
 
-def ablations(result: Comparison) -> str:
-    """Table 4 of the paper: every other system of the family against `lsttm`, and the paper's own figures."""
-    base = roles.REFERENCE
-    others = [name for name in roles.family(result) if name != base]
-    if base not in result.systems or not others:
-        return ""
-    rows = []
-    for name in others:
-        paper = ""
-        if name in PAPER:
-            paper = " ".join(signed(one - other) for one, other in zip(PAPER[name], PAPER[base], strict=True))
-        test = result.between(name, base)
-        periods = result.systems[name].periods, result.systems[base].periods
-        rows.append(
-            [
-                name,
-                *(signed(less(*pair)) for pair in zip(*periods, strict=True)),
-                "" if test is None else interval(test),
-                p_value(None if test is None else test.p_holm),
-                paper,
-            ]
-        )
-    columns = (f"less {base}", *_labels(*PERIODS), "AUC [95 %]", "p, Holm", "in the paper")
-    return (
-        f"Differences to `{base}`; *in the paper*: its Table 4, the three periods, on its own log.\n\n"
-        f"{markdown(columns, rows)}\n\n{_image(result, 'ablations.png', 'ablations')}"
-    )
-
-
-def difference(result: Comparison, first: str, second: str) -> str:
-    """`+.0043 [+.0031, +.0055]`; raises LookupError where the two were not tested."""
-    test = result.between(first, second)
-    if test is None:
-        raise LookupError(f"{first} and {second} were not compared")
-    return interval(test)
-
-
-def interval(test: PairTest) -> str:
-    """The same of a test."""
-    return ranged(test.difference, test.low, test.high)
+def gained(entry: SegmentFigures) -> str:
+    """`+.0043 ± .0010`: the gain and its error over users."""
+    return signed(entry.gain) + ("" if entry.gain_error is None else f" ± {number(entry.gain_error)}")
 
 
 def _segment(result: Comparison, segment: str, title: str, cell: Callable[[SegmentFigures], str]) -> str:
@@ -225,11 +191,13 @@ def _segment(result: Comparison, segment: str, title: str, cell: Callable[[Segme
     return f"{title}; in brackets: exposures.\n\n{markdown(columns, rows)}"
 
 
-def _labels(*figures: str) -> list[str]:
+def labels(*figures: str) -> list[str]:
+    """How headings call some figures."""
     return [FIGURES[figure].label for figure in figures]
 
 
-def _image(result: Comparison, name: str, text: str) -> str:
+def image(result: Comparison, name: str, text: str) -> str:
+    """A picture of the page."""
     return f"![{text}, {result.about}]({IMAGES}/{picture_name(result, name)})"
 
 

@@ -6,19 +6,20 @@ from collections.abc import Iterable
 from typing import Any, Literal
 
 import numpy as np
+from pydantic import model_validator
 
 from assets.common.tuned import Scalar
+from assets.experiments.comparison.differences import DayTest, PairDifference, PairLevel, PairTest
+from assets.experiments.comparison.held_parts import HeldParts, PartsRemoved
+from assets.experiments.comparison.older_tests import with_errors
 from assets.experiments.comparison.parts import (
     Calibration,
     ComparedSettings,
     DayFigures,
-    DayTest,
     FailedSystem,
     GateWeight,
     HourRow,
     Made,
-    PairDifference,
-    PairTest,
     ResultPart,
     SegmentFigures,
     SystemFigures,
@@ -45,12 +46,23 @@ class Comparison(ResultPart):
     failed: tuple[FailedSystem, ...] = ()  #: systems without figures; the others are compared without them
     pairs: tuple[PairDifference, ...] = ()
     tests: tuple[PairTest, ...] = ()
+    within: tuple[PairTest, ...] = ()  #: the same of figures within lists and users' hours
+    held: tuple[HeldParts, ...] = ()  #: what each system is made of
+    ablated: tuple[PartsRemoved, ...] = ()  #: which systems are others without something
+    levels: tuple[PairLevel, ...] = ()  #: the pairs that pooled AUC is made of
     segments: tuple[SegmentFigures, ...] = ()
     calibration: tuple[Calibration, ...] = ()
     gate: tuple[GateWeight, ...] = ()
     delong: tuple[DayTest, ...] = ()
     truth: Truth | None = None  #: of simulated logs
     section: str | None = None  #: of the page, where it is not named after the source
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_earlier_versions(cls, document: Any) -> Any:
+        if isinstance(document, dict) and all(isinstance(test, dict) for test in document.get("tests", ())):
+            return document | {"tests": with_errors(document.get("tests", ()))}
+        return document
 
     def document(self) -> dict[str, Any]:
         """What the JSON holds."""
@@ -83,9 +95,11 @@ class Comparison(ResultPart):
         """The system with the highest AUC, of all or of some; None where none of them was compared."""
         return next((name for name in self.ranked() if among is None or name in among), None)
 
-    def between(self, first: str, second: str) -> PairTest | None:
+    def between(self, first: str, second: str, figure: str = "auc") -> PairTest | None:
         """The test of `first` less `second`, whichever way round it is stored; None where none was made."""
-        for test in self.tests:
+        for test in self.tests if figure == "auc" else self.within:
+            if test.figure != figure:
+                continue
             if (test.first, test.second) == (first, second):
                 return test
             if (test.first, test.second) == (second, first):

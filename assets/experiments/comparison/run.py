@@ -54,7 +54,7 @@ def compare(
         reasons = "; ".join(f"{name}: {reason}" for name, reason in failed.items())
         raise ValueError(f"no system could be compared. {reasons}")
     days = _in_order(settings, sound, study.rows)
-    more = details(settings, sound, study)
+    more, beside = details(settings, sound, study)
     result = Comparison(
         source=settings.source,
         simulated=logs.simulated,
@@ -65,7 +65,7 @@ def compare(
         made=Made(**made_today(), workers=workers),
         rows=rows(days),
         days=tuple(DayFigures(**day.model_dump(exclude={"hours", "failed"})) for day in days),
-        summary=summary(days, {entry.system: entry.ece for entry in more.calibration}),
+        summary=summary(days, beside),
         failed=tuple(FailedSystem(system=name, reason=reason) for name, reason in failed.items()),
         pairs=pairs(days),
         truth=truth(logs, settings.days) if logs.simulated else None,

@@ -14,7 +14,7 @@ import numpy as np
 
 from assets.common.provenance import git_revision
 from assets.experiments.comparison.day_facts import DayFacts, ShownBefore
-from assets.experiments.comparison.parts import DayScore, HourScore
+from assets.experiments.comparison.parts import DayScore, HourScore, WithinFigures
 from assets.experiments.comparison.settings import CompareSettings
 from assets.experiments.comparison.systems import chosen_long_term, chosen_systems
 from assets.experiments.frame import Finished
@@ -182,9 +182,11 @@ def evaluate(
 
     labels = np.concatenate([hour.exposures.clicked for hour in hours])
     users = np.concatenate([hour.exposures.user for hour in hours])
+    request = np.concatenate([hour.exposures.request for hour in hours])
     of_hour = np.repeat(np.arange(len(hours)), [len(hour.exposures) for hour in hours])
     scores, still = np.concatenate(adapted), np.concatenate(static or adapted)
-    figures = ranking_figures(labels, scores, users)
+    figures = ranking_figures(labels, scores, users, of_hour, request)
+    within = {figure: figures.get(figure) for figure in WithinFigures.model_fields}
     return DayScore(
         system=name,
         seed=unit.seed,
@@ -206,7 +208,7 @@ def evaluate(
         log_loss=figures["log_loss"],
         gauc=figures["gauc"],
         git=git_revision(),
-    ).model_copy(update=auc_by_period(labels, scores, of_hour, still) | seconds)
+    ).model_copy(update=within | auc_by_period(labels, scores, of_hour, still) | seconds)
 
 
 def _joined(gate: Sequence[np.ndarray | None]) -> np.ndarray | None:

@@ -1,14 +1,14 @@
 """AUC by kind of user, age of item and hours since the retrain; gate weights by hour and by activity.
 
 A segment's AUC pools its exposures of a day, and is averaged over days and seeds. A day on which it has one
-class only has none, and is counted.
+class only has none, and is counted. The error of its gain is over users, all their days and seeds together.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -36,15 +36,18 @@ class Cut:
 
 
 ACTIVITY = Cut((0, 1, 5, 20), ("0", "1-4", "5-19", "20+"))
-AGE = Cut((0, 1, 2, 4, 8, 24, 72, 168), ("0-1", "1-2", "2-4", "4-8", "8-24", "24-72", "72-168", "168+"))
+AGE = Cut((0, 1, 3, 6, 24), ("0-1", "1-3", "3-6", "6-24", "24+"))
 SINCE = Cut((0, 4, 8, 12, 16, 20), ("0-3", "4-7", "8-11", "12-15", "16-19", "20-23"))
 NOVELTY = ("first shown that day", "within 24 h", "older")
+BORN = ("born today", "born earlier")
+WHOLE = "all"  #: the segmentation into one, of which the summary tells
 
 #: segment → the names of its values, in order
 SEGMENTS = {
     "users": ACTIVITY.names,
     "items": NOVELTY,
     "item_age": AGE.names,
+    "item_born": BORN,
     "hours_since_retrain": SINCE.names,
 }
 
@@ -56,67 +59,99 @@ def membership(facts: DayFacts) -> dict[str, np.ndarray]:
         "users": ACTIVITY.of(facts.user_seen),
         "items": np.where(facts.item_shown <= facts.day_age, np.int16(0), older),
         "item_age": AGE.of(facts.item_age),
+        "item_born": (facts.item_age > facts.day_age).astype(np.int16),
         "hours_since_retrain": SINCE.of(facts.hour),
     }
 
 
-class Segments:
-    """Collects days; one entry a system, segment and value."""
+@dataclass
+class _Cell:
+    """What is collected of one system in one value of a segment."""
 
-    def __init__(self) -> None:
-        self._size: dict[tuple[str, int], dict[str, tuple[int, int]]] = defaultdict(dict)
-        self._auc: dict[tuple[str, str, int], list[tuple[float | None, float | None]]] = defaultdict(list)
+    size: dict[str, tuple[int, int]] = field(default_factory=dict)  #: day → exposures, clicks
+    areas: list[tuple[float, float]] = field(default_factory=list)  #: of days that have both classes
+    null_days: int = 0
+    moved: np.ndarray | float = 0.0  #: [U], by how much each user lifts the sum of gains of those days
+
+
+class Segments:
+    """Collects the days of one system; one entry a segment and value."""
+
+    def __init__(self, system: str, users: int) -> None:
+        """`users`: how many there are on all days together."""
+        self._system, self._users = system, users
+        self._cells: dict[tuple[str, int], _Cell] = defaultdict(_Cell)
 
     def add(
         self,
-        system: str,
         day: str,
         clicked: np.ndarray,
         scorings: Sequence[Ordered],
         groups: Mapping[str, np.ndarray],
+        member: np.ndarray,
     ) -> None:
-        """Take in a day of a system with one seed.
+        """Take in a day with one seed.
 
         Args:
-            system: its name.
             day: its key.
             clicked: bool [E].
             scorings: its scores with the hourly step, then without; one only, where it has no such step.
             groups: as `membership` gives them.
+            member: int64 [E], which of the users each exposure is of, below `users`.
         """
-        from models.metrics import auc_by_group
+        from models.metrics import shares_by_group
 
-        for segment, member in groups.items():
-            by_scoring = [auc_by_group(clicked, scoring, member) for scoring in scorings]
-            adapted, static = by_scoring[0], by_scoring[-1]
+        for segment, positions in [*groups.items(), (WHOLE, np.zeros(len(clicked), np.int16))]:
+            by_scoring = [shares_by_group(clicked, scoring, positions) for scoring in scorings]
+            (adapted, of_adapted), (static, of_static) = by_scoring[0], by_scoring[-1]
+            places = int(adapted.group.max(initial=-1)) + 1
+            cell_of_row = positions.astype(np.int64) * self._users + member
+            moved = np.bincount(cell_of_row, of_adapted - of_static, places * self._users)
             for g, group in enumerate(adapted.group.tolist()):
-                self._size[segment, group][day] = int(adapted.exposures[g]), int(adapted.clicks[g])
-                pair = _known(adapted.auc[g]), _known(static.auc[g])
-                self._auc[system, segment, group].append(pair)
+                cell = self._cells[segment, group]
+                cell.size[day] = int(adapted.exposures[g]), int(adapted.clicks[g])
+                if np.isnan(adapted.auc[g]):
+                    cell.null_days += 1
+                    continue
+                cell.areas.append((float(adapted.auc[g]), float(static.auc[g])))
+                cell.moved = cell.moved + moved[group * self._users : (group + 1) * self._users]
 
-    def entries(self, systems: Sequence[str]) -> tuple[SegmentFigures, ...]:
-        """By system, segment and value, in their order."""
+    def entries(self) -> tuple[SegmentFigures, ...]:
+        """By segment and value, in their order."""
         return tuple(
-            self._entry(system, segment, group, name)
-            for system in systems
+            self._entry(segment, name, self._cells[segment, group])
             for segment, names in SEGMENTS.items()
             for group, name in enumerate(names)
-            if (segment, group) in self._size
+            if (segment, group) in self._cells
         )
 
-    def _entry(self, system: str, segment: str, group: int, name: str) -> SegmentFigures:
-        sizes = self._size[segment, group].values()
-        areas = self._auc[system, segment, group]
+    def gain_error(self) -> float | None:
+        """Of all exposures together."""
+        return self._entry(WHOLE, "", self._cells[WHOLE, 0]).gain_error
+
+    def _entry(self, segment: str, name: str, cell: _Cell) -> SegmentFigures:
         return SegmentFigures(
-            system=system,
+            system=self._system,
             segment=segment,
             value=name,
-            exposures=sum(exposures for exposures, _ in sizes),
-            clicks=sum(clicks for _, clicks in sizes),
-            auc=mean(adapted for adapted, _ in areas),
-            auc_static=mean(static for _, static in areas),
-            null_days=sum(adapted is None for adapted, _ in areas),
+            exposures=sum(exposures for exposures, _ in cell.size.values()),
+            clicks=sum(clicks for _, clicks in cell.size.values()),
+            auc=mean(adapted for adapted, _ in cell.areas),
+            auc_static=mean(static for _, static in cell.areas),
+            null_days=cell.null_days,
+            gain_error=_error(cell),
         )
+
+
+def _error(cell: _Cell) -> float | None:
+    """Standard error over users of the mean gain: 0 where no score moved, None where one user alone did."""
+    from models.metrics import clustered_error
+
+    if not cell.areas:
+        return None
+    moved = np.atleast_1d(cell.moved) / len(cell.areas)
+    moved = moved[moved != 0]
+    return clustered_error(moved) if len(moved) else 0.0
 
 
 class Gates:
@@ -151,7 +186,3 @@ class Gates:
             for group, (total, exposures) in enumerate(sums.T)
             if exposures
         )
-
-
-def _known(value: float) -> float | None:
-    return None if np.isnan(value) else float(value)

@@ -14,6 +14,7 @@ from assets.experiments.record import Record, key_of
 if TYPE_CHECKING:
     from warehouse.home import SourceHome
 
+LAYOUT = 2  #: of what workers leave behind; partial results of another one are not gone on with
 NO_COUNTS = "*.features.counts=false"  #: the override that takes point-in-time counts from every system
 
 
@@ -59,7 +60,7 @@ class CompareSettings(Record):
 
     def key(self, data_hash: str, of_systems: Mapping[str, Mapping[str, str]]) -> str:
         """All that moves a score, the code aside, in twelve hex digits: the key of partial results."""
-        return key_of(self.model_dump(mode="json"), data_hash, of_systems)
+        return key_of(self.model_dump(mode="json"), data_hash, of_systems, LAYOUT)
 
 
 def systems_named(text: str, overrides: Sequence[str] = ()) -> tuple[str, ...]:

@@ -12,12 +12,13 @@ from itertools import combinations
 from statistics import fmean, stdev
 
 from assets.experiments.comparison.averages import mean
+from assets.experiments.comparison.differences import PairDifference
 from assets.experiments.comparison.parts import (
     DayScore,
     HourRow,
-    PairDifference,
     PooledPeriods,
     SystemFigures,
+    WithinFigures,
 )
 from models.metrics import PERIODS
 
@@ -31,15 +32,22 @@ def rows(days: Sequence[DayScore]) -> tuple[HourRow, ...]:
     )
 
 
-def summary(days: Sequence[DayScore], ece: Mapping[str, float | None]) -> tuple[SystemFigures, ...]:
-    """One entry a system, in the order of first appearance; `ece` by system, from all its days and seeds."""
+def summary(
+    days: Sequence[DayScore], beside: Mapping[str, Mapping[str, float | None]]
+) -> tuple[SystemFigures, ...]:
+    """One entry a system, in the order of first appearance.
+
+    Args:
+        days: of all systems and seeds.
+        beside: system → figures of all its days and seeds together, `ece` and `gain_error`.
+    """
     return tuple(
-        _summarise(name, [day for day in days if day.system == name], ece.get(name))
+        _summarise(name, [day for day in days if day.system == name]).model_copy(update=beside.get(name, {}))
         for name in dict.fromkeys(day.system for day in days)
     )
 
 
-def _summarise(name: str, days: list[DayScore], ece: float | None) -> SystemFigures:
+def _summarise(name: str, days: list[DayScore]) -> SystemFigures:
     by_seed = [
         mean(day.auc for day in days if day.seed == seed) for seed in sorted({day.seed for day in days})
     ]
@@ -47,7 +55,10 @@ def _summarise(name: str, days: list[DayScore], ece: float | None) -> SystemFigu
     return SystemFigures(
         system=name,
         **{period: mean(day.period(period) for day in days) for period in PERIODS},
-        **{name: mean(getattr(day, name) for day in days) for name in PooledPeriods.model_fields},
+        **{
+            name: mean(getattr(day, name) for day in days)
+            for name in (*PooledPeriods.model_fields, *WithinFigures.model_fields)
+        },
         auc=mean(day.auc for day in days),
         auc_static=mean(day.auc_static for day in days),
         aupr=mean(day.aupr for day in days),
@@ -58,7 +69,6 @@ def _summarise(name: str, days: list[DayScore], ece: float | None) -> SystemFigu
         null_hours=sum(hour.auc is None for day in days for hour in day.hours),
         train_seconds=fmean(day.train_seconds for day in days),
         hours_seconds=fmean(day.hours_seconds for day in days),
-        ece=ece,
     )
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from assets.common.provenance import flat
 from assets.common.tracking import RunRecord, Tracking
 from assets.experiments.comparison.averages import mean_and_error
-from assets.experiments.comparison.parts import DayFigures, FailedSystem
+from assets.experiments.comparison.parts import DayFigures, FailedSystem, WithinFigures
 from assets.experiments.comparison.plots import pictures
 from assets.experiments.comparison.results import Comparison, HourFigure
 from assets.experiments.comparison.roles import family_of
@@ -32,8 +32,16 @@ NOTE = "mlflow.note.content"
 FIGURES = (
     *("auc", "auc_static", "aupr", "log_loss", "gauc", "train_seconds", "hours_seconds"),
     *("pooled1", "pooled2", "pooled3"),
+    *WithinFigures.model_fields,
 )
-TOGETHER = ("auc", "auc_static", "aupr")  #: figures of each system on the run with the pictures
+TOGETHER = (
+    "auc",
+    "auc_static",
+    "aupr",
+    "gauc_hour",
+    "request_auc",
+    "request_ndcg10",
+)  #: figures of each system on the run with the pictures
 CURVES: dict[str, HourFigure] = {
     "auc_by_hour": "auc",
     "auc_static_by_hour": "auc_static",

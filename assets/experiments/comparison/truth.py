@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from assets.experiments.comparison.averages import mean
-from assets.experiments.comparison.parts import Truth, TruthHour
+from assets.experiments.comparison.parts import Truth, TruthHour, WithinFigures
 
 if TYPE_CHECKING:
     from assets.experiments.source_logs import Logs
@@ -30,22 +30,27 @@ def truth(logs: Logs, days: Sequence[str]) -> Truth:
             for at in [columns["hour"] == hour]
         ]
         of_periods = auc_by_period(clicked, chance, columns["hour"])
-        pooled.append(ranking_figures(clicked, chance, columns["user"]) | of_periods)
+        whole_day = ranking_figures(clicked, chance, columns["user"], columns["hour"], columns.get("request"))
+        pooled.append(whole_day | of_periods)
     by_period = {name: mean(row.auc for row in rows if row.hour in hours) for name, hours in PERIODS.items()}
-    whole = ("auc", "aupr", "log_loss", "gauc", *POOLED)
-    over_days = {name: mean(figures[name] for figures in pooled) for name in whole}
+    whole = ("auc", "aupr", "log_loss", "gauc", *POOLED, *WithinFigures.model_fields)
+    over_days = {name: mean(figures.get(name) for figures in pooled) for name in whole}
     return Truth(rows=tuple(rows), **by_period, **over_days)
 
 
 def day_columns(logs: Logs, day: str) -> dict[str, np.ndarray]:
-    """Exposures of a day as the warehouse has them: exposure_id, user, clicked, and hour 0 … 23, each [E]."""
+    """Exposures of a day as the warehouse has them: exposure_id, user, clicked, hour 0 … 23, each [E].
+
+    `request` is among them where the warehouse has it.
+    """
     from warehouse.landing.service_time import DAY_MS, HOUR_MS, ServiceZone
     from warehouse.store.warehouse import Warehouse
 
     start = ServiceZone(logs.zone).day_start_ms(day)
     with Warehouse(logs.warehouse, read_only=True) as warehouse:
         events = warehouse.events(start, start + DAY_MS, "mentioned")
-    return {
+    requests = {"request": events["exposures.request"]} if "exposures.request" in events else {}
+    return requests | {
         "exposure_id": events["exposures.exposure_id"],
         "user": events["exposures.user"],
         "clicked": events["exposures.clicked"],

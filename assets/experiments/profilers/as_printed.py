@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from assets.experiments.profilers.cases import Case, Given
 from assets.experiments.profilers.evaluation import Evaluation
+from assets.experiments.profilers.protocol import WAYS
 from assets.experiments.profilers.rows import ProfileRow
 
 if TYPE_CHECKING:
@@ -32,18 +33,23 @@ def with_ways(
     """
     import numpy as np
 
-    from models.profiling.nine_ways import first_way, way_scores
+    from models.profiling.nine_ways import accuracy, first_way, way_scores
     from models.profiling.profile_metrics import figures
 
     test = evaluation.test(case.target, case.fold)
-    scores = first_way(way_scores(scorer, labels.ways))[test]
+    of_ways = way_scores(scorer, labels.ways)[:, test]
+    scores = first_way(of_ways)
     if not np.isfinite(scores).all():
         raise ValueError(f"{row.system} gave test users no finite score among nine ways: {case}")
-    measured = figures(evaluation.newcomers[case.target][test], scores, evaluation.quintiles[case.fold][test])
+    newcomers = evaluation.newcomers[case.target][test]
+    measured = figures(newcomers, scores, evaluation.quintiles[case.fold][test])
+    assert labels.belongs is not None
+    members = np.concatenate([newcomers[None], labels.belongs[:, test]])
     return row.model_copy(
         update={
             "ways_aupr": measured.aupr,
             "ways_auroc": measured.auroc,
             "ways_within_quintiles": measured.within_quintiles,
+            "ways_accuracy": accuracy(of_ways, members) if len(members) == WAYS else None,
         }
     )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from assets.experiments.number_format import markdown, number, p_value, ranged
 from assets.experiments.profilers.figured import Difference, Figured
-from assets.experiments.profilers.paired import OURS
+from assets.experiments.profilers.paired import EVERY, OURS, PURCHASES
 from assets.experiments.profilers.results import ProfilerSummary
 from assets.experiments.profilers.settings import MODALITIES
 from assets.experiments.profilers.verdicts import verdicts
@@ -81,25 +81,35 @@ def modalities(summary: Summary) -> str:
     ]
     if not rows:
         return ""
-    lines = [
-        (_modality(entry.system), line)
-        for shots in SHOTS
-        for entry in group
-        for line in entry.against
-        if line.shots == shots
-    ]
     columns = ("modalities", "K", *(FIGURES[name].label for name in SHOWN), "base rate")
-    return (
-        f"## What each modality adds\n\n`{OURS}` with one modality alone, with none (the prior of activity) "
-        "and with all, in the table of brands.\n\n"
-        + markdown(columns, rows)
-        + "\n\nDifference to purchases alone, paired by brand and fold; *Holm*: over these systems.\n\n"
-        + _differences_table("modalities", lines)
-    )
+    parts = [
+        f"## What each modality adds\n\n`{OURS}` with none (the prior of activity alone), with all, with "
+        "one alone and with all but one, in the table of brands.\n\n" + markdown(columns, rows),
+        *_against_references(group),
+    ]
+    return "\n\n".join(parts)
+
+
+def _against_references(group: Summary) -> Iterator[str]:
+    """What a modality adds to purchases, and what its absence takes from all, where either was asked."""
+    told = {PURCHASES: "Difference to purchases alone", EVERY: "One left out: difference to all together"}
+    for reference, title in told.items():
+        lines = [
+            (_modality(entry.system), line)
+            for shots in SHOTS
+            for entry in group
+            for line in entry.against
+            if line.shots == shots and line.system == reference
+        ]
+        if lines:
+            yield (
+                f"{title}, paired by brand and fold; *Holm*: over these systems.\n\n"
+                + _differences_table("modalities", lines)
+            )
 
 
 def _modality(system: str) -> str:
-    return system.removeprefix(MODALITIES)
+    return system.removeprefix(MODALITIES).replace("_", " ")
 
 
 def _differences_table(first: str, lines: Sequence[tuple[str, Difference]]) -> str:

@@ -47,6 +47,8 @@ class Given:
 
     customers: np.ndarray
     others: np.ndarray | None  #: None: nothing is known of the others
+    #: bool [N - 1, U] who belongs to the way of each of the others; of the OOD study alone
+    belongs: np.ndarray | None = None
 
     @property
     def ways(self) -> list[np.ndarray]:
@@ -82,7 +84,7 @@ def given(case: Case, evaluation: Evaluation, ways: Sequence[np.ndarray]) -> Giv
     """The labels of a case; None where the fold's train users have no customer or no other at all.
 
     Args:
-        ways: users of each source way, for the OOD study.
+        ways: users of each source way, test users too, for the OOD study; supports are train users.
     """
     train = evaluation.train_users(case.fold)
     member = evaluation.members[case.target]
@@ -111,17 +113,17 @@ def given(case: Case, evaluation: Evaluation, ways: Sequence[np.ndarray]) -> Giv
 def source_ways(
     evaluation: Evaluation, train_users: np.ndarray, brands: np.ndarray, brand_customers: np.ndarray
 ) -> list[np.ndarray]:
-    """Train users of each source way, bool [U] each: the source tasks, then source brands up to nine.
+    """Users of each source way, bool [U] each: the source tasks, then source brands up to nine.
 
     Args:
-        brands: int64 [B] source brands, with their customers bool [B, U].
+        brands: int64 [B] source brands, with their customers bool [B, U], train users alone.
     """
     from models.profiling.source_tasks import SourceTaskSettings, resolve
 
     ways: list[np.ndarray] = []
     try:
         tasks = resolve(SourceTaskSettings(), evaluation.data, train_users)
-        ways += [tasks.members[:, task] & train_users for task in range(len(tasks.names))]
+        ways += [tasks.members[:, task] for task in range(len(tasks.names))]
     except ValueError:  # a log that answers no task: brands alone are ways
         pass
     largest = np.argsort(-brand_customers.sum(1), kind="stable")[: max(protocol.WAYS - len(ways), 0)]
@@ -135,13 +137,15 @@ def _nine_ways(
     if not len(customers):
         return None
     chosen: list[int] = []
+    belongs: list[np.ndarray] = []
     for way in random.permutation(len(ways)):
         pool = np.setdiff1d(np.flatnonzero(ways[way] & others), chosen)
         if len(pool):
             chosen.append(int(random.choice(pool)))
+            belongs.append(ways[way])
         if len(chosen) == protocol.WAYS - 1:
             break
-    return Given(random.choice(customers, 1), np.array(chosen)) if chosen else None
+    return Given(random.choice(customers, 1), np.array(chosen), np.stack(belongs)) if chosen else None
 
 
 def by_target(planned: Sequence[Case]) -> Iterator[tuple[int, list[Case]]]:

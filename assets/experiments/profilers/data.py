@@ -11,7 +11,7 @@ from assets.experiments.profilers.settings import ProfileEvalSettings
 from assets.experiments.profilers.target_choice import ChosenTargets, chosen_targets
 from models.profiling.brand_counts import only_brands
 from models.profiling.brands import FirstPurchases
-from models.profiling.data import MISSING, ProfileData
+from models.profiling.data import MISSING, Labels, ProfileData
 
 
 def evaluation_of(shop: PurchaseSource, settings: ProfileEvalSettings) -> Evaluation:
@@ -50,7 +50,20 @@ def evaluation_of(shop: PurchaseSource, settings: ProfileEvalSettings) -> Evalua
         known=known,
         remarks=_remarks(settings, dates, chosen),
         chosen=chosen.how,
+        earlier=_earlier_labels(shop, data, known, settings) if settings.table == "modalities" else None,
     )
+
+
+def _earlier_labels(
+    shop: PurchaseSource, data: ProfileData, known: np.ndarray, settings: ProfileEvalSettings
+) -> Labels | None:
+    """The labels as they were when source brands begin to teach: of an observation only the last is kept."""
+    from assets.experiments.profilers.networks import ours
+    from models.profiling.teaching import TeachingWindow
+
+    start = TeachingWindow.of(ours(settings.size), data, known, 0).start_day
+    then = shop.before(start)
+    return None if then.labels is None else then.labels.take(then.positions(data.user_ids))
 
 
 def local_day(date: str) -> int:

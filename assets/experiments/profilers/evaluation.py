@@ -10,7 +10,7 @@ import numpy as np
 
 from assets.experiments.profilers.protocol import Dates
 from models.profiling.activity import activity_columns, activity_quintile
-from models.profiling.data import ProfileData, PurchaseLog
+from models.profiling.data import Labels, ProfileData, PurchaseLog
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,8 @@ class Evaluation:
     known: np.ndarray  #: bool [U] with a purchase before D
     remarks: tuple[str, ...]  #: where the protocol had to give way
     chosen: str = ""  #: which brands are targets, and how large they are, as a sentence
+    #: labels of `data`'s users when the horizon before D began; read for the study of modalities alone
+    earlier: Labels | None = None
 
     def train_users(self, fold: int) -> np.ndarray:
         """Who may be learned from, bool [U]."""

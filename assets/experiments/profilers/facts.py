@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from assets.experiments.number_format import duration
+from assets.experiments.profilers.contrast import nine_labels
 from assets.experiments.profilers.evaluation import Evaluation
 from assets.experiments.profilers.protocol import first_of
 from assets.experiments.profilers.results import EvaluationFacts
@@ -34,6 +35,7 @@ def described(settings: ProfileEvalSettings, evaluation: Evaluation) -> Evaluati
         chosen=evaluation.chosen,
         having=_having(evaluation),
         first=_first(settings, evaluation),
+        nine_labels=nine_labels(settings, evaluation),
     )
 
 

@@ -1,7 +1,8 @@
 """One system less another in the table of brands, paired by brand and fold, corrected over its family.
 
-The main system is set against every other; the study of modalities sets each of its systems against the one
-that has purchases alone. A family is one figure at one support size: Holm's rule is over its other systems.
+The main system is set against every other. Of the study of modalities, the systems that leave one out are set
+against the one with all, the others against the one that has purchases alone. A family is one figure at one
+support size against one system: Holm's rule is over the others of it.
 Differences are tested by a bootstrap over brands and folds, both drawn with replacement.
 """
 
@@ -20,7 +21,9 @@ from models.metrics import holm
 from models.metrics.growth import mean_interval, wins
 
 OURS = "meta_profile_prior"  #: set against every other system
-PURCHASES = f"{MODALITIES}purchases"  #: what the other modalities are set against
+PURCHASES = f"{MODALITIES}purchases"  #: what other modalities, none and all are set against
+EVERY = f"{MODALITIES}all"  #: what those without one modality are set against
+WITHOUT = f"{MODALITIES}without_"
 FIGURES = ("aupr", "auroc", "within_quintiles", "top_lift")
 
 
@@ -29,16 +32,22 @@ def paired(rows: Sequence[ProfileRow]) -> dict[str, tuple[Difference, ...]]:
     of_system: dict[str, list[ProfileRow]] = {}
     for row in rows_with(rows, study="brands"):
         of_system.setdefault(row.system, []).append(row)
-    group = [name for name in of_system if name.startswith(MODALITIES) and name != PURCHASES]
+    group = [name for name in of_system if name.startswith(MODALITIES)]
+    families = {
+        PURCHASES: [name for name in group if name != PURCHASES and not name.startswith(WITHOUT)],
+        EVERY: [name for name in group if name.startswith(WITHOUT)],
+    }
     differences: dict[str, list[Difference]] = {}
     for shots in protocol.SUPPORTS:
         if OURS in of_system:
             others = [name for name in of_system if name != OURS and not name.startswith(MODALITIES)]
             family = [difference(of_system[OURS], of_system[name], shots) for name in others]
             differences.setdefault(OURS, []).extend(corrected([line for line in family if line]))
-        if PURCHASES in of_system:
-            family = [difference(of_system[name], of_system[PURCHASES], shots) for name in group]
-            named = [(name, line) for name, line in zip(group, family, strict=True) if line]
+        for reference, members in families.items():
+            if reference not in of_system:
+                continue
+            family = [difference(of_system[name], of_system[reference], shots) for name in members]
+            named = [(name, line) for name, line in zip(members, family, strict=True) if line]
             lines = corrected([line for _, line in named])
             for (name, _), line in zip(named, lines, strict=True):
                 differences.setdefault(name, []).append(line)

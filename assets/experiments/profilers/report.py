@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from assets.experiments.number_format import markdown, number
+from assets.experiments.number_format import markdown, number, signed
 from assets.experiments.profilers.brand_report import figure_text
 from assets.experiments.profilers.paired import OURS
+from assets.experiments.profilers.protocol import WAYS
 from assets.experiments.profilers.results import (
     LabelPoint,
     NineWay,
@@ -16,6 +17,7 @@ from assets.experiments.profilers.results import (
     TargetFigures,
 )
 from assets.experiments.profilers.summary import AREAS, BASELINE
+from models.metrics import FIGURES
 
 FAMILY = ("meta_profile", "meta_profile_ridge", "meta_profile_finetune", OURS)
 BUDGETS = ("all", "20%", "5%", "1%", "one_shot")
@@ -64,47 +66,60 @@ def budget_name(name: str) -> str:
 
 def ood(summary: Summary) -> str:
     """Table 3, as ours and as printed."""
-    ours = [(entry.system, entry.ood) for entry in summary if entry.ood is not None]
-    printed = [(entry.system, entry.ood_as_printed) for entry in summary if entry.ood_as_printed is not None]
-    parts = (
-        _nine_ways(
-            ours,
-            "## Table 3: 9-way 1-shot\n\nOne customer of the target and one member of each of eight source "
-            "ways. A user's score is that of the target's way alone. Intervals of a target are over support "
-            "draws (narrow: they share their test users), of *all* over targets and folds.",
-        ),
-        _nine_ways(
-            printed,
-            "## Table 3 as printed: nine ways against each other\n\nEach of the nine users is the support of "
-            "its own way; a user's score is the probability of the target's way in a softmax over the nine. "
-            "How active a user is cancels, so that a system that reads no support stands at .5. Fewer draws "
-            "than above.",
-        ),
+    return "\n\n".join(part for part in (target_way(summary), as_printed(summary)) if part)
+
+
+def target_way(summary: Summary) -> str:
+    """Table 3, a user scored by the target's way alone."""
+    return _nine_ways(
+        [(entry.system, entry.ood) for entry in summary if entry.ood is not None],
+        "## Table 3: 9-way 1-shot\n\nOne customer of the target and one member of each of eight source "
+        "ways. A user's score is that of the target's way alone. Intervals of a target are over support "
+        "draws (narrow: they share their test users), of *all* over targets and folds.",
     )
-    return "\n\n".join(part for part in parts if part)
 
 
-def _nine_ways(entries: Sequence[tuple[str, NineWay]], title: str) -> str:
+def as_printed(summary: Summary) -> str:
+    """Table 3, nine ways against each other."""
+    printed = [(entry.system, entry.ood_as_printed) for entry in summary if entry.ood_as_printed is not None]
+    return _nine_ways(
+        printed,
+        "## Table 3 as printed: nine ways against each other\n\nEach of the nine users is the support of "
+        "its own way, and a softmax over the nine says to which a user belongs. *Accuracy*: of a way's "
+        "members among the test users (of the target's, the newcomers) the share whose likeliest way it "
+        f"is, mean over the nine ways; chance is 1/{WAYS} = {number(1 / WAYS)}, and whoever belongs to "
+        "several ways counts in each, so that 1 cannot be reached. AUPR and AUROC rank newcomers by the "
+        "probability of the target's way. How active a user is cancels, so that a system that reads no "
+        "support stands at chance and at .5. Fewer draws than above.",
+        ("accuracy", *AREAS) if any(nine.accuracy is not None for _, nine in printed) else AREAS,
+    )
+
+
+def _nine_ways(entries: Sequence[tuple[str, NineWay]], title: str, figures: tuple[str, ...] = AREAS) -> str:
     if not entries:
         return ""
     shown = [(name, nine) for name, nine in entries if name in (BASELINE, *FAMILY)] or entries
     by_target = zip(*(nine.by_target for _, nine in shown), strict=False)
     rows = [
-        [line.target, name, *_differences(line)]
+        [line.target, name, *_differences(line, figures)]
         for lines in by_target
         for (name, _), line in zip(shown, lines, strict=True)
     ]
-    rows += [["**all**", name, *_differences(nine)] for name, nine in entries]
-    columns = ("target", "system", "AUPR", "difference", "growth", "AUROC", "difference", "growth")
-    return f"{title}{_remark([nine for _, nine in entries])}\n\n{markdown(columns, rows)}"
+    rows += [["**all**", name, *_differences(nine, figures)] for name, nine in entries]
+    labels = (text for name in figures for text in (FIGURES[name].label, "difference", "growth"))
+    remark = _remark([nine for _, nine in entries])
+    if "accuracy" in figures:
+        remark += _accuracy_remark([nine for _, nine in entries])
+    return f"{title}{remark}\n\n{markdown(('target', 'system', *labels), rows)}"
 
 
-def _differences(line: NineWay | TargetFigures) -> Iterable[str]:
-    for figure in AREAS:
+def _differences(line: NineWay | TargetFigures, figures: Iterable[str]) -> Iterable[str]:
+    for figure in figures:
         yield figure_text(line, figure)
         difference = line.value(f"difference_{figure}")
-        yield "" if difference is None else f"{difference:+.4f}"
-        yield _growth(line.value(f"growth_{figure}"), line.over_chance)
+        yield "" if difference is None else signed(difference)
+        over_chance = line.accuracy_over_chance if figure == "accuracy" else line.over_chance
+        yield _growth(line.value(f"growth_{figure}"), over_chance)
 
 
 def masking(summary: Summary) -> str:
@@ -162,6 +177,16 @@ def _remark(points: Sequence[NineWay | LabelPoint]) -> str:
         " Growth is quoted only over a baseline better than chance (its mean AUROC and the lower end of the "
         f"interval above .5); – in {compared.count(False)} of {len(compared)} comparisons, where "
         f"`{BASELINE}` is not."
+    )
+
+
+def _accuracy_remark(points: Sequence[NineWay]) -> str:
+    """Why growth rates of accuracy are missing, where they are."""
+    if all(point.accuracy_over_chance is not False for point in points):
+        return ""
+    return (
+        f" No growth of accuracy is quoted: that of `{BASELINE}`, or the lower end of its interval, is not "
+        f"above 1/{WAYS}."
     )
 
 

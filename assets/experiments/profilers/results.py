@@ -74,7 +74,17 @@ class RatioPoint(Means, GainsOverNormal):
     aupr_moving: float | None = None  #: 2-period moving average
 
 
-class TargetFigures(Figured):
+class WayAccuracy(Figured):
+    """Accuracy among nine ways (`models.profiling.nine_ways`), and over that of normal training."""
+
+    accuracy: float | None = None
+    difference_accuracy: float | None = None
+    growth_accuracy: float | None = None
+    #: whether normal training's accuracy is better than chance; without that no growth is quoted
+    accuracy_over_chance: bool | None = None
+
+
+class TargetFigures(WayAccuracy):
     """A target of the 9-way 1-shot study."""
 
     target: str
@@ -86,6 +96,7 @@ class TargetFigures(Figured):
     growth_aupr: float | None = None
     auroc: float | None
     auroc_draws_interval: Ends
+    accuracy_draws_interval: Ends = None
     difference_auroc: float | None = None
     growth_auroc: float | None = None
     over_chance: bool | None = None  #: as in `GainsOverNormal`, over folds
@@ -96,8 +107,11 @@ class TargetFigures(Figured):
         return ends
 
 
-class NineWay(Means, GainsOverNormal):
+class NineWay(Means, GainsOverNormal, WayAccuracy):
     """Table 3: over all targets, and by target."""
+
+    accuracy_interval: Ends = None
+    difference_accuracy_interval: Ends = None
 
     by_target: tuple[TargetFigures, ...]
 
@@ -129,6 +143,13 @@ class ProfilerSummary(Figured):
         return next((point for point in self.brands if point.shots == shots), None)
 
 
+class NineLabels(ResultPart):
+    """The nine labels of the 9-way study: how often the customer bought more than a user who is none."""
+
+    ahead_of_others: float  #: than one of the eight others, members of source ways
+    ahead_of_anybody: float  #: than a train user who is no customer of the target
+
+
 class EvaluationFacts(ResultPart):
     """Dates, targets and users as the protocol chose them."""
 
@@ -143,6 +164,7 @@ class EvaluationFacts(ResultPart):
     remarks: tuple[str, ...]
     chosen: str = ""  #: which brands are targets, and how large they are, as a sentence
     having: dict[str, int] = {}  #: what is known of users → how many of them it is known of
+    nine_labels: NineLabels | None = None  #: of the 9-way study
     first: tuple[int, int] | None = None  #: least and most test users whose lift is told
 
     @property

@@ -37,6 +37,7 @@ class ProfileRow(Record):
     ways_aupr: float | None = None
     ways_auroc: float | None = None
     ways_within_quintiles: float | None = None
+    ways_accuracy: float | None = None
     git: str = ""
     failed: str | None = None  #: why the system has no figures; such a row is no case
 

@@ -19,6 +19,7 @@ STUDIES: dict[str, tuple[StudyName, ...]] = {
     "studies": ("labels", "imbalance", "ood"),
     "all": ("brands", "labels", "imbalance", "ood"),
     "modalities": ("brands",),
+    "nine-ways": ("ood",),
 }
 TARGETS = 8  #: of the studies, where nobody says how many
 QUICK = ("quick",)  #: written for every system that does not train for each brand
@@ -71,8 +72,10 @@ class ProfileEvalSettings(Record):
     )
     draws: int = Field(default=100, ge=1, description="support draws of a target, 9-way 1-shot")
     seeds: Seeds = Field(default=(0,), min_length=1, description="seeds of trainings and label draws")
-    table: Literal["brands", "studies", "all", "modalities"] = Field(
-        default="all", description="the table over brands, the three studies, both, or what a modality adds"
+    table: Literal["brands", "studies", "all", "modalities", "nine-ways"] = Field(
+        default="all",
+        description="the table over brands, the three studies, both, what a modality adds, or the study of "
+        "nine ways alone",
     )
     systems: Names = Field(
         default=("all",),

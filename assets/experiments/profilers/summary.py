@@ -3,13 +3,13 @@
 Seeds and support draws are averaged within a target and fold before anything else: they share test users,
 so that their spread would make intervals far too narrow. A gain is that of a target's mean over folds,
 relative to normal training on the same labels; none is quoted over a baseline that is not better than chance
-(mean AUROC and the lower end of its interval above .5). `p` is the larger of those of AUPR and AUROC: both
-must hold.
+(mean and lower end of its interval: AUROC above .5, accuracy among nine ways above 1/9). `p` is the larger of
+those of AUPR and AUROC: both must hold.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -40,7 +40,10 @@ BASELINE = "normal_training"
 AREAS = ("aupr", "auroc")
 BUDGET_NAMES = {1.0: "all", 0.2: "20%", 0.05: "5%", 0.01: "1%"}
 ONE_SHOT = "one_shot"  #: one customer and eight others
-CHANCE = 0.5  #: AUROC of a random order
+CHANCE, CHANCE_OF_WAYS = 0.5, 1 / protocol.WAYS  #: AUROC of a random order, accuracy of a guess
+ACCURACY = "ways_accuracy"  #: a column of rows
+TARGET_WAY = {area: area for area in AREAS}  #: figure of Table 3 → column of rows
+NINE_WAYS = TARGET_WAY | {"accuracy": ACCURACY}
 
 
 def summary(rows: Sequence[ProfileRow], systems: Sequence[str]) -> tuple[ProfilerSummary, ...]:
@@ -73,7 +76,7 @@ def _summarise(name: str, rows: Sequence[ProfileRow], against: tuple[Difference,
         base_nine = rows_with(base, study="ood")
         parts["ood"] = nine_way(nine, base_nine)
         if printed := _as_printed(nine):
-            parts["ood_as_printed"] = nine_way(printed, _as_printed(base_nine))
+            parts["ood_as_printed"] = nine_way(printed, _as_printed(base_nine), against_each_other=True)
     measured = {part: values for part, values in parts.items() if values}
     return ProfilerSummary(system=name, **_headline(brands, budgets), **measured)
 
@@ -136,10 +139,9 @@ def means(rows: Sequence[ProfileRow]) -> dict[str, Any]:
 
 def gains(rows: Sequence[ProfileRow], base: Sequence[ProfileRow]) -> dict[str, Any]:
     """The fields of `GainsOverNormal`, over normal training on shared cases; nothing without it."""
-    cases = {row.case for row in rows} & {row.case for row in base}
-    if not cases:
+    ours, theirs = _shared(rows, base)
+    if not ours:
         return {}
-    ours, theirs = ([row for row in side if row.case in cases] for side in (rows, base))
     axes = axes_of(ours)
     counts = beats_chance(table(theirs, "auroc", axes))
     fields: dict[str, Any] = {"of_targets": len(axes[0]), "over_chance": counts}
@@ -155,39 +157,75 @@ def gains(rows: Sequence[ProfileRow], base: Sequence[ProfileRow]) -> dict[str, A
     return fields | {"p": max(_known(fields[f"p_{figure}"] for figure in AREAS), default=None)}
 
 
-def beats_chance(auroc: np.ndarray) -> bool:
-    """Whether a baseline's AUROC [T, F] is better than chance, its 95 % interval too: only then does a gain
+def beats_chance(figure: np.ndarray, chance: float = CHANCE) -> bool:
+    """Whether a baseline's figure [T, F] is better than chance, its 95 % interval too: only then does a gain
     relative to it mean anything.
     """
-    measured = mean_interval(auroc)
-    return measured.mean is not None and min(measured.mean, *(measured.ends or ())) > CHANCE
+    measured = mean_interval(figure)
+    return measured.mean is not None and min(measured.mean, *(measured.ends or ())) > chance
 
 
-def nine_way(rows: Sequence[ProfileRow], base: Sequence[ProfileRow]) -> NineWay:
+def _shared(
+    rows: Sequence[ProfileRow], base: Sequence[ProfileRow]
+) -> tuple[list[ProfileRow], list[ProfileRow]]:
+    """The rows of either whose case the other has, too."""
+    cases = {row.case for row in rows} & {row.case for row in base}
+    return [row for row in rows if row.case in cases], [row for row in base if row.case in cases]
+
+
+def nine_way(
+    rows: Sequence[ProfileRow], base: Sequence[ProfileRow], *, against_each_other: bool = False
+) -> NineWay:
     """Table 3: by target with the interval over support draws, and over all targets."""
+    columns = NINE_WAYS if against_each_other else TARGET_WAY
     by_target = tuple(
-        _target(target, rows_with(rows, target=target), rows_with(base, target=target))
+        _target(target, rows_with(rows, target=target), rows_with(base, target=target), columns)
         for target in dict.fromkeys(row.target for row in rows)
     )
-    return NineWay(**means(rows), **gains(rows, base), by_target=by_target)
+    fields: dict[str, Any] = means(rows) | gains(rows, base)
+    if against_each_other:
+        fields |= _accuracy(rows, base)
+    return NineWay(**fields, by_target=by_target)
+
+
+def _accuracy(rows: Sequence[ProfileRow], base: Sequence[ProfileRow]) -> dict[str, Any]:
+    """Accuracy among nine ways, and less that of normal training on shared cases."""
+    measured = mean_interval(table(rows, ACCURACY))
+    fields: dict[str, Any] = {"accuracy": measured.mean, "accuracy_interval": measured.ends}
+    ours, theirs = _shared(rows, base)
+    if not ours:
+        return fields
+    tables = table(ours, ACCURACY), table(theirs, ACCURACY, axes_of(ours))
+    difference, counts = mean_interval(tables[0] - tables[1]), beats_chance(tables[1], CHANCE_OF_WAYS)
+    return fields | {
+        "difference_accuracy": difference.mean,
+        "difference_accuracy_interval": difference.ends,
+        "growth_accuracy": growth_interval(*tables).mean if counts else None,
+        "accuracy_over_chance": counts,
+    }
 
 
 def _as_printed(rows: Sequence[ProfileRow]) -> list[ProfileRow]:
     return [printed for row in rows if (printed := row.as_printed) is not None]
 
 
-def _target(target: str, rows: Sequence[ProfileRow], base: Sequence[ProfileRow]) -> TargetFigures:
-    counts = bool(base) and beats_chance(table(base, "auroc"))
-    fields: dict[str, Any] = {"over_chance": counts} if base else {}
-    for figure in AREAS:
-        values = np.array(_known(getattr(row, figure) for row in rows))
-        ours, theirs = mean(values), mean(_known(getattr(row, figure) for row in base))
+def _target(
+    target: str, rows: Sequence[ProfileRow], base: Sequence[ProfileRow], columns: Mapping[str, str]
+) -> TargetFigures:
+    fields: dict[str, Any] = {}
+    over_chance: dict[str, Any] = {"over_chance": beats_chance(table(base, "auroc"))} if base else {}
+    if base and "accuracy" in columns:
+        over_chance["accuracy_over_chance"] = beats_chance(table(base, ACCURACY), CHANCE_OF_WAYS)
+    for figure, column in columns.items():
+        values = np.array(_known(getattr(row, column) for row in rows))
+        ours, theirs = mean(values), mean(_known(getattr(row, column) for row in base))
         fields |= {figure: ours, f"{figure}_draws_interval": normal_interval(values)}
         if ours is not None and theirs:
+            counts = over_chance["accuracy_over_chance" if column == ACCURACY else "over_chance"]
             growth = ours / theirs - 1 if counts else None
             fields |= {f"difference_{figure}": ours - theirs, f"growth_{figure}": growth}
     rate = mean(_known(row.base_rate for row in rows))
-    return TargetFigures(target=target, draws=len(rows), base_rate=rate, **fields)
+    return TargetFigures(target=target, draws=len(rows), base_rate=rate, **fields, **over_chance)
 
 
 def _known(values: Iterable[float | None]) -> list[float]:

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 from assets.common.provenance import flat
 from assets.experiments.profilers import networks
 from assets.experiments.profilers.folds import Fold
+from assets.experiments.profilers.settings import MODALITIES as PREFIX
+from models.profiling.modality import MODALITIES, Modality
 from models.profiling.opponents import activity_alone, cosine_to_customers, ridge_on_spend, user_prior
 
 if TYPE_CHECKING:
-    from models.profiling.modalities import Modality
     from models.profiling.profiler import Scorer
     from models.settings import Settings
 
@@ -113,6 +114,7 @@ def _modalities(*chosen: Modality) -> ProfileSystem:
             networks.heat_network_of(fold) if "heatmap" in chosen else None,
             excluded_brands=fold.evaluation.excluded,
             seed=fold.seed,
+            earlier=fold.evaluation.earlier,
             device=fold.device,
         )
 
@@ -121,6 +123,14 @@ def _modalities(*chosen: Modality) -> ProfileSystem:
         return parts | ({"network": networks.printed(size)} if "heatmap" in chosen else {})
 
     return ProfileSystem(make, settings)
+
+
+def _study_of_modalities() -> dict[str, ProfileSystem]:
+    """None and all, each alone, each left out."""
+    chosen: dict[str, tuple[Modality, ...]] = {"none": (), "all": MODALITIES}
+    chosen |= {one: (one,) for one in MODALITIES}
+    chosen |= {f"without_{one}": tuple(other for other in MODALITIES if other != one) for one in MODALITIES}
+    return {f"{PREFIX}{name}": _modalities(*parts) for name, parts in chosen.items()}
 
 
 def _normal_settings(size: str) -> dict[str, Settings]:
@@ -155,12 +165,7 @@ PROFILE_SYSTEMS: dict[str, ProfileSystem] = {
     "als": ProfileSystem(_als),
     "lightgbm_baskets": ProfileSystem(_lightgbm_baskets),
     "neighbours": ProfileSystem(_neighbours),
-    "modality_none": _modalities(),
-    "modality_purchases": _modalities("purchases"),
-    "modality_heatmap": _modalities("heatmap"),
-    "modality_points": _modalities("points"),
-    "modality_demographics": _modalities("demographics"),
-    "modality_all": _modalities("purchases", "heatmap", "points", "demographics"),
+    **_study_of_modalities(),
 }
 
 

@@ -14,12 +14,16 @@ LEVEL = 0.05  #: of Holm's p below which two systems are told apart
 AREAS = ("auroc", "aupr")
 
 
-def verdicts(summary: Sequence[ProfilerSummary], shots: tuple[int | None, ...] = (1, None)) -> Iterator[str]:
+def verdicts(
+    summary: Sequence[ProfilerSummary],
+    shots: tuple[int | None, ...] = (1, None),
+    areas: tuple[str, ...] = AREAS,
+) -> Iterator[str]:
     """A sentence for each support size and area: the main system against every other."""
     against = next((entry.against for entry in summary if entry.system == OURS), ())
     for support in shots:
         lines = [line for line in against if line.shots == support]
-        for figure in AREAS:
+        for figure in areas:
             known = [line for line in lines if line.value(figure) is not None]
             if known:
                 size = "all customers" if support is None else f"K = {support}"

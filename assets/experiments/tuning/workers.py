@@ -116,7 +116,7 @@ def train_graph(unit: GraphUnit, emit: Emit) -> None:
 
 def save_mornings(mornings: LongTermDays, path: Path) -> None:
     """Write vectors of mornings as one file, whole or not at all."""
-    known = {str(at): vectors for at, vectors in enumerate(mornings.mornings) if vectors is not None}
+    known = {str(at): vectors for at, vectors in enumerate(mornings.of_everyone()) if vectors is not None}
     about = np.array([len(mornings.mornings), mornings.first_day, mornings.zone_offset_ms])
     with replace_file(path) as fresh, fresh.open("wb") as file:
         np.savez(file, allow_pickle=False, about=about, **known)

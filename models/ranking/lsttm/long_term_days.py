@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from models.ranking.features.event_log import DAY_MS
-from models.ranking.lsttm.long_term_state import LongTermState
+from models.ranking.lsttm.click_factors import NodeVectors
+from models.ranking.lsttm.long_term_state import open_user_vectors
 from models.ranking.training.system import LongTermVectors
 
 BEFORE_ALL_DAYS = -(2**40)
@@ -31,13 +33,14 @@ class VectorReach(NamedTuple):
 
 @dataclass(frozen=True)
 class LongTermDays:
-    """User vectors of consecutive mornings, oldest first: float32 [U, width], or None where there is none.
+    """User vectors of consecutive mornings, oldest first, or None where there is none.
 
-    A morning's users are those of its graph; later users have the zero vector that day. Days after the last
+    They are float32 [U, width] of everyone, or of those alone who have a click, as they lie on disk. A
+    morning's users are those of its graph; later users have the zero vector that day. Days after the last
     morning read the last one's, days before the first have none.
     """
 
-    mornings: tuple[np.ndarray | None, ...]  #: the last one is never None
+    mornings: tuple[np.ndarray | NodeVectors | None, ...]  #: the last one is never None
     first_day: int  #: the service day, counted since the epoch, of the first morning
     zone_offset_ms: int = 0
     #: days without a graph that were asked for (ISO dates of the missing partitions), and why
@@ -64,29 +67,34 @@ class LongTermDays:
             FileNotFoundError, ValueError: the last state cannot be read, as `LongTermState.load`.
         """
         last_day, last_path = days[-1]
-        last = LongTermState.load(last_path)
+        last, axes = open_user_vectors(last_path)
         first = _morning_after(days[0][0])
-        mornings: list[np.ndarray | None] = [None] * (_morning_after(last_day) - first + 1)
-        mornings[-1] = last.user_vectors
+        mornings: list[np.ndarray | NodeVectors | None] = [None] * (_morning_after(last_day) - first + 1)
+        mornings[-1] = last
         missing = {}
         for day, path in days[:-1]:
             try:
-                state = LongTermState.load(path)
+                vectors, own_axes = open_user_vectors(path)
             except (FileNotFoundError, ValueError) as error:
                 missing[day] = str(error)
                 continue
-            if state.axes != last.axes:
+            if own_axes != axes:
                 missing[day] = f"{path} was not trained from the same beginnings as that of {last_day}"
                 continue
-            mornings[_morning_after(day) - first] = state.user_vectors
+            mornings[_morning_after(day) - first] = vectors
         return cls(tuple(mornings), first, zone_offset_ms, missing)
 
-    @property
+    @cached_property
     def last(self) -> np.ndarray:
-        """User vectors of the newest morning, float32 [U, width]: what the day to rank reads."""
-        newest = self.mornings[-1]
-        assert newest is not None
-        return newest
+        """User vectors of the newest morning, float32 [U, width]: what the day to rank reads.
+
+        U is no less than the highest user with a click needs; later users have the zero vector.
+        """
+        return _of_everyone(self._newest)
+
+    def of_everyone(self) -> tuple[np.ndarray | None, ...]:
+        """The mornings as arrays float32 [U, width], in memory."""
+        return tuple(None if vectors is None else _of_everyone(vectors) for vectors in self.mornings)
 
     @property
     def user_vectors(self) -> np.ndarray:
@@ -100,11 +108,14 @@ class LongTermDays:
             users: int64 [...] user index.
             cutoff_ms: int64 [...], starts of the instances' hours.
         """
-        out = np.zeros((*users.shape, self.last.shape[1]), np.float32)
+        out = np.zeros((*users.shape, self._width), np.float32)
         at = self._morning(cutoff_ms)
         for number in np.unique(at):
             vectors = self.mornings[number] if number >= 0 else None
-            if vectors is not None:
+            if isinstance(vectors, NodeVectors):
+                here = at == number
+                out[here] = vectors.of(users[here])
+            elif vectors is not None:
                 here = (at == number) & (users < len(vectors))
                 out[here] = vectors[users[here]]
         return out
@@ -120,6 +131,17 @@ class LongTermDays:
         )
         return VectorReach(len(users), int((~graphed).sum()), unknown)
 
+    @property
+    def _newest(self) -> np.ndarray | NodeVectors:
+        newest = self.mornings[-1]
+        assert newest is not None
+        return newest
+
+    @property
+    def _width(self) -> int:
+        newest = self._newest
+        return int((newest.values if isinstance(newest, NodeVectors) else newest).shape[1])
+
     def _morning(self, cutoff_ms: np.ndarray) -> np.ndarray:
         """Positions among the mornings, int64 of the same shape; -1 before the first."""
         day = (cutoff_ms + self.zone_offset_ms) // DAY_MS - self.first_day
@@ -129,3 +151,11 @@ class LongTermDays:
 def _morning_after(day: str) -> int:
     """The service day after an ISO date, counted since the epoch."""
     return date.fromisoformat(day).toordinal() - date(1970, 1, 1).toordinal() + 1
+
+
+def _of_everyone(vectors: np.ndarray | NodeVectors) -> np.ndarray:
+    if not isinstance(vectors, NodeVectors):
+        return vectors
+    everyone = np.zeros((int(vectors.index.max(initial=-1)) + 1, vectors.values.shape[1]), np.float32)
+    everyone[vectors.index] = vectors.values
+    return everyone

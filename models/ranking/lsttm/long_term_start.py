@@ -11,13 +11,12 @@ from scipy.special import ndtri
 
 from models.layers.embedding import Rows
 from models.ranking.lsttm.long_term_encoder import LongTermEncoder, LongTermSettings
-from models.ranking.lsttm.long_term_state import LongTermState
+from models.ranking.lsttm.long_term_state import SIDES, LongTermState
 from models.ranking.training.optim import RowOptimizer
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-SIDES = ("user", "item")
 NODES_PER_DRAW = 2**18
 BLOCK = 4  #: numbers that Philox makes of one value of its counter
 
@@ -69,20 +68,21 @@ def begin(
 
     Args:
         before: an earlier day's state, or None.
-        sizes: numbers of users and items today, no fewer than before; new ones get rows drawn for them.
+        sizes: numbers of users and items today, no fewer than before. New ones get rows drawn for them, and
+            so do those without a click in the graph of `before`: after `click_days` a node is forgotten.
     """
     width, known = settings.width, {} if before is None else before.training
     table, squares = np.empty((sum(sizes), width), np.float32), np.zeros((sum(sizes), width), np.float32)
     offset = 0
     for side, (name, size) in enumerate(zip(SIDES, sizes, strict=True)):
         own = slice(offset, offset + size)
-        old = len(known[f"{name}_table"]) if known else 0
-        if old:
-            table[own][:old], squares[own][:old] = (
-                known[f"{name}_table"][:old],
-                known[f"{name}_squares"][:old],
-            )
-        table[own][old:] = initial_rows(seed, side, old, size, width, settings.initial_std)
+        table[own] = initial_rows(seed, side, 0, size, width, settings.initial_std)
+        if before is not None and known:
+            clicked = np.flatnonzero(getattr(before, f"{name}_known"))
+            for whole, part in ((table, "table"), (squares, "squares")):
+                stored = known[f"{name}_{part}"]
+                # An earlier version stored everyone's rows.
+                whole[own][clicked] = stored if len(stored) == len(clicked) else stored[clicked]
         offset += size
     rows.state = [Rows(torch.from_numpy(squares).to(rows.state[0].base.device))]
     counters = _counters(known) if known else Counters(seed, 0, 0, 0)
@@ -97,11 +97,18 @@ def training_arrays(
     rows: RowOptimizer,
     encoder: LongTermEncoder,
     dense: torch.optim.Optimizer,
-    users: int,
+    clicked: tuple[Tensor, Tensor],
     seed: int,
     epochs: int,
 ) -> dict[str, np.ndarray]:
-    """What `begin` reads on a later day, as `LongTermState.training`."""
+    """What `begin` reads on a later day, as `LongTermState.training`.
+
+    Args:
+        table, rows, encoder, dense: as training left them.
+        clicked: rows of the table, int64 [K] each: users with a click, items with a click.
+        seed: of the chain of trainings.
+        epochs: how many it has had.
+    """
     moments = [dense.state.get(parameter, {}) for parameter in encoder.parameters()]
     steps = int(moments[0]["step"]) if moments[0] else 0
     weights = torch.cat([parameter.detach().flatten() for parameter in encoder.parameters()])
@@ -110,8 +117,8 @@ def training_arrays(
         for name in ("exp_avg", "exp_avg_sq"):
             arrays[name] = torch.cat([part[name].flatten() for part in moments]).cpu().numpy()
     for name, matrix in (("table", table.base), ("squares", rows.state[0].base)):
-        whole = matrix.cpu().numpy()
-        arrays[f"user_{name}"], arrays[f"item_{name}"] = whole[:users], whole[users:]
+        for side, own in zip(SIDES, clicked, strict=True):
+            arrays[f"{side}_{name}"] = matrix[own].cpu().numpy()
     arrays["counters"] = np.array(Counters(seed, rows.steps, steps, epochs), np.int64)
     return arrays
 

@@ -143,10 +143,10 @@ class LongTermTraining:
 
     def arrays(self) -> dict[str, np.ndarray]:
         """What a later day goes on from."""
+        of_users = self.connected < self.graph.users
+        clicked = self.connected[of_users], self.connected[~of_users]
         epochs = self.earlier + self.epoch
-        return training_arrays(
-            self.table, self.rows, self.encoder, self.dense, self.graph.users, self.seed, epochs
-        )
+        return training_arrays(self.table, self.rows, self.encoder, self.dense, clicked, self.seed, epochs)
 
     def state(self) -> dict[str, Any]:
         """What `resume` reads, between two epochs."""

@@ -9,11 +9,14 @@ import numpy as np
 
 from assets.experiments.ab.results import ABResult
 from assets.experiments.ab.settings import ABSettings
+from assets.experiments.comparison.held_parts import ablations_among, parts_of
 from assets.experiments.comparison.results import Comparison
 from models.ranking import registry
 
 SYSTEMS = tuple(registry.SYSTEMS)
 DAYS = ("2025-03-08", "2025-03-09")
+WITHIN = ("gauc_hour",)
+LISTS = ("gauc_request", "request_auc", "request_mrr", "request_ndcg5", "request_ndcg10")
 METRICS = ("ctr", "acn", "hcr", "dt")
 GATED = ("lsttm_no_meta", "lsttm", "lsttm_typed", "lsttm_spectral")
 
@@ -24,8 +27,12 @@ def random_comparison(
     seeds: int = 2,
     simulated: bool = True,
     seed: int = 0,
+    lists: bool = False,
 ) -> Comparison:
-    """Random figures in the shape of a comparison; the first hour has one class only."""
+    """Random figures in the shape of a comparison; the first hour has one class only.
+
+    `lists`: whether the logs know requests.
+    """
     rng = np.random.default_rng(seed)
     quality = {name: 0.62 + 0.06 * rng.random() for name in systems}
     shape = 0.03 * np.sin(np.arange(24) / 3)
@@ -57,12 +64,16 @@ def random_comparison(
                         "auc": float(auc[1:].mean()),
                         "auc_static": float(static[1:].mean()),
                         "aupr": float(auc[1:].mean()) / 2,
+                        "requests": 900.0 if lists else 0.0,
+                        **{key: float(rng.random()) for key in (*WITHIN, *(LISTS if lists else ()))},
                         **{key: float(rng.random()) for key in ("log_loss", "gauc", "ece")},
                         "train_seconds": float(60 * rng.random()),
                         "hours_seconds": float(20 * rng.random()),
                     }
                 )
     summary = [_summary(name, rows, trained, rng) for name in systems]
+    within = (*WITHIN, *(LISTS if lists else ()))
+    chosen = {name: registry.SYSTEMS[name].tiny for name in systems}
     return Comparison.model_validate(
         {
             "source": "simulator" if simulated else "kuairand",
@@ -86,6 +97,17 @@ def random_comparison(
             "summary": summary,
             "pairs": [],
             "tests": [_test(first, second, summary, rng) for first, second in combinations(systems, 2)],
+            "within": [
+                _test(first, second, summary, rng, figure)
+                for figure in within
+                if figure != "gauc_request"
+                for first, second in combinations(systems, 2)
+            ],
+            "levels": [
+                entry for found in summary for entry in _levels(found, "list" if lists else "hour", rng)
+            ],
+            "held": [part.model_dump() for part in parts_of(chosen)],
+            "ablated": [pair.model_dump() for pair in ablations_among(chosen)],
             "segments": [found for name in systems for found in _segments(name, quality[name], rng)],
             "calibration": [{"system": name, "bins": _bins(rng)} for name in systems],
             "gate": [
@@ -178,6 +200,7 @@ def _summary(name: str, rows: list[dict], trained: list[dict], rng: np.random.Ge
     mine = [day for day in trained if day["system"] == name]
     hours = [row for row in rows if row["system"] == name and row["auc"] is not None]
     figures = ("auc", "auc_static", "aupr", "log_loss", "gauc", "ece", "train_seconds", "hours_seconds")
+    figures += tuple(name for name in ("requests", *WITHIN, *LISTS) if name in mine[0])
     return {
         "system": name,
         **{
@@ -187,14 +210,31 @@ def _summary(name: str, rows: list[dict], trained: list[dict], rng: np.random.Ge
         **{figure: float(np.mean([day[figure] for day in mine])) for figure in figures},
         "auc_std": float(0.001 * rng.random()),
         "auc_error": 0.004,
+        "gain_error": 0.001,
         "null_hours": sum(row["system"] == name and row["auc"] is None for row in rows),
     }
 
 
-def _test(first: str, second: str, summary: list[dict], rng: np.random.Generator) -> dict[str, Any]:
-    auc = {entry["system"]: entry["auc"] for entry in summary}
-    difference, p = auc[first] - auc[second], float(rng.random() ** 4)
+def _levels(entry: dict[str, Any], narrow: str, rng: np.random.Generator) -> list[dict[str, Any]]:
+    shares = {narrow: 0.0002, "user": 0.0018, "others": 0.998}
+    lifts = {level: share * float(0.2 * rng.random()) for level, share in shares.items()}
+    lifts["others"] = entry["auc"] - 0.5 - lifts[narrow] - lifts["user"]
+    return [
+        {"system": entry["system"], "level": level, "share": share}
+        | {"auc": 0.5 + lifts[level] / share, "lift": lifts[level]}
+        for level, share in shares.items()
+    ]
+
+
+def _test(
+    first: str, second: str, summary: list[dict], rng: np.random.Generator, figure: str = "auc"
+) -> dict[str, Any]:
+    values = {entry["system"]: entry[figure] for entry in summary}
+    difference, p = values[first] - values[second], float(rng.random() ** 4)
     return {
+        "figure": figure,
+        "error": 0.0015,
+        "p": p / 2,
         "first": first,
         "second": second,
         "difference": difference,
@@ -210,7 +250,8 @@ def _segments(name: str, quality: float, rng: np.random.Generator) -> list[dict[
         "users": ("0", "1-4", "5-19", "20+"),
         "items": ("first shown that day", "within 24 h", "older"),
         "hours_since_retrain": ("0-3", "4-7", "8-11", "12-15", "16-19", "20-23"),
-        "item_age": ("0-1", "1-2", "2-4", "4-8", "8-24", "24-72", "72-168", "168+"),
+        "item_age": ("0-1", "1-3", "3-6", "6-24", "24+"),
+        "item_born": ("born today", "born earlier"),
     }
     return [
         {
@@ -221,6 +262,7 @@ def _segments(name: str, quality: float, rng: np.random.Generator) -> list[dict[
             "clicks": 100,
             "auc": quality + 0.01 * float(rng.random()),
             "auc_static": quality,
+            "gain_error": 0.002,
         }
         for segment, found in values.items()
         for value in found

@@ -11,17 +11,21 @@ from typer.testing import CliRunner
 
 from assets.experiments.ab import play as ab_play
 from assets.experiments.ab.play import ArmRun, run_play, split
+from assets.experiments.ab.report import lifts, visits
 from assets.experiments.ab.results import ABResult
 from assets.experiments.ab.run import ab_test
 from assets.experiments.ab.settings import ABSettings
 from assets.experiments.ab.simulated_log import SimulatedLog
 from assets.experiments.frame import Finished
+from assets.experiments.number_format import percent
 from models.ranking.features.event_log import DAY_MS, HOUR_MS
 from orchestration.cli import app
 from simulator import SimulatorSettings
 from simulator.feed.fill import fill
+from simulator.feed.serving import Serving
 from simulator.feed.users import FIRST_ID
 from simulator.feed.world import World
+from tests.assets.experiments.random_comparison import random_ab
 from warehouse.landing.service_time import ServiceZone
 
 RULES = ABSettings(arms=("random", "truth"), size="tiny", days=2, users=1200, draws=500, bounds=False)
@@ -96,6 +100,30 @@ def test_an_a_a_run_finds_nothing_and_pairs_find_more(tmp_path):
     ctr = {row.arm: row.ctr for row in result.bounds}
     assert ctr["random"] < ctr["policy"] < ctr["truth"]
     assert all(row.users == sum(result.srm.users.values()) for row in result.bounds)
+
+
+def test_the_paired_figure_is_the_headline_and_the_unpaired_one_is_named():
+    result = random_ab()
+    text = lifts(result)
+    paired, unpaired = result.lift("ctr", paired=True), result.lift("ctr")
+    assert text.startswith("**Paired**")
+    for entry, after in ((paired, "**Paired**"), (unpaired, "unpaired ")):
+        assert percent(entry.lift) in text.partition(after)[2].partition("\n")[0]
+    assert text.index("**Paired**") < text.index("**Unpaired**") < text.index("(A/A)")
+    alone = lifts(result.model_copy(update={"aa": None}))
+    assert alone.startswith("There is no paired figure") and "(A/A)" not in alone
+
+
+def test_visits_are_called_exogenous_where_the_log_shows_it(tmp_path):
+    settings = RULES.model_copy(update={"aa": True, "days": 1})
+    result = ab_test(settings, tmp_path / "ab.json")
+    ctr, acn = (result.lift(metric, paired=True) for metric in ("ctr", "acn"))
+    assert acn.lift == pytest.approx(ctr.lift, rel=0.02), "as many exposures in both worlds"
+    assert "no second witness" in visits(result)
+    row = result.aa.pooled[1]
+    more = row.model_copy(update={"exposures": row.exposures * 2})
+    responding = result.aa.model_copy(update={"pooled": (result.aa.pooled[0], more)})
+    assert visits(result.model_copy(update={"aa": responding})) == ""
 
 
 def test_a_broken_split_is_flagged(tmp_path, monkeypatch):
@@ -218,6 +246,7 @@ def test_the_log_is_what_the_landing_files_say(tmp_path):
         log.exposures.dwell_seconds, shown["dwell_seconds"].astype(np.float32), equal_nan=True
     )
     assert one_to_one(log.exposures.item, shown["item_id"])
+    assert one_to_one(log.exposures.request, shown["request_id"])
     for column, name in enumerate(("ctx_device", "ctx_position", "ctx_impression")):
         assert one_to_one(log.exposures.context[:, column], shown[name])
     assert np.array_equal(log.external.received_at, ms(external["received_at"]))
@@ -230,6 +259,19 @@ def test_the_log_is_what_the_landing_files_say(tmp_path):
     assert np.array_equal(log.items.published_at[catalogue:], ms(items["published_at"][news]))
     for column, name in enumerate(("topic", "subtopic", "provider", "kind", "length", "tone")):
         assert one_to_one(log.items.fields[:, column], items[name].iloc[order]), name
+    assert np.array_equal(log.items.vectors, np.stack(items["content_vector"].iloc[order]))
+
+
+def test_candidates_of_an_impression_are_one_request():
+    serving = Serving(World(SimulatorSettings.tiny(days=1)), 40)
+    requests = serving.next()
+    while not len(requests):
+        requests = serving.next()
+    log = SimulatedLog(serving.world).candidates(requests)
+    offered = requests.item >= 0
+    numbers = np.broadcast_to(requests.impression[:, None], offered.shape)[offered]
+    assert np.array_equal(log.exposures.request, numbers)
+    assert log.items.vectors.shape == (len(log.items), 32) and np.isfinite(log.items.vectors).all()
 
 
 def test_the_command_says_that_users_are_simulated(tmp_path):

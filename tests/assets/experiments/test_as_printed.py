@@ -30,9 +30,16 @@ def row(system: str, target: str, fold: int, auroc: float, **about: object) -> P
     )
 
 
-def rows_of(system: str, auroc: float, ways: float | None = None) -> list[ProfileRow]:
+def rows_of(system: str, auroc: float, ways: float | None = None, accuracy: float = 0.2) -> list[ProfileRow]:
     printed = (
-        {} if ways is None else {"ways_auroc": ways, "ways_aupr": ways / 2, "ways_within_quintiles": ways}
+        {}
+        if ways is None
+        else {
+            "ways_auroc": ways,
+            "ways_aupr": ways / 2,
+            "ways_within_quintiles": ways,
+            "ways_accuracy": accuracy,
+        }
     )
     return [row(system, target, fold, auroc, **printed) for target in "ab" for fold in range(3)]
 
@@ -89,3 +96,20 @@ def test_a_few_draws_are_scored_as_printed() -> None:
     planned = [Case("ood", 0, 0, 0, shots=1, draw=draw) for draw in range(99)]
     assert sum(as_printed.is_asked(case) for case in planned) == as_printed.WAYS_DRAWS
     assert not as_printed.is_asked(Case("labels", 0, 0, 0, shots=1))
+
+
+@pytest.mark.parametrize("base, growth", [(0.1, None), (1 / 9, None), (0.15, 0.3 / 0.15 - 1)])
+def test_growth_of_accuracy_is_quoted_over_a_baseline_that_guesses_better_than_chance(base, growth) -> None:
+    rows = [*rows_of("meta_profile", 0.6, 0.6, 0.3), *rows_of("normal_training", 0.6, 0.6, base)]
+    entry, baseline = summary(rows, ("meta_profile", "normal_training"))
+    assert entry.ood_as_printed is not None and baseline.ood_as_printed is not None
+    nine = entry.ood_as_printed
+    assert nine.accuracy == pytest.approx(0.3) and nine.difference_accuracy == pytest.approx(0.3 - base)
+    for one in (nine, *nine.by_target):
+        assert one.growth_accuracy == (None if growth is None else pytest.approx(growth))
+        assert one.accuracy_over_chance is (growth is not None)
+    assert nine.over_chance is True, "AUROC has a chance of its own"
+    text = report.ood((entry, baseline))
+    assert ("No growth of accuracy" in text) == (growth is None)
+    assert ".1111" in text and "accuracy" not in text.partition("## Table 3 as printed")[0]
+    assert entry.ood is not None and entry.ood.accuracy is None

@@ -65,5 +65,5 @@ def test_an_ab_test_is_on_its_page_and_in_mlflow(ready):
     assert run.info.run_name.endswith("policy against random ab_test (simulated)")
     result = json.loads(Path(page["json"].value).read_text())
     (ctr,) = [entry for entry in result["metrics"] if entry["metric"] == "ctr"]
-    assert run.data.metrics["policy.ctr_lift"] == pytest.approx(ctr["lift"])
+    assert run.data.metrics["policy.ctr_unpaired_lift"] == pytest.approx(ctr["lift"])
     assert {file.path for file in tracking.client.list_artifacts(run.info.run_id)} == {"plots", "json"}

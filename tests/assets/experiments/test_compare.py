@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from assets.common.options import days_named
 from assets.experiments.comparison import scores as scoring
-from assets.experiments.comparison.compact_json import read
+from assets.experiments.comparison.compact_json import dumped, read
 from assets.experiments.comparison.prepare import prepare
 from assets.experiments.comparison.run import _left, compare
 from assets.experiments.comparison.settings import CompareSettings, systems_named
@@ -53,7 +54,8 @@ def test_the_json_has_the_promised_keys(result):
     document = result.document()
     assert set(document) == {
         *("source", "simulated", "settings", "tuned", "git", "data_hash", "made", "rows", "days", "summary"),
-        *("pairs", "delong", "tests", "segments", "calibration", "gate", "truth"),
+        *("pairs", "delong", "tests", "within", "levels", "held", "ablated"),
+        *("segments", "calibration", "gate", "truth"),
     }
     assert len(document["rows"]) == 2 * 24
     named = {"system", "seed", "day", "hour", "exposures", "auc", "auc_static", "gate_short"}
@@ -87,7 +89,11 @@ def test_all_tests_tell_the_same_difference(result):
     (pair,), (test,), (overall,) = result.pairs, result.delong, result.tests
     assert pair.difference == pytest.approx(test.difference) == overall.difference
     assert overall.low < overall.difference < overall.high
-    assert overall.p_delong == overall.p_holm == test.p_value
+    assert overall.p_delong == pytest.approx(test.p_value) and overall.p == overall.p_holm
+    assert overall.error > 0 and result.within[0].figure == "gauc_hour"
+    assert result.within[0].difference == pytest.approx(
+        result.summary[0].gauc_hour - result.summary[1].gauc_hour
+    )
     assert test.standard_error > 0 and 0 <= test.p_value <= 1
     one, other = (entry.auc for entry in result.summary)
     assert pair.difference == pytest.approx(one - other)
@@ -108,7 +114,7 @@ def test_parts_of_a_comparison_add_up(result, logs):
     clicked = day_columns(logs, DAY)["clicked"]
     for system in ("deepfm", "lsttm"):
         mine = [entry for entry in result.segments if entry.system == system]
-        for segment in ("users", "items", "item_age", "hours_since_retrain"):
+        for segment in ("users", "items", "item_age", "item_born", "hours_since_retrain"):
             parts = [entry for entry in mine if entry.segment == segment]
             assert sum(part.exposures for part in parts) == len(clicked)
             assert sum(part.clicks for part in parts) == clicked.sum()
@@ -177,6 +183,38 @@ def test_pooled_periods_weigh_exposures(result, logs):
     ceiling = truth(logs, [DAY])
     chance = probabilities(logs, DAY, columns["exposure_id"])
     assert ceiling.pooled1 == pytest.approx(auc(columns["clicked"][early], chance[early]))
+
+
+def test_lists_are_judged_where_the_logs_know_requests(logs, result, tmp_path, monkeypatch):
+    """Scores and pooled figures are as without; the figures of lists are those of the stored scores."""
+    plain = scoring.read_hours
+
+    def with_requests(*of_day):
+        hours = plain(*of_day)
+        return [
+            replace(hour, exposures=replace(hour.exposures, request=hour.exposures.shown_at // 600_000))
+            for hour in hours
+        ]
+
+    monkeypatch.setattr(scoring, "read_hours", with_requests)
+    compared = compare(settings(systems=("deepfm", "fm")), logs, tmp_path / "c.json")
+    deepfm, fm = compared.summary
+    assert deepfm.auc == result.systems["deepfm"].auc and result.systems["deepfm"].requests == 0
+    assert deepfm.requests > 100 and 0 < deepfm.request_auc < 1 and 0 < deepfm.request_ndcg10 <= 1
+    for test in compared.within:
+        assert test.difference == pytest.approx(getattr(deepfm, test.figure) - getattr(fm, test.figure))
+        assert 0 <= test.p <= 1 and test.error > 0
+    assert {test.figure for test in compared.within} == {
+        *("gauc_hour", "request_auc", "request_mrr", "request_ndcg5", "request_ndcg10")
+    }
+    assert {entry.level for entry in compared.levels} == {"list", "user", "others"}
+    assert {entry.level for entry in result.levels} == {"hour", "user", "others"}
+    for entry in compared.summary:
+        lifts = sum(level.lift for level in compared.levels if level.system == entry.system)
+        assert lifts == pytest.approx(entry.auc - 0.5)
+    small = read(json.loads(dumped(compared.document())))
+    assert [test.figure for test in small.within] == [test.figure for test in compared.within]
+    assert small.within[0].p_holm == pytest.approx(compared.within[0].p_holm, rel=1e-6)
 
 
 def test_all_names_every_system():

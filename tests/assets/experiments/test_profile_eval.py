@@ -318,7 +318,7 @@ def test_a_system_that_fails_is_named_and_ends_no_other(shop, tmp_path, monkeypa
     assert [entry.system for entry in found.summary] == ["activity", "prior"]
     stored = ProfileResult.model_validate(json.loads((tmp_path / "f.json").read_text()))
     assert stored.failed == found.failed
-    assert "`cosine` failed and has no figures" in page(found, None, "{{head}}")
+    assert "`cosine` failed and has no figures" in page(found, [], "{{head}}")
     with pytest.raises(ValueError, match=r"no system could be evaluated\. cosine: "):
         profile_eval(settings(**asked | {"systems": ("cosine",)}), shop, tmp_path / "g.json")
 
@@ -371,7 +371,7 @@ def test_the_moving_average_is_of_two_periods():
 
 
 def test_the_page_shows_the_figures(result):
-    text = page(result, None, TEMPLATE.read_text())
+    text = page(result, [], TEMPLATE.read_text())
     ridge = result.entry("ridge")
     assert f"{ridge.auroc:.4f}".lstrip("0") in text and "simulated" in text
     assert f"{ridge.at(1).auroc:.4f}".lstrip("0") in text and f"{ridge.at(1).top_lift:.2f}" in text

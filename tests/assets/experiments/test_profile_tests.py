@@ -146,3 +146,19 @@ def test_the_study_is_refused_where_none_of_its_systems_is_registered(monkeypatc
         monkeypatch.delitem(PROFILE_SYSTEMS, name)
     with pytest.raises(ValidationError, match="no system of the study of modalities"):
         ProfileEvalSettings.model_validate({"source": "landing", "table": "modalities"})
+
+
+def test_a_modality_left_out_is_set_against_all_of_them():
+    names = (*GROUP, "modality_without_purchases", "modality_without_points")
+    advantage = dict(zip(names, (0.0, 0.02, 0.0, 0.03, 0.0, 0.03), strict=True))
+    made = paired(rows(advantage))
+    for name in names[-2:]:
+        assert {line.system for line in made[name]} == {"modality_all"}
+    at_all = [line for name in names[-2:] for line in made[name] if line.shots is None]
+    raw = np.array([line.p("auroc") for line in at_all])
+    assert [line.p_holm("auroc") for line in at_all] == pytest.approx(holm(raw).tolist())
+    assert at_all[0].auroc == pytest.approx(-0.03, abs=0.01) and abs(at_all[1].auroc) < 0.01
+    text = modalities(evaluated(advantage).summary)
+    before, after = text.split("One left out: difference to all together")
+    assert "| without points | all |" in before and "| without points | all |" in after
+    assert "| none |" not in after

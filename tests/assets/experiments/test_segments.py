@@ -11,6 +11,7 @@ from models.metrics import Ordered, auc
 from tests.models.ranking.toy import START, hour_of, toy_log
 from warehouse.landing.service_time import HOUR_MS
 
+AGES = ("item_shown", "item_age", "day_age")
 DAY = 12  #: the hour of the toy log at which the day begins
 
 
@@ -57,6 +58,7 @@ def small(**changes):
     fields = {
         "clicked": np.array([True, False] * 4),
         "user": np.arange(8),
+        "request": np.full(8, -1),
         "hour": np.zeros(8, np.int64),
         "user_seen": np.zeros(8, np.int64),
         "item_shown": np.zeros(8),
@@ -77,8 +79,8 @@ def small(**changes):
         ),
         (
             "item_age",
-            {"item_age": [0, 0.99, 1, 3.9, 8, 24, 100, 1e4]},
-            "0-1 0-1 1-2 2-4 8-24 24-72 72-168 168+",
+            {"item_age": [0, 0.99, 1, 2.9, 3, 6, 24, 1e4]},
+            "0-1 0-1 1-3 1-3 3-6 6-24 24+ 24+",
         ),
     ],
 )
@@ -95,11 +97,13 @@ def test_an_item_is_new_on_its_first_day_and_for_24_hours():
 
 
 def test_a_segments_auc_is_the_mean_over_days_and_seeds_of_its_exposures_alone(facts):
-    rng, groups, collected = np.random.default_rng(0), membership(facts), Segments()
+    rng, groups = np.random.default_rng(0), membership(facts)
+    users, member = np.unique(facts.user, return_inverse=True)
+    collected = Segments("a", len(users))
     drawn = {key: rng.random((2, len(facts))) for key in (("1", 0), ("1", 1), ("2", 0))}
     for (day, _), scores in drawn.items():
-        collected.add("a", day, facts.clicked, [Ordered.of(row) for row in scores], groups)
-    entries = collected.entries(["a"])
+        collected.add(day, facts.clicked, [Ordered.of(row) for row in scores], groups, member)
+    entries = collected.entries()
     for segment, names in SEGMENTS.items():
         mine = [entry for entry in entries if entry.segment == segment]
         assert [e.value for e in mine] == [name for name in names if name in {e.value for e in mine}]
@@ -116,14 +120,59 @@ def test_a_segments_auc_is_the_mean_over_days_and_seeds_of_its_exposures_alone(f
 
 
 def test_a_day_with_one_class_is_left_out_of_the_mean_and_counted():
-    collected = Segments()
+    collected = Segments("a", 8)
     plain, all_clicked = small(), small(clicked=[True] * 8)
     scores = Ordered.of(np.array([0.9, 0.1] * 4))
     for day, facts in (("1", plain), ("2", all_clicked)):
-        collected.add("a", day, facts.clicked, [scores], membership(facts))
-    entries = collected.entries(["a"])
+        collected.add(day, facts.clicked, [scores], membership(facts), facts.user)
+    entries = collected.entries()
     assert all(e.auc == e.auc_static == 1.0 and e.null_days == 1 for e in entries)
     assert all((e.exposures, e.clicks) == (16, 12) for e in entries)
+
+
+def test_an_item_is_born_on_the_day_it_was_published():
+    found = membership(small(day_age=[0, 1, 5, 5, 20, 23, 23, 23], item_age=[0, 0.5, 5, 5.1, 0, 23, 24, 999]))
+    born = [SEGMENTS["item_born"][place].split()[1] for place in found["item_born"]]
+    assert born == ["today", "today", "today", "earlier", "today", "today", "earlier", "earlier"]
+
+
+def test_the_error_of_a_gain_is_that_of_drawing_users_anew():
+    """Users whose exposures are moved alike; each value of a segment by itself, two days and two seeds."""
+    rng, users = np.random.default_rng(1), 150
+    luck, days, collected = rng.normal(size=users), [], Segments("a", users)
+    for day in ("1", "2"):
+        user = rng.integers(0, users, 1500)
+        clicked, hour = rng.random(1500) < 0.4, rng.integers(0, 24, 1500)
+        facts = {"clicked": clicked, "user": user, "hour": hour, "request": np.full(1500, -1)}
+        whole = DayFacts(**facts, **{name: np.zeros(1500) for name in ("user_seen", *AGES)})
+        for _ in range(2):
+            still = clicked + rng.normal(size=1500)
+            adapted = still + 0.5 * (2 * clicked - 1) * luck[user]
+            scorings = [Ordered.of(adapted), Ordered.of(still)]
+            collected.add(day, clicked, scorings, membership(whole), user)
+            days.append((whole, adapted, still))
+    drawn = [rng.integers(0, users, users) for _ in range(200)]
+    times = [np.bincount(chosen, minlength=users) for chosen in drawn]
+    for entry in collected.entries():
+        place = SEGMENTS[entry.segment].index(entry.value)
+        gains = []
+        for copies in times:
+            of_days = []
+            for whole, *scores in days:
+                inside = membership(whole)[entry.segment] == place
+                rows = np.repeat(np.arange(1500), copies[whole.user] * inside)
+                one, other = (auc(whole.clicked[rows], row[rows]) for row in scores)
+                of_days.append(one - other)
+            gains.append(np.mean(of_days))
+        assert entry.gain_error == pytest.approx(np.std(gains), rel=0.2), (entry.segment, entry.value)
+    (age,) = (entry for entry in collected.entries() if entry.segment == "item_age")
+    assert collected.gain_error() == age.gain_error, "all are of one age here"
+
+
+def test_a_system_that_never_adapts_gains_nothing_for_sure():
+    collected, facts = Segments("trees", 8), small()
+    collected.add("1", facts.clicked, [Ordered.of(np.arange(8.0))], membership(facts), facts.user)
+    assert {(entry.gain, entry.gain_error) for entry in collected.entries()} == {(0.0, 0.0)}
 
 
 def test_gates_are_means_over_exposures():

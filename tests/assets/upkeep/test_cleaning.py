@@ -179,10 +179,16 @@ def test_a_system_that_reads_everything_keeps_all_instances(tmp_path, monkeypatc
 
 def test_the_window_is_that_of_the_systems_with_their_tuned_settings():
     deployment = Deployment(systems=("deepfm",))
-    tuned = {"deepfm": {"training.window_days": 5}}
-    assert window_of(deployment, tuned) == WindowDays(5, 5)
+    tuned = {"deepfm": {"training.window_days": 5, "training.click_days": 7}}
+    assert window_of(deployment, tuned) == WindowDays(5, 7)
     assert window_of(deployment, {"deepfm": {"training.window_days": None}}) == WindowDays(None, None)
-    # The factors of the click graph are made from more days than are trained on.
+    # Neighbours, and the factors of the click graph, are made from more days than are trained on. A night
+    # that misses one of their days encodes it again.
+    assert window_of(deployment, {}) == WindowDays(8, 28)
+    factors = {"training.click_days": 9}
+    assert window_of(Deployment(systems=("lsttm_spectral",)), {"lsttm_spectral": factors}) == WindowDays(
+        8, 28
+    )
     assert window_of(Deployment(systems=("deepfm", "lsttm_spectral")), {}) == WindowDays(8, 28)
 
 

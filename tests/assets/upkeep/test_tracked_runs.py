@@ -1,10 +1,14 @@
 """MLflow's runs of hours go with their rows and artifacts; the day's curves, and what others marked, stay."""
 
+import sqlite3
+from contextlib import closing
+
 import pytest
+from mlflow.entities import Dataset, DatasetInput, InputTag
 
 from assets.ranking.states import States
 from assets.ranking.tracking import pictures, record_day, record_hour
-from assets.upkeep import tracked_runs
+from assets.upkeep import tracked_leftovers, tracked_runs
 from tests.assets.upkeep.small_home import LAST, SYSTEMS, days, small_home, tracking_of
 from warehouse.keeping import KeepSettings
 
@@ -93,3 +97,49 @@ def test_on_a_team_server_runs_are_marked_only(tracked, monkeypatch):
 
 def test_none_keeps_all(tracked):
     assert due(tracked, "hour_runs", tracked_runs.HOURS, None).runs == []
+
+
+def test_nothing_is_left_of_runs_and_versions_that_are_gone(tracked, tmp_path):
+    def rows():
+        with closing(sqlite3.connect(tracked.folder / "mlflow.db")) as connection:
+            return {
+                table: connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+                for table in ("runs", "datasets", "inputs", "input_tags", "model_version_tags")
+            }
+
+    runs = tracked.client.search_runs([tracked.experiment], "tags.kind = 'hour'", order_by=["tags.partition"])
+    of_all, of_two = (DatasetInput(Dataset(name, name, "local", "{}"), [InputTag("a", "b")]) for name in "xy")
+    for run in runs:
+        tracked.client.log_inputs(run.info.run_id, [of_all])
+    for run in runs[:2]:
+        tracked.client.log_inputs(run.info.run_id, [of_two])
+    assert tracked_leftovers.sweep(tracked.folder) == 0, "everything belongs to somebody"
+    before = rows()
+    hours = due(tracked, "hour_runs", tracked_runs.HOURS, 2)
+    assert set(hours.runs) == {run.info.run_id for run in runs[:2]}
+    tracked_runs.remove(tracked, hours)
+    # Inputs and their tags of two runs, and the one name that no other run has.
+    assert tracked_leftovers.sweep(tracked.folder) == 4 + 4 + 1
+    after = rows()
+    assert {table: before[table] - after[table] for table in before} == {
+        "runs": 2,
+        "datasets": 1,
+        "inputs": 4,
+        "input_tags": 4,
+        "model_version_tags": 0,
+    }
+    left = tracked.client.get_run(runs[2].info.run_id).inputs.dataset_inputs
+    assert "x" in {each.dataset.name for each in left}
+
+    tracked.client.create_registered_model("mine")
+    versions = [tracked.client.create_model_version("mine", "file:///x", tags={"a": "b"}) for _ in range(2)]
+    tracked.client.delete_model_version("mine", versions[0].version)
+    assert tracked_leftovers.sweep(tracked.folder) == 1
+    assert tracked.client.get_model_version("mine", versions[1].version).tags == {"a": "b"}
+    assert tracked_leftovers.sweep(tracked.folder) == 0
+
+
+def test_a_teams_database_is_not_swept(tracked, monkeypatch):
+    tracked_runs.remove(tracked, due(tracked, "hour_runs", tracked_runs.HOURS, 2))
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///elsewhere.db")
+    assert tracked_leftovers.sweep(tracked.folder) == 0

@@ -46,6 +46,7 @@ def test_pooled_figures_are_the_formulas():
         "aupr": average_precision(clicked, scores),
         "log_loss": log_loss(clicked, scores),
         "gauc": gauc(clicked, scores, users),
+        "requests": 0.0,
     }
 
 

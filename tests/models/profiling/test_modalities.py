@@ -7,14 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.profiling.data import DAYS, MISSING, Demographics
+from models.profiling.data import DAYS, MISSING, Demographics, Labels
 from models.profiling.modalities import (
-    MODALITIES,
     demographic_columns,
     heat_network,
+    label_columns,
     point_columns,
     ready_with,
 )
+from models.profiling.modality import MODALITIES
 from models.profiling.prior import MetaProfilePrior, MetaProfilePriorSettings, View, ViewSpace
 from models.profiling.settings import TINY, ScheduleSettings, SourceTaskSettings
 from models.profiling.teaching import TeachingWindow
@@ -104,3 +105,39 @@ def test_who_gave_no_answer_is_nobodys_likeness(data):
 def test_a_source_without_points_or_survey_says_nothing(data):
     bare = toy_data(users=USERS, bare=True)
     np.testing.assert_array_equal(scored(bare, ("points", "demographics")), scored(bare, ()))
+
+
+def test_who_was_not_observed_is_nobodys_likeness_in_labels(data):
+    value = np.array([[1.0, np.nan], [0.0, np.nan], [np.nan, 1.0]], dtype=np.float32)
+    three = replace(data.take(np.arange(3)), labels=Labels(("coupon", "reply"), value))
+    np.testing.assert_allclose(label_columns(three), [[0.5, 0.0], [-0.5, 0.0], [0.0, 0.0]])
+    again = three.labels.take(np.array([2, MISSING, 0])).value
+    np.testing.assert_array_equal(again, [value[2], [np.nan, np.nan], value[0]])
+
+
+def labelled(data, value: np.ndarray):
+    return replace(data, labels=Labels(("taste",), value.astype(np.float32)[:, None]))
+
+
+def test_labels_are_taught_as_they_were_and_count_where_they_say_something(data):
+    """A taste told as a label at both dates moves scores; unknown when the window began it moves none."""
+    log = data.purchases
+    rows = np.bincount(log.user * 6 + log.genre[:, 0], minlength=USERS * 6).reshape(USERS, 6)
+    told = labelled(data, rows[:, :3].sum(1) > rows[:, 3:].sum(1))
+    asked = {"excluded_brands": NOBODY, "seed": 0}
+    then = ready_with(("labels",), SETTINGS, told, EVERYBODY, None, earlier=told.labels, **asked)
+    assert len(then.spaces) == 1 and (then.gains.gain(20) > 0).all()
+    score = then.score(np.arange(0, USERS, 7))
+    assert not np.array_equal(score, scored(told, ()))
+    late = ready_with(("labels",), SETTINGS, told, EVERYBODY, None, earlier=None, **asked)
+    assert (late.gains.gain(20) == 0).all(), "what nobody knew when the window began has taught nothing"
+
+
+def test_the_default_audience_model_reads_purchases_alone(data):
+    blind = replace(data, modalities=(), demographics=None, labels=None)
+    one, other = (
+        MetaProfilePrior.train(SETTINGS, shop, EVERYBODY, seed=0).ready(shop, EVERYBODY)
+        for shop in (data, blind)
+    )
+    customers = np.arange(0, USERS, 7)
+    np.testing.assert_array_equal(one.score(customers), other.score(customers))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from models.profiling.nine_ways import first_way, way_scores
+from models.profiling.nine_ways import accuracy, first_way, way_scores
 from models.profiling.opponents import Constant
 from models.profiling.relation import make_relation
 from models.profiling.scorer import EmbeddedScorer
@@ -52,3 +52,26 @@ def test_a_network_is_compared_before_its_sigmoid() -> None:
     np.testing.assert_allclose(1 / (1 + np.exp(-logits)), probability)
     with pytest.raises(ValueError, match="empty"):
         scorer.ways([*SUPPORTS, np.array([], dtype=np.int64)])
+
+
+def test_what_reads_no_support_is_right_as_often_as_a_guess() -> None:
+    rng = np.random.default_rng(2)
+    members = rng.random((9, 400)) < rng.uniform(0.05, 0.8, (9, 1))
+    activity = way_scores(Constant(rng.normal(0, 1, 400)), SUPPORTS)
+    one_always = np.eye(9)[[3]].T * np.ones((1, 400))
+    for scores in (activity, one_always):
+        assert accuracy(scores, members) == pytest.approx(1 / 9)
+    guessed = [accuracy(rng.normal(0, 1, (9, 400)), members) for _ in range(200)]
+    assert np.mean(guessed) == pytest.approx(1 / 9, abs=0.01)
+
+
+def test_accuracy_is_the_mean_over_ways_however_many_belong_to_each() -> None:
+    members = np.zeros((9, 90), dtype=bool)
+    members[0, :82] = True
+    members[np.arange(1, 9), np.arange(82, 90)] = True
+    scores = members.astype(float)
+    assert accuracy(scores, members) == 1.0
+    scores[:, :82] = np.eye(9)[:, [1]]
+    assert accuracy(scores, members) == pytest.approx(8 / 9), "a large way counts as one"
+    members[4] = False
+    assert accuracy(scores, members) is None

@@ -119,6 +119,16 @@ def future_changed(log: EventLog, hour: int, seed: int = 1) -> tuple[EventLog, n
     return changed, origin
 
 
+def same_requests_before(log: EventLog, changed: EventLog, origin: np.ndarray) -> np.ndarray:
+    """Which exposures of `future_changed` have no exposure of their user before them that came or went."""
+    one, other = changed.exposures, log.exposures
+    gone = np.setdiff1d(np.arange(len(other)), origin)
+    first = np.full(len(changed.users), log.end_ms)
+    np.minimum.at(first, one.user[origin < 0], one.shown_at[origin < 0])
+    np.minimum.at(first, other.user[gone], other.shown_at[gone])
+    return one.shown_at <= first[one.user]
+
+
 def with_vectors(log: EventLog, user_width: int = 3, item_width: int = 5) -> EventLog:
     """The same log with content vectors; those of every seventh user and item are unknown."""
     rng = np.random.default_rng(8)
@@ -129,16 +139,6 @@ def with_vectors(log: EventLog, user_width: int = 3, item_width: int = 5) -> Eve
         return replace(entities, vectors=vectors)
 
     return replace(log, users=described(log.users, user_width), items=described(log.items, item_width))
-
-
-def same_requests_before(log: EventLog, changed: EventLog, origin: np.ndarray) -> np.ndarray:
-    """Which exposures of `future_changed` have no exposure of their user before them that came or went."""
-    one, other = changed.exposures, log.exposures
-    gone = np.setdiff1d(np.arange(len(other)), origin)
-    first = np.full(len(changed.users), log.end_ms)
-    np.minimum.at(first, one.user[origin < 0], one.shown_at[origin < 0])
-    np.minimum.at(first, other.user[gone], other.shown_at[gone])
-    return one.shown_at <= first[one.user]
 
 
 def _more(entities: Entities, rng: np.random.Generator) -> Entities:

@@ -134,5 +134,5 @@ def test_every_column_of_the_contract_is_the_schemas():
         for name, contract in TABLES.items():
             query = "SELECT column_name FROM duckdb_columns() WHERE table_name = ?"
             stored = {column for (column,) in connection.execute(query, [name]).fetchall()}
-            assert {c.name for c in contract.columns} - {"user_id", "item_id"} <= stored
-            assert not [column for column in stored if column.startswith(("field_", "number_"))]
+            assert {c.name for c in contract.columns} - {"user_id", "item_id", "request_id"} <= stored
+            assert not [column for column in stored if column.startswith(("field_", "number_", "vector_"))]

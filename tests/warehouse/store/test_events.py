@@ -179,6 +179,8 @@ def test_columns_are_those_of_the_event_log(warehouse):
     log = EventLog(**made, start_ms=START, end_ms=START + 5 * HOUR_MS)
     assert len(log.exposures) == 5 * COUNT and len(log.external) == 5 * COUNT
     floats = {
+        "users.vectors": np.float32,
+        "items.vectors": np.float32,
         "exposures.dwell_seconds": np.float32,
         "exposures.clicked": np.bool_,
         "exposures.exposure_id": object,

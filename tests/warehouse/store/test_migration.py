@@ -53,6 +53,7 @@ def path(tmp_path):
     """A file as schema 1 wrote it: an hour with a file, two that were recorded without any."""
     with duckdb.connect(str(tmp_path / "w.duckdb")) as connection:
         connection.execute(schema())
+        connection.execute("ALTER TABLE exposures DROP COLUMN request")
         connection.execute(FORMER)
         connection.execute(EXPOSURE, [HOURS[0], START])
         for table in ("users", "items", "demographics"):

@@ -5,7 +5,8 @@ SELECT
     item_index::BIGINT AS item,
     shown_at,
     clicked,
-    coalesce(dwell_seconds, 'nan'::FLOAT) AS dwell_seconds
+    coalesce(dwell_seconds, 'nan'::FLOAT) AS dwell_seconds,
+    coalesce(request, -1) AS request
     {codes}
 FROM exposures
 WHERE shown_at >= $start_ms AND shown_at < $end_ms

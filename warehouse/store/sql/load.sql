@@ -49,7 +49,8 @@ LEFT JOIN category_index AS {alias}
 -- name: insert_exposures
 INSERT INTO exposures BY NAME
 SELECT
-    _partition AS partition, _row AS row, exposure_id, user_index, item_index, shown_at, clicked, dwell_seconds
+    _partition AS partition, _row AS row, exposure_id, user_index, item_index, shown_at, clicked, dwell_seconds,
+    (('0x' || substr(md5(request_id), 1, 16))::UBIGINT >> 1)::BIGINT AS request
     {codes}
 FROM staged JOIN staged_user_index USING (user_id) JOIN staged_item_index USING (item_id)
 {joins}

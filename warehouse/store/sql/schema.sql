@@ -1,6 +1,7 @@
 -- Everything that a warehouse file holds. Instants are UTC epoch milliseconds; partitions are keys of service time.
 -- Columns chosen by a source are added to exposures, users, items and demographics when a source is configured, in a
--- name space of their own (columns.py): `field_<name>` holds codes of category_index, `number_<name>` DOUBLE values.
+-- name space of their own (columns.py): `field_<name>` holds codes of category_index, `number_<name>` DOUBLE values,
+-- `vector_<name>` FLOAT[].
 
 CREATE TABLE IF NOT EXISTS meta (key VARCHAR PRIMARY KEY, value VARCHAR NOT NULL);
 
@@ -29,6 +30,16 @@ CREATE TABLE IF NOT EXISTS number_fields (
     position INTEGER NOT NULL
 );
 
+-- The columns of content vectors, also of those that are no longer chosen, and how long their lists are (null: none has
+-- been loaded yet). `chosen`: the one that models see.
+CREATE TABLE IF NOT EXISTS vector_fields (
+    table_name VARCHAR NOT NULL,
+    column_name VARCHAR NOT NULL,
+    width INTEGER,
+    chosen BOOLEAN NOT NULL,
+    PRIMARY KEY (table_name, column_name)
+);
+
 -- Event tables carry no index: they are read by time range, where zone maps already skip. One on exposure_id, tried
 -- with 600,000 rows, doubled the file and made loading an hour again four times slower; with 10 million, a thousand
 -- scattered ids were found in it in twice the time of a scan. Ids are looked up beside this file (id_index.py).
@@ -40,7 +51,8 @@ CREATE TABLE IF NOT EXISTS exposures (
     item_index INTEGER NOT NULL,
     shown_at BIGINT NOT NULL,
     clicked BOOLEAN NOT NULL,
-    dwell_seconds FLOAT
+    dwell_seconds FLOAT,
+    request BIGINT -- of the list shown together: the first 63 bits of its id's MD5; null where unknown
 );
 
 CREATE TABLE IF NOT EXISTS external_clicks (

@@ -3,7 +3,8 @@
 -- name: exposures
 CREATE OR REPLACE VIEW named_exposures AS
 SELECT
-    exposures.partition, exposure_id, user_id, item_id, epoch_ms(shown_at) AS shown_at_utc, clicked, dwell_seconds
+    exposures.partition, exposure_id, user_id, item_id, epoch_ms(shown_at) AS shown_at_utc, clicked, dwell_seconds,
+    request
     {columns}
 FROM exposures JOIN user_index USING (user_index) JOIN item_index USING (item_index)
 {joins};

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from models.ranking.features.event_log import DAY_MS, HOUR_MS, EventLog
+from models.ranking.lsttm.click_factors import NodeVectors
 from models.ranking.lsttm.long_term_days import LongTermDays
 from models.ranking.lsttm.long_term_encoder import LongTermSettings
 from models.ranking.lsttm.long_term_graph import train_long_term
@@ -66,7 +67,9 @@ def test_days_on_disk_are_mapped_and_what_is_missing_is_named(tmp_path: Path) ->
     (tmp_path / dates[3]).rename(tmp_path / "aside")
     (tmp_path / dates[3]).write_text("a file of an earlier version")
     days = LongTermDays.open([(day, tmp_path / day) for day in dates], ZONE)
-    assert isinstance(days.last, np.memmap)
+    newest = days.mornings[-1]
+    assert isinstance(newest, NodeVectors) and isinstance(newest.values, np.memmap)
+    assert np.array_equal(days.last, np.full((2, 2), 5, np.float32)) and days.of_everyone()[1] is None
     cutoff = np.arange(7) * DAY_MS - ZONE
     assert days.vectors(np.ones(7, np.int64), cutoff)[:, 0].tolist() == [0, 1, 0, 0, 0, 5, 5]
     assert days.missing.keys() == {dates[1], dates[2], dates[3]}
@@ -74,6 +77,21 @@ def test_days_on_disk_are_mapped_and_what_is_missing_is_named(tmp_path: Path) ->
     assert f"beginnings as that of {dates[4]}" in days.missing[dates[2]]
     with pytest.raises(FileNotFoundError, match="materialise long_term_graph"):
         LongTermDays.open([(day, tmp_path / day) for day in [*dates, "1970-01-06"]], ZONE)
+
+
+def test_vectors_on_disk_of_those_who_clicked_are_those_of_everyone(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    vectors = random.normal(size=(50, 2)).astype(np.float32) * (random.random((50, 1)) < 0.5)
+    nobody = np.zeros((3, 2), np.float32)
+    for day, of_day in (("1970-01-01", nobody), ("1970-01-02", vectors)):
+        known = of_day.any(1)
+        LongTermState(of_day, of_day, known, known, (), (), "{}").save(tmp_path / day)
+    stored = LongTermDays.open([(day, tmp_path / day) for day in ("1970-01-01", "1970-01-02")], 0)
+    memory = LongTermDays((nobody, vectors), 1)
+    users, cutoff = random.integers(0, 60, (30, 4)), random.integers(0, 4, (30, 4)) * DAY_MS
+    assert np.array_equal(stored.vectors(users, cutoff), memory.vectors(users, cutoff))
+    assert stored.reach(users.ravel(), cutoff.ravel()) == memory.reach(users.ravel(), cutoff.ravel())
+    assert np.array_equal(stored.last, vectors[: len(stored.last)]) and not vectors[len(stored.last) :].any()
 
 
 def test_mornings_of_a_log_and_what_comes_later_changes_none_of_them() -> None:

@@ -14,7 +14,7 @@ from models.ranking.lsttm import long_term_training
 from models.ranking.lsttm.long_term_encoder import LongTermEncoder, LongTermSettings, hops, path_loss
 from models.ranking.lsttm.long_term_graph import train_long_term
 from models.ranking.lsttm.long_term_start import begin
-from models.ranking.lsttm.long_term_state import ARRAYS, LongTermState, mean_pairwise_cosine
+from models.ranking.lsttm.long_term_state import LongTermState, mean_pairwise_cosine
 from models.ranking.lsttm.random_walks import (
     ClickGraph,
     Clicks,
@@ -265,14 +265,14 @@ def test_saved_and_loaded_again(tmp_path: Path) -> None:
     state = train_long_term(random_log(2), TINY, seed=5)
     state.save(tmp_path / "day" / "ranker")
     loaded = LongTermState.load(tmp_path / "day" / "ranker")
-    for name in ARRAYS:
+    for name in ("user_vectors", "item_vectors", "user_known", "item_known"):
         assert np.array_equal(getattr(loaded, name), getattr(state, name))
     for name in ("losses", "collapses", "settings", "axes"):
         assert getattr(loaded, name) == getattr(state, name)
     assert loaded.training.keys() == state.training.keys()
     for name, array in state.training.items():
         assert np.array_equal(loaded.training[name], array)
-    assert isinstance(loaded.user_vectors, np.memmap)
+    assert isinstance(loaded.training["user_table"], np.memmap)
     assert [path.name for path in (tmp_path / "day").iterdir()] == ["ranker"]
     with pytest.raises(FileNotFoundError, match="materialise long_term_graph"):
         LongTermState.load(tmp_path / "nothing")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from models.ranking.lsttm import long_term_start
 from models.ranking.lsttm.long_term_encoder import LongTermSettings
 from models.ranking.lsttm.long_term_graph import train_long_term
 from models.ranking.lsttm.long_term_start import Counters, initial_rows, why_cold
-from models.ranking.lsttm.long_term_state import LongTermState
+from models.ranking.lsttm.long_term_state import LongTermState, open_user_vectors
 from models.ranking.lsttm.random_walks import Clicks
 from tests.models.ranking.lsttm.logs import random_log
 from tests.models.ranking.lsttm.test_long_term_graph import two_tastes
@@ -86,10 +87,75 @@ def test_new_nodes_start_at_their_own_rows_and_known_ones_where_they_were() -> N
     moved = before.training["user_table"] + np.float32(1)
     before = replace(before, training={**before.training, "user_table": moved})
     warm = train_long_term(log, still, seed=5, before=before)
-    np.testing.assert_allclose(warm.training["user_table"][:25], moved, atol=1e-6)
-    expected = initial_rows(5, 0, 25, 40, 16, still.initial_std)
-    np.testing.assert_allclose(warm.training["user_table"][25:], expected, atol=1e-6)
-    assert (warm.training["user_squares"][:25] > 0).any()
+    clicked = np.flatnonzero(warm.user_known)
+    known = np.flatnonzero(before.user_known)
+    expected = initial_rows(5, 0, 0, 40, 16, still.initial_std)
+    expected[known] = moved
+    assert known.max() < 25 <= clicked.max() and len(known) == len(moved)
+    np.testing.assert_allclose(warm.training["user_table"], expected[clicked], atol=1e-6)
+    assert (warm.training["user_squares"][np.isin(clicked, known)] > 0).any()
+
+
+def test_who_did_not_click_for_the_window_is_forgotten_and_begins_anew() -> None:
+    still = TINY.model_copy(update={"learning_rate": 1e-30, "click_days": 1})
+    log = log_of(3, users=300)
+    first = train_long_term(log.between(0, DAY_MS), still, seed=5)
+    moved = first.training["user_table"] + np.float32(1)
+    first = replace(first, training={**first.training, "user_table": moved})
+    second = train_long_term(log.between(0, 2 * DAY_MS), still, seed=5, before=first)
+    third = train_long_term(log, still, seed=5, before=second)
+    on_first, on_second, on_third = (state.user_known[:250] for state in (first, second, third))
+
+    def rows_of(state: LongTermState, users: np.ndarray) -> np.ndarray:
+        at = np.searchsorted(np.flatnonzero(state.user_known), users)
+        return np.asarray(state.training["user_table"][at])
+
+    away = np.flatnonzero(on_first & ~on_second & on_third)
+    stayed = np.flatnonzero(on_first & on_second & on_third)
+    assert len(away) > 3 and len(stayed) > 3
+    anew = initial_rows(5, 0, 0, 300, 16, still.initial_std)[away]
+    np.testing.assert_allclose(rows_of(third, away), anew, atol=1e-6)
+    np.testing.assert_allclose(rows_of(third, stayed), rows_of(first, stayed), atol=1e-6)
+
+
+def test_a_state_weighs_what_its_clicks_make_it_weigh(tmp_path: Path) -> None:
+    clicks = Clicks.of(log_of())
+    for users in (40, 4_000_000 // 64):
+        train_long_term(replace(clicks, users=users), TINY, seed=5).save(tmp_path / str(users))
+    few, many = (
+        {str(file.relative_to(folder)): file.stat().st_size for file in folder.rglob("*.npy")}
+        for folder in sorted(tmp_path.iterdir())
+    )
+    assert few == many and len(few) > 8
+    loaded = LongTermState.load(tmp_path / "62500")
+    assert loaded.user_vectors.shape == (62_500, 16) and not loaded.user_known[40:].any()
+
+
+def test_a_state_of_an_earlier_version_with_rows_of_everyone_is_gone_on_from(tmp_path: Path) -> None:
+    log = log_of(1, users=600)
+    before = train_long_term(of_users(log, 500), TINY, seed=5)
+    assert not before.user_known.all()
+    before.save(tmp_path / "new")
+    before.save(tmp_path / "old")
+    for number, side in enumerate(("user", "item")):
+        (tmp_path / "old" / f"{side}_clicked.npy").unlink()
+        known = getattr(before, f"{side}_known")
+        np.save(tmp_path / "old" / f"{side}_known.npy", known)
+        np.save(tmp_path / "old" / f"{side}_vectors.npy", getattr(before, f"{side}_vectors"))
+        for part in ("table", "squares"):
+            whole = initial_rows(5, number, 0, len(known), 16, 1.0)
+            whole[known] = before.training[f"{side}_{part}"]
+            np.save(tmp_path / "old" / "training" / f"{side}_{part}.npy", whole)
+    about = json.loads((tmp_path / "old" / "state.json").read_text())
+    del about["users"], about["items"]
+    (tmp_path / "old" / "state.json").write_text(json.dumps(about))
+    old, new = (LongTermState.load(tmp_path / name) for name in ("old", "new"))
+    for name in ("user_vectors", "item_vectors", "user_known", "item_known"):
+        assert np.array_equal(getattr(old, name), getattr(before, name)), name
+    one, other = (train_long_term(log, TINY, seed=5, before=state) for state in (old, new))
+    assert same(one, other)
+    vectors, axes = open_user_vectors(tmp_path / "old")
+    assert axes == before.axes and np.array_equal(vectors.of(np.arange(500)), before.user_vectors)
 
 
 def test_after_a_morning_without_clicks_training_is_as_from_scratch() -> None:
