@@ -198,9 +198,8 @@ def test_a_checkpoint_of_other_vectors_is_not_resumed():
     log = toy_log(per_hour=20)
     one, same = (train("fm", with_vectors(log)).fingerprint for _ in range(2))
     assert one == same
-    others = {
-        train("fm", part).fingerprint for part in (log, with_vectors(log, 3, 4), with_vectors(log, 2, 5))
-    }
+    parts = (log, with_vectors(log, 3, 4), with_vectors(log, 2, 5))
+    others = {train("fm", part).fingerprint for part in parts}
     assert len(others | {one}) == 4
 
 
