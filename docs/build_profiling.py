@@ -2,9 +2,9 @@
 
 Run `python docs/build_profiling.py F.json MODALITIES.json NINE_WAYS.json` with whichever of them are new;
 without any, the page is written again from what docs/results/data/ holds. The study of modalities (`--table
-modalities`) is a section of the page; a run without heatmaps, which trains no network, stands below it.
-That of nine ways against each other (`--table nine-ways`) takes the place of the main evaluation's. Each JSON
-is kept in a small form, its summary made anew from the rows: without those by seed and draw, and without the
+modalities`) is a section of the page; a run without heatmaps, which trains no network, stands below it. So
+does that of nine ways against each other (`--table nine-ways`), unless it has all systems. Each JSON is kept
+in a small form, its summary made anew from the rows: without those by seed and draw, and without the
 settings of every system. Prose is in docs/results/parts/profiling.txt: its numbers too come from the JSON.
 """
 

@@ -31,23 +31,28 @@ def page(
         result: of `hourfold profile-eval`.
         of_modalities: of `hourfold profile-eval --table modalities`, each run of it.
         template: Markdown with names of parts.
-        of_nine_ways: of `hourfold profile-eval --table nine-ways`, where it was run: its printed reading
-            takes the place of the main evaluation's, which has no accuracy.
+        of_nine_ways: of `hourfold profile-eval --table nine-ways`, where it was run: its printed reading,
+            with the accuracy, stands below the main evaluation's, or in its place if it has every system.
     """
 
     def modalities(_: ProfileResult) -> str:
         texts = [f"{brand_report.modalities(one.summary)}\n\n{_origin(one)}" for one in of_modalities]
-        return "\n\nA second run, of other modalities:\n\n".join(
+        return "\n\nA subset without the heatmap and its network, with labels:\n\n".join(
             [texts[0], *(text.partition("\n\n")[2] for text in texts[1:])] if texts else []
         )
 
     def nine_ways(_: ProfileResult) -> str:
         if of_nine_ways is None:
             return report.ood(result.summary)
+        with_accuracy = report.as_printed(of_nine_ways.summary)
+        printed = [with_accuracy]
+        if not set(of_nine_ways.settings.systems) >= set(result.settings.systems):
+            some = "### As printed with its accuracy, for some of the systems\n\n"
+            printed = [report.as_printed(result.summary), some + with_accuracy.partition("\n\n")[2]]
         parts = (
             report.target_way(result.summary),
             active_labels(of_nine_ways),
-            report.as_printed(of_nine_ways.summary),
+            *printed,
             _origin(of_nine_ways),
         )
         return "\n\n".join(part for part in parts if part)

@@ -75,34 +75,34 @@ def ready_with(
         device: of the match.
     """
     window = TeachingWindow.of(settings, data, train_users, seed)
-
-    def taught_vectors(then: ProfileData) -> list[np.ndarray]:
-        known = None if earlier is None else earlier.take(window.teachers)
-        return vectors(replace(then, labels=known), np.ones(len(then), dtype=bool))
+    known = None if earlier is None else earlier.take(window.teachers)
 
     def vectors(one: ProfileData, users: np.ndarray) -> list[np.ndarray]:
-        spaces: list[np.ndarray] = []
-        for modality in modalities:
-            if modality == "purchases":
-                fitted = fit_vectors(settings, one, users, seed)
-                spaces += [space.transform(one.purchases, len(one)) for space in fitted]
-            elif modality == "heatmap":
-                assert network is not None
-                spaces.append(standardised(network.embed(_images(one)), users).astype(np.float32))
-            else:
-                spaces.append(standardised(COLUMNS[modality](one), users).astype(np.float32))
-        return spaces
+        return [space for modality in modalities for space in spaces(modality, one, users)]
+
+    def spaces(modality: Modality, one: ProfileData, users: np.ndarray) -> list[np.ndarray]:
+        if modality == "purchases":
+            fitted = fit_vectors(settings, one, users, seed)
+            return [space.transform(one.purchases, len(one)) for space in fitted]
+        columns = _embedded(one, network) if modality == "heatmap" else COLUMNS[modality](one)
+        return [standardised(columns, users).astype(np.float32)]
 
     taught = teach(
         settings,
         data,
         window,
-        taught_vectors,
+        lambda then: vectors(replace(then, labels=known), np.ones(len(then), dtype=bool)),
         excluded_brands=excluded_brands,
         seed=seed,
         device=device,
     )
     return PriorScorer.of(taught, data, vectors(data, train_users), train_users, device)
+
+
+def _embedded(data: ProfileData, network: MetaProfile | None) -> np.ndarray:
+    """Embeddings of the heatmaps of purchases, float [U, E]."""
+    assert network is not None
+    return network.embed(_images(data))
 
 
 def point_columns(data: ProfileData) -> np.ndarray:

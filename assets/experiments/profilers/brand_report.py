@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from assets.experiments.number_format import markdown, number, p_value, ranged
 from assets.experiments.profilers.figured import Difference, Figured
 from assets.experiments.profilers.paired import EVERY, OURS, PURCHASES
+from assets.experiments.profilers.protocol import MODALITIES
 from assets.experiments.profilers.results import ProfilerSummary
-from assets.experiments.profilers.settings import MODALITIES
 from assets.experiments.profilers.verdicts import verdicts
 from models.metrics import FIGURES
 
@@ -92,8 +92,8 @@ def modalities(summary: Summary) -> str:
 
 def _against_references(group: Summary) -> Iterator[str]:
     """What a modality adds to purchases, and what its absence takes from all, where either was asked."""
-    told = {PURCHASES: "Difference to purchases alone", EVERY: "One left out: difference to all together"}
-    for reference, title in told.items():
+    titles = {PURCHASES: "Difference to purchases alone", EVERY: "One left out: difference to all together"}
+    for reference, title in titles.items():
         lines = [
             (_modality(entry.system), line)
             for shots in SHOTS

@@ -1,9 +1,9 @@
 """One system less another in the table of brands, paired by brand and fold, corrected over its family.
 
 The main system is set against every other. Of the study of modalities, the systems that leave one out are set
-against the one with all, the others against the one that has purchases alone. A family is one figure at one
-support size against one system: Holm's rule is over the others of it.
-Differences are tested by a bootstrap over brands and folds, both drawn with replacement.
+against the one with all where it was run, the others against the one that has purchases alone. A family is
+one figure at one support size against one system: Holm's rule is over the others of it. Differences are
+tested by a bootstrap over brands and folds, both drawn with replacement.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import numpy as np
 
 from assets.experiments.profilers import protocol
 from assets.experiments.profilers.figured import Difference
+from assets.experiments.profilers.protocol import MODALITIES
 from assets.experiments.profilers.rows import ProfileRow, axes_of, rows_with, table
-from assets.experiments.profilers.settings import MODALITIES
 from models.metrics import holm
 from models.metrics.growth import mean_interval, wins
 
@@ -33,9 +33,10 @@ def paired(rows: Sequence[ProfileRow]) -> dict[str, tuple[Difference, ...]]:
     for row in rows_with(rows, study="brands"):
         of_system.setdefault(row.system, []).append(row)
     group = [name for name in of_system if name.startswith(MODALITIES)]
+    without = [name for name in group if name.startswith(WITHOUT) and EVERY in group]
     families = {
-        PURCHASES: [name for name in group if name != PURCHASES and not name.startswith(WITHOUT)],
-        EVERY: [name for name in group if name.startswith(WITHOUT)],
+        PURCHASES: [name for name in group if name != PURCHASES and name not in without],
+        EVERY: without,
     }
     differences: dict[str, list[Difference]] = {}
     for shots in protocol.SUPPORTS:

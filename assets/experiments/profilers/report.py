@@ -80,18 +80,22 @@ def target_way(summary: Summary) -> str:
 
 
 def as_printed(summary: Summary) -> str:
-    """Table 3, nine ways against each other."""
+    """Table 3, nine ways against each other; with the accuracy, where it was measured."""
     printed = [(entry.system, entry.ood_as_printed) for entry in summary if entry.ood_as_printed is not None]
+    measured = any(nine.accuracy is not None for _, nine in printed)
+    accuracy = (
+        " *Accuracy*: of a way's members among the test users (of the target's, the newcomers) the share "
+        f"whose likeliest way it is, mean over the nine ways; chance is 1/{WAYS} = {number(1 / WAYS)}, and "
+        "whoever belongs to several ways counts in each, so that 1 cannot be reached."
+    )
     return _nine_ways(
         printed,
         "## Table 3 as printed: nine ways against each other\n\nEach of the nine users is the support of "
-        "its own way, and a softmax over the nine says to which a user belongs. *Accuracy*: of a way's "
-        "members among the test users (of the target's, the newcomers) the share whose likeliest way it "
-        f"is, mean over the nine ways; chance is 1/{WAYS} = {number(1 / WAYS)}, and whoever belongs to "
-        "several ways counts in each, so that 1 cannot be reached. AUPR and AUROC rank newcomers by the "
-        "probability of the target's way. How active a user is cancels, so that a system that reads no "
-        "support stands at chance and at .5. Fewer draws than above.",
-        ("accuracy", *AREAS) if any(nine.accuracy is not None for _, nine in printed) else AREAS,
+        "its own way, and a softmax over the nine says to which a user belongs. AUPR and AUROC rank "
+        f"newcomers by the probability of the target's way.{accuracy * measured} How active a user is "
+        "cancels, so that a system that reads no support stands at .5"
+        f"{' and at chance' * measured}. Fewer draws than above.",
+        ("accuracy", *AREAS) if measured else AREAS,
     )
 
 

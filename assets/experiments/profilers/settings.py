@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, mo
 
 from assets.common.options import ALL, Names, Seeds, Written, distinct
 from assets.experiments.profilers.brand_list import lines_of
+from assets.experiments.profilers.protocol import MODALITIES
 from assets.experiments.profilers.size_band import TABLE_BRANDS, SizeBand
 from assets.experiments.record import Record, key_of
 
@@ -23,7 +24,6 @@ STUDIES: dict[str, tuple[StudyName, ...]] = {
 }
 TARGETS = 8  #: of the studies, where nobody says how many
 QUICK = ("quick",)  #: written for every system that does not train for each brand
-MODALITIES = "modality_"  #: what the names of the systems of the study of modalities begin with
 
 
 def _asked(text: Any) -> Any:
