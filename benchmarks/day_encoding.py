@@ -37,6 +37,7 @@ from models.ranking.features.dense_counts import DayCells, DenseCounts
 from models.ranking.features.event_log import HOUR_MS, EventLog
 from models.ranking.features.features import Features, FeatureSettings
 from models.ranking.features.pair_counts import PairCounts
+from models.ranking.features.visits import UserRequests, Visits
 
 DAYS = 3  #: encoded, the last of which is measured
 PEER_EXPOSURES = 1_000_000  #: at most
@@ -48,6 +49,7 @@ PARTS: dict[str, tuple[tuple[Any, str], ...]] = {
     "pairs: sort": ((PairOrder, "of"),),
     "pairs: look up totals": ((PairCounts, "look_up"),),
     "pairs: counts and bins": ((DayCounts, "_pair_kinds"),),
+    "visits (lists are unknown here)": ((UserRequests, "of_exposures"), (Visits, "take_day")),
 }
 
 
@@ -106,21 +108,21 @@ class Clock:
 
 def measure(exposures: int, folder: Path) -> dict[str, Any]:
     """Encode the days, each from the state of the day before; the figures of the last one."""
-    features, clock, peak = Features.start(FeatureSettings(), day_log(exposures, 0)), Clock(), 0
+    state, clock, peak = Features.start(FeatureSettings(), day_log(exposures, 0)), Clock(), 0
     for day in range(DAYS):
         log = day_log(exposures, day)
         if day < DAYS - 1:
             tracemalloc.start()
-            features.encode_day(log)
+            state.encode_day(log)
             peak = tracemalloc.get_traced_memory()[1]
             tracemalloc.stop()
-            features.save(folder / str(day))
-            features = Features.load(folder / str(day))
+            state.save(folder / str(day))
+            state = Features.load(folder / str(day))
     began = time.process_time()
     with clock.watching():
-        codes = features.encode_day(log)
+        codes = state.encode_day(log)
     encoded = time.process_time()
-    features.save(folder / str(day))
+    state.save(folder / str(day))
     saved = time.process_time()
     size = sum(path.stat().st_size for path in (folder / str(day)).iterdir())
     n = len(codes)
@@ -143,11 +145,11 @@ def against_peer(exposures: int) -> dict[str, float]:
         AssertionError: their codes differ.
     """
     log = day_log(min(exposures, PEER_EXPOSURES), 0)
-    features = Features.start(FeatureSettings(), log)
+    state = Features.start(FeatureSettings(), log)
     began = time.process_time()
-    codes = features.encode_day(log)
+    codes = state.encode_day(log)
     middle = time.process_time()
-    peer = all_history(log, features)
+    peer = all_history(log, state)
     ended = time.process_time()
     for spec, column in zip(codes.layout.specs, codes.columns, strict=True):
         if spec.name in peer:

@@ -123,19 +123,21 @@ def settings_page() -> str:
 
 def rules_page() -> str:
     """docs/reference/rules.md: every rule of every suite with its remedy."""
-    tables_of: dict[tuple[str, ...], list[str]] = {}  # (rule, remedy), of a batch (rule, message, remedy)
-    words_of: dict[str, dict[str, None]] = {}  # rule → the library's expectations
+    tables_of: dict[tuple[str, ...], list[str]] = {}  # (kind, rule, remedy), of a batch with its message
+    words_of: dict[tuple[str, str], dict[str, None]] = {}  # kind and rule → the library's expectations
     for path in sorted((ROOT / "expectations" / "suites").glob("*.json")):
         table = path.stem.removesuffix("_batch")
         for expectation in json.loads(path.read_text())["expectations"]:
             meta = expectation["meta"]
             message = (meta["message"],) if path.stem.endswith("_batch") else ()
-            tables_of.setdefault((meta["rule"], *message, meta["remedy"]), []).append(table)
-            words_of.setdefault(meta["rule"], {})[f"`{expectation['type']}`"] = None
-    rows = [
-        (f"`{rule}`", ", ".join(dict.fromkeys(tables)), ", ".join(words_of[rule]), *texts)
-        for (rule, *texts), tables in tables_of.items()
-    ]
+            kind = "batch" if message else "value" if meta.get("among") == "kept" else "row"
+            tables_of.setdefault((kind, meta["rule"], *message, meta["remedy"]), []).append(table)
+            words_of.setdefault((kind, meta["rule"]), {})[f"`{expectation['type']}`"] = None
+    rows: dict[str, list[tuple[str, ...]]] = {"row": [], "value": [], "batch": []}
+    for (kind, rule, *texts), tables in tables_of.items():
+        cells = (f"`{rule}`", ", ".join(dict.fromkeys(tables)), ", ".join(words_of[kind, rule]), *texts)
+        rows[kind].append(cells)
+    columns = ("rule", "tables", "judged by", "what to do")
     parts = [
         "# Rules of the quality gate",
         "Written by `docs/build_reference.py` from `expectations/suites/`: do not edit. Limits are in "
@@ -144,11 +146,13 @@ def rules_page() -> str:
         "## Row rules\n\nA row that breaks one goes to quarantine; the others are loaded.",
         "Great Expectations judges the columns as they were read. A name with an ending, such as `price not "
         "readable` or `user_id is known`, is a column that is described in `expectations/row_facts.py`.",
-        _table(("rule", "tables", "judged by", "what to do"), [row for row in rows if len(row) == 4]),
+        _table(columns, rows["row"]),
+        "## Rules about single values\n\nWhat breaks one is taken as unknown, and told of; the row is "
+        "loaded. They are about `request_id` of exposures and content vectors of users and items. What "
+        "breaks `request_item_unique` stays as it is.",
+        _table(columns, rows["value"]),
         "## Batch rules\n\nA batch that breaks one is not written; the state before stays.",
-        _table(
-            ("rule", "tables", "judged by", "message", "what to do"), [row for row in rows if len(row) == 5]
-        ),
+        _table((*columns[:3], "message", columns[3]), rows["batch"]),
     ]
     return "\n\n".join(parts) + "\n"
 

@@ -71,9 +71,8 @@ def _of_text(text: pa.Array) -> Vectors:
     good = pc.match_substring_regex(flat, _NUMBER)
     numbers = pc.cast(pc.if_else(pc.and_(good, pc.not_equal(flat, "null")), flat, None), pa.float64())
     lengths = pc.fill_null(pc.list_value_length(tokens), 0).to_numpy().astype(np.int64)
-    row = np.repeat(np.arange(len(text)), lengths)
     typed = missing | arrays.to_numpy(zero_copy_only=False)
-    typed[row[~good.to_numpy(zero_copy_only=False)]] = False
+    typed[_rows_of(~good.to_numpy(zero_copy_only=False), lengths)] = False
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
     mask = pa.array(~(typed & ~missing))
     lists = pa.ListArray.from_arrays(pa.array(offsets), numbers, mask=mask)
@@ -83,13 +82,18 @@ def _of_text(text: pa.Array) -> Vectors:
 def _vectors(lists: pa.Array, typed: np.ndarray) -> Vectors:
     """Those of numbers of any kind; lists that are null are missing, or not `typed`."""
     lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy().astype(np.int64)
-    numbers = lists.flatten().cast(pa.float64()).to_numpy(zero_copy_only=False)
+    numbers = lists.flatten().to_numpy(zero_copy_only=False)
     with np.errstate(over="ignore"):
-        values = numbers.astype(np.float32)
+        values = numbers.astype(np.float32, copy=False)
     finite = np.ones(len(lists), bool)
-    finite[np.repeat(np.arange(len(lists)), lengths)[~np.isfinite(values)]] = False
+    finite[_rows_of(~np.isfinite(values), lengths)] = False
     there_is = lengths > 0
     return Vectors(lists_of(values, lengths, there_is), typed & ~there_is, typed, finite)
+
+
+def _rows_of(chosen: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """The lists that hold the chosen ones of all lists' numbers, one after another."""
+    return np.searchsorted(np.cumsum(lengths), np.flatnonzero(chosen), side="right")
 
 
 def _text(value: Any) -> str | None:

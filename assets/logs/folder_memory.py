@@ -56,6 +56,17 @@ class FolderMemory:
         """How many ids have a dimension row."""
         return len(self.known[table])
 
+    def vector_width(self, table: str, column: str) -> int | None:
+        """How long the vectors of the earlier calls are; None where they had none."""
+        del column
+        widths = [
+            rows["vector_width"].dropna()
+            for rows in self._statistics.get(table, ())
+            if "vector_width" in rows
+        ]
+        known = np.concatenate([np.empty(0), *widths])
+        return int(known[0]) if len(known) else None
+
     def history(
         self, table: str, except_partitions: Collection[str], **limits: object
     ) -> pd.DataFrame | None:

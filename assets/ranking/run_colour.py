@@ -12,7 +12,7 @@ import datetime as dt
 TAG = "mlflow.runColor"  #: which the pages of MLflow read
 GOLDEN = 0.618034  #: of a turn: neighbours in the registry lie far apart on the wheel
 LIGHTNESS = (0.45, 0.60, 0.35)  #: of consecutive days, so that a system's own days differ too
-STRENGTH = (0.9, 0.4, 0.65)  #: saturation by turns: a few hues of nineteen lie close together
+STRENGTH = (0.65, 1.0, 0.8, 0.95)  #: saturation by turns: a few hues of twenty-seven lie close together
 
 
 def colour_tag(system: str, partition: str) -> dict[str, str]:

@@ -32,7 +32,7 @@ def days_of_window(zone: ServiceZone, first_day: str, last_day: str, days: int |
 
 def event_days(system: SystemSettings) -> int | None:
     """How many days of events a training reads: of its instances, of clicks, and those that factors count."""
-    factors = getattr(getattr(system, "numbers", None), "factors", None)
+    factors = system.graph_factors
     counted = [] if factors is None else [factors.click_days]
     training = system.training
     return longest([training.window_days, training.click_days, *counted])

@@ -14,6 +14,7 @@ from assets.experiments.tuning.results import TunedTrials, TuningResult
 NOTES = "<!-- notes: what stands below is kept -->"
 SAME = ("size", "days", "trials", "seed", "sampler", "data_hash")
 DPI = 120
+TRIALS, DAYS = 12, 4  #: of a system, at least, for a comparison to call the tuning of its systems fair
 GREY, TAKEN, DEFAULT = "#a7adb3", "#0b6e4f", "#b3442e"
 
 
@@ -46,11 +47,12 @@ def page(studies: Sequence[TuningResult], before: str = "") -> str:
         before: the page that stood before, whose notes are kept.
     """
     parts = [
-        "# Tuning: one budget for every system",
+        "# Tuning: the same number of trials for every system",
         "Written from the JSON of `hourfold tune` by `docs/build_tuning.py`: do not edit above the notes. "
         "Each system has the same number of trials on the same validation days, on which no result is "
         "reported; the first trial has the defaults. A trial's figure is the mean over the days of the AUC "
-        "of a day's exposures, pooled, each hour scored before it is adapted on. Nothing is pruned.",
+        "of a day's exposures, pooled, each hour scored before it is adapted on. Nothing is pruned. The "
+        "number of trials is what is equal: what was tried by hand before is listed in the notes below.",
         f"Taken is {studies[0].rule}. The settings taken come with the package (`models/tuned/`); "
         "[tune on your own logs](../tune-on-your-logs.md).",
     ]
@@ -111,11 +113,23 @@ def _source(study: TuningResult) -> list[str]:
         f"## {study.about.capitalize() if study.simulated else study.source}",
         f"```\nhourfold tune --source {study.source}{flags} --days {days} --trials {study.trials} \\\n"
         f"  --systems {','.join(study.systems)} --out study.json\n```",
-        f"Code {study.git}, data hash `{study.data_hash}`.",
+        f"Code {study.git}, data hash `{study.data_hash}`.{_thin(study)}",
         _table(study.systems),
         f"![Trials of every system on {study.about}](../images/{picture_name(study)})",
         _settings(study.systems),
     ]
+
+
+def _thin(study: TuningResult) -> str:
+    """A sentence on a study that is smaller than a fair comparison asks for; nothing on others."""
+    days = len(study.days)
+    if study.trials >= TRIALS and days >= DAYS:
+        return ""
+    return (
+        f" A small study: {study.trials} trials on {days} {'day' if days == 1 else 'days'} "
+        f"({days * study.trials} trainings a system) where {TRIALS} on {DAYS} are asked for before anything "
+        "is concluded from it."
+    )
 
 
 def _table(systems: Mapping[str, TunedTrials]) -> str:

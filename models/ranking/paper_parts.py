@@ -56,15 +56,21 @@ def _factors(settings: SystemSettings) -> str:
 PARTS: dict[str, SystemPart] = {
     "short_term_graph": SystemPart("short-term graph", True, _short_term, ("short_term",)),
     "long_term_graph": SystemPart(
-        "long-term graph, `L_N`",
+        "long-term graph `L_N`",
         True,
         lambda settings: PRINTED * settings.uses_long_term,
-        ("fusion", "long_term", "features.external", "short_term"),
+        ("fusion", "long_term", "short_term"),
     ),
     "gate": SystemPart("gate", True, _gate, ("fusion", "see_missing")),
     "maml": SystemPart("temporal MAML", True, _meta, ("meta", "tasks")),
     "typed_events": SystemPart("typed events", False, _typed, ("short_term", "typed")),
     "factors": SystemPart("factors of the click graph", False, _factors, ("numbers.factors", "factors")),
+    "external_counts": SystemPart(
+        "counts of external clicks",
+        False,
+        lambda settings: OURS * (settings.features.external and settings.features.counts),
+        ("features.external",),
+    ),
     "numbers": SystemPart(
         "counts as numbers", False, lambda settings: OURS * settings.reads_codes, ("numbers",)
     ),

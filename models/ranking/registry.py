@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
 from pydantic import ValidationError
@@ -22,8 +23,11 @@ SYSTEMS: dict[str, SystemEntry] = {
     "deepfm": deepfm.DEEPFM,
     "autoint": autoint.AUTOINT,
     "deepfm_external": deepfm_external.DEEPFM_EXTERNAL,
+    "deepfm_external_factors": deepfm_external.DEEPFM_EXTERNAL_FACTORS,
     "din_deepfm_external": din.DIN_DEEPFM_EXTERNAL,
     "din_typed": din_typed.DIN_TYPED,
+    "din_typed_factors": din_typed.DIN_TYPED_FACTORS,
+    "lightgbm_codes": lightgbm.LIGHTGBM_CODES,
     "lightgbm": lightgbm.LIGHTGBM,
     "sml": sml.SML,
     "sml_deepfm": sml_deepfm.SML_DEEPFM,
@@ -35,7 +39,29 @@ SYSTEMS: dict[str, SystemEntry] = {
     "lsttm_no_gat": lsttm.LSTTM_NO_GAT,
     "lsttm_typed": lsttm.LSTTM_TYPED,
     "lsttm_spectral": lsttm.LSTTM_SPECTRAL,
+    **lsttm.SPECTRAL_ABLATIONS,
 }
+ABLATIONS = "ablations:"  #: before the name of a system: it, and every system named after what it lacks
+
+
+def with_ablations(names: Iterable[str]) -> tuple[str, ...]:
+    """The names, where `ablations:NAME` stands for NAME and every `NAME_no_…` of the registry.
+
+    Raises:
+        ValueError: a system that has no ablations.
+    """
+    expanded: list[str] = []
+    for name in names:
+        whole = name.removeprefix(ABLATIONS)
+        lacking = [other for other in SYSTEMS if other.startswith(f"{whole}_no_")]
+        if whole == name:
+            expanded.append(name)
+        elif lacking:
+            expanded += [whole, *lacking]
+        else:
+            known = [other for other in SYSTEMS if any(o.startswith(f"{other}_no_") for o in SYSTEMS)]
+            raise ValueError(f"{name!r}: {whole!r} has no ablations; those that have: {', '.join(known)}")
+    return tuple(expanded)
 
 
 def long_term_settings(size: Literal["real", "tiny"]) -> LongTermSettings:

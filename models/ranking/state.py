@@ -64,9 +64,9 @@ class RankerState:
 
     def receive(self, hour: EventLog) -> None:
         """Let an hour join the history without learning from it: what a static model does."""
-        told = with_new_vectors(mentioned(hour), self.features.users, self.features.items)
+        stored = with_new_vectors(mentioned(hour), self.features.users, self.features.items)
         self._take([hour])
-        self.hours.append(told)
+        self.hours.append(stored)
 
     def resume(self, hours: list[EventLog], chain: list[Link]) -> None:
         """Let the hours of saved states join the history of their daily model, at once."""

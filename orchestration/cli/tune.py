@@ -16,9 +16,14 @@ from orchestration.cli.tables import new_table, or_dash
 
 if TYPE_CHECKING:
     from assets.experiments.tuning.results import TuningResult
+    from models.progress import Progress
 
 Write = Annotated[bool, typer.Option("--write", help="Take the chosen settings from now on, in this home.")]
 Mlflow = Annotated[bool, typer.Option("--mlflow/--no-mlflow", help="Record the trials in MLflow.")]
+Export = Annotated[
+    Path | None,
+    typer.Option(help="Write the days to this file and stop: the study runs on a machine without a home."),
+]
 
 
 @from_settings(TuneSettings)
@@ -29,6 +34,7 @@ def tune(
     workers: Workers = 1,
     write: Write = False,
     mlflow: Mlflow = True,
+    export: Export = None,
 ) -> None:
     """Tune systems: one budget of trials for each, scored on validation days as a comparison would.
 
@@ -39,13 +45,12 @@ def tune(
     Example:
 
         hourfold tune --source simulator --systems deepfm,lsttm --days 2025-03-08..2025-03-09 --out study.json
+
+    `--export days.pickle` writes what the study needs; there, `python -m assets.experiments.tuning.elsewhere
+    days.pickle --out study.json --workers 32` runs it. Back here, the same command with that `study.json`
+    records it.
     """
     from assets.common.tuned import FILE
-    from assets.experiments.comparison.prepare import prepare
-    from assets.experiments.comparison.settings import CompareSettings
-    from assets.experiments.source_logs import hash_of
-    from assets.experiments.tuning.days import LoggedDays
-    from assets.experiments.tuning.run import tune as run
     from assets.experiments.tuning.tracking import record
     from assets.experiments.workers import WorkerFailed
     from assets.logs.ingest import BatchRejected
@@ -54,17 +59,10 @@ def tune(
     started, errors = time.time(), (ValueError, LookupError, FileNotFoundError, WorkerFailed, BatchRejected)
     with plain_errors(*errors), progress_bars() as progress:
         settings = TuneSettings.model_validate(chosen)
-        fields = settings.model_dump(include={"source", "systems", "days", "size", "device"})
-        logs = prepare(CompareSettings.model_validate(fields), data, progress=progress)
-        result = run(
-            settings,
-            LoggedDays(logs, settings.days),
-            out,
-            simulated=logs.simulated,
-            data_hash=hash_of(logs, settings.days),
-            workers=workers,
-            progress=progress,
-        )
+        result = _study(settings, data, out, workers, export, progress)
+        if result is None:
+            console.print(f"Written: {export}")
+            return
         home = prepare_home()
         own = home.source(settings.source).root / FILE
         if mlflow:
@@ -72,6 +70,39 @@ def tune(
         if write:
             result.choices().save(own)
     _print(result, [out, own] if write else [out])
+
+
+def _study(
+    settings: TuneSettings,
+    data: Path | None,
+    out: Path,
+    workers: int,
+    export: Path | None,
+    progress: Progress,
+) -> TuningResult | None:
+    """Run the study; None where its days were written to `export` instead."""
+    from assets.experiments.comparison.prepare import prepare
+    from assets.experiments.comparison.settings import CompareSettings
+    from assets.experiments.source_logs import hash_of
+    from assets.experiments.tuning import elsewhere
+    from assets.experiments.tuning.days import LoggedDays
+    from assets.experiments.tuning.run import tune as run
+
+    fields = settings.model_dump(include={"source", "systems", "days", "size", "device"})
+    logs = prepare(CompareSettings.model_validate(fields), data, progress=progress)
+    read, data_hash = LoggedDays(logs, settings.days), hash_of(logs, settings.days)
+    if export is None:
+        return run(
+            settings,
+            read,
+            out,
+            simulated=logs.simulated,
+            data_hash=data_hash,
+            workers=workers,
+            progress=progress,
+        )
+    elsewhere.export(settings, read, export, simulated=logs.simulated, data_hash=data_hash, progress=progress)
+    return None
 
 
 def _print(result: TuningResult, written: list[Path]) -> None:

@@ -69,6 +69,8 @@ def _fill_feed(
 ) -> None:
     world = World(settings, days)
     writer = Writer(landing, world, first_day)
+    if settings.external.history_days:
+        writer.before(-settings.external.history_days)
     for hour, external in world.external_history():
         writer.events("external_clicks", hour, writer.external(external))
     for played in world.hours():

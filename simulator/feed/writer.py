@@ -41,9 +41,16 @@ class Writer:
         self.zone = ServiceZone(ZONE)
         self.start_ms = self.zone.day_start_ms(first_day)
 
+    def before(self, day: int) -> None:
+        """Who and what there was on a day before the log: its accounts and the other applications' items."""
+        self._users(day, self.world.users.arrived_on(0))
+        self._write(f"items/{self._key(day * 24)[:10]}T00.parquet", self._catalogue())
+
     def users(self, day: int) -> None:
         """`users/<day>.parquet`: arrived on that day; the first day's file holds the earlier ones too."""
-        rows = self.world.users.arrived_on(day)
+        self._users(day, self.world.users.arrived_on(day))
+
+    def _users(self, day: int, rows: np.ndarray) -> None:
         columns: dict[str, pa.Array] = {"user_id": pa.array(user_ids(rows))}
         for name, values in FIELDS.items():
             columns[name] = _category(self.world.users.fields[name][rows], values)

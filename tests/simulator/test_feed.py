@@ -181,12 +181,16 @@ def test_external_history_lies_before_the_log_and_leaves_it_as_it_is(landing, tm
     log, longer = bytes_of(landing), bytes_of(tmp_path)
     assert {name: longer[name] for name in log} == log
     early = sorted(longer.keys() - log.keys())
-    assert len(early) == 72 and early[0] == "external_clicks/date=2025-02-28/hour=00/part-0.parquet"
+    assert early[0] == "external_clicks/date=2025-02-28/hour=00/part-0.parquet"
+    assert early[72:] == ["items/2025-02-28T00.parquet", "users/2025-02-28.parquet"]
     source = SourceDescription.load(tmp_path)
     assert (source.external_first_day, source.first_day) == ("2025-02-28", "2025-03-03")
     clicks = read(tmp_path, "external_clicks")
     began = starts(clicks)
     assert ((clicks["received_at"] >= began) & (clicks["received_at"] < began + HOUR_MS)).all()
+    for table, key in (("users", "user_id"), ("items", "item_id")):
+        first = pq.ParquetFile(tmp_path / early[72 + (table == "users")]).read().to_pandas()
+        assert set(clicks[key][clicks["received_at"] < starts(clicks).min() + HOUR_MS]) <= set(first[key])
     by_day = clicks.groupby((began // (24 * HOUR_MS)).to_numpy()).size()
     assert len(by_day) == 5 and by_day.min() > 0.7 * by_day.max()  # no day lacks what came late
 

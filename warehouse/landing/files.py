@@ -174,7 +174,7 @@ def _settled(path: Path, contract: TableContract, name: str, column: pa.ChunkedA
     if types.is_boolean(kind) or types.is_null(kind):
         return column
     if role is ColumnType.VECTOR and is_list_of_numbers(kind):
-        return column.cast(pa.list_(pa.float64()))
+        return column.cast(pa.list_(pa.float32()), safe=False)
     wanted = "text, a number nor a flag" if role is not ColumnType.VECTOR else "a list of numbers nor text"
     raise FileRejected(path, f"column {name!r} has type {kind}, which is neither {wanted}")
 

@@ -6,7 +6,7 @@ from itertools import combinations
 
 from assets.experiments.comparison.differences import PairLevel, PairTest
 from assets.experiments.comparison.results import Comparison
-from assets.experiments.number_format import markdown, number, signed
+from assets.experiments.number_format import markdown, number, p_value, signed
 from models.metrics import FIGURES
 
 SURE = 0.05  #: p after Holm below which both tests must be for a disagreement to be called sure
@@ -77,12 +77,19 @@ def _example(result: Comparison, pair: Disagreement, label: str) -> str:
         for entry in reversed(kinds)
     )
     said += f" Of all pairs of a click and a skip, {shares} of the pooled difference."
-    if lifts.get("others", 0.0) > pooled.difference / 2:
+    if not _sure(pooled, inside):
+        ps = f"{_p(pooled)} pooled and {_p(inside)} within"
+        return f"{said} They are not sure to disagree: p after Holm is {ps}."
+    if lifts["others"] > pooled.difference / 2:
         return (
             f"{said} So `{ahead}` is better at telling users and moments apart, which no order of one page "
             f"asks for; what one user sees, `{behind}` orders better."
         )
     return f"{said} So most of the pooled difference lies within users, at other hours or in other lists."
+
+
+def _p(test: PairTest) -> str:
+    return p_value(test.p_holm)
 
 
 def _sure(pooled: PairTest, inside: PairTest) -> bool:

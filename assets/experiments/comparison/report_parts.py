@@ -44,7 +44,7 @@ def _worth(result: Comparison) -> str:
     for entry in result.ablated if result.held else ablations_among(_of_registry(result)):
         test = result.between(entry.whole, entry.less)
         if test is not None:
-            gone = ", ".join(PARTS[name].label if name in PARTS else f"`{name}`" for name in entry.parts)
+            gone = " and ".join(PARTS[name].label if name in PARTS else f"`{name}`" for name in entry.parts)
             rows.append([gone, entry.whole, entry.less, interval(test), p_value(test.p_holm)])
     if not rows:
         return "What the parts are worth is not known here: no two of these systems differ in parts alone."

@@ -22,7 +22,7 @@ class CompareSettings(Record):
     """One comparison: systems × days × seeds on one source."""
 
     source: Literal["simulator", "kuairand", "landing"] = Field(description="where the logs come from")
-    systems: Names = Field(min_length=1, description="registered systems, or all")
+    systems: Names = Field(min_length=1, description="registered systems, all, or ablations:SYSTEM")
     days: Days = Field(
         min_length=1, description="test days; each system is retrained on the days before each"
     )
@@ -64,13 +64,13 @@ class CompareSettings(Record):
 
 
 def systems_named(text: str, overrides: Sequence[str] = ()) -> tuple[str, ...]:
-    """`deepfm,lsttm` as names; `all` is every registered system.
+    """`deepfm,lsttm` as names; `all` is every registered system, `ablations:lsttm` those that lack a part.
 
     Where the counts of all systems are switched off, `all` leaves out the item's click rate, which is one.
     """
-    from models.ranking.registry import SYSTEMS
+    from models.ranking.registry import SYSTEMS, with_ablations
 
     if text.strip() != "all":
-        return names_in(text)
+        return with_ablations(names_in(text))
     no_counts = NO_COUNTS in overrides
     return tuple(name for name in SYSTEMS if not (no_counts and name == "item_rate"))

@@ -19,7 +19,10 @@ class TuneSettings(Record):
 
     source: str = Field(description="where the logs come from (simulator, kuairand or landing)")
     systems: Names = Field(
-        default=("all",), validate_default=True, min_length=1, description="registered systems, or all"
+        default=("all",),
+        validate_default=True,
+        min_length=1,
+        description="registered systems, all, or ablations:SYSTEM",
     )
     days: Days = Field(min_length=1, description="validation days, which no result is reported on")
     trials: int = Field(default=12, ge=1, description="trials of each system, the defaults included")
@@ -31,9 +34,9 @@ class TuneSettings(Record):
     @field_validator("systems")
     @classmethod
     def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        from models.ranking.registry import SYSTEMS
+        from models.ranking.registry import SYSTEMS, with_ablations
 
-        value = tuple(SYSTEMS) if value == ALL else value
+        value = tuple(SYSTEMS) if value == ALL else with_ablations(value)
         unknown = [name for name in value if name not in SYSTEMS]
         if unknown:
             raise ValueError(f"unknown system {', '.join(unknown)}; known: {', '.join(SYSTEMS)}")

@@ -1,10 +1,9 @@
 """The lists that exposures were shown in, and where each exposure stands in its list.
 
 All candidates of a list are known when it is served, and so are their codes; what came of them is not, and
-is not read here. Nothing depends on the order of a list's rows, and everything is
-relative to the list's length: who ranks hundreds of candidates asks of lists longer than those that were
-shown. A list that straddles the turn of an hour
-counts as two, each with the counts of its own hour.
+is not read here. Nothing depends on the order of a list's rows, and everything is relative to its length: who
+ranks hundreds of candidates asks of lists longer than those that were shown. A list that straddles the turn
+of an hour counts as two, each with the counts of its own hour.
 """
 
 from __future__ import annotations
@@ -14,13 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.ranking.features.bins import (
-    PLACE_BINS,
-    RATE_BINS,
-    RATE_MIDDLE,
-    difference_bins,
-    place_bins,
-)
+from models.ranking.features.bins import PLACE_BINS, RATE_BINS, RATE_MIDDLE, difference_bins, place_bins
 from models.ranking.features.codes import FieldSpec
 from models.ranking.features.ordering import boundaries, stable_order
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from models.ranking.features.event_log import EventLog
 from models.ranking.features.neighbours import GraphSample, NeighbourIndex, RowView
 from models.ranking.lsttm.factored_days import FactoredDays
-from models.ranking.systems.behaviours import BehaviourBatch, BehaviourIndex
+from models.ranking.systems.behaviours import BehaviourBatch
 
 ENCODER, CLICKS, FACTORS = "typed", "clicks", "factors"  #: folders of a saved state
 
@@ -24,7 +24,7 @@ ENCODER, CLICKS, FACTORS = "typed", "clicks", "factors"  #: folders of a saved s
 class GraphParts:
     """What the parts of a system read of a batch; None without the part."""
 
-    encoder: Any  #: the encoder's own batch
+    encoder: Any = None  #: the encoder's own batch
     clicks: BehaviourBatch | None = None  #: lists of clicks
     factors: Tensor | None = None  #: float [T, B, 2, width], user's and item's vector
 
@@ -33,14 +33,20 @@ class GraphParts:
         moved = {name: part.to(device) for name, part in vars(self).items() if part is not None}
         return replace(self, **moved)
 
+    def means(self, rows: Tensor) -> Tensor | None:
+        """See `BehaviourBatch.means`; None without lists."""
+        return None if self.clicks is None else self.clicks.means(rows)
+
 
 class PartsIndex:
     """Events and clicks, which grow by the hour, and factors, which stand still within the day."""
 
     def __init__(
-        self, encoder: NeighbourIndex, clicks: BehaviourIndex | None, factors: FactoredDays | None
+        self, encoder: NeighbourIndex | None, clicks: NeighbourIndex | None, factors: FactoredDays | None
     ) -> None:
-        self.growing: dict[str, NeighbourIndex] = {ENCODER: encoder}
+        self.growing: dict[str, NeighbourIndex] = {}
+        if encoder is not None:
+            self.growing[ENCODER] = encoder
         if clicks is not None:
             self.growing[CLICKS] = clicks
         self.factors = factors
@@ -58,7 +64,7 @@ class PartsIndex:
         def build(rows: list[Tensor]) -> GraphParts:
             rest = iter(rows)
             parts = {name: s.build(list(islice(rest, len(s.row_ids)))) for name, s in samples.items()}
-            return GraphParts(parts[ENCODER], parts.get(CLICKS), factors)
+            return GraphParts(parts.get(ENCODER), parts.get(CLICKS), factors)
 
         return GraphSample([ids for sample in samples.values() for ids in sample.row_ids], build)
 

@@ -136,7 +136,7 @@ class LSTTM(nn.Module):
         fields = FieldSums.of(batch.fields[..., self.columns.context], len(rows), batch.task)
         if isinstance(self.ranker, DeepFM):
             return fm_and_network(self.ranker.mlp, rows, fields, before, after)
-        assert self.numbers is not None and batch.codes is not None and parts.factors is not None
+        assert self.numbers is not None and batch.codes is not None
         values = self.numbers(batch.codes, parts.factors)
         return self.ranker.rank(rows, fields, before, after, values, self.numbers)
 

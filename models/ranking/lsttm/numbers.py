@@ -35,7 +35,7 @@ RELATIVE = (
 class NumberSettings(Settings):
     """Numbers that the ranker reads beside embeddings."""
 
-    factors: FactorSettings = FactorSettings()  #: of the click graph
+    factors: FactorSettings | None = FactorSettings()  #: of the click graph; None: counts alone
     number_scale: float = 0.3  #: of counts on their way into the network, beside embeddings near zero
     #: of factors on that way; small, since most users have few clicks and a vector has many numbers
     factor_scale: float = 0.1
@@ -56,7 +56,8 @@ class Numbers(nn.Module):
         self.columns = [c for c, spec in enumerate(specs) if spec.scale in ORDERED]
         scale = torch.tensor([ORDERED[specs[c].scale] for c in self.columns]).reshape(-1, 2)
         relative = torch.tensor([specs[c].scale in RELATIVE for c in self.columns], dtype=torch.bool)
-        weight = torch.full((len(self.columns) + 3 * settings.factors.width,), settings.factor_scale)
+        width = 0 if settings.factors is None else settings.factors.width
+        weight = torch.full((len(self.columns) + 3 * width,), settings.factor_scale)
         weight[: len(self.columns)] = settings.number_scale
         self.register_buffer("middle", scale[:, 0], persistent=False)
         self.register_buffer("spread", scale[:, 1], persistent=False)
@@ -64,16 +65,18 @@ class Numbers(nn.Module):
         self.register_buffer("weight", weight, persistent=False)
         self.linear = nn.Parameter(torch.zeros(len(weight), 1))
 
-    def forward(self, codes: Tensor, factors: Tensor) -> Tensor:
+    def forward(self, codes: Tensor, factors: Tensor | None) -> Tensor:
         """Ordered counts, rates and ages, and u, v and u·v of the factors, float [T, B, N].
 
         Args:
             codes: int64 [T, B, F], category codes of the instances.
-            factors: float [T, B, 2, width], user's and item's vector.
+            factors: float [T, B, 2, width], user's and item's vector; None: none are read.
         """
         codes = codes[..., self.columns]
         known = (codes > 0) | ~self.relative
         counts = (codes - self.middle) / self.spread * known
+        if factors is None:
+            return counts
         user, item = factors.clamp(-FACTOR_LIMIT, FACTOR_LIMIT).unbind(-2)
         product = (user * item).clamp(-FACTOR_LIMIT, FACTOR_LIMIT)
         return torch.cat([counts, user, item, product], dim=-1)

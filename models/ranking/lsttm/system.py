@@ -15,6 +15,7 @@ from models.layers.mlp import Dense
 from models.ranking.features.codes import Layout
 from models.ranking.features.event_log import EventDays
 from models.ranking.features.neighbours import NeighbourIndex, RowView
+from models.ranking.lsttm.click_factors import FactorSettings
 from models.ranking.lsttm.encoders import AnyEncoder, ClickGraphSettings
 from models.ranking.lsttm.factored_days import FactoredDays
 from models.ranking.lsttm.graph_parts import CLICKS, ENCODER, FACTORS, PartsIndex
@@ -47,6 +48,8 @@ class LSTTMSettings(ContentReader):
     #: How u^s and u^l become u: by the gate (printed); side by side, as two inputs of the ranker; or u^s
     #: alone, without a global graph. The latter two are ablations of the paper's Table 4.
     fusion: Literal["gate", "concat", "short_only"] = "gate"
+    #: False: the gate meets no u^l, as for a user whom the global graph does not know; an ablation
+    long_term: bool = True
     hidden: tuple[int, ...] = (128, 64)  #: widths of the hidden layers of the ranker's network
     #: ours: lists of clicks whose means stand beside the fields; None: no such lists
     behaviours: BehaviourSettings | None = None
@@ -58,12 +61,17 @@ class LSTTMSettings(ContentReader):
     @property
     def uses_long_term(self) -> bool:
         """Whether u^l comes from the long-term graph of the day."""
-        return self.fusion != "short_only" and not self.short_term.both_sides
+        return self.long_term and self.fusion != "short_only" and not self.short_term.both_sides
 
     @property
     def reads_codes(self) -> bool:
         """Counts that are read as numbers come as codes."""
         return self.numbers is not None
+
+    @property
+    def graph_factors(self) -> FactorSettings | None:
+        """See `SystemSettings.graph_factors`."""
+        return None if self.numbers is None else self.numbers.factors
 
     def module(self, layout: Layout, generator: torch.Generator) -> LSTTM:
         """The parts in the order in which their weights are drawn."""
@@ -110,8 +118,8 @@ class LSTTMSettings(ContentReader):
             return encoder
         clicks = None if self.behaviours is None else BehaviourIndex.of(self.behaviours, view, recent)
         factors = None
-        if self.numbers is not None:
-            factors = FactoredDays.of(self.numbers.factors, events, self.training.window_days)
+        if self.graph_factors is not None:
+            factors = FactoredDays.of(self.graph_factors, events, self.training.window_days)
         return PartsIndex(encoder, clicks, factors)
 
     def load_graph(self, folder: Path, view: RowView) -> NeighbourIndex:
@@ -121,7 +129,9 @@ class LSTTMSettings(ContentReader):
         clicks = (
             None if self.behaviours is None else BehaviourIndex.load(self.behaviours, view, folder / CLICKS)
         )
-        factors = None if self.numbers is None else FactoredDays.load(folder / FACTORS)
+        factors = None
+        if self.graph_factors is not None:
+            factors = FactoredDays.load(folder / FACTORS)
         return PartsIndex(self.short_term.load_index(view, folder / ENCODER), clicks, factors)
 
     def strategy(self) -> Strategy:

@@ -23,7 +23,7 @@ from models.ranking.systems.behaviours import BehaviourSettings
 from models.ranking.training.adaptation import AdaptationSettings
 from models.ranking.training.loop import TrainingSettings
 from models.ranking.training.search_space import SGD, TRAINING, TWO_SPEED, Choice, Range, Space
-from models.ranking.training.system import TINY_TRAINING, SystemEntry
+from models.ranking.training.system import TINY_TRAINING, SystemEntry, SystemSettings
 from models.ranking.training.temporal_tasks import TaskSettings
 
 #: The paper's optimiser and hourly rule (3.5, 5.3), of every system that it calls LSTTM.
@@ -130,3 +130,33 @@ LSTTM_SPECTRAL = SystemEntry(
     source="ours",
     space={**TRAINING, **TWO_SPEED, "numbers.factor_scale": Choice((0.03, 0.1, 0.3))},
 )
+
+
+def _spectral_without(what: str, numbers: dict[str, Any] | None = None, **changes: Any) -> SystemEntry:
+    """`lsttm_spectral` with `changes`, also of its numbers, so that each ingredient's worth is seen."""
+
+    def lacking(settings: SystemSettings) -> SystemSettings:
+        assert isinstance(settings, LSTTMSettings) and settings.numbers is not None
+        numbers_left = settings.numbers.model_copy(update=numbers)
+        return settings.model_copy(update={"numbers": numbers_left, **changes})
+
+    return SystemEntry(
+        real=lacking(LSTTM_SPECTRAL.real),
+        tiny=lacking(LSTTM_SPECTRAL.tiny),
+        summary=f"lsttm_spectral without {what}",
+        source="ours",
+        space=LSTTM_SPECTRAL.space,
+    )
+
+
+#: What is missing stands in the name: `hourfold compare --systems ablations:lsttm_spectral`.
+SPECTRAL_ABLATIONS = {
+    "lsttm_spectral_no_gate": _spectral_without("the gate: u^s and u^l side by side", fusion="concat"),
+    "lsttm_spectral_no_long_term": _spectral_without(
+        "long-term vectors: the gate meets none", long_term=False
+    ),
+    "lsttm_spectral_no_gate_no_long_term": _spectral_without(
+        "gate and long-term vectors: u = u^s", fusion="short_only"
+    ),
+    "lsttm_spectral_no_factors": _spectral_without("factors of the click graph", numbers={"factors": None}),
+}

@@ -19,6 +19,7 @@ from models.ranking.features.event_log import EventDays
 from models.ranking.features.features import Features, FeatureSettings
 from models.ranking.features.instances import ContentIndex
 from models.ranking.features.neighbours import NeighbourIndex, RowView
+from models.ranking.lsttm.click_factors import FactorSettings
 from models.ranking.training.adaptation import AdaptationSettings, Adapter, adapter
 from models.ranking.training.loop import Plain, Strategy, TrainingSettings
 from models.ranking.training.search_space import Space
@@ -54,6 +55,11 @@ class SystemSettings(Settings):
     def reads_codes(self) -> bool:
         """Whether batches carry the category codes themselves (trees read them as numbers)."""
         return False
+
+    @property
+    def graph_factors(self) -> FactorSettings | None:
+        """The factorised click graph that it reads, whose days of clicks a training needs; None: none."""
+        return None
 
     def module(self, layout: Layout, generator: torch.Generator) -> nn.Module:
         """A fresh module: dense parameters only, `module(rows [R, 17], batch) -> logits [T, B]`."""

@@ -185,36 +185,40 @@ def test_pooled_periods_weigh_exposures(result, logs):
     assert ceiling.pooled1 == pytest.approx(auc(columns["clicked"][early], chance[early]))
 
 
-def test_lists_are_judged_where_the_logs_know_requests(logs, result, tmp_path, monkeypatch):
-    """Scores and pooled figures are as without; the figures of lists are those of the stored scores."""
+def test_lists_are_judged_where_the_logs_know_requests(result):
+    deepfm, lsttm = result.summary
+    assert deepfm.requests > 100 and 0 < deepfm.request_auc < 1 and 0 < deepfm.request_ndcg10 <= 1
+    assert result.truth.request_auc > max(deepfm.request_auc, lsttm.request_auc)
+    for test in result.within:
+        assert test.difference == pytest.approx(getattr(deepfm, test.figure) - getattr(lsttm, test.figure))
+        assert 0 <= test.p <= 1 and test.error > 0
+    assert [test.figure for test in result.within] == [
+        *("gauc_hour", "request_auc", "request_mrr", "request_ndcg5", "request_ndcg10")
+    ]
+    for entry in result.summary:
+        mine = [level for level in result.levels if level.system == entry.system]
+        assert [level.level for level in mine] == ["list", "user", "others"]
+        assert sum(level.lift for level in mine) == pytest.approx(entry.auc - 0.5)
+    small = read(json.loads(dumped(result.document())))
+    assert [test.figure for test in small.within] == [test.figure for test in result.within]
+    assert small.within[0].p_holm == pytest.approx(result.within[0].p_holm, rel=1e-6)
+
+
+def test_without_requests_users_hours_stand_for_lists(logs, tmp_path, monkeypatch):
     plain = scoring.read_hours
 
-    def with_requests(*of_day):
-        hours = plain(*of_day)
-        return [
-            replace(hour, exposures=replace(hour.exposures, request=hour.exposures.shown_at // 600_000))
-            for hour in hours
-        ]
+    def without_requests(*of_day):
+        for hour in plain(*of_day):
+            unknown = np.full(len(hour.exposures), -1)
+            yield replace(hour, exposures=replace(hour.exposures, request=unknown))
 
-    monkeypatch.setattr(scoring, "read_hours", with_requests)
+    monkeypatch.setattr(scoring, "read_hours", lambda *of_day: list(without_requests(*of_day)))
     compared = compare(settings(systems=("deepfm", "fm")), logs, tmp_path / "c.json")
-    deepfm, fm = compared.summary
-    assert deepfm.auc == result.systems["deepfm"].auc and result.systems["deepfm"].requests == 0
-    assert deepfm.requests > 100 and 0 < deepfm.request_auc < 1 and 0 < deepfm.request_ndcg10 <= 1
-    for test in compared.within:
-        assert test.difference == pytest.approx(getattr(deepfm, test.figure) - getattr(fm, test.figure))
-        assert 0 <= test.p <= 1 and test.error > 0
-    assert {test.figure for test in compared.within} == {
-        *("gauc_hour", "request_auc", "request_mrr", "request_ndcg5", "request_ndcg10")
-    }
-    assert {entry.level for entry in compared.levels} == {"list", "user", "others"}
-    assert {entry.level for entry in result.levels} == {"hour", "user", "others"}
-    for entry in compared.summary:
-        lifts = sum(level.lift for level in compared.levels if level.system == entry.system)
-        assert lifts == pytest.approx(entry.auc - 0.5)
-    small = read(json.loads(dumped(compared.document())))
-    assert [test.figure for test in small.within] == [test.figure for test in compared.within]
-    assert small.within[0].p_holm == pytest.approx(compared.within[0].p_holm, rel=1e-6)
+    assert {test.figure for test in compared.within} == {"gauc_hour"}
+    assert {level.level for level in compared.levels} == {"hour", "user", "others"}
+    entry = compared.systems["deepfm"]
+    assert entry.gauc is not None and entry.gauc_hour is not None
+    assert entry.requests == 0 and entry.request_auc is entry.request_mrr is entry.gauc_request is None
 
 
 def test_all_names_every_system():

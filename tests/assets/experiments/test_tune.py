@@ -427,6 +427,9 @@ def test_the_page_shows_every_system_and_keeps_its_notes(result):
     dated = result.model_copy(update={"days": ("2026-05-01", "2026-05-02")})
     text = page([dated], f"old\n{NOTES}\n\nmine\n")
     assert "simulated logs" in text.lower() and "--days 2026-05-01..2026-05-02" in text
+    assert "A small study: 3 trials on 2 days (6 trainings a system)" in text
+    enough = dated.model_copy(update={"days": tuple(f"2026-05-0{day}" for day in range(1, 5)), "trials": 12})
+    assert "small study" not in page([enough])
     for name, system in dated.systems.items():
         assert f"| {name} | 3 | 0 |" in text
         assert all(f"`{path}={value}`" in text for path, value in system.settings.items())

@@ -8,6 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from assets.logs.check import check
+from assets.logs.folder_memory import FolderMemory
 from assets.logs.ingest import BatchRejected, ingest, pending
 from tests.assets.logs_on_disk import DESCRIPTION, HOURS, ITEMS, NOW, ZONE, exposures, make, put
 from warehouse.landing import reading
@@ -139,6 +141,24 @@ def test_vectors_are_chosen_from_files_without_a_description(home):
     ]
     exposed = reading.read(home.landing, description, "exposures")
     assert "call it request_id" in exposed.left_out[0].why
+
+
+def test_a_check_names_what_a_load_would_refuse_or_take_as_unknown(home):
+    write(home, "2026-04-01.jsonl", [[1.0, 2.0], [None, 1.0]])
+    write(home, "2026-04-02.parquet", [[1.0, 2.0, 3.0]], 2)
+    put(home.landing, "exposures", HOURS[0], exposures(HOURS[0]).assign(request_id="page-1"))
+    outcome = check(home.landing, now_ms=NOW)
+    tables = {table.table: table for table in outcome.tables}
+    assert "embedding (vector)" in tables["items"].chosen
+    (refused,) = tables["items"].refused
+    assert "2026-04-02.parquet: vector_width" in refused
+    assert any("'embedding' of 1 rows is taken as unknown" in text for text in tables["items"].warnings)
+    assert any("request_one_user" in text for text in tables["exposures"].warnings)
+    memory = FolderMemory()
+    assert memory.vector_width("items", "embedding") is None
+    judged = pd.DataFrame({"vector_width": [np.nan, 3.0]})
+    memory.remember("items", pd.DataFrame({"item_id": ["x"]}), judged)
+    assert memory.vector_width("items", "embedding") == 3
 
 
 @pytest.mark.parametrize("name", ["topic", "published_at", "_row", ""])

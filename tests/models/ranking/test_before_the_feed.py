@@ -43,7 +43,7 @@ def test_a_ranker_of_external_clicks_sees_what_came_before_the_first_exposure(lo
     assert not np.array_equal(scores("deepfm_external", whole), scores("deepfm_external", late))
 
 
-@pytest.mark.parametrize("system", ["item_rate", "deepfm", "lightgbm"])
+@pytest.mark.parametrize("system", ["item_rate", "deepfm", "lightgbm_codes"])
 def test_an_earlier_beginning_changes_nothing_for_others(log, system):
     late = without_history(log)
     np.testing.assert_array_equal(scores(system, replace(late, start_ms=START)), scores(system, late))

@@ -35,7 +35,7 @@ def test_the_papers_model_holds_all_its_parts_and_the_best_of_ours_does_not():
     [
         ("lsttm_no_meta", ("maml",)),
         ("lsttm_concat", ("gate",)),
-        ("lsttm_no_external", ("long_term_graph", "gate")),
+        ("lsttm_no_external", ("long_term_graph", "gate", "external_counts")),
         ("lsttm_no_gat", ("short_term_graph", "long_term_graph")),
         ("lsttm_printed", ()),  # takes repairs away, and no part
         ("lsttm_typed", ()),

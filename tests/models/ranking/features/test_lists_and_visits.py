@@ -7,6 +7,7 @@ import pytest
 
 from models.ranking.features.event_log import DAY_MS, HOUR_MS, MISSING, EventDays, EventLog, rows
 from models.ranking.features.features import Features, FeatureSettings
+from models.ranking.features.lists import COMPARED, VALUES
 from tests.models.ranking.toy import START, toy_log
 
 MORNING = START + 2 * DAY_MS
@@ -127,6 +128,11 @@ def test_another_candidate_moves_the_codes_of_its_list_alone(log, morning):
     before, after = (morning.codes(x).matrix() for x in (e, replace(e, item=item)))
     changed = (before != after).any(axis=1)
     assert changed[one] and changed.sum() > 1 and (e.request[changed] == longest).all()
+
+
+def test_histograms_of_lists_hold_every_compared_code(log, morning):
+    bins = {spec.name: spec.bins for spec in morning.layout.specs}
+    assert max(bins[name] for name in COMPARED.values()) <= VALUES
 
 
 def test_without_requests_a_list_is_unknown(log, morning):

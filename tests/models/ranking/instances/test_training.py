@@ -14,6 +14,7 @@ from models.ranking.instances.window import TrainingWindow
 from models.ranking.ranker import Ranker
 from models.ranking.registry import SYSTEMS
 from models.ranking.sml.strategy import SequentialTransfer
+from models.ranking.storage import FORMAT
 from models.ranking.training.adaptation import AdaptationSettings
 from models.ranking.training.loop import Plain, TrainingSettings
 from models.ranking.training.temporal_maml import TemporalMAML
@@ -201,6 +202,6 @@ def test_a_saved_model_shares_the_files_of_its_last_day(tmp_path):
 def test_a_model_of_an_earlier_format_is_to_be_retrained(tmp_path):
     train("deepfm", LOG).save(tmp_path / "daily")
     about = tmp_path / "daily" / "ranker.json"
-    about.write_text(about.read_text().replace('"format": 2, ', ""))
+    about.write_text(about.read_text().replace(f'"format": {FORMAT}, ', ""))
     with pytest.raises(ValueError, match=r"format 1, .* retrain it"):
         Ranker.load(tmp_path / "daily")

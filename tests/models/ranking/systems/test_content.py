@@ -15,10 +15,12 @@ from models.ranking.systems.content import ContentReader, content_columns, conte
 from models.ranking.twin import StaticTwin
 from tests.models.ranking.toy import START, TRAIN_HOURS, future_changed, hour_of, toy_log, train, with_vectors
 
-READERS = [
+READERS = [  #: trees, which hold no weights, aside
     name
     for name, entry in SYSTEMS.items()
-    if isinstance(entry.tiny, ContentReader) and entry.tiny.content is not None
+    if isinstance(entry.tiny, ContentReader)
+    and entry.tiny.content is not None
+    and entry.tiny.kind != "lightgbm"
 ]
 #: one of each way in which vectors reach a logit
 SOME = ["fm", "autoint", "din_deepfm_external", "din_typed", "sml_deepfm", "lsttm", "lsttm_spectral"]
@@ -55,7 +57,7 @@ def test_without_vectors_nothing_is_made_and_nothing_drawn(system):
     assert [name for name in dense_names(reading) if "content" in name]
 
 
-@pytest.mark.parametrize("system", SOME)
+@pytest.mark.parametrize("system", [*SOME, "lightgbm", "deepfm_external_factors"])
 def test_saved_states_are_the_ones_in_memory(system, tmp_path):
     """Of hours too, that bring items nobody had met, and with the static twin."""
     log = with_vectors(toy_log())
@@ -75,7 +77,7 @@ def test_saved_states_are_the_ones_in_memory(system, tmp_path):
     assert len(np.unique(log.exposures.item)) > len(ranker.features.items.arrays()["index"]) - 5
 
 
-@pytest.mark.parametrize("system", SOME)
+@pytest.mark.parametrize("system", [*SOME, "lightgbm", "din_typed_factors"])
 def test_the_future_changes_no_score(system):
     log = with_vectors(toy_log())
     changed, _ = future_changed(log, LATER)

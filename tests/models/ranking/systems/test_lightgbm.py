@@ -8,7 +8,8 @@ from models.ranking.features.batch import Batch
 from models.ranking.features.codes import FieldSpec, Layout
 from models.ranking.ranker import Ranker
 from models.ranking.registry import SYSTEMS
-from models.ranking.systems.lightgbm import Boosting, Trees, TreeSettings
+from models.ranking.systems.lightgbm import Boosting
+from models.ranking.systems.trees import Trees, TreeSettings
 from tests.models.ranking.toy import TRAIN_HOURS, hour_of, toy_log, train
 
 LAYOUT = Layout(
@@ -57,11 +58,13 @@ def scores(trees, codes):
 
 def fitted(settings=SETTINGS, seed=1):
     trees = Trees(LAYOUT)
-    return trees, grow(trees, *instances(), settings, seed)
+    return trees, grow(trees, *instances(), settings, seed)[0]
 
 
-def grow(trees, codes, labels, settings=SETTINGS, seed=1):
-    return trees.fit(codes, labels, codes.max(axis=0), settings, seed, len(codes))
+def grow(trees, codes, labels, settings=SETTINGS, seed=1, earlier=0):
+    trees.read(codes.max(axis=0), settings)
+    matrix = trees.matrix(batch_of(codes[None]))
+    return trees.fit(matrix, labels, settings, seed, matrix.size, earlier)
 
 
 def test_scores_are_logits_whose_loss_is_the_one_told():
@@ -167,17 +170,56 @@ def test_trees_stand_still_within_a_day_while_their_features_move(tmp_path):
 
 
 def test_training_sees_newcomers_hidden_as_they_will_be_in_ranking(monkeypatch):
+    seen = []
+    honest = Trees.matrix
+
+    def spying(trees, batch):
+        seen.append(batch.codes[0])
+        return honest(trees, batch)
+
+    monkeypatch.setattr(Trees, "matrix", spying)
+    train("lightgbm", toy_log())
+    # On the first day everybody is new, so that IDs are hidden.
+    assert (seen[0][:, :2] == -2).all() and (torch.cat(seen)[:, 0] >= 0).any()
+
+
+def test_growing_ends_where_the_latest_day_gains_no_more():
+    """Two days of one rule, and two of which the second is noise: there, fewer trees are grown."""
+    codes, labels = instances()
+    noise = labels.copy()
+    noise[1000:] = np.random.default_rng(3).permutation(labels[1000:])
+    patient = SETTINGS.model_copy(update={"trees": 300, "patience": 5})
+    grown = []
+    for y in (labels, noise):
+        trees = Trees(LAYOUT)
+        _, rounds = grow(trees, codes, y, patient, earlier=1000)
+        assert trees.get_extra_state()["text"].count("\nTree=") == rounds
+        grown.append(rounds)
+    assert 1 <= grown[1] < grown[0] < 300
+
+
+@pytest.mark.parametrize("earlier", [0, 2000])
+def test_without_an_earlier_day_or_a_later_one_all_trees_are_grown(earlier):
+    trees = Trees(LAYOUT)
+    patient = SETTINGS.model_copy(update={"patience": 1})
+    assert grow(trees, *instances(), patient, earlier=earlier)[1] == SETTINGS.trees
+
+
+def test_the_rounds_are_counted_and_the_held_out_day_is_the_latest_of_the_window(monkeypatch):
     seen = SimpleNamespace()
     honest = Trees.fit
 
-    def spying(trees, codes, *rest):
-        seen.codes = codes[: len(codes)]
-        return honest(trees, codes, *rest)
+    def spying(trees, rows, labels, settings, seed, most, earlier):
+        seen.earlier, seen.rows = earlier, len(rows)
+        return honest(trees, rows, labels, settings, seed, most, earlier)
 
     monkeypatch.setattr(Trees, "fit", spying)
-    train("lightgbm", toy_log())
-    # On the first day everybody is new, so that IDs are hidden.
-    assert (seen.codes[:80, :2] == -2).all() and (seen.codes[:, 0] >= 0).any()
+    log = toy_log()
+    ranker = train("lightgbm", log)
+    first_day = log.between(log.start_ms, log.start_ms + 24 * 3_600_000)
+    assert seen.earlier == len(first_day.exposures) < seen.rows
+    text = ranker.learner.module.get_extra_state()["text"]
+    assert ranker.strategy_state["rounds"] == text.count("\nTree=")
 
 
 def with_blocks(size, **trees):
@@ -195,7 +237,7 @@ def test_trees_grown_piece_by_piece_are_those_of_the_whole_matrix():
     whole, pieces = (train("lightgbm", log, settings=with_blocks(size)) for size in (10**6, 100))
     text, other = (r.learner.module.get_extra_state()["text"] for r in (whole, pieces))
     assert text == other
-    assert whole.losses == pieces.losses and whole.strategy_state == {"left_out": 0}
+    assert whole.losses == pieces.losses and whole.strategy_state["left_out"] == 0
 
 
 def test_of_a_large_window_a_random_sample_is_taken_and_the_rest_is_counted():

@@ -115,6 +115,6 @@ def test_every_dense_parameter_learns(system: str) -> None:
     batch = ranker.instances(later.exposures, later).batch(torch.arange(200).numpy()[None])
     loss, rows, dense = loss_and_gradients(learner, batch)
     assert torch.isfinite(torch.tensor(loss)) and torch.isfinite(rows).all()
-    unseen = {"encoder.unit.rest.0.bias"}  # shifts every score alike, and a softmax does not see it
+    unseen = {"encoder.din.unit.rest.0.bias"}  # shifts every score alike, and a softmax does not see it
     for name, gradient in zip(names, dense, strict=True):
         assert torch.isfinite(gradient).all() and (gradient.abs().max() > 0 or name in unseen), name
