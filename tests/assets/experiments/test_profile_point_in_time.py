@@ -16,6 +16,7 @@ from assets.experiments.profilers.folds import Fold
 from assets.experiments.profilers.settings import ProfileEvalSettings
 from assets.experiments.profilers.systems import PROFILE_SYSTEMS
 from models.profiling.data import ProfileData, PurchaseLog
+from models.profiling.modality import MODALITIES
 from tests.models.profiling.later import born, changed_after, data_of, joined, moved
 from tests.models.profiling.toy import AS_OF, toy_log
 
@@ -40,6 +41,7 @@ LEARNED: dict[str, Callable[[Any], list[Any]]] = {
     "meta_profile_prior": _prior_and_gains,
     "modality_purchases": _prior_and_gains,
     "modality_all": _prior_and_gains,
+    **{f"modality_without_{one}": _prior_and_gains for one in MODALITIES if one != "purchases"},
 }
 
 
