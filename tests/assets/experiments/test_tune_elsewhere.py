@@ -60,7 +60,7 @@ def test_an_exported_study_runs_elsewhere_and_is_recorded_at_home(tmp_path):
     assert json.loads(there.read_text())["systems"] == json.loads(before)["systems"] and "fm" in shown
     if default_aucs(there) != default_aucs(here):
         pytest.xfail(
-            "training from stored partitions and from a history in memory no longer agree to the bit"
+            "training from stored partitions and from a history in memory do not agree to the bit"
         )
 
 
