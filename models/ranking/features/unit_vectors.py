@@ -28,9 +28,19 @@ class UnitVectors:
         self._is_made = np.ones(1, bool)
 
     @classmethod
-    def of(cls, table: EntityTable, width: int) -> UnitVectors:
-        """With mean and components of the vectors in the table; all numbers where V is at most `width`."""
-        sample = table.stored.sample(SAMPLE).astype(np.float64)
+    def of(cls, table: EntityTable, met: np.ndarray, width: int) -> UnitVectors:
+        """With mean and components of the vectors of `met`; all numbers where V is at most `width`.
+
+        Args:
+            table: of users or items.
+            met: int64 [n] ascending, those of the events at hand: what else is described, and in which order
+                it came, must not count.
+            width: of the components.
+        """
+        positions = table.vector_positions(met)
+        positions = positions[positions >= 0]
+        few = np.linspace(0, len(positions) - 1, min(len(positions), SAMPLE)).astype(np.int64)
+        sample = table.stored.take(positions[few]).astype(np.float64)
         size = table.vector_width
         centre = sample.mean(axis=0) if len(sample) else np.zeros(size)
         components = np.empty((size, 0), np.float32)

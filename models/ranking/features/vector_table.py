@@ -58,11 +58,6 @@ class VectorTable:
             first += len(segment)
         return out.reshape(*positions.shape, self.width)
 
-    def sample(self, most: int) -> np.ndarray:
-        """At most so many of the vectors, evenly from the first to the last: float32 [n, V]."""
-        count = len(self)
-        return self.take(np.unique(np.linspace(0, count - 1, min(count, most)).astype(np.int64)))
-
     def arrays(self) -> dict[str, np.ndarray]:
         """The segments by number."""
         return {str(number): segment for number, segment in enumerate(self._segments)}

@@ -71,7 +71,10 @@ class ContentVectors:
     ) -> ContentVectors:
         """Start from the vectors and the clicks received by now."""
         clicks = adjacencies_of(events, lambda log: latest_clicks(log, lists)) if lists.lists else {}
-        users, items = (UnitVectors.of(table, width) for table in (features.users, features.items))
+        users, items = (
+            UnitVectors.of(table, met, width)
+            for table, met in zip((features.users, features.items), _met(events), strict=True)
+        )
         return cls(users, items, clicks, lists)
 
     @classmethod
@@ -198,6 +201,16 @@ class ContentReader(SystemSettings):
         assert self.content is not None
         k = self.content.history if layout.vectors[1] else 0
         return BehaviourSettings(internal=k, external=k if self.features.external else 0)
+
+
+def _met(events: EventDays) -> tuple[np.ndarray, np.ndarray]:
+    """The users and the items of some days' exposures and external clicks, int64 [n] ascending each."""
+    users, items = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+    for day in events:
+        for part in (day.exposures, day.external):
+            users.append(np.unique(part.user).astype(np.int64))
+            items.append(np.unique(part.item).astype(np.int64))
+    return np.unique(np.concatenate(users)), np.unique(np.concatenate(items))
 
 
 def content_matrix(content: ContentBatch) -> np.ndarray:

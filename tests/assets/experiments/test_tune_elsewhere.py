@@ -58,10 +58,8 @@ def test_an_exported_study_runs_elsewhere_and_is_recorded_at_home(tmp_path):
     before = there.read_text()
     shown = hourfold(*asked, "--out", there, "--write")  # records it: nothing is run again
     assert json.loads(there.read_text())["systems"] == json.loads(before)["systems"] and "fm" in shown
-    if default_aucs(there) != default_aucs(here):
-        pytest.xfail(
-            "training from stored partitions and from a history in memory do not agree to the bit"
-        )
+    # Home trains from stored partitions, elsewhere from a history in memory: the same to the bit.
+    assert default_aucs(there) == default_aucs(here)
 
 
 def test_a_file_of_days_alone_is_refused(tmp_path):

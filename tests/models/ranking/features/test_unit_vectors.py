@@ -30,7 +30,7 @@ def test_few_numbers_hold_what_many_did(vectors):
     centred /= np.linalg.norm(centred, axis=1, keepdims=True)
     table = EntityTable.of(described(vectors))
     for width in (4, 40, 64):
-        read = UnitVectors.of(table, width)
+        read = UnitVectors.of(table, np.arange(500), width)
         made, is_known = read.take(np.arange(500))
         assert made.shape == (500, min(width, 40)) and read.width == min(width, 40)
         np.testing.assert_array_equal(is_known, known)
@@ -41,7 +41,7 @@ def test_few_numbers_hold_what_many_did(vectors):
 
 def test_a_vector_does_not_depend_on_those_asked_for_with_it(vectors):
     table = EntityTable.of(described(vectors))
-    at_once, one_by_one = UnitVectors.of(table, 8), UnitVectors.of(table, 8)
+    at_once, one_by_one = UnitVectors.of(table, np.arange(500), 8), UnitVectors.of(table, np.arange(500), 8)
     whole, _ = at_once.take(np.arange(500))
     for index in (77, 3, 499, 0, 250):
         np.testing.assert_array_equal(one_by_one.take(np.array([index]))[0][0], whole[index])
@@ -53,7 +53,7 @@ def test_a_vector_does_not_depend_on_those_asked_for_with_it(vectors):
 def test_newcomers_are_seen_at_once_and_the_table_may_grow(vectors, monkeypatch):
     monkeypatch.setattr(unit_vectors, "_ROWS", 16)
     table = EntityTable.of(described(vectors[:400]))
-    read = UnitVectors.of(table, 8)
+    read = UnitVectors.of(table, np.arange(500), 8)
     late, (before, known) = described(vectors[400:], first=400), read.take(np.arange(400, 500))
     assert not before.any() and not known.any()
     brought, known = read.take(np.arange(390, 500), late)
@@ -66,7 +66,7 @@ def test_newcomers_are_seen_at_once_and_the_table_may_grow(vectors, monkeypatch)
 
 def test_a_training_before_the_first_vector_reads_none_later(vectors):
     table = EntityTable.of(described(vectors[:3, :0]))
-    read = UnitVectors.of(table, 8)
+    read = UnitVectors.of(table, np.arange(500), 8)
     table.append(np.arange(3, 6), described(vectors[:3], first=3))
     made, known = read.take(np.arange(6).reshape(2, 3))
     assert made.shape == (2, 3, 0) and not known.any()
@@ -75,8 +75,18 @@ def test_a_training_before_the_first_vector_reads_none_later(vectors):
 def test_large_tables_are_sampled_from_end_to_end(vectors, monkeypatch):
     monkeypatch.setattr(unit_vectors, "SAMPLE", 20)
     table = EntityTable.of(described(vectors))
-    sample = table.stored.sample(20)
     known = vectors[~np.isnan(vectors).any(axis=1)]
-    assert len(sample) == 20 and (sample[0] == known[0]).all() and (sample[-1] == known[-1]).all()
-    np.testing.assert_allclose(UnitVectors.of(table, 8).centre, sample.mean(0), rtol=1e-5)
-    assert len(EntityTable.of(described(vectors[:0])).stored.sample(5)) == 0
+    chosen = known[np.linspace(0, len(known) - 1, 20).astype(np.int64)]
+    read = UnitVectors.of(table, np.arange(500), 8)
+    np.testing.assert_allclose(read.centre, chosen.mean(0), rtol=1e-5)
+
+
+def test_only_those_that_were_met_count_and_in_whatever_order_they_came(vectors):
+    rng = np.random.default_rng(1)
+    met = np.sort(rng.choice(500, 200, replace=False))
+    table, grown = EntityTable.of(described(vectors)), EntityTable.of(described(vectors[:0]))
+    for part in np.split(rng.permutation(met), 4):
+        grown.append(part, described(vectors))
+    one, other = (UnitVectors.of(each, met, 8) for each in (table, grown))
+    np.testing.assert_array_equal(one.centre, other.centre)
+    np.testing.assert_array_equal(one.components, other.components)
