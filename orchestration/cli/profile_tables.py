@@ -23,7 +23,8 @@ SHORT = {"within_quintiles": "in quintiles"}  #: where a figure's own label is t
 
 def profile_tables(result: ProfileResult, made: str) -> Iterator[Table]:
     """The table of brands and the paired tests at K = 1 and all; the studies' headline and gains."""
-    from assets.experiments.profilers.paired import EVERY, OURS, PURCHASES
+    from assets.experiments.profilers.modality_names import EVERY, PURCHASES
+    from assets.experiments.profilers.paired import OURS
 
     protocol = result.protocol
     title = f"{made}, as of {protocol.as_of}, newcomers of {protocol.horizon_days} days"

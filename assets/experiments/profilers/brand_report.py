@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from assets.experiments.number_format import markdown, number, p_value, ranged
 from assets.experiments.profilers.figured import Difference, Figured
-from assets.experiments.profilers.paired import EVERY, OURS, PURCHASES
-from assets.experiments.profilers.protocol import MODALITIES
+from assets.experiments.profilers.modality_names import EVERY, MODALITIES, PURCHASES
+from assets.experiments.profilers.paired import OURS
 from assets.experiments.profilers.results import ProfilerSummary
 from assets.experiments.profilers.verdicts import verdicts
 from models.metrics import FIGURES

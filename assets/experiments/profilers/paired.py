@@ -15,15 +15,12 @@ import numpy as np
 
 from assets.experiments.profilers import protocol
 from assets.experiments.profilers.figured import Difference
-from assets.experiments.profilers.protocol import MODALITIES
+from assets.experiments.profilers.modality_names import EVERY, MODALITIES, PURCHASES, WITHOUT
 from assets.experiments.profilers.rows import ProfileRow, axes_of, rows_with, table
 from models.metrics import holm
 from models.metrics.growth import mean_interval, wins
 
 OURS = "meta_profile_prior"  #: set against every other system
-PURCHASES = f"{MODALITIES}purchases"  #: what other modalities, none and all are set against
-EVERY = f"{MODALITIES}all"  #: what those without one modality are set against
-WITHOUT = f"{MODALITIES}without_"
 FIGURES = ("aupr", "auroc", "within_quintiles", "top_lift")
 
 

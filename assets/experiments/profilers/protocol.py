@@ -49,7 +49,6 @@ ONE_SHOT = (1, 8)  #: customers and others
 SUPPORTS: tuple[int | None, ...] = (1, 5, 20, None)  #: customers in the table of brands; None: all
 RATIOS = tuple(0.5 / 2**step for step in range(7))  #: customers to others (Fig. 4)
 IMBALANCE_OTHERS = 256  #: others in the imbalance study, where a brand and its log have so many
-MODALITIES = "modality_"  #: what the names of the systems of the study of modalities begin with
 WAYS = 9  #: of the OOD study, the target's included
 TOP, TOP_SHARE = 300, 0.1  #: of the test users, whichever are fewer: the first of a ranking, for its lift
 

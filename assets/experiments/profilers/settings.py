@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, mo
 
 from assets.common.options import ALL, Names, Seeds, Written, distinct
 from assets.experiments.profilers.brand_list import lines_of
-from assets.experiments.profilers.protocol import MODALITIES
+from assets.experiments.profilers.modality_names import MODALITIES
 from assets.experiments.profilers.size_band import TABLE_BRANDS, SizeBand
 from assets.experiments.record import Record, key_of
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from assets.common.provenance import flat
 from assets.experiments.profilers import networks
 from assets.experiments.profilers.folds import Fold
-from assets.experiments.profilers.protocol import MODALITIES as PREFIX
+from assets.experiments.profilers.modality_names import MODALITIES as PREFIX
 from models.profiling.modality import MODALITIES, Modality
 from models.profiling.opponents import activity_alone, cosine_to_customers, ridge_on_spend, user_prior
 
