@@ -76,8 +76,7 @@ class Trees(nn.Module):
     def matrix(self, batch: Batch) -> np.ndarray:
         """What the trees read of a batch, float32 [T · B, C]; NaN where a number is unknown.
 
-        A category that is missing (negative) or was not seen in training goes LightGBM's way of missing
-        values.
+        A category that is missing or was not seen in training goes LightGBM's way of missing values.
 
         Raises:
             ValueError: the batch carries no codes.
@@ -85,7 +84,8 @@ class Trees(nn.Module):
         if batch.codes is None:
             raise ValueError("trees read the codes of a batch, and this one carries none")
         codes = batch.codes.reshape(-1, batch.codes.shape[-1])[:, self.columns].cpu().numpy()
-        return np.concatenate([codes.astype(np.float32), numbers_of(batch, self.layout)], axis=1)
+        known = np.where(codes < 0, np.float32(np.nan), codes.astype(np.float32))  # LightGBM warns of negatives
+        return np.concatenate([known, numbers_of(batch, self.layout)], axis=1)
 
     def fit(
         self,
