@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -42,3 +43,33 @@ class Operations:
                 if len(self.done) == self.kill_at:
                     die()
                 self.done.append((event, paths[0]))
+
+
+def run_apart(process, target, args, delay=None, **kill_at):
+    """Run `target` in a process of its own, which says that it begins and then what it tells.
+
+    Args:
+        process: a multiprocessing context.
+        target: called with `args`, the end of a pipe, and `kill_at`.
+        delay: seconds after which the process is killed; None: it is not killed from outside.
+
+    Returns:
+        what it tells (None if it was killed), and seconds.
+    """
+    here, there = process.Pipe()
+    child = process.Process(target=target, args=(*args, there), kwargs=kill_at)
+    child.start()
+    there.close()
+    try:
+        assert here.recv() == "begins"
+        began = time.perf_counter()
+        if delay is not None:
+            here.poll(delay)
+            child.kill()
+        try:
+            answer = here.recv()
+        except EOFError:
+            answer = None
+        return answer, time.perf_counter() - began
+    finally:
+        child.join()

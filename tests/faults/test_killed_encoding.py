@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
 
 import numpy as np
 import pytest
@@ -16,30 +15,14 @@ import pytest
 from models.ranking.instances.manifest import STATE
 from tests.assets.ranking.day_logs import DAYS, contents, loaded_in
 from tests.faults import encoder
-from tests.faults.kills import kills
+from tests.faults.kills import kills, run_apart
 
 KILLS = kills("encoding")
 
 
 def run(process, logs, root, kill_at=None, delay=None):
     """Encode in a process of its own; killed at an operation or after a delay. Operations and seconds."""
-    here, there = process.Pipe()
-    child = process.Process(target=encoder.run, args=(logs, root, there, kill_at))
-    child.start()
-    there.close()
-    try:
-        assert here.recv() == "begins"
-        began = time.perf_counter()
-        if delay is not None:
-            here.poll(delay)
-            child.kill()
-        try:
-            operations = here.recv()
-        except EOFError:
-            operations = None
-        return operations, time.perf_counter() - began
-    finally:
-        child.join()
+    return run_apart(process, encoder.run, (logs, root), delay, kill_at=kill_at)
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,6 @@ it, at any operation on files, and at any time.
 from __future__ import annotations
 
 import shutil
-import time
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -20,7 +19,7 @@ from assets.ranking.states import States
 from models.ranking.instances.manifest import BESIDE
 from tests.assets.ranking.day_logs import DAYS, contents, history, loaded_in
 from tests.faults import trainer
-from tests.faults.kills import kills
+from tests.faults.kills import kills, run_apart
 
 KILLS = kills("training")
 VERSION = "v"
@@ -55,23 +54,7 @@ class Undisturbed:
 def run(process, root, system, delay=None, **kill_at):
     """Train in a process of its own; what it tells (None if it was killed), and seconds."""
     folders = [root / "instances" / VERSION / day for day in DAYS]
-    here, there = process.Pipe()
-    child = process.Process(target=trainer.run, args=(root, folders, system, there), kwargs=kill_at)
-    child.start()
-    there.close()
-    try:
-        assert here.recv() == "begins"
-        began = time.perf_counter()
-        if delay is not None:
-            here.poll(delay)
-            child.kill()
-        try:
-            told = here.recv()
-        except EOFError:
-            told = None
-        return told, time.perf_counter() - began
-    finally:
-        child.join()
+    return run_apart(process, trainer.run, (root, folders, system), delay, **kill_at)
 
 
 @pytest.fixture(scope="module")

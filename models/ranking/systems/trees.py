@@ -84,7 +84,8 @@ class Trees(nn.Module):
         if batch.codes is None:
             raise ValueError("trees read the codes of a batch, and this one carries none")
         codes = batch.codes.reshape(-1, batch.codes.shape[-1])[:, self.columns].cpu().numpy()
-        known = np.where(codes < 0, np.float32(np.nan), codes.astype(np.float32))  # LightGBM warns of negatives
+        # Missing to LightGBM either way, but a negative category makes it print a warning.
+        known = np.where(codes < 0, np.float32(np.nan), codes.astype(np.float32))
         return np.concatenate([known, numbers_of(batch, self.layout)], axis=1)
 
     def fit(
