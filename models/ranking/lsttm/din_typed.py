@@ -23,7 +23,7 @@ from models.ranking.features.neighbours import NeighbourIndex, RowView
 from models.ranking.lsttm.click_factors import FactorSettings
 from models.ranking.lsttm.factored_days import FactoredDays
 from models.ranking.lsttm.graph_parts import ENCODER, FACTORS, GraphParts, PartsIndex
-from models.ranking.lsttm.numbers import Numbers, NumberSettings
+from models.ranking.lsttm.numbers import Numbers, NumberSettings, NumbersReader
 from models.ranking.lsttm.typed_din import TypedDIN
 from models.ranking.lsttm.typed_events import TypedIndex, TypedSettings
 from models.ranking.systems.content import ContentFields, ContentReader
@@ -71,7 +71,7 @@ class DINTyped(DeepFM):
         return vectors.unflatten(-1, (-1, rows_RW.shape[-1] - 1))
 
 
-class DINTypedSettings(ContentReader):
+class DINTypedSettings(NumbersReader, ContentReader):
     """DeepFM with all features and a DIN encoder over typed events."""
 
     kind: Literal["din_typed"] = "din_typed"  #: names the class
@@ -82,16 +82,6 @@ class DINTypedSettings(ContentReader):
     long_term: bool = False  #: also the user's long-term vector, as one more field
     #: counts and factors of the click graph that are read as numbers; None: embeddings alone
     numbers: NumberSettings | None = None
-
-    @property
-    def reads_codes(self) -> bool:
-        """Counts that are read as numbers come as codes."""
-        return self.numbers is not None
-
-    @property
-    def graph_factors(self) -> FactorSettings | None:
-        """See `SystemSettings.graph_factors`."""
-        return None if self.numbers is None else self.numbers.factors
 
     @property
     def uses_long_term(self) -> bool:

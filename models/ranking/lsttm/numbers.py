@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise as adjacent
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -39,6 +40,23 @@ class NumberSettings(Settings):
     number_scale: float = 0.3  #: of counts on their way into the network, beside embeddings near zero
     #: of factors on that way; small, since most users have few clicks and a vector has many numbers
     factor_scale: float = 0.1
+
+
+class NumbersReader:
+    """Settings of a system whose field `numbers` may ask for them: what follows from it."""
+
+    if TYPE_CHECKING:  # the field is the system's own, in the place where its settings were always written
+        numbers: NumberSettings | None
+
+    @property
+    def reads_codes(self) -> bool:
+        """Counts that are read as numbers come as codes."""
+        return self.numbers is not None
+
+    @property
+    def graph_factors(self) -> FactorSettings | None:
+        """See `SystemSettings.graph_factors`."""
+        return None if self.numbers is None else self.numbers.factors
 
 
 class Numbers(nn.Module):

@@ -15,12 +15,17 @@ from models.layers.mlp import Dense
 from models.ranking.features.codes import Layout
 from models.ranking.features.event_log import EventDays
 from models.ranking.features.neighbours import NeighbourIndex, RowView
-from models.ranking.lsttm.click_factors import FactorSettings
 from models.ranking.lsttm.encoders import AnyEncoder, ClickGraphSettings
 from models.ranking.lsttm.factored_days import FactoredDays
 from models.ranking.lsttm.graph_parts import CLICKS, ENCODER, FACTORS, PartsIndex
 from models.ranking.lsttm.model import LSTTM, RankerColumns, dense_group
-from models.ranking.lsttm.numbers import Numbers, NumbersDeepFM, NumberSettings, skip_draws
+from models.ranking.lsttm.numbers import (
+    Numbers,
+    NumbersDeepFM,
+    NumberSettings,
+    NumbersReader,
+    skip_draws,
+)
 from models.ranking.systems.behaviours import BehaviourIndex, BehaviourSettings
 from models.ranking.systems.content import ContentReader
 from models.ranking.systems.deepfm import DeepFM
@@ -33,7 +38,7 @@ from models.ranking.training.temporal_maml import TemporalMAML
 from models.ranking.training.temporal_tasks import TaskSettings
 
 
-class LSTTMSettings(ContentReader):
+class LSTTMSettings(NumbersReader, ContentReader):
     """The parts of an LSTTM. What is ours has its printed form as another value, named beside it."""
 
     kind: Literal["lsttm"] = "lsttm"  #: names the class
@@ -62,16 +67,6 @@ class LSTTMSettings(ContentReader):
     def uses_long_term(self) -> bool:
         """Whether u^l comes from the long-term graph of the day."""
         return self.long_term and self.fusion != "short_only" and not self.short_term.both_sides
-
-    @property
-    def reads_codes(self) -> bool:
-        """Counts that are read as numbers come as codes."""
-        return self.numbers is not None
-
-    @property
-    def graph_factors(self) -> FactorSettings | None:
-        """See `SystemSettings.graph_factors`."""
-        return None if self.numbers is None else self.numbers.factors
 
     def module(self, layout: Layout, generator: torch.Generator) -> LSTTM:
         """The parts in the order in which their weights are drawn."""

@@ -15,10 +15,9 @@ from models.ranking.features.batch import Batch
 from models.ranking.features.codes import Layout
 from models.ranking.features.event_log import EventDays
 from models.ranking.features.neighbours import NeighbourIndex, RowView
-from models.ranking.lsttm.click_factors import FactorSettings
 from models.ranking.lsttm.factored_days import FactoredDays
 from models.ranking.lsttm.graph_parts import CLICKS, FACTORS, GraphParts, PartsIndex
-from models.ranking.lsttm.numbers import Numbers, NumberSettings
+from models.ranking.lsttm.numbers import Numbers, NumberSettings, NumbersReader
 from models.ranking.systems.fields import FieldRanker, FieldSettings, field_sums
 from models.ranking.training.loop import TrainingSettings
 from models.ranking.training.search_space import TRAINING, TWO_SPEED
@@ -65,23 +64,13 @@ class DeepFM(FieldRanker):
         return logits + (values @ self.numbers.linear).squeeze(-1)
 
 
-class DeepFMSettings(FieldSettings):
+class DeepFMSettings(NumbersReader, FieldSettings):
     """DeepFM over the fields of the shared feature pipeline and the mean of a user's latest clicks."""
 
     kind: Literal["deepfm"] = "deepfm"  #: names the class
     hidden: tuple[int, ...] = (128, 64)  #: widths of the network's hidden layers
     #: counts and factors of the click graph that are read as numbers; None: embeddings alone
     numbers: NumberSettings | None = None
-
-    @property
-    def reads_codes(self) -> bool:
-        """Counts that are read as numbers come as codes."""
-        return self.numbers is not None
-
-    @property
-    def graph_factors(self) -> FactorSettings | None:
-        """See `SystemSettings.graph_factors`."""
-        return None if self.numbers is None else self.numbers.factors
 
     def module(self, layout: Layout, generator: torch.Generator) -> DeepFM:
         """See `SystemSettings.module`."""
