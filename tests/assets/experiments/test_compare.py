@@ -13,10 +13,11 @@ from assets.common.options import days_named
 from assets.experiments.comparison import scores as scoring
 from assets.experiments.comparison.compact_json import dumped, read
 from assets.experiments.comparison.prepare import prepare
-from assets.experiments.comparison.run import _left, compare
+from assets.experiments.comparison.run import compare
 from assets.experiments.comparison.settings import CompareSettings, systems_named
 from assets.experiments.comparison.systems import chosen_long_term, chosen_systems, overridden
 from assets.experiments.comparison.truth import day_columns, probabilities
+from assets.experiments.comparison.units import GraphUnit, left_to_score, planned
 from assets.experiments.source_logs import read_day
 from models.metrics import auc
 from models.ranking.registry import SYSTEMS
@@ -257,14 +258,51 @@ def test_a_killed_comparison_goes_on_where_it_was(logs, whole, tmp_path, monkeyp
     assert resumed.rows == whole.rows, "resumed and uninterrupted results differ"
 
 
-def test_no_graph_is_trained_twice_and_every_piece_is_left_once():
+def plan_of(asked, scored, folder):
+    """Units of what is not scored; the first day's exposures are described already."""
+    windows = {(name, day): None for name in asked.systems for day in asked.days}
+    return planned(asked, None, left_to_score(asked, scored), windows, folder, {"1"})
+
+
+def test_no_graph_is_trained_twice_and_every_system_is_left_once(tmp_path):
     asked = settings(systems=("lsttm", "deepfm", "fm", "lsttm_typed"), days=("1", "2"), seeds=(0, 1))
-    pieces = _left(asked, {("lsttm", "1", 0), ("deepfm", "2", 1), ("fm", "2", 1)})
-    left = [(name, day, seed) for day, seed, names in pieces for name in names]
-    assert len(left) == len(set(left)) == 4 * 2 * 2 - 3
-    sharing = [(day, seed) for day, seed, names in pieces if any(name.startswith("lsttm") for name in names)]
-    assert len(sharing) == len(set(sharing)) == 4
-    assert len(pieces) == 4 + 3
+    scored = {("lsttm", "1", 0), ("deepfm", "2", 1), ("fm", "2", 1)}
+    scored |= {("lsttm", "2", 0), ("lsttm_typed", "2", 0)}
+    plan = plan_of(asked, scored, tmp_path)
+    scoring = [unit for unit in plan.units if not isinstance(unit, GraphUnit)]
+    left = [(unit.system, unit.day, unit.seed) for unit in scoring]
+    assert len(left) == len(set(left)) == 4 * 2 * 2 - 5 and not set(left) & scored
+    graphs = [(unit.day, unit.seed) for unit in plan.units if isinstance(unit, GraphUnit)]
+    assert graphs == [("1", 0), ("1", 1), ("2", 1)]
+    for number, unit in enumerate(plan.units):
+        graph = plan.needs.get(number)
+        assert (graph is not None) == (getattr(unit, "long_term", None) is not None)
+        if graph is not None:
+            needed = plan.units[graph]
+            assert (needed.day, needed.seed, needed.path) == (unit.day, unit.seed, unit.long_term)
+    assert [unit.day for unit in scoring if unit.facts] == ["2"], "once a day, where it is not there"
+
+
+def test_the_longest_begin_first_and_stored_graphs_are_taken(tmp_path):
+    asked = settings(systems=("fm", "lsttm_typed", "deepfm", "lsttm"))
+    (tmp_path / f"long_term.{DAY}.0.npz").touch()
+    plan = plan_of(asked, (), tmp_path)
+    assert [unit.system for unit in plan.units] == ["lsttm_typed", "lsttm", "deepfm", "fm"]
+    assert not plan.needs and sum(unit.long_term is not None for unit in plan.units) == 2
+
+
+def test_a_graph_that_fails_is_the_reason_of_its_systems(logs, tmp_path, monkeypatch):
+    from models.ranking.lsttm import long_term_mornings
+
+    def fails(*args, **options):
+        raise ValueError("no clicks at all")
+
+    monkeypatch.setattr(long_term_mornings, "train_long_term_days", fails)
+    compared = compare(settings(systems=("fm", "lsttm_no_meta")), logs, tmp_path / "c.json")
+    assert [(entry.system, entry.reason) for entry in compared.failed] == [
+        ("lsttm_no_meta", f"{DAY}, seed 0: no clicks at all")
+    ]
+    assert list(compared.systems) == ["fm"]
 
 
 @pytest.mark.slow
