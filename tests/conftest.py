@@ -38,7 +38,7 @@ def _own_home(_homes, monkeypatch):
 
 @pytest.fixture(autouse=True)
 def _tables_made_once():
-    """The tables of a process's first MLflow store are copied into its later ones: fifty migrations a home."""
+    """Tables of a process's first MLflow store are copied into its later ones: they take fifty migrations."""
     utils = sys.modules.get("mlflow.store.db.utils")
     if utils is not None and not isinstance(utils._initialize_tables, partial):
         utils._initialize_tables = partial(_copied_tables, utils._initialize_tables, [])
