@@ -5,13 +5,14 @@ from __future__ import annotations
 import multiprocessing
 import queue
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 Emit = Callable[[Any], None]
 Work = Callable[[Any, Emit], None]
-Needs = Mapping[int, int]  #: number of a unit → number of the earlier unit that must be over before it begins
+#: number of a unit → numbers of earlier units that must be over before it begins
+Needs = Mapping[int, Collection[int]]
 
 POLL_SECONDS = 1.0
 
@@ -35,14 +36,14 @@ def run_units(
     """Call `work(unit, emit)` for every unit; what it emits reaches `on_result` here, in order of arrival.
 
     With one worker everything runs in this process, in order. With more, processes are *spawned* (a forked
-    torch may hang), so `work` and the units must be picklable; an idle one takes the first unit whose need
-    is met. The first failure ends the other workers; what was handed over before it stands.
+    torch may hang), so `work` and the units must be picklable; an idle one takes the first unit whose needs
+    are met. The first failure ends the other workers; what was handed over before it stands.
 
     Raises:
         ValueError: a unit needs one that does not come before it.
         WorkerFailed: a worker process raised, or was killed.
     """
-    if late := [number for number, needed in (needs or {}).items() if not 0 <= needed < number]:
+    if late := [number for number, needed in (needs or {}).items() if not max(needed, default=-1) < number]:
         raise ValueError(f"units {late} need others that do not come before them")
     if workers == 1:
         for unit in units:
@@ -80,7 +81,7 @@ class _Plan:
     def hand_out(self, workers: int) -> None:
         """Give units to the workers that have none, as far as their needs are met."""
         idle = workers - (len(self.units) - len(self.waiting) - len(self.over))
-        ready = [number for number in self.waiting if self.needs.get(number) in {None, *self.over}]
+        ready = [number for number in self.waiting if self.over.issuperset(self.needs.get(number, ()))]
         for number in ready[:idle]:
             self.waiting.remove(number)
             self.tasks.put((number, self.units[number]))

@@ -6,6 +6,7 @@ import pytest
 
 from assets.experiments.comparison.prepare import prepare
 from tests.faults import comparer
+from tests.tiny_source import tiny_source
 
 DAYS = "days scored"
 TOTAL = len(comparer.SETTINGS.systems) * len(comparer.SETTINGS.seeds)
@@ -40,7 +41,8 @@ def without_clock(path):
 
 
 @pytest.mark.slow
-def test_a_killed_comparison_goes_on_where_it_was(process, tmp_path, monkeypatch):
+def test_a_killed_comparison_goes_on_where_it_was(process, tmp_path, tmp_path_factory, monkeypatch):
+    tiny_source(tmp_path_factory, tmp_path / "home")
     monkeypatch.setenv("HOURFOLD_HOME", str(tmp_path / "home"))
     logs = prepare(comparer.SETTINGS, None)
     whole, cut = tmp_path / "whole.json", tmp_path / "cut.json"

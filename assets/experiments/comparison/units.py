@@ -10,6 +10,7 @@ from pathlib import Path
 from assets.experiments.comparison.settings import CompareSettings
 from assets.experiments.comparison.systems import chosen_systems
 from assets.experiments.source_logs import Logs
+from assets.experiments.workers import Needs
 from assets.ranking.window_days import WindowFolders
 
 Piece = tuple[str, str, int]  #: system, day, seed
@@ -45,7 +46,7 @@ class Plan:
     """Units in the order in which they are to be begun; `needs` as for `run_units`."""
 
     units: tuple[GraphUnit | ScoringUnit, ...]
-    needs: Mapping[int, int]
+    needs: Needs
 
 
 def planned(
@@ -67,7 +68,7 @@ def planned(
     """
     systems = chosen_systems(settings)
     units: list[GraphUnit | ScoringUnit] = []
-    needs: dict[int, int] = {}
+    needs: dict[int, tuple[int]] = {}
     described = set(facts_of)
     for (day, seed), pieces in groupby(left, key=lambda piece: piece[1:]):
         names = [name for name, *_ in pieces]
@@ -79,7 +80,7 @@ def planned(
         for name in names:
             reads = systems[name].uses_long_term
             if reads and graphs is not None:
-                needs[len(units)] = graphs
+                needs[len(units)] = (graphs,)
             shared = path if reads else None
             window, facts = windows[name, day], day not in described
             units.append(ScoringUnit(settings, logs, day, seed, name, window, shared, facts))

@@ -21,8 +21,7 @@ from assets.experiments.tuning.workers import (
     StudyUnit,
     days_read,
     graph_path,
-    run_study,
-    train_graph,
+    work_on,
 )
 from assets.experiments.windows import INSTANCES
 from assets.ranking.window_days import longest
@@ -56,12 +55,17 @@ def tune(
     try:
         prepared = {name: getattr(SYSTEMS[name], settings.size) for name in remaining}
         read.prepare(prepared, study.folder / INSTANCES, study.report)
-        study.run(train_graph, _graphs(settings, read, study.folder, remaining), workers)
-        units = [
+        graphs = _graphs(settings, read, study.folder, remaining)
+        studies = [
             StudyUnit(settings, read, name, tuple(row.trial for row in finished[name]), study.folder)
             for name in reversed(remaining)  # the registry ends with what takes longest
         ]
-        study.run(run_study, units, workers)
+        needs = {
+            number: range(len(graphs))
+            for number, unit in enumerate(studies, start=len(graphs))
+            if prepared[unit.name].uses_long_term
+        }
+        study.run(work_on, [*graphs, *studies], workers, needs)
     finally:
         days_read.cache_clear()
     finished = _finished(trials, [*earlier, *study.rows])

@@ -42,12 +42,21 @@ class StudyUnit:
     folder: Path  #: of partial results
 
 
+def work_on(unit: GraphUnit | StudyUnit, emit: Emit) -> None:
+    """Train graphs, or run trials; see `train_graph` and `run_study`."""
+    if unit.settings.device == "cpu":
+        use_threads()
+    if isinstance(unit, GraphUnit):
+        train_graph(unit, emit)
+    else:
+        run_study(unit, emit)
+
+
 def run_study(unit: StudyUnit, emit: Emit) -> None:
     """Do what remains of one system's study, and emit each trial as it ends."""
     from models.ranking.registry import SYSTEMS
 
     settings, entry = unit.settings, SYSTEMS[unit.name]
-    _one_thread(settings)
     own = unit.folder / f"{INSTANCES} of {unit.name}"
     long_term = None
     if getattr(entry, settings.size).uses_long_term:
@@ -92,7 +101,6 @@ def train_graph(unit: GraphUnit, emit: Emit) -> None:
     from models.ranking.registry import long_term_settings
 
     settings = unit.settings
-    _one_thread(settings)
 
     def report(stage: str, done: int, total: int) -> None:
         emit(WorkProgress(f"{settings.days[unit.day]} {stage}", done, total))
@@ -117,8 +125,3 @@ def days_read(read: ReadDays, shared: Path, own: Path) -> Sequence[Day]:
 def graph_path(folder: Path, day: str) -> Path:
     """Where the long-term vectors before a day lie while a study runs."""
     return folder / f"long_term.{day}.npz"
-
-
-def _one_thread(settings: TuneSettings) -> None:
-    if settings.device == "cpu":
-        use_threads()

@@ -21,8 +21,7 @@ from assets.experiments.comparison.units import GraphUnit, left_to_score, planne
 from assets.experiments.source_logs import read_day
 from models.metrics import auc
 from models.ranking.registry import SYSTEMS
-
-DAY = "2025-03-05"
+from tests.tiny_source import DAY, tiny_source
 
 
 def settings(**changes):
@@ -34,7 +33,9 @@ def settings(**changes):
 def logs(tmp_path_factory):
     """A tiny simulated source that has passed the real gate, in a home of this module's own."""
     before = os.environ.get("HOURFOLD_HOME")
-    os.environ["HOURFOLD_HOME"] = str(tmp_path_factory.mktemp("compare"))
+    home = tmp_path_factory.mktemp("compare")
+    tiny_source(tmp_path_factory, home)
+    os.environ["HOURFOLD_HOME"] = str(home)
     try:
         yield prepare(settings(), None)
     finally:
@@ -152,25 +153,24 @@ def test_a_diverged_system_is_named_and_the_others_are_as_without_it(logs, resul
     assert read(json.loads((tmp_path / "c.json").read_text())).failed == compared.failed
 
 
-@pytest.mark.parametrize("wrong", [np.nan, np.inf])
-def test_a_system_whose_scores_are_no_numbers_has_no_figure(logs, result, tmp_path, monkeypatch, wrong):
+def test_systems_whose_scores_are_no_numbers_have_no_figure(logs, result, tmp_path, monkeypatch):
     from models.ranking.ranker import Ranker
 
-    plain = Ranker.score_details
+    plain, wrong = Ranker.score_details, {"fm": np.nan, "item_rate": np.inf}
 
     def broken(self, hour):
         details = plain(self, hour)
-        if self.settings.kind == "fm" and len(details["probability"]):
-            details["probability"][0] = wrong
+        if self.settings.kind in wrong and len(details["probability"]):
+            details["probability"][0] = wrong[self.settings.kind]
         return details
 
     monkeypatch.setattr(Ranker, "score_details", broken)
-    compared = compare(settings(systems=("fm", "deepfm")), logs, tmp_path / "c.json")
-    (failed,) = compared.failed
-    assert failed.system == "fm" and "1 of " in failed.reason and "not finite" in failed.reason
+    compared = compare(settings(systems=("item_rate", "fm", "deepfm")), logs, tmp_path / "c.json")
+    assert [entry.system for entry in compared.failed] == ["item_rate", "fm"]
+    assert all("1 of " in entry.reason and "not finite" in entry.reason for entry in compared.failed)
     assert [entry.auc for entry in compared.summary] == [result.systems["deepfm"].auc]
-    with pytest.raises(ValueError, match=r"no system could be compared\. fm: .* not finite"):
-        compare(settings(systems=("fm",)), logs, tmp_path / "alone.json")
+    with pytest.raises(ValueError, match=r"no system could be compared\. item_rate: .* not finite"):
+        compare(settings(systems=("item_rate",)), logs, tmp_path / "alone.json")
 
 
 def test_pooled_periods_weigh_exposures(result, logs):
@@ -275,11 +275,11 @@ def test_no_graph_is_trained_twice_and_every_system_is_left_once(tmp_path):
     graphs = [(unit.day, unit.seed) for unit in plan.units if isinstance(unit, GraphUnit)]
     assert graphs == [("1", 0), ("1", 1), ("2", 1)]
     for number, unit in enumerate(plan.units):
-        graph = plan.needs.get(number)
-        assert (graph is not None) == (getattr(unit, "long_term", None) is not None)
-        if graph is not None:
-            needed = plan.units[graph]
-            assert (needed.day, needed.seed, needed.path) == (unit.day, unit.seed, unit.long_term)
+        needed = [plan.units[graph] for graph in plan.needs.get(number, ())]
+        reads = getattr(unit, "long_term", None) is not None
+        assert [(graph.day, graph.seed, graph.path) for graph in needed] == (
+            [(unit.day, unit.seed, unit.long_term)] if reads else []
+        )
     assert [unit.day for unit in scoring if unit.facts] == ["2"], "once a day, where it is not there"
 
 

@@ -135,10 +135,10 @@ def test_every_unit_is_worked_once(workers):
 
 
 def write_after(unit, emit):
-    """Waits for the file that it is given, and writes its own."""
+    """Refuses to begin before some files are there, and writes its own."""
     own, needed = unit
-    assert needed is None or needed.exists(), "begun too early"
-    time.sleep(0.2 * (needed is None))
+    assert all(path.exists() for path in needed), "begun too early"
+    time.sleep(0.2 * (not needed))
     own.touch()
     emit(own.name)
 
@@ -147,11 +147,11 @@ def write_after(unit, emit):
 def test_a_unit_begins_once_what_it_needs_is_over(workers, tmp_path):
     first, second, third = (tmp_path / name for name in ("first", "second", "third"))
     found: list[str] = []
-    units = [(first, None), (second, first), (third, None)]
-    run_units(write_after, units, workers, found.append, {1: 0})
+    units = [(first, ()), (third, ()), (second, (first, third))]
+    run_units(write_after, units, workers, found.append, {2: (0, 1)})
     assert sorted(found) == ["first", "second", "third"]
     with pytest.raises(ValueError, match=r"units \[0\] need"):
-        run_units(write_after, units, workers, found.append, {0: 1})
+        run_units(write_after, units, workers, found.append, {0: (1,)})
 
 
 def test_a_failing_worker_is_told_with_its_traceback():
