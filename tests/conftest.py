@@ -37,11 +37,22 @@ def _own_home(_homes, monkeypatch):
 
 
 @pytest.fixture(autouse=True)
-def _tables_made_once():
-    """Tables of a process's first MLflow store are copied into its later ones: they take fifty migrations."""
-    utils = sys.modules.get("mlflow.store.db.utils")
-    if utils is not None and not isinstance(utils._initialize_tables, partial):
-        utils._initialize_tables = partial(_copied_tables, utils._initialize_tables, [])
+def _databases_made_alike():
+    """A new home's databases cost a second: migrations are read, and MLflow's are run, once a process."""
+    scripts = sys.modules.get("alembic.script.base")
+    if scripts is not None and not isinstance(scripts.ScriptDirectory.from_config, partial):
+        scripts.ScriptDirectory.from_config = partial(_read_once, scripts.ScriptDirectory.from_config, {})
+    mlflow = sys.modules.get("mlflow.store.db.utils")
+    if mlflow is not None and not isinstance(mlflow._initialize_tables, partial):
+        mlflow._initialize_tables = partial(_copied_tables, mlflow._initialize_tables, [])
+
+
+def _read_once(read, known, config):
+    """The migrations of a folder; `known` are those read before."""
+    folder = config.get_main_option("script_location")
+    if folder not in known:
+        known[folder] = read(config)
+    return known[folder]
 
 
 def _copied_tables(made_by_mlflow, made, engine):
