@@ -17,7 +17,7 @@ from assets.experiments.comparison.settings import CompareSettings
 from assets.experiments.comparison.summary import pairs, rows, summary
 from assets.experiments.comparison.systems import LONG_TERM, chosen_long_term, chosen_systems
 from assets.experiments.comparison.truth import truth
-from assets.experiments.comparison.units import Piece, Plan, left_to_score, planned
+from assets.experiments.comparison.units import Piece, WorkPlan, left_to_score, planned
 from assets.experiments.frame import Study
 from assets.experiments.source_logs import Logs, hash_of
 from assets.experiments.windows import INSTANCES, encode_windows
@@ -46,12 +46,7 @@ def compare(
     key = settings.key(data_hash, of_systems)
     study = Study(out, key, DayScore, unit="days scored", progress=progress)
     study.expect(len(settings.systems) * len(settings.days) * len(settings.seeds))
-    scored = {(day.system, day.day, day.seed) for day in study.rows}
-    plan = _plan(settings, logs, left_to_score(settings, scored), study)
-    try:
-        study.run(work_on, plan.units, workers, plan.needs)
-    finally:
-        hours_read.cache_clear()
+    _score(settings, logs, study, workers)
     failed = _failures(settings, study.rows)
     sound = [name for name in settings.systems if name not in failed]
     if not sound:
@@ -88,7 +83,17 @@ def all_settings(settings: CompareSettings) -> dict[str, dict[str, str]]:
     return flattened
 
 
-def _plan(settings: CompareSettings, logs: Logs, left: Sequence[Piece], study: Study[DayScore]) -> Plan:
+def _score(settings: CompareSettings, logs: Logs, study: Study[DayScore], workers: int) -> None:
+    """Score what is not scored yet."""
+    scored = {(day.system, day.day, day.seed) for day in study.rows}
+    plan = _plan(settings, logs, left_to_score(settings, scored), study)
+    try:
+        study.run(work_on, plan.units, workers, plan.needs)
+    finally:
+        hours_read.cache_clear()
+
+
+def _plan(settings: CompareSettings, logs: Logs, left: Sequence[Piece], study: Study[DayScore]) -> WorkPlan:
     """The units of what is left, with the instances to train on, which are encoded first."""
     named = {name for name, *_ in left}
     systems = {name: system for name, system in chosen_systems(settings).items() if name in named}

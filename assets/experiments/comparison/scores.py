@@ -17,7 +17,7 @@ from assets.common.provenance import git_revision
 from assets.experiments.comparison.day_facts import DayFacts, ShownBefore
 from assets.experiments.comparison.parts import DayScore, HourScore, WithinFigures
 from assets.experiments.comparison.systems import chosen_long_term, chosen_systems
-from assets.experiments.comparison.units import GraphUnit, ScoringUnit
+from assets.experiments.comparison.units import MorningsUnit, ScoringUnit
 from assets.experiments.frame import Finished
 from assets.experiments.mornings import load_mornings, save_failure, save_mornings
 from assets.experiments.source_logs import Logs, read_history, read_hours
@@ -60,7 +60,7 @@ def facts_name(day: str) -> str:
     return f"facts.{day}"
 
 
-def work_on(unit: GraphUnit | ScoringUnit, emit: Emit) -> None:
+def work_on(unit: MorningsUnit | ScoringUnit, emit: Emit) -> None:
     """Train graphs, or score a system; see `train_graphs` and `score_unit`."""
     if unit.settings.device == "cpu":
         use_threads()
@@ -68,13 +68,13 @@ def work_on(unit: GraphUnit | ScoringUnit, emit: Emit) -> None:
     def report(stage: str, done: int, total: int) -> None:
         emit(WorkProgress(f"{unit.day} seed {unit.seed} {stage}", done, total))
 
-    if isinstance(unit, GraphUnit):
+    if isinstance(unit, MorningsUnit):
         train_graphs(unit, report)
     else:
         score_unit(unit, emit, report)
 
 
-def train_graphs(unit: GraphUnit, report: Progress) -> None:
+def train_graphs(unit: MorningsUnit, report: Progress) -> None:
     """Store the long-term vectors as of each morning of the longest window of the systems that read them.
 
     Where training fails, the reason is stored in their place.

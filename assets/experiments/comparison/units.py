@@ -17,7 +17,7 @@ Piece = tuple[str, str, int]  #: system, day, seed
 
 
 @dataclass(frozen=True)
-class GraphUnit:
+class MorningsUnit:
     """The long-term graphs of the mornings before a day, for all systems that read them."""
 
     settings: CompareSettings
@@ -37,15 +37,15 @@ class ScoringUnit:
     seed: int
     system: str
     window: WindowFolders  #: partitions before the day
-    long_term: Path | None  #: vectors that a `GraphUnit` wrote; None: the system reads none
+    long_term: Path | None  #: vectors that a `MorningsUnit` wrote; None: the system reads none
     facts: bool  #: whether it also emits what is known of the day's exposures
 
 
 @dataclass(frozen=True)
-class Plan:
+class WorkPlan:
     """Units in the order in which they are to be begun; `needs` as for `run_units`."""
 
-    units: tuple[GraphUnit | ScoringUnit, ...]
+    units: tuple[MorningsUnit | ScoringUnit, ...]
     needs: Needs
 
 
@@ -56,7 +56,7 @@ def planned(
     windows: Mapping[tuple[str, str], WindowFolders],
     folder: Path,
     facts_of: Collection[str],
-) -> Plan:
+) -> WorkPlan:
     """What is left to do: of each day and seed the graphs first, then its systems.
 
     Args:
@@ -67,7 +67,7 @@ def planned(
         facts_of: days whose exposures are described already.
     """
     systems = chosen_systems(settings)
-    units: list[GraphUnit | ScoringUnit] = []
+    units: list[MorningsUnit | ScoringUnit] = []
     needs: dict[int, tuple[int]] = {}
     described = set(facts_of)
     for (day, seed), pieces in groupby(left, key=lambda piece: piece[1:]):
@@ -76,7 +76,7 @@ def planned(
         graphs = None
         if any(systems[name].uses_long_term for name in names) and not path.exists():
             graphs = len(units)
-            units.append(GraphUnit(settings, logs, day, seed, path))
+            units.append(MorningsUnit(settings, logs, day, seed, path))
         for name in names:
             reads = systems[name].uses_long_term
             if reads and graphs is not None:
@@ -85,7 +85,7 @@ def planned(
             window, facts = windows[name, day], day not in described
             units.append(ScoringUnit(settings, logs, day, seed, name, window, shared, facts))
             described.add(day)
-    return Plan(tuple(units), needs)
+    return WorkPlan(tuple(units), needs)
 
 
 def left_to_score(settings: CompareSettings, scored: Collection[Piece]) -> list[Piece]:

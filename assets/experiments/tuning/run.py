@@ -60,12 +60,7 @@ def tune(
             StudyUnit(settings, read, name, tuple(row.trial for row in finished[name]), study.folder)
             for name in reversed(remaining)  # the registry ends with what takes longest
         ]
-        needs = {
-            number: range(len(graphs))
-            for number, unit in enumerate(studies, start=len(graphs))
-            if prepared[unit.name].uses_long_term
-        }
-        study.run(work_on, [*graphs, *studies], workers, needs)
+        study.run(work_on, [*graphs, *studies], workers, _needs(graphs, studies))
     finally:
         days_read.cache_clear()
     finished = _finished(trials, [*earlier, *study.rows])
@@ -81,6 +76,17 @@ def tune(
     )
     study.write(result.model_dump())
     return result
+
+
+def _needs(graphs: Sequence[GraphUnit], studies: Sequence[StudyUnit]) -> dict[int, range]:
+    """What studies wait for, counted with the graphs first: all graphs, where their system reads any."""
+    from models.ranking.registry import SYSTEMS
+
+    return {
+        number: range(len(graphs))
+        for number, unit in enumerate(studies, start=len(graphs))
+        if getattr(SYSTEMS[unit.name], unit.settings.size).uses_long_term
+    }
 
 
 def _trials(settings: TuneSettings) -> dict[str, int]:
