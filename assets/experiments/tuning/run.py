@@ -1,4 +1,4 @@
-"""`hourfold tune`: the same number of trials a system, systems in parallel, resumable.
+"""`hourfold tune`: the same number of trials a system, systems or days of trials in parallel, resumable.
 
 The logs come from whatever gives the validation days when called (`LoggedDays`, `PickledDays`), so that a
 study also runs where there is no warehouse.
@@ -13,6 +13,7 @@ from pathlib import Path
 from assets.experiments.frame import Study
 from assets.experiments.tuning.choice import RULE, summary
 from assets.experiments.tuning.days import ReadDays
+from assets.experiments.tuning.independent import joined, units_left, with_errors, work_on
 from assets.experiments.tuning.results import TuningResult
 from assets.experiments.tuning.settings import TuneSettings
 from assets.experiments.tuning.trial import Trial, TrialRow
@@ -21,12 +22,15 @@ from assets.experiments.tuning.workers import (
     StudyUnit,
     days_read,
     graph_path,
+    mornings_of,
     run_study,
     train_graph,
 )
 from assets.experiments.windows import INSTANCES
 from assets.ranking.window_days import longest
 from models.progress import Progress
+
+Rows = dict[str, list[TrialRow]]  #: system → its trials, in order
 
 
 def tune(
@@ -44,39 +48,75 @@ def tune(
     Trials are kept in `<out>.partial` as they end. The same call after a kill goes on from the last finished
     trial of each system; with more trials than before it goes on from those, finished or killed.
     """
-    from models.ranking.registry import SYSTEMS
-
     key = settings.key(data_hash)
-    study = Study(out, key, TrialRow, unit="trials", progress=progress)
+    alone = settings.sampler == "qmc"
+    study = Study(out, key, TrialRow, unit="days of trials" if alone else "trials", progress=progress)
     earlier = _written(out, key)
-    trials = _trials(settings)
-    finished = _finished(trials, [*earlier, *study.rows])
-    study.expect(sum(trials.values()), sum(map(len, finished.values())))
-    remaining = [name for name in trials if len(finished[name]) < trials[name]]
     try:
-        prepared = {name: getattr(SYSTEMS[name], settings.size) for name in remaining}
-        read.prepare(prepared, study.folder / INSTANCES, study.report)
-        study.run(train_graph, _graphs(settings, read, study.folder, remaining), workers)
-        units = [
-            StudyUnit(settings, read, name, tuple(row.trial for row in finished[name]), study.folder)
-            for name in reversed(remaining)  # the registry ends with what takes longest
-        ]
-        study.run(run_study, units, workers)
+        rows = (_spread if alone else _in_turn)(settings, read, study, earlier, workers)
     finally:
         days_read.cache_clear()
-    finished = _finished(trials, [*earlier, *study.rows])
+        mornings_of.cache_clear()
     result = TuningResult(
         source=settings.source,
         simulated=simulated,
         **settings.model_dump(include={"size", "days", "trials", "seed", "sampler"}),
         data_hash=data_hash,
         key=key,
-        git=", ".join(dict.fromkeys(row.git for rows in finished.values() for row in rows)),
+        git=", ".join(dict.fromkeys(row.git for of_system in rows.values() for row in of_system)),
         rule=RULE,
-        systems={name: summary([row.trial for row in rows]) for name, rows in finished.items()},
+        inherited=settings.inherited(),
+        systems={name: summary([row.trial for row in of_system]) for name, of_system in rows.items()},
     )
     study.write(result.model_dump())
     return result
+
+
+def _in_turn(
+    settings: TuneSettings, read: ReadDays, study: Study[TrialRow], earlier: list[TrialRow], workers: int
+) -> Rows:
+    """Trials that are drawn from those before them: a worker has one system at a time."""
+    trials = _trials(settings)
+    finished = _finished(trials, [*earlier, *study.rows])
+    study.expect(sum(trials.values()), sum(map(len, finished.values())))
+    remaining = [name for name in trials if len(finished[name]) < trials[name]]
+    graphs = _prepared(settings, read, study, remaining)
+    study.run(train_graph, graphs, workers)
+    units = [
+        StudyUnit(settings, read, name, tuple(row.trial for row in finished[name]), study.folder)
+        for name in reversed(remaining)  # the registry ends with what takes longest
+    ]
+    study.run(run_study, units, workers)
+    return _finished(trials, [*earlier, *study.rows])
+
+
+def _spread(
+    settings: TuneSettings, read: ReadDays, study: Study[TrialRow], earlier: list[TrialRow], workers: int
+) -> Rows:
+    """Trials that do not depend on each other: a worker has one day of one trial at a time."""
+    trials, parts = _trials(settings), study.rows
+    finished = _finished(trials, earlier)
+    units = units_left(settings, read, study.folder, trials, finished, parts)
+    study.expect(len(parts) + len(units))
+    names = {unit.name for unit in units}
+    graphs = _prepared(settings, read, study, [name for name in trials if name in names])
+    study.run(work_on, [*graphs, *units], workers)
+    rows = joined(settings, trials, parts)
+    if rows:
+        days = read(study.folder / INSTANCES, study.folder / INSTANCES)
+        rows = with_errors(settings, study.folder, days, trials, rows)
+    return _finished(trials, [*rows, *earlier])
+
+
+def _prepared(
+    settings: TuneSettings, read: ReadDays, study: Study[TrialRow], remaining: Sequence[str]
+) -> list[GraphUnit]:
+    """Encode what systems that have work left are trained on; returns the graphs that are to be trained."""
+    from models.ranking.registry import SYSTEMS
+
+    systems = {name: getattr(SYSTEMS[name], settings.size) for name in remaining}
+    read.prepare(systems, study.folder / INSTANCES, study.report)
+    return _graphs(settings, read, study.folder, remaining)
 
 
 def _trials(settings: TuneSettings) -> dict[str, int]:
@@ -86,7 +126,7 @@ def _trials(settings: TuneSettings) -> dict[str, int]:
     return {name: settings.trials if SYSTEMS[name].space else 1 for name in settings.systems}
 
 
-def _finished(trials: dict[str, int], rows: Iterable[TrialRow]) -> dict[str, list[TrialRow]]:
+def _finished(trials: dict[str, int], rows: Iterable[TrialRow]) -> Rows:
     """System → its finished trials in order; the later of two rows of one trial counts."""
     by_trial = {(row.system, row.trial.number): row for row in rows}
     return {
