@@ -130,7 +130,7 @@ def _drawn(study: TuningResult) -> str:
     return {
         "tpe": " Trials are drawn by Optuna's tree-structured Parzen estimator.",
         "gp": " Trials are drawn by Optuna's Gaussian process.",
-        "qmc": " Trials are points of a scrambled Sobol sequence in each system's space: none depends on another.",
+        "qmc": " Trials are points of a scrambled Sobol sequence in each system's space.",
     }[study.sampler]
 
 
@@ -139,8 +139,8 @@ def _inherited(study: TuningResult) -> str:
     if not study.inherited:
         return ""
     return (
-        "Ablations are not tuned themselves: each takes the settings of the system that it lacks a part of, as "
-        f"far as it has them, so that nothing but that part differs ({study.inherited_text})."
+        "Ablations are not tuned themselves: each takes the settings of the system that it lacks a part of, "
+        f"as far as it has them, so that nothing but that part differs ({study.inherited_text})."
     )
 
 
