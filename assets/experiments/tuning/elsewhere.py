@@ -4,8 +4,8 @@
     python -m assets.experiments.tuning.elsewhere days.pickle --out study.json --workers 32
     hourfold tune … --out study.json                                  # records what study.json holds
 
-The second line needs neither DuckDB nor Dagster nor MLflow: this repository, numpy, scipy, torch, pydantic;
-LightGBM for trees, torch_geometric for systems with a graph, Optuna where the sampler is tpe or gp.
+The second line needs neither DuckDB nor Dagster nor MLflow: this repository, numpy, scipy, torch, pydantic,
+pyarrow; LightGBM for trees, torch_geometric for systems with a graph, Optuna where the sampler is tpe or gp.
 """
 
 from __future__ import annotations
