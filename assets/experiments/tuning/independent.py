@@ -22,7 +22,7 @@ from assets.experiments.tuning.days import ReadDays
 from assets.experiments.tuning.sampling import defaults_of, point
 from assets.experiments.tuning.settings import TuneSettings
 from assets.experiments.tuning.study import attempt
-from assets.experiments.tuning.trial import ONE_CLASS, Day, Scalar, Trial, TrialRow, mean_of
+from assets.experiments.tuning.trial import ONE_CLASS, Scalar, Trial, TrialRow, mean_of
 from assets.experiments.tuning.workers import GraphUnit, days_read, mornings_of, one_thread, train_graph
 from assets.experiments.windows import INSTANCES
 from assets.experiments.workers import Emit
@@ -41,6 +41,18 @@ class DayUnit:
     name: str
     number: int
     day: int  #: its position among the settings' days
+    folder: Path  #: of partial results
+
+
+@dataclass(frozen=True)
+class PairingUnit:
+    """The trials of a system whose days are all over, to be compared with its defaults."""
+
+    settings: TuneSettings
+    read: ReadDays
+    name: str
+    trials: int  #: of the system, in all
+    rows: tuple[TrialRow, ...]
     folder: Path  #: of partial results
 
 
@@ -124,10 +136,12 @@ def scores_name(system: str, number: int, day: str) -> str:
     return f"scores.{system}.{number}.{day}"
 
 
-def joined(settings: TuneSettings, trials: Mapping[str, int], parts: Iterable[TrialRow]) -> list[TrialRow]:
-    """The trials whose days are all over, from their parts; of the same settings twice, the first was run."""
+def joined(
+    settings: TuneSettings, trials: Mapping[str, int], parts: Iterable[TrialRow]
+) -> dict[str, list[TrialRow]]:
+    """System → the trials whose days are all over; of the same settings twice, the first was run."""
     by_day = {(row.system, row.trial.number, row.day): row for row in parts}
-    whole: list[TrialRow] = []
+    whole: dict[str, list[TrialRow]] = {name: [] for name in trials}
     for name, count in trials.items():
         for number, first in enumerate(_firsts(settings, name, count)):
             rows = [row for day in settings.days if (row := by_day.get((name, first, day)))]
@@ -136,7 +150,7 @@ def joined(settings: TuneSettings, trials: Mapping[str, int], parts: Iterable[Tr
                 if number != first:
                     trial = trial.model_copy(update={"seconds": 0.0})
                 git = ", ".join(dict.fromkeys(row.git for row in rows))
-                whole.append(TrialRow(system=name, git=git, trial=trial))
+                whole[name].append(TrialRow(system=name, git=git, trial=trial))
     return whole
 
 
@@ -156,32 +170,26 @@ def _joined(parts: Sequence[Trial]) -> Trial:
     )
 
 
-def with_errors(
-    settings: TuneSettings,
-    folder: Path,
-    days: Sequence[Day],
-    trials: Mapping[str, int],
-    rows: Sequence[TrialRow],
-) -> list[TrialRow]:
-    """The trials with their errors against trial 0, from the scores in `folder`.
+def pair_with_defaults(unit: PairingUnit, emit: Emit) -> None:
+    """Emit the trials of a system, each with its error against trial 0 from the scores in the folder.
 
     A trial that failed, or whose defaults did, has none. Days of one class only move no mean and have none.
     """
-    scored = {(row.system, row.trial.number) for row in rows if row.trial.failed is None}
-    result = []
-    for row in rows:
-        name, number = row.system, row.trial.number
-        if number and {(name, 0), (name, number)} <= scored:
-            same = _firsts(settings, name, trials[name])[number]
+    settings, folder = unit.settings, unit.folder
+    days = days_read(unit.read, folder / INSTANCES, folder / INSTANCES)
+    firsts = _firsts(settings, unit.name, unit.trials)
+    scored = {row.trial.number for row in unit.rows if row.trial.failed is None}
+    for row in unit.rows:
+        number, error = row.trial.number, None
+        if number and {0, number} <= scored:
             files = [
-                [folder / f"{scores_name(name, n, day)}.npz" for n in (0, same)] for day in settings.days
+                [folder / f"{scores_name(unit.name, n, day)}.npz" for n in (0, firsts[number])]
+                for day in settings.days
             ]
             usable = [d for d, pair in enumerate(files) if all(path.exists() for path in pair)]
             first, second = ([load_arrays(files[d][n])["scores"] for d in usable] for n in (0, 1))
             error = paired_error([days[d] for d in usable], first, second)
-            row = row.model_copy(update={"trial": row.trial.model_copy(update={"error": error})})
-        result.append(row)
-    return result
+        emit(row.model_copy(update={"trial": row.trial.model_copy(update={"error": error})}))
 
 
 @cache

@@ -13,7 +13,7 @@ from pathlib import Path
 from assets.experiments.frame import Study
 from assets.experiments.tuning.choice import RULE, summary
 from assets.experiments.tuning.days import ReadDays
-from assets.experiments.tuning.independent import joined, units_left, with_errors, work_on
+from assets.experiments.tuning.independent import PairingUnit, joined, pair_with_defaults, units_left, work_on
 from assets.experiments.tuning.results import TuningResult
 from assets.experiments.tuning.settings import TuneSettings
 from assets.experiments.tuning.trial import Trial, TrialRow
@@ -27,9 +27,11 @@ from assets.experiments.tuning.workers import (
     train_graph,
 )
 from assets.experiments.windows import INSTANCES
+from assets.experiments.workers import run_units
 from assets.ranking.window_days import longest
 from models.progress import Progress
 
+COMPARED = ("source", "days", "seed", "sampler", "size", "data_hash")  #: of two studies that are not the same
 Rows = dict[str, list[TrialRow]]  #: system → its trials, in order
 
 
@@ -47,11 +49,15 @@ def tune(
 
     Trials are kept in `<out>.partial` as they end. The same call after a kill goes on from the last finished
     trial of each system; with more trials than before it goes on from those, finished or killed.
+
+    Raises:
+        ValueError: `out` holds another study.
+        WorkerFailed: a worker process raised, or was killed.
     """
     key = settings.key(data_hash)
     alone = settings.sampler == "qmc"
+    earlier = _written(out, settings, data_hash)
     study = Study(out, key, TrialRow, unit="days of trials" if alone else "trials", progress=progress)
-    earlier = _written(out, key)
     try:
         rows = (_spread if alone else _in_turn)(settings, read, study, earlier, workers)
     finally:
@@ -101,10 +107,13 @@ def _spread(
     names = {unit.name for unit in units}
     graphs = _prepared(settings, read, study, [name for name in trials if name in names])
     study.run(work_on, [*graphs, *units], workers)
-    rows = joined(settings, trials, parts)
-    if rows:
-        days = read(study.folder / INSTANCES, study.folder / INSTANCES)
-        rows = with_errors(settings, study.folder, days, trials, rows)
+    rows: list[TrialRow] = []
+    pairings = [
+        PairingUnit(settings, read, name, trials[name], tuple(whole), study.folder)
+        for name, whole in joined(settings, trials, parts).items()
+        if whole
+    ]
+    run_units(pair_with_defaults, pairings, workers, rows.append)
     return _finished(trials, [*rows, *earlier])
 
 
@@ -135,12 +144,29 @@ def _finished(trials: dict[str, int], rows: Iterable[TrialRow]) -> Rows:
     }
 
 
-def _written(out: Path, key: str) -> list[TrialRow]:
-    """The trials of a study that was written to `out` before, if it was the same but for their number."""
+def _written(out: Path, settings: TuneSettings, data_hash: str) -> list[TrialRow]:
+    """The trials of a study that was written to `out` before, the same but for their number.
+
+    Raises:
+        ValueError: the file holds another study.
+    """
     document = json.loads(out.read_text()) if out.exists() else {}
-    if not isinstance(document, dict) or document.get("key") != key:
+    if not isinstance(document, dict) or "key" not in document:
         return []
     before = TuningResult.model_validate(document)
+    key = settings.key(data_hash)
+    if before.key != key:
+        held = before.model_dump(include=set(COMPARED)) | {"systems": tuple(before.systems)}
+        asked = settings.model_dump(include=set(COMPARED)) | {"systems": settings.systems}
+        asked["data_hash"] = data_hash
+        differing = [
+            f"{name} {held[name]} there, {asked[name]} here" for name in asked if held[name] != asked[name]
+        ]
+        reason = "; ".join(differing) or "the systems' settings or spaces are of another version of the code"
+        raise ValueError(
+            f"{out} holds another study (key {before.key}; asked for: {key}): {reason}. Write to another "
+            "file, ask for that study, or remove the file to begin anew"
+        )
     return [
         TrialRow(system=name, git=before.git, trial=Trial(number=number, **trial.model_dump()))
         for name, system in before.systems.items()
