@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from assets.common.provenance import git_revision
 from assets.experiments.frame import Finished, load_arrays
@@ -18,6 +20,12 @@ from assets.experiments.tuning.trial import Day, Scores, Trial, TrialRow
 from assets.experiments.windows import INSTANCES
 from assets.experiments.workers import Emit, WorkProgress
 from models.threads import use_threads
+
+if TYPE_CHECKING:
+    from models.ranking.lsttm.long_term_days import LongTermDays
+
+
+WAIT_SECONDS = 0.2  #: between two looks for a graph that is being trained
 
 
 @dataclass(frozen=True)
@@ -42,14 +50,10 @@ class StudyUnit:
     folder: Path  #: of partial results
 
 
-def work_on(unit: GraphUnit | StudyUnit, emit: Emit) -> None:
-    """Train graphs, or run trials; see `train_graph` and `run_study`."""
-    if unit.settings.device == "cpu":
+def one_thread(settings: TuneSettings) -> None:
+    """One thread for this process, where it computes on the processor."""
+    if settings.device == "cpu":
         use_threads()
-    if isinstance(unit, GraphUnit):
-        train_graph(unit, emit)
-    else:
-        run_study(unit, emit)
 
 
 def run_study(unit: StudyUnit, emit: Emit) -> None:
@@ -57,6 +61,8 @@ def run_study(unit: StudyUnit, emit: Emit) -> None:
     from models.ranking.registry import SYSTEMS
 
     settings, entry = unit.settings, SYSTEMS[unit.name]
+    assert settings.sampler != "qmc"
+    one_thread(settings)
     own = unit.folder / f"{INSTANCES} of {unit.name}"
     long_term = None
     if getattr(entry, settings.size).uses_long_term:
@@ -101,6 +107,7 @@ def train_graph(unit: GraphUnit, emit: Emit) -> None:
     from models.ranking.registry import long_term_settings
 
     settings = unit.settings
+    one_thread(settings)
 
     def report(stage: str, done: int, total: int) -> None:
         emit(WorkProgress(f"{settings.days[unit.day]} {stage}", done, total))
@@ -114,6 +121,15 @@ def train_graph(unit: GraphUnit, emit: Emit) -> None:
         progress=report,
     )
     save_mornings(mornings, unit.path)
+
+
+@lru_cache(maxsize=4)
+def mornings_of(folder: Path, day: str) -> LongTermDays:
+    """The long-term vectors before a day, once they are there: another worker may be training them still."""
+    path = graph_path(folder, day)
+    while not path.exists():
+        time.sleep(WAIT_SECONDS)
+    return load_mornings(path)
 
 
 @lru_cache(maxsize=1)

@@ -22,6 +22,7 @@ from tests.tiny_source import DAY, tiny_source
 ROOT = Path(__file__).parents[3]
 #: None of these can be imported in the process that runs the study.
 ABSENT = ("duckdb", "mlflow", "dagster", "pandas", "great_expectations")
+ABSENT += ("optuna", "sqlalchemy", "alembic", "typer", "rich", "dotenv", "sklearn", "matplotlib", "implicit")
 ELSEWHERE = f"""
 import sys
 sys.modules.update(dict.fromkeys({ABSENT}))
@@ -52,7 +53,7 @@ def default_aucs(path):
 def test_an_exported_study_runs_elsewhere_and_is_recorded_at_home(tmp_path, tmp_path_factory):
     tiny_source(tmp_path_factory, Path(os.environ["HOURFOLD_HOME"]))
     asked = ("tune", "--source", "simulator", "--tiny", "--days", DAY)
-    asked += ("--systems", "fm,lsttm_no_meta", "--trials", 2)
+    asked += ("--systems", "fm,lsttm_no_meta", "--trials", 2, "--sampler", "qmc")
     days, here, there = (tmp_path / name for name in ("days.pickle", "here.json", "there.json"))
     hourfold(*asked, "--out", there, "--export", days)
     assert days.exists() and not there.exists()
