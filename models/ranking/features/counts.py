@@ -118,9 +118,9 @@ class CountHistory:
         keys = _exposure_keys(e.user, e.item, fields) | _external_keys(e.user, e.item, fields)
         keys["external_domain"] = keys["user"]
         overall = overall_rates(self.dense["all"].query(keys["all"], periods, (None,))[0])
-        grouped = iter(())
-        if self.groups is not None:
-            grouped = iter(self.groups.bins(user_fields, fields, periods // DAY, smoothing))
+        groups = self.groups
+        by_group = [] if groups is None else groups.bins(user_fields, fields, periods // DAY, smoothing)
+        grouped = iter(by_group)
         answers: dict[tuple[str, int | None], np.ndarray] = {}
         for kind in dict.fromkeys(column.kind for column in self.columns if column.kind != GROUPS):
             if kind in self.pairs:
@@ -129,7 +129,7 @@ class CountHistory:
             windows = tuple({column.window for column in self.columns if column.kind == kind})
             counted = self.dense[kind].query(keys[kind], periods, windows)
             answers |= {(kind, window): table for window, table in zip(windows, counted, strict=True)}
-        out = []
+        out: list[np.ndarray] = []
         for column in self.columns:
             if column.kind == GROUPS:
                 out.append(next(grouped))

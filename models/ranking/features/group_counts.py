@@ -72,8 +72,7 @@ class GroupCounts:
             deviations, known = self._deviations(day, smoothing)
             chosen = np.flatnonzero(days == day)
             for first in range(0, len(chosen), BLOCK):
-                at: slice | np.ndarray = chosen[first : first + BLOCK]
-                at = slice(at[0], at[-1] + 1) if at[-1] - at[0] + 1 == len(at) else at
+                at = chosen[first : first + BLOCK]
                 rows = [(u[at] + o) * deviations.shape[1] for u, o in zip(users, offsets[0], strict=True)]
                 for column, local, o in zip(out, items, offsets[1], strict=True):
                     where = local[at] + o
