@@ -50,7 +50,7 @@ def test_no_values_or_no_user_fields_leave_the_columns_out():
 
 
 def test_what_a_group_likes_beyond_both_rates_is_told_from_the_next_day_on():
-    """Groups click their own value four times as often; every group and every value clicks as often as all."""
+    """Groups click their own value four times as often; all groups and all values click alike."""
     rng = np.random.default_rng(1)
     counts, n = GroupCounts(1, 1, 8), 20_000
     group, value = rng.integers(0, 4, (2, n, 1))
