@@ -10,7 +10,7 @@ and what the hours appended since. Periods are hours since hour 0 of the history
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from models.ranking.features.day_stream import overall_rates
 from models.ranking.features.dense_counts import DenseCounts, DenseKind
 from models.ranking.features.entities import EntityTable
 from models.ranking.features.event_log import HOUR_MS, EventLog, Exposures, ExternalClicks, concatenated
-from models.ranking.features.group_counts import GroupCounts
+from models.ranking.features.group_counts import FieldValues, GroupCounts
 from models.ranking.features.named_arrays import named, part_of
 from models.ranking.features.pair_counts import PairCounts
 
@@ -83,7 +83,8 @@ class CountHistory:
             masks = [np.ones(len(e), bool), np.asarray(e.clicked, bool), self.long(e)]
             self._append(_exposure_keys(e.user, e.item, fields), periods, np.stack(masks, axis=1))
             if self.groups is not None:
-                self.groups.append(users.lookup(e.user)[0], fields, periods // DAY, masks[CLICKED])
+                described = FieldValues.of(users.lookup(e.user)[0]), FieldValues.of(fields)
+                self.groups.append(*described, periods // DAY, masks[CLICKED])
         if len(x):
             fields, periods = items.lookup(x.item)[0], self.period(x.received_at)
             self._append(_external_keys(x.user, x.item, fields), periods, np.ones((len(x), 1), np.int64))
@@ -118,9 +119,10 @@ class CountHistory:
         keys = _exposure_keys(e.user, e.item, fields) | _external_keys(e.user, e.item, fields)
         keys["external_domain"] = keys["user"]
         overall = overall_rates(self.dense["all"].query(keys["all"], periods, (None,))[0])
-        groups = self.groups
-        by_group = [] if groups is None else groups.bins(user_fields, fields, periods // DAY, smoothing)
-        grouped = iter(by_group)
+        grouped: Iterator[np.ndarray] = iter(())
+        if self.groups is not None:
+            described = FieldValues.of(user_fields), FieldValues.of(fields)
+            grouped = iter(self.groups.bins(*described, periods // DAY, smoothing))
         answers: dict[tuple[str, int | None], np.ndarray] = {}
         for kind in dict.fromkeys(column.kind for column in self.columns if column.kind != GROUPS):
             if kind in self.pairs:

@@ -15,6 +15,7 @@ from models.ranking.features.day_pairs import PairOrder
 from models.ranking.features.day_stream import DayStream, Masks, Overall
 from models.ranking.features.dense_counts import DayCells
 from models.ranking.features.event_log import EventLog
+from models.ranking.features.group_counts import FieldValues
 from models.ranking.features.ordering import Ranks
 
 
@@ -167,14 +168,13 @@ class DayCounts:
         if groups is None or not n:
             return {}
         groups.fold(self._day)
-        users, items, days = (
-            keys.user_fields[keys.users.local],
-            keys.fields[keys.items.local],
-            np.full(n, self._day),
+        described = (
+            FieldValues(keys.user_fields, keys.users.local),
+            FieldValues(keys.fields, keys.items.local),
         )
-        columns = self._columns.get(GROUPS, [])
-        bins = groups.bins(users, items, days, smoothing) if columns else []
-        groups.append(users, items, days, self._clicked)
+        columns, days = self._columns.get(GROUPS, []), np.full(n, self._day)
+        bins = groups.bins(*described, days, smoothing) if columns else []
+        groups.append(*described, days, self._clicked)
         return {column.name: its for column, its in zip(columns, bins, strict=True)}
 
     def _pairs(self, kind: str, pairs: PairOrder) -> dict[str, np.ndarray]:

@@ -9,7 +9,8 @@ accounts that hours move them little, and deviations are made once a day.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,19 @@ import numpy as np
 from models.ranking.features.bins import BLOCK, group_bins
 
 STEPS = 100  #: of one binary logarithm, in which deviations are held: their sums are exact
+
+
+@dataclass(frozen=True)
+class FieldValues:
+    """Fields of the users or the items of n exposures, written once for each of D."""
+
+    codes: np.ndarray  #: int64 [D, F]
+    rows: np.ndarray  #: integer [n], whose fields each exposure has
+
+    @classmethod
+    def of(cls, codes: np.ndarray) -> FieldValues:
+        """Of exposures that have a row of fields each."""
+        return cls(codes, np.arange(len(codes)))
 
 
 class GroupCounts:
@@ -35,20 +49,22 @@ class GroupCounts:
         self.days: dict[int, np.ndarray] = {}  #: of the days since, each as the totals
         self._made: dict[int, tuple[np.ndarray, np.ndarray]] = {}  # what `_deviations` gave of a day
 
-    def append(
-        self, user_fields: np.ndarray, item_fields: np.ndarray, days: np.ndarray, clicked: np.ndarray
-    ) -> None:
+    def append(self, users: FieldValues, items: FieldValues, days: np.ndarray, clicked: np.ndarray) -> None:
         """Add exposures.
 
         Args:
-            user_fields, item_fields: int64 [n, Fu] and [n, Fi] codes.
+            users, items: fields of the exposures' users and items.
             days: int64 [n] service days, none before the last one that was folded.
             clicked: bool [n].
         """
-        users, items = self._local(0, user_fields, widen=True), self._local(1, item_fields, widen=True)
-        for day in np.unique(days).tolist():
-            at = np.flatnonzero(days == day) if days[0] != days[-1] else slice(None)
-            self._count(day, [u[at] for u in users], [i[at] for i in items], clicked[at])
+        sides = self._numbered(0, users, widen=True), self._numbered(1, items, widen=True)
+        for day, at in _by_day(days):
+            table = self.days.get(day)
+            table = np.zeros_like(self.totals) if table is None else np.array(table)
+            for measure, chosen in enumerate((at, at[clicked[at]])):
+                self._count(table[measure], *((numbers, rows[chosen]) for numbers, rows in sides))
+            self.days[day] = table
+            self._made = {made: its for made, its in self._made.items() if made <= day}
 
     def fold(self, day: int) -> None:
         """Make the days before `day` one, after which none of them is asked for."""
@@ -57,26 +73,27 @@ class GroupCounts:
         self._made.clear()
 
     def bins(
-        self, user_fields: np.ndarray, item_fields: np.ndarray, days: np.ndarray, smoothing: float
+        self, users: FieldValues, items: FieldValues, days: np.ndarray, smoothing: float
     ) -> list[np.ndarray]:
         """Bins uint8 [n] of each item field, as at the start of `days` int64 [n]; 0 where nothing is known.
 
         Args:
-            user_fields, item_fields: int64 [n, Fu] and [n, Fi] codes.
+            users, items: fields of the exposures' users and items.
             smoothing: expected clicks that a deviation starts from, at none.
         """
-        users, items = self._local(0, user_fields), self._local(1, item_fields)
-        out = [np.zeros(len(days), np.uint8) for _ in items]
-        offsets = [_offsets(widths)[:-1] for widths in self.widths]
-        for day in np.unique(days).tolist():
+        (groups, user_rows), (values, item_rows) = self._numbered(0, users), self._numbered(1, items)
+        out = [np.zeros(len(days), np.uint8) for _ in values]
+        first_rows, first_columns = (_offsets(widths)[:-1] for widths in self.widths)
+        for day, chosen in _by_day(days):
             deviations, known = self._deviations(day, smoothing)
-            chosen = np.flatnonzero(days == day)
+            steps = deviations.ravel()
+            starts = [(g + o) * deviations.shape[1] for g, o in zip(groups, first_rows, strict=True)]
             for first in range(0, len(chosen), BLOCK):
                 at = chosen[first : first + BLOCK]
-                rows = [(u[at] + o) * deviations.shape[1] for u, o in zip(users, offsets[0], strict=True)]
-                for column, local, o in zip(out, items, offsets[1], strict=True):
-                    where = local[at] + o
-                    total = sum(deviations.ravel()[row + where].astype(np.int32) for row in rows)
+                rows, of_items = [start[user_rows[at]] for start in starts], item_rows[at]
+                for column, value, o in zip(out, values, first_columns, strict=True):
+                    where = (value + o)[of_items]
+                    total = sum(steps[row + where].astype(np.int32) for row in rows)
                     column[at] = group_bins(total, STEPS) * known[where]
         return out
 
@@ -91,20 +108,23 @@ class GroupCounts:
         self.days = {int(n.removeprefix("day")): arrays[n] for n in arrays if n.startswith("day")}
         self._made.clear()
 
-    def _local(self, side: int, codes: np.ndarray, *, widen: bool = False) -> list[np.ndarray]:
-        """Of each field, int64 [n] 1 + code, or 0 where it is missing, not counted or was not met yet."""
+    def _numbered(
+        self, side: int, fields: FieldValues, *, widen: bool = False
+    ) -> tuple[list[np.ndarray], np.ndarray]:
+        """Of each field, int64 [D] 1 + code, or 0 where it is missing, not counted or was not met yet; and
+        which of them each exposure has."""
         out = []
-        for f, column in enumerate(codes.T):
-            local = column.astype(np.int64) + 1
-            local[local > self.values] = 0
+        for f, column in enumerate(fields.codes.T):
+            number = column.astype(np.int64) + 1
+            number[number > self.values] = 0
             width = int(self.widths[side][f])
-            if len(local) and (largest := int(local.max())) >= width:
+            if len(number) and (largest := int(number.max())) >= width:
                 if widen:
                     self._widen(side, f, largest + 1)
                 else:
-                    local[local >= width] = 0
-            out.append(local)
-        return out
+                    number[number >= width] = 0
+            out.append(number)
+        return out, fields.rows
 
     def _widen(self, side: int, f: int, width: int) -> None:
         at, more = _offsets(self.widths[side])[f + 1], width - self.widths[side][f]
@@ -116,17 +136,19 @@ class GroupCounts:
         self.totals, self.days = wider(self.totals), {day: wider(t) for day, t in self.days.items()}
         self._made.clear()
 
-    def _count(self, day: int, users: list[np.ndarray], items: list[np.ndarray], clicked: np.ndarray) -> None:
-        table = self.days.get(day)
-        table = np.zeros_like(self.totals) if table is None else np.array(table)
-        liked = np.flatnonzero(clicked)
-        of_clicks = [[local[liked] for local in side] for side in (users, items)]
-        for measure, (u, i) in enumerate(((users, items), of_clicks)):
-            for j, f, block in self._blocks(table[measure]):
-                cells = np.bincount(u[j] * block.shape[1] + i[f], minlength=block.size)
-                block += cells.reshape(block.shape)
-        self.days[day] = table
-        self._made = {made: its for made, its in self._made.items() if made <= day}
+    def _count(
+        self,
+        table: np.ndarray,
+        users: tuple[list[np.ndarray], np.ndarray],
+        items: tuple[list[np.ndarray], np.ndarray],
+    ) -> None:
+        """Add exposures to one measure's table [rows, columns], in place."""
+        values = [number[items[1]] for number in items[0]]
+        for j, f, block in self._blocks(table):
+            if f == 0:
+                group = users[0][j][users[1]]
+            cells = np.bincount(group * block.shape[1] + values[f], minlength=block.size)
+            block += cells.reshape(block.shape)
 
     def _blocks(self, table: np.ndarray) -> list[tuple[int, int, Any]]:
         """Of each pair of fields: user field, item field and its part of a table [rows, columns]."""
@@ -164,6 +186,15 @@ def _deviation(shown: np.ndarray, clicks: np.ndarray, smoothing: float) -> np.nd
     )
     expected = shown * np.minimum(rows * columns / overall, 1.0)
     return np.rint(np.log2((clicks + smoothing) / (expected + smoothing)) * STEPS)
+
+
+def _by_day(days: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+    """Each of `days` int64 [n] and its positions."""
+    if len(days) and days.min() == days.max():  # the usual case
+        yield int(days[0]), np.arange(len(days))
+        return
+    for day in np.unique(days).tolist():
+        yield day, np.flatnonzero(days == day)
 
 
 def _offsets(widths: np.ndarray) -> np.ndarray:

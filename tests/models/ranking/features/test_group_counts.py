@@ -11,11 +11,9 @@ from hypothesis import strategies as st
 
 from models.ranking.features.event_log import DAY_MS, HOUR_MS, EventDays
 from models.ranking.features.features import Features, FeatureSettings
-from models.ranking.features.group_counts import GroupCounts
+from models.ranking.features.group_counts import FieldValues, GroupCounts
 from tests.models.ranking.features.reference import group_bin
 from tests.models.ranking.toy import START, toy_log
-
-ONE = np.zeros(1, np.int64)
 
 
 def column(log, name, **chosen):
@@ -56,18 +54,17 @@ def test_what_a_group_likes_beyond_both_rates_is_told_from_the_next_day_on():
     group, value = rng.integers(0, 4, (2, n, 1))
     clicked = rng.random(n) < np.where(group == value, 0.4, 0.1)[:, 0]
     days = np.zeros(n, np.int64)
-    counts.append(group, value, days, clicked)
-    (same_day,) = counts.bins(group, value, days, 5.0)
+    counts.append(FieldValues.of(group), FieldValues.of(value), days, clicked)
+    (same_day,) = counts.bins(FieldValues.of(group), FieldValues.of(value), days, 5.0)
     assert not same_day.any()
-    (own,), (other,) = (
-        counts.bins(ONE[:, None], of, ONE + 1, 5.0) for of in (ONE[:, None], ONE[:, None] + 1)
-    )
-    assert own[0] > 13 > other[0] > 0
-    (missing,), (unmet,) = (
-        counts.bins(ONE[:, None] - 1, ONE[:, None], ONE + 1, 5.0),
-        counts.bins(ONE[:, None], ONE[:, None] + 5, ONE + 1, 5.0),
-    )
-    assert missing[0] == 13 and unmet[0] == 0, "no group says nothing; a value nobody was shown is unknown"
+
+    def of(group, value):
+        sides = (FieldValues.of(np.full((1, 1), code)) for code in (group, value))
+        return int(counts.bins(*sides, np.ones(1, np.int64), 5.0)[0][0])
+
+    assert of(0, 0) > 13 > of(0, 1) > 0
+    assert of(-1, 0) == of(7, 0) == 13, "no group, or one that nobody was of, says nothing"
+    assert of(0, 5) == of(0, -1) == 0, "a value that nobody was shown is unknown"
 
 
 @given(
@@ -78,20 +75,17 @@ def test_counts_do_not_depend_on_how_days_are_folded_or_saved(events):
     asked = np.arange(-1, 12)[:, None] + np.zeros((1, 2), np.int64)
     at_once, by_day = GroupCounts(2, 2, 8), GroupCounts(2, 2, 8)
     both = np.stack([users, users], axis=1), np.stack([items, items[::-1]], axis=1)
-    at_once.append(*both, days, clicked > 0)
+    at_once.append(*map(FieldValues.of, both), days, clicked > 0)
     for day in range(4):
         at = days == day
         by_day.fold(day)
-        by_day.append(both[0][at], both[1][at], days[at], clicked[at] > 0)
+        by_day.append(*(FieldValues.of(side[at]) for side in both), days[at], clicked[at] > 0)
         again = GroupCounts(2, 2, 8)
         again.restore(by_day.arrays())
         by_day = again
-    for one, other in zip(
-        at_once.bins(asked, asked, np.full(len(asked), 4), 5.0),
-        by_day.bins(asked, asked, np.full(len(asked), 4), 5.0),
-        strict=True,
-    ):
-        np.testing.assert_array_equal(one, other)
+    sides = FieldValues.of(asked), FieldValues.of(asked)
+    one, other = (counts.bins(*sides, np.full(len(asked), 4), 5.0) for counts in (at_once, by_day))
+    np.testing.assert_array_equal(np.stack(one), np.stack(other))
 
 
 def test_clicks_of_a_day_move_the_columns_of_later_days_alone():
