@@ -172,7 +172,7 @@ class DayCounts:
             FieldValues(keys.user_fields, keys.users.local),
             FieldValues(keys.fields, keys.items.local),
         )
-        columns, days = self._columns.get(GROUPS, []), np.full(n, self._day)
+        columns, days = self._columns.get(GROUPS, []), np.broadcast_to(np.int64(self._day), n)
         bins = groups.bins(*described, days, smoothing) if columns else []
         groups.append(*described, days, self._clicked)
         return {column.name: its for column, its in zip(columns, bins, strict=True)}

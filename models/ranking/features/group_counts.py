@@ -61,8 +61,10 @@ class GroupCounts:
         for day, at in _by_day(days):
             table = self.days.get(day)
             table = np.zeros_like(self.totals) if table is None else np.array(table)
-            for measure, chosen in enumerate((at, at[clicked[at]])):
-                self._count(table[measure], *((numbers, rows[chosen]) for numbers, rows in sides))
+            for first in range(0, len(at), BLOCK):
+                some = at[first : first + BLOCK]
+                users_at, items_at = ((numbers, rows[some]) for numbers, rows in sides)
+                self._count(table, users_at, items_at, clicked[some])
             self.days[day] = table
             self._made = {made: its for made, its in self._made.items() if made <= day}
 
@@ -141,14 +143,18 @@ class GroupCounts:
         table: np.ndarray,
         users: tuple[list[np.ndarray], np.ndarray],
         items: tuple[list[np.ndarray], np.ndarray],
+        clicked: np.ndarray,
     ) -> None:
-        """Add exposures to one measure's table [rows, columns], in place."""
-        values = [number[items[1]] for number in items[0]]
-        for j, f, block in self._blocks(table):
+        """Add exposures to a table [2, rows, columns], in place."""
+        values = [(2 * number)[items[1]] + clicked for number in items[0]]
+        shown_and_clicked = zip(self._blocks(table[0]), self._blocks(table[1]), strict=True)
+        for (j, f, shown), (_, _, clicks) in shown_and_clicked:
             if f == 0:
                 group = users[0][j][users[1]]
-            cells = np.bincount(group * block.shape[1] + values[f], minlength=block.size)
-            block += cells.reshape(block.shape)
+            cells = np.bincount(group * (2 * shown.shape[1]) + values[f], minlength=2 * shown.size)
+            cells = cells.reshape(*shown.shape, 2)
+            shown += cells.sum(axis=-1)
+            clicks += cells[..., 1]
 
     def _blocks(self, table: np.ndarray) -> list[tuple[int, int, Any]]:
         """Of each pair of fields: user field, item field and its part of a table [rows, columns]."""
