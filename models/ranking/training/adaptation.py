@@ -31,7 +31,10 @@ class AdaptationSettings(Settings):
     sgd_rate: float = Field(default=0.01, gt=0)
     #: `two_speed`: of item-ID rows, on the mean gradient of a row's own instances
     item_rate: float = Field(default=0.02, ge=0)
-    continued: float = Field(default=0.1, ge=0)  #: `two_speed`: everything else, times the training rate
+    #: `two_speed`: rows that the daily training has moved take this share of `item_rate`; an item that was
+    #: new since then takes all of it
+    settled: float = Field(default=0.25, ge=0)
+    continued: float = Field(default=0.03, ge=0)  #: `two_speed`: everything else, times the training rate
     #: `replayed`: pairs of item_rate and continued to try, beside no step at all; the first is taken where
     #: no instances can try them
     candidates: tuple[tuple[float, float], ...] = Field(default=((0.02, 0.1), (0.05, 0.3)), min_length=1)
@@ -86,7 +89,11 @@ class Sgd(StepByStep):
 
 
 class TwoSpeed(StepByStep):
-    """Item-ID rows by the mean gradient of the row's own instances; the rest continues training, slowly."""
+    """Item-ID rows by the mean gradient of the row's own instances; the rest continues training, slowly.
+
+    A row that training has moved knows its item from far more instances than an hour has: it takes part of
+    the step.
+    """
 
     def __init__(self, settings: AdaptationSettings) -> None:
         self._settings = settings
@@ -102,8 +109,9 @@ class TwoSpeed(StepByStep):
         loss, gradient, dense = loss_and_gradients(learner, batch)
         items = learner.row_groups(batch.unique) == ITEM_ROWS
         rows = batch.unique[items]
-        scale = instances_per_row(batch)[items]
-        moved = learner.table.gather(rows) - self._settings.item_rate * scale.unsqueeze(1) * gradient[items]
+        rate = self._settings.item_rate * instances_per_row(batch)[items]
+        rate = torch.where(learner.rows.has_moved(rows), self._settings.settled * rate, rate)
+        moved = learner.table.gather(rows) - rate.unsqueeze(1) * gradient[items]
         learner.apply(batch.unique[~items], gradient[~items], dense, scale=self._settings.continued)
         learner.table.scatter(rows, moved)
         learner.touch(rows)

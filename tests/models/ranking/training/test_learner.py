@@ -125,7 +125,7 @@ def test_two_speeds_move_item_rows_by_the_mean_of_their_own_instances():
     codes, labels = BATCHES[1]
     b = batch(codes, labels, one)
     _, gradient, dense = loss_and_gradients(one, b)
-    TwoSpeed(AdaptationSettings(item_rate=0.3, continued=0.5)).step(one, b)
+    TwoSpeed(AdaptationSettings(item_rate=0.3, continued=0.5, settled=0.25)).step(one, b)
     plain.apply(b.unique, gradient, dense, scale=0.5)
     before = learner().table.base
     for row, column in ((6, 2), (5, 1)):  # items 2 (two instances) and 1 (one)
@@ -141,6 +141,26 @@ def test_two_speeds_move_item_rows_by_the_mean_of_their_own_instances():
     torch.testing.assert_close(one.module.gain, plain.module.gain)
     assert instances_per_row(b)[b.unique == 6].item() == pytest.approx(3 / 2)
     assert adapter(AdaptationSettings(online="none"), {}) is None
+
+
+def test_rows_that_training_moved_take_a_share_of_the_step_and_a_newcomer_takes_all_of_it():
+    """Steps by this rule leave no trace of training: an item that was new this morning stays quick all day."""
+    one = learner()
+    trained = batch(*BATCHES[0], one)
+    _, gradient, dense = loss_and_gradients(one, trained)
+    one.apply(trained.unique, gradient, dense)
+    one.grow(one.vocabulary.item_column, np.array([9]))
+    rule = AdaptationSettings(item_rate=0.3, settled=0.25, continued=0.0)
+    for _ in range(2):
+        b = batch([[0, 0, 0], [1, 9, 1]], [0.0, 1.0], one)
+        _, gradient, _ = loss_and_gradients(one, b)
+        before = one.table.gather(b.unique)
+        TwoSpeed(rule).step(one, b)
+        moved = one.table.gather(b.unique) - before
+        for item, rate in ((0, 0.25 * 0.3), (9, 0.3)):
+            at = b.unique == int(one.vocabulary.item_rows(np.array([item]))[0])
+            assert moved[at].any()
+            torch.testing.assert_close(moved[at], -rate * 2 * gradient[at])  # each item: one of two instances
 
 
 def test_rows_grow_at_the_end_from_the_oov_row():
