@@ -144,7 +144,7 @@ def test_two_speeds_move_item_rows_by_the_mean_of_their_own_instances():
 
 
 def test_rows_that_training_moved_take_a_share_of_the_step_and_a_newcomer_takes_all_of_it():
-    """Steps by this rule leave no trace of training: an item that was new this morning stays quick all day."""
+    """Steps by this rule leave no trace of training: an item new this morning stays quick all day."""
     one = learner()
     trained = batch(*BATCHES[0], one)
     _, gradient, dense = loss_and_gradients(one, trained)
