@@ -175,7 +175,7 @@ def test_the_slowest_are_handed_out_first_and_graphs_before_all(logs, tmp_path, 
     assert order == ["autoint", "lsttm", "fm", "item_rate"] and len(units) == 10
     handed = []
 
-    def stop(work, units, workers, keep):
+    def stop(work, units, workers, keep, needs=None):
         handed.extend(units)
         raise KeyboardInterrupt
 
