@@ -35,9 +35,9 @@ class AdaptationSettings(Settings):
     #: to it all of it
     settled: float = Field(default=0.25, ge=0)
     continued: float = Field(default=0.1, ge=0)  #: `two_speed`: everything else, times the training rate
-    #: `two_speed`: everything else learns from errors less what is the item's own and what is the hour's: of
-    #: an item that a mini-batch holds n times, n / (n + pooling) of its mean error, then the mean of all. The
-    #: smaller, the more is left to the item's row. None: from the errors as they are
+    #: `two_speed`: everything else learns from errors less what is the item's own: of an item that a
+    #: mini-batch holds n times, n / (n + pooling) of its mean error. The smaller, the more is left to the
+    #: item's row. None: from the errors as they are
     pooling: float | None = Field(default=1.0, gt=0)
     #: `replayed`: pairs of item_rate and continued to try, beside no step at all; the first is taken where
     #: no instances can try them
@@ -142,7 +142,7 @@ class TwoSpeed(StepByStep):
 
 
 def within_items(error: Tensor, batch: Batch, column: int, pooling: float) -> Tensor:
-    """Errors [1, B] less n / (n + pooling) of the mean of their item's n in the batch, less the mean of all.
+    """Errors [1, B] less n / (n + pooling) of the mean of their item's n in the batch.
 
     What is left is what generalised least squares would weigh, were each item to have an effect of its own
     whose variance is that of an instance's noise, divided by `pooling`. Padding counts nowhere.
@@ -151,8 +151,7 @@ def within_items(error: Tensor, batch: Batch, column: int, pooling: float) -> Te
     count, total = error.new_zeros(2, len(batch.unique))
     count.index_add_(0, item, weight)
     total.index_add_(0, item, weight * error[0])
-    left = error[0] - (total / (count + pooling))[item]
-    return (left - (weight * left).sum() / weight.sum().clamp(min=1.0)).unsqueeze(0)
+    return error - (total / (count + pooling))[item]
 
 
 def instances_per_row(batch: Batch) -> Tensor:

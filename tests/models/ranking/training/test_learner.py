@@ -172,7 +172,7 @@ def test_rows_that_training_moved_take_a_share_of_the_step_and_a_newcomer_takes_
             torch.testing.assert_close(moved[at], -rate * 2 * gradient[at])  # each item: one of two instances
 
 
-def test_shared_weights_learn_what_is_left_of_the_errors_of_their_items_and_of_the_batch():
+def test_shared_weights_learn_what_is_left_of_the_errors_of_their_items():
     """By hand; the item's own row still takes the whole error."""
     one, other = learner(), learner()
     codes, labels = [[0, 1, 0], [1, 2, 2], [1, 2, 1], [0, 2, 1]], [1.0, 0.0, 1.0, 1.0]
@@ -181,7 +181,6 @@ def test_shared_weights_learn_what_is_left_of_the_errors_of_their_items_and_of_t
     left = error.clone()
     left[0] -= error[0] / (1 + 0.5)
     left[1:] -= error[1:].mean() * 3 / (3 + 0.5)
-    left -= left.mean()
     torch.testing.assert_close(within_items(error[None], b, 1, 0.5)[0], left)
     # A column of labels whose errors are those that are left gives the gradient that shared weights take.
     still = torch.sigmoid(other.logits(b))[0]
@@ -199,15 +198,19 @@ def test_shared_weights_learn_what_is_left_of_the_errors_of_their_items_and_of_t
     torch.testing.assert_close(one.table.base[b.unique[items]], expected[items])
 
 
-def test_an_hour_that_is_liked_more_teaches_shared_weights_nothing():
-    """All errors alike, of however many items: level of the hour, which the next hour need not have."""
-    one = learner()
-    b = batch([[0, 1, 0], [0, 1, 0], [0, 1, 0]], [1.0, 1.0, 1.0], one)
-    before = one.table.base.clone(), one.module.gain.detach().clone()
-    TwoSpeed(AdaptationSettings(item_rate=0.3, continued=1.0)).step(one, b)
-    moved = (one.table.base - before[0]).abs().amax(1) > 1e-6
-    assert moved.nonzero().flatten().tolist() == one.vocabulary.item_rows(np.array([1])).tolist()
-    torch.testing.assert_close(one.module.gain.detach(), before[1])
+@pytest.mark.parametrize(("items", "left"), [([1, 1, 1], 1 / 4), ([0, 1, 2], 1 / 2)])
+def test_three_clicks_of_one_item_teach_shared_weights_less_than_those_of_three_items(items, left):
+    """1 - n / (n + 1) of what they would teach without pooling."""
+
+    def slope(pooling):
+        one = learner()
+        b = batch([[0, item, 0] for item in items], [1.0, 1.0, 1.0], one)
+        TwoSpeed(AdaptationSettings(pooling=pooling)).step(one, b)
+        return one.dense.state_dict()["state"][0]["exp_avg"].item()
+
+    # Their errors differ a little, as the untrained rows do.
+    assert slope(None) != 0
+    assert slope(1.0) == pytest.approx(left * slope(None), rel=1e-4)
 
 
 def test_rows_grow_at_the_end_from_the_oov_row():
