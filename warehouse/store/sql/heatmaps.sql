@@ -11,6 +11,16 @@ WHERE occurred_at >= $start_ms AND occurred_at < $end_ms {users}
 -- name: users_between
 AND user_index >= $first_user AND user_index < $end_user
 
+-- name: users_asked
+AND user_index IN (SELECT "user" FROM asked)
+
+-- name: bought
+SELECT user_index::BIGINT AS "user", genre::BIGINT AS genre, count(*)::BIGINT AS items
+FROM purchases
+WHERE purchased_at >= $start_ms AND purchased_at < $end_ms AND NOT cancelled {users}
+GROUP BY user_index, genre
+ORDER BY user_index, genre
+
 -- name: amounts
 SELECT user_index, day, hour, channel, CASE aggregate
     WHEN 'sum' THEN sum(amount::DECIMAL(38, 16))::FLOAT WHEN 'count' THEN count(*)::FLOAT ELSE {last} END AS value
