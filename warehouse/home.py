@@ -226,6 +226,12 @@ class Deployment(BaseModel):
         return cls(source=source, **_USUAL.get(source, {}))
 
 
+def same_accounts(home: Home, source: str) -> bool:
+    """Whether the home is deployed on this source, and says that its feed and shop have the same accounts."""
+    deployment = Deployment.load(home)
+    return deployment.one_account and deployment.source == source
+
+
 _USUAL: dict[str, dict[str, Any]] = {
     "kuairand": {"zone": "Etc/GMT-8", "first_day": "2022-04-24"},
     "complete-journey": {"zone": "Etc/GMT+5", "first_day": "2017-01-01"},

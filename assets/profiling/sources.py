@@ -13,7 +13,7 @@ from assets.profiling.audience.requests import as_day
 from assets.profiling.profilers import Trainer
 from assets.profiling.states import ProfileStates
 from models.progress import Progress
-from warehouse.home import Deployment, Home
+from warehouse.home import Home, same_accounts
 
 if TYPE_CHECKING:
     from assets.common.tracking import Tracking
@@ -51,7 +51,7 @@ class ProfileSource:
         source = open_source(name, home, data, progress=progress)
         if not source.home.warehouse.exists():
             source.load(PROFILING_TABLES, progress)
-        return cls(name, source.home, source.description, clicks_count(home, name))
+        return cls(name, source.home, source.description, same_accounts(home, name))
 
     def read(self, as_of: str, fitted_at: str | None = None) -> ProfileData:
         """All that was known before an as-of date; the last readings are kept.
@@ -130,12 +130,6 @@ class ProfileSource:
         states = ProfileStates(self.home.models)
         listener = None if tracking is None else partial(record_model, tracking, states)
         return Trainer(states, self, size, seed, device, progress, listener)
-
-
-def clicks_count(home: Home, source: str) -> bool:
-    """Whether the deployment of a home says that feed and shop of this source have the same accounts."""
-    deployment = Deployment.load(home)
-    return deployment.one_account and deployment.source == source
 
 
 def channels_fitted_at(heatmaps: Path, as_of: str) -> str:

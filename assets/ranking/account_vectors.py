@@ -8,6 +8,7 @@ the days left out are few. A feature state holds one vector a user, which is why
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -47,6 +48,12 @@ def read_account_vectors(
         for part in bought_by_genre(warehouse, end_ms - YEAR_MS, end_ms, users)
     ]
     return AccountVectors.together(parts)
+
+
+def purchases_hash(warehouse: Warehouse, zone: ServiceZone, day: str) -> str:
+    """Hash of the loaded purchases that may count on a service day."""
+    loaded = warehouse.loaded("purchases", start_ms=0, end_ms=purchases_end_ms(zone, day))
+    return hashlib.sha256("\n".join(sorted(loaded["data_hash"])).encode()).hexdigest()
 
 
 def with_account_vectors(

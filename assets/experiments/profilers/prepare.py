@@ -11,7 +11,7 @@ from assets.experiments.profilers.evaluation import PurchaseSource
 from assets.experiments.profilers.settings import ProfileEvalSettings
 from models.profiling.data import ProfileData
 from models.progress import Progress
-from warehouse.home import Home
+from warehouse.home import Home, same_accounts
 
 if TYPE_CHECKING:
     from warehouse.home import SourceHome
@@ -31,7 +31,6 @@ def prepare_shop(
         BatchRejected: a batch rule stopped a partition.
     """
     from assets.logs.sources import open_source
-    from assets.profiling.sources import clicks_count
     from warehouse.landing.contract import PROFILING_TABLES
     from warehouse.store.connection import WarehouseMissing
 
@@ -39,7 +38,7 @@ def prepare_shop(
     opened = open_source(settings.source, home, data, progress=progress)
     opened.load(PROFILING_TABLES, progress)
     try:
-        clicks = clicks_count(home, settings.source)
+        clicks = same_accounts(home, settings.source)
         return loaded_shop(settings.source, opened.home, opened.description, clicks)
     except WarehouseMissing as error:  # nothing was loaded: no table of the profiler has files
         remedy = "; `hourfold simulate --shop` writes some" * (settings.source == "simulator")

@@ -6,12 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from assets.profiling import sources
 from assets.profiling.profilers import hash_of
 from assets.profiling.reading import profile_data, profile_data_hash
 from models.profiling.clicks import CLICK_DAYS, MISSING
 from tests.simulator.shop import DESCRIPTION, NO_QUARANTINE, ZONE, ms, opened, random_purchases
-from warehouse.home import Deployment, Home, SourceHome
+from warehouse.home import Deployment, Home, SourceHome, same_accounts
 from warehouse.landing.records import PartitionLoad, SourceFile
 from warehouse.landing.service_time import HOUR_MS
 
@@ -109,6 +108,6 @@ def test_switched_off_nothing_of_it_is_read(home, data, tmp_path):
 
 def test_the_deployment_says_whether_clicks_count(tmp_path):
     home = Home(tmp_path)
-    assert not sources.clicks_count(home, "simulator")
+    assert not same_accounts(home, "simulator")
     Deployment(source="landing", one_account=True).save(home)
-    assert sources.clicks_count(home, "landing") and not sources.clicks_count(home, "complete-journey")
+    assert same_accounts(home, "landing") and not same_accounts(home, "complete-journey")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import dagster as dg
@@ -10,6 +11,9 @@ import pandas as pd
 import pytest
 
 from assets.common.partitions import Partitions
+from assets.experiments.source_logs import Logs, hash_of
+from assets.experiments.source_logs import read_hours as study_hours
+from assets.experiments.windows import encode_windows
 from assets.profiling.meta_profile_asset import meta_profile_asset
 from assets.ranking.account_vectors import (
     LAG_DAYS,
@@ -256,3 +260,22 @@ def test_the_asset_graph_shows_what_each_system_reads_of_the_other():
     days = list(upstream.partitions_subset.get_partition_keys())
     assert days[-1] == "2026-04-25", "the last day before the window of 26 April to 3 May"
     assert ZONE.day_key(purchases_end_ms(ZONE, "2026-05-04")) == "2026-04-26"
+
+
+def test_a_study_of_such_a_deployment_reads_what_it_reads(logs, folders, tmp_path):
+    deployed = folders[0].parents[1]
+    one, day = Logs(logs, tmp_path, "UTC", DAYS[0], True, instances=deployed, one_account=True), DAYS[4]
+    systems = {"deepfm": SYSTEMS["deepfm"].tiny}
+    scratch = tmp_path / "scratch"
+    window = encode_windows(one, systems, [day], scratch)["deepfm", day].open(SETTINGS)
+    readers = np.array([numbers(logs)[str(user)] for user in range(20)])
+    np.testing.assert_array_equal(window.features.users.vectors(readers), vectors_of(folders[3], readers))
+    assert [hour.users.vectors.shape[1] for hour in study_hours(one, day)] == [WIDTH] * 24
+    plain = replace(one, one_account=False)
+    assert study_hours(plain, day)[7].users.vectors.shape[1] == 0
+    assert hash_of(plain, [day]) != hash_of(one, [day])
+    training = systems["deepfm"].training.model_copy(update={"window_days": None})
+    with pytest.raises(ValueError, match="must not exceed"):
+        encode_windows(
+            one, {"deepfm": systems["deepfm"].model_copy(update={"training": training})}, [day], scratch
+        )
