@@ -58,8 +58,7 @@ def profile_data(
     or a demographics row before the date, ids ascending.
 
     Args:
-        home: the source's folders.
-        description: of the source.
+        home, description: the source's folders, and what it says of itself.
         as_of: date `YYYY-MM-DD`, itself not included.
         settings: channels of the heatmaps; default: those of the paper.
         fitted_at: date before which the genres of the channels are fixed. Give the date at which a model was
