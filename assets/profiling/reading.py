@@ -19,7 +19,7 @@ from models.profiling.data import (
     StoredModalities,
 )
 from models.profiling.purchases import ROWS_AT_ONCE
-from warehouse.heatmaps.clicked import ClickColumns, clicks_by_topic
+from warehouse.heatmaps.clicked import TopicClicks, clicks_by_topic
 from warehouse.heatmaps.reading import Heatmaps
 from warehouse.heatmaps.settings import HeatmapSettings, default_settings
 from warehouse.heatmaps.store import encode_heatmaps
@@ -219,7 +219,7 @@ def _genre_levels(paths: tuple[str, ...]) -> tuple[np.ndarray, tuple[tuple[str, 
     return levels, tuple(names)
 
 
-def _click_log(read: ClickColumns, position: np.ndarray) -> ClickLog:
+def _click_log(read: TopicClicks, position: np.ndarray) -> ClickLog:
     """The clicks of those whom the shop knows; clicking alone makes nobody a customer or a prospect."""
     known = read.user < len(position)
     known[known] = position[read.user[known]] != MISSING

@@ -21,7 +21,7 @@ from warehouse.store.warehouse import Warehouse
 
 
 @dataclass(frozen=True)
-class ClickColumns:
+class TopicClicks:
     """Clicks in order of (day, user, topic)."""
 
     user: np.ndarray  #: int64 [n] user_index
@@ -31,7 +31,7 @@ class ClickColumns:
     topics: tuple[str, ...]  #: by code
 
 
-def clicks_by_topic(warehouse: Warehouse, zone: LocalZone, first_day: int, end_day: int) -> ClickColumns:
+def clicks_by_topic(warehouse: Warehouse, zone: LocalZone, first_day: int, end_day: int) -> TopicClicks:
     """The clicks of the local days `[first_day, end_day)`; nothing from their end on is read."""
     period = HeatmapPeriod.of(zone, first_day, end_day)
     fields = warehouse.fields("items")[:1]
@@ -41,4 +41,4 @@ def clicks_by_topic(warehouse: Warehouse, zone: LocalZone, first_day: int, end_d
         rows = own.sql(statement("heatmaps", "clicked", topic=topic), params=window).to_arrow_table()
     user, day, codes, clicks = (rows[name].to_numpy() for name in ("user", "day", "topic", "clicks"))
     topics = warehouse.category_names("items", fields[0]) if fields else ()
-    return ClickColumns(user, day, codes, clicks, topics[: int(codes.max(initial=-1)) + 1])
+    return TopicClicks(user, day, codes, clicks, topics[: int(codes.max(initial=-1)) + 1])
