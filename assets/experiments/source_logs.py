@@ -101,11 +101,13 @@ def check_covered(logs: Logs, days: Sequence[str]) -> None:
 
 def read_history(logs: Logs, day: str) -> EventLog:
     """Everything received before a day, in memory."""
+    from assets.ranking.account_vectors import log_with_account_vectors
     from assets.ranking.reading import read_log
 
     zone = ServiceZone(logs.zone)
     with logs.open() as warehouse:
-        return read_log(warehouse, zone, logs.start_ms, zone.day_start_ms(day))
+        log = read_log(warehouse, zone, logs.start_ms, zone.day_start_ms(day))
+        return log_with_account_vectors(log, warehouse, zone, day) if logs.one_account else log
 
 
 def read_day(logs: Logs, day: str) -> tuple[EventLog, list[EventLog]]:

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from assets.common.partitions import Partitions
-from assets.experiments.source_logs import Logs, hash_of
+from assets.experiments.source_logs import Logs, hash_of, read_history
 from assets.experiments.source_logs import read_hours as study_hours
 from assets.experiments.windows import encode_windows
 from assets.profiling.meta_profile_asset import meta_profile_asset
@@ -271,6 +271,10 @@ def test_a_study_of_such_a_deployment_reads_what_it_reads(logs, folders, tmp_pat
     readers = np.array([numbers(logs)[str(user)] for user in range(20)])
     np.testing.assert_array_equal(window.features.users.vectors(readers), vectors_of(folders[3], readers))
     assert [hour.users.vectors.shape[1] for hour in study_hours(one, day)] == [WIDTH] * 24
+    past = read_history(one, day).users
+    with Warehouse(logs, read_only=True) as warehouse:
+        expected = read_account_vectors(warehouse, ZONE, day).of(past.index)
+    np.testing.assert_array_equal(past.vectors, expected)
     plain = replace(one, one_account=False)
     assert study_hours(plain, day)[7].users.vectors.shape[1] == 0
     assert hash_of(plain, [day]) != hash_of(one, [day])
