@@ -18,7 +18,6 @@ import numpy as np
 from assets.common.partitions import WINDOW_DAYS
 from models.profiling.account_vectors import AccountVectors
 from models.ranking.features.event_log import Entities
-from warehouse.heatmaps.bought import bought_by_genre, genre_paths
 from warehouse.landing.service_time import DAY_MS
 
 if TYPE_CHECKING:
@@ -42,6 +41,8 @@ def read_account_vectors(
     warehouse: Warehouse, zone: ServiceZone, day: str, users: np.ndarray | None = None
 ) -> AccountVectors:
     """The vectors that count on a service day, of `users` (int64 [n]) or of everybody who bought anything."""
+    from warehouse.heatmaps.bought import bought_by_genre, genre_paths
+
     end_ms, paths = purchases_end_ms(zone, day), genre_paths(warehouse)
     parts = [
         AccountVectors.of_counts(part.user, part.genre, part.items, paths)
