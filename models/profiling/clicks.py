@@ -1,9 +1,13 @@
 """What users click, in the feed and in other applications, by topic: a modality of the profile.
 
-The same accounts read and buy, so that what they read lately says something of what they will buy. A profile
-reads the clicks of the days before its as-of date alone; how much they are worth is learned as of every
-space (`gains`), from source brands, so that clicks which say nothing, or a feed younger than the window in
-which source brands teach, are given no weight.
+    x_ut = (c_ut − n_u p_t) / √(n_u + 5)         c clicks of u on topic t in the last days, n_u = Σ_t c_ut
+
+with p_t the topic's share of all clicks: how far u prefers t, in units of chance. Who clicked nothing lies at
+zero, near nobody. How much is clicked is left out on purpose: among the customers of a brand are many who
+left long ago and click nothing, so that silence would count as a likeness with them (decision 0044).
+
+What the space is worth is learned as of every space (`gains`), from source brands, so that a feed younger
+than the window in which they teach is given no weight.
 """
 
 from __future__ import annotations
@@ -16,6 +20,7 @@ from models.profiling.profiler import standardised
 
 MISSING = -1  #: topic of an item that has none
 CLICK_DAYS = 28  #: before the as-of day, whose clicks are counted
+FEW = 5.0  #: clicks that say little of a preference yet
 
 
 @dataclass(frozen=True)
@@ -43,12 +48,17 @@ class ClickLog:
         return replace(own, user=number[own.user])
 
     def columns(self, as_of_day: int, users: int) -> np.ndarray:
-        """log(1 + clicks) of the last `CLICK_DAYS`, float64 [users, topics + 1]; the last is of no topic."""
+        """x of the last `CLICK_DAYS`, float64 [users, topics + 1]; the last is of no topic."""
+        clicks = self.counts(as_of_day, users)
+        by_user, share = clicks.sum(1, keepdims=True), clicks.sum(0) / max(clicks.sum(), 1.0)
+        return np.asarray((clicks - by_user * share) / np.sqrt(by_user + FEW))
+
+    def counts(self, as_of_day: int, users: int) -> np.ndarray:
+        """Clicks of the last `CLICK_DAYS`, float64 [users, topics + 1]; the last is of no topic."""
         low, high = np.searchsorted(self.day, [as_of_day - CLICK_DAYS, as_of_day])
         width, rows = len(self.topics) + 1, slice(int(low), int(high))
         cell = self.user[rows] * width + self.topic[rows] % width  # MISSING is the last one
-        total = np.bincount(cell, weights=self.clicks[rows], minlength=users * width)
-        return np.log1p(total).reshape(users, width)
+        return np.bincount(cell, weights=self.clicks[rows], minlength=users * width).reshape(users, width)
 
     def _rows(self, rows: slice | np.ndarray) -> ClickLog:
         names = ("user", "day", "topic", "clicks")

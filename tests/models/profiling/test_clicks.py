@@ -42,7 +42,7 @@ def trained(data, clicks):
     return model, read
 
 
-def test_columns_count_the_last_days_by_topic():
+def test_columns_are_the_preferences_of_the_last_days():
     log = ClickLog(
         user=np.array([0, 1, 0, 0, 2]),
         day=np.array([1, 10, 10, 9 + CLICK_DAYS, 10 + CLICK_DAYS], np.int32),
@@ -50,10 +50,14 @@ def test_columns_count_the_last_days_by_topic():
         clicks=np.array([5, 2, 3, 4, 7]),
         topics=("a", "b"),
     )
-    columns = np.expm1(log.columns(10 + CLICK_DAYS, 4))
-    np.testing.assert_allclose(columns, [[4, 0, 3], [0, 2, 0], [0, 0, 0], [0, 0, 0]], atol=1e-12)
+    counts = log.counts(10 + CLICK_DAYS, 4)
+    np.testing.assert_array_equal(counts, [[4, 0, 3], [0, 2, 0], [0, 0, 0], [0, 0, 0]])
+    share, by_user = np.array([4, 2, 3]) / 9, np.array([7, 2, 0, 0])[:, None]
+    expected = (counts - by_user * share) / np.sqrt(by_user + 5)
+    np.testing.assert_allclose(log.columns(10 + CLICK_DAYS, 4), expected, atol=1e-12)
+    assert not log.columns(10 + CLICK_DAYS, 4)[2:].any(), "who clicked nothing lies at zero"
     earlier = log.before(10)
-    assert len(earlier) == 1 and np.expm1(earlier.columns(10, 4))[0].tolist() == pytest.approx([5, 0, 0])
+    assert len(earlier) == 1 and earlier.counts(10, 4)[0].tolist() == [5, 0, 0]
     some = log.of_users(np.array([0, 2]), 4)
     assert some.user.tolist() == [0, 0, 0, 1] and some.clicks.tolist() == [5, 3, 4, 7]
 
@@ -67,7 +71,7 @@ def test_data_of_a_date_hold_no_later_click(data):
     members = np.arange(0, USERS, 3)
     taken = read.take(members).clicks
     np.testing.assert_array_equal(
-        taken.columns(AS_OF, len(members)), read.clicks.columns(AS_OF, USERS)[members]
+        taken.counts(AS_OF, len(members)), read.clicks.counts(AS_OF, USERS)[members]
     )
 
 
