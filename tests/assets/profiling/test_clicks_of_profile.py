@@ -8,13 +8,18 @@ import pytest
 
 from assets.profiling.profilers import hash_of
 from assets.profiling.reading import profile_data, profile_data_hash
+from assets.profiling.sources import ProfileSource
 from models.profiling.clicks import CLICK_DAYS, MISSING
+from orchestration.jobs import META_TRAINING
+from orchestration.session import Session
+from tests.assets.profiling.shop_on_disk import LAST_DAY, shop
 from tests.simulator.shop import DESCRIPTION, NO_QUARANTINE, ZONE, ms, opened, random_purchases
 from warehouse.home import Deployment, Home, SourceHome, same_accounts
 from warehouse.landing.records import PartitionLoad, SourceFile
-from warehouse.landing.service_time import HOUR_MS
+from warehouse.landing.service_time import DAY_MS, HOUR_MS
+from warehouse.store.warehouse import Warehouse
 
-AS_OF = "2017-06-10"
+AS_OF, SYSTEM = "2017-06-10", "meta_profile_prior"
 FEED = DESCRIPTION.model_copy(update={"item_fields": ("topic",), "domains": ("video",)})
 FRAME = random_purchases(300, "2016-08-01", 400, users=9)
 #: local hours of the feed: long before the date, in its last days, its last hour, and from midnight on
@@ -111,3 +116,25 @@ def test_the_deployment_says_whether_clicks_count(tmp_path):
     assert not same_accounts(home, "simulator")
     Deployment(source="landing", one_account=True).save(home)
     assert same_accounts(home, "landing") and not same_accounts(home, "complete-journey")
+
+
+@pytest.mark.slow
+def test_a_deployment_of_one_account_trains_profilers_that_read_clicks(tmp_path_factory):
+    home, deployment = shop(tmp_path_factory)
+    paths = deployment.paths(home)
+    with Warehouse(paths.warehouse) as warehouse:
+        start = deployment.service_zone.day_start_ms(LAST_DAY) - DAY_MS
+        ids = warehouse.connection.execute("SELECT user_id FROM user_index ORDER BY 1").fetchall()
+        users = np.repeat([user for (user,) in ids], 5)
+        rows = {"user_id": users, "item_id": "news", "domain": "video", "occurred_at": start}
+        put(warehouse, "external_clicks", "a", start, pd.DataFrame(rows | {"received_at": start}), "a")
+    on = deployment.model_copy(update={"one_account": True})
+    on.save(home)
+    config = {"meta_profile": {"systems": [SYSTEM]}}
+    with Session(on, home) as session:
+        session.run(META_TRAINING, LAST_DAY, only=["time_heatmaps", "meta_profile"], config=config)
+    source = ProfileSource.opened(home, on.source)
+    as_of = str(np.datetime64(LAST_DAY) + 1)
+    data = source.read(as_of)
+    assert data.clicks is not None and data.clicks.counts(data.as_of_day, len(data)).sum() == len(users)
+    assert source.trainer(size="tiny").at(SYSTEM, as_of).profiler.reads_clicks
