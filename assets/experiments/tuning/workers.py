@@ -10,17 +10,15 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from assets.common.provenance import git_revision
 from assets.experiments.frame import Finished, load_arrays
+from assets.experiments.mornings import load_mornings, save_mornings
 from assets.experiments.tuning.days import ReadDays
 from assets.experiments.tuning.settings import TuneSettings
 from assets.experiments.tuning.study import study
 from assets.experiments.tuning.trial import Day, Scores, Trial, TrialRow
 from assets.experiments.windows import INSTANCES
 from assets.experiments.workers import Emit, WorkProgress
-from models.files import replace_file
 from models.threads import use_threads
 
 if TYPE_CHECKING:
@@ -123,23 +121,6 @@ def train_graph(unit: GraphUnit, emit: Emit) -> None:
         progress=report,
     )
     save_mornings(mornings, unit.path)
-
-
-def save_mornings(mornings: LongTermDays, path: Path) -> None:
-    """Write vectors of mornings as one file, whole or not at all."""
-    known = {str(at): vectors for at, vectors in enumerate(mornings.of_everyone()) if vectors is not None}
-    about = np.array([len(mornings.mornings), mornings.first_day, mornings.zone_offset_ms])
-    with replace_file(path) as fresh, fresh.open("wb") as file:
-        np.savez(file, allow_pickle=False, about=about, **known)
-
-
-def load_mornings(path: Path) -> LongTermDays:
-    """What `save_mornings` wrote."""
-    from models.ranking.lsttm.long_term_days import LongTermDays
-
-    arrays = load_arrays(path)
-    count, first_day, zone_offset_ms = arrays["about"].tolist()
-    return LongTermDays(tuple(arrays.get(str(at)) for at in range(count)), first_day, zone_offset_ms)
 
 
 @lru_cache(maxsize=4)
