@@ -9,7 +9,7 @@ from typing import Any, Literal
 from urllib.parse import quote
 
 from dotenv import dotenv_values
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from warehouse.keeping import KeepSettings
 from warehouse.landing.description import FILE_NAME, SourceDescription
@@ -131,6 +131,9 @@ class Deployment(BaseModel):
     external_first_day: str | None = Field(
         default=None, description="first day of external clicks where it lies before `first_day`"
     )
+    one_account: bool = Field(
+        default=False, description="whether rankers read what users bought: feed and shop have the same ids"
+    )
     systems: tuple[str, ...] = SYSTEMS  #: trained each day and adapted each hour
     size: Literal["real", "tiny"] = "real"  #: which configuration of each system
     workers: int | None = Field(
@@ -156,6 +159,15 @@ class Deployment(BaseModel):
     def _fixed_offset(cls, value: str) -> str:
         ServiceZone(value)
         return value
+
+    @model_validator(mode="after")
+    def _same_ids(self) -> Deployment:
+        if self.one_account and self.shop not in (None, self.source):
+            raise ValueError(
+                f"one_account is true, but purchases are those of {self.shop} and exposures those of "
+                f"{self.source}: accounts of two sources are never joined; set one_account to false"
+            )
+        return self
 
     @property
     def service_zone(self) -> ServiceZone:
@@ -212,6 +224,12 @@ class Deployment(BaseModel):
                 external_first_day=described.external_first_day,
             )
         return cls(source=source, **_USUAL.get(source, {}))
+
+
+def same_accounts(home: Home, source: str) -> bool:
+    """Whether the home is deployed on this source, and says that its feed and shop have the same accounts."""
+    deployment = Deployment.load(home)
+    return deployment.one_account and deployment.source == source
 
 
 _USUAL: dict[str, dict[str, Any]] = {

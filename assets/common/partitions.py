@@ -56,6 +56,7 @@ class Partitions:
     shop: dg.DailyPartitionsDefinition  #: of purchases, points and what is made of them
     #: name of the asset that holds external clicks from before the first of these hours, where there are any
     history: tuple[str, ...] = ()
+    one_account: bool = False  #: whether rankers read what users bought
 
     @classmethod
     def of(
@@ -90,6 +91,7 @@ class Partitions:
                 timezone=shop.zone,
             ),
             history=(EXTERNAL_HISTORY,) if deployment.behaviours_first_day < deployment.first_day else (),
+            one_account=deployment.one_account,
         )
 
 

@@ -27,6 +27,7 @@ class Logs:
     simulated: bool
     external_first_day: str | None = None  #: of external clicks, where they are known from before
     instances: Path | None = None  #: partitions that a deployment has encoded already
+    one_account: bool = False  #: whether users have the vectors of what they bought
 
     @property
     def behaviours_first_day(self) -> str:
@@ -55,6 +56,7 @@ class Logs:
             simulated=simulated,
             external_first_day=deployment.external_first_day,
             instances=deployment.paths(home).instances,
+            one_account=deployment.one_account,
         )
 
 
@@ -64,16 +66,20 @@ def read_hours(logs: Logs, day: str) -> list[EventLog]:
     Raises:
         LookupError: the warehouse holds no exposures before the day, or none in it.
     """
+    from assets.ranking.account_vectors import log_with_account_vectors
     from assets.ranking.reading import read_log
 
     check_covered(logs, [day])
     zone = ServiceZone(logs.zone)
     start = zone.day_start_ms(day)
     with logs.open() as warehouse:
-        return [
+        hours = [
             read_log(warehouse, zone, hour, hour + HOUR_MS, "mentioned")
             for hour in range(start, start + DAY_MS, HOUR_MS)
         ]
+        if logs.one_account:
+            hours = [log_with_account_vectors(hour, warehouse, zone, day) for hour in hours]
+    return hours
 
 
 def check_covered(logs: Logs, days: Sequence[str]) -> None:
@@ -95,11 +101,13 @@ def check_covered(logs: Logs, days: Sequence[str]) -> None:
 
 def read_history(logs: Logs, day: str) -> EventLog:
     """Everything received before a day, in memory."""
+    from assets.ranking.account_vectors import log_with_account_vectors
     from assets.ranking.reading import read_log
 
     zone = ServiceZone(logs.zone)
     with logs.open() as warehouse:
-        return read_log(warehouse, zone, logs.start_ms, zone.day_start_ms(day))
+        log = read_log(warehouse, zone, logs.start_ms, zone.day_start_ms(day))
+        return log_with_account_vectors(log, warehouse, zone, day) if logs.one_account else log
 
 
 def read_day(logs: Logs, day: str) -> tuple[EventLog, list[EventLog]]:
@@ -114,10 +122,14 @@ def read_day(logs: Logs, day: str) -> tuple[EventLog, list[EventLog]]:
 
 def hash_of(logs: Logs, days: Sequence[str]) -> str:
     """Hash of the loaded batches that the days and all before them draw on."""
+    from assets.ranking.account_vectors import purchases_hash
+
     zone = ServiceZone(logs.zone)
     start = logs.start_ms
     digest = hashlib.sha256()
     with logs.open() as warehouse:
         for day in sorted(days):
             digest.update(warehouse.data_hash(start, zone.day_start_ms(day) + DAY_MS).encode())
+            if logs.one_account:
+                digest.update(purchases_hash(warehouse, zone, day).encode())
     return digest.hexdigest()[:16]

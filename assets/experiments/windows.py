@@ -41,8 +41,10 @@ def encode_windows(
 
     Raises:
         LookupError: a day has no day before it, or no exposures.
+        ValueError: a system's window is too long for the vectors of what users bought.
     """
     from assets.experiments.source_logs import check_covered
+    from assets.ranking.account_vectors import check_windows
     from assets.ranking.encoding import History, encode
     from assets.ranking.instance_store import InstanceStore
     from assets.ranking.training_window import versions_of
@@ -53,7 +55,9 @@ def encode_windows(
     if early:
         raise LookupError(f"{', '.join(early)}: there is no day before to train on (first day {first})")
     check_covered(logs, days)
-    history = History.read(logs.open, zone, first, max(before.values()))
+    if logs.one_account:
+        check_windows(systems)
+    history = History.read(logs.open, zone, first, max(before.values()), logs.one_account)
     known = (*others, *([logs.instances] if logs.instances is not None else []))
     windows: dict[tuple[str, str], WindowFolders] = {}
     for version in versions_of(systems, history.no_events):

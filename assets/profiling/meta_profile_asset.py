@@ -26,11 +26,12 @@ class ProfilersConfig(dg.Config):
 
 def meta_profile_asset(partitions: Partitions) -> dg.AssetsDefinition:
     """The asset over a deployment's days; a weekly schedule trains, any day can be."""
+    clicked = ["exposures", "external_clicks"] if partitions.one_account else []
 
     # Not in the pool `duckdb`: it reads once and closes, and would hold loads back for the whole training.
     @dg.asset(
         partitions_def=partitions.shop,
-        deps=["time_heatmaps", "demographics", "labels"],
+        deps=["time_heatmaps", "demographics", "labels", *clicked],
         group_name="profiling",
         owners=["team:profiling"],
         kinds={"pytorch", "mlflow"},

@@ -130,7 +130,8 @@ def hash_of(data: ProfileData) -> str:
     digest = hashlib.blake2b(str(data.as_of_day).encode(), digest_size=8)
     digest.update("\n".join(data.user_ids.tolist()).encode())
     heat = [data.modalities.digest] if isinstance(data.modalities, StoredModalities) else data.modalities
-    for part in (data.purchases, *heat, data.demographics, data.labels):
+    clicks = [] if data.clicks is None else [data.clicks]
+    for part in (data.purchases, *heat, data.demographics, data.labels, *clicks):
         _add(digest, part)
     return digest.hexdigest()
 

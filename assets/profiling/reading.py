@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from models.profiling.clicks import ClickLog
 from models.profiling.data import (
     MISSING,
     Demographics,
@@ -18,6 +19,7 @@ from models.profiling.data import (
     StoredModalities,
 )
 from models.profiling.purchases import ROWS_AT_ONCE
+from warehouse.heatmaps.clicked import TopicClicks, clicks_by_topic
 from warehouse.heatmaps.reading import Heatmaps
 from warehouse.heatmaps.settings import HeatmapSettings, default_settings
 from warehouse.heatmaps.store import encode_heatmaps
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
     from warehouse.store.profiling import DemographicColumns, LabelColumns, PurchaseColumns
 
 FOREVER_MS = 2**62
+#: Clicks of so many days are read: those of `CLICK_DAYS` before a teaching window, and before one held back.
+CLICKS_READ_DAYS = 2 * 92 + 28
 GENRE_SEPARATOR = "/"
 
 
@@ -46,6 +50,7 @@ def profile_data(
     *,
     settings: HeatmapSettings | None = None,
     fitted_at: str | None = None,
+    clicks: bool = False,
 ) -> ProfileData:
     """Everything known before local midnight of `as_of`; heatmaps are encoded where they are not yet.
 
@@ -53,12 +58,12 @@ def profile_data(
     or a demographics row before the date, ids ascending.
 
     Args:
-        home: the source's folders.
-        description: of the source.
+        home, description: the source's folders, and what it says of itself.
         as_of: date `YYYY-MM-DD`, itself not included.
         settings: channels of the heatmaps; default: those of the paper.
         fitted_at: date before which the genres of the channels are fixed. Give the date at which a model was
             trained to have its channels at a later one; default: see `encode_heatmaps`.
+        clicks: read what these users clicked in the feed and in other applications, too.
 
     Raises:
         ValueError: a date that is none, or nothing in the year before it.
@@ -76,6 +81,7 @@ def profile_data(
         demographics = profiling.demographics_before(warehouse, end_ms)
         labels = profiling.labels_before(warehouse, end_ms)
         encoded = encode_heatmaps(warehouse, home.heatmaps, zone, channels, as_of, fitted_at=fitted_at)
+        clicked = clicks_by_topic(warehouse, zone, day - CLICKS_READ_DAYS, day) if clicks else None
     heatmaps = Heatmaps(home.heatmaps, encoded.manifest, encoded.vocabulary)
     position = _positions(index)
     return ProfileData(
@@ -85,6 +91,7 @@ def profile_data(
         purchases=_purchase_log(purchases, position, zone),
         demographics=None if demographics is None else _demographics(demographics, position, len(ids)),
         labels=None if labels is None else _labels(labels, position, len(ids)),
+        clicks=None if clicked is None else _click_log(clicked, position),
     )
 
 
@@ -154,12 +161,15 @@ def purchase_log(home: SourceHome, description: SourceDescription) -> tuple[np.n
     return ids, _purchase_log(purchases, _positions(index), LocalZone(description.local))
 
 
-def profile_data_hash(home: SourceHome, description: SourceDescription, as_of: str | None = None) -> str:
+def profile_data_hash(
+    home: SourceHome, description: SourceDescription, as_of: str | None = None, clicks: bool = False
+) -> str:
     """Hash of the loaded batches that `profile_data` (or, without a date, `purchase_log`) draws on."""
     zone = LocalZone(description.local)
     end_ms = FOREVER_MS if as_of is None else zone.midnight_ms(zone.day(as_of))
     with Warehouse(home.warehouse, read_only=True) as warehouse:
-        return profiling.data_hash(warehouse, end_ms)
+        digest = profiling.data_hash(warehouse, end_ms)
+        return f"{digest} {warehouse.data_hash(0, end_ms)}" if clicks else digest
 
 
 def _positions(index: np.ndarray) -> np.ndarray:
@@ -207,6 +217,20 @@ def _genre_levels(paths: tuple[str, ...]) -> tuple[np.ndarray, tuple[tuple[str, 
             levels[code, level] = number.setdefault(name, len(number))
         names.append(tuple(number))
     return levels, tuple(names)
+
+
+def _click_log(read: TopicClicks, position: np.ndarray) -> ClickLog:
+    """The clicks of those whom the shop knows; clicking alone makes nobody a customer or a prospect."""
+    known = read.user < len(position)
+    known[known] = position[read.user[known]] != MISSING
+    rows = np.flatnonzero(known)
+    return ClickLog(
+        user=position[read.user[rows]],
+        day=read.day[rows].astype(np.int32),
+        topic=read.topic[rows],
+        clicks=read.clicks[rows],
+        topics=read.topics,
+    )
 
 
 def _demographics(read: DemographicColumns, position: np.ndarray, users: int) -> Demographics:

@@ -13,7 +13,7 @@ from assets.profiling.audience.requests import as_day
 from assets.profiling.profilers import Trainer
 from assets.profiling.states import ProfileStates
 from models.progress import Progress
-from warehouse.home import Home
+from warehouse.home import Home, same_accounts
 
 if TYPE_CHECKING:
     from assets.common.tracking import Tracking
@@ -31,6 +31,7 @@ class ProfileSource:
     name: str
     home: SourceHome
     description: SourceDescription
+    clicks: bool = False  #: whether what users click is read as well (`one_account` of the deployment)
     _kept: dict[tuple[str, str], ProfileData] = field(default_factory=dict, compare=False, repr=False)
     _fitted: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
 
@@ -50,7 +51,7 @@ class ProfileSource:
         source = open_source(name, home, data, progress=progress)
         if not source.home.warehouse.exists():
             source.load(PROFILING_TABLES, progress)
-        return cls(name, source.home, source.description)
+        return cls(name, source.home, source.description, same_accounts(home, name))
 
     def read(self, as_of: str, fitted_at: str | None = None) -> ProfileData:
         """All that was known before an as-of date; the last readings are kept.
@@ -70,7 +71,7 @@ class ProfileSource:
             self._check(as_of)
             while len(self._kept) >= MOST_KEPT:
                 self._kept.pop(next(iter(self._kept)))
-            data = profile_data(self.home, self.description, as_of, fitted_at=fitted_at)
+            data = profile_data(self.home, self.description, as_of, fitted_at=fitted_at, clicks=self.clicks)
             if fitted_at is None:
                 fitted_at = self._fitted[as_of] = channels_fitted_at(self.home.heatmaps, as_of)
             self._kept[as_of, fitted_at] = data

@@ -33,10 +33,24 @@ class DayHashes:
         return list(self.own)
 
     @classmethod
-    def read(cls, warehouse: Warehouse, zone: ServiceZone, first_day: str, last_day: str) -> DayHashes:
+    def read(
+        cls,
+        warehouse: Warehouse,
+        zone: ServiceZone,
+        first_day: str,
+        last_day: str,
+        purchases_lag: int | None = None,
+    ) -> DayHashes:
         """The days from `first_day` to `last_day`; descriptions of earlier dates belong to the first.
 
         The chain begins with how the logs are cut and read: the zone and the chosen columns.
+
+        Args:
+            warehouse: opened for reading.
+            zone: in which days are cut.
+            first_day, last_day: day keys.
+            purchases_lag: purchases are read too, on a day those of so many days before and of all before
+                them (`account_vectors`); None: they are not.
         """
         days = zone.days_between(first_day, last_day)
         start_ms = zone.day_start_ms(first_day)
@@ -50,10 +64,14 @@ class DayHashes:
                 undated.append(line)
             else:
                 parts[max(0, (start - start_ms) // DAY_MS)].append(line)
+        purchases = []
+        if purchases_lag is not None:
+            purchases = [f"purchases {purchases_lag}"]
+            _add_purchases(parts, warehouse, start_ms - purchases_lag * DAY_MS)
         own = {day: _hash(*part) for day, part in zip(days, parts, strict=True)}
         through: dict[str, str] = {}
         chosen = [f"{table} {field}" for table in CHOSEN for field in warehouse.fields(table)]
-        before = _hash(str(zone.offset_ms), first_day, *chosen)
+        before = _hash(str(zone.offset_ms), first_day, *chosen, *purchases)
         for day, of_day in own.items():
             before = through[day] = _hash(before, of_day)
         return cls(own, through, _hash(*undated))
@@ -61,6 +79,17 @@ class DayHashes:
     def about(self, day: str) -> dict[str, str]:
         """What a partition of a day says of the logs that it was made from."""
         return {"data_hash": self.own[day], "through_hash": self.through[day], "undated_hash": self.undated}
+
+
+def _add_purchases(parts: list[list[str]], warehouse: Warehouse, start_ms: int) -> None:
+    """Add to each day's lines those of one day of purchases, the first of which begins at `start_ms`."""
+    loaded = warehouse.loaded("purchases")
+    for partition, start, data_hash in zip(
+        loaded["partition"], loaded["start_ms"], loaded["data_hash"], strict=True
+    ):
+        number = max(0, (int(start) - start_ms) // DAY_MS)
+        if number < len(parts):
+            parts[number].append(f"purchases {partition} {data_hash}")
 
 
 def _hash(*parts: str) -> str:

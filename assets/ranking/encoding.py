@@ -10,6 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assets.common.timings import Timings
+from assets.ranking.account_vectors import (
+    LAG_DAYS,
+    log_with_account_vectors,
+    read_account_vectors,
+    with_account_vectors,
+)
 from assets.ranking.day_hashes import DayHashes
 from assets.ranking.instance_store import InstanceStore
 from assets.ranking.reading import read_day, read_descriptions, read_log
@@ -41,12 +47,16 @@ class History:
     hashes: DayHashes
     rows: Mapping[str, int]  #: day → exposures in the warehouse
     no_events: EventLog  #: the logs' columns without a row
+    one_account: bool = False  #: whether users have the vectors of what they bought
 
     @classmethod
-    def read(cls, open_warehouse: Open, zone: ServiceZone, first_day: str, last_day: str) -> History:
+    def read(
+        cls, open_warehouse: Open, zone: ServiceZone, first_day: str, last_day: str, one_account: bool = False
+    ) -> History:
         """What is loaded of the days from `first_day` to `last_day`."""
+        lag = LAG_DAYS if one_account else None
         with open_warehouse() as warehouse:
-            hashes = DayHashes.read(warehouse, zone, first_day, last_day)
+            hashes = DayHashes.read(warehouse, zone, first_day, last_day, lag)
             loaded = warehouse.loaded("exposures")
             start_ms = zone.day_start_ms(first_day)
             no_events = read_log(warehouse, zone, start_ms, start_ms, "mentioned")
@@ -54,7 +64,7 @@ class History:
         for partition, exposures in zip(loaded["partition"], loaded["kept"], strict=True):
             if partition[:10] in rows:
                 rows[partition[:10]] += int(exposures)
-        return cls(open_warehouse, zone, hashes, rows, no_events)
+        return cls(open_warehouse, zone, hashes, rows, no_events, one_account)
 
 
 @dataclass
@@ -117,7 +127,9 @@ def _encode_due(
             state = _state_before(history, store, settings, day)
             with history.open() as warehouse:
                 log = read_day(warehouse, history.zone, day)
-                described = read_descriptions(warehouse, history.zone, history.zone.day_after(day))
+                if history.one_account:
+                    log = log_with_account_vectors(log, warehouse, history.zone, day)
+                described = _described(history, warehouse, history.zone.day_after(day), state)
         _encode_day(state, log, described, store.new_folder(day), history.hashes.about(day), done.timings)
         done.why[day] = why
         done.rows += len(log.exposures)
@@ -157,11 +169,22 @@ def _state_before(history: History, store: InstanceStore, settings: FeatureSetti
         folder = store.folder(before, history.hashes.through[before])
         assert folder is not None, f"{before} was encoded before {day}"
         return Features.load(folder / STATE)
-    with history.open() as warehouse:
-        described = read_descriptions(warehouse, history.zone, day)
     state = Features.start(settings, history.no_events)
+    with history.open() as warehouse:
+        described = _described(history, warehouse, day, state)
     state.refresh(*described)
     return state
+
+
+def _described(
+    history: History, warehouse: Warehouse, day: str, state: Features
+) -> tuple[Entities, Entities]:
+    """Users and items as a day's morning knows them; `state` is that of a day before."""
+    users, items = read_descriptions(warehouse, history.zone, day)
+    if history.one_account:
+        vectors = read_account_vectors(warehouse, history.zone, day)
+        users = with_account_vectors(users, vectors, state.users)
+    return users, items
 
 
 def _encode_day(

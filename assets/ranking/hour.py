@@ -12,6 +12,7 @@ from assets.common.faults import DamagedState, NoBaseModel, retried_or_explained
 from assets.common.resources import ProgressReport, WarehouseResource
 from assets.common.timings import Timings
 from assets.ranking import hand_over
+from assets.ranking.account_vectors import hours_with_account_vectors
 from assets.ranking.hand_over import OpenState
 from assets.ranking.reading import HourLog, loaded_hours, read_hours
 from assets.ranking.states import StateRecord, States, since
@@ -130,7 +131,10 @@ def open_hour(warehouse: WarehouseResource, states: States, key: str, run: str |
         loaded = LoadedHours(opened, zone, key)
         starts, failed = _starts(states, deployment.systems, key, loaded)
         needed = sorted({key}.union(*(start.catch_up for start in starts)))
-        hour = Hour(key, loaded.hours, starts, read_hours(opened, zone, needed), failed)
+        logs = read_hours(opened, zone, needed)
+        if deployment.one_account:
+            logs = hours_with_account_vectors(logs, opened, zone)
+        hour = Hour(key, loaded.hours, starts, logs, failed)
     left.hour = hour
     return hour
 

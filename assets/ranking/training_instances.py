@@ -12,6 +12,7 @@ from assets.common.faults import retried_or_explained
 from assets.common.partitions import Partitions
 from assets.common.resources import HomeResource, ProgressReport, WarehouseResource
 from assets.common.timings import Timings
+from assets.ranking.account_vectors import LAG_DAYS
 from assets.ranking.encoding import EncodedDays
 from assets.ranking.instance_page import FieldCounts, FieldSummary, fields_table, histograms, sample_of
 from assets.ranking.instance_store import bytes_of
@@ -22,14 +23,20 @@ if TYPE_CHECKING:
 
 COMPLETE = "complete"  #: the asset check
 
+#: The purchases that users' vectors are made of, where rankers read them (`account_vectors`).
+YEAR_BEFORE = dg.TimeWindowPartitionMapping(
+    start_offset=-364 - LAG_DAYS, end_offset=-LAG_DAYS, allow_nonexistent_upstream_partitions=True
+)
+
 
 def training_instances_asset(partitions: Partitions) -> dg.AssetsDefinition:
     """The asset over a deployment's days."""
+    bought = [dg.AssetDep("purchases", partition_mapping=YEAR_BEFORE)] if partitions.one_account else []
 
     # Not in the pool `duckdb`: it reads a day at a time and closes, and would hold hourly loads back.
     @dg.asset(
         partitions_def=partitions.daily,
-        deps=["exposures", "external_clicks", *partitions.history],
+        deps=["exposures", "external_clicks", *partitions.history, *bought],
         group_name="ranking",
         owners=["team:ranking"],
         kinds={"duckdb", "arrow"},

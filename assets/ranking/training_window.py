@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assets.common.tuned import Values, tuned_settings, with_tuned
+from assets.ranking.account_vectors import check_windows
 from assets.ranking.encoding import EncodedDays, History, Tell, encode
 from assets.ranking.instance_store import InstanceStore
 from assets.ranking.window_days import WindowFolders, days_of_window, event_days, longest
@@ -78,7 +79,9 @@ class NightlyWindow:
         tuned = tuned_settings(home.paths, deployment.source, deployment.size, deployment.systems)
         systems = system_settings(deployment.systems, deployment.size, tuned)
         first, zone = deployment.behaviours_first_day, deployment.service_zone
-        history = History.read(warehouse.open, zone, first, day)
+        if deployment.one_account:
+            check_windows(systems)
+        history = History.read(warehouse.open, zone, first, day, deployment.one_account)
         versions = tuple(versions_of(systems, history.no_events))
         return cls(day, history, systems, versions, home.paths.instances)
 

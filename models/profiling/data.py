@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from models.profiling.clicks import ClickLog
+from models.profiling.people import Demographics, Labels
 from models.profiling.purchases import MISSING, GenrePaths, PurchaseLog
 
 __all__ = [
@@ -112,35 +114,6 @@ class StoredModalities(Sequence[SparseHeatmaps]):
 
 
 @dataclass(frozen=True)
-class Demographics:
-    """Columns of users; a user without any value has no demographics at all."""
-
-    numeric: np.ndarray  #: float32 [U, n], NaN where unknown
-    numeric_names: tuple[str, ...]
-    categorical: np.ndarray  #: int64 [U, m] position in `categories[column]`, MISSING where unknown
-    categorical_names: tuple[str, ...]
-    categories: tuple[tuple[str, ...], ...]  #: the values of each categorical column
-
-    @property
-    def present(self) -> np.ndarray:
-        """Whether anything is known of a user, bool [U]."""
-        return (~np.isnan(self.numeric)).any(1) | (self.categorical != MISSING).any(1)
-
-
-@dataclass(frozen=True)
-class Labels:
-    """What the table `labels` says: the last observation of a user and task before the as-of date."""
-
-    tasks: tuple[str, ...]
-    value: np.ndarray  #: float32 [U, T]: 0, 1, or NaN where nothing was observed
-
-    def take(self, users: np.ndarray) -> Labels:
-        """Those of these users (int64 [B] positions), in that order; of MISSING nothing is known."""
-        empty = np.full((1, len(self.tasks)), np.nan, dtype=self.value.dtype)
-        return Labels(self.tasks, np.concatenate([self.value, empty])[users])
-
-
-@dataclass(frozen=True)
 class ProfileData:
     """All that is known of U users before the as-of date."""
 
@@ -150,16 +123,18 @@ class ProfileData:
     purchases: PurchaseLog  #: all before `as_of_day`, not only of the last 365 days
     demographics: Demographics | None = None
     labels: Labels | None = None
+    clicks: ClickLog | None = None  #: where feed and shop have the same accounts, and are said to
 
     def __len__(self) -> int:
         return len(self.user_ids)
 
     def __post_init__(self) -> None:
-        if len(self.purchases) and int(self.purchases.day[-1]) >= self.as_of_day:
-            raise ValueError(
-                f"purchases reach local day {int(self.purchases.day[-1])}, but the as-of day is "
-                f"{self.as_of_day}: cut them with PurchaseLog.before(as_of_day)"
-            )
+        for name, log in (("purchases", self.purchases), ("clicks", self.clicks)):
+            if log is not None and len(log) and int(log.day[-1]) >= self.as_of_day:
+                raise ValueError(
+                    f"{name} reach local day {int(log.day[-1])}, but the as-of day is {self.as_of_day}: cut "
+                    f"them with {type(log).__name__}.before(as_of_day)"
+                )
 
     def modality(self, name: str) -> SparseHeatmaps | None:
         """The heatmaps of a modality, None where the source has none."""
@@ -182,16 +157,15 @@ class ProfileData:
 
     def take(self, users: np.ndarray) -> ProfileData:
         """What is known of some users (int64 [N] positions, ascending), numbered 0 … N−1."""
-        people, labels = self.demographics, self.labels
+        people, labels, clicks = self.demographics, self.labels, self.clicks
         return replace(
             self,
             user_ids=self.user_ids[users],
             modalities=_taken(self.modalities, users),
             purchases=self.purchases.of_users(users, len(self)),
-            demographics=None
-            if people is None
-            else replace(people, numeric=people.numeric[users], categorical=people.categorical[users]),
+            demographics=None if people is None else people.take(users),
             labels=None if labels is None else labels.take(users),
+            clicks=None if clicks is None else clicks.of_users(users, len(self)),
         )
 
     def held_back(self, day: int) -> ProfileData:
@@ -211,6 +185,7 @@ class ProfileData:
             modalities=_held_back(self.modalities, self.as_of_day - day),
             purchases=self.purchases.before(day),
             labels=None,
+            clicks=None if self.clicks is None else self.clicks.before(day),
         )
 
     def positions(self, user_ids: Sequence[str] | np.ndarray) -> np.ndarray:

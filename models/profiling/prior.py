@@ -4,8 +4,8 @@
 
 - **prior**: logistic on how much, how widely, how lately and how long a user buys, fitted on first purchases
   of source brands: how soon a user becomes a customer of *any* brand (`propensity`).
-- **match**: closed-form ridge between the customers and everybody else, no gradient step (`match`), in
-  two spaces: product types by days and amount; product types and brands by rarity (`views`).
+- **match**: closed-form ridge between the customers and everybody else, no gradient step (`match`), in two
+  spaces: product types by days and amount; types and brands by rarity (`views`); or three, with `clicks`.
 - **gain(K)**, λ(K): how much a match from K customers is worth, from the same source brands (`gains`).
 
 Source tasks are brands with first-purchase labels in a window that ends at the as-of date, features cut at
@@ -18,12 +18,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from models.files import replace_folder
+from models.profiling.clicks import click_spaces
 from models.profiling.data import ProfileData
 from models.profiling.gains import Gains
 from models.profiling.logistic import Logistic
@@ -115,6 +117,7 @@ class MetaProfilePrior:
     taught: Taught
     trained_as_of: int  #: local day
     device: str = "cpu"
+    reads_clicks: bool = False  #: whether clicks are one more space, behind those of purchases
 
     @classmethod
     def train(
@@ -132,7 +135,7 @@ class MetaProfilePrior:
 
         Args:
             settings: of the system.
-            data: all before the as-of date; only `purchases` is read.
+            data: all before the as-of date; only `purchases` are read, and `clicks` where there are any.
             train_users: bool [U], whom to learn from.
             excluded_brands: int64 positions in `brand_names` that must not teach (a study's targets).
             seed: draws users, supports and samples.
@@ -145,7 +148,8 @@ class MetaProfilePrior:
             # within it is the answer.
             everybody = np.ones(len(then), dtype=bool)
             fitted = fit_vectors(settings, then, everybody, seed)
-            return [one.transform(then.purchases, len(then)) for one in fitted]
+            clicked = click_spaces(then.clicks, then.as_of_day, everybody, then.clicks is not None)
+            return [*(one.transform(then.purchases, len(then)) for one in fitted), *clicked]
 
         taught = teach(
             settings,
@@ -158,7 +162,7 @@ class MetaProfilePrior:
             progress=progress,
         )
         vectors = fit_vectors(settings, data, train_users, seed)
-        return cls(settings, vectors, taught, data.as_of_day, str(device))
+        return cls(settings, vectors, taught, data.as_of_day, str(device), data.clicks is not None)
 
     def ready(self, data: ProfileData, background: np.ndarray | None = None) -> PriorScorer:
         """Embed the users of an as-of date.
@@ -176,8 +180,9 @@ class MetaProfilePrior:
                 f"{data.as_of_day} of the data: it would know their future; train one as of that date"
             )
         known = data.known_before(data.as_of_day) if background is None else background
-        vectors = (one.transform(data.purchases, len(data)) for one in self.vectors)
-        return PriorScorer.of(self.taught, data, vectors, known, self.device)
+        clicked = click_spaces(data.clicks, data.as_of_day, known, self.reads_clicks)
+        bought = (one.transform(data.purchases, len(data)) for one in self.vectors)
+        return PriorScorer.of(self.taught, data, chain(bought, clicked), known, self.device)
 
     def save(self, folder: Path) -> None:
         """Write the model into `folder`, whole or not at all."""
@@ -191,6 +196,7 @@ class MetaProfilePrior:
             "gains": {key: np.asarray(value).tolist() for key, value in asdict(self.taught.gains).items()},
             "trained_as_of": self.trained_as_of,
             "source_brands": self.taught.source_brands,
+            "clicks": self.reads_clicks,
         }
         with replace_folder(folder) as fresh:
             (fresh / "meta_profile_prior.json").write_text(json.dumps(about))
@@ -227,21 +233,16 @@ class MetaProfilePrior:
             model = Logistic(arrays["coefficients"], about["intercept"])
         gains = Gains(**{key: np.asarray(value) for key, value in about["gains"].items()})
         taught = Taught(Propensity(about["lookback"], model), gains, about["source_brands"])
-        return cls(settings, vectors, taught, about["trained_as_of"], str(device))
+        clicks = about.get("clicks", False)  # earlier versions read none
+        return cls(settings, vectors, taught, about["trained_as_of"], str(device), clicks)
 
 
 def fit_vectors(
     settings: MetaProfilePriorSettings, data: ProfileData, users: np.ndarray, seed: int
 ) -> tuple[PurchaseVectors, ...]:
     """One a space, from the purchases of `users` (bool [U]) before the as-of date of `data`."""
+    least, most = settings.least_share, settings.most_columns
     return tuple(
-        PurchaseVectors.fit(
-            data.purchases,
-            users,
-            space,
-            least_share=settings.least_share,
-            most_columns=settings.most_columns,
-            seed=seed,
-        )
+        PurchaseVectors.fit(data.purchases, users, space, least_share=least, most_columns=most, seed=seed)
         for space in settings.spaces
     )

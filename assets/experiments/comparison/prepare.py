@@ -9,7 +9,7 @@ from assets.experiments.comparison.settings import CompareSettings
 from assets.experiments.source_logs import Logs
 from assets.logs.sources import open_source
 from models.progress import Progress
-from warehouse.home import Home
+from warehouse.home import Home, same_accounts
 from warehouse.landing.contract import RANKING_TABLES
 from warehouse.landing.service_time import DAY_MS, ServiceZone
 
@@ -25,7 +25,8 @@ def prepare(settings: CompareSettings, data: Path | None, *, progress: Progress 
         BatchRejected: a batch rule stopped a partition.
     """
     made = simulation(settings) if settings.source == "simulator" else None
-    source = open_source(settings.source, Home.current(), data, simulation=made, progress=progress)
+    home = Home.current()
+    source = open_source(settings.source, home, data, simulation=made, progress=progress)
     description, last = source.description, source.last_day
     missing = [day for day in settings.days if not description.first_day < day <= last]
     if missing:
@@ -42,6 +43,7 @@ def prepare(settings: CompareSettings, data: Path | None, *, progress: Progress 
         simulated=description.simulated,
         external_first_day=description.external_first_day,
         instances=source.home.instances,
+        one_account=same_accounts(home, settings.source),
     )
 
 

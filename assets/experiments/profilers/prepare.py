@@ -11,7 +11,7 @@ from assets.experiments.profilers.evaluation import PurchaseSource
 from assets.experiments.profilers.settings import ProfileEvalSettings
 from models.profiling.data import ProfileData
 from models.progress import Progress
-from warehouse.home import Home
+from warehouse.home import Home, same_accounts
 
 if TYPE_CHECKING:
     from warehouse.home import SourceHome
@@ -34,10 +34,12 @@ def prepare_shop(
     from warehouse.landing.contract import PROFILING_TABLES
     from warehouse.store.connection import WarehouseMissing
 
-    opened = open_source(settings.source, Home.current(), data, progress=progress)
+    home = Home.current()
+    opened = open_source(settings.source, home, data, progress=progress)
     opened.load(PROFILING_TABLES, progress)
     try:
-        return loaded_shop(settings.source, opened.home, opened.description)
+        clicks = same_accounts(home, settings.source)
+        return loaded_shop(settings.source, opened.home, opened.description, clicks)
     except WarehouseMissing as error:  # nothing was loaded: no table of the profiler has files
         remedy = "; `hourfold simulate --shop` writes some" * (settings.source == "simulator")
         raise ValueError(
@@ -45,20 +47,22 @@ def prepare_shop(
         ) from error
 
 
-def loaded_shop(source: str, paths: SourceHome, description: SourceDescription) -> PurchaseSource:
-    """What the warehouse of a source holds, as an evaluation reads it."""
+def loaded_shop(
+    source: str, paths: SourceHome, description: SourceDescription, clicks: bool = False
+) -> PurchaseSource:
+    """What the warehouse of a source holds, as an evaluation reads it; with what users click, if asked."""
     from assets.profiling.reading import profile_data, profile_data_hash, purchase_log
 
     user_ids, purchases = purchase_log(paths, description)
 
     def before(day: int) -> ProfileData:
         as_of = str(np.datetime64(day, "D"))
-        return profile_data(paths, description, as_of, fitted_at=as_of)
+        return profile_data(paths, description, as_of, fitted_at=as_of, clicks=clicks)
 
     return PurchaseSource(
         source=source,
         simulated=description.simulated,
-        data_hash=profile_data_hash(paths, description),
+        data_hash=profile_data_hash(paths, description, clicks=clicks),
         user_ids=user_ids,
         purchases=purchases,
         before=before,

@@ -11,6 +11,39 @@ WHERE occurred_at >= $start_ms AND occurred_at < $end_ms {users}
 -- name: users_between
 AND user_index >= $first_user AND user_index < $end_user
 
+-- name: users_asked
+AND user_index IN (SELECT "user" FROM asked)
+
+-- name: bought
+SELECT user_index::BIGINT AS "user", genre::BIGINT AS genre, count(*)::BIGINT AS items
+FROM purchases
+WHERE purchased_at >= $start_ms AND purchased_at < $end_ms AND NOT cancelled {users}
+GROUP BY user_index, genre
+ORDER BY user_index, genre
+
+-- name: clicked
+SELECT
+    user_index::BIGINT AS "user", day::BIGINT AS day, coalesce(topic, -1)::BIGINT AS topic,
+    count(*)::BIGINT AS clicks
+FROM (
+    SELECT user_index, item_index, shown_at AS at_ms
+    FROM exposures
+    WHERE clicked AND shown_at >= $start_ms AND shown_at < $end_ms
+    UNION ALL
+    SELECT user_index, item_index, received_at AS at_ms
+    FROM external_clicks
+    WHERE received_at >= $start_ms AND received_at < $end_ms
+)
+JOIN quarters_of_period ON quarter = at_ms // 900000
+LEFT JOIN (
+    SELECT item_index, {topic} AS topic
+    FROM items
+    WHERE valid_from < $end_ms
+    QUALIFY row_number() OVER (PARTITION BY item_index ORDER BY valid_from DESC, partition DESC, row DESC) = 1
+) USING (item_index)
+GROUP BY ALL
+ORDER BY day, "user", topic
+
 -- name: amounts
 SELECT user_index, day, hour, channel, CASE aggregate
     WHEN 'sum' THEN sum(amount::DECIMAL(38, 16))::FLOAT WHEN 'count' THEN count(*)::FLOAT ELSE {last} END AS value
