@@ -27,7 +27,7 @@ Update = Annotated[
     bool,
     typer.Option(
         "--update",
-        help="With --check: train deepfm on some days, too, and print what its hourly update gains by age.",
+        help="With --check: also the gain of deepfm's hourly update by age of news, the mean of four days.",
     ),
 ]
 UPDATE_DAYS = (7, 8, 9, 10)  #: numbers of the days that --update looks at, from 0
@@ -56,8 +56,7 @@ def simulate(
 
     With --check nothing is written: the figures of fourteen simulated days stand beside those of real news
     logs (with --shop those of a simulated year of groceries beside Complete Journey's), and the exit code is
-    1 if one of them leaves its band. --update adds what the hourly update of `deepfm` gains on news of every
-    age, as mean of four days; it trains for some minutes.
+    1 if one of them leaves its band. --update trains for some minutes more.
 
     Example:
 
@@ -71,10 +70,7 @@ def simulate(
     from warehouse.home import Home
     from warehouse.landing.description import SourceDescription
 
-    if not shop and (shop_days is not None or not feed):
-        raise typer.BadParameter("--shop-days and --no-feed are for a simulation with --shop")
-    if update and (shop or not check):
-        raise typer.BadParameter("--update is for --check of the feed")
+    _fit(shop=shop, shops_own=shop_days is not None or not feed, check=check, update=update)
     with_shop = ({} if shop_days is None else {"days_before": shop_days}) if shop else None
     population = {} if users is None else {"users": users}
     settings = SimulatorSettings.model_validate(chosen | {"population": population, "shop": with_shop})
@@ -88,6 +84,14 @@ def simulate(
     if broken:
         rows = sum(sum(rules.values()) for rules in broken.values())
         out.print(f"Broken on purpose: {rows:,} rows")
+
+
+def _fit(*, shop: bool, shops_own: bool, check: bool, update: bool) -> None:
+    """Refuse options that are for another simulation than the one asked for."""
+    if shops_own and not shop:
+        raise typer.BadParameter("--shop-days and --no-feed are for a simulation with --shop")
+    if update and (shop or not check):
+        raise typer.BadParameter("--update is for --check of the feed")
 
 
 def _check(settings: SimulatorSettings, update: bool) -> int:

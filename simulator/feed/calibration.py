@@ -55,8 +55,8 @@ def content_figures(world: World) -> list[BandedFigure]:
     read = inputs[1::2] @ np.linalg.lstsq(inputs[::2], outcomes[::2], rcond=None)[0]
     true, kinds = outcomes[1::2], topics.shape[1]
     topic = float((read[:, :kinds].argmax(axis=1) == items.topic[1::2]).mean())
-    told = 1 - ((read - true) ** 2)[:, kinds:].mean(axis=0) / true[:, kinds:].var(axis=0)
-    share, audiences = float(told[0]), float(told[1:].mean())
+    explained = 1 - ((read - true) ** 2)[:, kinds:].mean(axis=0) / true[:, kinds:].var(axis=0)
+    share, audiences = float(explained[0]), float(explained[1:].mean())
     note = "chosen, not measured on real logs"
     return [
         BandedFigure("topics that content vectors tell", "–", 0.9, 1.0, topic, note),

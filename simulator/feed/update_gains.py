@@ -18,7 +18,7 @@ DAY_ERROR = 0.0012  #: standard error of a real day's gain over all its exposure
 
 
 @dataclass(frozen=True)
-class Part:
+class AgePart:
     """A part of a day's exposures, by age of the news, and what the real log's four days gained on it."""
 
     name: str
@@ -45,14 +45,14 @@ class Part:
 
 
 PARTS = (
-    Part("all", 0.0008, 0.0069, 1.0),
-    Part("news under 1 h old", -0.003, 0.005, 0.21, ages=(-np.inf, 1)),
-    Part("1–3 h", -0.005, 0.004, 0.29, ages=(1, 3)),
-    Part("3–6 h", None, 0, 0.15, ages=(3, 6)),
-    Part("6–24 h", 0.008, 0.015, 0.21, ages=(6, 24)),
-    Part("over 24 h", 0.007, 0.013, 0.14, ages=(24, np.inf)),
-    Part("published that day", 0.0, 0.004, 0.61, today=True),
-    Part("published on earlier days", 0.005, 0.011, 0.39, today=False),
+    AgePart("all", 0.0008, 0.0069, 1.0),
+    AgePart("news under 1 h old", -0.003, 0.005, 0.21, ages=(-np.inf, 1)),
+    AgePart("1–3 h", -0.005, 0.004, 0.29, ages=(1, 3)),
+    AgePart("3–6 h", None, 0, 0.15, ages=(3, 6)),
+    AgePart("6–24 h", 0.008, 0.015, 0.21, ages=(6, 24)),
+    AgePart("over 24 h", 0.007, 0.013, 0.14, ages=(24, np.inf)),
+    AgePart("published that day", 0.0, 0.004, 0.61, today=True),
+    AgePart("published on earlier days", 0.005, 0.011, 0.39, today=False),
 )
 
 
@@ -67,7 +67,7 @@ class ScoredDay:
     still: np.ndarray  #: score of the model as it was in the morning
     updated: np.ndarray  #: score of the model that learned from the hours before
 
-    def gain(self, part: Part) -> float:
+    def gain(self, part: AgePart) -> float:
         """AUC of the updated score less that of the still one, on a part of the day."""
         rows = part.rows(self)
         truth = self.probability[rows]
