@@ -38,7 +38,7 @@ class FeedItems:
     tone: np.ndarray  #: int64 [N]
     appeal: np.ndarray  #: float64 [N], what it adds to the logit, provider included
     push: np.ndarray  #: float64 [N], the editor's push (log attention)
-    style: np.ndarray  #: float32 [N, STYLES], unit variance
+    style: np.ndarray  #: float32 [N, STYLES], unit variance: whose tastes it meets
 
     def __len__(self) -> int:
         return len(self.published)

@@ -41,7 +41,7 @@ class Population:
     chronotype: np.ndarray  #: int8 [U]
     propensity: np.ndarray  #: float32 [U], standard normal
     interests: np.ndarray  #: float32 [U, K], standard normal
-    style: np.ndarray  #: float32 [U, STYLES], standard normal
+    style: np.ndarray  #: float32 [U, STYLES], tastes; zero on average over accounts
     drift_period: np.ndarray  #: float32 [U], hours
     drift_phase: np.ndarray  #: float32 [U]
     fields: dict[str, np.ndarray]  #: int8 [U] each, codes into FIELDS
