@@ -59,9 +59,11 @@ def table(rows: Sequence[BandedFigure]) -> str:
     return "\n".join(lines)
 
 
-def auc(scores: np.ndarray, positive: np.ndarray) -> float:
-    """Area under the ROC curve of scores for a bool outcome; ties count half."""
-    _, rank, counts = np.unique(scores, return_inverse=True, return_counts=True)
-    middle = (np.cumsum(counts) - (counts - 1) / 2)[rank]
-    hits = positive.sum()
-    return float((middle[positive].sum() - hits * (hits + 1) / 2) / (hits * (len(positive) - hits)))
+def auc(scores: np.ndarray, outcome: np.ndarray) -> float:
+    """Area under the ROC curve of scores [N]; ties count half.
+
+    The outcome [N] is bool, or the probability that it is true: then the area is that of expected counts.
+    """
+    rank = np.unique(scores, return_inverse=True)[1]
+    yes, no = np.bincount(rank, weights=outcome), np.bincount(rank, weights=1.0 - outcome)
+    return float((yes * (np.cumsum(no) - no / 2)).sum() / (yes.sum() * no.sum()))

@@ -50,16 +50,18 @@ def content_figures(world: World) -> list[BandedFigure]:
     items = world.items
     vectors = world.content.news(items, np.arange(len(items)))
     topics = np.eye(world.settings.news.topics)[items.topic]
-    outcomes = np.column_stack([topics, items.appeal])
+    outcomes = np.column_stack([topics, items.appeal, items.style])
     inputs = np.column_stack([vectors, np.ones(len(items))])
     read = inputs[1::2] @ np.linalg.lstsq(inputs[::2], outcomes[::2], rcond=None)[0]
-    appeal = items.appeal[1::2]
-    topic = float((read[:, :-1].argmax(axis=1) == items.topic[1::2]).mean())
-    share = 1 - float(((read[:, -1] - appeal) ** 2).mean() / appeal.var())
+    true, kinds = outcomes[1::2], topics.shape[1]
+    topic = float((read[:, :kinds].argmax(axis=1) == items.topic[1::2]).mean())
+    explained = 1 - ((read - true) ** 2)[:, kinds:].mean(axis=0) / true[:, kinds:].var(axis=0)
+    share, audiences = float(explained[0]), float(explained[1:].mean())
     note = "chosen, not measured on real logs"
     return [
         BandedFigure("topics that content vectors tell", "–", 0.9, 1.0, topic, note),
         BandedFigure("variance of appeal that content vectors tell", "–", 0.0, 0.1, share, note),
+        BandedFigure("variance of audiences that content vectors tell", "–", 0.0, 0.5, audiences, note),
     ]
 
 

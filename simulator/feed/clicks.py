@@ -41,14 +41,13 @@ class ClickModel:
         `position` counts from 1; `seen` is how often the account has seen the item before. All broadcast.
         """
         click = self.settings.click
-        age = np.maximum(at - self.items.taken_up[items], 0)
         logit = click.base + self.items.appeal[items]
-        logit = logit - click.novelty * np.exp(-age / click.novelty_hours)
-        news = np.maximum(at - self.items.published[items], 0) / click.fading_hours
-        logit = logit - click.fading / 2 * np.log1p(news**3)
+        old = np.maximum(at - self.items.published[items], 0)
+        logit = logit - click.fading / 2 * np.log1p((old / click.fading_hours) ** 3)
         logit = logit + click.hot * self.hot.heat(self.items.topic[items], at)
-        logit = logit + click.interest * self._interest(users, items, at)
-        logit = logit + click.style * self._taste(users, items)
+        personal = click.interest * self._interest(users, items, at)
+        personal = personal + click.style * self._taste(users, items)
+        logit = logit + personal * (1 - click.common * np.exp(-old / click.common_hours))
         logit = logit + click.propensity * self.users.propensity[users]
         logit = logit - click.position * np.log(position) + _DEVICE_EFFECT[device]
         sights = np.minimum(seen, 3) + np.where(np.asarray(seen) >= READ_ALREADY, 4, 0)

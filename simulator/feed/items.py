@@ -38,7 +38,7 @@ class FeedItems:
     tone: np.ndarray  #: int64 [N]
     appeal: np.ndarray  #: float64 [N], what it adds to the logit, provider included
     push: np.ndarray  #: float64 [N], the editor's push (log attention)
-    style: np.ndarray  #: float32 [N, STYLES], unit variance
+    style: np.ndarray  #: float32 [N, STYLES], unit variance: whose tastes it meets
 
     def __len__(self) -> int:
         return len(self.published)
@@ -149,7 +149,8 @@ def _published_in(
     own = _bounded(rng, count)
     noise = _bounded(rng, count)
     blend = policy.push_quality * own + np.sqrt(1 - policy.push_quality**2) * noise
-    return {
+    shared = (tables.provider_style[provider] + tables.kind_style[kind]) / np.sqrt(2)
+    item = {
         "published": published,
         "taken_up": published + np.where(direct, soon, later),
         "life": news.life_hours * np.exp(news.life_spread * _bounded(rng, count) - news.burning * blend),
@@ -161,10 +162,10 @@ def _published_in(
         "tone": rng.choice(len(TONES), size=count, p=[0.6, 0.25, 0.15]),
         "appeal": click.quality * own + click.provider * tables.provider_appeal[provider],
         "push": policy.push_spread * blend,
-        "style": ((tables.provider_style[provider] + tables.kind_style[kind]) / np.sqrt(2)).astype(
-            np.float32
-        ),
     }
+    audience = np.sqrt(click.audience) * rng.standard_normal((count, STYLES))
+    item["style"] = (np.sqrt(1 - click.audience) * shared + audience).astype(np.float32)
+    return item
 
 
 def _bounded(rng: np.random.Generator, count: int) -> np.ndarray:

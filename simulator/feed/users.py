@@ -41,7 +41,7 @@ class Population:
     chronotype: np.ndarray  #: int8 [U]
     propensity: np.ndarray  #: float32 [U], standard normal
     interests: np.ndarray  #: float32 [U, K], standard normal
-    style: np.ndarray  #: float32 [U, STYLES], standard normal
+    style: np.ndarray  #: float32 [U, STYLES], tastes; zero on average over accounts
     drift_period: np.ndarray  #: float32 [U], hours
     drift_phase: np.ndarray  #: float32 [U]
     fields: dict[str, np.ndarray]  #: int8 [U] each, codes into FIELDS
@@ -81,9 +81,25 @@ def user_ids(indices: np.ndarray) -> np.ndarray:
 
 
 def _interest_tables(settings: SimulatorSettings) -> dict[str, np.ndarray]:
-    """Mean interests of each value of each field, [values, K], standard normal."""
+    """By value of each field: mean interests [values, K], and, as `… taste`, mean taste [values, STYLES].
+
+    Taste is zero on average over all accounts: an item's audience is not its appeal.
+    """
     rng = stream(settings.seed, Stream.TABLES)
-    return {name: rng.standard_normal((len(FIELDS[name]), settings.news.topics)) for name in _INTEREST_FIELDS}
+    tables = {
+        name: rng.standard_normal((len(FIELDS[name]), settings.news.topics)) for name in _INTEREST_FIELDS
+    }
+    for name in _INTEREST_FIELDS:
+        taste = rng.standard_normal((len(FIELDS[name]), STYLES))
+        tables[f"{name} taste"] = taste - _shares(name) @ taste
+    return tables
+
+
+def _shares(name: str) -> np.ndarray:
+    """How common each value of a user field is."""
+    count = len(FIELDS[name])
+    share = 0.75 ** np.arange(count) if name != "age_band" else np.ones(count)
+    return share / share.sum()
 
 
 def _batch(
@@ -93,13 +109,17 @@ def _batch(
     rng = stream(settings.seed, Stream.ARRIVALS, day)
     columns: dict[str, np.ndarray] = {}
     for name, values in FIELDS.items():
-        share = 0.75 ** np.arange(len(values)) if name != "age_band" else np.ones(len(values))
-        columns[name] = rng.choice(len(values), size=count, p=share / share.sum()).astype(np.int8)
+        columns[name] = rng.choice(len(values), size=count, p=_shares(name)).astype(np.int8)
     group = sum(tables[name][columns[name]] for name in _INTEREST_FIELDS) / np.sqrt(len(_INTEREST_FIELDS))
     explained = size.interest_by_demography
     own = rng.standard_normal((count, settings.news.topics), dtype=np.float32)
     columns["interests"] = (np.sqrt(explained) * group + np.sqrt(1 - explained) * own).astype(np.float32)
-    columns["style"] = rng.standard_normal((count, STYLES), dtype=np.float32)
+    explained = size.taste_by_demography
+    taste = sum(tables[f"{name} taste"][columns[name]] for name in _INTEREST_FIELDS) / np.sqrt(
+        len(_INTEREST_FIELDS)
+    )
+    own = rng.standard_normal((count, STYLES), dtype=np.float32)
+    columns["style"] = (np.sqrt(explained) * taste + np.sqrt(1 - explained) * own).astype(np.float32)
     columns["propensity"] = rng.standard_normal(count, dtype=np.float32)
     reading = rng.standard_normal(count)
     spread = size.activity_spread

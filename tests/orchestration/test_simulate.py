@@ -49,3 +49,9 @@ def test_options_of_the_shop_need_the_shop(tmp_path):
     )  # fmt: skip
     assert result.exit_code == 0
     assert len(list((tmp_path / "purchases").iterdir())) == 5
+
+
+def test_the_check_of_updates_needs_the_check_of_the_feed(tmp_path):
+    for options in (["--update"], ["--check", "--shop", "--update"]):
+        result = CliRunner().invoke(app, ["simulate", *options, "--to", str(tmp_path)])
+        assert result.exit_code == 2 and not list(tmp_path.iterdir())

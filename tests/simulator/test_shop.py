@@ -202,7 +202,7 @@ def test_settings_that_contradict_each_other_are_refused():
 
 
 def test_the_shop_is_part_of_the_settings_hash_only_where_there_is_one():
-    assert SimulatorSettings().settings_hash() == "702110574bfb5bd7"
+    assert SimulatorSettings().settings_hash() == "aee31a7e6a001c8f"
     assert SimulatorSettings(shop=ShopSettings()).settings_hash() != SimulatorSettings().settings_hash()
     assert (
         SimulatorSettings(shop=ShopSettings(payday=1.5)).settings_hash()
