@@ -166,7 +166,7 @@ class Learner:
         return new
 
     def reset_items(self, *, untrained: bool = False) -> None:
-        """Make items' rows (`untrained`: if no step moved them) what `grow` gives: the OOV row, no moments."""
+        """Make items' rows (`untrained`: if no step moved them) what `grow` gives: the OOV row, no moment."""
         rows = torch.arange(len(self.table), device=self.device)
         oov = self.vocabulary.oov_row(self.vocabulary.item_column)
         items = rows[(self.row_groups(rows) == ITEM_ROWS) & (rows != oov)]
