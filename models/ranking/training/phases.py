@@ -46,27 +46,31 @@ class Phases:
         Raises:
             ValueError: a replay or a last pass is set where training does not go by gradient steps.
         """
-        training, adaptation = self.training, self.adaptation
+        training, adaptation, meta = self.training, self.adaptation, self._last_meta
         data = stream(training.newcomers)
         first, end = int(data.chunks[0, 0]), int(data.chunks[-1, 0]) + 1
         held_out = held_out_from(first, end) if adaptation.online == "replayed" else end
         if held_out < end or training.last_pass == "time":
             _check_steps(self.strategy)
-        meta = self._last_meta
-        usual = self.strategy if meta is None else Plain(training)
-        out = [Phase(data.between(first, held_out), usual, training.epochs)]
+        out: list[Phase] = []
+        begin, start = None, first
+        if meta is not None and meta.meta.last_days is not None:
+            start = max(first, end - HOURS_OF_DAY * meta.meta.last_days)
+            if start > first:
+                out.append(Phase(data.between(first, start), Plain(training), training.epochs))
+            # A day's newcomers are no longer hidden: they are what the inner step is to move.
+            data, begin = stream("own" if training.newcomers == "own" else "hour"), _reset_untrained
+        if start < held_out:
+            out.append(Phase(data.between(start, held_out), self.strategy, training.epochs, begin))
         if adaptation.online == "replayed":
             unhidden = stream("own").between(held_out, end)
 
             def replay(learner: Learner) -> dict[str, Any]:
+                if begin is not None and start >= held_out:
+                    begin(learner)
                 return {"replay": choose(learner, unhidden, adaptation, progress)}
 
-            out.append(Phase(data.between(held_out, end), usual, training.epochs, replay))
-        if meta is not None and meta.meta.last_days is not None:
-            # A day's newcomers are no longer hidden: they are what the inner step is to move.
-            data = stream("own" if training.newcomers == "own" else "hour")
-            days = data.between(max(first, end - HOURS_OF_DAY * meta.meta.last_days), end)
-            out.append(Phase(days, meta, 1, _reset_untrained))
+            out.append(Phase(data.between(held_out, end), self.strategy, training.epochs, replay))
         if training.last_pass == "time":
             in_order = Plain(training.model_copy(update={"order": "time"}), training.last_pass_rate)
             out.append(Phase(stream("hour"), in_order, 1, _reset_items))

@@ -29,8 +29,8 @@ class MetaSettings(Settings):
     #: `row_sum` moves it by their sum: a rate for an instance, whatever the size of a set.
     item_row_step: Literal["batch_mean", "row_mean", "row_sum"] = "batch_mean"
     outer_rate_of_rates: float = 0.02  #: Adam's rate on the logarithms of learned rates
-    #: None meta-trains on all days (printed). A number (ours): plain epochs over all days, then one epoch of
-    #: temporal MAML over the last so many
+    #: None meta-trains on all days (printed). A number (ours): plain training on the days before the last so
+    #: many, temporal MAML on those; no instance has more steps for it
     last_days: int | None = Field(default=None, ge=1)
     #: from which row an item's copy starts in a task on its first day: its own, as trained on all its hours
     #: (printed), or (ours) in every other task that of unknown items, as it will in ranking: the outer

@@ -1,4 +1,4 @@
-"""Temporal MAML after plain epochs, and tasks whose first-day items start from the row of unknown ones."""
+"""Temporal MAML of the last days, and tasks whose first-day items start from the row of unknown ones."""
 
 from __future__ import annotations
 
@@ -8,18 +8,20 @@ import numpy as np
 import pytest
 import torch
 
+from models.ranking.features.instances import Instances
 from models.ranking.features.vocabulary import ITEM_ROWS
 from models.ranking.ranker import Ranker
 from models.ranking.registry import SYSTEMS
+from models.ranking.training.adaptation import AdaptationSettings
 from models.ranking.training.learner import Learner
+from models.ranking.training.loop import Plain
 from models.ranking.training.maml import Joined
 from models.ranking.training.rates import MetaSettings
 from models.ranking.training.temporal_maml import TemporalMAML
-from models.ranking.training.temporal_tasks import TaskSettings
+from models.ranking.training.temporal_tasks import TaskBatch, TaskSettings
 from tests.models.ranking.toy import START, hour_of, toy_log, train
 
 LSTTM = SYSTEMS["lsttm"].tiny
-PLAIN = LSTTM.model_copy(update={"meta": None})
 TODAY = TaskSettings(tasks=4, instances=16, support="items_today")
 UNKNOWN = MetaSettings(
     last_days=1, inner_groups=("item_rows",), item_row_step="row_sum", first_day_rows="unknown"
@@ -30,13 +32,34 @@ def lsttm(**update: object):
     return LSTTM.model_copy(update=update)
 
 
-def test_the_epochs_before_the_last_days_are_plain_training():
-    log = toy_log()
-    plain = train("lsttm", log, settings=PLAIN)
-    both = train("lsttm", log, settings=lsttm(meta=MetaSettings(last_days=1)))
-    assert len(both.losses) == 2
-    assert both.losses[0] == plain.losses[0]
-    assert not np.array_equal(both.score(hour_of(log, 30)), plain.score(hour_of(log, 30)))
+@pytest.mark.parametrize("days", [1, 2, 9])
+@pytest.mark.parametrize("online", ["two_speed", "replayed"])
+def test_each_instance_has_one_step_plain_before_the_last_days_and_as_a_query_in_them(
+    days, online, monkeypatch
+):
+    log = toy_log(hours=54)
+    end = START // 3_600_000 + 48
+    plain, meta = [], []
+    steps = Plain.step, TemporalMAML.step
+
+    def plain_step(self, learner: Learner, data: Instances, item: np.ndarray) -> float:
+        plain.extend(data.hour[item[0]].tolist())
+        return steps[0](self, learner, data, item)
+
+    def meta_step(self, learner: Learner, data: Instances, item: TaskBatch) -> float:
+        meta.extend(data.hour[item.query[item.query_weight > 0]].tolist())
+        return steps[1](self, learner, data, item)
+
+    monkeypatch.setattr(Plain, "step", plain_step)
+    monkeypatch.setattr(TemporalMAML, "step", meta_step)
+    past = log.between(START, START + 48 * 3_600_000)
+    system = lsttm(meta=MetaSettings(last_days=days), adaptation=AdaptationSettings(online=online))
+    train("lsttm", log, settings=system, history=past)
+    assert all(hour < end - 24 * days for hour in plain)
+    assert all(hour >= end - 24 * days for hour in meta)
+    hours = past.exposures.shown_at // 3_600_000
+    assert sorted([*plain, *meta]) == sorted(hours.tolist())
+    assert bool(plain) == (days == 1)
 
 
 def test_more_days_than_there_are_is_all_of_them():
@@ -46,7 +69,6 @@ def test_more_days_than_there_are_is_all_of_them():
 
 
 def test_items_that_the_epochs_hid_start_the_last_days_where_a_newcomer_starts(monkeypatch):
-    log = toy_log()
     seen: list[tuple[torch.Tensor, torch.Tensor]] = []
     reset = Learner.reset_items
 
@@ -62,7 +84,9 @@ def test_items_that_the_epochs_hid_start_the_last_days_where_a_newcomer_starts(m
 
     monkeypatch.setattr(Learner, "reset_items", watched)
     hidden = LSTTM.training.model_copy(update={"newcomers": "day"})
-    train("lsttm", log, settings=lsttm(meta=MetaSettings(last_days=1), training=hidden))
+    log = toy_log(hours=54)
+    past = log.between(START, START + 48 * 3_600_000)
+    train("lsttm", log, history=past, settings=lsttm(meta=MetaSettings(last_days=1), training=hidden))
     ((still, items),) = seen
     assert 0 < int(still.sum()) < int(items.sum())
 
