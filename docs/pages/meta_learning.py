@@ -28,10 +28,10 @@ def page(study: Study, template: str) -> str:
     return filled(template, study, PARTS)
 
 
-def day(study: Study, log: str, against: str, step: str) -> str:
+def day(study: Study, log: str, system: str, against: str, step: str) -> str:
     """AUC without and with the hourly step, by training, and against one of them after the same step."""
     rows = []
-    for name, label in study["trainings"][log].items():
+    for name, label in trainings(study, log, system):
         steps = study["figures"][log][name]
         one, still = steps[step][ALL], steps["still"][ALL]
         rows.append(
@@ -49,11 +49,18 @@ def day(study: Study, log: str, against: str, step: str) -> str:
     return markdown(columns, rows)
 
 
-def by_segment(study: Study, log: str, segments: Mapping[str, str], step: str, against: str) -> str:
+def trainings(study: Study, log: str, system: str) -> list[tuple[str, str]]:
+    """Names and descriptions of the trainings of a system that a log has figures of."""
+    return [pair for pair in study["trainings"][system].items() if pair[0] in study["figures"][log]]
+
+
+def by_segment(
+    study: Study, log: str, system: str, segments: Mapping[str, str], step: str, against: str
+) -> str:
     """By training and segment: gain of the hourly step; below it the difference to one training after it."""
     shown = [s for s in segments if s in study["figures"][log][against][step]]
     rows = []
-    for name, label in study["trainings"][log].items():
+    for name, label in trainings(study, log, system):
         its = study["figures"][log][name][step]
         rows.append([label, "gain", *(with_error(its[s]["gain"]) for s in shown)])
         if against in its[ALL]["against"]:
@@ -62,14 +69,15 @@ def by_segment(study: Study, log: str, segments: Mapping[str, str], step: str, a
     return markdown(["training", "", *(segments[s] for s in shown)], rows)
 
 
-def hours(study: Study, log: str, against: str, step: str) -> str:
+def hours(study: Study, log: str, system: str, against: str, step: str) -> str:
     """`by_segment` of the hours since the retrain."""
-    return by_segment(study, log, {name: f"{name[1:].replace('_', '–')} h" for name in HOURS}, step, against)
+    labels = {name: f"{name[1:].replace('_', '–')} h" for name in HOURS}
+    return by_segment(study, log, system, labels, step, against)
 
 
-def ages(study: Study, log: str, against: str, step: str) -> str:
+def ages(study: Study, log: str, system: str, against: str, step: str) -> str:
     """`by_segment` of the age of the item."""
-    return by_segment(study, log, AGES, step, against)
+    return by_segment(study, log, system, AGES, step, against)
 
 
 def steps(study: Study, log: str) -> str:

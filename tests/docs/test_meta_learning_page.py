@@ -36,7 +36,7 @@ def study():
     step = {"support": "1 h before", "step": "everything, .01", "loss": -0.0003, "loss_error": 0.0001}
     return {
         "about": {"days": "two days"},
-        "trainings": {"kr": TRAININGS},
+        "trainings": {"lsttm": {**TRAININGS, "other": "of another log"}},
         "figures": {"kr": log},
         "inner_steps": [
             {"log": "kr", **step, "auc": 0.0012, "auc_error": 0.0007, "shift": 0.02, "spread": 0.01}
@@ -47,7 +47,7 @@ def study():
 def test_tables_hold_every_training_segment_and_error(study):
     text = page(
         study,
-        "{{day kr control two_speed}}\n\n{{hours kr control two_speed}}\n\n{{ages kr control two_speed}}",
+        "\n\n".join(f"{{{{{part} kr lsttm control two_speed}}}}" for part in ("day", "hours", "ages")),
     )
     for name, label in TRAININGS.items():
         its = study["figures"]["kr"][name]["two_speed"]
