@@ -31,6 +31,7 @@ import numpy as np
 from benchmarks.simulated_log import simulated_log
 from models.ranking.features.bins import count_bins, rate_bins
 from models.ranking.features.cells import CountCells, pair_key
+from models.ranking.features.count_columns import GROUPS
 from models.ranking.features.day_counts import DayCounts
 from models.ranking.features.day_pairs import PairOrder
 from models.ranking.features.dense_counts import DayCells, DenseCounts
@@ -49,6 +50,7 @@ PARTS: dict[str, tuple[tuple[Any, str], ...]] = {
     "pairs: sort": ((PairOrder, "of"),),
     "pairs: look up totals": ((PairCounts, "look_up"),),
     "pairs: counts and bins": ((DayCounts, "_pair_kinds"),),
+    "groups of users": ((DayCounts, "_groups"),),
     "visits (lists are unknown here)": ((UserRequests, "of_exposures"), (Visits, "take_day")),
 }
 
@@ -175,10 +177,10 @@ def all_history(log: EventLog, features: Features) -> dict[str, np.ndarray]:
     everything = np.zeros(len(e), np.int64)
     totals = tables["all"][1].query(everything, shown, (None,)).windows[0]
     overall = (totals + 1.0) / (totals[:, :1] + 2.0)
-    out = {}
+    out: dict[str, np.ndarray] = {}
     for kind in dict.fromkeys(column.kind for column in features.counts.columns):
         columns = [column for column in features.counts.columns if column.kind == kind]
-        if kind == "external_domain":  # ranked when their first day is over
+        if kind in ("external_domain", GROUPS):  # known when their first day is over
             out |= {column.name: np.zeros(len(e), np.uint8) for column in columns}
             continue
         keys, cells = tables[kind]

@@ -83,7 +83,10 @@ def tuned_settings(
     """Name → tuned settings of those of the systems that have any: the home's own study's, else the packaged.
 
     A home's study that left a system at its defaults decides, too: the packaged settings are not taken then.
+    A system that the registry has take another's (`SystemEntry.tuned_as`) gets those of them that it has.
     """
+    from models.ranking.registry import SYSTEMS
+
     own = home.root / FILE
     packaged = Path(str(files("models"))) / "tuned" / f"{source}.json"
     chosen: dict[str, TunedSystem] = {}
@@ -91,7 +94,26 @@ def tuned_settings(
         tuned = Tuned.load(path) if path.exists() else None
         if tuned is not None and tuned.size == size and (path == own or size == "real"):
             chosen |= tuned.systems
-    return {name: chosen[name].settings for name in systems if name in chosen and chosen[name].settings}
+    taken: dict[str, dict[str, Scalar]] = {}
+    for name in systems:
+        entry = SYSTEMS.get(name)
+        whole = entry.tuned_as if entry is not None else None
+        values = chosen[whole or name].settings if (whole or name) in chosen else {}
+        if entry is not None and whole is not None:
+            values = {path: value for path, value in values.items() if has_setting(entry.real, path)}
+        if values:
+            taken[name] = values
+    return taken
+
+
+def has_setting(settings: Settings, path: str) -> bool:
+    """Whether there is a setting at a dotted path."""
+    node: Any = settings
+    for part in path.split("."):
+        if part not in getattr(type(node), "model_fields", {}):
+            return False
+        node = getattr(node, part)
+    return True
 
 
 def changed(settings: S, values: Values) -> S:

@@ -19,7 +19,7 @@ from pydantic import BaseModel
 
 from assets.experiments.record import Record, key_of
 from assets.experiments.resumable import PartialLines
-from assets.experiments.workers import Work, WorkProgress, run_units
+from assets.experiments.workers import Needs, Work, WorkProgress, run_units
 from models.files import replace_file
 from models.progress import Progress, silent
 
@@ -72,9 +72,9 @@ class Study(Generic[Row]):
         """Tell of work that is done in this process."""
         self._report(stage, done, total)
 
-    def run(self, work: Work, units: Sequence[Any], workers: int) -> None:
+    def run(self, work: Work, units: Sequence[Any], workers: int, needs: Needs | None = None) -> None:
         """Work on the units and keep what they emit; see `run_units`."""
-        run_units(work, units, workers, self._keep)
+        run_units(work, units, workers, self._keep, needs)
 
     def arrays(self, name: str) -> dict[str, np.ndarray]:
         """The arrays that were emitted under a name."""

@@ -34,7 +34,11 @@ def gathered(studies: Sequence[TuningResult]) -> list[TuningResult]:
             )
         revisions = dict.fromkeys((*held.git.split(", "), *study.git.split(", ")))
         by_source[study.source] = held.model_copy(
-            update={"systems": held.systems | study.systems, "git": ", ".join(revisions)}
+            update={
+                "systems": held.systems | study.systems,
+                "inherited": held.inherited | study.inherited,
+                "git": ", ".join(revisions),
+            }
         )
     return list(by_source.values())
 
@@ -113,11 +117,31 @@ def _source(study: TuningResult) -> list[str]:
         f"## {study.about.capitalize() if study.simulated else study.source}",
         f"```\nhourfold tune --source {study.source}{flags} --days {days} --trials {study.trials} \\\n"
         f"  --systems {','.join(study.systems)} --out study.json\n```",
-        f"Code {study.git}, data hash `{study.data_hash}`.{_thin(study)}",
+        f"Code {study.git}, data hash `{study.data_hash}`.{_drawn(study)}{_thin(study)}",
         _table(study.systems),
         f"![Trials of every system on {study.about}](../images/{picture_name(study)})",
         _settings(study.systems),
+        _inherited(study),
     ]
+
+
+def _drawn(study: TuningResult) -> str:
+    """Where the trials after the first come from."""
+    return {
+        "tpe": " Trials are drawn by Optuna's tree-structured Parzen estimator.",
+        "gp": " Trials are drawn by Optuna's Gaussian process.",
+        "qmc": " Trials are points of a scrambled Sobol sequence in each system's space.",
+    }[study.sampler]
+
+
+def _inherited(study: TuningResult) -> str:
+    """Which systems take the settings of others; nothing where none does."""
+    if not study.inherited:
+        return ""
+    return (
+        "Ablations are not tuned themselves: each takes the settings of the system that it lacks a part of, "
+        f"as far as it has them, so that nothing but that part differs ({study.inherited_text})."
+    )
 
 
 def _thin(study: TuningResult) -> str:

@@ -38,9 +38,10 @@ def tune(
 ) -> None:
     """Tune systems: one budget of trials for each, scored on validation days as a comparison would.
 
-    Trial 0 of a system has its defaults; the others are drawn by Optuna. The best is taken if it beats the
-    defaults by more than a standard error. Choose days that no result will be reported on. Trials are saved
-    as they end: the same command after a kill goes on where it was.
+    Trial 0 of a system has its defaults; the others are drawn by Optuna or, with `--sampler qmc`, all at
+    once, so that many workers share them. The best is taken if it beats the defaults by more than a standard
+    error. An ablation takes the settings of the system that it lacks a part of. Choose days that no result
+    will be reported on. Trials are saved as they end: the same command after a kill goes on where it was.
 
     Example:
 
@@ -124,4 +125,6 @@ def _print(result: TuningResult, written: list[Path]) -> None:
     for name, system in result.systems.items():
         for number, reason in system.failures.items():
             console.print(f"{name}, trial {number} failed: {reason}", markup=False)
+    if inherited := result.inherited_text:
+        console.print(f"Not tuned themselves: {inherited}.", markup=False)
     console.print(f"Written: {', '.join(map(str, written))}")

@@ -8,8 +8,9 @@ from pathlib import Path
 from assets.experiments.comparison.run import compare
 from assets.experiments.comparison.settings import CompareSettings
 from assets.experiments.source_logs import Logs
+from tests.tiny_source import DAY
 
-SETTINGS = CompareSettings(source="simulator", systems=("fm", "deepfm"), days=("2025-03-05",), size="tiny")
+SETTINGS = CompareSettings(source="simulator", systems=("fm", "deepfm"), days=(DAY,), size="tiny")
 
 
 def run(logs: Logs, out: Path, told: Connection) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from assets.experiments.comparison.prepare import prepare
 from tests.faults import comparer
+from tests.tiny_source import tiny_source
 
 DAYS = "days scored"
 TOTAL = len(comparer.SETTINGS.systems) * len(comparer.SETTINGS.seeds)
@@ -40,7 +41,8 @@ def without_clock(path):
 
 
 @pytest.mark.slow
-def test_a_killed_comparison_goes_on_where_it_was(process, tmp_path, monkeypatch):
+def test_a_killed_comparison_goes_on_where_it_was(process, tmp_path, tmp_path_factory, monkeypatch):
+    tiny_source(tmp_path_factory, tmp_path / "home")
     monkeypatch.setenv("HOURFOLD_HOME", str(tmp_path / "home"))
     logs = prepare(comparer.SETTINGS, None)
     whole, cut = tmp_path / "whole.json", tmp_path / "cut.json"
@@ -48,9 +50,9 @@ def test_a_killed_comparison_goes_on_where_it_was(process, tmp_path, monkeypatch
 
     # In the hours of the first system, in the training of the second one, and once all days are scored.
     first = compared(
-        process, logs, cut, lambda stage, done, total: stage.endswith(" fm: hours") and done == 7
+        process, logs, cut, lambda stage, done, total: stage.endswith(" deepfm: hours") and done == 7
     )
-    second = compared(process, logs, cut, lambda stage, done, total: stage.endswith("deepfm: train"))
+    second = compared(process, logs, cut, lambda stage, done, total: stage.endswith(" fm: train"))
     third = compared(process, logs, cut, lambda stage, done, total: stage == DAYS and done == TOTAL)
     assert not cut.exists() and len(third) > 1
     last = compared(process, logs, cut)
@@ -61,7 +63,7 @@ def test_a_killed_comparison_goes_on_where_it_was(process, tmp_path, monkeypatch
         (DAYS, TOTAL, TOTAL),
     ]
     trained = [told for told in third if told[0].endswith("train")]
-    assert trained and not any(" fm: train" in stage for stage, *_ in trained), (
+    assert trained and not any(" deepfm: train" in stage for stage, *_ in trained), (
         "a finished day was trained again"
     )
     assert not [told for told in last if told[0] != DAYS][:-1], "nothing was left to score"

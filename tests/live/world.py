@@ -28,6 +28,12 @@ START_MS = ZONE.day_start_ms(DAYS[0])
 SYSTEMS = ("item_rate", "deepfm")
 USERS, ITEMS, ROWS = 30, 25, 40
 
+WITHOUT_PRINTS = """
+compute_logs:
+  module: dagster._core.storage.noop_compute_log_manager
+  class: NoOpComputeLogManager
+"""
+
 
 def hour_key(number: int) -> str:
     """The key of an hour counted from the first one."""
@@ -122,6 +128,9 @@ class World:
 
     def __post_init__(self) -> None:
         prepare_home(self.home)
+        # Nobody reads what steps print; Dagster starts two processes a step to keep it.
+        with (self.home.dagster / "dagster.yaml").open("a") as settings:
+            settings.write(WITHOUT_PRINTS)
         served = deployment(self.landing)
         served.save(self.home)
         self.definitions = build(self.home, served).definitions
@@ -148,6 +157,9 @@ class World:
             else:
                 definition = self.repository.get_schedule_def(name)
                 with dg.build_schedule_context(scheduled_execution_time=moment, **given) as context:
+                    context._instance = (
+                        self.instance
+                    )  # one for all ticks, as the daemon's; else it opens another
                     result = definition.evaluate_tick(context)
             if result.skip_message:
                 self.skipped.append((name, result.skip_message))

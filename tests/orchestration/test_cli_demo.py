@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
+from typer.testing import CliRunner
 
+from orchestration.cli import app
 from tests.demo_home import SYSTEMS, Demo, demo_of_session
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -14,6 +16,18 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory) -> Demo:
     return demo_of_session(tmp_path_factory)
+
+
+@pytest.fixture
+def hourfold(demo, monkeypatch):
+    """Runs a command in the demo's home."""
+    monkeypatch.setenv("HOURFOLD_HOME", str(demo.home))
+    monkeypatch.setenv("DAGSTER_HOME", str(demo.home))  # put back after what the command sets
+
+    def run(*arguments: str):
+        return CliRunner().invoke(app, arguments)
+
+    return run
 
 
 def rows(output: str, title: str) -> list[list[str]]:
@@ -57,21 +71,21 @@ def test_time_is_told_by_stage_with_the_share_of_overhead(demo):
     assert re.search(r"Peak memory \d+\.\d GiB", demo.output)
 
 
-def test_quarantine_can_be_listed_and_shown(demo):
-    listed = demo.hourfold("quarantine", "list", "--table", "exposures")
-    assert listed.returncode == 0 and "user_known" in listed.stdout
-    shown = demo.hourfold("quarantine", "show", "--rule", "user_known", "--limit", "1")
-    assert shown.returncode == 0 and "stranger-" in shown.stdout
+def test_quarantine_can_be_listed_and_shown(hourfold):
+    listed = hourfold("quarantine", "list", "--table", "exposures")
+    assert listed.exit_code == 0 and "user_known" in listed.stdout
+    shown = hourfold("quarantine", "show", "--rule", "user_known", "--limit", "1")
+    assert shown.exit_code == 0 and "stranger-" in shown.stdout
 
 
-def test_another_source_is_refused_in_the_same_home(demo, tmp_path):
-    refused = demo.hourfold("ingest", "--source", "landing", "--data", str(tmp_path))
-    assert refused.returncode == 1 and "HOURFOLD_HOME" in refused.stderr
+def test_another_source_is_refused_in_the_same_home(hourfold, tmp_path):
+    refused = hourfold("ingest", "--source", "landing", "--data", str(tmp_path))
+    assert refused.exit_code == 1 and "HOURFOLD_HOME" in refused.stderr
 
 
-def test_the_first_day_cannot_be_run(demo):
-    refused = demo.hourfold("day", "2025-03-03")
-    assert refused.returncode == 1 and "no day before it" in refused.stderr
+def test_the_first_day_cannot_be_run(hourfold):
+    refused = hourfold("day", "2025-03-03")
+    assert refused.exit_code == 1 and "no day before it" in refused.stderr
 
 
 def number(cell: str) -> int:

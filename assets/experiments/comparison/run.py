@@ -12,11 +12,12 @@ from assets.common.provenance import flat, made_today
 from assets.experiments.comparison.details import details
 from assets.experiments.comparison.parts import ComparedSettings, DayFigures, DayScore, FailedSystem, Made
 from assets.experiments.comparison.results import Comparison
-from assets.experiments.comparison.scores import ScoringUnit, score_unit
+from assets.experiments.comparison.scores import facts_name, hours_read, work_on
 from assets.experiments.comparison.settings import CompareSettings
 from assets.experiments.comparison.summary import pairs, rows, summary
 from assets.experiments.comparison.systems import LONG_TERM, chosen_long_term, chosen_systems
 from assets.experiments.comparison.truth import truth
+from assets.experiments.comparison.units import Piece, WorkPlan, left_to_score, planned
 from assets.experiments.frame import Study
 from assets.experiments.source_logs import Logs, hash_of
 from assets.experiments.windows import INSTANCES, encode_windows
@@ -45,9 +46,7 @@ def compare(
     key = settings.key(data_hash, of_systems)
     study = Study(out, key, DayScore, unit="days scored", progress=progress)
     study.expect(len(settings.systems) * len(settings.days) * len(settings.seeds))
-    scored = {(day.system, day.day, day.seed) for day in study.rows}
-    left = _left(settings, scored)
-    study.run(score_unit, _units(settings, logs, left, study), workers)
+    _score(settings, logs, study, workers)
     failed = _failures(settings, study.rows)
     sound = [name for name in settings.systems if name not in failed]
     if not sound:
@@ -84,40 +83,24 @@ def all_settings(settings: CompareSettings) -> dict[str, dict[str, str]]:
     return flattened
 
 
-def _left(
-    settings: CompareSettings, scored: set[tuple[str, str, int]]
-) -> list[tuple[str, int, tuple[str, ...]]]:
-    """What is left to score, by day and seed: the systems that share long-term graphs, then the others.
-
-    Two pieces a day and seed keep all workers at work nearly to the end, and train no graph twice.
-    """
-    shares = {name: system.uses_long_term for name, system in chosen_systems(settings).items()}
-    left = []
-    for day in settings.days:
-        for seed in settings.seeds:
-            for long_term in (True, False):
-                alike = (name for name in settings.systems if shares[name] == long_term)
-                remaining = tuple(name for name in alike if (name, day, seed) not in scored)
-                if remaining:
-                    left.append((day, seed, remaining))
-    return left
+def _score(settings: CompareSettings, logs: Logs, study: Study[DayScore], workers: int) -> None:
+    """Score what is not scored yet."""
+    scored = {(day.system, day.day, day.seed) for day in study.rows}
+    plan = _plan(settings, logs, left_to_score(settings, scored), study)
+    try:
+        study.run(work_on, plan.units, workers, plan.needs)
+    finally:
+        hours_read.cache_clear()
 
 
-def _units(
-    settings: CompareSettings,
-    logs: Logs,
-    left: Sequence[tuple[str, int, tuple[str, ...]]],
-    study: Study[DayScore],
-) -> list[ScoringUnit]:
-    """The same for workers, with the instances to train on, which are encoded first."""
-    named = {name for *_, names in left for name in names}
+def _plan(settings: CompareSettings, logs: Logs, left: Sequence[Piece], study: Study[DayScore]) -> WorkPlan:
+    """The units of what is left, with the instances to train on, which are encoded first."""
+    named = {name for name, *_ in left}
     systems = {name: system for name, system in chosen_systems(settings).items() if name in named}
-    days = list(dict.fromkeys(day for day, *_ in left))
+    days = list(dict.fromkeys(day for _, day, _ in left))
     windows = encode_windows(logs, systems, days, study.folder / INSTANCES, study.report) if left else {}
-    return [
-        ScoringUnit(settings, logs, day, seed, names, {name: windows[name, day] for name in names})
-        for day, seed, names in left
-    ]
+    described = [day for day in days if study.path(facts_name(day)).exists()]
+    return planned(settings, logs, left, windows, study.folder, described)
 
 
 def _failures(settings: CompareSettings, days: Sequence[DayScore]) -> dict[str, str]:

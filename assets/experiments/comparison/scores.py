@@ -1,4 +1,4 @@
-"""What the workers of a comparison do: train systems on the days before a test day, score its hours.
+"""What the workers of a comparison do: train a system on the days before a test day, score its hours.
 
 An hour is scored by the state adapted on the hours before it, and only then are its labels used. Days are
 encoded before, and the long-term graphs of a (day, seed) are trained once for the systems that need them.
@@ -6,8 +6,9 @@ encoded before, and the long-term graphs of a (day, seed) are trained once for t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,12 +16,13 @@ import numpy as np
 from assets.common.provenance import git_revision
 from assets.experiments.comparison.day_facts import DayFacts, ShownBefore
 from assets.experiments.comparison.parts import DayScore, HourScore, WithinFigures
-from assets.experiments.comparison.settings import CompareSettings
 from assets.experiments.comparison.systems import chosen_long_term, chosen_systems
+from assets.experiments.comparison.units import MorningsUnit, ScoringUnit
 from assets.experiments.frame import Finished
+from assets.experiments.mornings import load_mornings, save_failure, save_mornings
 from assets.experiments.source_logs import Logs, read_history, read_hours
 from assets.experiments.workers import Emit, WorkProgress
-from assets.ranking.window_days import WindowFolders, longest
+from assets.ranking.window_days import longest
 from models.progress import Progress
 from models.threads import use_threads
 from warehouse.landing.service_time import ServiceZone
@@ -32,18 +34,6 @@ if TYPE_CHECKING:
 
 
 FAILURES = (ValueError, ArithmeticError)  #: of one system, which end no other one
-
-
-@dataclass(frozen=True)
-class ScoringUnit:
-    """What one worker does in one go: some systems of one day and seed, on one reading of the logs."""
-
-    settings: CompareSettings
-    logs: Logs
-    day: str
-    seed: int
-    systems: tuple[str, ...]
-    windows: Mapping[str, WindowFolders]  #: system → partitions before the day
 
 
 @dataclass(frozen=True)
@@ -70,58 +60,74 @@ def facts_name(day: str) -> str:
     return f"facts.{day}"
 
 
-def score_unit(unit: ScoringUnit, emit: Emit) -> None:
-    """Score the systems of one day with one seed, and emit each as it is done.
-
-    A system whose training diverges or whose scores are no numbers is emitted with the reason; the others go
-    on.
-    """
+def work_on(unit: MorningsUnit | ScoringUnit, emit: Emit) -> None:
+    """Train graphs, or score a system; see `train_graphs` and `score_unit`."""
     if unit.settings.device == "cpu":
         use_threads()
-    hours = read_hours(unit.logs, unit.day)
-    with unit.logs.open() as warehouse:
-        day_start_ms = ServiceZone(unit.logs.zone).day_start_ms(unit.day)
-        before = ShownBefore.read(warehouse, unit.logs.start_ms, day_start_ms)
-    emit(Finished(arrays={facts_name(unit.day): vars(DayFacts.of(before, hours))}))
-    systems = chosen_systems(unit.settings)
 
     def report(stage: str, done: int, total: int) -> None:
         emit(WorkProgress(f"{unit.day} seed {unit.seed} {stage}", done, total))
 
-    long_term = None
-    if reading := [name for name in unit.systems if systems[name].uses_long_term]:
-        try:
-            long_term = _long_term(unit, [systems[name] for name in reading], report)
-        except FAILURES as error:
-            emit(Finished(tuple(_failure(name, unit, error) for name in reading)))
-    for name in unit.systems:
-        if systems[name].uses_long_term and long_term is None:
-            continue
-        try:
-            day, scores = score_day(name, systems[name], hours, unit, long_term, report)
-        except FAILURES as error:
-            emit(Finished((_failure(name, unit, error),)))
-        else:
-            emit(Finished((day,), {scores_name(name, unit.day, unit.seed): scores.arrays()}))
+    if isinstance(unit, MorningsUnit):
+        train_graphs(unit, report)
+    else:
+        score_unit(unit, emit, report)
 
 
-def _long_term(unit: ScoringUnit, systems: Sequence[SystemSettings], report: Progress) -> LongTermDays:
-    """Long-term vectors as of each morning of the longest window of some systems."""
+def train_graphs(unit: MorningsUnit, report: Progress) -> None:
+    """Store the long-term vectors as of each morning of the longest window of the systems that read them.
+
+    Where training fails, the reason is stored in their place.
+    """
     from models.ranking.lsttm.long_term_mornings import train_long_term_days
 
-    lengths = [system.training.window_days for system in systems]
-    return train_long_term_days(
-        read_history(unit.logs, unit.day),
-        chosen_long_term(unit.settings),
-        seed=unit.seed,
-        days=longest(lengths),
-        device=unit.settings.device,
-        progress=report,
-    )
+    systems = chosen_systems(unit.settings).values()
+    lengths = [system.training.window_days for system in systems if system.uses_long_term]
+    try:
+        mornings = train_long_term_days(
+            read_history(unit.logs, unit.day),
+            chosen_long_term(unit.settings),
+            seed=unit.seed,
+            days=longest(lengths),
+            device=unit.settings.device,
+            progress=report,
+        )
+    except FAILURES as error:
+        save_failure(str(error), unit.path)
+    else:
+        save_mornings(mornings, unit.path)
 
 
-def _failure(name: str, unit: ScoringUnit, error: Exception) -> DayScore:
-    return DayScore.of_failure(name, unit.seed, unit.day, error)
+def score_unit(unit: ScoringUnit, emit: Emit, report: Progress) -> None:
+    """Score a system on a day with one seed, and emit it.
+
+    A system whose training diverges, whose scores are no numbers or whose graphs failed is emitted with the
+    reason.
+    """
+    hours = hours_read(unit.logs, unit.day)
+    if unit.facts:
+        emit(Finished(arrays={facts_name(unit.day): vars(_facts(unit, hours))}))
+    try:
+        long_term = None if unit.long_term is None else load_mornings(unit.long_term)
+        day, scores = score_day(
+            unit.system, chosen_systems(unit.settings)[unit.system], hours, unit, long_term, report
+        )
+    except FAILURES as error:
+        emit(Finished((DayScore.of_failure(unit.system, unit.seed, unit.day, error),)))
+    else:
+        emit(Finished((day,), {scores_name(unit.system, unit.day, unit.seed): scores.arrays()}))
+
+
+@lru_cache(maxsize=1)
+def hours_read(logs: Logs, day: str) -> list[EventLog]:
+    """The hours of a day, read once a worker."""
+    return read_hours(logs, day)
+
+
+def _facts(unit: ScoringUnit, hours: Sequence[EventLog]) -> DayFacts:
+    day_start_ms = ServiceZone(unit.logs.zone).day_start_ms(unit.day)
+    with unit.logs.open() as warehouse:
+        return DayFacts.of(ShownBefore.read(warehouse, unit.logs.start_ms, day_start_ms), hours)
 
 
 def score_day(
@@ -148,7 +154,7 @@ def score_day(
 
     day = ServedDay.train(
         system,
-        unit.windows[name].open(system.features),
+        unit.window.open(system.features),
         seed=unit.seed,
         device=unit.settings.device,
         long_term=long_term,

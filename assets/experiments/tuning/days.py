@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from models.ranking.instances.window import TrainingWindow
     from models.ranking.training.system import SystemSettings
 
-KEPT = 3  #: ways of making features whose instances stay in memory: with and without counts, without external
+#: ways of making features whose instances stay in memory: all, without external clicks, without counts, and
+#: one that a trial tries
+KEPT = 4
 
 
 class ReadDays(Protocol):

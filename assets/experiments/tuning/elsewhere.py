@@ -4,7 +4,8 @@
     python -m assets.experiments.tuning.elsewhere days.pickle --out study.json --workers 32
     hourfold tune … --out study.json                                  # records what study.json holds
 
-The second line needs neither DuckDB nor Dagster nor MLflow: `models`, Optuna and this package.
+The second line needs neither DuckDB nor Dagster nor MLflow: this repository, numpy, scipy, torch, pydantic,
+pyarrow; LightGBM for trees, torch_geometric for systems with a graph, Optuna where the sampler is tpe or gp.
 """
 
 from __future__ import annotations
@@ -115,7 +116,7 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m assets.experiments.tuning.elsewhere")
     parser.add_argument("file", type=Path, help="what `hourfold tune --export` wrote")
     parser.add_argument("--out", type=Path, required=True, help="the study's JSON")
-    parser.add_argument("--workers", type=int, default=1, help="processes; one works on one system at a time")
+    parser.add_argument("--workers", type=int, default=1, help="processes; by tpe and gp, one a system")
     parser.add_argument("--systems", help="names with commas; default: those of the study")
     parser.add_argument("--trials", type=int, help="of each system; default: those of the study")
     asked = parser.parse_args(arguments)

@@ -58,12 +58,21 @@ class TuningResult(Record):
     key: str = ""
     git: str
     rule: str
+    inherited: dict[str, str] = {}  #: a system that takes the settings of one of these → that one
     systems: dict[str, TunedTrials]
 
     @property
     def about(self) -> str:
         """The logs as a sentence names them."""
         return "simulated logs" if self.simulated else self.source
+
+    @property
+    def inherited_text(self) -> str:
+        """Which systems take the settings of which, as a part of a sentence; empty where none does."""
+        takers: dict[str, list[str]] = {}
+        for name, whole in self.inherited.items():
+            takers.setdefault(whole, []).append(name)
+        return "; ".join(f"{', '.join(names)} as {whole}" for whole, names in takers.items())
 
     def choices(self) -> Tuned:
         """What a comparison and the daily training take of it."""

@@ -1,11 +1,12 @@
-"""One system's study: trials of settings on validation days, each scored as a comparison scores a system.
+"""One system's study in turn: trials of settings on validation days, scored as a comparison scores a system.
 
 A trial trains the system on the window before each day, then scores each hour before adapting on it; its
 figure is the mean over the days of the AUC of a day's exposures pooled. Trial 0 has the registry's
 defaults, each further one what the sampler draws from those before it. Nothing is pruned, so that every
 system has the same budget.
 
-Needs logs in memory or instances in folders, `models` and Optuna: no warehouse.
+Needs logs in memory or instances in folders, `models` and (beyond trial 0) Optuna: no warehouse. Trials that
+need not wait for each other: `independent`.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ import numpy as np
 
 from assets.common.tuned import Scalar, changed
 from assets.experiments.tuning.choice import paired_error
-from assets.experiments.tuning.sampling import draw, value_at
-from assets.experiments.tuning.settings import Sampler
-from assets.experiments.tuning.trial import Day, Scores, Trial
+from assets.experiments.tuning.sampling import defaults_of, draw
+from assets.experiments.tuning.settings import InTurn
+from assets.experiments.tuning.trial import ONE_CLASS, Day, Scores, Trial, mean_of
 from models.progress import Progress
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def study(
     trials: int,
     size: Literal["real", "tiny"] = "real",
     seed: int = 0,
-    sampler: Sampler = "tpe",
+    sampler: InTurn = "tpe",
     device: str = "cpu",
     long_term: Sequence[LongTermVectors] | None = None,
     finished: Sequence[Trial] = (),
@@ -59,7 +60,7 @@ def study(
         progress: called with (stage, days done, days in all).
     """
     system = getattr(entry, size)
-    defaults = {path: value_at(system, path) for path in entry.space}
+    defaults = defaults_of(system, entry.space)
     done, total = list(finished), trials if entry.space else 1
     if default_scores is None and 0 < len(done) < total and done[0].failed is None:
         default_scores = attempt(0, system, defaults, days, seed, device, long_term)[1]
@@ -126,26 +127,20 @@ def attempt(
                 day_over(d + 1)
     except Exception as error:
         failed, figures, precisions = f"{type(error).__name__}: {error}", [None] * len(days), []
-    area = _mean(figures)
+    area = mean_of(figures)
     if area is None and failed is None:
-        failed = "no day has both classes"
+        failed = ONE_CLASS
     trial = Trial(
         number=number,
         settings=dict(settings),
         auc=area,
-        aupr=_mean(precisions),
+        aupr=mean_of(precisions),
         auc_by_day=tuple(figures),
         error=None,
         seconds=time.perf_counter() - started,
         failed=failed,
     )
     return trial, None if failed else scores
-
-
-def _mean(figures: Sequence[float | None]) -> float | None:
-    """Mean over the days that have the figure; None where none has."""
-    known = [figure for figure in figures if figure is not None]
-    return float(np.mean(known)) if known else None
 
 
 def scores_of(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     Past = EventLog | Callable[[SystemSettings], TrainingWindow]
 
 Day = tuple["Past", Sequence["EventLog"]]  #: what a system is trained on before a day, and its hours
+ONE_CLASS = "no day has both classes"  #: why a trial without an AUC failed, where nothing else did
 Scores = Sequence[np.ndarray]  #: of each day, float64 [E], in the order of its exposures
 
 
@@ -43,9 +44,16 @@ class Trial(TrialFigures):
         return TrialFigures(**self.model_dump(exclude={"number"}))
 
 
+def mean_of(figures: Sequence[float | None]) -> float | None:
+    """Mean over the days that have the figure; None where none has."""
+    known = [figure for figure in figures if figure is not None]
+    return float(np.mean(known)) if known else None
+
+
 class TrialRow(Record):
-    """A finished trial of a study under way."""
+    """A finished trial of a study under way, or what of it is over."""
 
     system: str
     git: str
     trial: Trial
+    day: str | None = None  #: the validation day that the trial's figures are of; None: all of them

@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from assets.common.provenance import git_revision
 from assets.experiments.frame import Finished, load_arrays
+from assets.experiments.mornings import load_mornings, save_mornings
 from assets.experiments.tuning.days import ReadDays
 from assets.experiments.tuning.settings import TuneSettings
 from assets.experiments.tuning.study import study
 from assets.experiments.tuning.trial import Day, Scores, Trial, TrialRow
 from assets.experiments.windows import INSTANCES
 from assets.experiments.workers import Emit, WorkProgress
-from models.files import replace_file
 from models.threads import use_threads
 
 if TYPE_CHECKING:
     from models.ranking.lsttm.long_term_days import LongTermDays
+
+
+WAIT_SECONDS = 0.2  #: between two looks for a graph that is being trained
 
 
 @dataclass(frozen=True)
@@ -48,12 +50,19 @@ class StudyUnit:
     folder: Path  #: of partial results
 
 
+def one_thread(settings: TuneSettings) -> None:
+    """One thread for this process, where it computes on the processor."""
+    if settings.device == "cpu":
+        use_threads()
+
+
 def run_study(unit: StudyUnit, emit: Emit) -> None:
     """Do what remains of one system's study, and emit each trial as it ends."""
     from models.ranking.registry import SYSTEMS
 
     settings, entry = unit.settings, SYSTEMS[unit.name]
-    _one_thread(settings)
+    assert settings.sampler != "qmc"
+    one_thread(settings)
     own = unit.folder / f"{INSTANCES} of {unit.name}"
     long_term = None
     if getattr(entry, settings.size).uses_long_term:
@@ -98,7 +107,7 @@ def train_graph(unit: GraphUnit, emit: Emit) -> None:
     from models.ranking.registry import long_term_settings
 
     settings = unit.settings
-    _one_thread(settings)
+    one_thread(settings)
 
     def report(stage: str, done: int, total: int) -> None:
         emit(WorkProgress(f"{settings.days[unit.day]} {stage}", done, total))
@@ -114,21 +123,13 @@ def train_graph(unit: GraphUnit, emit: Emit) -> None:
     save_mornings(mornings, unit.path)
 
 
-def save_mornings(mornings: LongTermDays, path: Path) -> None:
-    """Write vectors of mornings as one file, whole or not at all."""
-    known = {str(at): vectors for at, vectors in enumerate(mornings.of_everyone()) if vectors is not None}
-    about = np.array([len(mornings.mornings), mornings.first_day, mornings.zone_offset_ms])
-    with replace_file(path) as fresh, fresh.open("wb") as file:
-        np.savez(file, allow_pickle=False, about=about, **known)
-
-
-def load_mornings(path: Path) -> LongTermDays:
-    """What `save_mornings` wrote."""
-    from models.ranking.lsttm.long_term_days import LongTermDays
-
-    arrays = load_arrays(path)
-    count, first_day, zone_offset_ms = arrays["about"].tolist()
-    return LongTermDays(tuple(arrays.get(str(at)) for at in range(count)), first_day, zone_offset_ms)
+@lru_cache(maxsize=4)
+def mornings_of(folder: Path, day: str) -> LongTermDays:
+    """The long-term vectors before a day, once they are there: another worker may be training them still."""
+    path = graph_path(folder, day)
+    while not path.exists():
+        time.sleep(WAIT_SECONDS)
+    return load_mornings(path)
 
 
 @lru_cache(maxsize=1)
@@ -140,8 +141,3 @@ def days_read(read: ReadDays, shared: Path, own: Path) -> Sequence[Day]:
 def graph_path(folder: Path, day: str) -> Path:
     """Where the long-term vectors before a day lie while a study runs."""
     return folder / f"long_term.{day}.npz"
-
-
-def _one_thread(settings: TuneSettings) -> None:
-    if settings.device == "cpu":
-        use_threads()

@@ -45,6 +45,15 @@ def rate_bins(
     return out
 
 
+def group_bins(steps: np.ndarray, of_one: int) -> np.ndarray:
+    """Bins uint8 of how far groups are from what is expected, from 1 on; 25 steps of 0.1 in log2.
+
+    Args:
+        steps: integers, so many to a binary logarithm as `of_one` says.
+    """
+    return (np.clip(np.rint(steps * (10 / of_one)), -12, 12) + RATE_MIDDLE).astype(np.uint8)
+
+
 def difference_bins(steps: np.ndarray) -> np.ndarray:
     """Bins uint8 of differences between rates, in steps of `rate_bins`: from 1 on, the middle for none."""
     return (np.clip(np.rint(steps), -12, 12) + RATE_MIDDLE).astype(np.uint8)

@@ -9,6 +9,7 @@ from models.ranking.features.bins import COUNT_BINS, RATE_BINS
 
 SHOWN, CLICKED, LONG = 0, 1, 2  #: measures of exposures
 DAY = 24  # hours
+GROUPS = "groups"  #: the kind whose columns are of item fields, in order (see `group_counts`)
 
 
 @dataclass(frozen=True)
@@ -32,13 +33,16 @@ class CountColumn:
         return "rate" if self.value == "rate" else "count"
 
 
-def count_columns(item_fields: int, *, external: bool, domains: int) -> tuple[CountColumn, ...]:
+def count_columns(
+    item_fields: int, *, external: bool, domains: int, groups: bool = True
+) -> tuple[CountColumn, ...]:
     """All of them, in the layout's order.
 
     Args:
         item_fields: number of item fields.
         external: whether counts of external clicks are among them.
         domains: how many external domains have a count of their own.
+        groups: whether the rates of groups of users are among them.
     """
     out = _columns("user", (None, DAY), "ncl")
     out.append(CountColumn("count_user_idle", "user", None, "idle"))
@@ -46,6 +50,8 @@ def count_columns(item_fields: int, *, external: bool, domains: int) -> tuple[Co
     out += _columns("user_item", (None,), "nc")
     for f in range(item_fields):
         out += _columns(f"field{f}", (None, DAY), "c") + _columns(f"user_field{f}", (None,), "nc")
+    if groups:
+        out += [CountColumn(f"count_group_field{f}_rate", GROUPS, None, "rate") for f in range(item_fields)]
     if external:
         for kind in ("external_user", "external_item"):
             out += [CountColumn(_name(kind, window), kind, window, "count") for window in (None, DAY)]

@@ -9,12 +9,13 @@ import numpy as np
 
 from models.ranking.features import day_dense, day_pairs
 from models.ranking.features.cells import pair_key
-from models.ranking.features.count_columns import DAY, CountColumn
+from models.ranking.features.count_columns import DAY, GROUPS, CountColumn
 from models.ranking.features.counts import CountHistory
 from models.ranking.features.day_pairs import PairOrder
 from models.ranking.features.day_stream import DayStream, Masks, Overall
 from models.ranking.features.dense_counts import DayCells
 from models.ranking.features.event_log import EventLog
+from models.ranking.features.group_counts import FieldValues
 from models.ranking.features.ordering import Ranks
 
 
@@ -24,7 +25,8 @@ class DayKeys:
 
     users: Ranks
     items: Ranks
-    fields: np.ndarray  #: int32 [D, F] fields of the distinct items
+    user_fields: np.ndarray  #: int64 [D, F] fields of the distinct users
+    fields: np.ndarray  #: int64 [D, F] fields of the distinct items
     external_fields: np.ndarray  #: int32 [X, F] fields of the external clicks' items
 
     def field(self, f: int) -> Ranks:
@@ -90,6 +92,7 @@ class DayCounts:
                 self._columns.setdefault(column.kind, []).append(column)
         out |= self._dense_kinds()
         out |= self._pair_kinds()
+        out |= self._groups(smoothing)
         self._history.end = self._end
         return out
 
@@ -159,6 +162,20 @@ class DayCounts:
                 counts.take_day(self._day, run)
                 out |= columns
         return out
+
+    def _groups(self, smoothing: float) -> dict[str, np.ndarray]:
+        groups, keys, n = self._history.groups, self._keys, len(self._asked.hours)
+        if groups is None or not n:
+            return {}
+        groups.fold(self._day)
+        described = (
+            FieldValues(keys.user_fields, keys.users.local),
+            FieldValues(keys.fields, keys.items.local),
+        )
+        columns, days = self._columns.get(GROUPS, []), np.broadcast_to(np.int64(self._day), n)
+        bins = groups.bins(*described, days, smoothing) if columns else []
+        groups.append(*described, days, self._clicked)
+        return {column.name: its for column, its in zip(columns, bins, strict=True)}
 
     def _pairs(self, kind: str, pairs: PairOrder) -> dict[str, np.ndarray]:
         counts = self._history.pairs[kind]

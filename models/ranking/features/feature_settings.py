@@ -26,6 +26,9 @@ class FeatureSettings(Settings):
     smoothing: float = Field(default=5.0, gt=0)
     long_seconds: float = Field(default=18.0, gt=0)  #: dwell from which an exposure counts as long engagement
     domains: int = Field(default=4, ge=0)  #: external domains, first come first, with a count of their own
+    #: of each user and item field, so many values (the first by code) are counted with each other, to say
+    #: how the groups of users take to an item; 0: no such columns
+    group_values: int = Field(default=128, ge=0)
     #: days without an event after which the counts of a pair (user and item, user and field value) begin
     #: anew, which bounds how many pairs are held; None: never, and every pair is held for ever
     pair_days: int | None = Field(default=28, ge=1)
@@ -47,18 +50,24 @@ class FeatureSettings(Settings):
 
 
 def count_history(
-    settings: FeatureSettings, first_hour: int, zone_offset_ms: int, item_fields: int
+    settings: FeatureSettings, first_hour: int, zone_offset_ms: int, user_fields: int, item_fields: int
 ) -> CountHistory:
     """An empty history of the counts that these settings ask for; arguments as `CountHistory` has them."""
     columns: tuple[CountColumn, ...] = ()
     if settings.counts:
-        columns = count_columns(item_fields, external=settings.external, domains=settings.domains)
+        columns = count_columns(
+            item_fields,
+            external=settings.external,
+            domains=settings.domains,
+            groups=settings.group_values > 0 and user_fields > 0,
+        )
     return CountHistory(
         first_hour,
         zone_offset_ms,
         settings.long_seconds,
-        item_fields,
+        (user_fields, item_fields),
         columns,
         settings.domains,
         settings.pair_days,
+        settings.group_values,
     )

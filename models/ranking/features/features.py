@@ -63,7 +63,8 @@ class Features:
         """Nothing received yet, shaped by a log: its fields and context columns, its zone, its first hour."""
         users, items = (EntityTable.of(rows(entities, slice(0, 0))) for entities in (log.users, log.items))
         zone = log.zone_offset_ms
-        counts = count_history(settings, (log.start_ms + zone) // HOUR_MS, zone, items.width)
+        first = (log.start_ms + zone) // HOUR_MS
+        counts = count_history(settings, first, zone, users.width, items.width)
         width = log.exposures.context.shape[1]
         return cls(settings, counts, Visits(), users, items, width, zone, ArrayFiles())
 
@@ -81,7 +82,7 @@ class Features:
             self._meet(hour)
             if self.settings.session:
                 self.visits.append(*self._requests(hour.exposures))
-        self.counts.append(hours, self.items)
+        self.counts.append(hours, self.users, self.items)
 
     def refresh(self, users: Entities, items: Entities) -> None:
         """Take the newest descriptions of users and items between two days; the counts stay as they are."""
@@ -114,7 +115,7 @@ class Features:
         zone = self.zone_offset_ms
         age = item_ages(e, zone, published, np.where(first < 0, -1, periods - first))
         columns = instance_columns(e, zone, user_fields.T, item_fields.T, age)
-        columns += self.counts.codes(e, item_fields, periods, self.settings.smoothing)
+        columns += self.counts.codes(e, user_fields, item_fields, periods, self.settings.smoothing)
         lists = Lists.of(e.request, periods)
         if self.settings.session:
             columns += self.visits.codes(*self._requests(e, lists))
@@ -136,14 +137,13 @@ class Features:
         """
         e, keys = log.exposures, self._day_keys(log)
         day = DayCounts(self.counts, log, keys)
-        user_fields, _ = self.users.lookup(keys.users.distinct)
         _, published = self.items.lookup(keys.items.distinct)
         zone = self.zone_offset_ms
         age = item_ages(e, zone, published[keys.items.local], day.since_first_met())
         columns = instance_columns(
             e,
             zone,
-            [column[keys.users.local] for column in user_fields.T.astype(np.int32)],
+            [column[keys.users.local] for column in keys.user_fields.T.astype(np.int32)],
             [column[keys.items.local] for column in keys.fields.T.astype(np.int32)],
             age,
         )
@@ -206,7 +206,7 @@ class Features:
         files = ArrayFiles(folder)
         users, items = (EntityTable.from_arrays(part_of(files.arrays, name)) for name in ("users", "items"))
         zone = described["zone_offset_ms"]
-        counts = count_history(wanted, described["counts"]["origin"], zone, items.width)
+        counts = count_history(wanted, described["counts"]["origin"], zone, users.width, items.width)
         counts.restore(described["counts"], part_of(files.arrays, "counts"))
         held = part_of(files.arrays, "visits") if wanted.session else None
         visits = Visits() if held is None else Visits.from_arrays(held)
@@ -216,9 +216,9 @@ class Features:
         """Meet a day's users and items, once it is known to be one that can be taken in."""
         check_day(self.counts, log)
         self._meet(log)
-        items = Ranks.of(log.exposures.item)
-        fields, _ = self.items.lookup(items.distinct)
-        return DayKeys(Ranks.of(log.exposures.user), items, fields, self.items.lookup(log.external.item)[0])
+        users, items = Ranks.of(log.exposures.user), Ranks.of(log.exposures.item)
+        user_fields, fields = self.users.lookup(users.distinct)[0], self.items.lookup(items.distinct)[0]
+        return DayKeys(users, items, user_fields, fields, self.items.lookup(log.external.item)[0])
 
     def _take_visits(self, e: Exposures, periods: np.ndarray, lists: Lists, users: Ranks) -> list[np.ndarray]:
         """Take in the requests of a day's exposures; their columns."""

@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-FORMAT = 2
+FORMAT = 3
 MANIFEST, STATE = "manifest.json", "state"  #: in a partition's folder
 #: There, too: where others may store what is made once of its day's events (`EventDays.beside`).
 BESIDE = "made_of_events"

@@ -30,9 +30,13 @@ from models.ranking.training.temporal_tasks import TaskSettings
 #: An item's row is trained from its second hour on, as it is online: the inner step is to move young rows.
 PRINTED_TRAINING = TrainingSettings(optimizer="adagrad", learning_rate=0.01, average=None, newcomers="hour")
 PRINTED_ADAPTATION = AdaptationSettings(online="sgd")
-PLAIN_SPACE: Space = {**TRAINING, **SGD}
+ADAGRAD_RATE = Range(
+    1e-3, 0.1
+)  #: Adagrad's steps shrink from the first one on: its rates are larger than Adam's
+PLAIN_SPACE: Space = {**TRAINING, "training.learning_rate": ADAGRAD_RATE, **SGD}
 META_SPACE: Space = {  # a meta-trained system's mini-batch is its batch of tasks
-    "training.learning_rate": TRAINING["training.learning_rate"],
+    "training.learning_rate": ADAGRAD_RATE,
+    "tasks.tasks": Choice((4, 8, 16)),
     "training.average": TRAINING["training.average"],
     "meta.inner_rate": Range(1e-3, 0.1),
     **SGD,
@@ -44,6 +48,7 @@ def _paper(
     source: str,
     encoder: type[ClickGraphSettings | ClickMeansSettings] = ClickGraphSettings,
     space: Space = META_SPACE,
+    tuned_as: str | None = None,
     **parts: Any,
 ) -> SystemEntry:
     """A system of the paper, with `parts` in the place of `LSTTMSettings`' own."""
@@ -54,7 +59,8 @@ def _paper(
         tiny=LSTTMSettings(short_term=encoder(neighbours=5), hidden=(16,), tasks=few, **parts),
         summary=summary,
         source=f"LSTTM, WSDM 2022{source}",
-        space=space,
+        space={} if tuned_as else space,
+        tuned_as=tuned_as,
     )
 
 
@@ -71,17 +77,20 @@ LSTTM_NO_META = _paper(
 LSTTM_NO_EXTERNAL = _paper(
     "LSTTM without the global graph and the counts of external clicks: u = u^s",
     ", Table 4: w/o user external behaviors",
+    tuned_as="lsttm",
     fusion="short_only",
     features=FeatureSettings(external=False),
 )
 LSTTM_CONCAT = _paper(
     "LSTTM with u^s and u^l side by side instead of the gate",
     ", Table 4: w/o gating-based fusion",
+    tuned_as="lsttm",
     fusion="concat",
 )
 LSTTM_NO_GAT = _paper(
     "LSTTM with means of internal and external clicks in place of both graphs",
     ", Table 4: w/o GAT aggregation and L_N",
+    tuned_as="lsttm",
     encoder=ClickMeansSettings,
 )
 #: No repair in the ranker (docs/decisions, 0010); the counts that nobody would read are not made. What all
@@ -145,7 +154,8 @@ def _spectral_without(what: str, numbers: dict[str, Any] | None = None, **change
         tiny=lacking(LSTTM_SPECTRAL.tiny),
         summary=f"lsttm_spectral without {what}",
         source="ours",
-        space=LSTTM_SPECTRAL.space,
+        space={},
+        tuned_as="lsttm_spectral",
     )
 
 

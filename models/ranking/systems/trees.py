@@ -46,7 +46,7 @@ class TreeSettings(Settings):
         ours = {"trees", "patience", "categories", "l2", "most_instances"}
         options = self.model_dump(exclude=ours) | {"lambda_l2": self.l2, "bagging_freq": 1, "seed": seed}
         options |= {"objective": "binary", "metric": "binary_logloss", "verbosity": -1}
-        options |= {"deterministic": True, "force_row_wise": True}
+        options |= {"deterministic": True, "force_col_wise": True}
         # A bag of no instance ends LightGBM with an error of its own.
         options["bagging_fraction"] = max(self.bagging_fraction, 1 / instances)
         return options

@@ -12,7 +12,7 @@ from torch import Tensor
 from models.ranking.features.batch import Batch
 from models.ranking.features.vocabulary import ITEM_ROWS
 from models.ranking.training.learner import Learner
-from models.ranking.training.loop import loss_and_gradients
+from models.ranking.training.loop import cross_entropy, loss_and_gradients
 from models.settings import Settings
 
 
@@ -31,7 +31,14 @@ class AdaptationSettings(Settings):
     sgd_rate: float = Field(default=0.01, gt=0)
     #: `two_speed`: of item-ID rows, on the mean gradient of a row's own instances
     item_rate: float = Field(default=0.02, ge=0)
+    #: `two_speed`: rows that the daily training has moved take this share of `item_rate`, those that were new
+    #: to it all of it
+    settled: float = Field(default=0.25, ge=0)
     continued: float = Field(default=0.1, ge=0)  #: `two_speed`: everything else, times the training rate
+    #: `two_speed`: everything else learns from errors less what is the item's own and what is the hour's: of
+    #: an item that a mini-batch holds n times, n / (n + pooling) of its mean error, then the mean of all. The
+    #: smaller, the more is left to the item's row. None: from the errors as they are
+    pooling: float | None = Field(default=1.0, gt=0)
     #: `replayed`: pairs of item_rate and continued to try, beside no step at all; the first is taken where
     #: no instances can try them
     candidates: tuple[tuple[float, float], ...] = Field(default=((0.02, 0.1), (0.05, 0.3)), min_length=1)
@@ -86,7 +93,12 @@ class Sgd(StepByStep):
 
 
 class TwoSpeed(StepByStep):
-    """Item-ID rows by the mean gradient of the row's own instances; the rest continues training, slowly."""
+    """Item-ID rows by the mean gradient of the row's own instances; the rest continues training, slowly.
+
+    A row that training has moved knows its item from far more instances than an hour has: it takes part of
+    the step. And an hour has few items: that they are liked more or less than was thought is theirs, and not
+    to be learned of whatever else they have in common, which is all that the next newcomer has (`pooling`).
+    """
 
     def __init__(self, settings: AdaptationSettings) -> None:
         self._settings = settings
@@ -98,16 +110,49 @@ class TwoSpeed(StepByStep):
         return cls(settings.model_copy(update={"item_rate": item_rate, "continued": continued}))
 
     def step(self, learner: Learner, batch: Batch) -> float:
-        """One step at both speeds, from the same gradient."""
-        loss, gradient, dense = loss_and_gradients(learner, batch)
+        """One step at both speeds."""
+        loss, own, gradient, dense = self._gradients(learner, batch)
         items = learner.row_groups(batch.unique) == ITEM_ROWS
         rows = batch.unique[items]
-        scale = instances_per_row(batch)[items]
-        moved = learner.table.gather(rows) - self._settings.item_rate * scale.unsqueeze(1) * gradient[items]
+        rate = self._settings.item_rate * instances_per_row(batch)[items]
+        rate = torch.where(learner.rows.has_moved(rows), self._settings.settled * rate, rate)
+        moved = learner.table.gather(rows) - rate.unsqueeze(1) * own[items]
         learner.apply(batch.unique[~items], gradient[~items], dense, scale=self._settings.continued)
         learner.table.scatter(rows, moved)
         learner.touch(rows)
         return loss
+
+    def _gradients(self, learner: Learner, batch: Batch) -> tuple[float, Tensor, Tensor, list[Tensor]]:
+        """Mean loss, its gradient for rows [R, W], and that of the rest for rows and dense weights."""
+        if self._settings.pooling is None:
+            loss, own, dense = loss_and_gradients(learner, batch)
+            return loss, own, own, dense
+        values = learner.table.gather(batch.unique).requires_grad_()
+        logits = learner.module(values, batch)
+        with torch.no_grad():
+            mean_loss = cross_entropy(logits, batch)
+            error = torch.sigmoid(logits) - batch.labels
+            share = batch.weight / batch.weight.sum().clamp(min=1.0)
+            left = within_items(error, batch, learner.vocabulary.item_column, self._settings.pooling)
+        (own,) = torch.autograd.grad(logits, [values], share * error, retain_graph=True)
+        gradient, *dense = torch.autograd.grad(
+            logits, [values, *learner.parameters], share * left, allow_unused=True, materialize_grads=True
+        )
+        return float(mean_loss), own, gradient, dense
+
+
+def within_items(error: Tensor, batch: Batch, column: int, pooling: float) -> Tensor:
+    """Errors [1, B] less n / (n + pooling) of the mean of their item's n in the batch, less the mean of all.
+
+    What is left is what generalised least squares would weigh, were each item to have an effect of its own
+    whose variance is that of an instance's noise, divided by `pooling`. Padding counts nowhere.
+    """
+    weight, item = batch.weight[0], batch.fields[0, :, column]
+    count, total = error.new_zeros(2, len(batch.unique))
+    count.index_add_(0, item, weight)
+    total.index_add_(0, item, weight * error[0])
+    left = error[0] - (total / (count + pooling))[item]
+    return (left - (weight * left).sum() / weight.sum().clamp(min=1.0)).unsqueeze(0)
 
 
 def instances_per_row(batch: Batch) -> Tensor:

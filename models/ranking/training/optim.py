@@ -49,6 +49,10 @@ class RowOptimizer:
         self.state[0].scatter(index, square)
         return torch.addcdiv(values, gradient, root.add_(EPSILON), value=-scale * self.rate)
 
+    def has_moved(self, index: Tensor) -> Tensor:
+        """bool [R]: which of rows `index` int64 [R] any step has moved; what was only appended is not."""
+        return self.state[0].gather(index).any(dim=1)
+
     def append(self, rows: int) -> None:
         """Add the zero state of new rows."""
         for part in self.state:

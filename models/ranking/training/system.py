@@ -106,3 +106,5 @@ class SystemEntry:
     summary: str  #: one line
     source: str  #: the paper it comes from, or "ours"
     space: Space  #: what `hourfold tune` may change in `real`
+    #: the system whose tuned settings it takes, as an ablation takes those of the whole; None: its own
+    tuned_as: str | None = None

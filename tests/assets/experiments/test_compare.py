@@ -13,15 +13,15 @@ from assets.common.options import days_named
 from assets.experiments.comparison import scores as scoring
 from assets.experiments.comparison.compact_json import dumped, read
 from assets.experiments.comparison.prepare import prepare
-from assets.experiments.comparison.run import _left, compare
+from assets.experiments.comparison.run import compare
 from assets.experiments.comparison.settings import CompareSettings, systems_named
 from assets.experiments.comparison.systems import chosen_long_term, chosen_systems, overridden
 from assets.experiments.comparison.truth import day_columns, probabilities
+from assets.experiments.comparison.units import MorningsUnit, left_to_score, planned
 from assets.experiments.source_logs import read_day
 from models.metrics import auc
 from models.ranking.registry import SYSTEMS
-
-DAY = "2025-03-05"
+from tests.tiny_source import DAY, tiny_source
 
 
 def settings(**changes):
@@ -33,7 +33,9 @@ def settings(**changes):
 def logs(tmp_path_factory):
     """A tiny simulated source that has passed the real gate, in a home of this module's own."""
     before = os.environ.get("HOURFOLD_HOME")
-    os.environ["HOURFOLD_HOME"] = str(tmp_path_factory.mktemp("compare"))
+    home = tmp_path_factory.mktemp("compare")
+    tiny_source(tmp_path_factory, home)
+    os.environ["HOURFOLD_HOME"] = str(home)
     try:
         yield prepare(settings(), None)
     finally:
@@ -151,25 +153,24 @@ def test_a_diverged_system_is_named_and_the_others_are_as_without_it(logs, resul
     assert read(json.loads((tmp_path / "c.json").read_text())).failed == compared.failed
 
 
-@pytest.mark.parametrize("wrong", [np.nan, np.inf])
-def test_a_system_whose_scores_are_no_numbers_has_no_figure(logs, result, tmp_path, monkeypatch, wrong):
+def test_systems_whose_scores_are_no_numbers_have_no_figure(logs, result, tmp_path, monkeypatch):
     from models.ranking.ranker import Ranker
 
-    plain = Ranker.score_details
+    plain, wrong = Ranker.score_details, {"fm": np.nan, "item_rate": np.inf}
 
     def broken(self, hour):
         details = plain(self, hour)
-        if self.settings.kind == "fm" and len(details["probability"]):
-            details["probability"][0] = wrong
+        if self.settings.kind in wrong and len(details["probability"]):
+            details["probability"][0] = wrong[self.settings.kind]
         return details
 
     monkeypatch.setattr(Ranker, "score_details", broken)
-    compared = compare(settings(systems=("fm", "deepfm")), logs, tmp_path / "c.json")
-    (failed,) = compared.failed
-    assert failed.system == "fm" and "1 of " in failed.reason and "not finite" in failed.reason
+    compared = compare(settings(systems=("item_rate", "fm", "deepfm")), logs, tmp_path / "c.json")
+    assert [entry.system for entry in compared.failed] == ["item_rate", "fm"]
+    assert all("1 of " in entry.reason and "not finite" in entry.reason for entry in compared.failed)
     assert [entry.auc for entry in compared.summary] == [result.systems["deepfm"].auc]
-    with pytest.raises(ValueError, match=r"no system could be compared\. fm: .* not finite"):
-        compare(settings(systems=("fm",)), logs, tmp_path / "alone.json")
+    with pytest.raises(ValueError, match=r"no system could be compared\. item_rate: .* not finite"):
+        compare(settings(systems=("item_rate",)), logs, tmp_path / "alone.json")
 
 
 def test_pooled_periods_weigh_exposures(result, logs):
@@ -257,20 +258,58 @@ def test_a_killed_comparison_goes_on_where_it_was(logs, whole, tmp_path, monkeyp
     assert resumed.rows == whole.rows, "resumed and uninterrupted results differ"
 
 
-def test_no_graph_is_trained_twice_and_every_piece_is_left_once():
+def plan_of(asked, scored, folder):
+    """Units of what is not scored; the first day's exposures are described already."""
+    windows = {(name, day): None for name in asked.systems for day in asked.days}
+    return planned(asked, None, left_to_score(asked, scored), windows, folder, {"1"})
+
+
+def test_no_graph_is_trained_twice_and_every_system_is_left_once(tmp_path):
     asked = settings(systems=("lsttm", "deepfm", "fm", "lsttm_typed"), days=("1", "2"), seeds=(0, 1))
-    pieces = _left(asked, {("lsttm", "1", 0), ("deepfm", "2", 1), ("fm", "2", 1)})
-    left = [(name, day, seed) for day, seed, names in pieces for name in names]
-    assert len(left) == len(set(left)) == 4 * 2 * 2 - 3
-    sharing = [(day, seed) for day, seed, names in pieces if any(name.startswith("lsttm") for name in names)]
-    assert len(sharing) == len(set(sharing)) == 4
-    assert len(pieces) == 4 + 3
+    scored = {("lsttm", "1", 0), ("deepfm", "2", 1), ("fm", "2", 1)}
+    scored |= {("lsttm", "2", 0), ("lsttm_typed", "2", 0)}
+    plan = plan_of(asked, scored, tmp_path)
+    scoring = [unit for unit in plan.units if not isinstance(unit, MorningsUnit)]
+    left = [(unit.system, unit.day, unit.seed) for unit in scoring]
+    assert len(left) == len(set(left)) == 4 * 2 * 2 - 5 and not set(left) & scored
+    graphs = [(unit.day, unit.seed) for unit in plan.units if isinstance(unit, MorningsUnit)]
+    assert graphs == [("1", 0), ("1", 1), ("2", 1)]
+    for number, unit in enumerate(plan.units):
+        needed = [plan.units[graph] for graph in plan.needs.get(number, ())]
+        reads = getattr(unit, "long_term", None) is not None
+        assert [(graph.day, graph.seed, graph.path) for graph in needed] == (
+            [(unit.day, unit.seed, unit.long_term)] if reads else []
+        )
+    assert [unit.day for unit in scoring if unit.facts] == ["2"], "once a day, where it is not there"
+
+
+def test_the_longest_begin_first_and_stored_graphs_are_taken(tmp_path):
+    asked = settings(systems=("fm", "lsttm_typed", "deepfm", "lsttm"))
+    (tmp_path / f"long_term.{DAY}.0.npz").touch()
+    plan = plan_of(asked, (), tmp_path)
+    assert [unit.system for unit in plan.units] == ["lsttm_typed", "lsttm", "deepfm", "fm"]
+    assert not plan.needs and sum(unit.long_term is not None for unit in plan.units) == 2
+
+
+def test_a_graph_that_fails_is_the_reason_of_its_systems(logs, tmp_path, monkeypatch):
+    from models.ranking.lsttm import long_term_mornings
+
+    def fails(*args, **options):
+        raise ValueError("no clicks at all")
+
+    monkeypatch.setattr(long_term_mornings, "train_long_term_days", fails)
+    compared = compare(settings(systems=("fm", "lsttm_no_meta")), logs, tmp_path / "c.json")
+    assert [(entry.system, entry.reason) for entry in compared.failed] == [
+        ("lsttm_no_meta", f"{DAY}, seed 0: no clicks at all")
+    ]
+    assert list(compared.systems) == ["fm"]
 
 
 @pytest.mark.slow
-def test_two_workers_give_the_same_rows_as_one(logs, whole, tmp_path):
-    two = compare(settings(seeds=(0, 1)), logs, tmp_path / "two.json", workers=2)
-    assert two.rows == whole.rows
+def test_two_workers_give_the_same_rows_as_one(logs, result, tmp_path):
+    """Also of a system whose long-term graphs another process may have trained."""
+    asked = settings(systems=("deepfm", "lsttm"))
+    assert compare(asked, logs, tmp_path / "two.json", workers=2).rows == result.rows
 
 
 def test_overrides_reach_their_setting_and_nothing_else():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import signal
+import time
 
 import numpy as np
 import pytest
@@ -131,6 +132,26 @@ def test_every_unit_is_worked_once(workers):
     found: list[int] = []
     run_units(double, [1, 2, 3], workers, found.append)
     assert sorted(found) == [2, 4, 6]
+
+
+def write_after(unit, emit):
+    """Refuses to begin before some files are there, and writes its own."""
+    own, needed = unit
+    assert all(path.exists() for path in needed), "begun too early"
+    time.sleep(0.2 * (not needed))
+    own.touch()
+    emit(own.name)
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_a_unit_begins_once_what_it_needs_is_over(workers, tmp_path):
+    first, second, third = (tmp_path / name for name in ("first", "second", "third"))
+    found: list[str] = []
+    units = [(first, ()), (third, ()), (second, (first, third))]
+    run_units(write_after, units, workers, found.append, {2: (0, 1)})
+    assert sorted(found) == ["first", "second", "third"]
+    with pytest.raises(ValueError, match=r"units \[0\] need"):
+        run_units(write_after, units, workers, found.append, {0: (1,)})
 
 
 def test_a_failing_worker_is_told_with_its_traceback():

@@ -20,6 +20,7 @@ from assets.common.tuned import FILE, Tuned, TunedSystem, changed, tuned_setting
 from assets.experiments.tuning import study as study_module
 from assets.experiments.tuning.choice import choose, paired_error, summary
 from assets.experiments.tuning.days import PickledDays
+from assets.experiments.tuning.results import TuningResult
 from assets.experiments.tuning.run import tune
 from assets.experiments.tuning.sampling import STARTUP, distribution, draw, value_at
 from assets.experiments.tuning.settings import TuneSettings
@@ -255,6 +256,7 @@ WITHOUT_WAREHOUSE = """
 import sys
 from pathlib import Path
 sys.modules.update(dict.fromkeys(("duckdb", "mlflow", "dagster", "pandas", "great_expectations")))
+from assets.experiments.tuning.results import TuningResult
 from assets.experiments.tuning.run import tune
 from assets.experiments.tuning.settings import TuneSettings
 from assets.experiments.tuning.days import PickledDays
@@ -294,8 +296,9 @@ def test_a_finished_study_is_not_run_again_and_takes_more_trials(logs, tmp_path,
     three = run(logs, out, settings(systems=("deepfm",), trials=3))
     assert three.systems["deepfm"].trials[:2] == two.systems["deepfm"].trials
     assert len(calls) == 2 * len(DAYS), "the new trial, and the defaults it is compared with"
-    run(logs, out, settings(systems=("deepfm",), trials=1, seed=1))
-    assert len(calls) == 3 * len(DAYS), "another seed is another study"
+    with pytest.raises(ValueError, match=r"study\.json holds another study .* seed 0 there, 1 here\."):
+        run(logs, out, settings(systems=("deepfm",), trials=1, seed=1))
+    assert TuningResult.model_validate_json(out.read_text()) == three
 
 
 def test_unknown_systems_are_named():

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner
 
+from assets.experiments.tuning import elsewhere
 from assets.experiments.tuning.elsewhere import StudyFile
+from assets.experiments.tuning.settings import TuneSettings
 from orchestration.cli import app
+from tests.tiny_source import DAY, tiny_source
 
 ROOT = Path(__file__).parents[3]
 #: None of these can be imported in the process that runs the study.
 ABSENT = ("duckdb", "mlflow", "dagster", "pandas", "great_expectations")
+ABSENT += ("optuna", "sqlalchemy", "alembic", "typer", "rich", "dotenv", "sklearn", "matplotlib", "implicit")
 ELSEWHERE = f"""
 import sys
 sys.modules.update(dict.fromkeys({ABSENT}))
@@ -44,13 +50,14 @@ def default_aucs(path):
     return {name: system["default_auc"] for name, system in document.items()}
 
 
-def test_an_exported_study_runs_elsewhere_and_is_recorded_at_home(tmp_path):
-    asked = ("tune", "--source", "simulator", "--tiny", "--days", "2025-03-05")
-    asked += ("--systems", "fm,lsttm_no_meta", "--trials", 2)
+def test_an_exported_study_runs_elsewhere_and_is_recorded_at_home(tmp_path, tmp_path_factory):
+    tiny_source(tmp_path_factory, Path(os.environ["HOURFOLD_HOME"]))
+    asked = ("tune", "--source", "simulator", "--tiny", "--days", DAY)
+    asked += ("--systems", "fm,lsttm_no_meta", "--trials", 2, "--sampler", "qmc")
     days, here, there = (tmp_path / name for name in ("days.pickle", "here.json", "there.json"))
     hourfold(*asked, "--out", there, "--export", days)
     assert days.exists() and not there.exists()
-    words = [sys.executable, "-c", ELSEWHERE, str(days), "--out", str(there), "--workers", "2"]
+    words = [sys.executable, "-c", ELSEWHERE, str(days), "--out", str(there)]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     hourfold(*asked, "--out", here, "--no-mlflow")
@@ -60,6 +67,24 @@ def test_an_exported_study_runs_elsewhere_and_is_recorded_at_home(tmp_path):
     assert json.loads(there.read_text())["systems"] == json.loads(before)["systems"] and "fm" in shown
     # Home trains from stored partitions, elsewhere from a history in memory: the same to the bit.
     assert default_aucs(there) == default_aucs(here)
+
+
+def test_workers_and_another_budget_reach_the_study(tmp_path, monkeypatch):
+    settings = TuneSettings(source="toy", systems=("fm", "deepfm"), days=("d",), trials=3, size="tiny")
+    StudyFile(settings, True, "h", []).save(tmp_path / "days.pickle")
+    asked = []
+
+    def tune(settings, read, out, **options):
+        asked.append((settings, read, out, options))
+        return SimpleNamespace(systems={})
+
+    monkeypatch.setattr(elsewhere, "tune", tune)
+    words = [str(tmp_path / "days.pickle"), "--out", str(tmp_path / "s.json"), "--workers", "32"]
+    assert elsewhere.main([*words, "--systems", "fm", "--trials", "5"]) == 0
+    ((of_study, read, out, options),) = asked
+    assert of_study == settings.model_copy(update={"systems": ("fm",), "trials": 5})
+    assert read.path == tmp_path / "days.pickle" and out == tmp_path / "s.json"
+    assert (options["workers"], options["simulated"], options["data_hash"]) == (32, True, "h")
 
 
 def test_a_file_of_days_alone_is_refused(tmp_path):

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from models.ranking.features.event_log import HOUR_MS, EventDays, rows
+from models.ranking.features.features import Features, FeatureSettings
 from models.ranking.lsttm.click_factors import FactorSettings
 from models.ranking.lsttm.factored_days import FactoredDays
+from models.ranking.lsttm.random_walks import Clicks
+from models.ranking.lsttm.typed_events import TypedSettings
 from models.ranking.ranker import Ranker
 from models.ranking.registry import SYSTEMS
+from models.ranking.systems.tree_inputs import EventIndex
 from tests.models.ranking.toy import START, hour_of, toy_log
 
 FIRST, LAST = 26, 32  #: hour of the first exposure, and the one to score
@@ -70,3 +75,25 @@ def test_factors_begin_with_the_first_exposure_and_know_what_was_clicked_before(
     assert len(whole.users.of_day(0).keys) and not len(late.users.of_day(0).keys), (
         "the first morning knew nothing"
     )
+
+
+def test_counts_latest_events_and_the_long_term_graph_know_what_was_clicked_before(log):
+    hour = hour_of(log, FIRST)
+    counts, events, clicks = [], [], []
+    for past in (with_history(log), without_history(log)):
+        before = past.between(past.start_ms, START + FIRST * HOUR_MS)
+        features = Features.of(FeatureSettings(), before) if len(before.external) else None
+        features = features or Features.start(FeatureSettings(), past)
+        codes = features.codes(hour.exposures, hour.users, hour.items)
+        counts.append(
+            codes.matrix()[:, [s.name.startswith("count_external_user") for s in codes.layout.specs]]
+        )
+        view = SimpleNamespace(items=features.items)
+        index = EventIndex.of(TypedSettings(item_side=False), view, EventDays.of(before))
+        e = hour.exposures
+        sampled = index.sample(e.user[None], e.item[None], np.full((1, len(e)), hour.start_ms))
+        events.append(sampled.build([]).mask.numpy())
+        clicks.append(len(Clicks.of(before).user))
+    assert counts[0].any(axis=0).sum() >= 8 and not counts[1].any()
+    assert events[0].any(axis=-1).mean() > 0.9 and not events[1].any()
+    assert clicks[0] > 0 == clicks[1]

@@ -29,13 +29,13 @@ from tests.models.ranking.toy import (
     same_requests_before,
     toy_log,
     train,
+    trained,
 )
 
 HOUR = TRAIN_HOURS + 3
 
 
-def scores_until(system, log, last):
-    ranker = train(system, log)
+def scores_until(ranker, log, last):
     out = []
     for number in range(TRAIN_HOURS, last + 1):
         out.append(ranker.score(hour_of(log, number)))
@@ -47,7 +47,8 @@ def scores_until(system, log, last):
 def test_the_future_changes_no_score(system):
     log = toy_log()
     changed, origin = future_changed(log, HOUR)
-    before, after = scores_until(system, log, HOUR), scores_until(system, changed, HOUR)
+    before = scores_until(trained(system), log, HOUR)
+    after = scores_until(train(system, changed), changed, HOUR)
     for one, other in zip(before[:-1], after[:-1], strict=True):
         np.testing.assert_array_equal(one, other)
     # In hour h itself exposures were added and removed: those that stand in both logs keep their scores.
@@ -65,18 +66,17 @@ def test_a_click_does_change_the_next_hour(system):
     """The converse: were the history ignored, the test above would pass as well."""
     log = toy_log()
     changed, _ = future_changed(log, HOUR - 1)
-    ranker = train(system, log)
+    ranker = trained(system)
     ranker.adapt(hour_of(log, HOUR - 1))
-    other = train(system, log)
+    other = trained(system)
     other.adapt(hour_of(changed, HOUR - 1))
     assert (ranker.score(hour_of(log, HOUR)) != other.score(hour_of(log, HOUR))).any()
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_an_hour_may_bring_all_entities_or_those_it_mentions(system):
-    log = toy_log()
-    ranker = train(system, log)
-    hour = hour_of(log, TRAIN_HOURS)
+    ranker = trained(system)
+    hour = hour_of(toy_log(), TRAIN_HOURS)
     np.testing.assert_array_equal(ranker.score(hour), ranker.score(mentioned(hour)))
 
 

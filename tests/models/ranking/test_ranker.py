@@ -14,7 +14,7 @@ from models.ranking.ranker import Ranker
 from models.ranking.registry import SYSTEMS
 from models.ranking.training.adaptation import AdaptationSettings, StepByStep
 from models.ranking.training.loop import TrainingSettings
-from tests.models.ranking.toy import START, TRAIN_HOURS, hour_of, toy_log, train
+from tests.models.ranking.toy import START, TRAIN_HOURS, hour_of, toy_log, train, trained
 
 ALL = sorted(SYSTEMS)
 
@@ -48,7 +48,7 @@ def test_the_tiny_configuration_learns(system):
 @pytest.mark.parametrize("system", ALL)
 def test_training_and_adapting_again_gives_the_same_bits(system):
     log = toy_log()
-    rankers = [train(system, log, seed=3) for _ in range(2)]
+    rankers = [trained(system), train(system, log)]
     for ranker in rankers:
         for number in (TRAIN_HOURS, TRAIN_HOURS + 1):
             ranker.adapt(hour_of(log, number))
@@ -58,7 +58,7 @@ def test_training_and_adapting_again_gives_the_same_bits(system):
 @pytest.mark.parametrize("system", ALL)
 def test_saved_states_are_the_ones_in_memory(system, tmp_path):
     log = toy_log()
-    ranker = train(system, log)
+    ranker = trained(system)
     ranker.save(tmp_path / "daily")
     loaded = Ranker.load(tmp_path / "daily")
     for number in range(TRAIN_HOURS, TRAIN_HOURS + 3):

@@ -7,13 +7,13 @@ import pytest
 
 from models.ranking.ranker import Ranker
 from models.ranking.registry import SYSTEMS
-from tests.models.ranking.toy import TRAIN_HOURS, hour_of, toy_log, train
+from tests.models.ranking.toy import TRAIN_HOURS, hour_of, toy_log, trained
 
 
 @pytest.mark.parametrize("system", sorted(SYSTEMS))
 def test_a_copy_shares_nothing_that_adapting_moves(system, tmp_path):
-    log = toy_log(per_hour=30)
-    ranker = train(system, log)
+    log = toy_log()
+    ranker = trained(system)
     ranker.save(tmp_path / "daily")
     still, loaded = copy.deepcopy(ranker), Ranker.load(tmp_path / "daily")
     moved = False

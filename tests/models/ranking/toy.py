@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
+from functools import cache
 from types import SimpleNamespace
 
 import numpy as np
@@ -68,6 +70,16 @@ def train(system: str, log: EventLog, **options) -> Ranker:
     vectors = np.random.default_rng(5).normal(size=(60, 16)).astype(np.float32) * 0.1
     past = options.pop("history", None) or log.between(START, START + TRAIN_HOURS * HOUR_MS)
     return Ranker.train(settings, past, long_term=SimpleNamespace(user_vectors=vectors), **options)
+
+
+def trained(system: str) -> Ranker:
+    """A ranker of one's own as `train` makes it of `toy_log()`, which is trained once a process."""
+    return copy.deepcopy(_trained(system))
+
+
+@cache
+def _trained(system: str) -> Ranker:
+    return train(system, toy_log())
 
 
 def future_changed(log: EventLog, hour: int, seed: int = 1) -> tuple[EventLog, np.ndarray]:

@@ -49,6 +49,32 @@ def encode(warehouse, folder, as_of, **options):
     return encode_heatmaps(warehouse, folder, LOCAL, SETTINGS, as_of, **options)
 
 
+@pytest.fixture(scope="module")
+def encoded(loaded, tmp_path_factory):
+    """The heatmaps of 2017-05-20 of the warehouse as it was loaded."""
+    folder = tmp_path_factory.mktemp("encoded") / "h"
+    with Warehouse(loaded, read_only=True) as warehouse:
+        encode(warehouse, folder, "2017-05-20")
+    return folder
+
+
+@pytest.fixture
+def folder(encoded, tmp_path):
+    """A copy of them."""
+    return Path(shutil.copytree(encoded, tmp_path / "h"))
+
+
+@pytest.fixture(scope="module")
+def repriced(loaded, tmp_path_factory):
+    """The warehouse after all purchases were loaded again with other prices, and what its heatmaps hold."""
+    root = tmp_path_factory.mktemp("repriced")
+    path = Path(shutil.copy(loaded, root))
+    with Warehouse(path) as warehouse:
+        load(warehouse, "purchases", PURCHASES.assign(price=1.0), content="b")
+        encode(warehouse, root / "anew", "2017-05-20")
+    return path, content(root / "anew", "2017-05-20")
+
+
 def content(folder, as_of):
     heatmaps = Heatmaps.open(folder, as_of)
     columns = {name: heatmaps.cells(name) for name in heatmaps.modalities}
@@ -103,9 +129,7 @@ def test_twice_is_the_same_as_once_byte_for_byte(warehouse, tmp_path):
 
 
 @pytest.mark.parametrize("late", ["2017-02-14", "2017-05-11", "2017-05-10"])
-def test_a_day_loaded_again_is_encoded_again_alone(warehouse, tmp_path, late):
-    folder = tmp_path / "h"
-    encode(warehouse, folder, "2017-05-20")
+def test_a_day_loaded_again_is_encoded_again_alone(warehouse, folder, tmp_path, late):
     before = content(folder, "2017-05-20")
     more = purchases([("3", ms(f"{late} 12:00"), 77.0, "toys", False)])
     changed = pd.concat([PURCHASES, more], ignore_index=True)
@@ -120,10 +144,9 @@ def test_a_day_loaded_again_is_encoded_again_alone(warehouse, tmp_path, late):
     assert content(folder, "2017-05-20") == content(tmp_path / "anew", "2017-05-20")
 
 
-def test_a_day_emptied_by_a_new_load_leaves_the_heatmaps(warehouse, tmp_path):
-    encode(warehouse, tmp_path / "h", "2017-05-20")
+def test_a_day_emptied_by_a_new_load_leaves_the_heatmaps(warehouse, folder, tmp_path):
     load(warehouse, "purchases", PURCHASES.head(0), content="b", days=["2017-02-14"])
-    encode(warehouse, tmp_path / "h", "2017-05-20")
+    encode(warehouse, folder, "2017-05-20")
     encode(warehouse, tmp_path / "anew", "2017-05-20", fitted_at="2017-05-20")
     ours, anew = (content(tmp_path / name, "2017-05-20") for name in ("h", "anew"))
     assert ours == anew
@@ -131,11 +154,9 @@ def test_a_day_emptied_by_a_new_load_leaves_the_heatmaps(warehouse, tmp_path):
 
 
 @pytest.mark.parametrize("after", [0, 1, 5])
-def test_a_kill_leaves_the_manifest_that_was_there(warehouse, tmp_path, monkeypatch, after):
-    folder = tmp_path / "h"
-    encode(warehouse, folder, "2017-05-20")
+def test_a_kill_leaves_the_manifest_that_was_there(repriced, folder, monkeypatch, after):
+    path, anew = repriced
     before, stored = files(folder), content(folder, "2017-05-20")
-    load(warehouse, "purchases", PURCHASES.assign(price=1.0), content="b")
     real, calls = making.write_segment, []
 
     def dies(path, groups, sources):
@@ -146,18 +167,16 @@ def test_a_kill_leaves_the_manifest_that_was_there(warehouse, tmp_path, monkeypa
         real(path, groups, sources)
 
     monkeypatch.setattr(making, "write_segment", dies)
-    with pytest.raises(KeyboardInterrupt):
+    with Warehouse(path, read_only=True) as warehouse:
+        with pytest.raises(KeyboardInterrupt):
+            encode(warehouse, folder, "2017-05-20")
+        assert before.items() <= files(folder).items() and content(folder, "2017-05-20") == stored
+        monkeypatch.undo()
         encode(warehouse, folder, "2017-05-20")
-    assert before.items() <= files(folder).items() and content(folder, "2017-05-20") == stored
-    monkeypatch.undo()
-    encode(warehouse, folder, "2017-05-20")
-    encode(warehouse, tmp_path / "anew", "2017-05-20")
-    assert content(folder, "2017-05-20") == content(tmp_path / "anew", "2017-05-20") != stored
+    assert content(folder, "2017-05-20") == anew != stored
 
 
-def test_a_warehouse_made_anew_with_other_numbers_is_not_taken_for_the_old_one(warehouse, tmp_path):
-    folder = tmp_path / "h"
-    encode(warehouse, folder, "2017-05-20")
+def test_a_warehouse_made_anew_with_other_numbers_is_not_taken_for_the_old_one(folder, tmp_path):
     with opened(tmp_path / "other") as other:
         load(other, "points", POINTS)
         load(other, "purchases", PURCHASES)
@@ -175,12 +194,11 @@ def test_purchases_only_have_no_points_modality(tmp_path):
     assert not any(name.startswith("cancelled") for name in heatmaps.channels("shopping"))
 
 
-def test_an_unknown_date_names_those_that_there_are(warehouse, tmp_path):
+def test_an_unknown_date_names_those_that_there_are(folder, tmp_path):
     with pytest.raises(HeatmapsMissing, match="there are none"):
-        Heatmaps.open(tmp_path / "h", "2017-05-20")
-    encode(warehouse, tmp_path / "h", "2017-05-20")
+        Heatmaps.open(tmp_path / "nowhere", "2017-05-20")
     with pytest.raises(HeatmapsMissing, match=r"no heatmaps were encoded for 2017-05-21; .*2017-05-20"):
-        Heatmaps.open(tmp_path / "h", "2017-05-21")
+        Heatmaps.open(folder, "2017-05-21")
 
 
 def test_stretches_cover_the_window_once_and_only_the_open_month_by_days():
@@ -194,8 +212,7 @@ def test_stretches_cover_the_window_once_and_only_the_open_month_by_days():
         assert len(single) == (int(as_of[8:]) - 1 if not as_of.endswith("-01") else 0)
 
 
-def test_a_moved_day_reads_its_own_events_only(warehouse, tmp_path, monkeypatch):
-    encode(warehouse, tmp_path / "h", "2017-05-20")
+def test_a_moved_day_reads_its_own_events_only(warehouse, folder, monkeypatch):
     real, seen = making.encode, []
 
     def watched(connection, plan, period, users=None):
@@ -203,7 +220,7 @@ def test_a_moved_day_reads_its_own_events_only(warehouse, tmp_path, monkeypatch)
         return real(connection, plan, period, users)
 
     monkeypatch.setattr(making, "encode", watched)
-    encode(warehouse, tmp_path / "h", "2017-05-21")
+    encode(warehouse, folder, "2017-05-21")
     assert set(seen) == {(ms("2017-05-20"), ms("2017-05-21"))}
     assert ZONE.day_key(seen[0][0]) == "2017-05-19"
 

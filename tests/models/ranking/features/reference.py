@@ -48,6 +48,30 @@ def alive(days: np.ndarray, at: int, pair_days: int | None) -> np.ndarray:
     return days >= since
 
 
+def group_bin(log: EventLog, i: int, f: int, settings: FeatureSettings) -> int:
+    """How the groups of exposure i's user took to its item's value of field f on the days before."""
+    e = log.exposures
+    days = (e.shown_at + log.zone_offset_ms) // DAY_MS
+    users, values = log.users.fields[e.user], log.items.fields[e.item, f]
+    value, before = values[i], days < days[i]
+    if not 0 <= value < settings.group_values or not (before & (values == value)).any():
+        return 0
+    steps = 0
+    for j, group in enumerate(users[i]):
+        if not 0 <= group < settings.group_values:
+            continue
+        counted = (users[:, j] >= 0) & (users[:, j] < settings.group_values)
+        counted &= before & (values >= 0) & (values < settings.group_values)
+        of_group, of_value = counted & (users[:, j] == group), counted & (values == value)
+        r = (e.clicked[counted].sum() + 1) / (counted.sum() + 2)
+        s = settings.smoothing
+        a, b = ((e.clicked[part].sum() + s) / (part.sum() + s / r) for part in (of_group, of_value))
+        both = of_group & of_value
+        expected = both.sum() * min(a * b / r, 1)
+        steps += np.rint(100 * np.log2((e.clicked[both].sum() + s) / (expected + s)))
+    return int(np.clip(np.rint(steps / 10), -12, 12) + 13)
+
+
 def reference(log: EventLog, settings: FeatureSettings, i: int) -> dict[str, int]:
     """Expected codes of exposure i by column name: its counts, its item's age, its user's session."""
     e, x, zone = log.exposures, log.external, log.zone_offset_ms
@@ -89,6 +113,8 @@ def reference(log: EventLog, settings: FeatureSettings, i: int) -> dict[str, int
             if kind.startswith("external_user_"):
                 here = here[alive(x_days[here], today, settings.pair_days)]
             out[f"count_{kind}_{name}"] = count_bin(len(here))
+    for f in range(fields.shape[1]):
+        out[f"count_group_field{f}_rate"] = group_bin(log, i, f, settings)
     before = e.shown_at[past & same_user]
     idle = (start - ((before.max() + zone) // HOUR_MS * HOUR_MS - zone)) // HOUR_MS if len(before) else 0
     out["count_user_idle"] = count_bin(idle)

@@ -13,7 +13,7 @@ from models.ranking.registry import SYSTEMS
 from models.ranking.sml.strategy import SequentialTransfer
 from models.ranking.sml.transfer import TransferSettings
 from tests.models.ranking.test_ranker import assert_same
-from tests.models.ranking.toy import START, TRAIN_HOURS, hour_of, toy_log, train
+from tests.models.ranking.toy import START, TRAIN_HOURS, hour_of, toy_log, train, trained
 
 SYSTEMS_HERE = ("sml", "sml_deepfm")
 
@@ -176,7 +176,7 @@ def test_no_weight_of_a_period_has_seen_a_later_one(system, monkeypatch):
 
 @pytest.mark.parametrize("system", SYSTEMS_HERE)
 def test_an_hour_moves_its_own_rows_by_its_own_transfer(system):
-    ranker = train(system, toy_log())
+    ranker = trained(system)
     learner, hour = ranker.learner, hour_of(toy_log(), TRAIN_HOURS)
     with torch.no_grad():  # a transfer that does something
         for transfer in learner.module.transfers:

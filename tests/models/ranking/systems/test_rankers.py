@@ -16,7 +16,7 @@ from models.ranking.systems.fm import FM
 from models.ranking.systems.item_rate import FIELD
 from models.ranking.systems.nfm import NFM
 from models.ranking.training.loop import loss_and_gradients
-from tests.models.ranking.toy import START, TRAIN_HOURS, hour_of, toy_log, train
+from tests.models.ranking.toy import START, TRAIN_HOURS, hour_of, toy_log, train, trained
 
 INTERNAL_ONLY = ("item_rate", "fm", "nfm", "deepfm", "autoint")
 WITH_EXTERNAL = ("deepfm_external", "din_deepfm_external", "din_typed")
@@ -102,14 +102,14 @@ def test_external_behaviours_move_only_systems_that_see_them(system: str) -> Non
     without = log.external.__class__(*(getattr(log.external, name)[:0] for name in vars(log.external)))
     blind = log.__class__(**{**vars(log), "external": without})
     hour = hour_of(log, 30)
-    same = (train(system, log).score(hour) == train(system, blind).score(hour)).all()
+    same = (trained(system).score(hour) == train(system, blind).score(hour)).all()
     assert same == (system in INTERNAL_ONLY)
 
 
 @pytest.mark.parametrize("system", [*INTERNAL_ONLY, *WITH_EXTERNAL])
 def test_every_dense_parameter_learns(system: str) -> None:
     log = toy_log()
-    ranker = train(system, log)
+    ranker = trained(system)
     later = log.between(START + TRAIN_HOURS * 3_600_000, log.end_ms)
     learner, names = ranker.learner, [name for name, _ in ranker.learner.module.named_parameters()]
     batch = ranker.instances(later.exposures, later).batch(torch.arange(200).numpy()[None])

@@ -1,5 +1,7 @@
 """Row optimisers, the lazy moving average and the hourly steps, against their dense definitions."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -8,8 +10,15 @@ from torch import nn
 from models.layers.embedding import Rows, gather, initial_rows
 from models.ranking.features.batch import Batch
 from models.ranking.features.codes import FieldSpec, Layout
-from models.ranking.features.vocabulary import Vocabulary
-from models.ranking.training.adaptation import AdaptationSettings, Sgd, TwoSpeed, adapter, instances_per_row
+from models.ranking.features.vocabulary import ITEM_ROWS, Vocabulary
+from models.ranking.training.adaptation import (
+    AdaptationSettings,
+    Sgd,
+    TwoSpeed,
+    adapter,
+    instances_per_row,
+    within_items,
+)
 from models.ranking.training.learner import make_learner
 from models.ranking.training.loop import loss_and_gradients
 from models.ranking.training.optim import RowOptimizer
@@ -125,7 +134,7 @@ def test_two_speeds_move_item_rows_by_the_mean_of_their_own_instances():
     codes, labels = BATCHES[1]
     b = batch(codes, labels, one)
     _, gradient, dense = loss_and_gradients(one, b)
-    TwoSpeed(AdaptationSettings(item_rate=0.3, continued=0.5)).step(one, b)
+    TwoSpeed(AdaptationSettings(item_rate=0.3, continued=0.5, settled=0.25, pooling=None)).step(one, b)
     plain.apply(b.unique, gradient, dense, scale=0.5)
     before = learner().table.base
     for row, column in ((6, 2), (5, 1)):  # items 2 (two instances) and 1 (one)
@@ -141,6 +150,64 @@ def test_two_speeds_move_item_rows_by_the_mean_of_their_own_instances():
     torch.testing.assert_close(one.module.gain, plain.module.gain)
     assert instances_per_row(b)[b.unique == 6].item() == pytest.approx(3 / 2)
     assert adapter(AdaptationSettings(online="none"), {}) is None
+
+
+def test_rows_that_training_moved_take_a_share_of_the_step_and_a_newcomer_takes_all_of_it():
+    """Steps by this rule leave no trace of training: an item new this morning stays quick all day."""
+    one = learner()
+    trained = batch(*BATCHES[0], one)
+    _, gradient, dense = loss_and_gradients(one, trained)
+    one.apply(trained.unique, gradient, dense)
+    one.grow(one.vocabulary.item_column, np.array([9]))
+    rule = AdaptationSettings(item_rate=0.3, settled=0.25, continued=0.0)
+    for _ in range(2):
+        b = batch([[0, 0, 0], [1, 9, 1]], [0.0, 1.0], one)
+        _, gradient, _ = loss_and_gradients(one, b)
+        before = one.table.gather(b.unique)
+        TwoSpeed(rule).step(one, b)
+        moved = one.table.gather(b.unique) - before
+        for item, rate in ((0, 0.25 * 0.3), (9, 0.3)):
+            at = b.unique == int(one.vocabulary.item_rows(np.array([item]))[0])
+            assert moved[at].any()
+            torch.testing.assert_close(moved[at], -rate * 2 * gradient[at])  # each item: one of two instances
+
+
+def test_shared_weights_learn_what_is_left_of_the_errors_of_their_items_and_of_the_batch():
+    """By hand; the item's own row still takes the whole error."""
+    one, other = learner(), learner()
+    codes, labels = [[0, 1, 0], [1, 2, 2], [1, 2, 1], [0, 2, 1]], [1.0, 0.0, 1.0, 1.0]
+    b = batch(codes, labels, one)
+    error = torch.sigmoid(one.logits(b))[0] - b.labels[0]
+    left = error.clone()
+    left[0] -= error[0] / (1 + 0.5)
+    left[1:] -= error[1:].mean() * 3 / (3 + 0.5)
+    left -= left.mean()
+    torch.testing.assert_close(within_items(error[None], b, 1, 0.5)[0], left)
+    # A column of labels whose errors are those that are left gives the gradient that shared weights take.
+    still = torch.sigmoid(other.logits(b))[0]
+    as_labels = replace(b, labels=(still - left)[None])
+    _, gradient, dense = loss_and_gradients(other, as_labels)
+    _, whole, _ = loss_and_gradients(other, b)
+    TwoSpeed(AdaptationSettings(item_rate=0.3, continued=0.5, pooling=0.5)).step(one, b)
+    before = other.table.base.clone()
+    other.apply(b.unique, gradient, dense, scale=0.5)
+    items = one.row_groups(b.unique) == ITEM_ROWS
+    shared = b.unique[~items]
+    torch.testing.assert_close(one.table.base[shared], other.table.base[shared])
+    torch.testing.assert_close(one.module.gain, other.module.gain)
+    expected = before[b.unique] - 0.3 * instances_per_row(b)[:, None] * whole
+    torch.testing.assert_close(one.table.base[b.unique[items]], expected[items])
+
+
+def test_an_hour_that_is_liked_more_teaches_shared_weights_nothing():
+    """All errors alike, of however many items: level of the hour, which the next hour need not have."""
+    one = learner()
+    b = batch([[0, 1, 0], [0, 1, 0], [0, 1, 0]], [1.0, 1.0, 1.0], one)
+    before = one.table.base.clone(), one.module.gain.detach().clone()
+    TwoSpeed(AdaptationSettings(item_rate=0.3, continued=1.0)).step(one, b)
+    moved = (one.table.base - before[0]).abs().amax(1) > 1e-6
+    assert moved.nonzero().flatten().tolist() == one.vocabulary.item_rows(np.array([1])).tolist()
+    torch.testing.assert_close(one.module.gain.detach(), before[1])
 
 
 def test_rows_grow_at_the_end_from_the_oov_row():
