@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from models.ranking.features.batch import Batch
-from models.ranking.features.event_log import EventLog
+from models.ranking.features.event_log import EventLog, Exposures
 from models.ranking.lsttm.model import dense_group
 from models.ranking.ranker import Ranker
 from models.ranking.training.learner import Learner
@@ -48,9 +48,8 @@ def inner_curve(
         two hours to compare.
     """
     generator = np.random.default_rng(seed)
-    changes: dict[tuple[str, int], list[tuple[float, float]]] = {
-        (name, back): [] for name in forms for back in backs
-    }
+    keys = [(name, back) for name in forms for back in backs]
+    changes: dict[tuple[str, int], list[tuple[float, float]]] = {key: [] for key in keys}
     supports: list[list[Batch]] = []  # of every hour so far
     for hour in hours:
         e = hour.exposures
@@ -66,14 +65,18 @@ def inner_curve(
             earlier = supports[-back] if back <= len(supports) else []
             for support, query in zip(earlier, queries, strict=False):
                 pairs.append(_step_change(ranker.learner, support, query, forms[name]))
-        vocabulary = ranker.learner.vocabulary
-        # As `adapt` does; rows start at the OOV row, so no score moves.
-        ranker.grow(vocabulary.user_column, e.user)
-        ranker.grow(vocabulary.item_column, e.item)
+        _grow(ranker, e)
         data = ranker.instances(e, hour)
         supports.append([data.batch(index).to(ranker.learner.device) for index in sets])
         ranker.receive(hour)
     return [_curve_point(*key, np.array(pairs)) for key, pairs in changes.items() if pairs]
+
+
+def _grow(ranker: Ranker, e: Exposures) -> None:
+    """As `adapt` does; rows start at the OOV row, so no score moves."""
+    vocabulary = ranker.learner.vocabulary
+    ranker.grow(vocabulary.user_column, e.user)
+    ranker.grow(vocabulary.item_column, e.item)
 
 
 def _curve_point(form: str, back: int, changes: np.ndarray) -> dict[str, float | str]:
