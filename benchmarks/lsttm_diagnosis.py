@@ -61,7 +61,7 @@ def diagnose(daily: Path, hours: Sequence[EventLog]) -> dict[str, Any]:
         "gate by activity": day.gate("activity", ACTIVITY_EDGES),
         "AUC with the gate held at a share": [gates] if len(gates) > 1 else [],
         "moved in an hour": moved_in_an_hour(day.moved),
-        "one inner step: change of loss": inner_curve(Ranker.load(daily), hours, forms()),
+        "one inner step: change of loss": inner_curve(Ranker.load(daily), hours, forms(), backs=(1, 12)),
     }
 
 

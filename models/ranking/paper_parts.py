@@ -12,6 +12,7 @@ from typing import Any
 
 from models.ranking.lsttm.click_factors import FactorSettings
 from models.ranking.lsttm.system import LSTTMSettings
+from models.ranking.training.rates import MetaSettings
 from models.ranking.training.system import SystemSettings
 from models.settings import Settings
 
@@ -41,7 +42,12 @@ def _gate(settings: SystemSettings) -> str:
 
 
 def _meta(settings: SystemSettings) -> str:
-    return PRINTED * (getattr(settings, "meta", None) is not None)
+    meta = settings.meta if isinstance(settings, LSTTMSettings) else None
+    if meta is None or (meta.inner_rates == "fixed" and meta.inner_rate == 0):
+        return ""  # without an inner step it is plain training, on the same mini-batches
+    assert isinstance(settings, LSTTMSettings)
+    printed = MetaSettings(order=meta.order, inner_rate=meta.inner_rate)
+    return PRINTED if meta == printed and settings.tasks.support == "hour_before" else OURS
 
 
 def _typed(settings: SystemSettings) -> str:

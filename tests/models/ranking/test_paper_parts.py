@@ -7,6 +7,8 @@ import pytest
 from models.ranking.lsttm.variants import LSTTM_PAPER, LSTTM_SPECTRAL
 from models.ranking.paper_parts import PARTS, held, removed
 from models.ranking.registry import SYSTEMS
+from models.ranking.training.rates import MetaSettings
+from models.ranking.training.temporal_tasks import TaskSettings
 
 PAPER = [name for name, part in PARTS.items() if part.of_paper]
 
@@ -54,6 +56,20 @@ def test_a_changed_rate_is_no_ablation():
     assert removed(whole, whole.model_copy(update={"meta": None, "training": training})) == ()
     assert removed(whole, whole.model_copy(update={"meta": None})) == ("maml",)
     assert removed(whole.model_copy(update={"meta": None}), whole) == (), "more is not less"
+
+
+def test_meta_training_without_an_inner_step_is_none_and_in_our_form_is_ours():
+    whole = LSTTM_PAPER.real
+    still = whole.model_copy(update={"meta": MetaSettings(inner_rate=0.0, order=1)})
+    assert not held(still)["maml"]
+    assert removed(whole, still) == ("maml",)
+    assert held(whole.model_copy(update={"meta": MetaSettings(order=1)}))["maml"] == "yes"
+    for changed in (
+        {"meta": MetaSettings(last_days=2)},
+        {"meta": MetaSettings(inner_rates="learned")},
+        {"tasks": TaskSettings(support="items_today")},
+    ):
+        assert held(whole.model_copy(update=changed))["maml"] == "ours"
 
 
 def test_parts_of_ours_are_taken_away_alike():

@@ -137,6 +137,20 @@ def test_an_inner_step_lowers_the_support_loss_and_none_changes_nothing(daily):
     assert found["all"]["query"] != 0 and found["all"]["error"] > 0
 
 
+def test_a_support_may_lie_hours_before_its_query(daily):
+    log = toy_log()
+    hours = [hour_of(log, number) for number in HOURS]
+    forms = {"all": MetaSettings(inner_rate=0.05)}
+
+    def curve(*backs: int) -> dict:
+        rows = inner_curve(Ranker.load(daily), hours, forms, instances=32, draws=2, backs=backs)
+        return {row["hours_before"]: row for row in rows}
+
+    both = curve(1, 2)
+    assert both[1] == curve(1)[1] and both[1]["query"] != both[2]["query"]
+    assert set(curve(1, len(hours))) == {1}, "no hour lies so far back"
+
+
 @pytest.mark.parametrize(("system", "forms"), [("sml", 1), ("lightgbm", 0)])
 def test_an_inner_step_needs_gradients_and_no_gate(system, forms, tmp_path):
     log = toy_log()
