@@ -124,7 +124,7 @@ def _print(result: TuningResult, written: list[Path]) -> None:
     console.print(table)
     for name, system in result.systems.items():
         for number, reason in system.failures.items():
-            console.print(f"{name}, trial {number} failed: {reason}", markup=False)
+            console.print(f"{name}, trial {number} failed: {reason}")
     if inherited := result.inherited_text:
-        console.print(f"Not tuned themselves: {inherited}.", markup=False)
+        console.print(f"Not tuned themselves: {inherited}.")
     console.print(f"Written: {', '.join(map(str, written))}")
