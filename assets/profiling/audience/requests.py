@@ -100,8 +100,8 @@ def load_request(path: Path) -> AudienceSettings:
     customers = path.parent / settings.customers
     if not _inside(path.parent, customers):  # before it is looked at: whether it is there is not told either
         raise BadRequest(
-            f"{path.name} names the customers' file {settings.customers}, which lies outside of {path.parent}: "
-            "put the list beside the request and name it without a path"
+            f"{path.name} names the customers' file {settings.customers}, which lies outside of {path.parent}"
+            ": put the list beside the request and name it without a path"
         )
     if not customers.is_file():
         raise BadRequest(
