@@ -44,8 +44,10 @@ def save_days(path: Path, days: LogDays, **about: Any) -> None:
         }
         return columns | {name: int(getattr(log, name)) for name in SCALARS}
 
-    told = about | {"days": [[described(log), [described(hour) for hour in hours]] for log, hours in days]}
-    text = np.frombuffer(json.dumps(told).encode(), np.uint8)
+    document = about | {
+        "days": [[described(log), [described(hour) for hour in hours]] for log, hours in days]
+    }
+    text = np.frombuffer(json.dumps(document).encode(), np.uint8)
     with replace_file(path) as fresh, fresh.open("wb") as file:
         np.savez(file, allow_pickle=False, **{ABOUT: text, **arrays})
 
@@ -54,19 +56,19 @@ def load_about(path: Path) -> dict[str, Any]:
     """What the file says of its days and besides; ValueError where it is no such file."""
     try:
         with np.load(path, allow_pickle=False) as stored:
-            told = json.loads(stored[ABOUT].tobytes())
+            document = json.loads(stored[ABOUT].tobytes())
     except (ValueError, KeyError, EOFError, TypeError, AttributeError, zipfile.BadZipFile) as error:
         raise ValueError(f"{path} is no file of days: write it by `hourfold tune --export`") from error
-    if not isinstance(told, dict) or "days" not in told:
+    if not isinstance(document, dict) or "days" not in document:
         raise ValueError(f"{path} is no file of days: write it by `hourfold tune --export`")
-    return told
+    return document
 
 
 def load_days(path: Path) -> list[tuple[EventLog, list[EventLog]]]:
     """The days of a file that `save_days` wrote; ValueError where it is none."""
     from models.ranking.features.event_log import Entities, EventLog, Exposures, ExternalClicks
 
-    told = load_about(path)
+    document = load_about(path)
     kinds = dict(zip(PARTS, (Exposures, ExternalClicks, Entities, Entities), strict=True))
     with np.load(path, allow_pickle=False) as stored:
         arrays = {name: stored[name] for name in stored.files if name != ABOUT}
@@ -78,4 +80,4 @@ def load_days(path: Path) -> list[tuple[EventLog, list[EventLog]]]:
         }
         return EventLog(**parts, **{name: described[name] for name in SCALARS})
 
-    return [(log_of(past), [log_of(hour) for hour in hours]) for past, hours in told["days"]]
+    return [(log_of(past), [log_of(hour) for hour in hours]) for past, hours in document["days"]]
