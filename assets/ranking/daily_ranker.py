@@ -12,6 +12,7 @@ from assets.common.links import mlflow_links
 from assets.common.partitions import WINDOW, Partitions
 from assets.common.resources import HomeResource, ProgressReport, TrackingResource, WarehouseResource
 from assets.common.timings import Timings
+from assets.ranking.served_version import write_model
 from assets.ranking.states import States
 from assets.ranking.system_training import SystemTraining, rows_of, train_systems
 from assets.ranking.tracking import record_training
@@ -86,6 +87,7 @@ def train_all(
         start_ms, end_ms = zone.day_start_ms(deployment.behaviours_first_day), zone.day_start_ms(day) + DAY_MS
         data_hash = opened.data_hash(start_ms, end_ms)
         loaded = set(opened.loaded("exposures")["partition"])
+        context_columns = opened.fields("exposures")
     # They are there where `training_instances` ran before; what is missing, as after an upgrade, is encoded.
     with timings.phase("instances"):
         nightly = NightlyWindow.through(day, home, warehouse)
@@ -106,6 +108,7 @@ def train_all(
     for system in losses:
         runs = tracking.open()
         with timings.phase("record"):
+            write_model(states.daily(system, day), context_columns)
             version = register(runs, system, day, states, losses[system])
         metadata |= {f"{system}: version": version, f"{system}: last loss": losses[system][-1]}
         metadata |= mlflow_links(runs.urls)
