@@ -7,12 +7,14 @@ package.
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlparse
 
 from assets.ranking.serving_request import REQUEST_ID, REQUIRED, SHOWN_AT
 from assets.ranking.states import RECORD
@@ -46,6 +48,7 @@ def write_model(folder: Path, context: Sequence[str]) -> None:
     if (folder / MLMODEL).exists():
         return
     import mlflow.pyfunc
+    from mlflow.environment_variables import MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR
     from mlflow.models import ModelSignature
     from mlflow.types.schema import AnyType, ColSpec, Schema
 
@@ -55,6 +58,7 @@ def write_model(folder: Path, context: Sequence[str]) -> None:
         Schema([*(ColSpec("string", name) for name in REQUIRED), *optional]),
         Schema([ColSpec("double", "score")]),
     )
+    os.environ.setdefault(MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.name, "false")  # of one small file
     with TemporaryDirectory() as temporary:
         model = Path(temporary) / "model"
         mlflow.pyfunc.save_model(
@@ -67,6 +71,12 @@ def write_model(folder: Path, context: Sequence[str]) -> None:
         )
         shutil.copytree(model, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns(MLMODEL))
         replace_text(folder / MLMODEL, (model / MLMODEL).read_text())  # last: it says that all is written
+
+
+def is_model(source: str) -> bool:
+    """Whether a version's source can be opened as an MLflow model; one on a server is taken to be."""
+    address = urlparse(source)
+    return address.scheme not in ("", "file") or (Path(unquote(address.path)) / MLMODEL).exists()
 
 
 def _example(context: Sequence[str], day: str) -> pd.DataFrame:

@@ -89,23 +89,18 @@ class ServedRanker:
                 scores[index] = opened.ranker.score(log)
             return scores
 
-    def _first_hour(self) -> str:
-        zone = self._deployment.service_zone
-        return zone.hour_key(zone.day_start_ms(self._record.partition) + DAY_MS)
-
     def _hour_key(self, start_ms: int) -> str:
+        zone, trained = self._deployment.service_zone, self._record.partition
+        first_ms = zone.day_start_ms(trained) + DAY_MS
         try:
-            hour = self._deployment.service_zone.hour_key(start_ms)
+            if start_ms >= first_ms:
+                return zone.hour_key(start_ms)
         except OverflowError as error:
-            raise BadRequest(
-                f"shown_at {start_ms} ms lies outside of the calendar: send milliseconds"
-            ) from error
-        if hour < self._first_hour():
-            raise BadRequest(
-                f"shown_at lies in hour {hour}, but this version was trained on everything through "
-                f"{self._record.partition}: it answers hours from {self._first_hour()} on"
-            )
-        return hour
+            raise BadRequest(f"shown_at {start_ms} ms is in no calendar: send epoch milliseconds") from error
+        raise BadRequest(
+            f"shown_at lies in the hour that begins at {start_ms} ms, but this version was trained on "
+            f"everything through {trained}: it answers hours from {zone.hour_key(first_ms)} on"
+        )
 
     def _opened(self, hour: str) -> OpenHour:
         """What answers `hour`: the same as before, unless an hourly state came, or another hour is asked for.
@@ -127,6 +122,8 @@ class ServedRanker:
         return self._open
 
     def _read(self, hour: str, seen: int) -> OpenHour:
+        if self._states.finished(self._folder) != self._record:
+            raise DamagedState(f"{self._folder} was trained again since it was opened: load the model again")
         former, adapted = self._open, self._adapted_before(hour)
         wait = FIRST_WAIT_SECONDS if former is None else WAIT_SECONDS
         with self._warehouse(wait) as warehouse:
