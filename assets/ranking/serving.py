@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from assets.common.faults import BadRequest, DamagedState
-from assets.ranking.serving_catalogue import Catalogue
+from assets.ranking.serving_catalogue import ServingCatalogue
 from assets.ranking.serving_request import read_candidates
 from assets.ranking.states import StateRecord, States
 from models.ranking import hour_chain
@@ -42,7 +42,7 @@ class OpenHour:
     seen: int  #: when the folder of hourly states changed last, in ns
     adapted: StateRecord | None  #: the hourly state; None: the version as trained
     ranker: Ranker
-    catalogue: Catalogue
+    catalogue: ServingCatalogue
 
 
 class ServedRanker:
@@ -127,7 +127,7 @@ class ServedRanker:
         former, adapted = self._open, self._adapted_before(hour)
         wait = FIRST_WAIT_SECONDS if former is None else WAIT_SECONDS
         with self._warehouse(wait) as warehouse:
-            catalogue = Catalogue.read(warehouse, self._deployment, hour, self._context)
+            catalogue = ServingCatalogue.read(warehouse, self._deployment, hour, self._context)
         if former is not None and former.adapted == adapted:
             return OpenHour(hour, seen, adapted, former.ranker, catalogue)
         base, device = self._states.ranker_path(self._folder), self._deployment.device

@@ -50,7 +50,7 @@ class NumberedTexts:
 
 
 @dataclass(frozen=True)
-class Catalogue:
+class ServingCatalogue:
     """The ids, context values and descriptions that count in one service hour."""
 
     user_numbers: NumberedTexts
@@ -64,7 +64,7 @@ class Catalogue:
     @classmethod
     def read(
         cls, warehouse: Warehouse, deployment: Deployment, hour: str, context: Sequence[str]
-    ) -> Catalogue:
+    ) -> ServingCatalogue:
         """What the warehouse holds now; descriptions are those that were valid before the hour's end.
 
         Args:

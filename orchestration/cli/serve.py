@@ -5,11 +5,16 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from orchestration.cli.console import err, out, plain_errors
+
+if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion
+
+    from assets.common.tracking import Tracking
 
 
 def serve(
@@ -34,26 +39,15 @@ def serve(
         deployed()
     home = prepare_home()
 
-    from assets.common import model_registry
     from assets.common.mlflow_store import REGISTRY_URI, TRACKING_URI, store_uris
     from assets.common.resources import TrackingResource
-    from assets.ranking.served_version import MLMODEL, is_model
 
-    tracking = TrackingResource(root=str(home.root)).open()
-    name, version = model_registry.model_name(tracking), model_registry.at_alias(tracking, alias)
-    if version is None:
-        err.print(f"{name} has no version with the alias {alias}: run `hourfold day` first")
-        raise typer.Exit(1)
-    if not is_model(version.source or ""):
-        err.print(
-            f"Version {version.version} of {name} has no {MLMODEL}: an earlier version of this program "
-            f"registered it. Materialise `daily_ranker` of {version.tags.get('day')} again"
-        )
-        raise typer.Exit(1)
+    with plain_errors(LookupError):
+        version = _version(TrackingResource(root=str(home.root)).open(), alias)
     if not port_is_free(host, port):
         err.print(f"Port {port} on {host} is taken: end what listens there, or choose another with --port.")
         raise typer.Exit(1)
-    tags = version.tags
+    name, tags = version.name, version.tags
     out.print(f"{name}, version {version.version}: {tags.get('system')} trained through {tags.get('day')}")
     out.print(f"http://{host}:{port}/invocations   /health", soft_wrap=True)
     os.environ[TRACKING_URI], os.environ[REGISTRY_URI] = store_uris(home.mlflow)
@@ -63,3 +57,19 @@ def serve(
     command += ["-m", f"models:/{name}/{version.version}", "--host", host, "--port", str(port)]
     sys.stdout.flush()
     os.execv(sys.executable, command)
+
+
+def _version(tracking: Tracking, alias: str) -> ModelVersion:
+    """The version that an alias names; raises LookupError where there is none that can be served."""
+    from assets.common import model_registry
+    from assets.ranking.served_version import MLMODEL, is_model
+
+    name, version = model_registry.model_name(tracking), model_registry.at_alias(tracking, alias)
+    if version is None:
+        raise LookupError(f"{name} has no version with the alias {alias}: run `hourfold day` first")
+    if not is_model(version.source or ""):
+        raise LookupError(
+            f"version {version.version} of {name} has no {MLMODEL}: an earlier version of this program "
+            f"registered it. Materialise `daily_ranker` of {version.tags.get('day')} again"
+        )
+    return version
