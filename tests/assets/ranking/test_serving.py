@@ -175,6 +175,42 @@ def test_a_copy_elsewhere_reads_the_home_of_its_process_and_no_other_source(read
         ServedRanker(_folder(ready, "deepfm_external"))
 
 
+HOLD = """
+import sys
+from pathlib import Path
+from warehouse.store.warehouse import Warehouse
+with Warehouse(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.mark.slow
+def test_while_a_load_holds_the_warehouse_the_former_hour_goes_on_and_it_is_said(ready, caplog):
+    served, table = ServedRanker(_folder(ready, "lsttm_spectral")), _candidates(ready, HOURS[0])
+    table = table.drop(columns=["exposure_id", "shown_at"])
+    first, second = (table.assign(shown_at=f"{hour[:10]}T{hour[11:]}:00Z") for hour in HOURS[:2])
+    served.score(first)
+    _live(ready, HOURS[:1])
+    path = ready.deployment.paths(ready.home).warehouse
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(path)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert holder.stdout.readline() == "held\n"
+        meanwhile = served.score(second)
+        assert f"hour {HOURS[1]} is answered as hour {HOURS[0]} was" in caplog.text
+    finally:
+        holder.communicate("", timeout=60)
+    after = served.score(second)
+    assert np.abs(after - meanwhile).max() > 1e-6, "the state of the first hour was not taken up"
+    np.testing.assert_array_equal(after, ServedRanker(_folder(ready, "lsttm_spectral")).score(second))
+
+
 ROW = {"user_id": ["1"], "item_id": [2], "shown_at": ["2026-03-03T01:00:00Z"]}
 
 
