@@ -12,6 +12,7 @@ from assets.common.links import mlflow_links
 from assets.common.partitions import WINDOW, Partitions
 from assets.common.resources import HomeResource, ProgressReport, TrackingResource, WarehouseResource
 from assets.common.timings import Timings
+from assets.ranking.served_version import write_model
 from assets.ranking.states import States
 from assets.ranking.system_training import SystemTraining, rows_of, train_systems
 from assets.ranking.tracking import record_training
@@ -85,7 +86,7 @@ def train_all(
     with timings.phase("read"), warehouse.open() as opened:
         start_ms, end_ms = zone.day_start_ms(deployment.behaviours_first_day), zone.day_start_ms(day) + DAY_MS
         data_hash = opened.data_hash(start_ms, end_ms)
-        loaded = set(opened.loaded("exposures")["partition"])
+        loaded, context_columns = set(opened.loaded("exposures")["partition"]), opened.fields("exposures")
     # They are there where `training_instances` ran before; what is missing, as after an upgrade, is encoded.
     with timings.phase("instances"):
         nightly = NightlyWindow.through(day, home, warehouse)
@@ -106,7 +107,7 @@ def train_all(
     for system in losses:
         runs = tracking.open()
         with timings.phase("record"):
-            version = register(runs, system, day, states, losses[system])
+            version = register(runs, system, day, states, losses[system], context_columns)
         metadata |= {f"{system}: version": version, f"{system}: last loss": losses[system][-1]}
         metadata |= mlflow_links(runs.urls)
     if not losses:
@@ -141,9 +142,15 @@ def _verdict(day: str, failed: Mapping[str, str]) -> dg.AssetCheckResult:
     )
 
 
-def register(tracking: "Tracking", system: str, day: str, states: States, losses: list[float]) -> str:
-    """Put a finished training on its MLflow run and in the model registry; returns the version's number."""
+def register(
+    tracking: "Tracking", system: str, day: str, states: States, losses: list[float], context: Sequence[str]
+) -> str:
+    """Put a finished training on its MLflow run and in the model registry; returns the version's number.
+
+    `context` names the context columns of exposures, which the version's signature has.
+    """
     folder = states.daily(system, day)
+    write_model(folder, context)
     record = states.finished(folder)
     plot = _plot({system: losses}, day)
     run_id = record_training(tracking, record, "training", losses=losses, plot=plot)

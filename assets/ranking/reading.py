@@ -66,7 +66,12 @@ def read_day(warehouse: Warehouse, zone: ServiceZone, day: str) -> EventLog:
 
 def read_descriptions(warehouse: Warehouse, zone: ServiceZone, day: str) -> tuple[Entities, Entities]:
     """Users and items as they were last described before a day began."""
-    columns = warehouse.descriptions(zone.day_start_ms(day))
+    return descriptions_before(warehouse, zone.day_start_ms(day))
+
+
+def descriptions_before(warehouse: Warehouse, before_ms: int) -> tuple[Entities, Entities]:
+    """Users and items as they were last described before an instant."""
+    columns = warehouse.descriptions(before_ms)
     users, items = (
         Entities(*(columns[f"{table}.{name}"] for name in ("index", "fields", "published_at", "vectors")))
         for table in ("users", "items")

@@ -35,6 +35,7 @@ EXPECTED = {
     "hourfold quarantine replay",
     "hourfold sql",
     "hourfold keep",
+    "hourfold serve",
     "hourfold ui",
 }
 GROUP = typer.main.get_command(app)
