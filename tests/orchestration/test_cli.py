@@ -35,6 +35,9 @@ EXPECTED = {
     "hourfold quarantine replay",
     "hourfold sql",
     "hourfold keep",
+    "hourfold models list",
+    "hourfold models promote",
+    "hourfold models rollback",
     "hourfold ui",
 }
 GROUP = typer.main.get_command(app)
