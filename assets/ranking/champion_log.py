@@ -54,7 +54,7 @@ class Version:
 
 
 @dataclass(frozen=True)
-class History:
+class ChampionHistory:
     """All versions, in order of their numbers, and all moves of the alias, in order."""
 
     versions: Sequence[Version]
@@ -97,7 +97,7 @@ def address(version: Version) -> tuple[str, str]:
     return version.system, version.day
 
 
-def history(tracking: Tracking) -> History:
+def history(tracking: Tracking) -> ChampionHistory:
     """What the registry says of this source's rankers; empty where nothing is registered."""
     from mlflow.exceptions import MlflowException
 
@@ -106,7 +106,7 @@ def history(tracking: Tracking) -> History:
         aliases = tracking.client.get_registered_model(name).aliases
     except MlflowException as error:
         if error.error_code == "RESOURCE_DOES_NOT_EXIST":
-            return History(())
+            return ChampionHistory(())
         raise
     versions, moves = [], []
     token: str | None = None
@@ -121,7 +121,7 @@ def history(tracking: Tracking) -> History:
         token = page.token
         if not token:
             break
-    return History(
+    return ChampionHistory(
         sorted(versions, key=lambda version: int(version.number)),
         [move for _, move in sorted(moves, key=lambda pair: pair[0])],
     )
