@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from assets.common import model_registry
-from assets.common.faults import retried_or_explained
+from assets.common.faults import NoBaseModel, retried_or_explained
 from assets.common.partitions import Partitions
 from assets.common.resources import HomeResource, ProgressReport, TrackingResource, WarehouseResource
 from assets.common.timings import Timings
@@ -62,7 +62,8 @@ def promotion_asset(partitions: Partitions) -> dg.AssetsDefinition:
         The alias `challenger` marks the version that was tried. A model passes if its scores are finite and
         not constant, its long-term vectors have not collapsed, it was not rolled back, and no other system
         was clearly better live on the day. The alias never goes to an older day than the champion's: that is
-        for `hourfold models rollback`. No hour begins from a model that broke a guard rail.
+        for `hourfold models rollback`. No hour begins from a model that broke a guard rail, if there is
+        another.
         """
         with retried_or_explained(context):
             timings = Timings()
@@ -101,7 +102,7 @@ def promote(
         served = (champion.tags.get("system"), champion.tags.get("day", "")) if champion else (None, "")
         decision = not_backwards(decide(candidates, served[0], live.lead), day, served[1])
         version = decision.challenger.version
-        _record(tracking, states, day, candidates, decision)
+        record_verdict(tracking, states, day, candidates, decision)
         if decision.passed and (champion is None or str(champion.version) != version):
             champion_log.move(tracking, states, version, "promotion", decision.reason)
         record_live(warehouse, tracking, states, day, figures)
@@ -121,10 +122,13 @@ def promote(
     )
 
 
-def _record(
+def record_verdict(
     tracking: "Tracking", states: States, day: str, candidates: Sequence[Candidate], decision: Decision
 ) -> None:
-    """Put the verdict on the versions, and withhold from the hours what broke a guard rail."""
+    """Put the verdict on the versions, and withhold from the hours what broke a guard rail.
+
+    But for a system's only model: hours would have none.
+    """
     for candidate in candidates:
         folder = states.daily(candidate.system, day)
         mark = withheld(folder)
@@ -132,7 +136,7 @@ def _record(
             champion_log.note(tracking, candidate.version, {"live_auc": f"{candidate.live_auc:.4f}"})
         if mark is not None and mark.by == "rollback":
             continue
-        if candidate.faults:
+        if candidate.faults and _has_earlier(states, candidate.system, day):
             withhold(folder, "promotion", "; ".join(candidate.faults))
         else:
             release(folder)
@@ -141,6 +145,15 @@ def _record(
         model_registry.point(tracking, model_registry.CHALLENGER, version, why)
     else:
         champion_log.note(tracking, version, why)
+
+
+def _has_earlier(states: States, system: str, day: str) -> bool:
+    """Whether hours have another model of the system to begin from."""
+    try:
+        states.newest_base(system, day)
+    except NoBaseModel:
+        return False
+    return True
 
 
 def _page(figures: Mapping[str, Figures]) -> dict[str, dg.MetadataValue]:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import copyfile
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -23,7 +24,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from assets.common.faults import DamagedState, NoBaseModel
 from assets.common.provenance import content_hash, flat, git_revision
 from assets.ranking.state_files import differing, hashes_of, unchanged
-from assets.ranking.withheld import withheld
+from assets.ranking.withheld import MARK, withheld
 
 if TYPE_CHECKING:
     from warehouse.home import Deployment
@@ -208,6 +209,8 @@ class States:
             hashes = {"state_hash": content_hash(temporary / RANKER), "files": hashes_of(temporary / RANKER)}
             finished = record.model_copy(update=hashes)
             (temporary / RECORD).write_text(finished.model_dump_json(indent=2) + "\n")
+            if (folder / MARK).is_file() and self.finished(folder).state_hash == finished.state_hash:
+                copyfile(folder / MARK, temporary / MARK)  # the same model again is withheld still
 
     def ranker_path(self, folder: Path) -> Path:
         """What the ranker wrote in a state's folder."""

@@ -1,7 +1,7 @@
 """Daily models that no hour begins from: their promotion failed, or they were rolled back.
 
-The mark lies beside the state's record, in the folder of the state, so that a training which replaces the
-state takes it away: the new one is judged anew.
+The mark lies beside the state's record, in the folder of the state, so that a training which gives
+another model takes it away: the new one is judged anew.
 """
 
 from __future__ import annotations

@@ -89,7 +89,7 @@ def rollback(
 ) -> None:
     """Make an earlier version the champion again, and let the next hour begin from it.
 
-    The version that is left is not promoted again, and no hour begins from it: a new training of its day, or
+    The version that is left is not promoted again, and no hour begins from it. Another model of its day, or
     the next day's, is judged anew.
 
     Example:

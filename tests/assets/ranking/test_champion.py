@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from assets.common import model_registry
@@ -9,6 +11,8 @@ from assets.common.faults import DamagedState, NoBaseModel
 from assets.common.provenance import content_hash
 from assets.ranking.champion import promote, rollback
 from assets.ranking.champion_log import PREVIOUS, history, move
+from assets.ranking.promotion import record_verdict
+from assets.ranking.promotion_rule import Candidate, Decision, not_backwards
 from assets.ranking.states import RECORD, States
 from assets.ranking.withheld import withheld
 from assets.upkeep.due import dated
@@ -92,8 +96,11 @@ def test_a_named_version_withholds_all_that_came_after(tracking, states, promote
 
 def test_the_next_nights_model_is_judged_anew(tracking, states, promoted):
     rollback(tracking, states)
-    write_daily(states, SYSTEM, DAYS[3])
-    assert withheld(states.daily(SYSTEM, DAYS[3])) is None, "a training that replaces it takes the mark away"
+    record = write_daily(states, SYSTEM, DAYS[3])
+    assert withheld(states.daily(SYSTEM, DAYS[3])) is not None, "the same model again is withheld still"
+    with states.write(states.daily(SYSTEM, DAYS[3]), record) as path:
+        path.write_text("another model")
+    assert withheld(states.daily(SYSTEM, DAYS[3])) is None
     assert _base(states) == DAYS[3]
 
 
@@ -179,3 +186,38 @@ def test_a_killed_rollback_is_completed_by_the_next(tracking, states, promoted, 
 def test_the_record_names_every_file(states):
     record = states.finished(states.daily(SYSTEM, DAYS[0]))
     assert record.files == {"ranker": content_hash(states.daily(SYSTEM, DAYS[0]) / "ranker")}
+
+
+def test_the_verdict_withholds_what_broke_a_guard_rail_and_releases_what_no_longer_does(
+    tracking, states, promoted
+):
+    broken = Candidate(SYSTEM, promoted[3], live_auc=0.61234, faults=("scores are constant",))
+    record_verdict(tracking, states, DAYS[3], [broken], Decision(broken, False, "guard rails"))
+    mark = withheld(states.daily(SYSTEM, DAYS[3]))
+    assert (mark.by, mark.why) == ("promotion", "scores are constant") and _base(states) == DAYS[2]
+    version = history(tracking).version(promoted[3])
+    assert (version.live_auc, version.decision) == ("0.6123", "guard rails")
+    assert "challenger" in version.aliases
+    sound = replace(broken, faults=())
+    record_verdict(tracking, states, DAYS[3], [sound], Decision(sound, True, "sound"))
+    assert withheld(states.daily(SYSTEM, DAYS[3])) is None and _base(states) == DAYS[3]
+    rollback(tracking, states)
+    record_verdict(tracking, states, DAYS[3], [sound], Decision(sound, True, "sound"))
+    assert withheld(states.daily(SYSTEM, DAYS[3])).by == "rollback", "only by hand"
+
+
+def test_the_only_model_of_a_system_is_not_withheld(tracking, states):
+    broken = Candidate(SYSTEM, _register(tracking, states, SYSTEM, DAYS[0]), faults=("scores are constant",))
+    record_verdict(tracking, states, DAYS[0], [broken], Decision(broken, False, "guard rails"))
+    assert _base(states, DAYS[1]) == DAYS[0]
+
+
+def test_an_older_day_is_no_challenger_and_withholds_nothing(tracking, states, promoted):
+    old = Candidate(SYSTEM, promoted[0])
+    newest = Candidate(SYSTEM, promoted[3])
+    record_verdict(tracking, states, DAYS[3], [newest], Decision(newest, True, "newest"))
+    decision = not_backwards(Decision(old, True, "the newer model"), DAYS[0], DAYS[3])
+    record_verdict(tracking, states, DAYS[0], [old], decision)
+    assert _alias(tracking, "challenger") == promoted[3]
+    assert "never goes back" in history(tracking).version(promoted[0]).decision
+    assert withheld(states.daily(SYSTEM, DAYS[0])) is None
