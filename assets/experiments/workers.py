@@ -59,9 +59,14 @@ def run_units(
         process.start()
     try:
         _collect(_Plan(units, needs or {}, tasks), results, processes, on_result)
+        for _ in processes:
+            tasks.put(None)
+    except BaseException:
+        for process in processes:
+            process.kill()  # whoever started this may have made SIGTERM ignored, which children inherit
+        raise
     finally:
         for process in processes:
-            process.terminate()
             process.join()
 
 
@@ -111,8 +116,8 @@ def _collect(plan: _Plan, results: Any, processes: Sequence[Any], on_result: Emi
 
 def _serve(work: Work, tasks: Any, results: Any) -> None:
     try:
-        while True:
-            number, unit = tasks.get()
+        while (task := tasks.get()) is not None:
+            number, unit = task
             work(unit, lambda value: results.put(("value", value)))
             results.put(("over", number))
     except Exception:
