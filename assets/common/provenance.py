@@ -47,7 +47,9 @@ def content_hash(path: Path) -> str:
     for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
         if file.is_file():
             digest.update(str(file.relative_to(path)).encode())
-            digest.update(file.read_bytes())
+            with file.open("rb") as opened:
+                while block := opened.read(2**20):
+                    digest.update(block)
     return digest.hexdigest()
 
 

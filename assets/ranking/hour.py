@@ -159,8 +159,8 @@ def start_of(states: States, system: str, key: str, loaded: LoadedHours) -> Star
     """Where a system begins the hour `key`.
 
     Later hours of a day stay with the base that its first hour chose. The first one takes the newest finished
-    base of an earlier day; when the night's training is late, it goes on from that base's states of the day
-    before.
+    base of an earlier day that is not withheld; when the night's training is late, or was rolled back, it
+    goes on from that base's states of the day before.
     """
     day = key[:10]
     previous = states.newest_hour(system, (hour for hour in hours_of(day) if hour < key), loaded.since)
@@ -204,7 +204,7 @@ def day_before(
     )
     changed = start.previous is not None or bool(start.catch_up)
     if with_twin and day.twin is None and day.ranker.adapts and changed:
-        base = states.ranker_path(states.daily(start.system, start.base.partition))
+        base = states.checked(states.daily(start.system, start.base.partition))
         day.twin = StaticTwin.load(base, day.ranker, device)
     # A late hour is adapted on in its order: what comes after it begins from there.
     for missed in start.catch_up:
@@ -218,7 +218,7 @@ def _open(states: States, start: Start, device: str) -> ServedDay:
     from models.ranking.hour_chain import BrokenChain
     from models.ranking.ranker import Ranker
 
-    base = states.ranker_path(states.daily(start.system, start.base.partition))
+    base = states.checked(states.daily(start.system, start.base.partition))
     if start.previous is None:
         return ServedDay(Ranker.load(base, device=device))
     state = states.checked(states.hourly(start.system, start.previous.partition))

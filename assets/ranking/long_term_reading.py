@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
+from assets.common.faults import DamagedState
 from assets.ranking.states import States
 from warehouse.landing.service_time import DAY_MS
 
@@ -36,8 +37,8 @@ def beginning(states: States, day: str, settings: LongTermSettings, seed: int) -
         if states.record(folder) is None:
             continue
         try:
-            state = LongTermState.load(states.ranker_path(folder))
-        except ValueError as error:
+            state = LongTermState.load(states.checked(folder))
+        except (ValueError, DamagedState) as error:
             return Beginning(None, f"nothing: {error}")
         reason = why_cold(state, settings, seed)
         return Beginning(None, f"nothing: {reason} on {name}") if reason else Beginning(state, name)
@@ -72,6 +73,7 @@ def open_long_term_days(states: States, day: str, days: int | None, zone_offset_
 
     Raises:
         FileNotFoundError: the graph of `day` is missing.
+        DamagedState: a graph is not what was written.
     """
     from models.ranking.lsttm.long_term_days import LongTermDays
 
@@ -80,5 +82,9 @@ def open_long_term_days(states: States, day: str, days: int | None, zone_offset_
         names = [folder.name for folder in states.long_term(day).parent.glob("*-*-*") if folder.name < day]
         days = (last - date.fromisoformat(min(names, default=day))).days
     window = [(last - timedelta(days=before)).isoformat() for before in range(days, -1, -1)]
-    paths = [(name, states.ranker_path(states.long_term(name))) for name in window]
+    folders = [(name, states.long_term(name)) for name in window]
+    paths = [
+        (name, states.ranker_path(folder) if states.record(folder) is None else states.checked(folder))
+        for name, folder in folders
+    ]
     return LongTermDays.open(paths, zone_offset_ms)

@@ -1,21 +1,23 @@
 """promotion[D]: challenger against champion; the alias moves only on a pass."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from assets.common import model_registry
-from assets.common.faults import retried_or_explained
+from assets.common.faults import NoBaseModel, retried_or_explained
 from assets.common.partitions import Partitions
 from assets.common.resources import HomeResource, ProgressReport, TrackingResource, WarehouseResource
 from assets.common.timings import Timings
+from assets.ranking import champion_log
 from assets.ranking.figures import Figures, in_columns, lists_in_words
 from assets.ranking.live import read_live_day, record_live
-from assets.ranking.promotion_rule import Candidate, decide
+from assets.ranking.promotion_rule import Candidate, Decision, decide, not_backwards
 from assets.ranking.reading import loaded_hours, read_hours
 from assets.ranking.states import States
+from assets.ranking.withheld import release, withheld, withhold
 from warehouse.landing.service_time import DAY_MS, HOUR_MS
 
 if TYPE_CHECKING:
@@ -58,8 +60,10 @@ def promotion_asset(partitions: Partitions) -> dg.AssetsDefinition:
         """Which version of the registered model is to be served: the alias `champion` moves only on a pass.
 
         The alias `challenger` marks the version that was tried. A model passes if its scores are finite and
-        not constant, its long-term vectors have not collapsed, and no other system was clearly better live on
-        the day.
+        not constant, its long-term vectors have not collapsed, it was not rolled back, and no other system
+        was clearly better live on the day. The alias never goes to an older day than the champion's: that is
+        for `hourfold models rollback`. No hour begins from a model that broke a guard rail, if there is
+        another.
         """
         with retried_or_explained(context):
             timings = Timings()
@@ -95,11 +99,12 @@ def promote(
         ]
     with timings.phase("record"):
         champion = model_registry.at_alias(tracking, model_registry.CHAMPION)
-        decision = decide(candidates, champion.tags.get("system") if champion else None, live.lead)
-        version, why = decision.challenger.version, {"decision": decision.reason, "decided_on": day}
-        model_registry.point(tracking, model_registry.CHALLENGER, version, why)
-        if decision.passed:
-            model_registry.point(tracking, model_registry.CHAMPION, version, why)
+        served = (champion.tags.get("system"), champion.tags.get("day", "")) if champion else (None, "")
+        decision = not_backwards(decide(candidates, served[0], live.lead), day, served[1])
+        version = decision.challenger.version
+        record_verdict(tracking, states, day, candidates, decision)
+        if decision.passed and (champion is None or str(champion.version) != version):
+            champion_log.move(tracking, states, version, "promotion", decision.reason)
         record_live(warehouse, tracking, states, day, figures)
     faults = {c.system: "; ".join(c.faults) for c in candidates if c.faults}
     faults |= {s: f"no model of {day}: its training failed" for s in deployment.systems if s not in trained}
@@ -115,6 +120,40 @@ def promote(
         },
         check_results=[_verdict(faults)],
     )
+
+
+def record_verdict(
+    tracking: "Tracking", states: States, day: str, candidates: Sequence[Candidate], decision: Decision
+) -> None:
+    """Put the verdict on the versions, and withhold from the hours what broke a guard rail.
+
+    But for a system's only model: hours would have none.
+    """
+    for candidate in candidates:
+        folder = states.daily(candidate.system, day)
+        mark = withheld(folder)
+        if candidate.live_auc is not None:
+            champion_log.note(tracking, candidate.version, {"live_auc": f"{candidate.live_auc:.4f}"})
+        if mark is not None and mark.by == "rollback":
+            continue
+        if candidate.faults and _has_earlier(states, candidate.system, day):
+            withhold(folder, "promotion", "; ".join(candidate.faults))
+        else:
+            release(folder)
+    version, why = decision.challenger.version, {"decision": decision.reason, "decided_on": day}
+    if decision.tried:
+        model_registry.point(tracking, model_registry.CHALLENGER, version, why)
+    else:
+        champion_log.note(tracking, version, why)
+
+
+def _has_earlier(states: States, system: str, day: str) -> bool:
+    """Whether hours have another model of the system to begin from."""
+    try:
+        states.newest_base(system, day)
+    except NoBaseModel:
+        return False
+    return True
 
 
 def _page(figures: Mapping[str, Figures]) -> dict[str, dg.MetadataValue]:
@@ -162,10 +201,12 @@ def _faults(states: States, system: str, day: str, rehearsal: "EventLog", device
     from models.ranking.lsttm.long_term_graph import LongTermState
     from models.ranking.ranker import Ranker
 
-    ranker = Ranker.load(states.ranker_path(states.daily(system, day)), device=device)
-    faults = score_faults(ranker.score(rehearsal))
+    mark = withheld(states.daily(system, day))
+    faults = [f"rolled back: {mark.why}"] if mark is not None and mark.by == "rollback" else []
+    ranker = Ranker.load(states.checked(states.daily(system, day)), device=device)
+    faults += score_faults(ranker.score(rehearsal))
     if ranker.settings.uses_long_term:
-        collapse = LongTermState.load(states.ranker_path(states.long_term(day))).collapse
+        collapse = LongTermState.load(states.checked(states.long_term(day))).collapse
         if not collapse <= MOST_COLLAPSE:
             faults.append(f"long-term vectors collapsed: mean cosine {collapse:.3f} > {MOST_COLLAPSE}")
     return faults

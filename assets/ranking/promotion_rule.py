@@ -6,7 +6,7 @@ See docs/decisions/0013-promotion.md for why it compares systems on the same day
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 STANDARD_ERRORS = 2.0
 
@@ -31,6 +31,7 @@ class Decision:
     challenger: Candidate
     passed: bool
     reason: str
+    tried: bool = True  #: whether it may be called the challenger
 
 
 def decide(candidates: Sequence[Candidate], champion_system: str | None, lead: Lead) -> Decision:
@@ -54,6 +55,17 @@ def decide(candidates: Sequence[Candidate], champion_system: str | None, lead: L
         difference = f"{ahead[0]:.4f}, more than {STANDARD_ERRORS:g} × {ahead[1]:.4f}"
         return _judge(rival, f"live AUC above that of {own.system} by {difference}")
     return _judge(own, "no other system was clearly better live; the newer model replaces the older")
+
+
+def not_backwards(decision: Decision, day: str, champion_day: str) -> Decision:
+    """The decision on models of `day`, except where the champion is of a later day: then that one stays."""
+    if day >= champion_day:
+        return decision
+    reason = (
+        f"the champion is of {champion_day}, after {day}: a promotion never goes back "
+        "(hourfold models rollback does)"
+    )
+    return replace(decision, passed=False, reason=reason, tried=False)
 
 
 def _judge(candidate: Candidate, reason: str) -> Decision:

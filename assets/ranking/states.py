@@ -5,7 +5,8 @@ model; an hourly state holds what moved since the base and the hours since the s
 (`models.ranking.hour_chain`). Hourly states are a cache of a pure function: *the state after hour h is the
 base adapted on the loaded hours after the base's day through h, in order*. One that was made from another
 base, or from other logs than the warehouse holds now (an hour came late, or again), no longer counts; nor
-does one that leans on a state which is gone, or was made again with other hours in it.
+does one that leans on a state which is gone, or was made again with other hours in it, nor one whose base is
+withheld.
 """
 
 from __future__ import annotations
@@ -15,12 +16,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import copyfile
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from assets.common.faults import DamagedState, NoBaseModel
 from assets.common.provenance import content_hash, flat, git_revision
+from assets.ranking.state_files import differing, hashes_of, unchanged
+from assets.ranking.withheld import MARK, withheld
 
 if TYPE_CHECKING:
     from warehouse.home import Deployment
@@ -44,6 +48,7 @@ class StateRecord(BaseModel):
     base_hash: str | None = None
     hours: dict[str, str] = {}  #: hourly states: hours adapted on so far → hash of their loaded logs
     state_hash: str = ""  #: of the ranker's files
+    files: dict[str, str] = {}  #: each of them, from the state's folder → hash of its bytes
 
     @classmethod
     def of_training(
@@ -88,9 +93,15 @@ class States:
         return self.root / "checkpoints" / system / day
 
     def record(self, folder: Path) -> StateRecord | None:
-        """The record of a finished state; None for an unfinished one."""
+        """The record of a finished state; None for an unfinished one. DamagedState if it cannot be read."""
         path = folder / RECORD
-        return StateRecord.model_validate_json(path.read_text()) if path.exists() else None
+        if not path.exists():
+            return None
+        try:
+            return StateRecord.model_validate_json(path.read_bytes())
+        except ValidationError as error:
+            what = error.errors()[0]["msg"]
+            raise DamagedState(f"{path} is no record of a state ({what}): {_again(folder)}") from error
 
     def finished(self, folder: Path) -> StateRecord:
         """The record of a state that must be finished; raises DamagedState if it is not."""
@@ -114,23 +125,33 @@ class States:
         return bool(json.loads(about.read_text()).get("format", 1) != FORMAT)
 
     def newest_base(self, system: str, before_day: str) -> StateRecord:
-        """The newest finished daily model of a day *before* `before_day`.
+        """The newest finished daily model of a day *before* `before_day`, of those that may be served.
 
         A late training costs freshness only. A model of the same day is never taken: it has seen that day;
-        nor is one that an earlier version wrote in another form.
+        nor is one that an earlier version wrote in another form, that failed its promotion, or that was
+        rolled back.
 
         Raises:
             NoBaseModel: none is finished.
         """
         folder = self.root / "daily" / system
-        days = sorted((path.name for path in folder.glob("*-*-*") if path.name < before_day), reverse=True)
-        outdated = []
+        # A killed run may have left its temporary folder, whose name begins with a dot.
+        days = sorted(
+            (path.name for path in folder.glob("[0-9]*-*-*") if path.name < before_day), reverse=True
+        )
+        passed_over = []
         for day in days:
             record = self.record(self.daily(system, day))
-            if record is not None and not self.outdated(self.daily(system, day)):
+            if record is None:
+                continue
+            mark = withheld(self.daily(system, day))
+            if mark is not None:
+                passed_over.append(f"that of {day} is withheld by {mark.by}: {mark.why}")
+            elif self.outdated(self.daily(system, day)):
+                passed_over.append(f"an earlier version wrote that of {day}: train it again")
+            else:
                 return record
-            outdated += [] if record is None else [day]
-        of_before = f" (an earlier version wrote that of {outdated[0]}: train it again)" if outdated else ""
+        of_before = f" ({passed_over[0]})" if passed_over else ""
         raise NoBaseModel(
             f"{system}: no daily model of a day before {before_day} is finished in {folder}{of_before}"
         )
@@ -153,6 +174,8 @@ class States:
 
         base = self.record(self.daily(record.system, record.base_partition or ""))
         if base is None or base.state_hash != record.base_hash:
+            return False
+        if withheld(self.daily(base.system, base.partition)) is not None:
             return False
         if record.hours != since(loaded_since(base.partition), base.partition, record.partition):
             return False
@@ -183,15 +206,34 @@ class States:
 
         with replace_folder(folder) as temporary:
             yield temporary / RANKER
-            finished = record.model_copy(update={"state_hash": content_hash(temporary / RANKER)})
+            hashes = {"state_hash": content_hash(temporary / RANKER), "files": hashes_of(temporary / RANKER)}
+            finished = record.model_copy(update=hashes)
             (temporary / RECORD).write_text(finished.model_dump_json(indent=2) + "\n")
+            if (folder / MARK).is_file() and self.finished(folder).state_hash == finished.state_hash:
+                copyfile(folder / MARK, temporary / MARK)  # the same model again is withheld still
 
     def ranker_path(self, folder: Path) -> Path:
         """What the ranker wrote in a state's folder."""
         return folder / RANKER
 
     def checked(self, folder: Path) -> Path:
-        """The same for an hourly state, checked (it is small); raises DamagedState if it changed."""
-        if content_hash(folder / RANKER) != self.finished(folder).state_hash:
-            raise DamagedState(f"{folder} does not hold what its {RECORD} says: partition {folder.name}")
-        return folder / RANKER
+        """The same, whose bytes are those that were written; DamagedState names the file that differs."""
+        record, path = self.finished(folder), folder / RANKER
+        if not path.exists():
+            raise DamagedState(f"{path} is gone: {_again(folder)}")
+        if not unchanged(path, record.state_hash):
+            names = differing(path, record.files) if record.files else [f"{RANKER} (one of its files)"]
+            names = names or [RECORD]
+            more = f" and {len(names) - 1} more files" if len(names) > 1 else ""
+            raise DamagedState(
+                f"{folder / names[0]}{more}: not what was written, as {RECORD} has it; {_again(folder)}"
+            )
+        return path
+
+
+def _again(folder: Path) -> str:
+    """How a state is made again: of `daily/<system>/<day>`, `hourly/<system>/<hour>`, `long_term/<day>`."""
+    if folder.parent.name == "long_term":
+        return f"materialise `long_term_graph` of {folder.name} again"
+    asset = "hourly_ranker" if folder.parent.parent.name == "hourly" else "daily_ranker"
+    return f"materialise `{asset}` of {folder.name} again, which makes {folder.parent.name}'s anew"

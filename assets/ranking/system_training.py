@@ -7,6 +7,7 @@ on a busy machine they wait for long.
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,12 +126,19 @@ def train_unit(training: SystemTraining, emit: Emit) -> None:
     def listen(stage: str, done: int, total: int) -> None:
         emit(WorkProgress(f"{about} {stage}", done, total))
 
+    from models.unfinished import UnreadableCheckpoint
+
     notes: list[str] = []
     try:
-        ranker = train(training, listen, notes.append)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", UnreadableCheckpoint)
+            ranker = train(training, listen, notes.append)
     except (ValueError, ArithmeticError) as error:
         emit(SystemTrained(training.system, failure=f"{type(error).__name__}: {error}"))
     else:
+        for warning in caught:
+            warnings.showwarning(warning.message, warning.category, warning.filename, warning.lineno)
+        notes += [str(one.message) for one in caught if issubclass(one.category, UnreadableCheckpoint)]
         emit(SystemTrained(training.system, tuple(ranker.losses), notes=tuple(notes)))
 
 

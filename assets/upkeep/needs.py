@@ -12,6 +12,7 @@ from assets.common.provenance import content_hash
 from assets.common.tuned import Values
 from assets.ranking.training_window import system_settings
 from assets.ranking.window_days import event_days, longest
+from assets.ranking.withheld import withheld
 from assets.upkeep.due import Entry
 from warehouse.keeping import first_day
 
@@ -80,7 +81,7 @@ def links_of(states: States, hours: Iterable[Path]) -> dict[Path, str]:
 def newest_sound(states: States, entries: Sequence[Entry]) -> set[Path]:
     """The newest finished state of each owner that is what its record says, and what is newer.
 
-    Files whose bytes changed are no model to go on with, so the one before stays as well.
+    Files whose bytes changed, and a model that is withheld, are none to go on with: the one before stays too.
     """
     sound: set[Path] = set()
     settled = {""}
@@ -88,7 +89,7 @@ def newest_sound(states: States, entries: Sequence[Entry]) -> set[Path]:
         if entry.owner in settled:
             continue
         sound.add(entry.path)
-        record = states.record(entry.path)
+        record = None if withheld(entry.path) else states.record(entry.path)
         if record is not None and content_hash(states.ranker_path(entry.path)) == record.state_hash:
             settled.add(entry.owner)
     return sound

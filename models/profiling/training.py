@@ -22,6 +22,7 @@ from models.profiling.inputs import ProfileInputs
 from models.profiling.network import ProfileNetwork
 from models.profiling.settings import MetaProfileSettings, ScheduleSettings, ValidationSettings
 from models.progress import Progress
+from models.unfinished import read_unfinished
 
 STAGE = "meta-profile"
 
@@ -90,10 +91,9 @@ class Training:
         Leaves the network with its last weights, or with the best ones where users are held out, in
         evaluation mode. Returns the loss of each step.
         """
-        if checkpoint is not None and checkpoint.exists():
-            self._resume(
-                torch.load(checkpoint, map_location=self.inputs.device, weights_only=True), fingerprint
-            )
+        saved = read_unfinished(checkpoint, self.inputs.device)
+        if saved is not None:
+            self._resume(saved, fingerprint)
         reported = time.monotonic()
         while self.step < self.schedule.steps and not self._stopped:
             self.losses.append(self.take_step())
@@ -166,7 +166,7 @@ class Training:
             torch.save(state, temporary)
 
     def _resume(self, state: dict[str, Any], fingerprint: str) -> None:
-        if state["fingerprint"] != fingerprint:  # of other settings or other data: start anew
+        if state.get("fingerprint") != fingerprint:  # of other settings or other data: start anew
             return
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])

@@ -12,7 +12,7 @@ from typer.main import get_group
 
 NAMES = (
     *("demo", "simulate", "check", "ingest", "day", "live", "compare", "ab", "tune", "heatmap"),
-    *("prospect", "profile-eval", "ui", "serve", "graph", "quarantine", "sql", "keep"),
+    *("prospect", "profile-eval", "ui", "serve", "graph", "quarantine", "sql", "keep", "models"),
 )
 
 

@@ -36,6 +36,9 @@ EXPECTED = {
     "hourfold sql",
     "hourfold keep",
     "hourfold serve",
+    "hourfold models list",
+    "hourfold models promote",
+    "hourfold models rollback",
     "hourfold ui",
 }
 GROUP = typer.main.get_command(app)

@@ -19,6 +19,7 @@ from models.ranking.lsttm.long_term_start import why_cold
 from models.ranking.lsttm.long_term_state import LongTermState
 from models.ranking.lsttm.long_term_training import LongTermTraining
 from models.ranking.lsttm.random_walks import ClickGraph, Clicks
+from models.unfinished import read_unfinished
 
 
 def train_long_term(
@@ -43,7 +44,8 @@ def train_long_term(
         device: where to compute.
         progress: told (stage, steps done, steps in all).
         checkpoint: a file written after every epoch. A training that finds one of the same clicks, settings,
-            seed and `before` goes on from there, to the same vectors; any other is written over.
+            seed and `before` goes on from there, to the same vectors; any other is written over, and one that
+            cannot be read is set aside with a warning.
 
     Raises:
         ValueError: `before` has other settings or another seed.
@@ -54,8 +56,9 @@ def train_long_term(
     graph = _graph(clicks, settings, before)
     fingerprint = _fingerprint(graph, settings, seed, before)
     training = LongTermTraining(graph.to(device), settings, seed, before)
-    if checkpoint is not None and checkpoint.exists():
-        training.resume(torch.load(checkpoint, map_location=device, weights_only=True), fingerprint)
+    saved = read_unfinished(checkpoint, device)
+    if saved is not None:
+        training.resume(saved, fingerprint)
     while training.remains:
         training.run_epoch(progress)
         if checkpoint is not None:

@@ -163,7 +163,7 @@ class LongTermTraining:
 
     def resume(self, state: dict[str, Any], fingerprint: str) -> None:
         """Go on from a `state` whose fingerprint is this one; from another nothing is taken."""
-        if state["fingerprint"] != fingerprint:
+        if state.get("fingerprint") != fingerprint:
             return
         self.table = Rows(state["table"])
         self.encoder.load_state_dict(state["encoder"])

@@ -11,6 +11,7 @@ import torch
 
 from models.files import replace_file
 from models.ranking.training.learner import Learner
+from models.unfinished import read_unfinished
 
 
 class Resumable(Protocol):
@@ -56,11 +57,12 @@ class Checkpoint:
             torch.save(saved | {"strategies": [strategy.state() for strategy in self.strategies]}, temporary)
 
     def resume(self) -> Position:
-        """Take the state that was saved, if it is of the same fingerprint; else start anew."""
-        if self.path is None or not self.path.exists():
-            return Position()
-        saved = torch.load(self.path, map_location=self.learner.device, weights_only=True)
-        if saved.pop("fingerprint") != self.fingerprint:
+        """Take the state that was saved, if it is of the same fingerprint; else start anew.
+
+        A file that cannot be read is set aside, with a warning, and the training starts anew.
+        """
+        saved = read_unfinished(self.path, self.learner.device)
+        if saved is None or saved.pop("fingerprint", None) != self.fingerprint:
             return Position()
         self.learner.restore(saved.pop("learner"))
         for strategy, its_own in zip(self.strategies, saved.pop("strategies"), strict=True):

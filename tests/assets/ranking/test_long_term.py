@@ -81,9 +81,9 @@ def test_the_newest_finished_earlier_day_that_fits_is_where_training_begins(tmp_
     assert beginning(states, "2026-03-05", TINY, 1) == (None, "nothing: another seed on 2026-03-04")
     (states.long_term("2026-03-04") / "state.json").unlink()
     assert beginning(states, "2026-03-05", TINY, 0).about == "2026-03-02", "half a state does not count"
-    old = states.ranker_path(states.long_term("2026-03-02"))
-    shutil.rmtree(old)
-    old.write_bytes(b"a file of an earlier version")
+    old = states.long_term("2026-03-02")
+    with states.write(old, states.finished(old)) as path:
+        path.write_bytes(b"a file of an earlier version")
     assert "earlier version" in beginning(states, "2026-03-05", TINY, 0).about
 
 

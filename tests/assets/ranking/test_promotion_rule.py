@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from assets.ranking.promotion import score_faults
-from assets.ranking.promotion_rule import Candidate, decide
+from assets.ranking.promotion_rule import Candidate, decide, not_backwards
 
 
 def _lead(difference, error):
@@ -63,3 +63,13 @@ def test_guard_rails(scores, told):
 
 def test_guard_rails_let_sound_scores_pass():
     assert score_faults(np.array([0.1, 0.4])) == []
+
+
+@pytest.mark.parametrize(
+    ("champion_day", "passed"),
+    [("", True), ("2026-03-04", True), ("2026-03-05", True), ("2026-03-06", False)],
+)
+def test_a_promotion_never_goes_back_to_an_older_day(champion_day, passed):
+    decision = not_backwards(decide([A, B], "lsttm", _none), "2026-03-05", champion_day)
+    assert (decision.passed, decision.tried) == (passed, passed)
+    assert passed or "never goes back" in decision.reason

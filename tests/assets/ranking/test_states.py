@@ -7,7 +7,8 @@ import pytest
 
 from assets.common.faults import DamagedState, NoBaseModel
 from assets.ranking.hour import start_of
-from assets.ranking.states import StateRecord, States
+from assets.ranking.states import RECORD, StateRecord, States
+from assets.ranking.withheld import release, withhold
 
 SYSTEM, DAY = "deepfm", "2026-03-05"
 
@@ -162,3 +163,73 @@ def test_an_interrupted_write_leaves_the_former_state(states):
         raise KeyboardInterrupt
     assert states.finished(states.daily(SYSTEM, "2026-03-04")) == before
     assert [folder.name for folder in states.daily(SYSTEM, "2026-03-04").parent.iterdir()] == ["2026-03-04"]
+
+
+def test_an_hour_whose_base_was_rolled_back_begins_from_the_one_before(states):
+    """In the middle of a day: its hours so far are caught up on from the champion's states."""
+    old, new = _base(states, "2026-03-03"), _base(states, "2026-03-04")
+    loaded = _hours(*_day("2026-03-04"), *_day(DAY, 4))
+    _hour(states, old, "2026-03-04-23:00", loaded)
+    for key in _day(DAY, 3):
+        _hour(states, new, key, loaded)
+    before = start_of(states, SYSTEM, f"{DAY}-03:00", _Loaded(loaded))
+    assert (before.base.partition, before.previous.partition) == ("2026-03-04", f"{DAY}-02:00")
+    withhold(states.daily(SYSTEM, "2026-03-04"), "rollback", "wrong clicks")
+    start = start_of(states, SYSTEM, f"{DAY}-03:00", _Loaded(loaded))
+    assert (start.base.partition, start.previous.partition) == ("2026-03-03", "2026-03-04-23:00")
+    assert start.catch_up == tuple(_day(DAY, 3))
+    release(states.daily(SYSTEM, "2026-03-04"))
+    assert start_of(states, SYSTEM, f"{DAY}-03:00", _Loaded(loaded)) == before
+
+
+def test_a_leftover_of_a_killed_training_is_no_base(states):
+    _base(states, "2026-03-03")
+    folder = states.daily(SYSTEM, "2026-03-04")
+    shutil.copytree(states.daily(SYSTEM, "2026-03-03"), folder.with_name(".2026-03-04.77.tmp"))
+    assert states.newest_base(SYSTEM, DAY).partition == "2026-03-03"
+    shutil.rmtree(states.daily(SYSTEM, "2026-03-03"))
+    with pytest.raises(NoBaseModel):
+        states.newest_base(SYSTEM, DAY)
+
+
+def test_an_unreadable_record_is_named(states):
+    _base(states, "2026-03-04")
+    (states.daily(SYSTEM, "2026-03-04") / RECORD).write_text("")
+    with pytest.raises(DamagedState, match=r"2026-03-04/state\.json.*`daily_ranker` of 2026-03-04"):
+        states.newest_base(SYSTEM, DAY)
+
+
+@pytest.mark.parametrize("change", ["a byte", "gone", "one more"])
+def test_any_file_of_a_daily_model_that_differs_is_named(states, change):
+    record = StateRecord(system=SYSTEM, partition=DAY, seed=0, settings={}, git_revision="r")
+    with states.write(states.daily(SYSTEM, DAY), record) as path:
+        for name in ("dense.pt", "arrays/table.npy", "features/users"):
+            (path / name).parent.mkdir(parents=True, exist_ok=True)
+            (path / name).write_bytes(name.encode() * 100)
+    folder = states.daily(SYSTEM, DAY)
+    names = sorted(states.finished(folder).files)
+    assert names == ["ranker/arrays/table.npy", "ranker/dense.pt", "ranker/features/users"]
+    for name in names:
+        assert states.checked(folder) == folder / "ranker"
+        file, plain = folder / name, (folder / name).read_bytes()
+        named = name if change != "one more" else f"{name}.copy"
+        if change == "a byte":
+            file.write_bytes(plain[:50] + b"?" + plain[51:])
+        elif change == "gone":
+            file.unlink()
+        else:
+            file.with_name(f"{file.name}.copy").write_bytes(plain)
+        with pytest.raises(DamagedState, match=rf"{DAY}/{named}: .*materialise `daily_ranker` of {DAY}"):
+            states.checked(folder)
+        (folder / named).unlink(missing_ok=True)
+        file.write_bytes(plain)
+
+
+def test_a_state_of_an_earlier_version_without_hashes_of_files_is_checked_too(states):
+    record = _base(states, "2026-03-04").model_copy(update={"files": {}})
+    folder = states.daily(SYSTEM, "2026-03-04")
+    (folder / RECORD).write_text(record.model_dump_json(exclude={"files"}))
+    assert states.checked(folder) == folder / "ranker"
+    (folder / "ranker").write_text("other")
+    with pytest.raises(DamagedState, match="one of its files"):
+        states.checked(folder)

@@ -94,3 +94,19 @@ def test_a_process_computes_with_one_thread_unless_told_otherwise(wanted, thread
     code = "import orchestration, torch; print(torch.get_num_threads())"
     ran = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
     assert ran.stdout.strip() == threads, ran.stderr
+
+
+def test_an_unreadable_checkpoint_is_a_note_of_the_training(tmp_path, window):
+    """The day is trained anew, to the same model, and the page of the asset says what was set aside."""
+    states, hashes = States(tmp_path), []
+    (training, *_) = plan(states, window)
+    for content in (None, b"", b"an epoch"):
+        checkpoint = states.checkpoint("fm", DAYS[-1])
+        if content is not None:
+            checkpoint.parent.mkdir(parents=True, exist_ok=True)
+            checkpoint.write_bytes(content)
+        (trained,) = train_systems([training], lambda *_: None, 1)
+        assert not trained.failure and len(trained.notes) == (content is not None)
+        assert all(f"{checkpoint} cannot be read" in note for note in trained.notes)
+        hashes.append(states.finished(states.daily("fm", DAYS[-1])).state_hash)
+    assert len(set(hashes)) == 1
