@@ -21,6 +21,7 @@ from dagster._serdes import ConfigurableClassData
 from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.pool import NullPool
 
+from orchestration.living import FOLDER, Living, LivingRuns
 from warehouse.home import sqlite_uri
 
 
@@ -33,7 +34,7 @@ for _module in (sqlite_run_storage, sqlite_event_log, sqlite_schedule_storage):
     setattr(_module, "create_db_conn_string", escaped_address)  # noqa: B010
 
 
-class HomeRunStorage(sqlite_run_storage.SqliteRunStorage):
+class HomeRunStorage(LivingRuns, sqlite_run_storage.SqliteRunStorage):
     """`SqliteRunStorage` under DAGSTER_HOME, where the default instance keeps it."""
 
     @classmethod
@@ -46,7 +47,11 @@ class HomeRunStorage(sqlite_run_storage.SqliteRunStorage):
         cls, inst_data: ConfigurableClassData | None, config_value: Any
     ) -> HomeRunStorage:
         """The runs of the home that DAGSTER_HOME names."""
-        return cls.from_local(os.path.join(os.environ["DAGSTER_HOME"], "history"), inst_data, **config_value)
+        folder = os.path.join(os.environ["DAGSTER_HOME"], "history")
+        storage = cls.from_local(folder, inst_data, **config_value)
+        assert isinstance(storage, HomeRunStorage)
+        storage.living = Living(Path(folder) / FOLDER)
+        return storage
 
     @cached_property
     def _engine(self) -> Engine:
