@@ -45,9 +45,7 @@ def _meta(settings: SystemSettings) -> str:
     meta = settings.meta if isinstance(settings, LSTTMSettings) else None
     if meta is None or (meta.inner_rates == "fixed" and meta.inner_rate == 0):
         return ""  # without an inner step it is plain training, on the same mini-batches
-    assert isinstance(settings, LSTTMSettings)
-    printed = MetaSettings(order=meta.order, inner_rate=meta.inner_rate)
-    return PRINTED if meta == printed and settings.tasks.support == "hour_before" else OURS
+    return PRINTED if meta == MetaSettings(order=meta.order, inner_rate=meta.inner_rate) else OURS
 
 
 def _typed(settings: SystemSettings) -> str:

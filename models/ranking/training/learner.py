@@ -165,13 +165,11 @@ class Learner:
             self.rows.append(len(new))
         return new
 
-    def reset_items(self, *, untrained: bool = False) -> None:
-        """Make items' rows (`untrained`: if no step moved them) what `grow` gives: the OOV row, no moment."""
+    def reset_items(self) -> None:
+        """Make every item's row what `grow` would give it now: the OOV row's values, and no moments."""
         rows = torch.arange(len(self.table), device=self.device)
         oov = self.vocabulary.oov_row(self.vocabulary.item_column)
         items = rows[(self.row_groups(rows) == ITEM_ROWS) & (rows != oov)]
-        if untrained:
-            items = items[~self.rows.state[0].gather(items).any(1)]
         oov_row = torch.tensor([oov], device=self.device)
         if self.average is not None:
             self.average.before(self.table, items)

@@ -106,9 +106,6 @@ def inner_step(
     row_rates = rates[row_groups].unsqueeze(1)
     if settings.item_row_step == "row_mean":
         row_rates = row_rates * item_row_scale(joined, row_groups).unsqueeze(1)
-    elif settings.item_row_step == "row_sum":
-        size = joined.support.weight.sum(1)[joined.task]
-        row_rates = row_rates * torch.where(row_groups == ITEM_ROWS, size, torch.ones_like(size)).unsqueeze(1)
     adapted = dict(dense)
     for name, gradient in zip(moving, gradients[1:], strict=True):
         adapted[name] = dense[name] - rates[GROUPS.index(dense_group(name))] * gradient

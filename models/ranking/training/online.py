@@ -18,8 +18,8 @@ from models.ranking.training.rates import GROUPS, MetaSettings
 class LearnedStep(StepByStep):
     """An `Adapter`: groups of the inner loop move as they do in it, the others by the training optimiser.
 
-    The inner loop was trained on support sets of `TaskSettings.support_size`; hourly mini-batches should have
-    that size, or the rates are those of another step (but for those of item rows by their sum).
+    The inner loop was trained on support sets of `TaskSettings.instances`; hourly mini-batches should have
+    that size, or the rates are those of another step.
     """
 
     def __init__(
@@ -37,8 +37,6 @@ class LearnedStep(StepByStep):
         rates = self.rates.to(gradient)[groups]
         if self.settings.item_row_step == "row_mean":
             rates = torch.where(groups == ITEM_ROWS, rates * instances_per_row(batch), rates)
-        elif self.settings.item_row_step == "row_sum":
-            rates = torch.where(groups == ITEM_ROWS, rates * batch.weight.sum(), rates)
         rows = batch.unique[learned]
         moved = learner.table.gather(rows) - rates[learned].unsqueeze(1) * gradient[learned]
         others: list[Tensor | None] = []

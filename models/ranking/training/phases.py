@@ -1,4 +1,4 @@
-"""What a training goes through: its epochs, a day held out for the replay, last passes of another kind."""
+"""What a training goes through: its epochs, a day held out for the replay, a last pass in time order."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from models.ranking.instances.stream import InstanceStream
 from models.ranking.training.adaptation import AdaptationSettings
 from models.ranking.training.learner import Learner
 from models.ranking.training.loop import Phase, Plain, Strategy, TrainingSettings
-from models.ranking.training.replay import HOURS_OF_DAY, choose, held_out_from
+from models.ranking.training.replay import choose, held_out_from
 from models.ranking.training.temporal_maml import TemporalMAML
 
 
@@ -27,14 +27,8 @@ class Phases:
     @property
     def with_rows(self) -> Newcomers:
         """Who is new to the table: nobody else has a row."""
-        last = self.training.last_pass == "time" or self._last_meta is not None
-        return "hour" if last and self.training.newcomers != "own" else self.training.newcomers
-
-    @property
-    def _last_meta(self) -> TemporalMAML | None:
-        """Temporal MAML of the last days alone, which comes after plain epochs; None: there is none."""
-        strategy = self.strategy
-        return strategy if isinstance(strategy, TemporalMAML) and strategy.meta.last_days else None
+        last = self.training.last_pass == "time" and self.training.newcomers != "own"
+        return "hour" if last else self.training.newcomers
 
     def of(self, stream: Callable[[Newcomers], InstanceStream], progress: Progress = silent) -> list[Phase]:
         """The phases over the instances of a window.
@@ -46,28 +40,17 @@ class Phases:
         Raises:
             ValueError: a replay or a last pass is set where training does not go by gradient steps.
         """
-        training, adaptation, meta = self.training, self.adaptation, self._last_meta
+        training, adaptation = self.training, self.adaptation
         data = stream(training.newcomers)
         first, end = int(data.chunks[0, 0]), int(data.chunks[-1, 0]) + 1
         held_out = held_out_from(first, end) if adaptation.online == "replayed" else end
         if held_out < end or training.last_pass == "time":
             _check_steps(self.strategy)
-        out: list[Phase] = []
-        begin, start = None, first
-        if meta is not None and meta.meta.last_days is not None:
-            start = max(first, end - HOURS_OF_DAY * meta.meta.last_days)
-            if start > first:
-                out.append(Phase(data.between(first, start), Plain(training), training.epochs))
-            # A day's newcomers are no longer hidden: they are what the inner step is to move.
-            data, begin = stream("own" if training.newcomers == "own" else "hour"), _reset_untrained
-        if start < held_out:
-            out.append(Phase(data.between(start, held_out), self.strategy, training.epochs, begin))
+        out = [Phase(data.between(first, held_out), self.strategy, training.epochs)]
         if adaptation.online == "replayed":
             unhidden = stream("own").between(held_out, end)
 
             def replay(learner: Learner) -> dict[str, Any]:
-                if begin is not None and start >= held_out:
-                    begin(learner)
                 return {"replay": choose(learner, unhidden, adaptation, progress)}
 
             out.append(Phase(data.between(held_out, end), self.strategy, training.epochs, replay))
@@ -88,9 +71,4 @@ def _check_steps(strategy: Strategy) -> None:
 
 def _reset_items(learner: Learner) -> dict[str, Any]:
     learner.reset_items()
-    return {}
-
-
-def _reset_untrained(learner: Learner) -> dict[str, Any]:
-    learner.reset_items(untrained=True)
     return {}

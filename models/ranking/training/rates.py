@@ -6,7 +6,6 @@ import math
 from typing import Literal
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 
 from models.settings import Settings
@@ -26,16 +25,8 @@ class MetaSettings(Settings):
     inner_groups: tuple[str, ...] = GROUPS  #: parameter groups that the inner step moves
     #: `batch_mean` is the printed gradient. `row_mean` moves an item row by the mean over the support's
     #: instances of that item, not by their share of the set: one rate fits rare and frequent items alike.
-    #: `row_sum` moves it by their sum: a rate for an instance, whatever the size of a set.
-    item_row_step: Literal["batch_mean", "row_mean", "row_sum"] = "batch_mean"
+    item_row_step: Literal["batch_mean", "row_mean"] = "batch_mean"
     outer_rate_of_rates: float = 0.02  #: Adam's rate on the logarithms of learned rates
-    #: None meta-trains on all days (printed). A number (ours): plain training on the days before the last so
-    #: many, temporal MAML on those; no instance has more steps for it
-    last_days: int | None = Field(default=None, ge=1)
-    #: from which row an item's copy starts in a task on its first day: its own, as trained on all its hours
-    #: (printed), or (ours) in every other task that of unknown items, as it will in ranking: the outer
-    #: gradient then trains that row as a start to adapt from
-    first_day_rows: Literal["own", "unknown"] = "own"
 
 
 class InnerRates(nn.Module):

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 
 from models.ranking.features.instances import Instances
-from models.ranking.instances.stream import InstanceBlock, InstanceStream, Order
-from models.ranking.training.items_today import HOURS_OF_DAY
+from models.ranking.instances.stream import InstanceBlock, Order
 from models.ranking.training.learner import Learner
-from models.ranking.training.maml import Joined, join, meta_gradient
+from models.ranking.training.maml import join, meta_gradient
 from models.ranking.training.rates import InnerRates, MetaSettings
 from models.ranking.training.temporal_tasks import TaskBatch, TaskSettings, TemporalTasks, user_groups
 
@@ -27,12 +25,6 @@ class TemporalMAML:
         """Args: `dense_group` gives the parameter group of a dense parameter by its name."""
         self.tasks, self.meta, self.dense_group = tasks, meta, dense_group
         self.rates = InnerRates(meta)
-        if meta.first_day_rows == "unknown" and tasks.support != "items_today":
-            raise ValueError(
-                "meta.first_day_rows 'unknown' is for tasks whose support tells of the query's items: set "
-                "tasks.support to 'items_today'"
-            )
-        self._first_hours: np.ndarray | None = None
         self._outer: torch.optim.Optimizer | None = None
         if self.rates.logarithms is not None:
             self._outer = torch.optim.Adam([self.rates.logarithms], lr=meta.outer_rate_of_rates)
@@ -54,12 +46,7 @@ class TemporalMAML:
             return []
         if self.tasks.task_granularity == "hour_x_group":
             groups = user_groups(data.rows.column(self._group_column), self.tasks.groups)
-        items = None
-        if self.tasks.support == "items_today":
-            items = data.item
-        if self.meta.first_day_rows == "unknown":
-            self._first_hours = first_hours(block.stream)
-        return TemporalTasks(data.hour, self.tasks, groups, items).epoch(generator)
+        return TemporalTasks(data.hour, self.tasks, groups).epoch(generator)
 
     def step(self, learner: Learner, data: Instances, item: TaskBatch) -> float:
         """One step of Algorithm 1, lines 4 to 8; returns the mean query loss at the adapted weights."""
@@ -75,8 +62,6 @@ class TemporalMAML:
         support = data.batch(item.support, item.support_weight).to(device)
         query = data.batch(item.query, item.query_weight).to(device)
         joined = join(support, query)
-        if self._first_hours is not None:
-            joined = self._from_unknown(learner, joined, item)
         self.rates.to(device)
         gradient = meta_gradient(
             learner.module,
@@ -107,26 +92,6 @@ class TemporalMAML:
             self.rates.load_state_dict(state["rates"])
             self._outer.load_state_dict(state["outer"])
 
-    def _from_unknown(self, learner: Learner, joined: Joined, item: TaskBatch) -> Joined:
-        """Let copies of first-day items start from the row of unknown items, in the tasks of the coin."""
-        assert self._first_hours is not None
-        rows, task = joined.unique.cpu().numpy(), joined.task.cpu().numpy()
-        same_day = self._first_hours[rows] // HOURS_OF_DAY == item.hours[task] // HOURS_OF_DAY
-        start = torch.from_numpy(same_day & item.coin[task]).to(joined.unique.device)
-        oov = learner.vocabulary.oov_row(learner.vocabulary.item_column)
-        return replace(joined, unique=joined.unique.masked_fill(start, oov))
-
     @property
     def _group_column(self) -> int:
         return FIRST_USER_FIELD + self.tasks.group_field
-
-
-def first_hours(stream: InstanceStream) -> np.ndarray:
-    """int64 [V] by table row: the first service hour of the row's item in the window; −1 for other rows."""
-    vocabulary = stream.maker.vocabulary
-    spans = stream.window.spans()[vocabulary.item_column]
-    rows = vocabulary.item_rows(spans.codes)
-    out = np.full(vocabulary.size, -1, np.int64)
-    out[rows] = spans.first
-    out[vocabulary.oov_row(vocabulary.item_column)] = -1
-    return out

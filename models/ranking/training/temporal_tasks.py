@@ -6,10 +6,6 @@ nothing to adapt on: its tasks carry an empty support set, so that their step is
 
 Sampling works on cells: (hour) or (hour, group of similar users). Its cost is a few operations a *task*;
 nothing loops over instances.
-
-A support set may also be drawn from what the service day has shown so far of the query's items (ours): an
-hour before shares few items with the next (KuaiRand: 18 % of a query set's instances), and what no support
-instance mentions the inner step does not move.
 """
 
 from __future__ import annotations
@@ -18,10 +14,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from pydantic import Field
 
-from models.ranking.training.items_today import HOURS_OF_DAY, ItemsToday
 from models.settings import Settings
+
+HOURS_OF_DAY = 24
 
 
 class TaskSettings(Settings):
@@ -33,16 +29,6 @@ class TaskSettings(Settings):
     task_granularity: Literal["hour", "hour_x_group"] = "hour"
     group_field: int = 0  #: user field whose value makes the group; read for `hour_x_group` only
     groups: int = 4  #: the most frequent values have a group each, all others share the last one
-    #: `hour_before` is printed; `items_today` (ours) draws from the earlier hours of the query's service day,
-    #: among exposures of the query's items
-    support: Literal["hour_before", "items_today"] = "hour_before"
-    #: in a support set; None: as many as in a query set
-    support_instances: int | None = Field(default=None, ge=1)
-
-    @property
-    def support_size(self) -> int:
-        """Instances of a full support set."""
-        return self.instances if self.support_instances is None else self.support_instances
 
 
 @dataclass(frozen=True)
@@ -51,8 +37,8 @@ class TaskBatch:
 
     Weight 0 marks padding, which repeats an instance of the task: it brings no neighbourhood of its own.
 
-    Shapes: index int64 [T, B], weight float32 [T, B], B differing between support and query; hours int64 [T],
-    the query sets' service hours since the epoch.
+    Shapes: index int64 [T, B], weight float32 [T, B]; hours int64 [T], the query sets' service hours since
+    the epoch.
     """
 
     support: np.ndarray
@@ -60,7 +46,6 @@ class TaskBatch:
     query: np.ndarray
     query_weight: np.ndarray
     hours: np.ndarray
-    coin: np.ndarray  #: bool [T], drawn evenly: for what is done to every other task
 
     def __len__(self) -> int:
         return len(self.hours)
@@ -85,27 +70,15 @@ def user_groups(codes: np.ndarray, groups: int) -> np.ndarray:
 class TemporalTasks:
     """Cuts instances into cells once, and draws an epoch of diversified task batches from them at a time."""
 
-    def __init__(
-        self,
-        hours: np.ndarray,
-        settings: TaskSettings,
-        groups: np.ndarray | None = None,
-        items: np.ndarray | None = None,
-    ) -> None:
-        """Args: of each of N instances int64 [N]: service hour since the epoch; group and item, or None.
+    def __init__(self, hours: np.ndarray, settings: TaskSettings, groups: np.ndarray | None = None) -> None:
+        """Args: `hours` int64 [N], service hour since the epoch of each instance; `groups` int64 [N] or None.
 
-        Raises ValueError when there is no instance, no group for `hour_x_group` or no item for `items_today`.
+        Raises ValueError when there is no instance, or no group for `hour_x_group`.
         """
         if not len(hours):
             raise ValueError("no training instance: temporal tasks need at least one exposure")
         if settings.task_granularity == "hour_x_group" and groups is None:
             raise ValueError("task_granularity 'hour_x_group' needs the group of each instance's user")
-        self._today = None
-        if settings.support == "items_today":
-            if items is None:
-                raise ValueError("support 'items_today' needs the item of each instance")
-            self._today = ItemsToday(items, hours)
-        self._items = items
         if settings.task_granularity == "hour" or groups is None:
             groups = np.zeros_like(hours)
         self._settings = settings
@@ -136,31 +109,21 @@ class TemporalTasks:
         return chunks
 
     def _pack(self, chunks: list[_Chunk], generator: np.random.Generator) -> TaskBatch:
-        query, query_weight = _padded([chunk.instances for chunk in chunks], self._settings.instances)
-        sets = [self._support(chunk, generator) for chunk in chunks]
-        # An empty support set is padding alone: any instance of the task will do.
-        padding = [
-            drawn if len(drawn) else chunk.instances[:1] for drawn, chunk in zip(sets, chunks, strict=True)
-        ]
-        support, support_weight = _padded(padding, self._settings.support_size)
-        support_weight[[not len(drawn) for drawn in sets]] = 0.0
-        hours = np.array([chunk.hour for chunk in chunks])
-        coin = np.zeros(len(chunks), bool)
-        if self._today is not None:  # printed tasks draw nothing more
-            coin = generator.random(len(chunks)) < 0.5
-        return TaskBatch(support, support_weight, query, query_weight, hours, coin)
-
-    def _support(self, chunk: _Chunk, generator: np.random.Generator) -> np.ndarray:
-        """Positions of the support set of a task; none without anything to draw from."""
-        size = self._settings.support_size
-        if self._today is not None:
-            assert self._items is not None
-            return self._today.draw(self._items[chunk.instances], chunk.hour, size, generator)
-        if chunk.support_cell < 0:
-            return chunk.instances[:0]
-        lo, hi = self._bounds[chunk.support_cell], self._bounds[chunk.support_cell + 1]
-        drawn = generator.choice(hi - lo, size=min(size, hi - lo), replace=False, shuffle=False)
-        return np.asarray(self._order[lo + drawn])
+        shape = (len(chunks), self._settings.instances)
+        query = np.repeat(np.array([chunk.instances[0] for chunk in chunks])[:, None], shape[1], axis=1)
+        support = query.copy()
+        support_weight, query_weight = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+        for row, chunk in enumerate(chunks):
+            query[row, : len(chunk.instances)] = chunk.instances
+            query_weight[row, : len(chunk.instances)] = 1.0
+            if chunk.support_cell < 0:
+                continue
+            lo, hi = self._bounds[chunk.support_cell], self._bounds[chunk.support_cell + 1]
+            drawn = generator.choice(hi - lo, size=min(shape[1], hi - lo), replace=False, shuffle=False)
+            support[row] = self._order[lo + drawn[0]]
+            support[row, : len(drawn)] = self._order[lo + drawn]
+            support_weight[row, : len(drawn)] = 1.0
+        return TaskBatch(support, support_weight, query, query_weight, np.array([c.hour for c in chunks]))
 
 
 @dataclass(frozen=True)
@@ -170,16 +133,6 @@ class _Chunk:
     hour: int
     instances: np.ndarray
     support_cell: int
-
-
-def _padded(sets: list[np.ndarray], size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Sets [n ≤ size] of positions side by side [T, size], padded with their first, and weights 1 or 0."""
-    index = np.repeat(np.array([members[0] for members in sets])[:, None], size, axis=1)
-    weight = np.zeros(index.shape, np.float32)
-    for row, members in enumerate(sets):
-        index[row, : len(members)] = members
-        weight[row, : len(members)] = 1.0
-    return index, weight
 
 
 def _diversify(hours: list[int], tasks: int, generator: np.random.Generator) -> list[list[int]]:

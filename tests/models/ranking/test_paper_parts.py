@@ -8,7 +8,6 @@ from models.ranking.lsttm.variants import LSTTM_PAPER, LSTTM_SPECTRAL
 from models.ranking.paper_parts import PARTS, held, removed
 from models.ranking.registry import SYSTEMS
 from models.ranking.training.rates import MetaSettings
-from models.ranking.training.temporal_tasks import TaskSettings
 
 PAPER = [name for name, part in PARTS.items() if part.of_paper]
 
@@ -65,11 +64,11 @@ def test_meta_training_without_an_inner_step_is_none_and_in_our_form_is_ours():
     assert removed(whole, still) == ("maml",)
     assert held(whole.model_copy(update={"meta": MetaSettings(order=1)}))["maml"] == "yes"
     for changed in (
-        {"meta": MetaSettings(last_days=2)},
-        {"meta": MetaSettings(inner_rates="learned")},
-        {"tasks": TaskSettings(support="items_today")},
+        MetaSettings(inner_rates="learned"),
+        MetaSettings(item_row_step="row_mean"),
+        MetaSettings(inner_groups=("item_rows",)),
     ):
-        assert held(whole.model_copy(update=changed))["maml"] == "ours"
+        assert held(whole.model_copy(update={"meta": changed}))["maml"] == "ours"
 
 
 def test_parts_of_ours_are_taken_away_alike():

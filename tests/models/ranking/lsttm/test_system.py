@@ -33,8 +33,6 @@ from tests.models.ranking.lsttm.logs import random_log
 LEARNED = MetaSettings(
     order=1, inner_rates="learned", inner_rate=0.05, inner_groups=("item_rows",), item_row_step="row_mean"
 )
-FIRST_DAY = LEARNED.model_copy(update={"item_row_step": "row_sum", "first_day_rows": "unknown"})
-TODAY = TaskSettings(tasks=4, instances=16, support="items_today")
 USERS = 12
 
 
@@ -99,9 +97,6 @@ def test_the_two_systems_differ_in_training_alone(log, long_term):
         {"tasks": TaskSettings(tasks=4, instances=16, task_granularity="hour_x_group", groups=2)},
         {"adaptation": AdaptationSettings(online="two_speed")},
         {"meta": LEARNED, "adaptation": AdaptationSettings(online="learned", batch_size=32)},
-        {"meta": MetaSettings(last_days=1)},
-        {"tasks": TaskSettings(tasks=4, instances=16, support="items_today", support_instances=32)},
-        {"meta": FIRST_DAY, "tasks": TODAY, "adaptation": AdaptationSettings(online="learned")},
     ],
     ids=lambda changed: ", ".join(f"{k}" for k in changed),
 )
@@ -154,11 +149,6 @@ def test_learned_rates_move_are_saved_and_drive_the_hourly_step(log, long_term, 
 def test_online_learned_needs_learned_rates(log, long_term):
     with pytest.raises(ValueError, match="learned"):
         train(tiny(adaptation=AdaptationSettings(online="learned")), log, long_term)
-
-
-def test_first_day_rows_from_the_unknown_one_need_supports_that_tell_of_items(log, long_term):
-    with pytest.raises(ValueError, match="items_today"):
-        train(tiny(meta=FIRST_DAY), log, long_term)
 
 
 def test_group_field_beyond_the_users_fields_is_named(log, long_term):

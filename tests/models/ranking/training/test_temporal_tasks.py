@@ -53,26 +53,6 @@ def test_hour_x_group_tasks_stay_within_a_group(rows):
     assert sorted(placed) == list(range(len(hour)))
 
 
-rows = st.lists(st.tuples(st.integers(1000, 1000 + 60), st.integers(0, 5)), min_size=1, max_size=200)
-
-
-@given(rows=rows, size=st.integers(1, 12), seed=st.integers(0, 100))
-def test_supports_tell_what_the_day_has_shown_of_the_query_s_items(rows, size, seed):
-    hour, item = np.array(sorted(rows)).T
-    settings = TaskSettings(tasks=3, instances=4, support="items_today", support_instances=size)
-    epoch = TemporalTasks(hour, settings, items=item).epoch(np.random.default_rng(seed))
-    placed = np.concatenate([b.query[b.query_weight > 0] for b in epoch])
-    assert sorted(placed.tolist()) == list(range(len(hour)))
-    for batch in epoch:
-        assert batch.support.shape == (len(batch), size)
-        for t, h in enumerate(batch.hours):
-            query = batch.query[t][batch.query_weight[t] > 0]
-            support = batch.support[t][batch.support_weight[t] > 0]
-            allowed = (hour < h) & (hour // 24 == h // 24) & np.isin(item, item[query])
-            assert allowed[support].all()
-            assert len(set(support.tolist())) == len(support) == min(size, int(allowed.sum()))
-
-
 def test_days_are_spread_within_a_batch():
     """Eight full days: a batch of eight tasks draws on nearly as many days, where chance alone gives 5.3."""
     hour = np.repeat(np.arange(8 * 24), 12)
@@ -107,5 +87,3 @@ def test_errors():
         TemporalTasks(np.zeros(0, np.int64), TaskSettings())
     with pytest.raises(ValueError, match="hour_x_group"):
         TemporalTasks(np.zeros(3, np.int64), TaskSettings(task_granularity="hour_x_group"))
-    with pytest.raises(ValueError, match="items_today"):
-        TemporalTasks(np.zeros(3, np.int64), TaskSettings(support="items_today"))
