@@ -123,7 +123,9 @@ class States:
             NoBaseModel: none is finished.
         """
         folder = self.root / "daily" / system
-        days = sorted((path.name for path in folder.glob("*-*-*") if path.name < before_day), reverse=True)
+        days = sorted(
+            (path.name for path in folder.glob("[0-9]*-*-*") if path.name < before_day), reverse=True
+        )
         outdated = []
         for day in days:
             record = self.record(self.daily(system, day))

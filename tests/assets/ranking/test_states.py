@@ -162,3 +162,14 @@ def test_an_interrupted_write_leaves_the_former_state(states):
         raise KeyboardInterrupt
     assert states.finished(states.daily(SYSTEM, "2026-03-04")) == before
     assert [folder.name for folder in states.daily(SYSTEM, "2026-03-04").parent.iterdir()] == ["2026-03-04"]
+
+
+@pytest.mark.parametrize("left", [f".{DAY}.4194304.tmp", f".{DAY}.4194304.old"])
+def test_what_a_killed_run_left_is_no_base(states, left):
+    _base(states, "2026-03-04")
+    _base(states, DAY)
+    states.daily(SYSTEM, DAY).rename(states.daily(SYSTEM, left))
+    assert states.newest_base(SYSTEM, "2026-03-06").partition == "2026-03-04"
+    shutil.rmtree(states.daily(SYSTEM, "2026-03-04"))
+    with pytest.raises(NoBaseModel):
+        states.newest_base(SYSTEM, "2026-03-06")
