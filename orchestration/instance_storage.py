@@ -2,7 +2,8 @@
 
 Dagster 1.13 puts the path into a SQLAlchemy address as it stands, where `%2F` becomes `/`, and `?` and `#`
 end the path. Here the path is escaped. `dagster.yaml` names the two classes below; every process of Dagster
-loads this module by them, and `event_log.py` escapes its own addresses.
+loads this module by them, and `event_log.py` escapes its own addresses. So the pages' guard
+is put up here.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.pool import NullPool
 
 from orchestration.living import FOLDER, Living, LivingRuns
+from orchestration.page_guard import guard_dagster
 from warehouse.home import sqlite_uri
 
 
@@ -32,6 +34,8 @@ def escaped_address(base_dir: str, db_name: str) -> str:
 
 for _module in (sqlite_run_storage, sqlite_event_log, sqlite_schedule_storage):
     setattr(_module, "create_db_conn_string", escaped_address)  # noqa: B010
+
+guard_dagster()
 
 
 class HomeRunStorage(LivingRuns, sqlite_run_storage.SqliteRunStorage):

@@ -13,6 +13,8 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from io import BufferedReader, BytesIO
 from pathlib import Path
 
+from orchestration.page_guard import HOSTS, is_own
+
 REPORTS = "reports"  #: as `SourceHome.reports` names it
 
 
@@ -20,7 +22,13 @@ class ReportPages(SimpleHTTPRequestHandler):
     """Serves `<directory>/<source>/reports/…` and nothing else."""
 
     def send_head(self) -> BytesIO | BufferedReader | None:
-        """The answer's head and its body, 404 outside of a source's reports, links followed."""
+        """The answer's head and its body, 404 outside of a source's reports, links followed.
+
+        403 under a foreign name, which any page open in a browser could let point here.
+        """
+        if not is_own(self.headers.get("Host", "")):
+            self.send_error(HTTPStatus.FORBIDDEN, f"ask by the address, or name this host in {HOSTS}")
+            return None
         root = Path(self.directory).resolve()
         asked = Path(self.translate_path(self.path)).resolve()
         parts = asked.relative_to(root).parts if asked.is_relative_to(root) else ()

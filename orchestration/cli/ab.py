@@ -64,8 +64,11 @@ def ab(
     else:
         console.print("No paired lift: it needs the base on the arms' users (--aa).")
     srm = result.srm
-    verdict = "as split" if srm.valid else "[bold red]INVALID[/]: the split is broken, read nothing above"
-    console.print(f"Sample ratio: χ² {srm.chi_square:.2f}, p {srm.p_value:.3g}: {verdict}")
+    verdict = "as split" if srm.valid else "INVALID: the split is broken, read nothing above"
+    console.print(
+        f"Sample ratio: χ² {srm.chi_square:.2f}, p {srm.p_value:.3g}: {verdict}",
+        style="" if srm.valid else "bold red",
+    )
     tell(f"{arm} failed and was left out of the test. {reason}" for arm, reason in result.failed.items())
     console.print(f"Written: {out}")
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from orchestration.cli.console import out, plain_errors, progress_bars
@@ -65,10 +64,10 @@ def _quiet_reader() -> Iterator[None]:
 def _print(outcome: FolderCheck) -> None:
     source = outcome.description
     how = "source.json" if outcome.described else "its files; `ingest` would write this into source.json"
-    out.print(f"{outcome.landing}, described by {how}", markup=False)
+    out.print(f"{outcome.landing}, described by {how}")
     domains = ", ".join(source.domains) or "any"
     days = f"{source.first_day} to {source.last_day}"
-    out.print(f"zone {source.zone}, days {days}, domains of external clicks: {domains}", markup=False)
+    out.print(f"zone {source.zone}, days {days}, domains of external clicks: {domains}")
     out.print(_overview(outcome.tables))
     for table in (_ids(outcome.tables), _times(outcome.tables), _rules(outcome.tables)):
         if table.row_count:
@@ -86,7 +85,7 @@ def _overview(tables: Sequence[TableCheck]) -> Table:
         first, last = (one.partitions[0], one.partitions[-1]) if one.partitions else ("–", "–")
         quarantined = one.rows - one.passed - one.stopped
         figures = (len(one.partitions), one.files, one.rows, one.passed, quarantined, one.stopped)
-        table.add_row(one.table, escape(first), escape(last), *(f"{figure:,}" for figure in figures))
+        table.add_row(one.table, first, last, *(f"{figure:,}" for figure in figures))
     return table
 
 
@@ -96,7 +95,7 @@ def _ids(tables: Sequence[TableCheck]) -> Table:
         for ids in one.ids:
             if ids.kinds.total():
                 kinds = _counts(ids.kinds) + (", mixed" if ids.mixed else "")
-                table.add_row(f"{one.table}.{ids.column}", kinds, str(ids.longest), escape(ids.example[:36]))
+                table.add_row(f"{one.table}.{ids.column}", kinds, str(ids.longest), ids.example[:36])
     return table
 
 
@@ -117,7 +116,7 @@ def _rules(tables: Sequence[TableCheck]) -> Table:
         for rule in one.rules:
             value = "no value" if rule.value is None else repr(rule.value[:60])
             example = f"{value}, row {rule.row} of {rule.file}. {rule.remedy}"
-            table.add_row(rule.rule, f"{one.table}.{rule.column}", f"{rule.rows:,}", escape(example))
+            table.add_row(rule.rule, f"{one.table}.{rule.column}", f"{rule.rows:,}", example)
     return table
 
 
@@ -175,8 +174,8 @@ def _sentences(title: str, texts: Iterator[str] | Sequence[str], style: str = "b
     lines = list(dict.fromkeys(texts))
     if not lines:
         return
-    out.print(f"\n[{style}]{title}[/]")
+    out.print(f"\n{title}", style=style)
     for line in lines[:MOST]:
-        out.print(f"• {line}", markup=False)
+        out.print(f"• {line}")
     if len(lines) > MOST:
-        out.print(f"• and {len(lines) - MOST:,} more", markup=False)
+        out.print(f"• and {len(lines) - MOST:,} more")

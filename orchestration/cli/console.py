@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import resource
 import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import typer
 from rich.console import Console
@@ -35,9 +37,27 @@ WIDTH_OF_FILES = 120  #: columns where nobody says how wide the page is: a pipe 
 SPEED_SECONDS = 3600.0  #: the time left is told from this much of the past: one step may take minutes
 FINISHED_BARS = 8  #: that stay on the screen
 
-out = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH_OF_FILES)
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+class PlainConsole(Console):
+    """A console to which text is text: ids, values and names of files have no markup and no control codes.
+
+    `[/b]` in an id is no tag, `:cat:` no picture, and an escape sequence is shown instead of obeyed. What is
+    to be bold is given a style. The same holds for the cells, titles and headings of tables.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"markup": False, "emoji": False, "highlight": False} | options)
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Text as it stands, each control character as `\\x1b`."""
+        return super().render_str(_CONTROL.sub(lambda sign: f"\\x{ord(sign[0]):02x}", text), **options)
+
+
+out = PlainConsole(width=None if sys.stdout.isatty() else WIDTH_OF_FILES)
 #: in a file, a line stays a line: who searches for a path must find it whole
-err = Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
+err = PlainConsole(stderr=True, soft_wrap=not sys.stderr.isatty())
 
 #: (stage, done, total): how every long computation of the other rooms reports
 
@@ -61,13 +81,13 @@ def progress_bars() -> Iterator[Progress]:
     is written instead every twenty seconds (`plain_progress`).
     """
     if not err.is_terminal:
-        with plain_progress(lambda line: err.print(line, markup=False, soft_wrap=True)) as report_line:
+        with plain_progress(lambda line: err.print(line, soft_wrap=True)) as report_line:
             yield report_line
         return
     bars: dict[str, TaskID] = {}
     with ProgressBar(
         SpinnerColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
@@ -103,15 +123,15 @@ def plain_errors(*kinds: type[Exception]) -> Iterator[None]:
         told = store_trouble(error, Home.current())
         if told is None and not isinstance(error, kinds):
             raise
-        err.print(f"[bold red]{type(error).__name__}[/]: ", end="")
-        err.print(told or str(error), markup=False)
+        err.print(type(error).__name__, style="bold red", end="")
+        err.print(f": {told or error}")
         raise typer.Exit(1) from error
 
 
 def tell(notes: Iterable[str]) -> None:
     """Sentences on what was left out or assumed, on stderr."""
     for note in notes:
-        err.print(note, style="yellow", markup=False, soft_wrap=True)
+        err.print(note, style="yellow", soft_wrap=True)
 
 
 @dataclass

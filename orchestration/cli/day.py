@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 
 from orchestration.cli.console import err, out, plain_errors, progress_bars, tell
 from orchestration.cli.options import Tiny
@@ -84,10 +83,10 @@ def _tell(outcome: RunDay) -> None:
 
     out.print(f"Ranked: {in_words(outcome.ranked) or f'no hour of {outcome.day}'}.")
     for line in outcome.notes:
-        out.print(f"[yellow]•[/] {escape(line)}")
+        out.print(f"• {line}")
     if outcome.refused:
-        err.print("[bold red]Not run[/]:")
-        err.print(shortened(outcome.refused), markup=False)
+        err.print("Not run:", style="bold red")
+        err.print(shortened(outcome.refused))
     if outcome.refused or not outcome.ranked:
         raise typer.Exit(1)
 

@@ -48,7 +48,8 @@ def demo(
 
     watch = Stopwatch()
     days = TINY_DAYS if tiny else DAYS
-    out.print(f"[bold]{days} days of a simulated news feed, {BROKEN_SHARE:.0%} of the rows broken on purpose")
+    heading = f"{days} days of a simulated news feed, {BROKEN_SHARE:.0%} of the rows broken on purpose"
+    out.print(heading, style="bold")
     with plain_errors(ValueError, LookupError, FileExistsError, ImportError):
         with progress_bars() as progress:
             with watch.stage("imports"):

@@ -51,7 +51,7 @@ def print_report(session: Session, report: DayReport, broken: Broken, watch: Sto
 
 def print_where_next() -> None:
     """The way on from here."""
-    out.print("Where to look next: [bold]make ui[/] (or hourfold ui) shows the assets, runs and AUC curves;")
+    out.print("Where to look next: make ui (or hourfold ui) shows the assets, runs and AUC curves;")
     out.print(
         "hourfold quarantine show lists the broken rows; docs/read-the-results.md explains the figures."
     )

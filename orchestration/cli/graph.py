@@ -42,4 +42,4 @@ def export(
     nodes = ", ".join(f"{data[kind].num_nodes:,} {kind}s" for kind in data.node_types)
     edges = ", ".join(f"{data[kind].num_edges:,} {kind[1]}" for kind in data.edge_types)
     days = f"{written['about']['first_day']} to {day}"
-    out.print(f"{out_file}: {made} of {written['about']['source']}, {days}; {nodes}; {edges}", markup=False)
+    out.print(f"{out_file}: {made} of {written['about']['source']}, {days}; {nodes}; {edges}")

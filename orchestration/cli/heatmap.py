@@ -61,7 +61,7 @@ def heatmap(
     picture = heatmap_picture(heatmaps, user, as_of, simulated=opened.description.simulated)
     path.write_bytes(picture)
     cells = ", ".join(f"{len(one.value):,} cells of {one.modality}" for one in heatmaps)
-    out.print(f"{path}: {cells}", markup=False)
+    out.print(f"{path}: {cells}")
 
 
 def _print_cells(heatmaps: Iterable[SparseHeatmaps]) -> None:
@@ -71,6 +71,6 @@ def _print_cells(heatmaps: Iterable[SparseHeatmaps]) -> None:
 
     for one in heatmaps:
         cells = to_text(CellColumns(one.offsets, one.day, one.hour, one.channel, one.value))[0]
-        out.print(f"{one.modality}: {cells}", soft_wrap=True, markup=False)
+        out.print(f"{one.modality}: {cells}", soft_wrap=True)
         numbered = ", ".join(f"{number} {channel}" for number, channel in enumerate(one.channels))
-        err.print(f"channels of {one.modality}: {numbered}", markup=False)
+        err.print(f"channels of {one.modality}: {numbered}")

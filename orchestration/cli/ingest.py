@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 
 from assets.common import clock
 from orchestration.cli.console import err, out, plain_errors, progress_bars
@@ -82,10 +81,10 @@ def _report(opened: OpenedSource, outcome: Ingested, title: str) -> None:
             out.print(loaded_table(warehouse, title))
     out.print("Rows in = kept + quarantined. See the quarantined ones with: hourfold quarantine list")
     for line in [*outcome.lines(), *_unread(opened), *_after_the_end(opened), *_silence(opened)]:
-        out.print(f"[yellow]•[/] {escape(line)}")
+        out.print(f"• {line}")
     if outcome.refused:
-        err.print("[bold red]Not loaded[/]:")
-        err.print(shortened(outcome.refused), markup=False)
+        err.print("Not loaded:", style="bold red")
+        err.print(shortened(outcome.refused))
 
 
 def _last_day(opened: OpenedSource) -> str:

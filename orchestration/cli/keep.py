@@ -35,9 +35,9 @@ def keep(
         session.run(UPKEEP, config={"upkeep": {"dry_run": dry_run}})
         page = session.page("upkeep")
     for heading in ("freed", "stays though it is old", "sizes"):
-        out.print(f"[bold]{heading}[/]")
+        out.print(heading, style="bold")
         out.print(Markdown(str(page[heading])))
     verb = "would be freed" if dry_run else "freed"
     out.print(f"{page['freed: entries']:,} entries, {page['freed: MiB']:,.1f} MiB {verb}")
     if page.get("notes"):
-        out.print(str(page["notes"]), markup=False)
+        out.print(str(page["notes"]))

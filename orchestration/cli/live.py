@@ -6,7 +6,6 @@ from enum import StrEnum
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from orchestration.cli.console import out, plain_errors
 
@@ -52,4 +51,4 @@ def live(
             living.switch(home, deployment, instance, on=switch is Switch.ON)
             out.print("A server that runs already must be started again to see it (hourfold ui).")
         for line in living.standing(HomeResource(root=str(home.root)), instance):
-            out.print(f"• {escape(line)}")
+            out.print(f"• {line}")

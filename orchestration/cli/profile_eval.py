@@ -62,9 +62,9 @@ def _print(result: ProfileResult, made: str) -> None:
     from orchestration.cli.tables import failed_lines
 
     for sentence in sentences(result.protocol):
-        console.print(f"Note: {sentence}", markup=False)
+        console.print(f"Note: {sentence}")
     for table in profile_tables(result, made):
         console.print(table)
     tell(failed_lines({entry.system: entry.reason for entry in result.failed}))
     for verdict in verdicts(result.summary):
-        console.print(verdict.replace("`", ""), markup=False)
+        console.print(verdict.replace("`", ""))

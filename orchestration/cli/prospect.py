@@ -64,13 +64,13 @@ def prospect(
     result, files = made.result, made.files
     console.print(table(result))
     for sentence in (*outlook(result), *cautions(result), score_meaning(result.model.system)):
-        console.print(sentence, markup=False)
-    console.print(f"Read of {result.customers.path.name}: {result.customers.remark}", markup=False)
+        console.print(sentence)
+    console.print(f"Read of {result.customers.path.name}: {result.customers.remark}")
     if result.unknown:
         more = " …" if len(result.unknown) > SHOWN_UNKNOWN else ""
         shown = ", ".join(name[:LONGEST_SHOWN] for name in result.unknown[:SHOWN_UNKNOWN])
         tell([f"Unknown ids, left out: {len(result.unknown):,} ({shown}{more})"])
-    console.print(f"Outcome: {made.outlook}.", markup=False)
+    console.print(f"Outcome: {made.outlook}.")
     console.print(f"Page: {files.page}   rows: {files.csv}, {files.parquet}")
 
 

@@ -107,7 +107,7 @@ def _check(settings: SimulatorSettings, update: bool) -> int:
                 rows += _update(settings, progress)
         else:
             rows = check_shop(settings.seed, progress=progress)
-    out.print(table(rows), markup=False, soft_wrap=True)
+    out.print(table(rows), soft_wrap=True)
     outside = [row for row in rows if not row.within]
     out.print(f"{len(rows) - len(outside)} of {len(rows)} figures of the simulation lie in their bands")
     return 1 if outside else 0

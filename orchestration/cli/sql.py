@@ -66,9 +66,9 @@ def _write(rows: pa.Table, path: Path) -> None:
 
 def _show(rows: pa.Table, limit: int) -> None:
     """A table of the first rows, and how many there are."""
-    table = Table(*(name.replace("[", r"\[") for name in rows.column_names))
+    table = Table(*rows.column_names)
     for row in zip(*(column.to_pylist() for column in rows.slice(0, limit).columns), strict=True):
-        table.add_row(*("" if value is None else str(value).replace("[", r"\[") for value in row))
+        table.add_row(*("" if value is None else str(value) for value in row))
     out.print(table)
     more = f", the first {limit:,} are shown: --limit or --csv give more" if rows.num_rows > limit else ""
     out.print(f"{rows.num_rows:,} rows{more}")

@@ -47,8 +47,8 @@ def tune(
 
         hourfold tune --source simulator --systems deepfm,lsttm --days 2025-03-08..2025-03-09 --out study.json
 
-    `--export days.pickle` writes what the study needs; there, `python -m assets.experiments.tuning.elsewhere
-    days.pickle --out study.json --workers 32` runs it. Back here, the same command with that `study.json`
+    `--export days.npz` writes what the study needs; there, `python -m assets.experiments.tuning.elsewhere
+    days.npz --out study.json --workers 32` runs it. Back here, the same command with that `study.json`
     records it.
     """
     from assets.common.tuned import FILE
@@ -124,7 +124,7 @@ def _print(result: TuningResult, written: list[Path]) -> None:
     console.print(table)
     for name, system in result.systems.items():
         for number, reason in system.failures.items():
-            console.print(f"{name}, trial {number} failed: {reason}", markup=False)
+            console.print(f"{name}, trial {number} failed: {reason}")
     if inherited := result.inherited_text:
-        console.print(f"Not tuned themselves: {inherited}.", markup=False)
+        console.print(f"Not tuned themselves: {inherited}.")
     console.print(f"Written: {', '.join(map(str, written))}")

@@ -39,7 +39,7 @@ def listed(tmp_path):
     bought = shop_on_disk.purchases()
     known = bought[(bought["brand"] == "brand1") & (bought["day"] < AS_OF_KEY)]["user_id"].unique()
     path = tmp_path / "brand.csv"
-    path.write_text("\n".join(["user_id", *known, "stranger"]))
+    path.write_text("\n".join(["user_id", *known, "stranger", "[/b]"]))
     return path
 
 
@@ -55,14 +55,14 @@ def asked(listed, tmp_path, *more, as_of=AS_OF_KEY):
 def test_an_audience_is_written_and_told(listed, tmp_path):
     ran = asked(listed, tmp_path)
     assert ran.exit_code == 0, ran.output
-    assert "15 of" in ran.output and "lift against random" in ran.output and "stranger" in ran.output
+    assert "15 of" in ran.output and "lift against random" in ran.output and "(stranger, [/b])" in ran.output
     text = " ".join(ran.output.split())
     assert "as a random one (between" in text and "told apart from chance" in text
     assert "A score is an order, not a probability" in text and "column 'user_id', in UTF-8" in text
     names = {path.name for path in tmp_path.iterdir()} - {"brand.csv"}
     assert names == {f"audience{end}" for end in (".parquet", ".csv", ".json", ".html", "-lift.csv")}
     told = json.loads((tmp_path / "audience.json").read_text())
-    assert told["lift"]["brand"] == "brand1" and told["customers"]["unknown"] == ["stranger"]
+    assert told["lift"]["brand"] == "brand1" and told["customers"]["unknown"] == ["stranger", "[/b]"]
     before = {name: (tmp_path / name).read_bytes() for name in names}
     assert asked(listed, tmp_path).exit_code == 0
     assert {name: (tmp_path / name).read_bytes() for name in names} == before, "twice is the same"

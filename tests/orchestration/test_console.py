@@ -8,6 +8,7 @@ import time
 
 import pytest
 from rich.console import Console
+from rich.table import Table
 
 from orchestration.cli import console, plain_progress
 from orchestration.cli.plain_progress import EVERY_SECONDS, PlainLines
@@ -37,6 +38,30 @@ def test_old_finished_bars_leave_the_screen(monkeypatch, terminal):
     shown = [task.description for task in drawn[0].tasks if task.visible]
     assert shown[0] == "days scored" and shown[-1] == "last"
     assert shown[1:-1] == [f"stage {stage}" for stage in range(30 - console.FINISHED_BARS, 30)]
+
+
+BAD_NAME = "u[/b]7 \\[bold]:cat: \x1b[2J\r!"
+
+
+def test_a_name_is_printed_as_it_stands_in_lines_tables_and_errors(monkeypatch):
+    written = io.StringIO()
+    plain = console.PlainConsole(file=written, width=100, force_terminal=False)
+    table = Table(BAD_NAME, title=BAD_NAME)
+    table.add_row(BAD_NAME)
+    plain.print(BAD_NAME)
+    plain.print(table)
+    monkeypatch.setattr(console, "err", plain)
+    console.tell([BAD_NAME])
+    with pytest.raises(console.typer.Exit), console.plain_errors(ValueError):
+        raise ValueError(BAD_NAME)
+    assert written.getvalue().count("u[/b]7 \\[bold]:cat: \\x1b[2J\\x0d!") == 6
+    assert "\x1b" not in written.getvalue()
+
+
+def test_a_stage_named_like_a_tag_ends_no_progress(terminal):
+    with console.progress_bars() as report:
+        report("[/b] spring", 1, 2)
+    assert "[/b] spring" in console.err.file.getvalue()
 
 
 def test_the_time_left_is_told_from_steps_that_take_minutes(monkeypatch, terminal):

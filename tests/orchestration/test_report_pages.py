@@ -4,7 +4,7 @@ import threading
 from functools import partial
 from http.server import ThreadingHTTPServer
 from urllib.error import HTTPError
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -46,3 +46,11 @@ def test_the_link_on_an_assets_page_opens_the_page(served, monkeypatch):
 def test_nothing_else_is_shown(served, path):
     with pytest.raises(HTTPError, match="404"):
         urlopen(f"{served[1]}/{path}")
+
+
+def test_a_foreign_name_is_refused(served):
+    _, address = served
+    with pytest.raises(HTTPError, match="403"):
+        urlopen(
+            Request(f"{address}/my%20logs/reports/data_docs/index.html", headers={"Host": "evil.example"})
+        )

@@ -94,6 +94,35 @@ def test_a_malformed_request_is_put_aside_with_the_reason(home, name, content, r
     assert look(folder, time.time()).rejected == {}, "and it is not looked at again"
 
 
+@pytest.mark.parametrize("named", ["absolute", "above", "link", "absent"])
+def test_a_request_reads_no_file_outside_of_its_folder(home, tmp_path, named):
+    secret = tmp_path / "shadow"
+    secret.write_text("hidden:x:0\n")
+    folder = DEPLOYMENT.paths(home).requests
+    (folder / "list.csv").symlink_to(secret)
+    names = {"absolute": str(secret), "link": "list.csv", "absent": str(tmp_path / "no such file")}
+    asked = {"customers": names.get(named) or os.path.relpath(secret, folder), "as_of": "2026-03-03"}
+    put(home, text=json.dumps(asked), customers=None)
+    found = look(folder, time.time() + 60)
+    assert found.ready == {} and "lies outside of" in found.rejected["spring.json"]
+    assert "hidden" not in (folder / "rejected" / "spring.reason.txt").read_text()
+
+
+def test_a_request_that_is_a_link_outside_is_refused(home, tmp_path):
+    put(home)
+    folder = DEPLOYMENT.paths(home).requests
+    moved = (folder / "spring.json").rename(tmp_path / "elsewhere.json")
+    (folder / "spring.json").symlink_to(moved)
+    assert "leads out of" in look(folder, time.time()).rejected["spring.json"]
+    assert moved.exists()
+
+
+def test_a_pipe_is_no_request(home):
+    folder = DEPLOYMENT.paths(home).requests
+    os.mkfifo(folder / "pipe.json")
+    assert look(folder, time.time() + 60).rejected == {"pipe.json": "pipe.json is no file"}
+
+
 def test_a_file_that_is_still_coming_is_left_alone(home):
     put(home, "coming", text="{ half", age=SETTLED_SECONDS / 2)
     folder = DEPLOYMENT.paths(home).requests

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from warehouse.landing.limits import UnpackedLimit
 from warehouse.landing.rejection import FileRejected, guarded
 
 #: between the cells of a line, and how they are called
@@ -51,18 +52,13 @@ def is_gzip(content: bytes) -> bool:
     return content[:2] == b"\x1f\x8b"
 
 
-def unpacked(path: Path, content: bytes, limit: int) -> bytes:
-    """The content of a gzip file; FileRejected where it is damaged, or larger than `limit` bytes."""
+def unpacked(path: Path, content: bytes, limit: UnpackedLimit) -> bytes:
+    """The content of a gzip file; FileRejected where it is damaged, or larger than the limit."""
     stream = guarded(path, lambda: pa.CompressedInputStream(pa.BufferReader(content), "gzip"))
     chunks, size = [], 0
-    while chunk := guarded(path, lambda: stream.read(min(_CHUNK, limit + 1))):
+    while chunk := guarded(path, lambda: stream.read(min(_CHUNK, limit.size + 1))):
         chunks.append(chunk)
         size += len(chunk)
-        if size > limit:
-            raise too_large(path, limit)
+        if size > limit.size:
+            raise limit.refusal(path)
     return b"".join(chunks)
-
-
-def too_large(path: Path, limit: int) -> FileRejected:
-    """The refusal of a file with more bytes than `limit`."""
-    return FileRejected(path, f"is larger than {limit / 2**30:.3g} GiB unpacked: split it")

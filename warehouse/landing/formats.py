@@ -1,6 +1,6 @@
 """Opening a landed file by its format: Parquet, CSV (comma, semicolon, tab, bar) or JSON lines, or gzipped.
 
-What a file may cost is bounded before it is parsed: EXPANDED_BYTES once unpacked.
+What a file may cost is bounded before it is parsed (`warehouse.landing.limits`).
 """
 
 from __future__ import annotations
@@ -14,14 +14,13 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
-import pyarrow.parquet as parquet
 
-from warehouse.landing.file_kinds import SEPARATORS, is_gzip, refuse_other_kinds, too_large, unpacked
+from warehouse.landing.file_kinds import SEPARATORS, is_gzip, refuse_other_kinds, unpacked
 from warehouse.landing.json_lines import read_json_lines, read_line_by_line
+from warehouse.landing.limits import FileLimits
+from warehouse.landing.parquet_files import ParquetContent
 from warehouse.landing.rejection import FileRejected, guarded
 
-EXPANDED_BYTES = 2**31  #: of one file, unpacked: what Arrow's text columns can hold
-_BATCH_ROWS = 8_192
 _CHUNK = 2**24
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
@@ -51,8 +50,9 @@ class OpenedFile:
 def contents(path: Path) -> bytes:
     """A file's bytes; FileRejected where it cannot be opened or is too large."""
     try:
-        if path.stat().st_size > EXPANDED_BYTES:
-            raise too_large(path, EXPANDED_BYTES)
+        limit = FileLimits.current().whole
+        if path.stat().st_size > limit.size:
+            raise limit.refusal(path)
         return path.read_bytes()
     except OSError as error:
         raise FileRejected(path, f"cannot be opened ({error})") from error
@@ -64,13 +64,15 @@ def open_file(path: Path, content: bytes) -> OpenedFile:
     text_of_lines = name.endswith((".jsonl", ".ndjson"))
     if not content and not text_of_lines:
         raise FileRejected(path, "cannot be read, perhaps cut short or still being written (it is empty)")
+    limits = FileLimits.current()
     zipped = name.endswith(".gz")
     if zipped or is_gzip(content):
-        content = unpacked(path, content, EXPANDED_BYTES)
+        content = unpacked(path, content, limits.unpacked(len(content)))
         name = name.removesuffix(".gz")
     if name.endswith(".parquet"):
         return open_parquet(path, content)
     _refuse_no_text(path, content)
+    limits.refuse_rows(path, content.count(b"\n") or content.count(b"\r"))
     if name.endswith((".csv", ".tsv")):
         return _open_csv(path, content)
     lines = guarded(path, lambda: read_json_lines(path, content))
@@ -90,21 +92,9 @@ def _refuse_no_text(path: Path, content: bytes) -> None:
 
 
 def open_parquet(path: Path, content: bytes) -> OpenedFile:
-    """A Parquet file, of which no more than EXPANDED_BYTES are read; FileRejected where it is none."""
-    file = guarded(path, lambda: parquet.ParquetFile(pa.BufferReader(content)))
-
-    def read(names: list[str]) -> pa.Table:
-        # In batches: equal values take no room in the file, and may fill the memory once they are read.
-        batches, size = [], 0
-        for batch in file.iter_batches(batch_size=_BATCH_ROWS, columns=names, use_threads=False):
-            size += batch.nbytes
-            if size > EXPANDED_BYTES:
-                raise too_large(path, EXPANDED_BYTES)
-            batches.append(batch)
-        schema = pa.schema([file.schema_arrow.field(name) for name in names])
-        return pa.Table.from_batches(batches, batches[0].schema if batches else schema).select(names)
-
-    return OpenedFile(path, file.schema_arrow.names, read)
+    """A Parquet file; FileRejected where it is none, or too much."""
+    file = ParquetContent(path, content)
+    return OpenedFile(path, file.schema.names, file.read)
 
 
 def _open_csv(path: Path, content: bytes) -> OpenedFile:

@@ -12,13 +12,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json as arrow_json
 
+from warehouse.landing.limits import FileLimits
 from warehouse.landing.rejection import FileRejected
 
+NAMES = 10_000  #: columns of a file
+SURE_CELLS = 2**24  #: that any file may fill: its names are not counted
 NESTING = 64  #: levels; at 100,000 Arrow's reader ends the process
 
 _EXACT = 2**53
 _NO_OBJECT = re.compile(rb"(?:\A(?:\xef\xbb\xbf)?|\n)[ \t\r]*[^{\s]")
-_STRINGS = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+#: in one line: a string that a line break cuts is none, and may hide what Arrow's next block begins with
+_STRINGS = re.compile(rb'"(?:[^"\\\r\n]|\\[^\r\n])*"')
+#: each string of a line whole, with the colon behind it if it is a name
+_NAMES = re.compile(rb'"(?:[^"\\\r\n]++|\\[^\r\n])*+"[ \t]*:?')
+_PIECE = 2**24
 
 
 def read_json_lines(path: Path, content: bytes) -> pa.Table:
@@ -26,6 +33,7 @@ def read_json_lines(path: Path, content: bytes) -> pa.Table:
     if not content.strip():
         return pa.table({})
     _refuse_deep(path, content)
+    _refuse_wide(path, content)
     buffer = pa.py_buffer(content)
     try:
         if _NO_OBJECT.search(content):  # a first line `null` ends the process inside Arrow's reader
@@ -67,6 +75,23 @@ def _refuse_deep(path: Path, content: bytes) -> None:
     """Refuse lines that nest deeper than NESTING: Arrow's reader would end the process."""
     if _depth(content) > NESTING and _depth(_STRINGS.sub(b"", content)) > NESTING:
         raise FileRejected(path, f"nests lists or objects deeper than {NESTING} levels: write flat lines")
+
+
+def _refuse_wide(path: Path, content: bytes) -> None:
+    """Refuse lines with ever new names: a column each, as long as the file, which takes rows x names."""
+    names: set[bytes] = set()
+    rows, cells = content.count(b"\n") + 1, FileLimits.current().whole.size // 8
+    if rows * content.count(b":") <= SURE_CELLS:
+        return
+    for start in range(0, len(content), _PIECE):
+        strings = set(_NAMES.findall(content[start : start + _PIECE]))
+        names.update(text.rstrip(b": \t") for text in strings if text.endswith(b":"))
+        if len(names) > NAMES or len(names) * rows > cells:
+            raise FileRejected(
+                path,
+                f"has more than {min(NAMES, cells // rows):,} names in its {rows:,} lines, each of which "
+                "would be a column: write what differs from line to line as a value",
+            )
 
 
 def _depth(content: bytes) -> int:

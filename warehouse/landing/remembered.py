@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from warehouse.landing.files import record_of
 from warehouse.landing.records import SourceFile
 from warehouse.landing.writing import replace_text
 
@@ -50,7 +50,8 @@ class RememberedFiles:
         former = self.known.get(str(file))
         if former is not None and former[0] == signs:
             return SourceFile(relative, stat.st_size, former[1])
-        record = record_of(file.read_bytes(), relative)
+        with file.open("rb") as opened:  # a piece at a time, however large it is
+            record = SourceFile(relative, stat.st_size, hashlib.file_digest(opened, "sha256").hexdigest())
         if time.time_ns() - max(stat.st_mtime_ns, stat.st_ctime_ns) > SETTLED_NS:
             self.known[str(file)] = (signs, record.sha256)
             self.changed = True

@@ -31,6 +31,7 @@ _OTHER_KINDS = {
     (".txt", ".txt.gz", ".log", ".dat"): "is a text of no known format: call it .csv or .jsonl",
 }
 _VERSIONED = {"_delta_log": "Delta", ".hoodie": "Hudi"}
+LINKS = "HOURFOLD_LINKS"  #: variable with the folders outside to which links may lead, `:` between them
 _UNFINISHED = (".tmp", ".new", ".part", ".partial", ".inprogress", ".crc", ".swp", "~")
 
 
@@ -54,6 +55,7 @@ class StampedFile:
 class FolderWalk:
     """What a walk through a folder meets, each list sorted by path."""
 
+    landing: Path
     files: list[StampedFile]
     unread: list[UnreadFile]
     passed_over: int = 0  #: markers, hidden files, and files that are still being written
@@ -61,10 +63,17 @@ class FolderWalk:
 
 
 def walk(root: Path, days: Collection[str] | None = None) -> FolderWalk:
-    """All files below `root`, links followed; nothing is opened. `days`: without folders of other days."""
-    result = FolderWalk([], [])
+    """All files below `root`, a table's folder; nothing is opened. `days`: without folders of other days.
+
+    Links are followed inside of the landing folder, and to what HOURFOLD_LINKS names: what lies elsewhere was
+    not handed in, whoever could make a link there.
+    """
+    result = FolderWalk(root.parent, [], [])
     if root.is_dir():
-        _enter(root, PathStamp(), None, (), result, days)
+        if why := _leads_out(root, result.landing):
+            result.unread.append(UnreadFile(root, why))
+        else:
+            _enter(root, PathStamp(), None, (), result, days)
     result.files.sort(key=lambda file: file.path)
     result.unread.sort(key=lambda file: file.path)
     return result
@@ -84,6 +93,19 @@ def unknown_kind(name: str) -> str | None:
         if lower.endswith(endings):
             return f"{name} {why}"
     return f"{name} is none of {', '.join(EXTENSIONS)}: give it its format as extension, or move it away"
+
+
+def _leads_out(path: Path, landing: Path) -> str | None:
+    """Why a link is not followed; None where it leads into the landing folder, or where links may lead."""
+    named = os.environ.get(LINKS, "").split(os.pathsep)
+    real = Path(os.path.realpath(path))
+    allowed = [str(landing), *(folder for folder in named if folder)]
+    if any(real.is_relative_to(os.path.realpath(folder)) for folder in allowed):
+        return None
+    return (
+        f"is a link to {real}, outside of the landing folder: put the files here, or name the folder that "
+        f"they may lie in by {LINKS}"
+    )
 
 
 def _enter(
@@ -114,6 +136,8 @@ def _enter(
         path = folder / entry.name
         if hidden(entry.name):
             result.passed_over += 1
+        elif entry.is_symlink() and (why := _leads_out(path, result.landing)):
+            result.unread.append(UnreadFile(path, why))
         elif entry.is_dir():
             try:
                 inner, why = folder_stamp(entry.name, stamp), wrong

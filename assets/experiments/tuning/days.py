@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from assets.experiments.tuning.log_file import load_days
 from assets.experiments.tuning.trial import Day
 from assets.experiments.windows import encode_windows
 from models.progress import Progress
@@ -100,11 +100,8 @@ class LoggedDays:
 
 
 @dataclass(frozen=True)
-class PickledDays:
-    """Histories and hours in memory, pickled before, for a machine without a warehouse.
-
-    Only for files of one's own.
-    """
+class StoredDays:
+    """Histories and hours in a file that `save_days` wrote, for a machine without a warehouse."""
 
     path: Path
 
@@ -113,13 +110,8 @@ class PickledDays:
 
     def __call__(self, shared: Path, own: Path) -> list[Day]:  # noqa: ARG002
         """Read the file."""
-        return [(PastInMemory(log), hours) for log, hours in self._read()]
+        return [(PastInMemory(log), hours) for log, hours in load_days(self.path)]
 
     def history(self, day: int) -> EventLog:
         """See `ReadDays`."""
-        return self._read()[day][0]
-
-    def _read(self) -> list[tuple[EventLog, Sequence[EventLog]]]:
-        with self.path.open("rb") as file:
-            days: list[tuple[EventLog, Sequence[EventLog]]] = pickle.load(file)
-        return days
+        return load_days(self.path)[day][0]

@@ -1,7 +1,7 @@
 """A study on a machine without a warehouse: its days in one file, and the command that runs it there.
 
-    hourfold tune … --export days.pickle                              # where the logs are
-    python -m assets.experiments.tuning.elsewhere days.pickle --out study.json --workers 32
+    hourfold tune … --export days.npz                              # where the logs are
+    python -m assets.experiments.tuning.elsewhere days.npz --out study.json --workers 32
     hourfold tune … --out study.json                                  # records what study.json holds
 
 The second line needs neither DuckDB nor Dagster nor MLflow: this repository, numpy, scipy, torch, pydantic,
@@ -11,7 +11,6 @@ pyarrow; LightGBM for trees, torch_geometric for systems with a graph, Optuna wh
 from __future__ import annotations
 
 import argparse
-import pickle
 import sys
 import time
 from collections.abc import Sequence
@@ -19,11 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from assets.experiments.tuning.days import LoggedDays, PickledDays
+from assets.experiments.tuning.days import LoggedDays, StoredDays
+from assets.experiments.tuning.log_file import LogDays, load_about, save_days
 from assets.experiments.tuning.results import TuningResult
 from assets.experiments.tuning.run import tune
 from assets.experiments.tuning.settings import TuneSettings
-from models.files import replace_file
 from models.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -34,37 +33,29 @@ EVERY_SECONDS = 30.0  #: between two lines of progress
 
 @dataclass(frozen=True)
 class StudyFile:
-    """All that a study needs. Pickled: open only files of one's own."""
+    """What a study needs besides its days, which lie in the same file."""
 
     settings: TuneSettings
     simulated: bool
     data_hash: str
-    #: of each validation day, everything received before it, and its hours
-    days: list[tuple[EventLog, Sequence[EventLog]]]
 
-    def save(self, path: Path) -> None:
-        """Write the file, whole or not at all. The days come first, as `PickledDays` reads them."""
-        about = self.settings.model_dump_json(), self.simulated, self.data_hash
-        with replace_file(path) as fresh, fresh.open("wb") as file:
-            for part in (self.days, about):
-                pickle.dump(part, file, protocol=pickle.HIGHEST_PROTOCOL)
+    def save(self, path: Path, days: LogDays) -> None:
+        """Write the file, whole or not at all."""
+        settings = self.settings.model_dump(mode="json")
+        save_days(path, days, settings=settings, simulated=self.simulated, data_hash=self.data_hash)
 
     @classmethod
     def load(cls, path: Path) -> StudyFile:
-        """Read what `save` wrote.
+        """Read what `save` wrote, without the days.
 
         Raises:
-            ValueError: the file holds days and no study.
+            ValueError: the file is none, or holds days and no study.
         """
-        with path.open("rb") as file:
-            days = pickle.load(file)
-            try:
-                settings, simulated, data_hash = pickle.load(file)
-            except EOFError:
-                raise ValueError(
-                    f"{path}: days without a study; write it by `hourfold tune --export`"
-                ) from None
-        return cls(TuneSettings.model_validate_json(settings), simulated, data_hash, days)
+        about = load_about(path)
+        if "settings" not in about:
+            raise ValueError(f"{path}: days without a study; write it by `hourfold tune --export`")
+        settings = TuneSettings.model_validate(about["settings"])
+        return cls(settings, bool(about["simulated"]), str(about["data_hash"]))
 
 
 def export(
@@ -83,7 +74,7 @@ def export(
     for number, day in enumerate(read.days):
         days.append((read.history(number), read_hours(read.logs, day)))
         progress("days read", number + 1, len(read.days))
-    StudyFile(settings, simulated, data_hash, days).save(path)
+    StudyFile(settings, simulated, data_hash).save(path, days)
 
 
 def run(path: Path, out: Path, workers: int, progress: Progress, **changes: object) -> TuningResult:
@@ -98,14 +89,12 @@ def run(path: Path, out: Path, workers: int, progress: Progress, **changes: obje
     """
     file = StudyFile.load(path)
     settings = TuneSettings.model_validate(file.settings.model_dump() | changes)
-    simulated, data_hash = file.simulated, file.data_hash
-    del file  # the workers read the days themselves
     return tune(
         settings,
-        PickledDays(path),
+        StoredDays(path),
         out,
-        simulated=simulated,
-        data_hash=data_hash,
+        simulated=file.simulated,
+        data_hash=file.data_hash,
         workers=workers,
         progress=progress,
     )

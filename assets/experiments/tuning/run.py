@@ -1,6 +1,6 @@
 """`hourfold tune`: the same number of trials a system, systems or days of trials in parallel, resumable.
 
-The logs come from whatever gives the validation days when called (`LoggedDays`, `PickledDays`), so that a
+The logs come from whatever gives the validation days when called (`LoggedDays`, `StoredDays`), so that a
 study also runs where there is no warehouse.
 """
 

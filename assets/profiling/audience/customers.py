@@ -103,12 +103,13 @@ def _cells(path: Path) -> id_text.IdCells:
     """The column of ids of a file, as text."""
     import pyarrow as pa
 
-    from warehouse.landing.file_kinds import is_gzip, refuse_other_kinds, too_large, unpacked
+    from warehouse.landing.file_kinds import is_gzip, refuse_other_kinds, unpacked
     from warehouse.landing.formats import contents, open_parquet
+    from warehouse.landing.limits import UnpackedLimit
 
     content = contents(path)
     if is_gzip(content):
-        content = unpacked(path, content, LIST_BYTES)
+        content = unpacked(path, content, UnpackedLimit(LIST_BYTES))
     refuse_other_kinds(path, content)
     if content.startswith(b"PAR1"):
         file = open_parquet(path, content)
@@ -121,7 +122,7 @@ def _cells(path: Path) -> id_text.IdCells:
         name = table.column_names[position]
         return id_text.IdCells(_as_text(path, table.column(position), name), name, "Arrow")
     if len(content) > LIST_BYTES:
-        raise too_large(path, LIST_BYTES)
+        raise UnpackedLimit(LIST_BYTES).refusal(path)
     text, encoding = id_text.decoded(path, content)
     if id_json.is_json(path, text):
         return id_json.ids_of_json(path, text, encoding)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from assets.profiling.audience.make import AudienceResult
 
+#: how a text begins that a spreadsheet computes, spaces and signs of full width included
+FORMULA = r"[\s\x00]*[=+\-@＝＋－＠]|[\t\r\n]"
 SUFFIXES = (".parquet", ".csv", ".json", ".html")
 
 
@@ -59,9 +61,10 @@ def write(result: AudienceResult, files: AudienceFiles) -> None:
     from models.files import replace_file
 
     rows = frame(result)
+    of_csv = rows if result.settings.raw_csv else formula_safe(rows)
     writers: list[tuple[Path, Callable[[Path], Any]]] = [
         (files.parquet, lambda path: rows.to_parquet(path, index=False)),
-        (files.csv, lambda path: rows.to_csv(path, index=False)),
+        (files.csv, lambda path: of_csv.to_csv(path, index=False)),
         (files.summary, lambda path: path.write_text(json.dumps(summary(result), indent=1) + "\n")),
         (files.page, lambda path: path.write_text(page(result))),
     ]
@@ -96,6 +99,19 @@ def frame(result: AudienceResult) -> pd.DataFrame:
             audience.similarity[:, rank] if has_column else np.full(count, np.nan, dtype=np.float32)
         )
     return pd.DataFrame(columns)
+
+
+def formula_safe(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows for a spreadsheet: an apostrophe before each text that it would take for a formula."""
+    import pandas as pd
+
+    def safe(column: pd.Series) -> pd.Series:
+        if pd.api.types.is_numeric_dtype(column):
+            return column
+        text = column.astype(str)
+        return text.mask(text.str.match(FORMULA), "'" + text)
+
+    return rows.apply(safe)
 
 
 def lift_frame(result: AudienceResult) -> pd.DataFrame:

@@ -26,6 +26,8 @@ def is_json(path: Path, text: str) -> bool:
         json.loads(start.split("\n", 1)[0])
     except json.JSONDecodeError:
         return start.startswith(("{\n", "[\n"))
+    except RecursionError:  # brackets within brackets: no id begins so
+        return True
     return True
 
 
@@ -44,10 +46,17 @@ def ids_of_json(path: Path, text: str, encoding: str) -> IdCells:
     odd = [value for value in values if not isinstance(value, str | None)]
     if odd:
         raise BadRequest(
-            f"{path} holds {json.dumps(odd[0])[:60]} where an id is expected: write one object a line, such "
+            f"{path} holds {_shown(odd[0])} where an id is expected: write one object a line, such "
             f"as {EXAMPLE}"
         )
     return IdCells(pa.chunked_array([pa.array(values, type=pa.large_string())]), name, form)
+
+
+def _shown(value: Any) -> str:
+    try:
+        return json.dumps(value)[:60]
+    except RecursionError:
+        return "lists within lists"
 
 
 def _values(path: Path, text: str) -> list[Any]:

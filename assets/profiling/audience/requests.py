@@ -17,6 +17,7 @@ from assets.common.faults import BadRequest
 MODELS = ("meta_profile_prior", "meta_profile")
 ModelName = Literal["meta_profile_prior", "meta_profile"]
 HORIZON_DAYS = 90
+REQUEST_BYTES = 2**20
 NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")  #: a request's name is also a folder and a partition
 NAME_RULE = "letters, digits, dots, dashes and underscores, 100 at most, the first a letter or digit"
 
@@ -44,6 +45,11 @@ class AudienceSettings(BaseModel):
         description="days in which a newcomer counts, and that the lift holds back",
     )
     lift: bool = Field(default=True, description="estimate the expected lift")
+    raw_csv: bool = Field(
+        default=False,
+        description="write ids into the CSV as they are; without it, one that a spreadsheet would take for a "
+        "formula gets an apostrophe before it",
+    )
 
     @field_validator("as_of")
     @classmethod
@@ -70,24 +76,47 @@ def day_number(text: str) -> int:
 
 
 def load_request(path: Path) -> AudienceSettings:
-    """The request in a JSON file; the customers' file lies beside it, or where an absolute path says.
+    """The request in a JSON file; the customers' file lies in the same folder.
+
+    Whoever may put a request into the folder may not have it read a file elsewhere: neither by a path nor
+    by a link.
 
     Raises:
-        BadRequest: the name, the JSON or a field does not fit, or there is no file of customers.
+        BadRequest: the name, the JSON or a field does not fit, there is no file of customers, or one of the
+            two lies outside of the folder.
     """
     if not NAME.match(path.stem):
         raise BadRequest(f"{path.name}: the name before .json must be {NAME_RULE}")
+    if not _inside(path.parent, path):
+        raise BadRequest(f"{path.name} is a link that leads out of {path.parent}: put the file itself there")
+    if not path.is_file():
+        raise BadRequest(f"{path.name} is no file")
+    if path.stat().st_size > REQUEST_BYTES:
+        raise BadRequest(f"{path.name} is larger than {REQUEST_BYTES:,} bytes, which no request needs")
     try:
         settings = AudienceSettings.model_validate_json(path.read_text())
     except (ValidationError, UnicodeDecodeError) as error:
         raise BadRequest(f"{path.name}: {_explained(error)}") from error
     customers = path.parent / settings.customers
+    if not _inside(path.parent, customers):  # before it is looked at: whether it is there is not told either
+        raise BadRequest(
+            f"{path.name} names the customers' file {settings.customers}, which lies outside of {path.parent}"
+            ": put the list beside the request and name it without a path"
+        )
     if not customers.is_file():
         raise BadRequest(
             f"{path.name} names the customers' file {settings.customers}, and {customers} is not there: put "
             "it beside the request"
         )
     return settings.model_copy(update={"customers": str(customers)})
+
+
+def _inside(folder: Path, path: Path) -> bool:
+    """Whether a path leads into a folder, links followed; one that nobody can resolve does not."""
+    try:
+        return path.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError, ValueError):  # too long, a circle of links, a NUL
+        return False
 
 
 def _explained(error: Exception) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import pickle
 import signal
 import subprocess
 import sys
@@ -19,7 +18,8 @@ from assets.common.tracking import Tracking
 from assets.common.tuned import FILE, Tuned, TunedSystem, changed, tuned_settings, with_tuned
 from assets.experiments.tuning import study as study_module
 from assets.experiments.tuning.choice import choose, paired_error, summary
-from assets.experiments.tuning.days import PickledDays
+from assets.experiments.tuning.days import StoredDays
+from assets.experiments.tuning.log_file import save_days
 from assets.experiments.tuning.results import TuningResult
 from assets.experiments.tuning.run import tune
 from assets.experiments.tuning.sampling import STARTUP, distribution, draw, value_at
@@ -203,9 +203,9 @@ def settings(**changes):
 
 @pytest.fixture(scope="module")
 def logs(tmp_path_factory):
-    path = tmp_path_factory.mktemp("logs") / "days.pickle"
-    path.write_bytes(pickle.dumps(DAYS))
-    return PickledDays(path)
+    path = tmp_path_factory.mktemp("logs") / "days.npz"
+    save_days(path, DAYS)
+    return StoredDays(path)
 
 
 def run(logs, out, asked=None, **options):
@@ -251,7 +251,7 @@ def test_two_workers_give_the_same_trials_as_one(result, logs, tmp_path):
     assert figures(two)["systems"]["deepfm"]["trials"] == alone, "another system moved its trials"
 
 
-#: A study from a pickle needs none of these; the process of the next test cannot import them.
+#: A study from a file needs none of these; the process of the next test cannot import them.
 WITHOUT_WAREHOUSE = """
 import sys
 from pathlib import Path
@@ -259,9 +259,9 @@ sys.modules.update(dict.fromkeys(("duckdb", "mlflow", "dagster", "pandas", "grea
 from assets.experiments.tuning.results import TuningResult
 from assets.experiments.tuning.run import tune
 from assets.experiments.tuning.settings import TuneSettings
-from assets.experiments.tuning.days import PickledDays
+from assets.experiments.tuning.days import StoredDays
 asked = TuneSettings.model_validate_json(sys.argv[3])
-tune(asked, PickledDays(Path(sys.argv[1])), Path(sys.argv[2]), simulated=True, data_hash="h")
+tune(asked, StoredDays(Path(sys.argv[1])), Path(sys.argv[2]), simulated=True, data_hash="h")
 """
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from dataclasses import replace
 
 import numpy as np
@@ -12,8 +11,9 @@ from assets.common.tuned import Tuned, TunedSystem, tuned_settings
 from assets.experiments.frame import Finished
 from assets.experiments.tuning import independent
 from assets.experiments.tuning.choice import paired_error
-from assets.experiments.tuning.days import PickledDays
+from assets.experiments.tuning.days import StoredDays
 from assets.experiments.tuning.independent import DayUnit, tried, units_left
+from assets.experiments.tuning.log_file import save_days
 from assets.experiments.tuning.run import tune
 from assets.experiments.tuning.sampling import point
 from assets.experiments.tuning.settings import TuneSettings
@@ -48,9 +48,9 @@ def asked(**changes):
 
 
 def saved(folder, days):
-    path = folder / "days.pickle"
-    path.write_bytes(pickle.dumps(days))
-    return PickledDays(path)
+    path = folder / "days.npz"
+    save_days(path, days)
+    return StoredDays(path)
 
 
 @pytest.fixture(scope="module")

@@ -140,6 +140,20 @@ def test_the_files_hold_the_same_audience(tmp_path):
     assert lift["reached"].iloc[-1] == 1.0 and lift["lift"].iloc[-1] == 1.0
 
 
+def test_the_csv_holds_no_formula_unless_raw_is_asked_for(tmp_path):
+    ids = ["+cmd|' /C calc'!A0", "=1+1", "-7", "@SUM(A1)", " =1", "\t=1", "＝1", "a=1", "007"]
+    path = listed(tmp_path, brand_customers(BRAND))
+    result = made(tmp_path, asked(path, lift=False))
+    result = replace(result, user_ids=np.array([*ids, *result.user_ids[len(ids) :]]))
+    files = AudienceFiles.at(tmp_path / "out")
+    write(result, files)
+    cells = pd.read_csv(files.csv, dtype=str)["user_id"][: len(ids)].tolist()
+    assert cells == [*(f"'{one}" for one in ids[:-2]), "a=1", "007"]
+    assert pd.read_parquet(files.parquet)["user_id"][: len(ids)].tolist() == ids
+    write(replace(result, settings=asked(path, lift=False, raw_csv=True)), files)
+    assert pd.read_csv(files.csv, dtype=str)["user_id"][: len(ids)].tolist() == ids
+
+
 def test_the_list_itself_is_never_written_over(tmp_path):
     path = listed(tmp_path, ["u00001"], "brand.csv")
     for out in ("brand", "brand.html", "brand.parquet"):

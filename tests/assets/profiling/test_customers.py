@@ -114,6 +114,8 @@ def test_ids_that_look_like_something_else(tmp_path, content, ids):
         ("cents.parquet", pa.table({"user_id": pa.array([7.5]).cast(pa.decimal128(5, 2))}), "write the ids"),
         ("flag.parquet", pa.table({"user_id": [True]}), "bool: write the ids as text"),
         ("list.jsonl", '{"user_id": [7]}\n', "an id is expected"),
+        ("deep.csv", "[" * 100_000 + "]" * 100_000, "no JSON"),
+        ("deep.jsonl", '{"user_id": ' + "[" * 900 + "]" * 900 + "}\n", "an id is expected|no JSON"),
         ("half.jsonl", '{"user_id": 7}\n{"user_id":\n', "line 2 is no JSON"),
         (
             "wide.parquet",

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from warehouse.landing import formats, json_lines
+from warehouse.landing import formats, json_lines, limits
 from warehouse.landing.contract import EXPOSURES, USERS
 from warehouse.landing.files import FileRejected, read_file
 
@@ -128,8 +128,9 @@ def test_gzip_under_a_plain_name_is_read(tmp_path):
 
 
 def test_a_file_that_unpacks_beyond_the_limit_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(formats, "EXPANDED_BYTES", 2**20)
-    with pytest.raises(FileRejected, match=r"larger than 0\.000977 GiB unpacked: split it"):
+    monkeypatch.setenv("HOURFOLD_FILE_GIB", str(2**-10))
+    words = r"larger than 0\.000977 GiB unpacked, with [\d,]+ bytes on the disk: split it.*HOURFOLD_FILE_GIB"
+    with pytest.raises(FileRejected, match=words):
         rows_of(tmp_path / "a.csv.gz", gzip.compress(b"user_id\n" + b"7\n" * 2**20))
     with pytest.raises(FileRejected, match="split it"):
         rows_of(tmp_path / "a.csv", b"user_id\n" + b"7\n" * 2**20)
@@ -139,12 +140,83 @@ def test_a_file_that_unpacks_beyond_the_limit_is_refused(tmp_path, monkeypatch):
         read_file(tmp_path / "a.parquet", USERS, "a")
 
 
+def repeated(path, text, rows, **options):
+    """A Parquet file with one text in all rows."""
+    column = pa.DictionaryArray.from_arrays(pa.array(np.zeros(rows, np.int32)), [text])
+    parquet.write_table(pa.table({"user_id": column}), path, compression="gzip", **options)
+    assert path.stat().st_size < 200_000
+    return path
+
+
+@pytest.mark.parametrize(("length", "rows"), [(2**22, 1_000), (300, 2_000_000)])
+def test_a_small_parquet_file_of_gigabytes_is_refused_in_little_memory(tmp_path, length, rows):
+    path = repeated(tmp_path / "a.parquet", "x" * length, rows, store_schema=False)
+    pool = pa.default_memory_pool()
+    before = max(pool.max_memory(), 2**28 + 2**26)
+    with pytest.raises(FileRejected, match=r"0\.25 GiB unpacked.*raise HOURFOLD_FILE_EXPANSION"):
+        read_file(path, USERS, "a")
+    assert pool.max_memory() <= before, "the text was written out"
+
+
+def test_gigabytes_of_zeros_in_a_gzip_file_are_refused_in_little_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr(limits, "ALWAYS_BYTES", 2**22)
+    content = gzip.compress(b"user_id\n" + b"0\n" * 2**23)
+    with pytest.raises(FileRejected, match="HOURFOLD_FILE_EXPANSION"):
+        rows_of(tmp_path / "a.csv.gz", content)
+    monkeypatch.setenv("HOURFOLD_FILE_EXPANSION", "2000")
+    assert len(rows_of(tmp_path / "a.csv.gz", content).columns) == 2**23
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.csv.gz", "a.jsonl", "a.parquet"])
+def test_a_file_of_more_rows_than_the_limit_is_refused_by_number(tmp_path, monkeypatch, name):
+    rows = 1_000
+    text = "user_id\n" + "7\n" * rows if "csv" in name else '{"user_id": 7}\n' * (rows + 1)
+    content = gzip.compress(text.encode()) if name.endswith(".gz") else text.encode()
+    if name == "a.parquet":
+        parquet.write_table(pa.table({"user_id": ["7"] * (rows + 1)}), tmp_path / name)
+        content = (tmp_path / name).read_bytes()
+    assert len(rows_of(tmp_path / name, content).columns) >= rows
+    monkeypatch.setenv("HOURFOLD_FILE_ROWS", str(rows))
+    with pytest.raises(FileRejected, match=r"has 1,001 rows, more than 1,000.*HOURFOLD_FILE_ROWS") as caught:
+        rows_of(tmp_path / name, content)
+    assert str(tmp_path / name) in str(caught.value)
+
+
+def test_a_limit_that_is_none_is_called_by_its_variable(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOURFOLD_FILE_ROWS", "many")
+    with pytest.raises(ValueError, match="HOURFOLD_FILE_ROWS is 'many'"):
+        rows_of(tmp_path / "a.csv", "user_id\n7\n")
+
+
+def test_text_of_parquet_is_read_in_the_type_it_has(tmp_path):
+    values = ["a", None, "b" * 1_000, "a"]
+    types = [pa.string(), pa.large_string(), pa.dictionary(pa.int8(), pa.string()), pa.binary()]
+    for kind in types:
+        path = tmp_path / "a.parquet"
+        parquet.write_table(pa.table({"user_id": pa.array(values, pa.string()).cast(kind)}), path)
+        assert read_file(path, USERS, "a").columns["user_id"].to_pylist() == values
+        column = formats.open_parquet(path, path.read_bytes()).read(["user_id"])["user_id"]
+        assert column.type == kind or pa.types.is_dictionary(kind)
+
+
+def test_lines_with_ever_new_names_are_refused_before_they_are_columns(tmp_path):
+    lines = ("{" + ",".join(f'"k{line}_{n}": 1' for n in range(500)) + "}\n" for line in range(300))
+    with pytest.raises(FileRejected, match=r"more than 10,000 names in its 301 lines"):
+        rows_of(tmp_path / "a.jsonl", "".join(lines))
+
+
+def test_many_lines_with_colons_in_texts_are_no_names(tmp_path):
+    lines = "".join(f'{{"user_id": "\\"u{n}\\": x", "age": "a{n}:"}}\n' for n in range(11_000))
+    assert len(rows_of(tmp_path / "a.jsonl", lines).columns) == 11_000
+
+
 @pytest.mark.parametrize(
     "deep",
     [
         "[" * 100_000 + "]" * 100_000,
         '{"a":' * 100_000 + "1" + "}" * 100_000,
         '"]]]]"' + "," + "[\n" * 100_000,
+        '"' + "x" * 2**20 + '\n{"user_id": "q", "b": ' + "[" * 100_000 + '"',
     ],
 )
 def test_deep_json_is_refused_before_it_ends_the_process(tmp_path, deep):

@@ -210,6 +210,31 @@ def test_links_are_followed_and_circles_named(tmp_path):
     ]
 
 
+def test_a_link_that_leads_out_of_the_landing_folder_is_not_read(tmp_path, monkeypatch):
+    secret, landing = tmp_path / "elsewhere", tmp_path / "landing"
+    touch(secret, "date=2026-05-01/hour=9/a.csv", "b.csv")
+    table = landing / "exposures"
+    table.mkdir(parents=True)
+    (table / "date=2026-05-01").symlink_to(secret / "date=2026-05-01")
+    (table / "date=2026-05-02.csv").symlink_to(secret / "b.csv")
+    (landing / "users").symlink_to(secret)
+    listed = layout.listing(landing, EXPOSURES)
+    assert listed.files == {} and [file.path.name for file in listed.unread] == [
+        "date=2026-05-01",
+        "date=2026-05-02.csv",
+    ]
+    assert all("outside of the landing folder" in file.why for file in listed.unread)
+    (whole,) = layout.listing(landing, USERS).unread
+    assert "outside of the landing folder" in whole.why
+    (tmp_path / "way in").symlink_to(landing)
+    touch(landing, "items/b.csv")
+    assert list(layout.listing(tmp_path / "way in", table_contract("items")).files) == ["b.csv"], (
+        "the folder itself may be one"
+    )
+    monkeypatch.setenv("HOURFOLD_LINKS", f"{tmp_path / 'other'}:{secret}")
+    assert set(layout.listing(landing, EXPOSURES).files) > {"2026-05-01-09:00"}
+
+
 def test_folders_and_files_that_are_no_table_are_named_with_the_nearest(tmp_path):
     touch(tmp_path, "exposures/date=2026-05-01/a.csv", "exposure/a.csv", "Users/a.csv", "items.csv")
     touch(tmp_path, "source.json", "README.md", ".git/x", "zebra/a.csv", "notes.xlsx", "item-s/a.csv")

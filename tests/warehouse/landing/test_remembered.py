@@ -32,7 +32,7 @@ def test_a_file_is_read_once_and_again_when_it_changed(file, tmp_path, monkeypat
     plain = reading.fingerprints(landing, DESCRIPTION, "users")
     assert _hashes(landing, store) == plain
     with monkeypatch.context() as patch:
-        patch.setattr(remembered, "record_of", lambda *_: pytest.fail("it was read"))
+        patch.setattr(remembered.hashlib, "file_digest", lambda *_: pytest.fail("it was read"))
         assert _hashes(landing, store) == plain
     stat = file.stat()
     file.write_text("user_id\n2\n")  # as long as before, and the time of writing put back
