@@ -26,6 +26,7 @@ from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.pool import NullPool
 
 from orchestration import event_log_expiry
+from orchestration.waiting import WaitingClaims
 from warehouse.home import sqlite_uri
 
 OPEN_SHARDS = 8  #: runs whose files stay open; each run has one, and there is an index of all
@@ -33,11 +34,12 @@ BUSY_SECONDS = 60  #: how long to wait for another process that writes, as Dagst
 FOLD_SECONDS = 2  #: how long for others who read, when a write-ahead log is folded in
 
 
-class OpenSqliteEventLog(SqliteEventLogStorage):
+class OpenSqliteEventLog(WaitingClaims, SqliteEventLogStorage):
     """`SqliteEventLogStorage` under DAGSTER_HOME, where the default instance keeps it."""
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
         self._connections: OrderedDict[str, Connection] = OrderedDict()
+        self._told = {}
         self._present: set[str] = set()  #: tables and columns that are known to be in the index
         self._empty: bytes | None = None  #: the file of a run without events
         super().__init__(base_dir, inst_data)

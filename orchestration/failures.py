@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import dagster as dg
+from dagster._core.events import JobFailureData, RunFailureReason
 
 from orchestration.spans import shortened
 
@@ -24,6 +25,15 @@ def what_failed(events: Sequence[dg.DagsterEvent]) -> str:
         if _is_failed_check(event, blocking=True) and event.step_key not in reasons
     ]
     return shortened([*checks, *reasons.values()])
+
+
+def interrupted(events: Sequence[dg.DagsterEvent]) -> bool:
+    """Whether a run ended because somebody interrupted its process."""
+    ends = [event.event_specific_data for event in events]
+    return any(
+        isinstance(end, JobFailureData) and end.failure_reason == RunFailureReason.UNEXPECTED_TERMINATION
+        for end in ends
+    )
 
 
 def failed_checks(events: Sequence[dg.DagsterEvent]) -> list[str]:

@@ -22,6 +22,7 @@ from dagster._serdes import ConfigurableClassData
 from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.pool import NullPool
 
+from orchestration.living import FOLDER, Living, LivingRuns
 from orchestration.page_guard import guard_dagster
 from warehouse.home import sqlite_uri
 
@@ -37,7 +38,7 @@ for _module in (sqlite_run_storage, sqlite_event_log, sqlite_schedule_storage):
 guard_dagster()
 
 
-class HomeRunStorage(sqlite_run_storage.SqliteRunStorage):
+class HomeRunStorage(LivingRuns, sqlite_run_storage.SqliteRunStorage):
     """`SqliteRunStorage` under DAGSTER_HOME, where the default instance keeps it."""
 
     @classmethod
@@ -50,7 +51,11 @@ class HomeRunStorage(sqlite_run_storage.SqliteRunStorage):
         cls, inst_data: ConfigurableClassData | None, config_value: Any
     ) -> HomeRunStorage:
         """The runs of the home that DAGSTER_HOME names."""
-        return cls.from_local(os.path.join(os.environ["DAGSTER_HOME"], "history"), inst_data, **config_value)
+        folder = os.path.join(os.environ["DAGSTER_HOME"], "history")
+        storage = cls.from_local(folder, inst_data, **config_value)
+        assert isinstance(storage, HomeRunStorage)
+        storage.living = Living(Path(folder) / FOLDER)
+        return storage
 
     @cached_property
     def _engine(self) -> Engine:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import importlib
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,9 +20,12 @@ from assets.common.resources import ProgressReport
 from assets.profiling.few_shot_job import REQUESTS
 from models.progress import Progress
 from orchestration.build import build
-from orchestration.failures import failed_checks, what_failed
+from orchestration.failures import failed_checks, interrupted, what_failed
+from orchestration.reaping import reap
 from orchestration.settings import prepare_home
 from warehouse.home import Deployment, Home
+
+_log = logging.getLogger("hourfold")
 
 
 class RunFailed(RuntimeError):
@@ -64,6 +68,8 @@ class Session:
         self._progress = ProgressReport(progress)
         self._definitions = build(self.home, deployment, self._progress).definitions
         self._instance = dg.DagsterInstance.from_config(str(self.home.dagster))
+        for text in reap(self._instance).lines():
+            _log.warning(text)
         self.spent.orchestration += time.perf_counter() - start
 
     def __enter__(self) -> Session:
@@ -95,7 +101,7 @@ class Session:
 
         Without `first` these must be assets without partitions. `tags` are further tags of the run, `config`
         what the launchpad would be told, by asset. Returns what failed checks said that stop nothing. Raises
-        RunFailed with what the run's failed steps and checks said.
+        RunFailed with what the run's failed steps and checks said, KeyboardInterrupt if it was interrupted.
         """
         before, start = sum(self._progress.seconds.values()), time.perf_counter()
         in_range = last is not None and last != first
@@ -118,6 +124,9 @@ class Session:
         self.spent.work = dict(self._progress.seconds)
         self.spent.runs += 1
         if not result.success:
+            self._instance.event_log_storage.free_concurrency_slots_for_run(result.run_id)
+            if interrupted(result.all_events):  # Ctrl-C is of the command, and not of this run alone
+                raise KeyboardInterrupt
             raise RunFailed(
                 what_failed(result.all_events) or f"run {result.run_id} failed: see it in Dagster"
             )

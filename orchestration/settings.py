@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 from importlib import resources
 from urllib.parse import quote
 
 from assets.common.mlflow_store import ARTIFACTS, re_root, team_uri
+from models.files import replace_file
 from orchestration.pointers import checkout, point_to, shows
 from warehouse.home import Home
 
 STORAGE = "orchestration.instance_storage"  #: what escapes a home's path, as dagster.yaml names it
+#: SHA-256, first twelve digits, of each `dagster.yaml` that an earlier version wrote: it was not edited.
+FORMER = frozenset(
+    ("e3617d981737", "b861b7fda7f3", "fb757d6fc34d", "d8516564fa6d", "5277c5d16fae", "cfcc5fed02cd")
+)
 
 _log = logging.getLogger("hourfold")
 
@@ -19,17 +25,18 @@ _log = logging.getLogger("hourfold")
 def prepare_home(home: Home | None = None) -> Home:
     """Create what Dagster and MLflow need under `home` (default: this process's), and point there.
 
-    An existing `dagster.yaml` is kept, so that it can be edited. Child processes (`dagster dev`, `mlflow
-    server`) inherit HOURFOLD_HOME and DAGSTER_HOME and therefore show the same state. What MLflow stored of
-    the place where the home was before is rewritten. The plain commands in the root are pointed at the root's
-    own home, `var/`; another home is theirs only after `make setup` with HOURFOLD_HOME.
+    A `dagster.yaml` that was edited is kept; one as an earlier version wrote it is replaced. Child processes
+    (`dagster dev`, `mlflow server`) inherit HOURFOLD_HOME and DAGSTER_HOME and therefore show the same state.
+    What MLflow stored of the place where the home was before is rewritten. The plain commands in the root are
+    pointed at the root's own home, `var/`; another home is theirs only after `make setup` with HOURFOLD_HOME.
     """
     home = home or Home.current()
     home.dagster.mkdir(parents=True, exist_ok=True)
     (home.mlflow / ARTIFACTS).mkdir(parents=True, exist_ok=True)
     settings = home.dagster / "dagster.yaml"
-    if not settings.exists():
-        settings.write_text((resources.files("orchestration") / "dagster.yaml").read_text())
+    if not settings.exists() or hashlib.sha256(settings.read_bytes()).hexdigest()[:12] in FORMER:
+        with replace_file(settings) as temporary:
+            temporary.write_text((resources.files("orchestration") / "dagster.yaml").read_text())
     elif quote(str(home.root)) != str(home.root) and STORAGE not in settings.read_text():
         _log.warning(
             "%s names no %s, so Dagster cannot use such a path: take the storages over from %s",

@@ -19,6 +19,7 @@ from assets.ranking.states import States
 from orchestration.jobs import HOURLY, LOGS, RANKING
 from orchestration.landed_hours import DIMENSIONS, HOURLY_TABLES, LandedHours, landed_hours
 from orchestration.ranking_due import RankingDue, ranking_due
+from orchestration.reaping import end_dead
 from warehouse.landing import layout
 from warehouse.landing.contract import RANKING_TABLES
 from warehouse.landing.service_time import HOUR_MS
@@ -146,12 +147,15 @@ def hour_folder(home: HomeResource, table: str, hour: str) -> Path:
 
 
 def unfinished(instance: dg.DagsterInstance, *jobs: str) -> str | None:
-    """An unfinished run of these jobs (default: those of hours), in words; None if there is none."""
+    """An unfinished run of these jobs (default: those of hours), in words; None if there is none.
+
+    One whose process is gone is ended, and is none.
+    """
     wanted = jobs or (HOURLY, LOGS, RANKING)
     records = instance.get_run_records(dg.RunsFilter(statuses=_UNFINISHED), limit=100)
     for record in records:
         young = time.time() - record.create_timestamp.timestamp() < LONGEST_RUN_SECONDS
-        if record.dagster_run.job_name in wanted and young:
+        if record.dagster_run.job_name in wanted and young and not end_dead(instance, record):
             run = record.dagster_run
             return f"run {run.run_id} of {run.job_name} ({run.status.value.lower()})"
     return None

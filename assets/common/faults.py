@@ -10,6 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from assets.common.stores import StoreFault, causes, store_fault, store_trouble
+from warehouse.home import Home
+
 if TYPE_CHECKING:
     import dagster as dg
 
@@ -58,12 +61,8 @@ _OTHERWISE = (
 
 def is_transient(error: BaseException) -> bool:
     """Whether waiting mends it: a DuckDB file held by another process, or a busy SQLite database."""
-    seen: BaseException | None = error
-    while seen is not None:
-        if type(seen).__name__ == "WarehouseBusy" or "database is locked" in str(seen):
-            return True
-        seen = seen.__cause__ or seen.__context__
-    return False
+    busy = any(type(cause).__name__ == "WarehouseBusy" for cause in causes(error))
+    return busy or store_fault(error) is StoreFault.LOCKED
 
 
 def remedy(error: BaseException) -> str:
@@ -88,9 +87,10 @@ def retried_or_explained(context: dg.AssetExecutionContext) -> Iterator[None]:
                 f"{where}: {error}. Another process holds the file; trying again in {wait:.0f} s."
             )
             raise dg.RetryRequested(max_retries=MOST_RETRIES, seconds_to_wait=wait) from error
+        advice = store_trouble(error, Home.current()) or remedy(error)
         raise dg.Failure(
-            description=f"{where}: {type(error).__name__}: {error}\nWhat to do: {remedy(error)}",
-            metadata={"what to do": remedy(error), "partition": where},
+            description=f"{where}: {type(error).__name__}: {error}\nWhat to do: {advice}",
+            metadata={"what to do": advice, "partition": where},
             allow_retries=False,
         ) from error
 

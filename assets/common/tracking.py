@@ -133,10 +133,10 @@ class Tracking:
         return known.run_id
 
     def _found_or_made(self, record: RunRecord) -> tuple[KnownRun, list[Any]]:
-        """The run of this identity, and the parameters that it lacks."""
+        """The run of this identity, and the parameters that it lacks: all, or those that a kill left out."""
         from mlflow.entities import Param
 
-        run, params = self.find(record), []
+        run = self.find(record)
         if run is None:
             about = {name: value for name, value in self._about(record).items() if len(value) <= LONGEST_TAG}
             tags = {KEY: self.key(record), **about}
@@ -145,9 +145,10 @@ class Tracking:
             run = self.client.create_run(
                 self.experiment, start_time=started, tags=tags, run_name=self.name_of(record)
             )
-            values = {"seed": str(record.seed), "system": record.system, "source": self.source}
-            params = [Param(name, value[:6000]) for name, value in (values | dict(record.settings)).items()]
-        return KnownRun.of(run), params
+        values = {"seed": str(record.seed), "system": record.system, "source": self.source}
+        values |= dict(record.settings)
+        lacking = [name for name in values if name not in run.data.params]
+        return KnownRun.of(run), [Param(name, values[name][:6000]) for name in lacking]
 
     def _write(self, known: KnownRun, record: RunRecord, params: Sequence[Any]) -> None:
         """All of `record` that the run does not carry yet."""

@@ -30,7 +30,7 @@ def beginning(states: States, day: str, settings: LongTermSettings, seed: int) -
     from models.ranking.lsttm.long_term_start import why_cold
     from models.ranking.lsttm.long_term_state import LongTermState
 
-    folders = states.long_term(day).parent.glob("*-*-*")
+    folders = states.long_term(day).parent.glob("[0-9]*-*-*")
     earlier = sorted((folder.name for folder in folders if folder.name < day), reverse=True)
     for name in earlier:
         folder = states.long_term(name)
@@ -79,7 +79,9 @@ def open_long_term_days(states: States, day: str, days: int | None, zone_offset_
 
     last = date.fromisoformat(day)
     if days is None:
-        names = [folder.name for folder in states.long_term(day).parent.glob("*-*-*") if folder.name < day]
+        names = [
+            folder.name for folder in states.long_term(day).parent.glob("[0-9]*-*-*") if folder.name < day
+        ]
         days = (last - date.fromisoformat(min(names, default=day))).days
     window = [(last - timedelta(days=before)).isoformat() for before in range(days, -1, -1)]
     folders = [(name, states.long_term(name)) for name in window]

@@ -112,11 +112,12 @@ class Census:
         return self._judged("plots", self.home.reports, entries)
 
     def _leftovers(self) -> Kind:
-        from assets.upkeep.leftovers import leftovers
+        from assets.upkeep.leftovers import half_made, leftovers
 
         kind = Kind("leftovers of killed runs", self.home.root)
-        roots = (self.home.models, self.home.instances, self.home.heatmaps, self.home.reports)
-        kind.due = [Entry("", path) for path in leftovers(roots, LEFTOVERS)]
+        folders = (self.home.models, self.home.instances, self.home.heatmaps, self.home.reports)
+        left = leftovers((*folders, self.home.requests), LEFTOVERS) + half_made(self.home.warehouse)
+        kind.due = [Entry("", path) for path in left]
         return kind
 
     def _models(self, kind: str) -> list[Path]:

@@ -21,6 +21,11 @@ def leftovers(roots: Iterable[Path], patterns: Sequence[str]) -> list[Path]:
     return sorted(path for root in roots for path in _temporary(root, patterns) if _left(path))
 
 
+def half_made(warehouse: Path) -> list[Path]:
+    """Indices of ids beside a warehouse's file that were never finished, unchanged for a day."""
+    return sorted(path for path in warehouse.parent.glob(f"{warehouse.name}*.part") if _left(path))
+
+
 def _temporary(root: Path, patterns: Sequence[str]) -> Iterator[Path]:
     for folder, folders, files in os.walk(root):
         named = [name for name in (*folders, *files) if any(fnmatch(name, each) for each in patterns)]

@@ -110,12 +110,21 @@ def progress_bars() -> Iterator[Progress]:
 
 @contextmanager
 def plain_errors(*kinds: type[Exception]) -> Iterator[None]:
-    """Turn the expected errors of a command into one message and exit code 1; others keep their traceback."""
+    """Turn a command's expected errors, and those of the home's stores, into one message and exit code 1.
+
+    Others keep their traceback.
+    """
     try:
         yield
-    except kinds as error:
+    except Exception as error:
+        from assets.common.stores import store_trouble
+        from warehouse.home import Home
+
+        told = store_trouble(error, Home.current())
+        if told is None and not isinstance(error, kinds):
+            raise
         err.print(type(error).__name__, style="bold red", end="")
-        err.print(f": {error}")
+        err.print(f": {told or error}")
         raise typer.Exit(1) from error
 
 

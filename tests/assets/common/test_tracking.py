@@ -7,7 +7,7 @@ import pytest
 
 from assets.common import model_registry
 from assets.common.links import mlflow_link
-from assets.common.tracking import EXPERIMENT, RunRecord, Tracking
+from assets.common.tracking import EXPERIMENT, KEY, RunRecord, Tracking
 from assets.ranking.states import StateRecord
 from assets.ranking.tracking import record_day, record_served, record_training
 
@@ -221,3 +221,16 @@ def test_a_served_day_has_pooled_figures_and_curves_and_its_training_tells_them(
     )
     with pytest.raises(ValueError, match="2026-03-05"):
         record_day(tracking, base, "2026-03-05", by_hour={"auc": 0.5})
+
+
+def test_a_run_that_a_kill_left_without_parameters_is_repaired_when_it_is_met_again(tracking):
+    record, wanted = _record(kind="killed"), {"rate": "0.1", "layers": "[64, 32]", "seed": "0"}
+    # As a kill between the two calls leaves it on a server: made, and nothing more.
+    tags = {KEY: tracking.key(record), "kind": "killed"}
+    tracking.client.create_run(tracking.experiment, tags=tags)
+    (left,) = _runs(tracking, "killed")
+    assert not left.data.params
+    assert tracking.record(record) == left.info.run_id
+    (mended,) = _runs(tracking, "killed")
+    assert mended.data.params == wanted | {"system": "deepfm", "source": "simulator"}
+    assert mended.info.status == "FINISHED"

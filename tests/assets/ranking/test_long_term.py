@@ -11,7 +11,7 @@ import pytest
 from assets.common.resources import ProgressReport
 from assets.ranking.long_term_graph import trained
 from assets.ranking.long_term_reading import beginning, open_long_term_days, read_clicks
-from assets.ranking.states import States
+from assets.ranking.states import StateRecord, States
 from models.ranking.lsttm.long_term_state import LongTermState
 from models.ranking.registry import long_term_settings
 from tests.deployed import BASE, DAY
@@ -95,3 +95,12 @@ def store(states, day):
     record = StateRecord(system="long_term_graph", partition=day, seed=0, settings={}, git_revision="")
     with states.write(states.long_term(day), record) as path:
         train_long_term(random_log(1), TINY, seed=0).save(path)
+
+
+def test_what_a_killed_run_left_is_no_graph_to_begin_from(tmp_path):
+    states = States(tmp_path)
+    left = states.long_term(f".{BASE}.4194304.tmp")
+    left.mkdir(parents=True)
+    record = StateRecord(system="long_term", partition=BASE, seed=0, settings={}, git_revision="r")
+    (left / "state.json").write_text(record.model_dump_json())
+    assert beginning(states, DAY, TINY, 0).about == "nothing: no earlier day is finished"

@@ -233,3 +233,14 @@ def test_a_state_of_an_earlier_version_without_hashes_of_files_is_checked_too(st
     (folder / "ranker").write_text("other")
     with pytest.raises(DamagedState, match="one of its files"):
         states.checked(folder)
+
+
+@pytest.mark.parametrize("left", [f".{DAY}.4194304.tmp", f".{DAY}.4194304.old"])
+def test_what_a_killed_run_left_is_no_base(states, left):
+    _base(states, "2026-03-04")
+    _base(states, DAY)
+    states.daily(SYSTEM, DAY).rename(states.daily(SYSTEM, left))
+    assert states.newest_base(SYSTEM, "2026-03-06").partition == "2026-03-04"
+    shutil.rmtree(states.daily(SYSTEM, "2026-03-04"))
+    with pytest.raises(NoBaseModel):
+        states.newest_base(SYSTEM, "2026-03-06")

@@ -229,9 +229,12 @@ def test_leftovers_of_killed_runs_go_after_a_day(tmp_path):
         (folder / "part").write_text("half")
     for folder in (old, alive):
         os.utime(folder, (1, 1))
+    index = home.paths.warehouse.with_name(f"{home.paths.warehouse.name}.ids.0123.part")
+    index.write_text("half")
+    os.utime(index, (1, 1))
     outcome = clean(home)
-    assert outcome.freed["leftovers of killed runs"][0] == 1
-    assert not old.exists() and young.exists() and alive.exists()
+    assert outcome.freed["leftovers of killed runs"][0] == 2
+    assert not old.exists() and not index.exists() and young.exists() and alive.exists()
 
 
 def test_settings_of_keeping_are_read_from_the_home(tmp_path):
