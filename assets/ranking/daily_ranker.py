@@ -12,7 +12,6 @@ from assets.common.links import mlflow_links
 from assets.common.partitions import WINDOW, Partitions
 from assets.common.resources import HomeResource, ProgressReport, TrackingResource, WarehouseResource
 from assets.common.timings import Timings
-from assets.ranking.served_version import write_model
 from assets.ranking.states import States
 from assets.ranking.system_training import SystemTraining, rows_of, train_systems
 from assets.ranking.tracking import record_training
@@ -149,6 +148,8 @@ def register(
 
     `context` names the context columns of exposures, which the version's signature has.
     """
+    from assets.ranking.served_version import write_model
+
     folder = states.daily(system, day)
     write_model(folder, context)
     record = states.finished(folder)

@@ -120,11 +120,11 @@ def plain_errors(*kinds: type[Exception]) -> Iterator[None]:
         from assets.common.stores import store_trouble
         from warehouse.home import Home
 
-        told = store_trouble(error, Home.current())
-        if told is None and not isinstance(error, kinds):
+        trouble = store_trouble(error, Home.current())
+        if trouble is None and not isinstance(error, kinds):
             raise
         err.print(type(error).__name__, style="bold red", end="")
-        err.print(f": {told or error}")
+        err.print(f": {trouble or error}")
         raise typer.Exit(1) from error
 
 
