@@ -60,9 +60,9 @@ def auc_by_hour() -> bool:
     from warehouse.home import Deployment, Home
 
     home = Home.current()
-    plots = sorted(Deployment.load(home).paths(home).reports.glob("auc_by_hour_*.png"))
+    plots = sorted(Deployment.load(home).paths(home).reports.glob("auc_by_hour_*.svg"))
     if plots:
-        shutil.copyfile(plots[-1], IMAGES / "auc-by-hour.png")
+        shutil.copyfile(plots[-1], IMAGES / "auc-by-hour.svg")
     return bool(plots)
 
 
