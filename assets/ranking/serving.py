@@ -130,7 +130,7 @@ class ServedRanker:
             catalogue = ServingCatalogue.read(warehouse, self._deployment, hour, self._context)
         if former is not None and former.adapted == adapted:
             return OpenHour(hour, seen, adapted, former.ranker, catalogue)
-        base, device = self._states.ranker_path(self._folder), self._deployment.device
+        base, device = self._states.checked(self._folder), self._deployment.device
         if adapted is None:
             return OpenHour(hour, seen, None, Ranker.load(base, device), catalogue)
         state = self._states.checked(self._states.hourly(adapted.system, adapted.partition))

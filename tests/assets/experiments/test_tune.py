@@ -29,25 +29,15 @@ from assets.experiments.tuning.tracking import record
 from assets.experiments.tuning.trial import Trial
 from docs.pages.tuning import NOTES, gathered, page, picture
 from models.metrics import auc, auc_difference
-from models.ranking.features.event_log import HOUR_MS
 from models.ranking.registry import SYSTEMS
 from models.ranking.training.search_space import Choice, Range
 from orchestration.cli import app
-from tests.models.ranking.toy import START, hour_of, toy_log
+from tests.models.ranking.toy import hour_of, toy_days, toy_log
 from warehouse.home import Deployment, Home
 
 ROOT = Path(__file__).parents[3]
 DEEPFM = SYSTEMS["deepfm"]
 DEFAULTS = {path: value_at(DEEPFM.tiny, path) for path in DEEPFM.space}
-
-
-def toy_days():
-    """Two short days: what was received before hour 20 and hours 20, 21; the same for hour 24."""
-    log = toy_log(hours=26, per_hour=40)
-    return [
-        (log.between(START, START + first * HOUR_MS), [hour_of(log, first), hour_of(log, first + 1)])
-        for first in (20, 24)
-    ]
 
 
 DAYS = toy_days()

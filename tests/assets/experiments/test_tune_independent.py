@@ -20,23 +20,13 @@ from assets.experiments.tuning.settings import TuneSettings
 from assets.experiments.tuning.study import attempt
 from assets.experiments.tuning.workers import GraphUnit
 from docs.pages.tuning import page
-from models.ranking.features.event_log import HOUR_MS
 from models.ranking.registry import SYSTEMS
 from models.ranking.training.search_space import Choice, Range
-from tests.models.ranking.toy import START, hour_of, toy_log
+from tests.models.ranking.toy import toy_days
 from warehouse.home import Home
 
 SPACE = {"rate": Range(0.001, 0.1), "size": Choice((1, 2, 4)), "scale": Range(1.0, 8.0)}
 DEFAULTS = {"rate": 0.01, "size": 2, "scale": 16.0}
-
-
-def toy_days():
-    """Two short days: what was received before hour 20 and hours 20, 21; the same for hour 24."""
-    log = toy_log(hours=26, per_hour=40)
-    return [
-        (log.between(START, START + first * HOUR_MS), [hour_of(log, first), hour_of(log, first + 1)])
-        for first in (20, 24)
-    ]
 
 
 DAYS = toy_days()

@@ -161,3 +161,12 @@ def _more(entities: Entities, rng: np.random.Generator) -> Entities:
         np.concatenate([entities.published_at, np.full(9, START)]),
         np.concatenate([entities.vectors, rng.normal(size=(9, width)).astype(np.float32)]),
     )
+
+
+def toy_days() -> list[tuple[EventLog, list[EventLog]]]:
+    """Two short days: what was received before hour 20 and hours 20, 21; the same for hour 24."""
+    log = toy_log(hours=26, per_hour=40)
+    return [
+        (log.between(START, START + first * HOUR_MS), [hour_of(log, first), hour_of(log, first + 1)])
+        for first in (20, 24)
+    ]
