@@ -1,4 +1,4 @@
-"""What the site needs beyond MkDocs: links into the code, and sections that take whatever pages lie in a folder.
+"""Links into the code, and parts of the menu that take whatever pages lie in a folder: what MkDocs lacks.
 
 Pages are read in the repository as well as on the site. A link that leaves `docs/` gets a copy of its file
 beside the pages (`code/…`), as plain text, so that it leads somewhere in both; one to a file that is not in
@@ -46,7 +46,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     return files
 
 
-def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+def on_page_markdown(markdown: str, page: Page, files: Files, **_: MkDocsConfig) -> str:
     """Lead links that leave `docs/` to the copies."""
 
     def led(match: re.Match[str]) -> str:

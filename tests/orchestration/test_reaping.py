@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import dagster as dg
 import pytest
 from dagster._core.launcher import WorkerStatus
 
+import orchestration
 from orchestration.failures import interrupted
 from orchestration.launcher import HomeRunLauncher
 from orchestration.reaping import living_of, reap
@@ -22,11 +24,17 @@ from orchestration.turns import unfinished
 from tests.orchestration.pool_holder import hourly_logs, run
 from warehouse.home import Home
 
+POSTGRES = Path(orchestration.__file__).parent / "deploy" / "dagster.postgres.yaml"
 FAILED, STARTED = dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.STARTED
 
 
-@pytest.fixture
-def instance(tmp_path):
+@pytest.fixture(params=["sqlite", "postgres"])
+def instance(request, tmp_path, monkeypatch):
+    if request.param == "postgres":
+        database = request.getfixturevalue("postgres").new_database()
+        monkeypatch.setenv("DAGSTER_POSTGRES_URL", database)
+        (tmp_path / "dagster").mkdir()
+        shutil.copy(POSTGRES, tmp_path / "dagster" / "dagster.yaml")
     home = prepare_home(Home(tmp_path))
     with dg.DagsterInstance.from_config(str(home.dagster)) as opened:
         opened.event_log_storage.set_concurrency_slots("duckdb", 1)
