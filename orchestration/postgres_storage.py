@@ -1,8 +1,9 @@
 """Dagster's records in Postgres, as `dagster.postgres.yaml` names them: a team's server beside its database.
 
-Dagster's own storages, which know which runs live and how a step waits for a slot. Which runs live is told by locks
-of files, so every process that executes runs shares the folder of the home; the database says nothing of it.
-The pages' guard is put up here as for SQLite (`instance_storage`). `dagster-postgres` comes with `hourfold[team]`.
+Dagster's own storages, which know which runs live and how a step waits for a slot. Which runs live is told
+by locks of files, so every process that executes runs shares the folder of the home; the database says
+nothing of it. The pages' guard is put up here as for SQLite (`instance_storage`). `dagster-postgres` comes
+with `hourfold[team]`.
 """
 
 from __future__ import annotations
@@ -31,11 +32,7 @@ class PostgresLivingRuns(LivingRuns, PostgresRunStorage):
         cls, inst_data: ConfigurableClassData | None, config_value: Any
     ) -> PostgresLivingRuns:
         """The runs of the database that the configuration names."""
-        storage = cls(
-            postgres_url=pg_url_from_config(config_value),
-            should_autocreate_tables=config_value.get("should_autocreate_tables", True),
-            inst_data=inst_data,
-        )
+        storage = cls(**_arguments(inst_data, config_value))
         storage.living = Living(Path(os.environ["DAGSTER_HOME"]) / "history" / FOLDER)
         return storage
 
@@ -48,10 +45,15 @@ class PostgresWaitingLog(WaitingClaims, PostgresEventLogStorage):
         cls, inst_data: ConfigurableClassData | None, config_value: Any
     ) -> PostgresWaitingLog:
         """The events of the database that the configuration names."""
-        log = cls(
-            postgres_url=pg_url_from_config(config_value),
-            should_autocreate_tables=config_value.get("should_autocreate_tables", True),
-            inst_data=inst_data,
-        )
+        log = cls(**_arguments(inst_data, config_value))
         log._told = {}
         return log
+
+
+def _arguments(inst_data: ConfigurableClassData | None, config_value: Any) -> dict[str, Any]:
+    """Of both storages, from what `dagster.postgres.yaml` says."""
+    return {
+        "postgres_url": pg_url_from_config(config_value),
+        "should_autocreate_tables": config_value.get("should_autocreate_tables", True),
+        "inst_data": inst_data,
+    }

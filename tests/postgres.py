@@ -16,7 +16,9 @@ from pathlib import Path
 from tests.browser.servers import free_ports
 
 USER = "hourfold"
-FOLDERS = sorted(Path("/usr/lib/postgresql").glob("*/bin"))  #: of Debian's packages, which are not on the path
+FOLDERS = sorted(
+    Path("/usr/lib/postgresql").glob("*/bin")
+)  #: of Debian's packages, which are not on the path
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,9 @@ class Postgres:
 def running() -> Iterator[Postgres]:
     """A server in a temporary folder. It refuses to run as root: then it runs as the packages' own user."""
     as_user = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []
-    folder = Path(tempfile.mkdtemp(prefix="pg"))  # short: the path of a socket has a limit; not below pytest's,
+    folder = Path(
+        tempfile.mkdtemp(prefix="pg")
+    )  # short: the path of a socket has a limit; not below pytest's,
     (port,), password = free_ports(1), secrets.token_hex(8)  # which another user may not enter
     secret = folder / "password"
     secret.write_text(password)
