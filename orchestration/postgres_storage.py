@@ -15,11 +15,14 @@ from typing import Any
 from dagster._serdes import ConfigurableClassData
 from dagster_postgres.event_log import PostgresEventLogStorage
 from dagster_postgres.run_storage import PostgresRunStorage
-from dagster_postgres.utils import pg_url_from_config
+from dagster_postgres.utils import create_pg_engine, pg_url_from_config
 
 from orchestration.living import FOLDER, Living, LivingRuns
 from orchestration.page_guard import guard_dagster
 from orchestration.waiting import WaitingClaims
+
+RECYCLE_SECONDS = 600  #: after which a connection is made anew: balancers drop those that are idle for long
+THREADS = 20  #: further connections at once, closed after use
 
 guard_dagster()
 
@@ -33,6 +36,7 @@ class PostgresLivingRuns(LivingRuns, PostgresRunStorage):
     ) -> PostgresLivingRuns:
         """The runs of the database that the configuration names."""
         storage = cls(**_arguments(inst_data, config_value))
+        _keep_open(storage)
         storage.living = Living(Path(os.environ["DAGSTER_HOME"]) / "history" / FOLDER)
         return storage
 
@@ -46,6 +50,7 @@ class PostgresWaitingLog(WaitingClaims, PostgresEventLogStorage):
     ) -> PostgresWaitingLog:
         """The events of the database that the configuration names."""
         log = cls(**_arguments(inst_data, config_value))
+        _keep_open(log)
         log._told = {}
         return log
 
@@ -57,3 +62,18 @@ def _arguments(inst_data: ConfigurableClassData | None, config_value: Any) -> di
         "should_autocreate_tables": config_value.get("should_autocreate_tables", True),
         "inst_data": inst_data,
     }
+
+
+def _keep_open(storage: PostgresRunStorage | PostgresEventLogStorage) -> None:
+    """Keep one connection open: a new one for each statement is most of the time of a short run.
+
+    One that the server has closed meanwhile is noticed before it is used, and made anew.
+    """
+    storage._engine = create_pg_engine(
+        storage.postgres_url,
+        isolation_level="AUTOCOMMIT",
+        pool_size=1,
+        max_overflow=THREADS,
+        pool_recycle=RECYCLE_SECONDS,
+        pool_pre_ping=True,
+    )

@@ -10,6 +10,7 @@ import dagster as dg
 import pytest
 
 from assets.ranking.states import States
+from orchestration.settings import prepare_home
 from tests import deployed as tiny
 from warehouse.home import Home
 from warehouse.store.warehouse import Warehouse
@@ -64,7 +65,8 @@ def outcome(home, hour):
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_a_restored_home_scores_the_next_hour_as_the_first_one_does(ready, tmp_path):
+def test_a_restored_home_scores_the_next_hour_as_the_first_one_does(ready, tmp_path, monkeypatch):
+    monkeypatch.setenv("DAGSTER_HOME", str(ready.home.dagster))  # put back after what is set below
     first, second = tiny.HOURS[:2]
     home, away = ready.home.root, tmp_path / "away"
     rank(home, first)
@@ -80,6 +82,6 @@ def test_a_restored_home_scores_the_next_hour_as_the_first_one_does(ready, tmp_p
     (scores, states), (again, states_again) = outcome(home, second), outcome(restored, second)
     assert len(scores) > 100 and scores.equals(again)
     assert states == states_again and len(states) == len(tiny.systems())
-    with dg.DagsterInstance.from_config(str(Home(restored).dagster)) as instance:
+    with dg.DagsterInstance.from_config(str(prepare_home(Home(restored)).dagster)) as instance:
         made = instance.get_materialized_partitions(dg.AssetKey("hourly_auc"))
     assert made == {first, second}, "Dagster knows what was made before and after"

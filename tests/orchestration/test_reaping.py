@@ -141,6 +141,15 @@ def test_a_run_that_nobody_takes_up_ends_after_its_time(instance, monkeypatch):
     assert instance.get_run_by_id(made.run_id).status == FAILED
 
 
+@pytest.mark.parametrize("instance", ["postgres"], indirect=True)
+def test_a_connection_that_the_server_closed_is_made_anew(instance, postgres):
+    assert run(instance).success
+    others = "datname LIKE 'test_%'"
+    ended = postgres.ask("postgres", f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}")
+    assert len(ended) >= 2, "one of runs, one of events"
+    assert run(instance).success
+
+
 def test_settings_of_an_earlier_version_are_replaced_unless_edited(tmp_path, monkeypatch):
     home = prepare_home(Home(tmp_path))
     settings = home.dagster / "dagster.yaml"
