@@ -139,3 +139,37 @@ def test_a_team_works_on_postgres(team):
         rows = [{"user_id": "nobody", "item_id": "nothing"}, {"user_id": "nobody", "item_id": "else"}]
         scores = team.post("serve", "/invocations", {"dataframe_records": rows})["predictions"]
         assert len(scores) == 2
+
+
+def test_postgres_changes_the_storages_of_dagster_alone():
+    own = yaml.safe_load((ROOT / "orchestration" / "dagster.yaml").read_text())
+    of_team = yaml.safe_load((DEPLOY / "dagster.postgres.yaml").read_text())
+    differ = {name for name in own.keys() | of_team.keys() if own.get(name) != of_team.get(name)}
+    assert differ == {"run_storage", "event_log_storage", "schedule_storage"}
+    address = {"env": "DAGSTER_POSTGRES_URL"}
+    assert all(of_team[name]["config"]["postgres_url"] == address for name in differ)
+
+
+def test_a_new_home_gets_the_settings_of_a_team_and_an_old_one_keeps_its_own(tmp_path):
+    def enter():
+        command = ["sh", str(DEPLOY / "entry.sh"), "echo", "two  words"]
+        environment = {**os.environ, "HOURFOLD_HOME": str(tmp_path)}
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+
+    settings = tmp_path / "dagster" / "dagster.yaml"
+    assert enter() == "two  words\n"
+    assert settings.read_text() == (DEPLOY / "dagster.postgres.yaml").read_text()
+    settings.write_text("telemetry:\n  enabled: false\n")
+    enter()
+    assert settings.read_text() == "telemetry:\n  enabled: false\n"
+    assert [path.name for path in settings.parent.iterdir()] == ["dagster.yaml"]
+
+
+def test_every_port_is_open_to_this_machine_alone_and_every_file_that_is_named_exists():
+    services = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
+    assert {"postgres", "mlflow", "web", "daemon", "serve"} == services.keys()
+    ports = [port for service in services.values() for port in service.get("ports", [])]
+    assert len(ports) == 3 and all(port.startswith("127.0.0.1:") for port in ports)
+    assert (DEPLOY / services["web"]["build"]["context"]).resolve() == ROOT
+    assert (ROOT / services["web"]["build"]["dockerfile"]).is_file()
+    assert (DEPLOY / "databases.sql").is_file()
