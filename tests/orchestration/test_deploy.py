@@ -19,6 +19,9 @@ from tests.browser.servers import START_SECONDS, answered, free_ports
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "orchestration" / "deploy"
 SERVERS = {"mlflow": 5000, "web": 3000, "serve": 5002}
+LAUNCH = """mutation { launchRun(executionParams: {runConfigData: {}, selector: {jobName: "upkeep_job",
+    repositoryLocationName: "hourfold", repositoryName: "__repository__"}})
+    { __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }"""
 SYSTEM = "deepfm_external"
 
 
@@ -134,6 +137,13 @@ def test_a_team_works_on_postgres(team):
         stack.enter_context(team.up("daemon"))
         daemons = "{ instance { daemonHealth { allDaemonStatuses { daemonType required healthy } } } }"
         wait_for(lambda: healthy(team.post("web", "/graphql", {"query": daemons})))
+
+        answer = team.post("web", "/graphql", {"query": LAUNCH})["data"]["launchRun"]
+        query = f"SELECT status FROM runs WHERE run_id = '{answer['run']['runId']}'"
+        wait_for(lambda: team.postgres.ask("dagster", query)[0][0] in ("SUCCESS", "FAILURE"))
+        assert team.postgres.ask("dagster", query) == [("SUCCESS",)], (
+            "the daemon starts what the pages ask for"
+        )
 
         stack.enter_context(team.up("serve", "/health"))
         rows = [{"user_id": "nobody", "item_id": "nothing"}, {"user_id": "nobody", "item_id": "else"}]
