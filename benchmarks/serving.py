@@ -4,9 +4,8 @@
 the real size, one hour adapted. Requests of one user and 200 items come at fixed instants, whether earlier
 ones are answered or not, and a latency counts from the instant at which its request was due: p50 and p99, of
 HTTP and all. The peer, in the same run: MLflow's own scoring server (`mlflow models serve`) with the same
-version on the same core, both at a rate that it can hold. CPU time a request is told too, because others may be
-busy on the machine. Memory is that of the server, after a tenth of the
-requests and at the end.
+version on the same core, both at a rate that it can hold. CPU time a request is told too, because others may
+be busy on the machine. Memory is that of the server, after a tenth of the requests and at the end.
 
     python -m benchmarks.serving --json figures.json
 """

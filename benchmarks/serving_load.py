@@ -144,8 +144,8 @@ def tell(system: str, figures: dict[str, Any], aim: float) -> str:
     return (
         f"{system}: p50 {figures['p50_ms']:.1f} ms, p99 {figures['p99_ms']:.1f} ms (aim {aim:g}), longest "
         f"{figures['longest_ms']:.0f} ms, of {figures['requests']} requests at {figures['rate']:g}/s, "
-        f"{figures['errors']} errors, {figures['cpu_ms']:.1f} ms of CPU each; memory {before:.0f} → {after:.0f} "
-        f"MB\n  beside {peer['name']}, at {beside['rate']:g}/s: p50 {beside['p50_ms']:.1f} to "
+        f"{figures['errors']} errors, {figures['cpu_ms']:.1f} ms of CPU each; memory {before:.0f} → "
+        f"{after:.0f} MB\n  beside {peer['name']}, at {beside['rate']:g}/s: p50 {beside['p50_ms']:.1f} to "
         f"{peer['p50_ms']:.1f} ms, p99 {beside['p99_ms']:.1f} to {peer['p99_ms']:.1f}, CPU "
         f"{beside['cpu_ms']:.1f} to {peer['cpu_ms']:.1f}; errors {beside['errors']} and {peer['errors']}"
     )

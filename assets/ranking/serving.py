@@ -28,7 +28,7 @@ from warehouse.store.waiting import WarehouseBusy
 from warehouse.store.warehouse import Warehouse
 
 FIRST_WAIT_SECONDS, WAIT_SECONDS = 60.0, 0.2  #: for a load to end: before the first answer, and later
-PADDED = 64  #: a short list is padded to a multiple of this, and not to an hour's length
+PADDED = 8  #: a short list is padded to a multiple of this, and not to an hour's length
 
 _log = logging.getLogger("hourfold.serving")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from typing import Any
 
 MOST_CANDIDATES = 10_000  #: of a request: others wait while it is answered
@@ -57,10 +56,12 @@ def _records(sent: Any) -> dict[str, list[Any]]:
 
 def _split(sent: Any) -> dict[str, list[Any]]:
     names, rows = (sent.get("columns"), sent.get("data")) if isinstance(sent, dict) else (None, None)
-    if not _is_list(names) or not _is_list(rows) or len(set(map(str, names))) != len(names):
-        raise Refused(
-            400, "dataframe_split: send `columns`, a list of different names, and `data`, a list of rows"
-        )
+    if (
+        not isinstance(names, list)
+        or not isinstance(rows, list)
+        or len({str(n) for n in names}) != len(names)
+    ):
+        raise Refused(400, "dataframe_split: send `columns`, different names, and `data`, a list of rows")
     bad = [i for i, row in enumerate(rows) if not isinstance(row, list) or len(row) != len(names)]
     if bad:
         raise Refused(400, f"dataframe_split: row {bad[0]} is no list of {len(names)} values")
@@ -71,7 +72,3 @@ def _lists(sent: Any) -> dict[str, list[Any]]:
     if not isinstance(sent, dict) or not all(isinstance(values, list) for values in sent.values()):
         raise Refused(400, "inputs: send an object with a list for each column")
     return sent
-
-
-def _is_list(sent: Any) -> bool:
-    return isinstance(sent, Sequence) and not isinstance(sent, str)

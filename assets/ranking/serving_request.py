@@ -16,7 +16,7 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -34,7 +34,7 @@ _COMMON = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 #: A table of candidates: a frame of pandas, or lists of equal length by the name of their column.
-Columns = pd.DataFrame | Mapping[str, Sequence[Any]]
+Columns: TypeAlias = pd.DataFrame | Mapping[str, Sequence[Any]]
 
 
 @dataclass(frozen=True)
