@@ -8,7 +8,7 @@ from typing import Any
 MOST_CANDIDATES = 10_000  #: of a request: others wait while it is answered
 
 
-class Refused(ValueError):
+class NoTable(ValueError):
     """A body that is no table; `status` is the answer's."""
 
     def __init__(self, status: int, words: str) -> None:
@@ -24,32 +24,32 @@ def read_body(body: bytes, kind: str) -> dict[str, list[Any]]:
         kind: its content type.
 
     Raises:
-        Refused: it is none of these, or holds too many candidates.
+        NoTable: it is none of these, or holds too many candidates.
     """
     if kind.partition(";")[0].strip().lower() != "application/json":
-        raise Refused(415, f"the content type is {kind!r}: send application/json")
+        raise NoTable(415, f"the content type is {kind!r}: send application/json")
     try:
         sent = json.loads(body)
     except ValueError as error:
-        raise Refused(400, f"the body is no JSON: {error}") from error
+        raise NoTable(400, f"the body is no JSON: {error}") from error
     except RecursionError as error:
-        raise Refused(400, "the body is nested too deep: send a table") from error
+        raise NoTable(400, "the body is nested too deep: send a table") from error
     readers = {"dataframe_records": _records, "dataframe_split": _split, "inputs": _lists}
     named = [name for name in readers if isinstance(sent, dict) and name in sent]
     if len(named) != 1:
-        raise Refused(400, f"send a JSON object with one of {', '.join(readers)}")
+        raise NoTable(400, f"send a JSON object with one of {', '.join(readers)}")
     columns = readers[named[0]](sent[named[0]])
     lengths = {len(values) for values in columns.values()}
     if len(lengths) > 1:
-        raise Refused(400, f"{named[0]}: the columns have different lengths: {sorted(lengths)}")
+        raise NoTable(400, f"{named[0]}: the columns have different lengths: {sorted(lengths)}")
     if max(lengths, default=0) > MOST_CANDIDATES:
-        raise Refused(413, f"{max(lengths)} candidates: send at most {MOST_CANDIDATES} in a request")
+        raise NoTable(413, f"{max(lengths)} candidates: send at most {MOST_CANDIDATES} in a request")
     return columns
 
 
 def _records(sent: Any) -> dict[str, list[Any]]:
     if not isinstance(sent, list) or not all(isinstance(one, dict) for one in sent):
-        raise Refused(400, "dataframe_records: send a list of objects, one for each candidate")
+        raise NoTable(400, "dataframe_records: send a list of objects, one for each candidate")
     names = dict.fromkeys(name for one in sent for name in one)
     return {name: [one.get(name) for one in sent] for name in names}
 
@@ -61,14 +61,14 @@ def _split(sent: Any) -> dict[str, list[Any]]:
         or not isinstance(rows, list)
         or len({str(n) for n in names}) != len(names)
     ):
-        raise Refused(400, "dataframe_split: send `columns`, different names, and `data`, a list of rows")
+        raise NoTable(400, "dataframe_split: send `columns`, different names, and `data`, a list of rows")
     bad = [i for i, row in enumerate(rows) if not isinstance(row, list) or len(row) != len(names)]
     if bad:
-        raise Refused(400, f"dataframe_split: row {bad[0]} is no list of {len(names)} values")
+        raise NoTable(400, f"dataframe_split: row {bad[0]} is no list of {len(names)} values")
     return {str(name): [row[c] for row in rows] for c, name in enumerate(names)}
 
 
 def _lists(sent: Any) -> dict[str, list[Any]]:
     if not isinstance(sent, dict) or not all(isinstance(values, list) for values in sent.values()):
-        raise Refused(400, "inputs: send an object with a list for each column")
+        raise NoTable(400, "inputs: send an object with a list for each column")
     return sent

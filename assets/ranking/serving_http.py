@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from assets.common.faults import BadRequest, DamagedState
-from assets.ranking.serving_body import Refused, read_body
+from assets.ranking.serving_body import NoTable, read_body
 from assets.ranking.serving_champion import FollowedChampion
 from assets.ranking.serving_metrics import CONTENT_TYPE, ServingMetrics
 from models.ranking.hour_chain import BrokenChain
@@ -84,7 +84,7 @@ class ScoringApp:
     def _score(self, body: bytes, kind: str) -> tuple[int, str, bytes]:
         try:
             answer = self.champion.current.ranker.answer(read_body(body, kind))
-        except Refused as refused:
+        except NoTable as refused:
             return _refusal(refused.status, str(refused))
         except BadRequest as error:
             return _refusal(400, str(error))
@@ -125,8 +125,8 @@ class ScoringApp:
             ),
             "process_resident_memory_bytes": ("memory of the process", _resident_bytes()),
         }
-        told = ("model", "version", "system", "trained_through", "hour", "adapted_through")
-        return self.metrics.text(gauges, {name: str(health[name] or "") for name in told})
+        labels = ("model", "version", "system", "trained_through", "hour", "adapted_through")
+        return self.metrics.text(gauges, {name: str(health[name] or "") for name in labels})
 
 
 async def _body(receive: Receive) -> bytes | None:

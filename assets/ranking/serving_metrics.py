@@ -62,12 +62,12 @@ class ServingMetrics:
         lines += [f"{name}_sum {seconds:.6f}", f"{name}_count {count}"]
         for gauge, (words, value) in gauges.items():
             lines += [*_head(gauge, "gauge", words), f"{gauge} {value:g}"]
-        told = ",".join(f'{key}="{_escaped(value)}"' for key, value in labels.items())
+        pairs = ",".join(f'{key}="{_escaped(value)}"' for key, value in labels.items())
         lines += [
             *_head("hourfold_serving_info", "gauge", "which model and hour answer"),
             "hourfold_serving_info",
         ]
-        lines[-1] += f"{{{told}}} 1"
+        lines[-1] += f"{{{pairs}}} 1"
         return "\n".join(lines) + "\n"
 
 

@@ -103,7 +103,7 @@ class CountCells:
         low = keys << PERIOD_BITS
         high, inverse = low | periods, None
         if len(high) > FEW:
-            # Distinct sorted queries keep the binary searches close together in memory, and items repeat a lot.
+            # Distinct sorted queries keep the searches close together in memory, and items repeat a lot.
             high, inverse = np.unique(high, return_inverse=True)
             low = high >> PERIOD_BITS << PERIOD_BITS
         totals = [np.zeros((len(high), self._measures), np.int64) for _ in windows]

@@ -11,7 +11,7 @@ from assets.common.timings import Timings
 from assets.ranking.hourly_auc import score_hour
 from assets.ranking.hourly_ranker import adapt_hour
 from assets.ranking.serving import ServedRanker
-from assets.ranking.serving_body import MOST_CANDIDATES, Refused, read_body
+from assets.ranking.serving_body import MOST_CANDIDATES, NoTable, read_body
 from assets.ranking.serving_champion import FollowedChampion, NamedVersion
 from assets.ranking.serving_http import MOST_BYTES, ScoringApp
 from assets.ranking.serving_metrics import ServingMetrics
@@ -144,7 +144,7 @@ def test_the_alias_and_the_hours_are_followed_and_a_failed_look_leaves_what_answ
     ],
 )
 def test_a_body_that_is_no_table_is_refused_with_what_to_send(body, words):
-    with pytest.raises(Refused, match=words):
+    with pytest.raises(NoTable, match=words):
         read_body(body, "application/json; charset=utf-8")
 
 
