@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from assets.profiling.serving import TOP, USER
 from assets.ranking.served_version import write_files
 
+USER, TOP = "user_id", 1000  #: the column of ids, and how many users an audience holds unless asked
 CODE = Path(__file__).with_name("served_prospector.py")
 
 

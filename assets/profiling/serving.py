@@ -15,6 +15,7 @@ from assets.common.faults import BadRequest, DamagedState
 from assets.common.provenance import content_hash
 from assets.profiling.audience.known_ids import known_ids
 from assets.profiling.profilers import FITTED_AT, PROFILERS
+from assets.profiling.served_version import TOP, USER
 from assets.profiling.sources import ProfileSource
 from assets.profiling.states import PROFILER
 from assets.ranking.states import RECORD, StateRecord
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from models.profiling.data import ProfileData
     from models.profiling.profiler import Scorer
 
-USER, TOP = "user_id", 1000
 _ASKED = Path("the request")
 
 

@@ -100,5 +100,6 @@ def _opened(named: NamedVersion) -> ServedVersion:
 
 def _settle() -> None:
     """Take what was just read out of the garbage collector's rounds: requests need not wait for them."""
+    gc.unfreeze()  # what was open before must go
     gc.collect()
     gc.freeze()
