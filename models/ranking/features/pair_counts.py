@@ -60,7 +60,7 @@ class PairCounts:
         Args:
             keys: int64 [Q] of `pair_key`.
         """
-        if len(keys) <= FEW:
+        if len(keys) <= min(FEW, pair_runs.FEW):  # a run takes as many in any order
             totals, last = self.look_up(keys)
             sums = totals.T.astype(np.int64)
         else:
@@ -81,7 +81,7 @@ class PairCounts:
         """Totals int32 [M, Q] through the last day taken in, and the day last met int32 [Q].
 
         Args:
-            keys: int64 [Q], ascending if they are more than a request's `FEW`.
+            keys: int64 [Q], ascending if they are more than `pair_runs.FEW`.
             day: as at this day: pairs that begin anew by then count nothing; None: nothing is left out.
         """
         sums, last = np.zeros((self.measures, len(keys)), np.int32), np.zeros(len(keys), np.int32)
