@@ -100,13 +100,12 @@ def promote(
         if not trained:
             raise LookupError(f"no model of {day} is finished: materialise `daily_ranker` of {day} first")
         labels = judge_labels(live, served[0], usual)
-        wrong = (labels.reason,) if labels.faults else ()
         candidates = [
             Candidate(
                 system,
                 _version(tracking, states, system, day),
                 figures.get(system, {}).get("auc"),
-                (*_faults(states, system, day, rehearsal, deployment.device), *wrong),
+                (*_faults(states, system, day, rehearsal, deployment.device), *labels.withheld),
             )
             for system in trained
         ]
@@ -114,8 +113,7 @@ def promote(
         decision = not_backwards(decide(candidates, served[0], live.lead), day, served[1])
         version = decision.challenger.version
         record_verdict(tracking, states, day, candidates, decision)
-        for candidate in candidates:
-            champion_log.note(tracking, candidate.version, {"labels": labels.reason[:LONGEST_TAG]})
+        _note_labels(tracking, candidates, labels)
         if decision.passed and (champion is None or str(champion.version) != version):
             champion_log.move(tracking, states, version, "promotion", decision.reason)
         record_live(warehouse, tracking, states, day, figures)
@@ -186,6 +184,11 @@ def _verdict(faults: Mapping[str, str]) -> dg.AssetCheckResult:
         severity=dg.AssetCheckSeverity.WARN,
         description="; ".join(f"{system}: {text}" for system, text in faults.items()) or "all hold",
     )
+
+
+def _note_labels(tracking: "Tracking", candidates: Sequence[Candidate], labels: LabelVerdict) -> None:
+    for candidate in candidates:
+        champion_log.note(tracking, candidate.version, {"labels": labels.reason[:LONGEST_TAG]})
 
 
 def _label_check(labels: LabelVerdict) -> dg.AssetCheckResult:

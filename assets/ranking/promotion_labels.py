@@ -37,6 +37,11 @@ class LabelVerdict:
     judged: int  #: exposures with scores of a model that had not seen the day; 0: nothing was judged
 
     @property
+    def withheld(self) -> tuple[str, ...]:
+        """What each new model of the day is withheld for; empty where nothing is wrong."""
+        return (self.reason,) if self.faults else ()
+
+    @property
     def reason(self) -> str:
         """The faults with the remedy; of a day without faults, what was judged."""
         if self.faults:

@@ -69,3 +69,9 @@ def test_the_provider_and_the_hours_are_named():
 def test_without_a_model_from_before_it_says_that_nothing_was_judged():
     verdict = judge_labels(replace(clean_day(), static={}), "fm", None)
     assert verdict.faults == () and "not judged" in verdict.reason
+
+
+def test_the_table_of_the_page_is_what_is_computed():
+    from tests.assets.ranking.poison_table import PAGE, with_table
+
+    assert PAGE.read_text() == with_table(PAGE.read_text()), "python -m tests.assets.ranking.poison_table"
