@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint ui bench clean
+.PHONY: help setup demo test lint ui docs bench clean
 
 help: ## Show what each target does
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -15,7 +15,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@echo "Installing the pinned environment into $(VENV) (a few minutes the first time)"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --constraint constraints.txt torch
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev,team]'
 	@touch $@
 
 setup: $(STAMP) ## Create the virtual environment, and the home that `dagster dev` and `mlflow ui` show here
@@ -35,6 +35,9 @@ test: lint ## Lint, then the whole test suite
 
 ui: $(STAMP) ## Dagster on port 3000 and MLflow on port 5000, side by side
 	$(BIN)/hourfold ui
+
+docs: $(STAMP) ## The documentation as a site, in build/site; a broken link is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
 bench: $(STAMP) ## Every benchmark; each prints a ratio against a named peer
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[bench]'

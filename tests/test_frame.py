@@ -16,7 +16,7 @@ from packaging.version import Version
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = {"orchestration", "assets", "models", "expectations", "warehouse", "simulator"}
-TARGETS = {"demo", "test", "lint", "ui", "bench", "clean"}
+TARGETS = {"demo", "test", "lint", "ui", "docs", "bench", "clean"}
 
 
 def project() -> dict:

@@ -33,8 +33,8 @@ def team_server() -> str | None:
 
 
 def mlflow_server() -> str | None:
-    """Address of the MLflow pages, where it is known: the team's server, or that of `hourfold ui`."""
-    return team_server() or os.environ.get(MLFLOW_URL) or None
+    """Address of the MLflow pages, where it is known: one that is named for browsers, or the team's server."""
+    return os.environ.get(MLFLOW_URL) or team_server()
 
 
 def mlflow_link(url: str) -> dg.MetadataValue:

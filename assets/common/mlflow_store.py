@@ -2,14 +2,18 @@
 
 MLFLOW_TRACKING_URI names a team's server or database; without it the store is `<home>/mlflow/mlflow.db`.
 MLflow stores absolute places of artifacts and models. After a home was moved or copied they are rewritten,
-all in one transaction, before anything else is read. This module does not import MLflow, which takes seconds.
+all in one transaction, before anything else is read. This module imports MLflow, which takes seconds, only
+where a store is made.
 """
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import os
+import shutil
 import sqlite3
+import tempfile
 from contextlib import closing
 from pathlib import Path
 
@@ -20,6 +24,7 @@ ARTIFACT_ROOT = "MLFLOW_DEFAULT_ARTIFACT_ROOT"
 DATABASE, ARTIFACTS = "mlflow.db", "artifacts"
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")  #: how addresses of databases begin
 BUSY_SECONDS = 60
+NEW = ".new-"  #: how the folder of a database begins that is being made
 
 #: what MLflow stores as an absolute place: table, column
 PLACES = (
@@ -54,6 +59,42 @@ def artifact_root(folder: Path) -> str | None:
     if on_server():
         return None
     return (team_uri() and os.environ.get(ARTIFACT_ROOT)) or (folder / ARTIFACTS).as_uri()
+
+
+def make_store(folder: Path) -> None:
+    """Make the home's own database, unless it is there: whole, or not at all.
+
+    MLflow makes its tables one by one, over seconds. A process that ends meanwhile would leave a database
+    that no later one can use or complete, so it is made beside its place and moved there. One that was left
+    like that, which holds nothing yet, is set aside.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    database = folder / DATABASE
+    with (folder / f".{DATABASE}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for left in folder.glob(f"{NEW}*"):
+            shutil.rmtree(left)
+        if database.is_file() and _half_made(database):
+            aside = database.with_name(f"{DATABASE}.unfinished")
+            database.replace(aside)
+            _log.warning("%s was left half made and held nothing: it is now %s", database, aside.name)
+        if database.exists():
+            return
+        from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+        with tempfile.TemporaryDirectory(dir=folder, prefix=NEW) as scratch:
+            fresh = Path(scratch) / DATABASE
+            SqlAlchemyStore(sqlite_uri(fresh), (folder / ARTIFACTS).as_uri())._dispose_engine()
+            fresh.replace(database)
+
+
+def _half_made(database: Path) -> bool:
+    """Whether MLflow began to make tables, and ended before there was any experiment, even the default."""
+    with closing(sqlite3.connect(database, timeout=BUSY_SECONDS)) as store:
+        tables = {name for (name,) in store.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        if not tables:
+            return False  # an empty file, which MLflow fills
+        return "experiments" not in tables or not store.execute("SELECT 1 FROM experiments").fetchone()
 
 
 def re_root(folder: Path) -> dict[str, int]:

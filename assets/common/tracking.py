@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from assets.common.known_runs import RUNS, KnownRun, remember
 from assets.common.links import LOCAL_MLFLOW, dagster_tags, mlflow_server
 from assets.common.mlflow_session import one_session
-from assets.common.mlflow_store import artifact_root, re_root, store_uris, team_uri
+from assets.common.mlflow_store import artifact_root, make_store, re_root, store_uris, team_uri
 from assets.common.provenance import git_revision, settings_digest
 from warehouse.home import Home
 
@@ -80,7 +80,7 @@ class Tracking:
         from mlflow.tracking import MlflowClient
 
         if team_uri() is None:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            make_store(self.folder)
             re_root(self.folder)
         tracking, registry = store_uris(self.folder)
         return MlflowClient(tracking_uri=tracking, registry_uri=registry)

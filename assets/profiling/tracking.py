@@ -15,6 +15,7 @@ from assets.common.tracking import RunRecord, Tracking
 from assets.profiling.audience.in_words import cautions, outlook
 from assets.profiling.audience.requests import as_day
 from assets.profiling.audience.verdict import verdict
+from assets.profiling.served_version import write_prospector
 
 if TYPE_CHECKING:
     from assets.profiling.audience.files import AudienceFiles
@@ -151,6 +152,7 @@ def record_model(tracking: Tracking, states: ProfileStates, trained: Trained) ->
             )
         )
     folder = states.folder(state.system, state.partition)
+    write_prospector(folder)
     tags = {"as_of": state.partition, "data_hash": state.data_hash, "git_revision": state.git_revision}
     through = _day_before(state.partition)
     version = model_registry.register(

@@ -22,6 +22,7 @@ from warehouse.landing.writing import replace_text
 
 if TYPE_CHECKING:
     import pandas as pd
+    from mlflow.models import ModelSignature
 
 MLMODEL = "MLmodel"
 CODE = Path(__file__).with_name("served_model.py")
@@ -45,10 +46,6 @@ def write_model(folder: Path, context: Sequence[str]) -> None:
         folder: of the state.
         context: the context columns of exposures, in the ids of the logs.
     """
-    if (folder / MLMODEL).exists():
-        return
-    import mlflow.pyfunc
-    from mlflow.environment_variables import MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR
     from mlflow.models import ModelSignature
     from mlflow.types.schema import AnyType, ColSpec, Schema
 
@@ -58,15 +55,30 @@ def write_model(folder: Path, context: Sequence[str]) -> None:
         Schema([*(ColSpec("string", name) for name in REQUIRED), *optional]),
         Schema([ColSpec("double", "score")]),
     )
+    write_files(folder, CODE, signature, _example(context, folder.name))
+
+
+def write_files(folder: Path, code: Path, signature: ModelSignature, example: pd.DataFrame) -> None:
+    """Put beside a state, whose record stands in `folder`, what makes it an MLflow model, unless it is one.
+
+    Args:
+        code: a model from code, which is copied.
+        signature, example: of a request.
+    """
+    if (folder / MLMODEL).exists():
+        return
+    import mlflow.pyfunc
+    from mlflow.environment_variables import MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR
+
     os.environ.setdefault(MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR.name, "false")  # of one small file
     with TemporaryDirectory() as temporary:
         model = Path(temporary) / "model"
         mlflow.pyfunc.save_model(
             str(model),
-            python_model=str(CODE),
+            python_model=str(code),
             artifacts={"record": str(folder / RECORD)},
             signature=signature,
-            input_example=_example(context, folder.name),
+            input_example=example,
             pip_requirements=_pinned(),
         )
         shutil.copytree(model, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns(MLMODEL))

@@ -86,6 +86,10 @@ class ServingCatalogue:
             zone.offset_ms,
         )
 
+    def strangers(self, entities: Entities, numbers: NumberedTexts) -> int:
+        """How many of a log's users or items have a number that nobody has."""
+        return int((entities.index >= numbers.unused).sum())
+
     def log_of(self, rows: CandidateRows, index: np.ndarray, start_ms: int) -> EventLog:
         """The candidates at `index`, all of the hour that begins at `start_ms`, as a log without labels."""
         user, item = self.user_numbers(rows.user_id[index]), self.item_numbers(rows.item_id[index])

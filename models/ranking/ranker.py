@@ -87,15 +87,20 @@ class Ranker(RankerState):
         """Whether `adapt` may move a weight; if not, it does what `receive` does."""
         return self._adapter is not None
 
-    def score(self, hour: EventLog) -> np.ndarray:
+    def score(self, hour: EventLog, chunk: int = CHUNK) -> np.ndarray:
         """Click probabilities float64 [E] of the hour's exposures, from what was received before the hour.
+
+        Args:
+            hour: its labels are not read.
+            chunk: how many are scored at once; another than `CHUNK` moves scores by the rounding of single
+                precision, and does not pad a short list to an hour's length.
 
         Raises:
             ValueError: the log is longer than an hour, or the history already holds part of it.
         """
-        return self.score_details(hour)["probability"]
+        return self.score_details(hour, chunk)["probability"]
 
-    def score_details(self, hour: EventLog) -> dict[str, np.ndarray]:
+    def score_details(self, hour: EventLog, chunk: int = CHUNK) -> dict[str, np.ndarray]:
         """`probability` as in `score`, and what else the system says of an exposure (each float64 [E]).
 
         The systems with a gate give `gate_short`, the weight of the short-term representation.
@@ -105,8 +110,8 @@ class Ranker(RankerState):
         unlabelled = replace(e, clicked=np.zeros(len(e), bool), dwell_seconds=np.zeros(len(e), np.float32))
         data = self.instances(unlabelled, hour)
         chunks: dict[str, list[torch.Tensor]] = {"logits": []}
-        for first in range(0, len(data), CHUNK):
-            index = np.arange(first, first + CHUNK)
+        for first in range(0, len(data), chunk):
+            index = np.arange(first, first + chunk)
             index[index >= len(data)] = first
             for name, values in self.learner.details(data.batch(index[None]).to(self.learner.device)).items():
                 chunks.setdefault(name, []).append(values[0].double())

@@ -1,11 +1,12 @@
-"""`hourfold serve`: the champion answers requests over HTTP, with MLflow's scoring server."""
+"""`hourfold serve`: the champion answers requests over HTTP."""
 
 from __future__ import annotations
 
 import os
-import sys
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
+from urllib.parse import unquote, urlparse
 
 import typer
 
@@ -15,22 +16,25 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
     from assets.common.tracking import Tracking
+    from assets.ranking.serving_champion import FollowedChampion, NamedVersion
 
 
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on; there is no login.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 5002,
     alias: Annotated[str, typer.Option(help="Alias of the registry that is served.")] = "champion",
+    check_seconds: Annotated[float, typer.Option(help="Seconds between looks at alias and hours.")] = 5.0,
 ) -> None:
-    """Answer requests for scores: POST candidates to /invocations; /health says whether it is up.
+    """Answer requests for scores: POST candidates to /invocations.
 
-    The newest adapted hour is followed by itself. The version is the one that the alias names at the start:
-    start the command again after the alias has moved.
+    /health says what answers, /metrics counts for Prometheus. The alias and the newest adapted hour are
+    followed by themselves; what cannot be opened leaves what answers in place, and /health says so.
 
     Example:
 
         hourfold serve --port 5002
     """
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: a list is too short to be shared out
     from orchestration.cli.deploying import deployed
     from orchestration.cli.ui import port_is_free
     from orchestration.settings import prepare_home
@@ -38,25 +42,55 @@ def serve(
     with plain_errors(ValueError, FileNotFoundError):
         deployed()
     home = prepare_home()
-
-    from assets.common.mlflow_store import REGISTRY_URI, TRACKING_URI, store_uris
-    from assets.common.resources import TrackingResource
-
-    with plain_errors(LookupError):
-        version = _version(TrackingResource(root=str(home.root)).open(), alias)
     if not port_is_free(host, port):
         err.print(f"Port {port} on {host} is taken: end what listens there, or choose another with --port.")
         raise typer.Exit(1)
-    name, tags = version.name, version.tags
-    out.print(f"{name}, version {version.version}: {tags.get('system')} trained through {tags.get('day')}")
-    out.print(f"http://{host}:{port}/invocations   /health", soft_wrap=True)
-    os.environ[TRACKING_URI], os.environ[REGISTRY_URI] = store_uris(home.mlflow)
-    # MLflow starts `uvicorn` by name: that of this environment, also where it is not activated.
-    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    command = [sys.executable, "-m", "mlflow", "models", "serve", "--env-manager", "local"]
-    command += ["-m", f"models:/{name}/{version.version}", "--host", host, "--port", str(port)]
-    sys.stdout.flush()
-    os.execv(sys.executable, command)
+
+    from assets.common.faults import DamagedState
+    from assets.common.resources import TrackingResource
+    from assets.ranking.serving_champion import FollowedChampion
+    from models.ranking.hour_chain import BrokenChain
+    from warehouse.store.waiting import WarehouseBusy
+
+    tracking = TrackingResource(root=str(home.root)).open()
+    with plain_errors(LookupError, DamagedState, BrokenChain, FileNotFoundError, WarehouseBusy):
+        champion = FollowedChampion(lambda: _named(tracking, alias), check_seconds)
+    named = champion.current.named
+    out.print(f"{named.name}, version {named.version}: {named.system} trained through {named.day}")
+    out.print(f"http://{host}:{port}/invocations   /health   /metrics", soft_wrap=True)
+    _listen(champion, host, port)
+
+
+def _listen(champion: FollowedChampion, host: str, port: int) -> None:
+    import torch
+    import uvicorn
+
+    from assets.ranking.serving_http import ScoringApp
+
+    torch.set_num_threads(1)
+    uvicorn.run(ScoringApp(champion), host=host, port=port, log_level="warning", access_log=False)
+
+
+def _named(tracking: Tracking, alias: str) -> NamedVersion:
+    """The version that an alias names, with its folder: where it stands, or a copy of what a server holds."""
+    from assets.ranking.serving_champion import NamedVersion
+
+    version = _version(tracking, alias)
+    address = urlparse(version.source or "")
+    local = address.scheme in ("", "file")
+    folder = Path(unquote(address.path)) if local else _copy(version.source, tracking.client.tracking_uri)
+    tags = version.tags
+    return NamedVersion(
+        version.name, str(version.version), tags.get("system", ""), tags.get("day", ""), folder
+    )
+
+
+@lru_cache(1)  # the registry is asked every few seconds
+def _copy(source: str, server: str) -> Path:
+    """A version's files, copied from a team's server."""
+    from mlflow.artifacts import download_artifacts
+
+    return Path(download_artifacts(artifact_uri=source, tracking_uri=server))
 
 
 def _version(tracking: Tracking, alias: str) -> ModelVersion:

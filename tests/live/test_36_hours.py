@@ -24,6 +24,7 @@ from tests.live.world import (
     describe,
     hour_key,
     land,
+    stored,
 )
 from warehouse.home import Home
 
@@ -71,19 +72,6 @@ def live(landing, world):
             world.tick("every_night", end_ms + 40 * MINUTE_MS)
     world.tick("late_days", end_ms + 50 * MINUTE_MS)
     world.tick("late_hours", end_ms + 55 * MINUTE_MS)
-
-
-def stored(warehouse):
-    """What a home holds of day two: what was loaded, scores and figures, in a fixed order."""
-    with warehouse.open() as opened:
-        opened.check_invariant()
-        loaded = [
-            opened.loaded(t)[["partition", "data_hash", "kept"]] for t in ("exposures", "external_clicks")
-        ]
-        predictions = opened.read_predictions().sort_values(["system", "exposure_id"], ignore_index=True)
-        metrics = opened.read_metrics().sort_values(["name", "system", "partition"], ignore_index=True)
-    hourly = metrics[metrics["partition"].str.len() > len(DAYS[0])].reset_index(drop=True)
-    return {"exposures": loaded[0], "clicks": loaded[1], "scores": predictions, "figures": hourly}
 
 
 @pytest.mark.slow

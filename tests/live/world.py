@@ -97,6 +97,19 @@ def describe(landing: Path) -> None:
         rows.to_csv(landing / table / f"{table}.csv", index=False)
 
 
+def stored(warehouse: WarehouseResource) -> dict[str, pd.DataFrame]:
+    """What a home holds of day two: what was loaded, scores and figures, in a fixed order."""
+    with warehouse.open() as opened:
+        opened.check_invariant()
+        loaded = [
+            opened.loaded(t)[["partition", "data_hash", "kept"]] for t in ("exposures", "external_clicks")
+        ]
+        predictions = opened.read_predictions().sort_values(["system", "exposure_id"], ignore_index=True)
+        metrics = opened.read_metrics().sort_values(["name", "system", "partition"], ignore_index=True)
+    hourly = metrics[metrics["partition"].str.len() > len(DAYS[0])].reset_index(drop=True)
+    return {"exposures": loaded[0], "clicks": loaded[1], "scores": predictions, "figures": hourly}
+
+
 def deployment(landing: Path) -> Deployment:
     """Two systems of the smallest size, served live."""
     return Deployment(

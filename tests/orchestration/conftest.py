@@ -5,6 +5,7 @@ import os
 import pytest
 
 from tests import deployed as tiny
+from tests.postgres import running
 
 
 @pytest.fixture
@@ -14,3 +15,10 @@ def ready(tmp_path_factory, tmp_path):
     if "PYTEST_XDIST_WORKER" in os.environ:
         shared = shared.parent
     return tiny.deployed(shared, tmp_path / "home")
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """A Postgres server, for as long as the tests of this process run."""
+    with running() as server:
+        yield server

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import dagster as dg
 import pytest
 from dagster._core.launcher import WorkerStatus
 
+import orchestration
 from orchestration.failures import interrupted
 from orchestration.launcher import HomeRunLauncher
 from orchestration.reaping import living_of, reap
@@ -22,11 +24,17 @@ from orchestration.turns import unfinished
 from tests.orchestration.pool_holder import hourly_logs, run
 from warehouse.home import Home
 
+POSTGRES = Path(orchestration.__file__).parent / "deploy" / "dagster.postgres.yaml"
 FAILED, STARTED = dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.STARTED
 
 
-@pytest.fixture
-def instance(tmp_path):
+@pytest.fixture(params=["sqlite", "postgres"])
+def instance(request, tmp_path, monkeypatch):
+    if request.param == "postgres":
+        database = request.getfixturevalue("postgres").new_database()
+        monkeypatch.setenv("DAGSTER_POSTGRES_URL", database)
+        (tmp_path / "dagster").mkdir()
+        shutil.copy(POSTGRES, tmp_path / "dagster" / "dagster.yaml")
     home = prepare_home(Home(tmp_path))
     with dg.DagsterInstance.from_config(str(home.dagster)) as opened:
         opened.event_log_storage.set_concurrency_slots("duckdb", 1)
@@ -131,6 +139,15 @@ def test_a_run_that_nobody_takes_up_ends_after_its_time(instance, monkeypatch):
     monkeypatch.setattr("orchestration.reaping.START_SECONDS", -1)
     assert "no process took it up" in reap(instance).lines()[0]
     assert instance.get_run_by_id(made.run_id).status == FAILED
+
+
+@pytest.mark.parametrize("instance", ["postgres"], indirect=True)
+def test_a_connection_that_the_server_closed_is_made_anew(instance, postgres):
+    assert run(instance).success
+    others = "datname LIKE 'test_%'"
+    ended = postgres.ask("postgres", f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}")
+    assert len(ended) >= 2, "one of runs, one of events"
+    assert run(instance).success
 
 
 def test_settings_of_an_earlier_version_are_replaced_unless_edited(tmp_path, monkeypatch):

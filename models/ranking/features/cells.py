@@ -15,6 +15,7 @@ import numpy as np
 
 PERIOD_BITS = 10  #: 1,024 hours: six weeks of hours behind the last day that was taken in whole
 CODE_BITS = 25  #: category codes and item indexes of pairs below 33,554,431
+FEW = 1024  #: questions that are searched as they come: a request's
 USER_BITS = 28  #: user indexes, and those of keys that are no pairs, below 268,435,455
 
 
@@ -100,27 +101,34 @@ class CountCells:
             windows: lengths in periods counted back from each query's period; None is all time.
         """
         low = keys << PERIOD_BITS
-        # Distinct sorted queries keep the binary searches close together in memory, and items repeat a lot.
-        high, inverse = np.unique(low | periods, return_inverse=True)
-        low = high >> PERIOD_BITS << PERIOD_BITS
+        high, inverse = low | periods, None
+        if len(high) > FEW:
+            # Distinct sorted queries keep the searches close together in memory, and items repeat a lot.
+            high, inverse = np.unique(high, return_inverse=True)
+            low = high >> PERIOD_BITS << PERIOD_BITS
         totals = [np.zeros((len(high), self._measures), np.int64) for _ in windows]
         first = np.full(len(high), np.iinfo(np.int64).max)
         last = np.full(len(high), -1, np.int64)
         for part in self._parts:
             if len(part.keys) == 0:
                 continue
-            end = np.searchsorted(part.keys, high)
-            begin = np.searchsorted(part.keys, low)
-            upper = part.sums[end]
+            # Of a mapped file its plain array: its own class costs more than a search, for few questions.
+            known, sums = part.keys.view(np.ndarray), part.sums.view(np.ndarray)
+            end = known.searchsorted(high)
+            begin = known.searchsorted(low)
+            upper = sums[end]
             for total, window in zip(totals, windows, strict=True):
                 start = begin
                 if window is not None:
-                    start = np.searchsorted(part.keys, np.maximum(high - window, low))
-                total += upper - part.sums[start]
-            seen = end > begin
-            first[seen] = np.minimum(first[seen], part.keys[begin[seen]] - low[seen])
-            last[seen] = np.maximum(last[seen], part.keys[end[seen] - 1] - low[seen])
+                    start = known.searchsorted(np.maximum(high - window, low))
+                total += upper - sums[start]
+            seen = np.flatnonzero(end > begin)
+            if len(seen):
+                first[seen] = np.minimum(first[seen], known[begin[seen]] - low[seen])
+                last[seen] = np.maximum(last[seen], known[end[seen] - 1] - low[seen])
         first[last < 0] = -1
+        if inverse is None:
+            return Counted(totals, first, last)
         return Counted([total[inverse] for total in totals], first[inverse], last[inverse])
 
     def arrays(self) -> dict[str, np.ndarray]:

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from models.ranking.features import pair_runs
-from models.ranking.features.cells import CountCells
+from models.ranking.features.cells import FEW, CountCells
 from models.ranking.features.named_arrays import named, part_of
 from models.ranking.features.pair_runs import PairRun, merged
 
@@ -60,9 +60,13 @@ class PairCounts:
         Args:
             keys: int64 [Q] of `pair_key`.
         """
-        distinct, inverse = np.unique(keys, return_inverse=True)
-        totals, last = self.look_up(distinct)
-        sums, last = totals.T.astype(np.int64)[inverse], last[inverse]
+        if len(keys) <= min(FEW, pair_runs.FEW):  # a run takes as many in any order
+            totals, last = self.look_up(keys)
+            sums = totals.T.astype(np.int64)
+        else:
+            distinct, inverse = np.unique(keys, return_inverse=True)
+            totals, last = self.look_up(distinct)
+            sums, last = totals.T.astype(np.int64)[inverse], last[inverse]
         for day, cells in sorted(self.pending.items()):
             before = np.clip(hours - day * DAY, 0, DAY)
             today = cells.query(keys, before, (None,)).windows[0]
@@ -77,7 +81,7 @@ class PairCounts:
         """Totals int32 [M, Q] through the last day taken in, and the day last met int32 [Q].
 
         Args:
-            keys: int64 [Q] ascending.
+            keys: int64 [Q], ascending if they are more than `pair_runs.FEW`.
             day: as at this day: pairs that begin anew by then count nothing; None: nothing is left out.
         """
         sums, last = np.zeros((self.measures, len(keys)), np.int32), np.zeros(len(keys), np.int32)

@@ -89,12 +89,13 @@ class PairRun:
 
     def _find(self, keys: np.ndarray, sums: np.ndarray, last: np.ndarray, unknown: np.ndarray) -> np.ndarray:
         wanted = keys[unknown]
-        at = np.minimum(np.searchsorted(self.keys, wanted), len(self) - 1)
-        hit = self.keys[at] == wanted
+        known = self.keys.view(np.ndarray)  # a mapped file's own class costs more, for few questions
+        at = np.minimum(known.searchsorted(wanted), len(self) - 1)
+        hit = known[at] == wanted
         at, answered = at[hit], unknown[hit]
         for m, column in enumerate(self.sums):
-            sums[m, answered] = column[at]
-        last[answered] = self.last[at]
+            sums[m, answered] = column.view(np.ndarray)[at]
+        last[answered] = self.last.view(np.ndarray)[at]
         return unknown[~hit]
 
 

@@ -123,10 +123,14 @@ class ContentVectors:
         out = []
         user, time = (torch.from_numpy(part.reshape(-1)) for part in (users, cutoff_ms))
         target, comparable = item.flatten(0, 1).unsqueeze(2), item_known.reshape(-1, 1)
+        instances = len(user)
+        if instances > 1 and bool(((user == user[0]) & (time == time[0])).all()):  # a request: looked up once
+            user, time = user[:1], time[:1]
         for name, k in self._lists.lists.items():
             latest = self._clicks[name].neighbours(user, time, k)
             clicked = self._clicks[name].gather("item", latest).long().masked_fill(~latest.mask, -1)
             vectors, known = map(torch.from_numpy, self._sides[1].take(clicked.numpy()))  # [N, K, W], [N, K]
+            vectors = vectors.expand(instances, -1, -1)
             real = known * comparable
             cosine = torch.bmm(vectors, target).squeeze(2)
             count = real.sum(1)

@@ -13,7 +13,7 @@ import pytest
 
 from assets.common import model_registry
 from assets.common.links import mlflow_link, mlflow_server
-from assets.common.mlflow_store import artifact_root, on_server, re_root
+from assets.common.mlflow_store import DATABASE, artifact_root, make_store, on_server, re_root
 from assets.common.tracking import RunRecord, Tracking
 from tests.browser.servers import free_ports
 
@@ -134,3 +134,35 @@ def _answers(url: str) -> None:
         except OSError:
             assert time.monotonic() < deadline
             time.sleep(0.3)
+
+
+def test_a_store_that_cannot_be_finished_is_not_begun_in_its_place(tmp_path, monkeypatch):
+    from mlflow.store.db import utils
+
+    def killed(engine):
+        utils.InitialBase.metadata.create_all(engine)
+        raise MemoryError("in the middle")
+
+    with monkeypatch.context() as patched, pytest.raises(MemoryError):
+        patched.setattr(utils, "_initialize_tables", killed)
+        make_store(tmp_path)
+    assert not (tmp_path / DATABASE).exists()
+    (tmp_path / ".new-left").mkdir()
+    make_store(tmp_path)
+    assert (tmp_path / DATABASE).exists() and not list(tmp_path.glob(".new-*"))
+    made = (tmp_path / DATABASE).stat().st_ino
+    make_store(tmp_path)
+    assert (tmp_path / DATABASE).stat().st_ino == made, "a store that is there is left alone"
+
+
+def test_a_store_left_half_made_is_set_aside_and_the_next_command_works(tmp_path, caplog):
+    import sqlalchemy
+    from mlflow.store.db import utils
+
+    folder = tmp_path / "home" / "mlflow"
+    folder.mkdir(parents=True)
+    utils.InitialBase.metadata.create_all(sqlalchemy.create_engine(f"sqlite:///{folder / DATABASE}"))
+    with caplog.at_level(logging.WARNING):
+        tracking, run_id = recorded(tmp_path / "home", "2026-03-01")
+    assert "half made" in caplog.text and (folder / f"{DATABASE}.unfinished").exists()
+    assert files(tracking, run_id)
