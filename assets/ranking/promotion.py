@@ -14,7 +14,7 @@ from assets.common.timings import Timings
 from assets.ranking import champion_log
 from assets.ranking.figures import Figures, in_columns, lists_in_words
 from assets.ranking.live import read_live_day, record_live
-from assets.ranking.promotion_labels import LabelVerdict, judge_labels, usual_auc
+from assets.ranking.promotion_labels import LabelVerdict, judge_labels, usual_day
 from assets.ranking.promotion_rule import Candidate, Decision, decide, not_backwards
 from assets.ranking.reading import loaded_hours, read_hours
 from assets.ranking.states import States
@@ -93,7 +93,7 @@ def promote(
         rehearsal = _rehearsal(opened, zone, day)
         champion = model_registry.at_alias(tracking, model_registry.CHAMPION)
         served = (champion.tags.get("system"), champion.tags.get("day", "")) if champion else (None, "")
-        usual = usual_auc(opened, served[0], day)
+        usual = usual_day(opened, served[0], day)
     with timings.phase("compute"):
         figures = live.figures()
         trained = [s for s in deployment.systems if states.record(states.daily(s, day)) is not None]

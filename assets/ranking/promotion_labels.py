@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,13 +21,22 @@ if TYPE_CHECKING:
 MARGIN = 0.05  #: AUC below that of the days before that is borne, beside two standard errors
 ERRORS = 2.0  #: standard errors of the day as a whole
 PART_ERRORS = 4.0  #: of one of its many parts
-BAND = 2.5  #: clicks over expected clicks, or the inverse, that is still calibrated
+BAND = 2.5  #: clicks over those that the days before let expect, or the inverse, that is still borne
+PART_BAND = 5.0  #: the same of a part, over what the model lets expect of it: news may be liked by surprise
 LEAST_EXPECTED = 30.0  #: expected clicks, and expected skips, below which a part is not judged
 DAYS_BEFORE = 7
 REMEDY = (
     "look at the clicks of the day where they were made; land its files again corrected, or, if they "
     "are right, promote by hand (hourfold models promote)"
 )
+
+
+@dataclass(frozen=True)
+class UsualDay:
+    """The last days before a day, at most `DAYS_BEFORE`; None where nothing is known of them."""
+
+    auc: float | None = None  #: median of the champion's system, unadapted
+    click_rate: float | None = None  #: of all exposures
 
 
 @dataclass(frozen=True)
@@ -51,13 +61,13 @@ class LabelVerdict:
         return f"labels agree with the model before them on {self.judged} exposures"
 
 
-def judge_labels(live: LiveDay, system: str | None, usual: float | None) -> LabelVerdict:
+def judge_labels(live: LiveDay, system: str | None, usual: UsualDay) -> LabelVerdict:
     """Hold a day's clicks against the unadapted scores of `system`, the champion's.
 
     Args:
         live: the day.
         system: whose scores; None, or one without unadapted scores: nothing but zero clicks can be told.
-        usual: its unadapted AUC on the days before; None where no day is known.
+        usual: the days before.
     """
     clicked = live.clicked
     if len(clicked) and clicked.all() | ~clicked.any():
@@ -67,61 +77,71 @@ def judge_labels(live: LiveDay, system: str | None, usual: float | None) -> Labe
     if scores is None or not len(clicked):
         return LabelVerdict((), 0)
     faults = []
-    for name, rows in _parts(live):
-        faults += _faults(
-            f"{live.day}{name}",
-            clicked[rows],
-            scores[rows],
-            live.user[rows],
-            PART_ERRORS if name else ERRORS,
-            None if name else usual,
-        )
+    if usual.click_rate is not None:
+        faults += _clicks(live.day, clicked, usual.click_rate * len(clicked), BAND)
+    faults += _order(live.day, clicked, scores, live.user, ERRORS, usual.auc)
+    # A model's level may be off as a whole, which says nothing of the clicks: parts are held against the day.
+    expected = scores * (clicked.sum() / scores.sum())
+    for name, rows in _parts(live, expected):
+        part = (f"{live.day}{name}", clicked[rows])
+        faults += _clicks(*part, float(expected[rows].sum()), PART_BAND)
+        faults += _order(*part, scores[rows], live.user[rows], PART_ERRORS, None)
     return LabelVerdict(tuple(faults), len(clicked))
 
 
-def usual_auc(warehouse: Warehouse, system: str | None, day: str) -> float | None:
-    """Median unadapted AUC of a system on its last days before `day`; None where none is stored."""
-    if system is None:
-        return None
-    stored = warehouse.read_metrics("auc_static", system=system)
+def usual_day(warehouse: Warehouse, system: str | None, day: str) -> UsualDay:
+    """The last days before `day`: the system's AUC, as stored, and the click rate of what is loaded."""
+    first = (date.fromisoformat(day) - timedelta(DAYS_BEFORE)).isoformat()
+    stored = warehouse.read_metrics("auc_static", system=system or "")
     days = stored[(stored["partition"].str.len() == len(day)) & (stored["partition"] < day)]
     values = days.sort_values("partition")["value"].dropna().tail(DAYS_BEFORE)
-    return float(values.median()) if len(values) else None
+    (rate,) = warehouse.connection.execute(
+        "SELECT avg(clicked::INT) FROM exposures WHERE partition >= ? AND partition < ?", [first, day]
+    ).fetchone() or (None,)
+    return UsualDay(float(values.median()) if len(values) else None, rate)
 
 
-def _parts(live: LiveDay) -> Iterator[tuple[str, np.ndarray]]:
-    """The whole day, each of its hours, and the items of each value of each of their fields."""
-    yield "", np.ones(len(live.clicked), bool)
-    for hour in np.unique(live.hour):
-        yield f", hour {hour:02d}", live.hour == hour
-    for field in range(live.item_fields.shape[1]):
-        codes = live.item_fields[:, field]
-        for code in np.unique(codes[codes >= 0]):
-            yield f", items of category {code} in field {field}", codes == code
+def _parts(live: LiveDay, expected: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+    """Rows of each hour, and of the items of each value of each of their fields, that are enough to judge.
+
+    Args:
+        live: the day.
+        expected: of each exposure, how likely it was clicked.
+    """
+    columns = [(live.hour, ", hour {:02d}")]
+    for field, codes in enumerate(live.item_fields.T):
+        columns.append((codes, f", items of category {{}} in field {field}"))
+    for codes, name in columns:
+        order = np.argsort(codes, kind="stable")
+        values, first = np.unique(codes[order], return_index=True)
+        clicks = np.add.reduceat(expected[order], first) if len(first) else np.empty(0)
+        rows = np.diff(np.append(first, len(order)))
+        enough = (values >= 0) & (np.minimum(clicks, rows - clicks) >= LEAST_EXPECTED)
+        for part in np.flatnonzero(enough):
+            yield name.format(values[part]), order[first[part] : first[part] + rows[part]]
 
 
-def _faults(
-    name: str,
-    clicked: np.ndarray,
-    scores: np.ndarray,
-    user: np.ndarray,
-    errors: float,
-    usual: float | None,
+def _clicks(name: str, clicked: np.ndarray, expected: float, band: float) -> list[str]:
+    """Whether there are far more or fewer clicks than expected: by the band, and beyond chance."""
+    clicks = int(clicked.sum())
+    beyond_chance = abs(clicks - expected) > PART_ERRORS * np.sqrt(max(expected, 1.0))
+    if expected / band <= clicks <= expected * band or not beyond_chance:
+        return []
+    return [f"{name}: {clicks} of {len(clicked)} exposures clicked, {expected:.0f} expected"]
+
+
+def _order(
+    name: str, clicked: np.ndarray, scores: np.ndarray, user: np.ndarray, errors: float, usual: float | None
 ) -> list[str]:
-    """What is wrong with one part of a day."""
+    """Whether the model from before orders the clicks worse than chance, or far worse than usual."""
     from models.metrics import clustered_difference
 
-    clicks, expected = int(clicked.sum()), float(scores.sum())
-    if min(expected, len(scores) - expected) < LEAST_EXPECTED:
-        return []
-    faults = []
-    if not expected / BAND <= clicks <= expected * BAND:
-        faults.append(f"{name}: {clicks} of {len(clicked)} exposures clicked, {expected:.0f} expected")
     test = clustered_difference(clicked, scores, np.zeros(len(scores)), user)
-    if test is not None:
-        area, error = 0.5 + test[0], errors * test[1]
-        if area + error < 0.5:
-            faults.append(f"{name}: AUC {area:.3f} of the model before, below chance")
-        elif usual is not None and area + error < usual - MARGIN:
-            faults.append(f"{name}: AUC {area:.3f} of the model before, usually {usual:.3f}")
-    return faults
+    if test is None:
+        return []
+    area, error = 0.5 + test[0], errors * test[1]
+    if area + error < 0.5:
+        return [f"{name}: AUC {area:.3f} of the model before, below chance"]
+    if usual is not None and area + error < usual - MARGIN:
+        return [f"{name}: AUC {area:.3f} of the model before, usually {usual:.3f}"]
+    return []

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from assets.ranking.live import LiveDay
-from assets.ranking.promotion_labels import judge_labels
+from assets.ranking.promotion_labels import UsualDay, judge_labels
 
-USUAL = 0.70
+USUAL = UsualDay(auc=0.70, click_rate=0.22)
 
 
 def clean_day(seed: int = 1, exposures: int = 24_000) -> LiveDay:
@@ -67,7 +67,7 @@ def test_the_provider_and_the_hours_are_named():
 
 
 def test_without_a_model_from_before_it_says_that_nothing_was_judged():
-    verdict = judge_labels(replace(clean_day(), static={}), "fm", None)
+    verdict = judge_labels(replace(clean_day(), static={}), "fm", UsualDay())
     assert verdict.faults == () and "not judged" in verdict.reason
 
 
