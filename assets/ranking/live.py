@@ -34,6 +34,8 @@ class LiveDay:
     #: the same of each daily model left as it was trained; of systems for which every hour has them
     static: Mapping[str, np.ndarray] = field(default_factory=dict)
     failed: Mapping[str, str] = field(default_factory=dict)  #: systems without figures → hour and reason
+    #: int64 [E, F], category codes of the items; no columns where they are not read
+    item_fields: np.ndarray = field(default_factory=lambda: np.empty((0, 0), np.int64))
 
     def figures(self) -> dict[str, Figures]:
         """The figures of each system, and its gain over the static one; empty if nothing was scored.
@@ -83,6 +85,7 @@ def read_live_day(warehouse: Warehouse, zone: ServiceZone, day: str, systems: Se
     clicked = [np.empty(0, bool)]
     user, of_day, request = ([np.empty(0, np.int64)] for _ in range(3))
     scores = [np.empty((0, len(names)))]
+    fields: list[np.ndarray] = []
     for key, hour in hours.items() if sound else ():
         by_name = np.column_stack([_scores(warehouse, name, key, hour.exposure_ids) for name in names])
         scored = ~np.isnan(by_name[:, : len(sound)]).any(axis=1)
@@ -90,6 +93,8 @@ def read_live_day(warehouse: Warehouse, zone: ServiceZone, day: str, systems: Se
         clicked.append(hour.log.exposures.clicked[scored])
         user.append(hour.log.exposures.user[scored])
         request.append(hour.log.exposures.request[scored])
+        items = hour.log.items
+        fields.append(items.fields[np.searchsorted(items.index, hour.log.exposures.item[scored])])
         of_day.append(np.full(int(scored.sum()), int(key[11:13])))
     columns = dict(zip(names, np.concatenate(scores).T, strict=True))
     static = {system: columns[static_name(system)] for system in sound}
@@ -103,6 +108,7 @@ def read_live_day(warehouse: Warehouse, zone: ServiceZone, day: str, systems: Se
         # Hours that an earlier version scored have none.
         static={system: values for system, values in static.items() if np.isfinite(values).all()},
         failed=failed,
+        item_fields=np.concatenate(fields) if fields else np.empty((0, 0), np.int64),
     )
 
 

@@ -14,6 +14,7 @@ from assets.common.timings import Timings
 from assets.ranking import champion_log
 from assets.ranking.figures import Figures, in_columns, lists_in_words
 from assets.ranking.live import read_live_day, record_live
+from assets.ranking.promotion_labels import LabelVerdict, judge_labels, usual_day
 from assets.ranking.promotion_rule import Candidate, Decision, decide, not_backwards
 from assets.ranking.reading import loaded_hours, read_hours
 from assets.ranking.states import States
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from warehouse.store.warehouse import Warehouse
 
 LEAST_SPREAD = 1e-4  #: standard deviation of scores below which a model ranks nothing
+LONGEST_TAG = 1000  #: characters of a verdict on a version
 MOST_COLLAPSE = 0.99  #: mean cosine of long-term vectors above which all users look alike
 
 
@@ -43,7 +45,12 @@ def promotion_asset(partitions: Partitions) -> dg.AssetsDefinition:
                 "guard_rails",
                 asset="promotion",
                 description="New models: trained, scores finite and not constant, no collapsed vectors.",
-            )
+            ),
+            dg.AssetCheckSpec(
+                "labels",
+                asset="promotion",
+                description="The day's clicks agree with the champion's model, which had not seen them.",
+            ),
         ],
         group_name="ranking",
         owners=["team:ranking"],
@@ -61,9 +68,10 @@ def promotion_asset(partitions: Partitions) -> dg.AssetsDefinition:
 
         The alias `challenger` marks the version that was tried. A model passes if its scores are finite and
         not constant, its long-term vectors have not collapsed, it was not rolled back, and no other system
-        was clearly better live on the day. The alias never goes to an older day than the champion's: that is
-        for `hourfold models rollback`. No hour begins from a model that broke a guard rail, if there is
-        another.
+        was clearly better live on the day, and the day's clicks agree with the model that had not seen them:
+        a model of a day whose clicks do not is withheld. The alias never goes to an older day than the
+        champion's: that is for `hourfold models rollback`. No hour begins from a model that broke a guard
+        rail, if there is another.
         """
         with retried_or_explained(context):
             timings = Timings()
@@ -83,26 +91,29 @@ def promote(
     with timings.phase("read"), warehouse.open() as opened:
         live = read_live_day(opened, zone, day, deployment.systems)
         rehearsal = _rehearsal(opened, zone, day)
+        champion = model_registry.at_alias(tracking, model_registry.CHAMPION)
+        served = (champion.tags.get("system"), champion.tags.get("day", "")) if champion else (None, "")
+        usual = usual_day(opened, served[0], day)
     with timings.phase("compute"):
         figures = live.figures()
         trained = [s for s in deployment.systems if states.record(states.daily(s, day)) is not None]
         if not trained:
             raise LookupError(f"no model of {day} is finished: materialise `daily_ranker` of {day} first")
+        labels = judge_labels(live, served[0], usual)
         candidates = [
             Candidate(
                 system,
                 _version(tracking, states, system, day),
                 figures.get(system, {}).get("auc"),
-                tuple(_faults(states, system, day, rehearsal, deployment.device)),
+                (*_faults(states, system, day, rehearsal, deployment.device), *labels.withheld),
             )
             for system in trained
         ]
     with timings.phase("record"):
-        champion = model_registry.at_alias(tracking, model_registry.CHAMPION)
-        served = (champion.tags.get("system"), champion.tags.get("day", "")) if champion else (None, "")
         decision = not_backwards(decide(candidates, served[0], live.lead), day, served[1])
         version = decision.challenger.version
         record_verdict(tracking, states, day, candidates, decision)
+        _note_labels(tracking, candidates, labels)
         if decision.passed and (champion is None or str(champion.version) != version):
             champion_log.move(tracking, states, version, "promotion", decision.reason)
         record_live(warehouse, tracking, states, day, figures)
@@ -114,11 +125,12 @@ def promote(
             "challenger": f"{decision.challenger.system}, version {version}",
             "passed": decision.passed,
             "reason": decision.reason,
+            "labels": labels.reason,
             **{f"{c.system}: live auc": c.live_auc for c in candidates if c.live_auc is not None},
             **_page(figures),
             **timings.metadata(),
         },
-        check_results=[_verdict(faults)],
+        check_results=[_verdict(faults), _label_check(labels)],
     )
 
 
@@ -171,6 +183,21 @@ def _verdict(faults: Mapping[str, str]) -> dg.AssetCheckResult:
         passed=not faults,
         severity=dg.AssetCheckSeverity.WARN,
         description="; ".join(f"{system}: {text}" for system, text in faults.items()) or "all hold",
+    )
+
+
+def _note_labels(tracking: "Tracking", candidates: Sequence[Candidate], labels: LabelVerdict) -> None:
+    for candidate in candidates:
+        champion_log.note(tracking, candidate.version, {"labels": labels.reason[:LONGEST_TAG]})
+
+
+def _label_check(labels: LabelVerdict) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        check_name="labels",
+        passed=not labels.faults,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=labels.reason,
+        metadata={"exposures judged": labels.judged},
     )
 
 
