@@ -33,7 +33,7 @@ def team_server() -> str | None:
 
 
 def mlflow_server() -> str | None:
-    """Address of the MLflow pages, where it is known: one that is named for browsers, or the team's server."""
+    """Address of the MLflow pages, where it is known: as named for browsers, or the team's server."""
     return os.environ.get(MLFLOW_URL) or team_server()
 
 
