@@ -2,7 +2,7 @@
 
 Run `python docs/build_ranking.py kuairand.json simulated.json ab.json` with whichever of them are new;
 without any, the page is written again from what docs/results/data/ holds. A second comparison of a source
-has a section of its own if it is given a name: `simulated-days=path.json`. Each JSON is kept there in a small
+has a section of its own if it is given a name: `name=path.json`. Each JSON is kept there in a small
 form: without the tests of single days, every setting of every system, and the size of each hour. Prose is in
 docs/results/parts/, one template a section: its numbers too come from the JSON.
 """
@@ -17,7 +17,7 @@ from typing import Any
 
 DOCS = Path(__file__).resolve().parent
 TOP, AB = "ranking.top.txt", "ab"
-ORDER = ("kuairand", "landing", "simulated", "simulated-days", "landing-simulated", AB)  #: of sections
+ORDER = ("kuairand", "landing", "landing-simulated", "simulated", AB)  #: of sections
 
 
 def main(arguments: list[str], docs: Path = DOCS) -> int:

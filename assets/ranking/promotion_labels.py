@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from warehouse.store.warehouse import Warehouse
 
 MARGIN = 0.05  #: AUC below that of the days before that is borne, beside two standard errors
-ERRORS = 2.0  #: standard errors of the day as a whole
-PART_ERRORS = 4.0  #: of one of its many parts
+ERRORS = 2.0  #: standard errors by which a day must be below that
+SURE_ERRORS = 4.0  #: by which clicks must be off, or an order below chance: a day has many parts
 BAND = 2.5  #: clicks over those that the days before let expect, or the inverse, that is still borne
 PART_BAND = 5.0  #: the same of a part, over what the model lets expect of it: news may be liked by surprise
-LEAST_EXPECTED = 30.0  #: expected clicks, and expected skips, below which a part is not judged
+LEAST_EXPECTED = 30.0  #: clicks, and skips, below which no order and no part is judged
 DAYS_BEFORE = 7
 REMEDY = (
     "look at the clicks of the day where they were made; land its files again corrected, or, if they "
@@ -79,13 +79,13 @@ def judge_labels(live: LiveDay, system: str | None, usual: UsualDay) -> LabelVer
     faults = []
     if usual.click_rate is not None:
         faults += _clicks(live.day, clicked, usual.click_rate * len(clicked), BAND)
-    faults += _order(live.day, clicked, scores, live.user, ERRORS, usual.auc)
+    faults += _order(live.day, clicked, scores, live.user, usual.auc)
     # A model's level may be off as a whole, which says nothing of the clicks: parts are held against the day.
     expected = scores * (clicked.sum() / scores.sum())
     for name, rows in _parts(live, expected):
         part = (f"{live.day}{name}", clicked[rows])
         faults += _clicks(*part, float(expected[rows].sum()), PART_BAND)
-        faults += _order(*part, scores[rows], live.user[rows], PART_ERRORS, None)
+        faults += _order(*part, scores[rows], live.user[rows], None)
     return LabelVerdict(tuple(faults), len(clicked))
 
 
@@ -124,24 +124,24 @@ def _parts(live: LiveDay, expected: np.ndarray) -> Iterator[tuple[str, np.ndarra
 def _clicks(name: str, clicked: np.ndarray, expected: float, band: float) -> list[str]:
     """Whether there are far more or fewer clicks than expected: by the band, and beyond chance."""
     clicks = int(clicked.sum())
-    beyond_chance = abs(clicks - expected) > PART_ERRORS * np.sqrt(max(expected, 1.0))
+    beyond_chance = abs(clicks - expected) > SURE_ERRORS * np.sqrt(max(expected, 1.0))
     if expected / band <= clicks <= expected * band or not beyond_chance:
         return []
     return [f"{name}: {clicks} of {len(clicked)} exposures clicked, {expected:.0f} expected"]
 
 
 def _order(
-    name: str, clicked: np.ndarray, scores: np.ndarray, user: np.ndarray, errors: float, usual: float | None
+    name: str, clicked: np.ndarray, scores: np.ndarray, user: np.ndarray, usual: float | None
 ) -> list[str]:
     """Whether the model from before orders the clicks worse than chance, or far worse than usual."""
     from models.metrics import clustered_difference
 
     test = clustered_difference(clicked, scores, np.zeros(len(scores)), user)
-    if test is None:
+    if test is None or min(clicked.sum(), (~clicked).sum()) < LEAST_EXPECTED:
         return []
-    area, error = 0.5 + test[0], errors * test[1]
-    if area + error < 0.5:
+    area, error = 0.5 + test[0], test[1]
+    if area + SURE_ERRORS * error < 0.5:
         return [f"{name}: AUC {area:.3f} of the model before, below chance"]
-    if usual is not None and area + error < usual - MARGIN:
+    if usual is not None and area + ERRORS * error < usual - MARGIN:
         return [f"{name}: AUC {area:.3f} of the model before, usually {usual:.3f}"]
     return []

@@ -24,14 +24,14 @@ def builder():
 def results():
     real = random_comparison(SYSTEMS, ("2022-05-01", "2022-05-02"), simulated=False)
     days = random_comparison(SYSTEMS, ("2025-03-10", "2025-03-11"))
-    return {"kuairand": real, "simulated": random_comparison(), "simulated-days": days, "ab": random_ab()}
+    return {"kuairand": real, "simulated": random_comparison(), "landing-simulated": days, "ab": random_ab()}
 
 
 @pytest.fixture(scope="module")
 def docs(builder, results, tmp_path_factory):
     """A copy of the templates with the page of all results."""
     folder = templates(tmp_path_factory.mktemp("docs"), results)
-    sections = {"simulated-days": "simulated-days="}  # its source has a section already
+    sections = {"landing-simulated": "landing-simulated="}  # its source has a section already
     arguments = [f"{sections.get(name, '')}{folder / name}.json" for name in results]
     assert builder.main(arguments, folder) == 0
     return folder
@@ -51,7 +51,7 @@ def test_the_page_has_every_section_and_every_picture_it_shows(docs, results):
 
 def test_the_page_is_written_again_from_what_is_kept(builder, docs):
     assert builder.page(docs) == (docs / "results" / "ranking.md").read_text()
-    assert list(builder.stored(docs)) == ["kuairand", "simulated", "simulated-days", "ab"]
+    assert list(builder.stored(docs)) == ["kuairand", "landing-simulated", "simulated", "ab"]
 
 
 def test_the_kept_form_is_small_and_loses_nothing_that_is_shown(results):

@@ -158,8 +158,8 @@ def test_systems_whose_scores_are_no_numbers_have_no_figure(logs, result, tmp_pa
 
     plain, wrong = Ranker.score_details, {"fm": np.nan, "item_rate": np.inf}
 
-    def broken(self, hour):
-        details = plain(self, hour)
+    def broken(self, hour, *chunk):
+        details = plain(self, hour, *chunk)
         if self.settings.kind in wrong and len(details["probability"]):
             details["probability"][0] = wrong[self.settings.kind]
         return details

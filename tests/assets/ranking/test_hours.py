@@ -257,8 +257,8 @@ def test_a_system_whose_scores_are_no_numbers_fails_alone(ready, monkeypatch):
     sound, figures = _predictions(ready, HOURS[:2]), _live(ready).figures()
     plain, broken_system = Ranker.score_details, "deepfm_external"
 
-    def broken(self, hour):
-        details = plain(self, hour)
+    def broken(self, hour, *chunk):
+        details = plain(self, hour, *chunk)
         if self.settings.kind == "deepfm":
             details["probability"][:3] = np.nan
         return details
