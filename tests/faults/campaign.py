@@ -12,7 +12,7 @@ import random
 import shutil
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from multiprocessing.context import BaseContext
 from pathlib import Path
@@ -117,11 +117,13 @@ def champion_of(root: Path) -> str:
 class Campaign:
     """Kills in a working folder, with processes that begin with everything imported."""
 
-    def __init__(self, process: BaseContext, folder: Path, seed: int = 0) -> None:
+    def __init__(
+        self, process: BaseContext, folder: Path, seed: int = 0, landed: Sequence[int] = LANDED
+    ) -> None:
         self._process, self._folder, self._random = process, folder, random.Random(seed)
         self.landing, self.root = folder / "landing", folder / "home"
         describe(self.landing)
-        for number in LANDED:
+        for number in landed:
             for table in ("exposures", "external_clicks"):
                 land(self.landing, table, hour_key(number))
         self.events: dict[str, int] = {}

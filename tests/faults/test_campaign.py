@@ -12,7 +12,7 @@ from tests.faults.campaign import Campaign, summary
 @pytest.fixture(scope="module")
 def campaign(process, tmp_path_factory):
     kept = {name: os.environ.get(name) for name in ("HOURFOLD_HOME", "DAGSTER_HOME")}
-    yield Campaign(process, tmp_path_factory.mktemp("campaign"), seed=1)
+    yield Campaign(process, tmp_path_factory.mktemp("campaign"), seed=1, landed=(0, 1, 24))
     for name, value in kept.items():
         os.environ.pop(name) if value is None else os.environ.update({name: value})
 
@@ -31,7 +31,7 @@ def test_each_stage_is_killed_and_the_next_command_goes_on_from_there(campaign):
 def test_what_is_missing_or_different_is_seen(campaign):
     whole = campaign.undisturbed
     assert list(whole.differences(whole)) == [] and whole.rows_lost(whole) == 0
-    assert whole.champion and len(whole.states) == 6  # two systems, a day and two hours
+    assert whole.champion and len(whole.states) == 4  # two systems, a day and an hour
     short = {**whole.tables, "exposures": whole.tables["exposures"].iloc[1:].reset_index(drop=True)}
     lost = dataclasses.replace(whole, tables=short, champion="", unfinished_runs=1)
     assert set(whole.differences(lost)) == {"exposures", "champion", "runs that seem to go on"}
