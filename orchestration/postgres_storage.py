@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from dagster._serdes import ConfigurableClassData
 from dagster_postgres.event_log import PostgresEventLogStorage
@@ -23,6 +23,7 @@ from orchestration.waiting import WaitingClaims
 
 RECYCLE_SECONDS = 600  #: after which a connection is made anew: balancers drop those that are idle for long
 THREADS = 20  #: further connections at once, closed after use
+Storage = TypeVar("Storage", bound=PostgresRunStorage | PostgresEventLogStorage)
 
 guard_dagster()
 
@@ -35,8 +36,7 @@ class PostgresLivingRuns(LivingRuns, PostgresRunStorage):
         cls, inst_data: ConfigurableClassData | None, config_value: Any
     ) -> PostgresLivingRuns:
         """The runs of the database that the configuration names."""
-        storage = cls(**_arguments(inst_data, config_value))
-        _keep_open(storage)
+        storage = _opened(cls, inst_data, config_value)
         storage.living = Living(Path(os.environ["DAGSTER_HOME"]) / "history" / FOLDER)
         return storage
 
@@ -49,26 +49,22 @@ class PostgresWaitingLog(WaitingClaims, PostgresEventLogStorage):
         cls, inst_data: ConfigurableClassData | None, config_value: Any
     ) -> PostgresWaitingLog:
         """The events of the database that the configuration names."""
-        log = cls(**_arguments(inst_data, config_value))
-        _keep_open(log)
+        log = _opened(cls, inst_data, config_value)
         log._told = {}
         return log
 
 
-def _arguments(inst_data: ConfigurableClassData | None, config_value: Any) -> dict[str, Any]:
-    """Of both storages, from what `dagster.postgres.yaml` says."""
-    return {
-        "postgres_url": pg_url_from_config(config_value),
-        "should_autocreate_tables": config_value.get("should_autocreate_tables", True),
-        "inst_data": inst_data,
-    }
+def _opened(cls: type[Storage], inst_data: ConfigurableClassData | None, config_value: Any) -> Storage:
+    """A storage as `dagster.postgres.yaml` says, with one connection that is kept open.
 
-
-def _keep_open(storage: PostgresRunStorage | PostgresEventLogStorage) -> None:
-    """Keep one connection open: a new one for each statement is most of the time of a short run.
-
-    One that the server has closed meanwhile is noticed before it is used, and made anew.
+    A new one for each statement is most of the time of a short run. One that the server has closed meanwhile
+    is noticed before it is used, and made anew.
     """
+    storage = cls(
+        postgres_url=pg_url_from_config(config_value),
+        should_autocreate_tables=config_value.get("should_autocreate_tables", True),
+        inst_data=inst_data,
+    )
     storage._engine = create_pg_engine(
         storage.postgres_url,
         isolation_level="AUTOCOMMIT",
@@ -77,3 +73,4 @@ def _keep_open(storage: PostgresRunStorage | PostgresEventLogStorage) -> None:
         pool_recycle=RECYCLE_SECONDS,
         pool_pre_ping=True,
     )
+    return storage

@@ -70,6 +70,8 @@ def make_store(folder: Path) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     database = folder / DATABASE
+    if database.is_file() and not _half_made(database):
+        return
     with (folder / f".{DATABASE}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         for left in folder.glob(f"{NEW}*"):
@@ -82,6 +84,7 @@ def make_store(folder: Path) -> None:
             return
         from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
+        # Another place at each try: MLflow keeps connections by address, those of a failed one too.
         with tempfile.TemporaryDirectory(dir=folder, prefix=NEW) as scratch:
             fresh = Path(scratch) / DATABASE
             SqlAlchemyStore(sqlite_uri(fresh), (folder / ARTIFACTS).as_uri())._dispose_engine()

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import random
 import shutil
-import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -21,11 +20,13 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
+from assets.common import model_registry
 from assets.common.provenance import content_hash
 from assets.common.resources import HomeResource, TrackingResource, WarehouseResource
 from assets.ranking.states import States
 from orchestration.settings import prepare_home
 from tests.faults import victim
+from tests.faults.kills import run_apart
 from tests.live.world import DAYS, describe, hour_key, land, stored
 
 BLOCKED_SECONDS = 300  #: a command that takes longer than this waits for something that never comes
@@ -60,7 +61,7 @@ class Outcome:
     states: dict[str, str] = field(default_factory=dict)  #: model → hash of its bytes
     champion: str = ""
     files: frozenset[str] = frozenset()
-    unfinished_runs: int = 0  #: Dagster's, that seem to go on; and MLflow's without parameters
+    unfinished_runs: int = 0  #: Dagster's, that seem to go on
 
     @classmethod
     def of(cls, root: Path) -> Outcome:
@@ -107,11 +108,8 @@ class Outcome:
 def champion_of(root: Path) -> str:
     """System and day of the champion; empty without one."""
     tracking = TrackingResource(root=str(root)).open()
-    for model in tracking.client.search_registered_models():
-        if "champion" in model.aliases:
-            version = tracking.client.get_model_version(model.name, model.aliases["champion"])
-            return f"{version.tags.get('system')} {version.tags.get('day')}"
-    return ""
+    version = model_registry.at_alias(tracking, model_registry.CHAMPION)
+    return f"{version.tags['system']} {version.tags['day']}" if version else ""
 
 
 class Campaign:
@@ -135,11 +133,10 @@ class Campaign:
         self.root.mkdir(parents=True)
         for stage in victim.STAGES:
             shutil.copytree(self.root, self._before(stage))
-            began = time.perf_counter()
-            count = self._run(stage)
+            count, self.lengths[stage] = self._run(stage)
             if not isinstance(count, int):
                 raise RuntimeError(f"{stage}, undisturbed, failed: {count}")
-            self.events[stage], self.lengths[stage] = count, time.perf_counter() - began
+            self.events[stage] = count
         self.undisturbed = Outcome.of(self.root)
 
     def _before(self, stage: str) -> Path:
@@ -160,10 +157,8 @@ class Campaign:
         shutil.rmtree(self.root)
         shutil.copytree(self._before(stage), self.root)
         point = f"event {event}" if seconds is None else f"{seconds:.2f} s"
-        died = self._run(stage, event, seconds) is None
-        began = time.perf_counter()
-        answer = self._run("hours", patience=BLOCKED_SECONDS)
-        took = time.perf_counter() - began
+        died = self._run(stage, event, seconds)[0] is None
+        answer, took = self._run("hours", delay=BLOCKED_SECONDS)
         if answer is None:
             return Kill(stage, point, died, blocked=True, seconds=took)
         if not isinstance(answer, int):
@@ -177,24 +172,11 @@ class Campaign:
             seconds=took,
         )
 
-    def _run(
-        self, stage: str, event: int = 0, seconds: float | None = None, patience: float | None = None
-    ) -> int | str | None:
-        """A stage in a process of its own: its durable events, why it failed, or None if it was killed."""
-        here, there = self._process.Pipe()
-        arguments = (self.landing, self.root, stage, event, there)
-        child = self._process.Process(target=victim.live, args=arguments)  # type: ignore[attr-defined]
-        child.start()
-        there.close()
-        try:
-            here.recv()
-            if not here.poll(seconds if seconds is not None else patience):
-                child.kill()
-            return here.recv()  # type: ignore[no-any-return]
-        except EOFError:
-            return None
-        finally:
-            child.join()
+    def _run(self, stage: str, event: int = 0, delay: float | None = None) -> tuple[int | str | None, float]:
+        """A stage in a process of its own: its durable events, why it failed, or None if killed; seconds."""
+        arguments = (self.landing, self.root, stage, event)
+        answer: tuple[int | str | None, float] = run_apart(self._process, victim.live, arguments, delay)
+        return answer
 
 
 def summary(kills: list[Kill]) -> dict[str, Any]:

@@ -63,8 +63,7 @@ def run_apart(process, target, args, delay=None, **kill_at):
     try:
         assert here.recv() == "begins"
         began = time.perf_counter()
-        if delay is not None:
-            here.poll(delay)
+        if delay is not None and not here.poll(delay):
             child.kill()
         try:
             answer = here.recv()
